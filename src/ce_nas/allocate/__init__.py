@@ -1,0 +1,1 @@
+"""Which devices do what in the next period."""

@@ -1,0 +1,247 @@
+"""What the parts of a run hand to one another.
+
+All records are frozen. Times are seconds since the run began, energies joules, carbon grams of CO2eq, intensities
+g CO2eq/kWh. Objectives are *minimised* everywhere inside the package: a maximised metric is negated on its way in
+and out, in :class:`Objective` alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Activity",
+    "Allocation",
+    "Architecture",
+    "Event",
+    "EventKind",
+    "Forecast",
+    "Objective",
+    "Observation",
+    "Outcome",
+    "Reading",
+    "Source",
+    "Stop",
+    "Task",
+    "TaskKind",
+    "View",
+]
+
+#: One architecture of a space: the index of the choice made for each of its variables.
+Architecture = tuple[int, ...]
+
+
+class TaskKind(StrEnum):
+    """What a task is for."""
+
+    SAMPLING = "sampling"  #: score a batch of architectures cheaply
+    SUPERNET = "supernet"  #: train the network of shared weights that the scoring needs
+    EVALUATION = "evaluation"  #: train one architecture for real
+
+
+class Activity(StrEnum):
+    """What a device's energy is spent on."""
+
+    TRAINING = "training"
+    SAMPLING = "sampling"
+    SUPERNET = "supernet"
+    CHECKPOINT = "checkpoint"
+    RESTORE = "restore"
+    IDLE = "idle"
+
+
+class Source(StrEnum):
+    """Where an energy reading comes from, best first."""
+
+    COUNTER = "counter"  #: the device's own energy counter
+    INTEGRATED = "integrated"  #: power samples integrated over time
+    MODELLED = "modelled"  #: a power model of a measured device
+    ESTIMATED = "estimated"  #: a stated guess
+
+
+class EventKind(StrEnum):
+    """What happened to a device."""
+
+    FINISHED = "finished"  #: its task is done; the event carries the outcome
+    FREED = "freed"  #: a checkpoint is written; the device can take work again
+
+
+class Stop(StrEnum):
+    """Why a run ended, in a sentence each."""
+
+    DEADLINE = "The time budget was used up."
+    CARBON = "The carbon budget was used up."
+    ENERGY = "The energy budget was used up."
+    COST = "The cost budget was used up."
+    EVALUATIONS = "The stated number of evaluations was reached."
+    EXHAUSTED = "Every architecture of the space was evaluated."
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One metric to optimise."""
+
+    #: name of the metric, for instance ``accuracy`` or ``edgegpu_energy``
+    name: str
+    #: unit of the metric as shown to people, for instance ``%`` or ``mJ``
+    unit: str
+    #: True if more is better
+    maximise: bool
+    #: the worst value that still counts towards the hypervolume, in the metric's own unit and direction
+    reference: float
+
+    @property
+    def sign(self) -> float:
+        """Minus one for a maximised metric: natural value times sign is what is minimised."""
+        return -1.0 if self.maximise else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A piece of work for one device."""
+
+    #: number of the task in its run, from 0
+    id: int
+    kind: TaskKind
+    #: what to score or train; empty for a supernet's training
+    architectures: tuple[Architecture, ...]
+    #: share of a full training to run, above 0 and up to 1
+    fidelity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a task found."""
+
+    task_id: int
+    #: a row an architecture: its objectives, minimised; estimates if the task was a sampling
+    values: tuple[tuple[float, ...], ...]
+    #: a row an architecture: its raw cheap scores, larger is better; empty unless the task was a sampling
+    scores: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a searcher is told of one architecture."""
+
+    architecture: Architecture
+    #: objectives, minimised
+    values: tuple[float, ...]
+    #: share of a full training behind the values; 0 for an estimate from cheap scores
+    fidelity: float = 1.0
+    #: raw cheap scores, larger is better; empty where there are none
+    scores: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The energy one device drew over one stretch of time, doing one thing."""
+
+    device: int
+    activity: Activity
+    start_s: float
+    end_s: float
+    #: energy at the device's plug (before PUE), J
+    energy_j: float
+    source: Source
+    #: share of the stretch that was really observed, 0 to 1
+    coverage: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened on a device."""
+
+    kind: EventKind
+    device: int
+    at_s: float
+    task: Task
+    #: None unless the task finished
+    outcome: Outcome | None
+    #: what the device drew since it was last read
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """Carbon intensity expected over the coming hours, as known at the moment of issue."""
+
+    #: name of the forecaster
+    forecaster: str
+    #: when it was issued; nothing later was known to it
+    issued_s: float
+    #: start of the first step
+    start_s: float
+    #: length of a step
+    step_s: float
+    #: expected intensity a step, g CO2eq/kWh, shape (steps,)
+    mean_g_per_kwh: np.ndarray
+    #: quantile level (0 to 1) to intensity a step, g CO2eq/kWh, shape (steps,); empty where none are known
+    quantiles_g_per_kwh: Mapping[float, np.ndarray] = field(default_factory=dict)
+
+    def over(self, start_s: float, end_s: float) -> float:
+        """Expected mean intensity between two moments, g CO2eq/kWh; its last step stands for all that follow."""
+        first = min(max(int((start_s - self.start_s) // self.step_s), 0), len(self.mean_g_per_kwh) - 1)
+        last = int(np.ceil((end_s - self.start_s) / self.step_s))
+        return float(self.mean_g_per_kwh[first : max(last, first + 1)].mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """How many devices do what in the next period."""
+
+    sampling: int
+    evaluating: int
+    idle: int = 0
+
+    @property
+    def devices(self) -> int:
+        """All devices together."""
+        return self.sampling + self.evaluating + self.idle
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """All that an allocator may know when it decides: the past, a forecast, and the state of the search."""
+
+    now_s: float
+    #: length of the period to decide on
+    period_s: float
+    #: devices held by the run
+    devices: int
+    #: true intensity of the steps that have ended, oldest first, g CO2eq/kWh, shape (steps,); may be empty
+    past_g_per_kwh: np.ndarray
+    #: length of a step of the past
+    past_step_s: float
+    forecast: Forecast
+    #: full trainings finished
+    evaluations: int
+    #: architectures scored
+    samples: int
+    #: hypervolume of what was evaluated
+    hypervolume: float
+    #: hypervolume at the end of each past period, oldest first
+    hypervolume_history: tuple[float, ...]
+    #: architectures on the front
+    front_size: int
+    #: scored architectures waiting for evaluation, and how many may wait
+    backlog: int
+    backlog_capacity: int
+    #: evaluations under way, and evaluations suspended
+    running: int
+    suspended: int
+    #: whether there is anything left to sample
+    can_sample: bool
+    #: what remains of each budget; infinite where none was set
+    time_left_s: float
+    carbon_left_g: float
+    energy_left_j: float
+    cost_left: float
+    evaluations_left: float

@@ -1,0 +1,1 @@
+"""What a task costs and what it finds."""

@@ -1,0 +1,36 @@
+"""The searcher's seam: asked for architectures, told what came of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    from ce_nas.core.records import Architecture, Observation
+
+__all__ = ["Searcher"]
+
+
+class Searcher(ABC):
+    """Proposes architectures and learns from what is found; the loop around it belongs to someone else.
+
+    A searcher draws from a generator of its own only, never changes what it is handed, and the same sequence of
+    calls always gives the same proposals.
+    """
+
+    @abstractmethod
+    def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
+        """Up to ``n`` different architectures, best first, none of them in ``exclude``.
+
+        Fewer, or none, come back where the searcher finds no more; it never searches without end.
+        """
+
+    @abstractmethod
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Take in what was found; the values are objectives, all minimised."""
+
+    def notes(self) -> list[str]:
+        """What the searcher did since it was last asked that a reader of the journal should know."""
+        return []

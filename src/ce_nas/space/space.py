@@ -1,0 +1,121 @@
+"""A space of architectures: a choice for each of a fixed list of variables."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ce_nas.core.errors import TableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ce_nas.core.records import Architecture
+
+__all__ = ["Space"]
+
+
+class Space:
+    """All combinations of choices, or the listed ones among them.
+
+    :param name: the name of the space.
+    :param variables: the name of each variable, for instance an edge of a cell.
+    :param choices: for each variable, the names of what can be chosen there.
+    :param members: the architectures there are, shape ``(n, variables)``, or None where every combination is one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        variables: Sequence[str],
+        choices: Sequence[Sequence[str]],
+        members: np.ndarray | None = None,
+    ) -> None:
+        self.name = name
+        self.variables = tuple(variables)
+        self.choices = tuple(tuple(names) for names in choices)
+        self._members = members
+
+    @property
+    def size(self) -> int:
+        """How many architectures there are."""
+        return math.prod(map(len, self.choices)) if self._members is None else len(self._members)
+
+    @cached_property
+    def members(self) -> np.ndarray:
+        """Every architecture, shape ``(size, variables)``, of small integers."""
+        if self._members is not None:
+            return self._members
+        return np.array(list(itertools.product(*(range(len(names)) for names in self.choices))), dtype=np.int16)
+
+    @cached_property
+    def index(self) -> dict[Architecture, int]:
+        """The row of :attr:`members` of each architecture."""
+        return {architecture: row for row, architecture in enumerate(map(tuple, self.members.tolist()))}
+
+    def contains(self, architecture: Architecture) -> bool:
+        """Whether the space holds ``architecture``."""
+        if self._members is not None:
+            return architecture in self.index
+        fits = len(architecture) == len(self.choices)
+        return fits and all(
+            0 <= choice < len(names) for choice, names in zip(architecture, self.choices, strict=True)
+        )
+
+    def sample(self, rng: np.random.Generator, n: int) -> list[Architecture]:
+        """``n`` architectures drawn uniformly with replacement."""
+        if self._members is not None:
+            rows = self._members[rng.integers(len(self._members), size=n)]
+        else:
+            rows = rng.integers(self._cardinalities, size=(n, len(self.choices)))
+        return list(map(tuple, rows.tolist()))
+
+    def encode(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
+        """One-hot rows, shape ``(n, sum of the choices)``, of 0.0 and 1.0."""
+        rows = np.asarray(architectures, dtype=np.intp).reshape(-1, len(self.choices))
+        return self._one_hot[rows + self._offsets].sum(axis=1)
+
+    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
+        """Every architecture of the space that differs in exactly one variable."""
+        for variable, names in enumerate(self.choices):
+            for choice in range(len(names)):
+                near = (*architecture[:variable], choice, *architecture[variable + 1 :])
+                if choice != architecture[variable] and self.contains(near):
+                    yield near
+
+    def text(self, architecture: Architecture) -> str:
+        """The architecture in words, a name a variable: ``edge0=skip_connect edge1=none``."""
+        named = zip(self.variables, self.choices, architecture, strict=True)
+        return " ".join(f"{variable}={names[choice]}" for variable, names, choice in named)
+
+    def parse(self, text: str) -> Architecture:
+        """The architecture that :meth:`text` wrote.
+
+        :raises TableError: if it is none of this space.
+        """
+        chosen = dict(part.split("=", 1) for part in text.split() if "=" in part)
+        try:
+            return tuple(names.index(chosen[name]) for name, names in zip(self.variables, self.choices, strict=True))
+        except (KeyError, ValueError) as error:
+            message = f"Expected an architecture of {self.name} such as {self._example!r}, got {text!r}."
+            raise TableError(message) from error
+
+    @property
+    def _example(self) -> str:
+        return self.text(tuple(self.members[0].tolist()))
+
+    @cached_property
+    def _cardinalities(self) -> np.ndarray:
+        return np.array([len(names) for names in self.choices])
+
+    @cached_property
+    def _offsets(self) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(self._cardinalities)[:-1]])
+
+    @cached_property
+    def _one_hot(self) -> np.ndarray:
+        return np.eye(int(self._cardinalities.sum()))
