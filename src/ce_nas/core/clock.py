@@ -26,7 +26,10 @@ class Clock(ABC):
 
     @abstractmethod
     def post(self, signal: Any, in_s: float = 0.0) -> int:  # noqa: ANN401 - a clock carries anything
-        """Let ``signal`` arrive ``in_s`` seconds from now; returns a ticket for :meth:`cancel`. Safe from any thread."""
+        """Let ``signal`` arrive ``in_s`` seconds from now; returns a ticket for :meth:`cancel`.
+
+        Safe from any thread.
+        """
 
     @abstractmethod
     def cancel(self, ticket: int) -> None:

@@ -19,7 +19,10 @@ The command line prints it as it stands and ends with status 2.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "CeNasError",

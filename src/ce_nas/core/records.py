@@ -82,6 +82,7 @@ class Stop(StrEnum):
     COST = "The cost budget was used up."
     EVALUATIONS = "The stated number of evaluations was reached."
     EXHAUSTED = "Every architecture of the space was evaluated."
+    DONE = "The policy had no more work to do."
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,8 @@ class View:
     past_g_per_kwh: np.ndarray
     #: length of a step of the past
     past_step_s: float
-    forecast: Forecast
+    #: what the coming hours are expected to bring; None while nothing is known of the grid
+    forecast: Forecast | None
     #: full trainings finished
     evaluations: int
     #: architectures scored

@@ -43,7 +43,7 @@ _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d\
 
 
 def parse_carbon_g(text: str | float) -> float:
-    """Grams of CO2eq from ``"5kg"``, ``"11 lb"``, ``"800 g"`` or a plain number of grams.
+    """Grams of CO2eq from ``"5kg"``, ``"11 lb"``, ``"800 g"``; a number without a unit is refused.
 
     :raises SettingsError: if it is no positive number with one of these units.
     """
@@ -51,7 +51,7 @@ def parse_carbon_g(text: str | float) -> float:
 
 
 def parse_energy_j(text: str | float) -> float:
-    """Joules from ``"12 kWh"``, ``"900Wh"``, ``"3 MJ"`` or a plain number of joules (letters' case is ignored).
+    """Joules from ``"12 kWh"``, ``"900Wh"``, ``"3 MJ"``; a number without a unit is refused.
 
     :raises SettingsError: if it is no positive number with one of these units.
     """
@@ -59,7 +59,7 @@ def parse_energy_j(text: str | float) -> float:
 
 
 def parse_duration_s(text: str | float) -> float:
-    """Seconds from ``"80h"``, ``"3 d"``, ``"90min"``, ``"45s"`` or a plain number of seconds.
+    """Seconds from ``"80h"``, ``"3 d"``, ``"90min"``, ``"45s"``; a number without a unit is refused.
 
     :raises SettingsError: if it is no positive number with one of these units.
     """
@@ -118,7 +118,9 @@ def _parse(what: str, text: str | float, factors: dict[str, float], example: str
 
 
 def _factor(unit: str | None, factors: dict[str, float]) -> float | None:
-    return 1.0 if unit is None else factors.get(unit.lower())
+    if not factors:
+        return 1.0 if unit is None else None
+    return factors.get(unit.lower()) if unit else None
 
 
 def _scaled(value: float, units: tuple[tuple[float, str], ...]) -> str:

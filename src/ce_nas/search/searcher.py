@@ -20,6 +20,9 @@ class Searcher(ABC):
     calls always gives the same proposals.
     """
 
+    #: the name it is chosen by
+    name: str
+
     @abstractmethod
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """Up to ``n`` different architectures, best first, none of them in ``exclude``.

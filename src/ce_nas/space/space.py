@@ -62,9 +62,7 @@ class Space:
         if self._members is not None:
             return architecture in self.index
         fits = len(architecture) == len(self.choices)
-        return fits and all(
-            0 <= choice < len(names) for choice, names in zip(architecture, self.choices, strict=True)
-        )
+        return fits and all(0 <= choice < len(names) for choice, names in zip(architecture, self.choices, strict=True))
 
     def sample(self, rng: np.random.Generator, n: int) -> list[Architecture]:
         """``n`` architectures drawn uniformly with replacement."""
@@ -77,7 +75,7 @@ class Space:
     def encode(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         """One-hot rows, shape ``(n, sum of the choices)``, of 0.0 and 1.0."""
         rows = np.asarray(architectures, dtype=np.intp).reshape(-1, len(self.choices))
-        return self._one_hot[rows + self._offsets].sum(axis=1)
+        return np.asarray(self._one_hot[rows + self._offsets].sum(axis=1))
 
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
         """Every architecture of the space that differs in exactly one variable."""

@@ -1,0 +1,46 @@
+"""Carbon-efficient neural architecture search.
+
+A first search: real NAS-Bench-201 trainings on eight simulated GPUs, in the hours of a sunny grid.
+
+>>> import ce_nas
+>>> result = ce_nas.search(zone="solar", policy="heuristic", searcher="lamoo", gpus=8, hours=12, seed=0)
+>>> result.summary.stop
+'deadline'
+>>> best = result.summary.front[0]
+>>> round(best.objectives["accuracy"]) >= 90
+True
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ce_nas.engine.study import Result, Study, resume
+
+__all__ = ["Result", "Study", "__version__", "resume", "search"]
+
+__version__ = "0.1.0"
+
+
+def search(out: Path | None = None, **flags: object) -> Result:
+    """Run one search described by the flags of ``ce-nas search``, as keywords.
+
+    :param out: a new folder for the run; without it the run is kept in memory.
+    :raises CeNasError: if a flag, or a file that one names, is of no use.
+    """
+    from ce_nas.engine.study import Study  # noqa: PLC0415 - importing the package must cost nothing
+
+    return Study.of(**flags).run(out)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever of the public names is asked for
+    """Import what is public only when it is used."""
+    if name in {"Result", "Study", "resume"}:
+        from ce_nas.engine import study  # noqa: PLC0415
+
+        return getattr(study, name)
+    message = f"module 'ce_nas' has no attribute {name!r}"
+    raise AttributeError(message)

@@ -1,0 +1,34 @@
+"""The allocator's seam: divides the devices for the next period."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ce_nas.core.records import Allocation, View
+
+__all__ = ["Allocator", "Decision"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An allocation and the reason for it."""
+
+    allocation: Allocation
+    #: one sentence for the journal, with the figures that decided
+    reason: str
+    #: True if the policy has no more work in mind: the run ends here
+    done: bool = False
+
+
+class Allocator(ABC):
+    """Decides once a period, on nothing but the view it is handed; it never changes that view."""
+
+    #: the name it is chosen by
+    name: str
+
+    @abstractmethod
+    def decide(self, view: View) -> Decision:
+        """How the ``view.devices`` devices are divided until the next decision."""

@@ -1,0 +1,37 @@
+"""``ce-nas``: the commands, and how an error ends."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ce_nas.cli import compare, doctor, search
+from ce_nas.core.errors import CeNasError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="ce-nas",
+    help="Carbon-efficient neural architecture search: dear work in clean hours, cheap work in dirty ones.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("search")(search.search)
+app.command("resume")(search.resume)
+app.command("report")(search.report)
+app.command("compare")(compare.compare)
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command line; what is wrong with the input is said in a sentence, with status 2."""
+    try:
+        app()
+    except CeNasError as error:
+        sys.stderr.write(f"ce-nas: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("ce-nas: interrupted; a run in a folder goes on with: ce-nas resume RUN\n")
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""Tables that this package's own programs computed; each says in itself how."""

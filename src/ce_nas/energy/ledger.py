@@ -1,0 +1,142 @@
+"""The books: every joule drawn, and what it weighs in grams and money.
+
+Two books are kept side by side. The *full* one charges every activity of every device held, times PUE, with the true
+carbon intensity of each moment. The *paper* one repeats the rule of the authors' experiments, so that figures can be
+put beside theirs: 1 kW for a device that trains, nothing for anything else, no PUE.
+
+Source
+    [CE-NAS] Zhao, Liu, Jiang, Guo. CE-NAS: An End-to-End Carbon-Efficient Neural Architecture Search Framework.
+        NeurIPS 2024.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ce_nas.core.errors import EnergyError
+from ce_nas.core.records import Activity, Source
+from ce_nas.core.units import HOUR_S, J_PER_KWH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ce_nas.core.records import Reading
+    from ce_nas.grid.trace import Series
+
+__all__ = ["Books", "Ledger", "Prices"]
+
+#: what the authors charge for a device that trains
+PAPER_TRAINING_W = 1000.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prices:
+    """What electricity and devices cost; zero where nothing is paid."""
+
+    #: price of a kWh: a number, or a series of prices with its seconds counted from the run's start
+    electricity_per_kwh: float | Series = 0.0
+    #: price of holding one device for one hour
+    device_hour: float = 0.0
+
+    def cost(self, reading: Reading, energy_kwh: float) -> float:
+        """Money for one reading whose energy, PUE included, is ``energy_kwh``."""
+        held = self.device_hour * (reading.end_s - reading.start_s) / HOUR_S
+        if isinstance(self.electricity_per_kwh, float | int):
+            return held + energy_kwh * self.electricity_per_kwh
+        return held + energy_kwh * self.electricity_per_kwh.mean(reading.start_s, reading.end_s)
+
+
+@dataclass(slots=True)
+class Books:
+    """Sums over readings."""
+
+    #: energy drawn from the grid, PUE included, J, by activity
+    energy_j: dict[Activity, float] = field(default_factory=dict)
+    #: carbon in the full book, g, by activity
+    carbon_g: dict[Activity, float] = field(default_factory=dict)
+    #: time on the books, device-seconds, by activity
+    device_s: dict[Activity, float] = field(default_factory=dict)
+    #: energy by where its readings came from, J
+    energy_by_source_j: dict[Source, float] = field(default_factory=dict)
+    #: carbon in the paper's book, g
+    paper_carbon_g: float = 0.0
+    #: money, in the currency of the prices
+    cost: float = 0.0
+    #: device-seconds that were really observed
+    observed_s: float = 0.0
+
+    @property
+    def total_energy_j(self) -> float:
+        """Energy drawn from the grid by everything, J."""
+        return sum(self.energy_j.values())
+
+    @property
+    def total_carbon_g(self) -> float:
+        """Carbon of everything in the full book, g."""
+        return sum(self.carbon_g.values())
+
+    @property
+    def coverage(self) -> float:
+        """Share of the time on the books that was really observed; 1 before the first reading."""
+        total_s = sum(self.device_s.values())
+        return self.observed_s / total_s if total_s else 1.0
+
+
+class Ledger:
+    """Books readings as they come.
+
+    :param intensity: the true carbon intensity, g CO2eq/kWh, its seconds counted from the run's start.
+    :param pue: energy drawn from the grid per energy at the devices' plugs, 1 or more.
+    """
+
+    def __init__(self, intensity: Series, pue: float, prices: Prices) -> None:
+        self.intensity = intensity
+        self.pue = pue
+        self.prices = prices
+        #: sums since the run began
+        self.total = Books()
+        #: sums since the period began
+        self.period = Books()
+
+    def book(self, readings: Iterable[Reading]) -> None:
+        """Take readings in; each is weighed with the true intensity of its own stretch of time.
+
+        :raises EnergyError: if a reading has no energy or a negative one: missing is never zero.
+        """
+        for reading in readings:
+            self._book(reading)
+
+    def close_period(self) -> Books:
+        """The sums since the last call; the next period begins with empty ones."""
+        closed, self.period = self.period, Books()
+        return closed
+
+    def _book(self, reading: Reading) -> None:
+        duration_s = reading.end_s - reading.start_s
+        if not (reading.energy_j >= 0 and math.isfinite(reading.energy_j)):
+            message = (
+                f"Expected an energy of zero joules or more for {reading.activity} on device {reading.device} from "
+                f"{reading.start_s:g} s to {reading.end_s:g} s, got {reading.energy_j}; a reading that is missing must "
+                "be estimated, not left out."
+            )
+            raise EnergyError(message)
+        energy_j = reading.energy_j * self.pue
+        mean_g_per_kwh = self.intensity.mean(reading.start_s, reading.end_s)
+        carbon_g = energy_j / J_PER_KWH * mean_g_per_kwh
+        cost = self.prices.cost(reading, energy_j / J_PER_KWH)
+        paper_w = PAPER_TRAINING_W if reading.activity is Activity.TRAINING else 0.0
+        paper_g = paper_w * duration_s / J_PER_KWH * mean_g_per_kwh
+        for books in (self.total, self.period):
+            _add(books.energy_j, reading.activity, energy_j)
+            _add(books.carbon_g, reading.activity, carbon_g)
+            _add(books.device_s, reading.activity, duration_s)
+            _add(books.energy_by_source_j, reading.source, energy_j)
+            books.paper_carbon_g += paper_g
+            books.cost += cost
+            books.observed_s += duration_s * reading.coverage
+
+
+def _add(sums: dict[Any, float], key: Activity | Source, amount: float) -> None:
+    sums[key] = sums.get(key, 0.0) + amount

@@ -1,0 +1,65 @@
+"""Scored architectures that wait for a training, the best first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ce_nas.pareto.dominance import dominance_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ce_nas.core.records import Architecture, Observation
+
+__all__ = ["Backlog", "Dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A candidate that found no room."""
+
+    architecture: Architecture
+    #: how many of those that waited with it dominate it, by their estimates
+    dominance_number: int
+    #: one that dominates it; None if nothing does, and it merely came later
+    dominated_by: Architecture | None
+
+
+class Backlog:
+    """A bounded queue ranked by dominance number of the estimates; of equals, who came first.
+
+    :param capacity: how many may wait.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._waiting: list[Observation] = []
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, candidates: Sequence[Observation]) -> list[Dropped]:
+        """Let candidates wait, rank all anew, and return those for which there is no room."""
+        everyone = [*self._waiting, *candidates]
+        if not everyone:
+            return []
+        values = np.array([candidate.values for candidate in everyone])
+        numbers = dominance_numbers(values)
+        order = np.argsort(numbers, kind="stable")
+        self._waiting = [everyone[at] for at in order[: self.capacity]]
+        return [
+            Dropped(everyone[at].architecture, int(numbers[at]), self._dominator(everyone, values, at))
+            for at in order[self.capacity :]
+        ]
+
+    def pop(self) -> Observation:
+        """Take the best one out; there must be one."""
+        return self._waiting.pop(0)
+
+    def _dominator(self, everyone: Sequence[Observation], values: np.ndarray, at: int) -> Architecture | None:
+        """One that dominates the one at ``at``, the first to have come; None if nothing does."""
+        better = (values <= values[at]).all(axis=1) & (values < values[at]).any(axis=1)
+        return everyone[int(better.argmax())].architecture if better.any() else None

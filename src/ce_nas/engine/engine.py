@@ -1,0 +1,332 @@
+"""The loop: decide, divide the devices, take what happens, book it, tell the searcher.
+
+The same loop runs over simulated and over real time: only its clock and its cluster know which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ce_nas.cluster.cluster import Role
+from ce_nas.core.errors import SettingsError
+from ce_nas.core.records import EventKind, Observation, Stop, Task, TaskKind
+from ce_nas.engine.backlog import Backlog
+from ce_nas.engine.progress import Progress
+from ce_nas.engine.view import Outlook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from ce_nas.allocate.allocator import Allocator, Decision
+    from ce_nas.cluster.cluster import Cluster
+    from ce_nas.core.clock import Clock
+    from ce_nas.core.records import Allocation, Architecture, Event, Outcome, View
+    from ce_nas.energy.ledger import Ledger
+    from ce_nas.engine.limits import Limits
+    from ce_nas.evaluate.evaluator import Evaluator
+    from ce_nas.forecast.forecaster import Forecaster
+    from ce_nas.search.searcher import Searcher
+    from ce_nas.store.journal import Journal
+
+__all__ = ["Engine", "Observer", "Parts", "Plan"]
+
+#: called with the journal's entry of every period that has ended, for a display; it can change nothing
+Observer = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an engine is put together from."""
+
+    clock: Clock
+    cluster: Cluster
+    evaluator: Evaluator
+    searcher: Searcher
+    allocator: Allocator
+    forecaster: Forecaster
+    ledger: Ledger
+    journal: Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a run goes."""
+
+    #: the moment by the calendar at which the run begins, UTC
+    start: datetime
+    #: name of the grid's zone
+    zone: str
+    limits: Limits
+    #: time between two decisions
+    period_s: float = 3600.0
+    #: architectures that one sampling task scores
+    batch: int = 200
+    #: scored architectures that may wait for a training
+    backlog: int = 10
+    #: how often a budget that runs down between events is looked at: the most by which it can be overrun
+    check_s: float = 300.0
+
+
+class Engine:
+    """One search, made of ``parts``, going as ``plan`` says, watched by ``observe``."""
+
+    def __init__(self, parts: Parts, plan: Plan, observe: Observer | None = None) -> None:
+        self.parts = parts
+        self.plan = plan
+        self.progress = Progress(parts.evaluator.objectives)
+        self.backlog = Backlog(plan.backlog)
+        #: why the run is over; None while it goes on
+        self.stop: Stop | None = None
+        self._observe = observe
+        self._outlook = Outlook(parts.ledger.intensity, parts.forecaster, plan)
+        self._suspended: list[Task] = []
+        self._tasks = 0
+        self._periods = 0
+        self._supernet_asked = parts.evaluator.supernet_training_s == 0
+        self._supernet_ready = self._supernet_asked
+
+    def run(self) -> Stop:
+        """Search until a budget is used up or nothing is left to do."""
+        while self.stop is None:
+            decision = self.decide()
+            if decision.done:
+                self.stop = Stop.DONE
+            else:
+                self.step(decision.allocation)
+        self.close()
+        return self.stop
+
+    def decide(self) -> Decision:
+        """Ask the allocator for the next period, and put its answer and reason into the journal.
+
+        :raises SettingsError: if its allocation is not of the devices there are.
+        """
+        view = self.view()
+        decision = self.parts.allocator.decide(view)
+        _check(decision.allocation, view.devices)
+        forecast = view.forecast.over(view.now_s, view.now_s + view.period_s) if view.forecast else None
+        self._note(
+            "decided", allocation=_counts(decision.allocation), reason=decision.reason, forecast_g_per_kwh=forecast
+        )
+        return decision
+
+    def view(self) -> View:
+        """All that may be known now."""
+        return self._outlook.view(
+            now_s=self.parts.clock.now_s,
+            cluster=self.parts.cluster,
+            books=self.parts.ledger.total,
+            progress=self.progress,
+            backlog=self.backlog,
+            suspended=sum(task.kind is TaskKind.EVALUATION for task in self._suspended),
+            can_sample=self._can_sample(),
+        )
+
+    def step(self, allocation: Allocation) -> None:
+        """Live through one period under ``allocation``, or up to the moment at which a budget is used up."""
+        start_s = self.parts.clock.now_s
+        self.parts.cluster.assign(allocation)
+        self.feed()
+        for until_s in self._looks(start_s):
+            self._live(until_s)
+            self._look()
+            if self.stop:
+                break
+        self._close_period(start_s, allocation)
+
+    def feed(self) -> None:
+        """Give every free device a task of its role, as far as there is one."""
+        for device, role in self.parts.cluster.free():
+            task = self._next_evaluation() if role is Role.EVALUATING else self._next_sampling()
+            if task:
+                self._note("started", task=task.id, kind=task.kind, device=device, architectures=task.architectures)
+                self.parts.cluster.submit(device, task)
+
+    def take(self, event: Event) -> None:
+        """Book what a device drew, and take in what it found."""
+        self.parts.ledger.book(event.readings)
+        if event.kind is EventKind.FREED:
+            self._suspended.append(event.task)
+            self._note("suspended", task=event.task.id, device=event.device)
+        elif event.task.kind is TaskKind.SUPERNET:
+            self._supernet_ready = True
+            self._note("supernet", task=event.task.id, device=event.device)
+        elif event.outcome is not None:
+            self._tell(event, event.outcome)
+
+    def close(self) -> None:
+        """Write down how the run ended; work under way is named, not finished."""
+        unfinished = [task.id for task in [*self.parts.cluster.running(), *self._suspended]]
+        self._note("ended", stop=(self.stop or Stop.DONE).name.lower(), unfinished=sorted(unfinished))
+        self.parts.journal.commit()
+
+    def _live(self, until_s: float) -> None:
+        """Take what happens up to a moment, and give free devices work after each."""
+        while not self.stop and (signal := self.parts.clock.next(until_s)) is not None:
+            self.take(self.parts.cluster.receive(signal))
+            self._check_limits()
+            if not self.stop:
+                self.feed()
+
+    def _look(self) -> None:
+        """Bring the books up to this moment."""
+        self.parts.ledger.book(self.parts.cluster.read())
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        limits = self.plan.limits
+        self.stop = limits.reached(self.parts.clock.now_s, self.parts.ledger.total, self.progress.evaluations)
+        if not self.stop and self.progress.evaluations >= self.parts.evaluator.space.size:
+            self.stop = Stop.EXHAUSTED
+
+    def _looks(self, start_s: float) -> Iterator[float]:
+        """The moments of the period at which the books are brought up to date; the last is its end."""
+        end_s = min(start_s + self.plan.period_s, self.plan.limits.time_s)
+        every_s = self.plan.check_s if self.plan.limits.metered else self.plan.period_s
+        looks = 1
+        while start_s + looks * every_s < end_s:
+            yield start_s + looks * every_s
+            looks += 1
+        yield end_s
+
+    def _tell(self, event: Event, outcome: Outcome) -> None:
+        if event.task.kind is TaskKind.SAMPLING:
+            self._take_samples(event, outcome)
+        else:
+            self._take_evaluation(event, outcome)
+
+    def _take_samples(self, event: Event, outcome: Outcome) -> None:
+        architectures = event.task.architectures
+        found = [
+            Observation(architecture, values, 0.0, scores)
+            for architecture, values, scores in zip(architectures, outcome.values, outcome.scores, strict=True)
+        ]
+        self.progress.score(found)
+        self.parts.searcher.tell(found)
+        dropped = self.backlog.add([item for item in found if item.architecture not in self.progress.started])
+        reasons = [(item.architecture, item.dominance_number, item.dominated_by) for item in dropped]
+        self._note("sampled", task=event.task.id, device=event.device, values=outcome.values, dropped=reasons)
+
+    def _take_evaluation(self, event: Event, outcome: Outcome) -> None:
+        architecture, values = event.task.architectures[0], outcome.values[0]
+        grew = self.progress.evaluate(architecture, values)
+        if grew:  # so that the grams beside a new hypervolume are those of this very moment
+            self.parts.ledger.book(self.parts.cluster.read())
+        self.parts.searcher.tell([Observation(architecture, values)])
+        books = self.parts.ledger.total
+        self._note(
+            "evaluated",
+            task=event.task.id,
+            device=event.device,
+            architecture=architecture,
+            text=self.parts.evaluator.space.text(architecture),
+            values=values,
+            hypervolume=self.progress.hypervolume,
+            grew=grew,
+            carbon_g=books.total_carbon_g,
+            paper_carbon_g=books.paper_carbon_g,
+            energy_j=books.total_energy_j,
+            cost=books.cost,
+        )
+
+    def _next_evaluation(self) -> Task | None:
+        """A suspended training, else the best that waits, else whatever the searcher proposes unseen."""
+        if suspended := self._resumable({TaskKind.EVALUATION}):
+            return suspended
+        if len(self.progress.started) >= self.plan.limits.evaluations:
+            return None
+        if not self.backlog:
+            self._refill()
+        architecture = self.backlog.pop().architecture if self.backlog else self._proposal()
+        if architecture is None:
+            return None
+        self.progress.start(architecture)
+        return self._task(TaskKind.EVALUATION, (architecture,))
+
+    def _refill(self) -> None:
+        """Let what was scored before, and is proposed again now, wait once more: its score costs nothing."""
+        if self.progress.scored:
+            proposals = self.parts.searcher.ask(self.plan.batch, self.progress.started)
+            known = [self.progress.scored[item] for item in proposals if item in self.progress.scored]
+            self.backlog.add(known)
+
+    def _proposal(self) -> Architecture | None:
+        proposals = self.parts.searcher.ask(1, self.progress.started)
+        return proposals[0] if proposals else None
+
+    def _next_sampling(self) -> Task | None:
+        """A suspended sampling, else the supernet's training if it is due, else a new batch to score."""
+        if suspended := self._resumable({TaskKind.SAMPLING, TaskKind.SUPERNET}):
+            return suspended
+        if not self._supernet_asked:
+            self._supernet_asked = True
+            return self._task(TaskKind.SUPERNET, ())
+        if not (self._supernet_ready and self._can_sample()):
+            return None
+        batch = self.parts.searcher.ask(self.plan.batch, self.progress.seen)
+        self.progress.see(batch)
+        return self._task(TaskKind.SAMPLING, tuple(batch)) if batch else None
+
+    def _resumable(self, kinds: set[TaskKind]) -> Task | None:
+        """The longest suspended task of these kinds, taken off the list."""
+        task = next((task for task in self._suspended if task.kind in kinds), None)
+        if task:
+            self._suspended.remove(task)
+        return task
+
+    def _task(self, kind: TaskKind, architectures: Sequence[Architecture]) -> Task:
+        self._tasks += 1
+        return Task(self._tasks - 1, kind, tuple(architectures))
+
+    def _can_sample(self) -> bool:
+        """Whether something is left to score, or is being scored."""
+        evaluator = self.parts.evaluator
+        if not evaluator.can_score:
+            return False
+        pending = any(task.kind is not TaskKind.EVALUATION for task in self._suspended)
+        return pending or len(self.progress.seen) < evaluator.space.size
+
+    def _close_period(self, start_s: float, allocation: Allocation) -> None:
+        now_s, books = self.parts.clock.now_s, self.parts.ledger.close_period()
+        self.progress.close_period()
+        entry = {
+            "period": self._periods,
+            "start_s": start_s,
+            "allocation": _counts(allocation),
+            "intensity_g_per_kwh": self.parts.ledger.intensity.mean(start_s, now_s) if now_s > start_s else None,
+            "energy_j": books.energy_j,
+            "carbon_g": books.carbon_g,
+            "device_s": books.device_s,
+            "energy_by_source_j": books.energy_by_source_j,
+            "observed_s": books.observed_s,
+            "paper_carbon_g": books.paper_carbon_g,
+            "cost": books.cost,
+            "hypervolume": self.progress.hypervolume,
+            "front_size": len(self.progress.front),
+            "evaluations": self.progress.evaluations,
+            "samples": len(self.progress.scored),
+            "backlog": len(self.backlog),
+            "notes": self.parts.searcher.notes(),
+        }
+        self._periods += 1
+        self._note("period", **entry)
+        self.parts.journal.commit()
+        if self._observe:
+            self._observe({"now_s": now_s, **entry})
+
+    def _note(self, kind: str, /, **content: object) -> None:
+        self.parts.journal.append(kind, self.parts.clock.now_s, content)
+
+
+def _counts(allocation: Allocation) -> dict[str, int]:
+    return {"sampling": allocation.sampling, "evaluating": allocation.evaluating, "idle": allocation.idle}
+
+
+def _check(allocation: Allocation, devices: int) -> None:
+    parts = (allocation.sampling, allocation.evaluating, allocation.idle)
+    if min(parts) < 0 or sum(parts) != devices:
+        message = f"Expected an allocation of {devices} devices, none of its parts below 0, got {allocation}."
+        raise SettingsError(message)

@@ -1,0 +1,64 @@
+"""What a search has found so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ce_nas.pareto.dominance import Front
+from ce_nas.pareto.hypervolume import hypervolume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ce_nas.core.records import Architecture, Objective, Observation
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """Scores, evaluations, the front and its hypervolume.
+
+    :param objectives: in the order of the values, whose references bound the hypervolume.
+    """
+
+    def __init__(self, objectives: Sequence[Objective]) -> None:
+        self._reference = tuple(item.sign * item.reference for item in objectives)
+        #: architectures scored, with their estimates
+        self.scored: dict[Architecture, Observation] = {}
+        #: architectures whose scoring was begun
+        self.seen: set[Architecture] = set()
+        #: architectures whose training was begun
+        self.started: set[Architecture] = set()
+        #: full trainings finished
+        self.evaluations = 0
+        #: the best of what was evaluated
+        self.front: Front[Architecture] = Front()
+        #: hypervolume of the front, in the product of the objectives' units
+        self.hypervolume = 0.0
+        #: the same at the end of each period, oldest first
+        self.history: list[float] = []
+
+    def see(self, architectures: Iterable[Architecture]) -> None:
+        """Remember that these are being scored."""
+        self.seen.update(architectures)
+
+    def score(self, found: Iterable[Observation]) -> None:
+        """Take in estimates."""
+        self.scored.update((item.architecture, item) for item in found)
+
+    def start(self, architecture: Architecture) -> None:
+        """Remember that this one is being trained."""
+        self.started.add(architecture)
+        self.seen.add(architecture)
+
+    def evaluate(self, architecture: Architecture, values: tuple[float, ...]) -> bool:
+        """Take in a finished training; returns whether the hypervolume grew."""
+        self.evaluations += 1
+        if not self.front.add(values, architecture):
+            return False
+        before, self.hypervolume = self.hypervolume, hypervolume(self.front.values, self._reference)
+        return self.hypervolume > before
+
+    def close_period(self) -> None:
+        """Put the present hypervolume on the record."""
+        self.history.append(self.hypervolume)

@@ -1,0 +1,300 @@
+"""All that a run is told: one schema for the configuration file, the flags of the command line and the Python API."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+
+from ce_nas.core.errors import SettingsError, one_of
+from ce_nas.core.units import (
+    parse_carbon_g,
+    parse_cost,
+    parse_duration_s,
+    parse_energy_j,
+    parse_time,
+)
+from ce_nas.energy.modelled import AVERAGE_PUE, IDLE_W, TRAINING_W
+from ce_nas.engine.limits import Book
+from ce_nas.grid.trace import Factors, Signal  # noqa: TC001 - pydantic reads the annotations at run time
+
+__all__ = ["Settings", "load_settings", "settings_from_flags"]
+
+
+def _telling(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """``parse``, failing in the way that lets pydantic say which setting it was."""
+
+    def read(value: object) -> object:
+        try:
+            return parse(value)
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+
+    return read
+
+
+def _written(unit: str) -> PlainSerializer:
+    """A quantity held in SI is written back with its SI unit."""
+    return PlainSerializer(lambda si: f"{si!r} {unit}".strip())
+
+
+Duration = Annotated[float, BeforeValidator(_telling(parse_duration_s)), _written("s")]
+Carbon = Annotated[float, BeforeValidator(_telling(parse_carbon_g)), _written("g")]
+Energy = Annotated[float, BeforeValidator(_telling(parse_energy_j)), _written("J")]
+Money = Annotated[float, BeforeValidator(_telling(parse_cost)), _written("")]
+Time = Annotated[datetime, BeforeValidator(_telling(parse_time)), PlainSerializer(datetime.isoformat)]
+#: what a path is in a journal: text, absolute, so that the run can be resumed from anywhere
+File = Annotated[Path, PlainSerializer(lambda path: str(path.resolve()))]
+Share = Annotated[float, Field(ge=0, le=1)]
+Watts = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A part of the settings; it takes no key that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BenchmarkSettings(Section):
+    """What is searched."""
+
+    #: nb201 (embedded), hwnasbench (a table with its columns) or table (one of the user's own)
+    name: Literal["nb201", "hwnasbench", "table"] = "nb201"
+    #: image set: cifar10, cifar100 or imagenet16-120
+    dataset: str = "cifar10"
+    #: CSV or Parquet table; needed for hwnasbench and table
+    table: File | None = None
+    #: columns of a table that are operations; empty: its columns of text
+    operations: tuple[str, ...] = ()
+    #: column of a table with the seconds of a training; empty: one of the usual names
+    training_column: str = ""
+    #: NAME, NAME:max or NAME:min:REFERENCE each; empty: accuracy and the benchmark's first cost
+    objectives: tuple[str, ...] = ()
+    #: FILE[:NAME] of supernet accuracies; empty: the built-in proxies where there are any; none: no cheap scores
+    cheap_scores: str = ""
+
+
+class GridSettings(Section):
+    """Where the electricity comes from."""
+
+    #: CSV or Parquet file of carbon intensity; without it the zone is a built-in, synthetic one
+    trace: File | None = None
+    #: zone of the trace, or the name of a built-in zone
+    zone: str | None = None
+    #: when the run begins, UTC; without it, a week after the trace begins or on the third of July of the synthetic year
+    start: Time | None = None
+    #: seed of a built-in zone's typical year
+    seed: Annotated[int, Field(ge=0)] = 0
+    #: which emissions the trace counts, where its file does not say
+    factors: Factors | None = None
+    #: what the trace's intensity answers, where its file does not say
+    signal: Signal | None = None
+    #: names of the trace's columns, where they are not found
+    time_column: str | None = None
+    intensity_column: str | None = None
+
+
+class ClusterSettings(Section):
+    """The devices, and what they draw."""
+
+    gpus: Annotated[int, Field(ge=1, le=4096)] = 8
+    #: power usage effectiveness: energy from the grid per energy at the devices' plugs
+    pue: Annotated[float, Field(ge=1, le=10)] = AVERAGE_PUE
+    training_w: Watts = TRAINING_W
+    sampling_w: Watts = TRAINING_W
+    idle_w: Watts = IDLE_W
+    checkpoint_s: Annotated[float, Field(ge=0)] = 20.0
+    checkpoint_j: Annotated[float, Field(ge=0)] = 20.0 * TRAINING_W
+    restore_s: Annotated[float, Field(ge=0)] = 40.0
+    restore_j: Annotated[float, Field(ge=0)] = 40.0 * TRAINING_W
+
+
+class PolicySettings(Section):
+    """Who divides the devices."""
+
+    name: str = "heuristic"
+    #: fixed: share of the devices that evaluate
+    evaluating: Share = 0.5
+    #: threshold and suspend-resume: quantile of the past week's intensity up to which an hour is clean
+    quantile: Share = 0.5
+    #: all-sampling: how many are trained in the end
+    trainings: Annotated[int, Field(ge=1)] = 50
+    #: all-sampling: how long before the deadline these trainings begin at the latest
+    closing: Duration = 4 * 3600.0
+
+
+class SearcherSettings(Section):
+    """Who proposes architectures."""
+
+    name: str = "lamoo"
+    #: time between two decisions
+    period: Duration = 3600.0
+    #: architectures that one sampling task scores
+    batch: Annotated[int, Field(ge=1)] = 200
+    #: scored architectures that may wait for a training
+    backlog: Annotated[int, Field(ge=1)] = 10
+
+
+class BudgetSettings(Section):
+    """When to stop; whatever is used up first."""
+
+    time: Duration = 80 * 3600.0
+    carbon: Carbon | None = None
+    energy: Energy | None = None
+    cost: Money | None = None
+    evaluations: Annotated[int, Field(ge=1)] | None = None
+    #: the book that the carbon budget is counted in
+    book: Book = Book.FULL
+    #: how often carbon, energy and cost are looked at between events: the most by which they can be overrun
+    check: Duration = 300.0
+
+
+class PriceSettings(Section):
+    """What is paid."""
+
+    #: price of a kWh, or a CSV or Parquet file of prices over time
+    electricity_per_kwh: Annotated[float, Field(allow_inf_nan=False)] | File = 0.0
+    #: price of holding one GPU for one hour
+    gpu_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+
+class Settings(Section):
+    """All settings of one run."""
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    benchmark: BenchmarkSettings = BenchmarkSettings()
+    grid: GridSettings = GridSettings()
+    cluster: ClusterSettings = ClusterSettings()
+    policy: PolicySettings = PolicySettings()
+    searcher: SearcherSettings = SearcherSettings()
+    #: name of the forecaster
+    forecaster: str = "damped-profile"
+    budget: BudgetSettings = BudgetSettings()
+    prices: PriceSettings = PriceSettings()
+
+
+#: flag of the command line (and keyword of the Python API) to its place in the settings
+FLAGS = {
+    "benchmark": ("benchmark", "name"),
+    "dataset": ("benchmark", "dataset"),
+    "objectives": ("benchmark", "objectives"),
+    "table": ("benchmark", "table"),
+    "cheap_scores": ("benchmark", "cheap_scores"),
+    "trace": ("grid", "trace"),
+    "zone": ("grid", "zone"),
+    "start": ("grid", "start"),
+    "factors": ("grid", "factors"),
+    "signal": ("grid", "signal"),
+    "policy": ("policy", "name"),
+    "searcher": ("searcher", "name"),
+    "forecaster": ("forecaster",),
+    "gpus": ("cluster", "gpus"),
+    "pue": ("cluster", "pue"),
+    "hours": ("budget", "time"),
+    "carbon_budget": ("budget", "carbon"),
+    "energy_budget": ("budget", "energy"),
+    "cost_budget": ("budget", "cost"),
+    "evaluations": ("budget", "evaluations"),
+    "electricity_price": ("prices", "electricity_per_kwh"),
+    "gpu_hour_price": ("prices", "gpu_hour"),
+    "seed": ("seed",),
+}
+
+
+def settings_from_flags(base: Mapping[str, Any] | None = None, /, **flags: object) -> Settings:
+    """The settings of ``base`` (as read from a file) with the flags that are not None put over it.
+
+    ``hours`` may be a plain number of hours, and ``objectives`` a text with commas.
+
+    :raises SettingsError: if there is no such flag, or a value is of no use.
+    """
+    tree: dict[str, Any] = {
+        key: dict(part) if isinstance(part, Mapping) else part for key, part in (base or {}).items()
+    }
+    for flag, value in flags.items():
+        if flag not in FLAGS:
+            raise SettingsError(one_of("setting", flag, FLAGS))
+        if value is not None:
+            _put(tree, FLAGS[flag], _as_written(flag, value))
+    own_table = "table" in tree.get("benchmark", {}) and tree["benchmark"].get("name", "nb201") == "nb201"
+    if own_table:
+        tree["benchmark"]["name"] = "table"
+    return _validated(tree)
+
+
+def load_settings(path: Path) -> Mapping[str, Any]:
+    """The content of a TOML file of settings, not yet checked; paths in it are relative to its folder.
+
+    :raises SettingsError: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            tree = tomllib.load(file)
+    except OSError as error:
+        message = f"Expected a configuration file at {str(path)!r}, but {error.strerror or error}."
+        raise SettingsError(message) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"Expected TOML in {str(path)!r}, but {error}."
+        raise SettingsError(message) from error
+    for section, key in (("benchmark", "table"), ("grid", "trace")):
+        if isinstance(tree.get(section), dict) and isinstance(tree[section].get(key), str):
+            tree[section][key] = str(path.parent / tree[section][key])
+    return tree
+
+
+def _as_written(flag: str, value: object) -> object:
+    if flag == "hours" and _is_number(value):
+        return f"{value} h"
+    if flag == "objectives" and isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    if flag == "electricity_price" and _is_number(value):
+        return float(str(value))
+    return value
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+def _put(tree: dict[str, Any], place: tuple[str, ...], value: object) -> None:
+    *sections, key = place
+    for section in sections:
+        tree = tree.setdefault(section, {})
+    tree[key] = value
+
+
+def _validated(tree: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first thing that is wrong, as one sentence."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function-", "is-instance")))
+    if first["type"] == "extra_forbidden":
+        *sections, key = map(str, first["loc"])
+        where = f"setting in [{'.'.join(sections)}]" if sections else "setting"
+        return one_of(where, key, _fields(sections))
+    if first["type"] == "value_error":
+        return f"Setting {place!r}: {first['msg'].removeprefix('Value error, ')}"
+    reason = first["msg"]
+    return f"Setting {place!r}: {reason}; got {first['input']!r}."
+
+
+def _fields(sections: list[str]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for section in sections:
+        annotation = model.model_fields[section].annotation
+        model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else Settings
+    return list(model.model_fields)

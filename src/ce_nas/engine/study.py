@@ -1,0 +1,166 @@
+"""One search from settings to summary, in memory or in a folder of its own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ce_nas import __version__
+from ce_nas.engine.build import Materials, build
+from ce_nas.engine.settings import Settings, settings_from_flags
+from ce_nas.report.files import write_report
+from ce_nas.report.summary import beginning, summarise
+from ce_nas.store.folder import RunFolder, read_run
+from ce_nas.store.journal import FORMAT, MemoryJournal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ce_nas.allocate.allocator import Allocator
+    from ce_nas.engine.engine import Engine, Observer
+    from ce_nas.report.summary import Summary
+    from ce_nas.search.searcher import Searcher
+    from ce_nas.store.journal import Entry, Journal
+
+__all__ = ["Result", "Study", "resume", "settings_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What came of a study."""
+
+    summary: Summary
+    #: the journal's entries
+    entries: Sequence[Entry]
+    #: the run's folder; None if it was kept in memory
+    path: Path | None = None
+
+
+class Study:
+    """One search that can be run.
+
+    :param settings: what is searched, where and with what; see :func:`~ce_nas.engine.settings.settings_from_flags`.
+    :param allocator: a policy of one's own instead of the one that the settings name.
+    :param searcher: a searcher of one's own instead of the one that the settings name.
+    :param materials: files read already for the same settings, where several studies share them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        allocator: Allocator | None = None,
+        searcher: Searcher | None = None,
+        materials: Materials | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        self._materials = materials or Materials(self.settings)
+        self._own: dict[str, Any] = {"allocator": allocator, "searcher": searcher}
+
+    @classmethod
+    def of(cls, **flags: object) -> Study:
+        """The study described by the flags of ``ce-nas search``, as keywords: ``Study.of(zone="wind", hours=40)``.
+
+        :raises SettingsError: if there is no such flag, or a value is of no use.
+        """
+        return cls(settings_from_flags(**flags))
+
+    def run(self, out: Path | None = None, observe: Observer | None = None, *, durable: bool = False) -> Result:
+        """Search; the journal is kept in memory, or in a new folder ``out`` together with the summary.
+
+        :param observe: called with every period that has ended, for a display.
+        :param durable: make every entry durable at once; else one period is the most that a power cut can take.
+        :raises CeNasError: if a setting, or a file that one names, is of no use; nothing was written then.
+        """
+        self._materials.check()
+        if out is None:
+            journal = MemoryJournal()
+            self._search(journal, observe)
+            return Result(summarise(journal.entries), journal.entries)
+        with RunFolder.create(out) as folder:
+            return self._run_in(folder, observe, durable=durable)
+
+    def resume(self, folder: RunFolder, observe: Observer | None = None, *, durable: bool = False) -> Result:
+        """Continue the search in a folder where it was begun; it ends as if it had never been interrupted.
+
+        :raises ReplayError: if this study is not the one that was begun there.
+        """
+        self._materials.check()
+        return self._run_in(folder, observe, durable=durable)
+
+    def _run_in(self, folder: RunFolder, observe: Observer | None, *, durable: bool) -> Result:
+        self._search(folder.journal(durable=durable), observe)
+        return _finished(folder.path)
+
+    def _search(self, journal: Journal, observe: Observer | None) -> None:
+        engine = build(self._materials, journal, observe=observe, **self._own)
+        journal.append("begun", 0.0, self._beginning(engine))
+        journal.commit()
+        engine.run()
+
+    def _beginning(self, engine: Engine) -> dict[str, Any]:
+        """All that a reader of the journal needs to know of the run, and all that a resumed one must share."""
+        materials, cheap = self._materials, self._materials.cheap_scores
+        table, trace = materials.table, materials.trace
+        return {
+            "format": FORMAT,
+            "version": __version__,
+            "settings": self.settings.model_dump(mode="json"),
+            "policy": engine.parts.allocator.name,
+            "searcher": engine.parts.searcher.name,
+            "forecaster": engine.parts.forecaster.name,
+            "start": materials.start.isoformat(),
+            "objectives": [asdict(item) for item in materials.objectives],
+            "hypervolume_max": materials.hypervolume_max,
+            "power": engine.parts.cluster.power_origin,
+            "benchmark": {
+                "name": table.name,
+                "architectures": table.space.size,
+                "origin": table.origin,
+                "notes": list(table.notes),
+                "sha256": table.fingerprint(),
+                "cheap_scores": cheap.origin if cheap else "none: nothing can be sampled",
+                "cheap_scores_sha256": cheap.fingerprint() if cheap else None,
+            },
+            "grid": {
+                "zone": trace.zone,
+                "synthetic": trace.synthetic,
+                "factors": trace.factors,
+                "signal": trace.signal,
+                "origin": trace.origin,
+                "step_s": trace.step_s,
+                "duplicates": trace.duplicates,
+                "gaps": [str(gap) for gap in trace.gaps],
+                "sha256": trace.fingerprint,
+            },
+        }
+
+
+def resume(path: Path, observe: Observer | None = None, *, durable: bool = False) -> Result:
+    """Continue the run in ``path``, or return what came of it if it has ended.
+
+    :raises StoreError: if there is no run, or another process is at it.
+    :raises ReplayError: if the files that it was begun with, or this package, have changed since.
+    """
+    with RunFolder.open(path) as folder:
+        entries = read_run(path)
+        settings = settings_of(path)
+        if entries[-1].kind == "ended":
+            return _finished(path)
+        return Study(settings).resume(folder, observe, durable=durable)
+
+
+def settings_of(path: Path) -> Settings:
+    """The settings that the run in ``path`` was begun with.
+
+    :raises StoreError: if there is no run.
+    """
+    return Settings.model_validate(beginning(read_run(path))["settings"])
+
+
+def _finished(path: Path) -> Result:
+    """What came of the run in ``path``, written beside its journal."""
+    entries = read_run(path)
+    write_report(path, entries)
+    return Result(summarise(entries), entries, path)

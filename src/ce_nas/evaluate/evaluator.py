@@ -1,0 +1,33 @@
+"""The evaluator's seam: how long a task takes, and what it finds."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ce_nas.core.records import Objective, Outcome, Task
+    from ce_nas.space.space import Space
+
+__all__ = ["Evaluator"]
+
+
+class Evaluator(ABC):
+    """Carries out tasks over one space, for stated objectives."""
+
+    #: the architectures it knows
+    space: Space
+    #: what it measures, in the order of an outcome's values
+    objectives: tuple[Objective, ...]
+    #: how long a shared network must be trained before sampling can begin, s; 0 where none is needed
+    supernet_training_s: float
+    #: whether it has cheap scores, so that sampling is possible at all
+    can_score: bool
+
+    @abstractmethod
+    def duration_s(self, task: Task) -> float:
+        """Seconds the whole task takes on one device, without interruption."""
+
+    @abstractmethod
+    def run(self, task: Task) -> Outcome:
+        """Carry the task out; the outcome's values are objectives, all minimised."""

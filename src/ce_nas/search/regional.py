@@ -1,0 +1,65 @@
+"""Searchers that can be told to stay within a part of the space, and what such a part is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ce_nas.search.searcher import Searcher
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Sequence
+
+    from ce_nas.core.records import Architecture, Observation
+
+__all__ = ["AnyOf", "Region", "RegionalSearcher", "WholeSpace"]
+
+
+class Region(Protocol):
+    """A part of a space."""
+
+    @property
+    def samples(self) -> Sequence[Observation]:
+        """The full trainings known within the region, oldest first."""
+
+    def contains(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
+        """Whether each architecture lies in the region, shape ``(n,)``."""
+
+
+class WholeSpace:
+    """The region that leaves nothing out."""
+
+    def __init__(self, samples: Sequence[Observation] = ()) -> None:
+        self.samples = samples
+
+    def contains(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
+        """True for every architecture, shape ``(n,)``."""
+        return np.ones(len(architectures), dtype=bool)
+
+
+class RegionalSearcher(Searcher):
+    """A searcher that can be kept within a region, and then serves to search the leaves of a partition."""
+
+    @abstractmethod
+    def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
+        """What :meth:`ask` promises, with every proposal inside ``region``."""
+
+
+class AnyOf:
+    """The architectures in any of several containers: what was excluded, and what has been proposed meanwhile."""
+
+    def __init__(self, *parts: Container[Architecture]) -> None:
+        self._parts = parts
+
+    def __contains__(self, architecture: object) -> bool:
+        for part in self._parts:  # noqa: SIM110 - asked a million times a run, and any() takes three times as long
+            if architecture in part:
+                return True
+        return False
+
+
+def distinct(architectures: Iterable[Architecture], exclude: Container[Architecture]) -> list[Architecture]:
+    """The first occurrence of each architecture that is not excluded, in order."""
+    return [architecture for architecture in dict.fromkeys(architectures) if architecture not in exclude]

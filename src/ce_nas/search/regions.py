@@ -1,0 +1,172 @@
+"""LaMOO: the partition chooses a region, and any searcher that can stay within one searches it.
+
+Sources
+    [LaMOO] Zhao et al. Multi-objective Optimization by Learning Space Partitions. ICLR 2022.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.pareto.dominance import Front
+from ce_nas.search.archive import Archive, values_of
+from ce_nas.search.membership import Membership
+from ce_nas.search.partition import Partition, PartitionSettings
+from ce_nas.search.regional import AnyOf, WholeSpace
+from ce_nas.search.searcher import Searcher
+from ce_nas.search.uniform import UniformSearcher, draw
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    from ce_nas.core.records import Architecture, Observation
+    from ce_nas.search.partition import Constraint, Node
+    from ce_nas.search.regional import Region, RegionalSearcher
+    from ce_nas.space.space import Space
+
+__all__ = ["LamooSearcher", "PathRegion"]
+
+
+class PathRegion:
+    """The part of a space that lies on the stated side of every boundary of a path."""
+
+    def __init__(self, membership: Membership, path: tuple[Constraint, ...], samples: Sequence[Observation]) -> None:
+        self._membership = membership
+        self.path = path
+        self.samples = samples
+
+    def contains(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
+        """See :meth:`Region.contains`."""
+        return self._membership.holds(self.path, architectures)
+
+
+class _Outside:
+    """All that a region leaves out."""
+
+    samples: Sequence[Observation] = ()
+
+    def __init__(self, region: Region) -> None:
+        self._region = region
+
+    def contains(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
+        """See :meth:`Region.contains`."""
+        return ~self._region.contains(architectures)
+
+
+class LamooSearcher(Searcher):
+    """Learning space partitions: searches the leaf of the partition that promises most [LaMOO].
+
+    Only full trainings build the tree. New ones are sorted into it as they come; the boundaries are learned anew once
+    enough of them are unlearned, and at once when one of them changes the front. A region that has nothing left is
+    never searched on: its deepest boundary is dropped, and :meth:`notes` says so.
+
+    :param space: the space to search.
+    :param rng: the generator of all that is drawn outside the inner searcher.
+    :param reference: reference point of the hypervolume, minimised, shape ``(m,)``.
+    :param inner: who searches inside a region; None for uniform draws.
+    :param settings: how the space is divided.
+    :param outside: the share of proposals drawn outside the chosen region, against pruning too much; 0 to 1.
+    :param rebuild_every: so many new full trainings move the boundaries; one on the wrong side counts as two.
+    :param rebuild_share: and there must be so many for each one known: late in a search a few change little.
+    """
+
+    def __init__(  # noqa: PLR0913 - a space, a stream, a reference, and what to divide and search with
+        self,
+        space: Space,
+        rng: np.random.Generator,
+        reference: Sequence[float] | np.ndarray,
+        inner: RegionalSearcher | None = None,
+        settings: PartitionSettings | None = None,
+        *,
+        outside: float = 0.1,
+        rebuild_every: int = 8,
+        rebuild_share: float = 0.08,
+    ) -> None:
+        if not 0 <= outside <= 1 or rebuild_every < 1:
+            message = (
+                "Expected a share outside the region from 0 to 1 and a rebuild every 1 or more trainings, "
+                f"got outside={outside} and rebuild_every={rebuild_every}."
+            )
+            raise SettingsError(message)
+        self._space = space
+        self._rng = rng
+        self._reference = np.asarray(reference, dtype=float)
+        self._inner = inner or UniformSearcher(space, rng)
+        self._settings = settings or PartitionSettings()
+        self._outside = outside
+        self._rebuild_every = rebuild_every
+        self._rebuild_share = rebuild_share
+        self._membership = Membership(space)
+        self._archive = Archive()
+        self._front: Front[Architecture] = Front()
+        self._partition: Partition | None = None
+        self._unlearned = 0
+        self._notes: list[str] = []
+
+    @property
+    def partition(self) -> Partition | None:
+        """The tree as it stands; None before the first full training, or when it is to be learned anew."""
+        return self._partition
+
+    def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
+        """See :meth:`Searcher.ask`; what lies inside the chosen region comes first."""
+        node = self._divided().chosen() if len(self._archive) else None
+        region = self._region(node)
+        strays = self._strays(n) if node is not None and node.path else 0
+        away = draw(self._space, self._rng, strays, exclude, _Outside(region))
+        found = self._inner.ask_within(n - len(away), AnyOf(exclude, set(away)), region)
+        while len(found) + len(away) < n and node is not None and node.parent is not None:
+            node = self._relaxed(node, node.parent)
+            taken = AnyOf(exclude, set(found), set(away))
+            found += self._inner.ask_within(n - len(found) - len(away), taken, self._region(node))
+        return found + away
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """See :meth:`Searcher.tell`."""
+        self._inner.tell(observations)
+        known = len(self._archive)
+        told = self._archive.add(observations)
+        if not told:
+            return
+        improved = [self._front.add(observation.values, observation.architecture) for observation in told]
+        if self._partition is None or any(improved) or len(self._archive) - known < len(told):
+            self._partition = None  # an architecture told again: its older values are in the tree
+            return
+        features = self._space.encode([observation.architecture for observation in told])
+        self._unlearned += len(told) + self._partition.insert(features, values_of(told))
+        if self._unlearned >= max(self._rebuild_every, self._rebuild_share * len(self._archive)):
+            self._partition = None
+
+    def notes(self) -> list[str]:
+        """See :meth:`Searcher.notes`; each note is handed out once."""
+        notes, self._notes = self._notes, []
+        return notes + self._inner.notes()
+
+    def _divided(self) -> Partition:
+        if self._partition is None:
+            samples = self._archive.observations
+            features = self._space.encode([sample.architecture for sample in samples])
+            self._partition = Partition(features, values_of(samples), self._reference, self._settings)
+            self._membership.forget()
+            self._unlearned = 0
+        return self._partition
+
+    def _region(self, node: Node | None) -> Region:
+        samples = self._archive.observations
+        if node is None or not node.path:
+            return WholeSpace(samples)
+        return PathRegion(self._membership, node.path, [samples[row] for row in node.rows])
+
+    def _strays(self, n: int) -> int:
+        """How many of ``n`` proposals to draw outside: the share, rounded up or down by chance."""
+        return int(n * self._outside + self._rng.random())
+
+    def _relaxed(self, node: Node, parent: Node) -> Node:
+        self._notes.append(
+            f"The region behind {len(node.path)} boundaries ({len(node.rows)} samples) had too few new architectures; "
+            "its deepest boundary was dropped."
+        )
+        return parent

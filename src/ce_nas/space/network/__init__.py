@@ -1,0 +1,1 @@
+"""From an architecture to a network that can be trained; every module here needs torch."""

@@ -1,0 +1,169 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.core.records import Observation
+from ce_nas.core.rng import stream
+from ce_nas.pareto.hypervolume import hypervolume
+from ce_nas.search.evolution import Nsga2Searcher
+from ce_nas.search.partition import PartitionSettings
+from ce_nas.search.regions import LamooSearcher
+from ce_nas.search.uniform import UniformSearcher
+from ce_nas.space.cells import NasBench201Space
+
+SPACE = NasBench201Space()
+REFERENCE = (30.0, 30.0)
+MEMBERS = list(map(tuple, SPACE.members.tolist()))
+
+
+def values(cell):
+    return float(sum(cell[:3]) + 2 * cell[5]), float(16 - sum(cell[1:4]) - cell[0] + abs(cell[4] - 2))
+
+
+def seen(cells, fidelity=1.0):
+    return [Observation(cell, values(cell), fidelity) for cell in cells]
+
+
+def told(n=100, **options):
+    searcher = LamooSearcher(SPACE, stream(0, "lamoo"), REFERENCE, **options)
+    cells = SPACE.sample(stream(0, "cells"), n)
+    searcher.tell(seen(cells))
+    return searcher, set(cells)
+
+
+def test_proposals_lie_in_the_chosen_region_but_for_the_stated_share():
+    searcher, exclude = told(outside=0.1)
+    asked = [cell for _ in range(60) for cell in searcher.ask(10, exclude)]
+    region = searcher._region(searcher.partition.chosen())
+    assert 0.05 < np.mean(~region.contains(asked)) < 0.15
+
+
+@pytest.mark.parametrize(("outside", "inside"), [(0.0, True), (1.0, False)])
+def test_the_share_outside_can_be_none_or_all(outside, inside):
+    searcher, exclude = told(outside=outside)
+    proposals = searcher.ask(30, exclude)
+    region = searcher._region(searcher.partition.chosen())
+    assert region.contains(proposals).tolist() == [inside] * 30
+
+
+def test_the_region_s_samples_are_those_inside_it():
+    searcher, cells = told()
+    searcher.ask(1, cells)
+    region = searcher._region(searcher.partition.chosen())
+    samples = [sample.architecture for sample in region.samples]
+    assert len(samples) == len(searcher.partition.chosen().rows)
+    assert region.contains(samples).all()
+
+
+def test_only_full_trainings_build_the_tree():
+    searcher = LamooSearcher(SPACE, stream(0, "lamoo"), REFERENCE)
+    searcher.tell(seen(MEMBERS[:200], fidelity=0.0))
+    searcher.tell(seen(MEMBERS[200:300], fidelity=0.9))
+    searcher.ask(4, set())
+    assert searcher.partition is None
+
+
+def test_a_region_with_nothing_left_is_widened_and_said_to_be():
+    searcher, exclude = told(outside=0.0)
+    searcher.ask(1, exclude)
+    region = searcher._region(searcher.partition.chosen())
+    inside = {cell for cell, yes in zip(MEMBERS, region.contains(MEMBERS), strict=True) if yes}
+    assert searcher.notes() == []
+    proposals = searcher.ask(5, exclude | inside)
+    assert len(proposals) == 5
+    notes = searcher.notes()
+    assert "its deepest boundary was dropped" in notes[0]
+    assert searcher.notes() == []
+
+
+def test_boundaries_stay_until_there_is_enough_to_learn():
+    searcher, exclude = told(rebuild_every=1000)
+    searcher.ask(1, exclude)
+    before = searcher.partition
+    dominated = [cell for cell in MEMBERS if cell not in exclude and values(cell)[0] > 12 and values(cell)[1] > 12]
+    searcher.tell(seen(dominated[:20]))
+    assert searcher.partition is before
+    assert len(before.root.rows) == len(exclude) + 20
+
+
+def test_boundaries_are_learned_anew_when_due():
+    searcher, exclude = told(rebuild_every=20, rebuild_share=0.0)
+    searcher.ask(1, exclude)
+    before = searcher.partition
+    dominated = [cell for cell in MEMBERS if cell not in exclude and values(cell)[0] > 12 and values(cell)[1] > 12]
+    searcher.tell(seen(dominated[:20]))
+    searcher.ask(1, exclude)
+    assert searcher.partition is not before
+
+
+def test_a_better_front_moves_the_boundaries_at_once():
+    searcher, exclude = told(rebuild_every=1000)
+    searcher.ask(1, exclude)
+    before = searcher.partition
+    searcher.tell([Observation(next(cell for cell in MEMBERS if cell not in exclude), (-5.0, -5.0))])
+    searcher.ask(1, exclude)
+    assert searcher.partition is not before
+
+
+def test_an_architecture_told_again_replaces_its_older_values():
+    searcher, exclude = told(rebuild_every=1000)
+    searcher.ask(1, exclude)
+    count = len(searcher.partition.root.rows)
+    searcher.tell([Observation(next(iter(exclude)), (29.0, 29.0))])
+    searcher.ask(1, exclude)
+    assert len(searcher.partition.root.rows) == count
+
+
+@pytest.mark.parametrize("inner", [UniformSearcher, Nsga2Searcher])
+def test_any_regional_searcher_can_search_the_leaf(inner):
+    searcher, exclude = told(outside=0.0, inner=inner(SPACE, stream(0, "inner")))
+    proposals = searcher.ask(6, exclude)
+    region = searcher._region(searcher.partition.chosen())
+    assert region.contains(proposals).all()
+
+
+@pytest.mark.parametrize("wrong", [{"outside": 1.2}, {"rebuild_every": 0}, {"rebuild_share": -1.0}])
+def test_settings_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(SettingsError, match="Expected a share"):
+        told(**wrong)
+
+
+@pytest.mark.parametrize("select", ["leaf", "mcts"])
+@pytest.mark.parametrize("kernel", ["rbf", "poly", "linear"])
+def test_it_beats_chance_on_real_trainings(kernel, select):
+    table, volume = real_table()
+    reached = {}
+    for name in ("lamoo", "uniform"):
+        reached[name] = []
+        for seed in range(3):
+            settings = PartitionSettings(kernel=kernel, select=select)
+            lamoo = LamooSearcher(SPACE, stream(seed, "lamoo"), (0.0, 50.0), settings=settings)
+            searcher = lamoo if name == "lamoo" else UniformSearcher(SPACE, stream(seed, "lamoo"))
+            reached[name].append(run(searcher, table, 150) / volume)
+    assert np.mean(reached["lamoo"]) > np.mean(reached["uniform"])
+
+
+def run(searcher, table, evaluations):
+    found = {}
+    while len(found) < evaluations:
+        observations = [Observation(cell, table[cell]) for cell in searcher.ask(10, found)]
+        found.update((observation.architecture, observation.values) for observation in observations)
+        searcher.tell(observations)
+    return hypervolume(list(found.values()), (0.0, 50.0))
+
+
+def real_table():
+    pandas = pytest.importorskip("pandas")
+    root = Path(__file__).parents[2] / os.environ.get("CE_NAS_TEST_DATA", "../shared/data")
+    path = root / "nasbench201" / "nb201.parquet"
+    if not path.exists():
+        pytest.skip(f"no table at {path}")
+    frame = pandas.read_parquet(path)
+    accuracy = frame[[f"val200_cifar10_s{seed}" for seed in range(3)]].mean(axis=1)
+    rows = np.stack([-accuracy, frame["hwnb_edgegpu_energy_filled"]], axis=1)
+    volume = hypervolume(rows, (0.0, 50.0))
+    assert volume == pytest.approx(4077.39, abs=0.01)
+    return dict(zip(map(SPACE.parse, frame["arch_str"]), map(tuple, rows.tolist()), strict=True)), volume
