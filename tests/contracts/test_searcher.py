@@ -157,3 +157,7 @@ def test_notes_are_sentences(make):
     searcher = make(NasBench201Space(), stream(0, "s"), 2)
     rounds(searcher)
     assert all(isinstance(note, str) and note.endswith(".") for note in searcher.notes())
+
+
+def test_it_has_a_name(make):
+    assert make(NasBench201Space(), stream(0, "s"), 2).name

@@ -44,6 +44,12 @@ def test_a_front_kept_up_point_by_point_is_the_front_of_all(points):
     assert len(front) == len(front.items)
 
 
+@pytest.mark.parametrize("objectives", [2, 3, 4, 5, 6])
+def test_large_fronts_are_found_too(objectives):
+    points = np.random.default_rng(objectives).integers(0, 12, (600, objectives))
+    assert is_front(points).tolist() == (dominance_numbers(points) == 0).tolist()
+
+
 def test_equal_points_do_not_dominate_each_other():
     assert dominance_numbers([[1, 2], [1, 2], [2, 2]]).tolist() == [0, 0, 2]
     assert is_front([[1, 2], [1, 2], [2, 2]]).tolist() == [True, True, False]

@@ -86,3 +86,13 @@ def test_the_known_volume_of_a_worked_example():
 def test_a_reference_of_another_dimension_is_refused():
     with pytest.raises(DataError, match="3 objectives"):
         hypervolume([[1.0, 2.0, 3.0]], [4.0, 4.0])
+
+
+@pytest.mark.parametrize(
+    ("points", "reference"), [([[-np.inf, 0.0, 0.0]], [1.0] * 3), ([[0.0, 0.0, 0.0]], [1.0, np.inf, 1.0])]
+)
+def test_an_infinite_volume_is_refused(points, reference):
+    with pytest.raises(DataError, match="Expected a finite reference"):
+        hypervolume(points, reference)
+    with pytest.raises(DataError, match="Expected a finite reference"):
+        hypervolume_gains([], points, reference)

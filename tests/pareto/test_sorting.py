@@ -7,7 +7,9 @@ from ce_nas.pareto.dominance import is_front
 from ce_nas.pareto.sorting import best_first, crowding_distances, front_ranks
 
 POINTS = st.integers(2, 4).flatmap(
-    lambda m: arrays(np.float64, st.tuples(st.integers(0, 20), st.just(m)), elements=st.sampled_from(range(5)))
+    lambda m: arrays(
+        np.float64, st.tuples(st.integers(0, 20), st.just(m)), elements=st.sampled_from([-np.inf, 0, 1, 2, 3, np.inf])
+    )
 )
 
 
@@ -46,3 +48,7 @@ def test_infinite_values_do_not_poison_the_order():
     distances = crowding_distances(points, front_ranks(points))
     assert not np.isnan(distances).any()
     assert best_first(points)[-1] == 3
+
+
+def test_ranks_of_minus_infinity_come_first():
+    assert front_ranks([[-1.5, -np.inf, -np.inf, -np.inf], [-np.inf] * 4]).tolist() == [1, 0]

@@ -57,6 +57,13 @@ def test_the_population_is_the_best_of_all_that_was_told():
     assert np.median(changes) <= 2
 
 
+def test_the_better_of_two_wins_a_tournament():
+    searcher = Nsga2Searcher(space_of(), stream(0, "evolution"))
+    places = searcher._winners(10, 5000)
+    assert (places == 0).mean() == pytest.approx(0.19, abs=0.03)  # 1 - (9/10)^2
+    assert (places == 9).mean() == pytest.approx(0.01, abs=0.01)
+
+
 def test_estimates_are_no_parents():
     space = space_of()
     searcher = Nsga2Searcher(space, stream(0, "evolution"), population=2)

@@ -99,6 +99,15 @@ def test_boundaries_are_learned_anew_when_due():
     assert searcher.partition is not before
 
 
+def test_answers_about_old_boundaries_are_not_kept():
+    searcher, exclude = told(outside=0.0, rebuild_every=1, rebuild_share=0.0)
+    for cell in [cell for cell in MEMBERS if cell not in exclude][:5]:
+        searcher.ask(2, exclude)
+        searcher.tell(seen([cell]))
+    searcher.ask(2, exclude)
+    assert len(searcher._membership._good) <= 3
+
+
 def test_a_better_front_moves_the_boundaries_at_once():
     searcher, exclude = told(rebuild_every=1000)
     searcher.ask(1, exclude)

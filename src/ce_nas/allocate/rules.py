@@ -6,6 +6,7 @@ Source
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -137,8 +138,9 @@ def _is_clean(view: View, quantile: float) -> tuple[bool, str]:
         return True, "Nothing is known of the grid yet: the period counts as clean."
     coming = view.forecast.over(view.now_s, view.now_s + view.period_s)
     bound = float(np.quantile(past, quantile))
-    word = "clean" if coming <= bound else "dirty"
-    return coming <= bound, f"Forecast {coming:.0f} g/kWh, bound {bound:.0f} (quantile {quantile:g} of a week): {word}."
+    clean = coming <= bound or math.isclose(coming, bound)  # on a flat grid they differ by rounding alone
+    word = "clean" if clean else "dirty"
+    return clean, f"Forecast {coming:.0f} g/kWh, bound {bound:.0f} (quantile {quantile:g} of a week): {word}."
 
 
 def _sampling(view: View, sampling: int, reason: str) -> Decision:

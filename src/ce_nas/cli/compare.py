@@ -46,7 +46,8 @@ def compare(  # noqa: PLR0913, PLR0917 - a flag a setting that people change oft
 ) -> None:
     """Run policies x searchers x zones x seeds side by side, and show medians with bootstrap 95 % intervals."""
     own = {"policies", "searchers", "zones", "seeds", "processes", "json", "quiet"}
-    shared = {name: value for name, value in locals().items() if name not in own}
+    given = locals()
+    shared = {name: given[name] for name in given.keys() - own - {"own"}}
     import os  # noqa: PLC0415 - --help must not pay for what it does not show
 
     from rich.progress import Progress  # noqa: PLC0415

@@ -103,8 +103,7 @@ class SimulatedCluster(Cluster):
         seat.task = task
         seat.working_from_s = now_s + (self._power.restore_s if restores else 0.0)
         over_s = seat.working_from_s + self._evaluator.duration_s(task) - done_s
-        seat.phases = [(Activity.RESTORE, seat.working_from_s)] if restores else []
-        seat.phases.append((_ACTIVITY[task.kind], over_s))
+        seat.phases = [(Activity.IDLE, now_s), (Activity.RESTORE, seat.working_from_s), (_ACTIVITY[task.kind], over_s)]
         seat.ticket = self._clock.post(device, over_s - now_s)
 
     def receive(self, signal: Any) -> Event:  # noqa: ANN401

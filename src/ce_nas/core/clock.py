@@ -74,7 +74,7 @@ class VirtualClock(Clock):
             if ticket in self._cancelled:
                 self._cancelled.discard(ticket)
                 continue
-            self._now_s = at_s
+            self._now_s = max(self._now_s, at_s)  # a signal that was due before it was posted arrives at once
             return signal
         self._now_s = max(self._now_s, until_s)
         return None

@@ -188,10 +188,15 @@ class Forecast:
     quantiles_g_per_kwh: Mapping[float, np.ndarray] = field(default_factory=dict)
 
     def over(self, start_s: float, end_s: float) -> float:
-        """Expected mean intensity between two moments, g CO2eq/kWh; its last step stands for all that follow."""
-        first = min(max(int((start_s - self.start_s) // self.step_s), 0), len(self.mean_g_per_kwh) - 1)
-        last = int(np.ceil((end_s - self.start_s) / self.step_s))
-        return float(self.mean_g_per_kwh[first : max(last, first + 1)].mean())
+        """Expected mean intensity between two moments, g CO2eq/kWh; at one moment, the value there.
+
+        A step counts with the time that lies in it; the first stands for all before it, the last for all that follow.
+        """
+        ends_s = self.start_s + self.step_s * np.arange(1, len(self.mean_g_per_kwh))
+        if end_s <= start_s:
+            return float(self.mean_g_per_kwh[np.searchsorted(ends_s, start_s, side="right")])
+        shares = np.diff(np.clip(ends_s, start_s, end_s), prepend=start_s, append=end_s) / (end_s - start_s)
+        return float(self.mean_g_per_kwh @ shares)
 
 
 @dataclass(frozen=True, slots=True)

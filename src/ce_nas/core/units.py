@@ -36,7 +36,8 @@ G_PER_TONNE = 1e6
 G_PER_LB = 453.59237  # the international pound, exactly
 
 _CARBON_G = {"g": 1.0, "kg": G_PER_KG, "t": G_PER_TONNE, "lb": G_PER_LB, "lbs": G_PER_LB}
-_ENERGY_J = {"j": 1.0, "kj": 1e3, "mj": 1e6, "wh": HOUR_S, "kwh": J_PER_KWH, "mwh": 1e3 * J_PER_KWH}
+_WATT_HOURS_J = {"wh": HOUR_S, "kwh": J_PER_KWH, "MWh": 1e3 * J_PER_KWH, "MWH": 1e3 * J_PER_KWH}
+_ENERGY_J = {"j": 1.0, "kj": 1e3, "MJ": 1e6, **_WATT_HOURS_J}  # mega in capitals only: mJ is a thousandth of a joule
 _DURATION_S = {"s": 1.0, "min": MINUTE_S, "m": MINUTE_S, "h": HOUR_S, "d": DAY_S}
 
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)?\s*")
@@ -81,10 +82,10 @@ def parse_time(text: str | datetime) -> datetime:
     """
     try:
         moment = text if isinstance(text, datetime) else datetime.fromisoformat(text.strip())
-    except (ValueError, AttributeError) as error:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, AttributeError, OverflowError) as error:
         message = f"Expected a time such as 2021-07-02T06:00 (UTC), got {text!r}."
         raise SettingsError(message) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def as_carbon(carbon_g: float) -> str:
@@ -120,7 +121,7 @@ def _parse(what: str, text: str | float, factors: dict[str, float], example: str
 def _factor(unit: str | None, factors: dict[str, float]) -> float | None:
     if not factors:
         return 1.0 if unit is None else None
-    return factors.get(unit.lower()) if unit else None
+    return factors.get(unit, factors.get(unit.lower())) if unit else None
 
 
 def _scaled(value: float, units: tuple[tuple[float, str], ...]) -> str:

@@ -61,9 +61,9 @@ class PowerModel:
         if activity is Activity.IDLE:
             return self.idle_w
         if activity is Activity.CHECKPOINT:
-            return self.checkpoint_j / self.checkpoint_s
+            return _mean_w(self.checkpoint_j, self.checkpoint_s)
         if activity is Activity.RESTORE:
-            return self.restore_j / self.restore_s
+            return _mean_w(self.restore_j, self.restore_s)
         return self.sampling_w
 
     def reading(self, device: int, activity: Activity, start_s: float, end_s: float) -> Reading:
@@ -73,8 +73,9 @@ class PowerModel:
     @property
     def peak_w(self) -> float:
         """The most that one device can draw, W."""
-        moving = [activity for activity, takes_s in self._moves() if takes_s > 0]
-        return max(map(self.power_w, (Activity.TRAINING, Activity.SAMPLING, Activity.IDLE, *moving)))
+        return max(map(self.power_w, Activity))
 
-    def _moves(self) -> tuple[tuple[Activity, float], ...]:
-        return (Activity.CHECKPOINT, self.checkpoint_s), (Activity.RESTORE, self.restore_s)
+
+def _mean_w(energy_j: float, duration_s: float) -> float:
+    """Watts over a stretch; one that takes no time draws nothing."""
+    return energy_j / duration_s if duration_s else 0.0

@@ -49,17 +49,25 @@ class Backlog:
         values = np.array([candidate.values for candidate in everyone])
         numbers = dominance_numbers(values)
         order = np.argsort(numbers, kind="stable")
-        self._waiting = [everyone[at] for at in order[: self.capacity]]
+        kept, left = order[: self.capacity], order[self.capacity :]
+        self._waiting = [everyone[at] for at in kept]
+        dominators = _dominators(values, numbers, left)
         return [
-            Dropped(everyone[at].architecture, int(numbers[at]), self._dominator(everyone, values, at))
-            for at in order[self.capacity :]
+            Dropped(everyone[at].architecture, int(numbers[at]), everyone[by].architecture if numbers[at] else None)
+            for at, by in zip(left.tolist(), dominators.tolist(), strict=True)
         ]
 
     def pop(self) -> Observation:
         """Take the best one out; there must be one."""
         return self._waiting.pop(0)
 
-    def _dominator(self, everyone: Sequence[Observation], values: np.ndarray, at: int) -> Architecture | None:
-        """One that dominates the one at ``at``, the first to have come; None if nothing does."""
-        better = (values <= values[at]).all(axis=1) & (values < values[at]).any(axis=1)
-        return everyone[int(better.argmax())].architecture if better.any() else None
+
+def _dominators(values: np.ndarray, numbers: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """For each row of ``left`` one undominated row that dominates it, shape (left,); whatever is dominated has one.
+
+    Rows that nothing dominates get a row all the same, to be ignored.
+    """
+    front = np.flatnonzero(numbers == 0)
+    ours, theirs = values[left, None, :], values[None, front, :]
+    better = (theirs <= ours).all(axis=2) & (theirs < ours).any(axis=2)
+    return np.asarray(front[better.argmax(axis=1)])

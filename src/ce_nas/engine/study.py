@@ -119,9 +119,9 @@ class Study:
                 "architectures": table.space.size,
                 "origin": table.origin,
                 "notes": list(table.notes),
-                "sha256": table.fingerprint(),
+                "sha256": table.fingerprint,
                 "cheap_scores": cheap.origin if cheap else "none: nothing can be sampled",
-                "cheap_scores_sha256": cheap.fingerprint() if cheap else None,
+                "cheap_scores_sha256": cheap.fingerprint if cheap else None,
             },
             "grid": {
                 "zone": trace.zone,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ __all__ = ["TRAINING_COLUMNS", "read_frame", "read_table"]
 TRAINING_COLUMNS = ("train_s", "training_s", "train_seconds", "training_seconds", "train_time_s", "train_time")
 #: epochs of a full training, where a table does not say
 DEFAULT_EPOCHS = 200
+#: what a CSV writes for a missing number; "None" and "null" are left out, since operations are called so
+MISSING = ("", "nan", "NaN", "NA", "N/A")
 
 
 def read_table(
@@ -45,13 +48,13 @@ def read_table(
     frame = read_frame(path)
     if is_wide_layout(list(map(str, frame.columns))):
         return wide_table(frame, dataset, path.name)
-    names = list(operations) or _operation_columns(frame)
+    names = list(operations) or _operation_columns(frame, path)
     _check_operations(frame, names, path)
     seconds = _training_column(frame, training_column, path)
     space, rows = _listed_space(frame, names, path)
     metrics = {
         name: _metric(name, _finite(frame, name, path)[rows])
-        for name in map(str, frame.columns)
+        for name in frame.columns
         if name not in {*names, seconds} and frame[name].dtype.kind in "iuf"
     }
     if not metrics:
@@ -72,7 +75,7 @@ def read_frame(path: Path) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - half a second that only readers of files should pay
 
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".csv": pd.read_csv,
+        ".csv": partial(pd.read_csv, keep_default_na=False, na_values=list(MISSING)),
         ".parquet": pd.read_parquet,
         ".pq": pd.read_parquet,
     }
@@ -90,15 +93,33 @@ def read_frame(path: Path) -> pd.DataFrame:
     if frame.empty:
         message = f"Expected rows in {path.name}, got none; a row holds one architecture."
         raise TableError(message)
-    return frame
+    return frame.rename(columns=str)
 
 
 def _listed(frame: pd.DataFrame) -> str:
     return ", ".join(map(str, frame.columns))
 
 
-def _operation_columns(frame: pd.DataFrame) -> list[str]:
-    return [name for name in map(str, frame.columns) if frame[name].dtype.kind not in "iufbM"]
+def _operation_columns(frame: pd.DataFrame, path: Path) -> list[str]:
+    """The columns of text; one that is mostly numbers is a metric with a slip in it rather than an operation."""
+    names = [name for name in frame.columns if frame[name].dtype.kind not in "iufbM"]
+    for name in names:
+        is_text = np.isnan(_parsed(frame, name))
+        if 0 < is_text.sum() <= len(frame) // 2:
+            message = (
+                f"Expected numbers or text in column {name!r} of {path.name}, got both: "
+                f"{frame[name].iloc[int(is_text.argmax())]!r} in row {int(is_text.argmax())}; mend it, or name the "
+                "columns of operations."
+            )
+            raise TableError(message)
+    return names
+
+
+def _parsed(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """The column's numbers, NaN where it holds none."""
+    import pandas as pd  # noqa: PLC0415 - as in read_frame
+
+    return np.asarray(pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float))
 
 
 def _check_operations(frame: pd.DataFrame, names: Sequence[str], path: Path) -> None:
@@ -133,7 +154,7 @@ def _listed_space(frame: pd.DataFrame, names: Sequence[str], path: Path) -> tupl
         frame[name].astype(str).map({text: code for code, text in enumerate(texts)}).to_numpy()
         for name, texts in zip(names, choices, strict=True)
     ]
-    members = np.column_stack(codes).astype(np.int16)
+    members = np.column_stack(codes).astype(np.int32)
     unique, rows = np.unique(members, axis=0, return_index=True)
     if len(unique) != len(members):
         message = f"Expected each architecture once in {path.name}, got {len(members) - len(unique)} rows twice."
@@ -142,9 +163,9 @@ def _listed_space(frame: pd.DataFrame, names: Sequence[str], path: Path) -> tupl
 
 
 def _finite(frame: pd.DataFrame, name: str, path: Path) -> np.ndarray:
-    numbers = frame[name].to_numpy(dtype=float) if frame[name].dtype.kind in "iuf" else None
-    if numbers is None or not np.isfinite(numbers).all():
-        row = 0 if numbers is None else int(np.argmin(np.isfinite(numbers)))
+    numbers = _parsed(frame, name)
+    if frame[name].dtype.kind not in "iuf" or not np.isfinite(numbers).all():
+        row = int(np.argmin(np.isfinite(numbers)))
         message = f"Expected a number in column {name!r} of {path.name}, got {frame[name].iloc[row]!r} in row {row}."
         raise TableError(message)
     return numbers

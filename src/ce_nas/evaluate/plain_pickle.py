@@ -30,6 +30,6 @@ def load_plain(path: Path) -> Any:  # noqa: ANN401 - whatever plain content the 
     try:
         with path.open("rb") as file:
             return _PlainUnpickler(file).load()
-    except (OSError, EOFError, pickle.UnpicklingError, ValueError, AttributeError, IndexError) as error:
+    except Exception as error:  # whatever the opcode that the broken bytes happen to be raises
         message = f"Expected a pickle of plain containers in {path}, but {error}; get the file anew from its source."
         raise DataError(message) from error

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +41,7 @@ class Metric:
     values: np.ndarray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class BenchmarkTable:
     """Everything known of every architecture of a space."""
 
@@ -69,28 +71,34 @@ class BenchmarkTable:
         """Seconds of one epoch of the mean architecture on one device."""
         return float(self.train_s.mean()) / self.epochs
 
+    @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of everything in the table, in hexadecimal."""
-        digest = hashlib.sha256(self.name.encode())
+        """SHA-256 of all that a run can come to depend on, in hexadecimal; origin and notes are left out."""
+        kinds = [[metric.name, metric.unit, metric.maximise, metric.trained] for metric in self._sorted_metrics]
+        head = [self.name, self.epochs, self.space.variables, self.space.choices, kinds]
+        digest = hashlib.sha256(json.dumps(head).encode())
         digest.update(np.ascontiguousarray(self.space.members, dtype="<i4").tobytes())
         digest.update(np.ascontiguousarray(self.train_s, dtype="<f8").tobytes())
-        for name in sorted(self.metrics):
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(self.metrics[name].values, dtype="<f8").tobytes())
+        for metric in self._sorted_metrics:
+            digest.update(np.ascontiguousarray(metric.values, dtype="<f8").tobytes())
         return digest.hexdigest()
+
+    @property
+    def _sorted_metrics(self) -> list[Metric]:
+        return [self.metrics[name] for name in sorted(self.metrics)]
 
 
 def objective(table: BenchmarkTable, text: str) -> Objective:
     """The objective written as ``NAME``, ``NAME:max`` or ``NAME:min:REFERENCE``.
 
     Left out, the direction is the metric's own and the reference is the paper's where it states one, 0 for an
-    accuracy, else the worst value of the table rounded up to two digits.
+    accuracy, else the worst value of the table, rounded up to two digits where less is better.
 
     :raises SettingsError: if the text is none of these forms.
     :raises TableError: if the table has no such metric.
     """
-    name, *rest = text.split(":")
-    metric = table.metric(name.strip())
+    name, *rest = map(str.strip, text.split(":", 2))
+    metric = table.metric(name)
     maximise = _direction(text, rest[0], default=metric.maximise) if rest else metric.maximise
     reference = _reference(text, rest[1]) if len(rest) > 1 else _default_reference(metric, maximise=maximise)
     return Objective(metric.name, metric.unit, maximise, reference)
@@ -110,10 +118,13 @@ def _direction(text: str, word: str, *, default: bool) -> bool:
 
 def _reference(text: str, number: str) -> float:
     try:
-        return float(number)
-    except ValueError as error:
+        reference = float(number)
+    except ValueError:
+        reference = math.nan
+    if not math.isfinite(reference):
         message = f"Expected a number as the reference in objective {text!r}, got {number!r}."
-        raise SettingsError(message) from error
+        raise SettingsError(message)
+    return reference
 
 
 def _default_reference(metric: Metric, *, maximise: bool) -> float:
@@ -127,4 +138,5 @@ def _rounded_up(value: float) -> float:
     if value == 0:
         return 0.0
     size = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
-    return float(f"{(math.floor(value / size) + 1) * size:.12g}")
+    steps = math.floor(round(value / size, 9)) + 1  # 0.3 / 0.01 is a hair below 30
+    return float(f"{steps * size:.12g}")

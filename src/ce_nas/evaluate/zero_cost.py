@@ -91,11 +91,14 @@ class ZeroCostSettings:
     inits: int = 1
 
     def __post_init__(self) -> None:
-        least = {"batch": 2, "resolution": 4, "channels": 1, "cells": 1, "inits": 1}
+        least = {"batch": 2, "resolution": 8, "channels": 2, "cells": 1, "inits": 1}
         for name, low in least.items():
             if getattr(self, name) < low:
                 message = f"Expected {name} of at least {low}, got {getattr(self, name)}."
                 raise SettingsError(message)
+        if self.resolution % 4:
+            message = f"Expected a resolution that can be halved twice, a multiple of 4, got {self.resolution}."
+            raise SettingsError(message)
 
 
 def noise_scores(architecture: Architecture, settings: ZeroCostSettings) -> np.ndarray:

@@ -36,7 +36,7 @@ class SeasonalNaive(Forecaster):
 
     def predict(self, past: Past, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
-        day = round(DAY_S / past.step_s)
+        day = _steps_a_day(past)
         known = past.intensity_g_per_kwh
         season = known[-day:] if len(known) >= day else known[-1:]
         return _issue(self.name, past, np.resize(season, _steps(past, horizon_s)))
@@ -58,7 +58,7 @@ class DampedProfile(Forecaster):
 
     def predict(self, past: Past, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
-        day = round(DAY_S / past.step_s)
+        day = _steps_a_day(past)
         steps = _steps(past, horizon_s)
         days = min(len(past.intensity_g_per_kwh) // day, 7)
         if days == 0:
@@ -68,6 +68,11 @@ class DampedProfile(Forecaster):
         ahead_s = past.step_s * np.arange(1, steps + 1)
         mean = np.resize(profile, steps) + shift * np.exp(-ahead_s / self._fading_s)
         return _issue(self.name, past, np.maximum(mean, 0.0))
+
+
+def _steps_a_day(past: Past) -> int:
+    """Steps that make a day; a step that is longer counts as one."""
+    return max(round(DAY_S / past.step_s), 1)
 
 
 def _steps(past: Past, horizon_s: float) -> int:

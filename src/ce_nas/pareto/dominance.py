@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-__all__ = ["Front", "as_points", "dominance_numbers", "is_front"]
+__all__ = ["Front", "as_points", "dominance_numbers", "is_front", "places"]
 
 #: pairs of points compared at a time: 4 MB of truth values
 _BLOCK_PAIRS = 1 << 22
@@ -43,6 +43,11 @@ def as_points(values: ArrayLike) -> np.ndarray:
     return points
 
 
+def places(points: np.ndarray) -> np.ndarray:
+    """The place of each value among the different ones of its column, shape ``(n, m)``, from 0; only order matters."""
+    return np.stack([np.unique(column, return_inverse=True)[1] for column in points.T], axis=1)
+
+
 def dominance_numbers(values: ArrayLike) -> np.ndarray:
     """How many of the other points dominate each point, shape ``(n,)``; 0 on the front [LaMOO, section 3].
 
@@ -51,10 +56,11 @@ def dominance_numbers(values: ArrayLike) -> np.ndarray:
     points = as_points(values)
     if not points.size:
         return np.zeros(len(points), dtype=np.intp)
-    ranks, copies = _dense_ranks(points)
+    ranked = places(points)
+    small = ranked.astype(np.int16 if len(points) < 2**15 else np.int32)  # compares several times as fast as floats
     rows = max(_BLOCK_PAIRS // len(points), 1)
-    blocks = [_weakly_better(ranks, ranks[start : start + rows]) for start in range(0, len(points), rows)]
-    numbers: np.ndarray = np.concatenate(blocks) - copies
+    blocks = [_weakly_better(small, small[start : start + rows]) for start in range(0, len(points), rows)]
+    numbers: np.ndarray = np.concatenate(blocks) - _copies(ranked)
     return numbers
 
 
@@ -66,7 +72,8 @@ def is_front(values: ArrayLike) -> np.ndarray:
     points = as_points(values)
     if not points.size:
         return np.ones(len(points), dtype=bool)
-    return np.asarray(moocore.is_nondominated(points, keep_weakly=True), dtype=bool)
+    # moocore errs on infinite values, which their places stand in for
+    return np.asarray(moocore.is_nondominated(places(points).astype(float), keep_weakly=True), dtype=bool)
 
 
 class Front(Generic[Item]):
@@ -107,19 +114,14 @@ def _first_nan(points: np.ndarray) -> int:
     return int(np.isnan(points).any(axis=1).argmax())
 
 
-def _dense_ranks(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The place of each value in its column, shape ``(n, m)``, and how often each point occurs, shape ``(n,)``.
-
-    Small integers compare several times as fast as floats, and only their order matters.
-    """
-    columns = [np.unique(column, return_inverse=True)[1] for column in points.T]
-    ranks = np.stack(columns, axis=1)
-    order = np.lexsort(ranks.T)
-    differs = np.concatenate([[True], (np.diff(ranks[order], axis=0) != 0).any(axis=1)])
-    group = np.cumsum(differs) - 1
-    copies = np.empty(len(points), dtype=np.intp)
+def _copies(rows: np.ndarray) -> np.ndarray:
+    """How often each row occurs, shape ``(n,)``."""
+    order = np.lexsort(rows.T)
+    begins = np.concatenate([[True], (np.diff(rows[order], axis=0) != 0).any(axis=1)])
+    group = np.cumsum(begins) - 1
+    copies = np.empty(len(rows), dtype=np.intp)
     copies[order] = np.bincount(group)[group]
-    return ranks.astype(np.int16 if len(points) < 2**15 else np.int32), copies
+    return copies
 
 
 def _weakly_better(points: np.ndarray, block: np.ndarray) -> np.ndarray:

@@ -59,6 +59,12 @@ def _matching(values: ArrayLike, reference: np.ndarray) -> np.ndarray:
             f"got the shape {reference.shape}."
         )
         raise DataError(message)
+    if np.isneginf(points).any() or not np.isfinite(reference).all():
+        message = (
+            "Expected a finite reference point and no objective at minus infinity, where a hypervolume is finite; got "
+            f"the reference {reference.tolist()} and {int(np.isneginf(points).sum())} values of minus infinity."
+        )
+        raise DataError(message)
     return points
 
 

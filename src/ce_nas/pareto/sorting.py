@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import moocore
 import numpy as np
 
-from ce_nas.pareto.dominance import as_points
+from ce_nas.pareto.dominance import as_points, places
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -30,7 +30,8 @@ def front_ranks(values: ArrayLike) -> np.ndarray:
     points = as_points(values)
     if not points.size:
         return np.zeros(len(points), dtype=np.intp)
-    return np.asarray(moocore.pareto_rank(points), dtype=np.intp)
+    # infinite values can bring moocore down; their places stand in for them
+    return np.asarray(moocore.pareto_rank(places(points).astype(float)), dtype=np.intp)
 
 
 def crowding_distances(values: ArrayLike, ranks: np.ndarray) -> np.ndarray:

@@ -46,6 +46,8 @@ class Nsga2Searcher(RegionalSearcher):
     :param mutation: the probability that a variable of a child changes; None for one change a child on average.
     """
 
+    name = "nsga2"
+
     def __init__(
         self,
         space: Space,

@@ -138,8 +138,9 @@ def fit_boundary(features: np.ndarray, good: np.ndarray, kernel: Kernel) -> Boun
 
     spread = float(features.var())
     gamma = 1.0 / (features.shape[1] * spread) if spread > 0 else 1.0  # scikit-learn's "scale"
+    # without a stated random_state scikit-learn would draw a seed, which is never used, from the global generator
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        machine = SVC(kernel=kernel, degree=DEGREE, gamma=gamma).fit(features, good)
+        machine = SVC(kernel=kernel, degree=DEGREE, gamma=gamma, random_state=0).fit(features, good)
     return Boundary(kernel, gamma, features[machine.support_], machine.dual_coef_[0], float(machine.intercept_[0]))
 
 
@@ -260,6 +261,6 @@ def _median_cut(numbers: np.ndarray) -> int:
     last_good = ordered[half - 1]
     with_ties = np.searchsorted(ordered, last_good, side="right")
     without = np.searchsorted(ordered, last_good, side="left")
-    if without > 0 and (with_ties == len(numbers) or half - without < with_ties - half):
+    if without > 0 and half - without < with_ties - half:
         return int(ordered[without - 1])
     return int(last_good)

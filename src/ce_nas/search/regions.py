@@ -73,6 +73,8 @@ class LamooSearcher(Searcher):
     :param rebuild_share: and there must be so many for each one known: late in a search a few change little.
     """
 
+    name = "lamoo"
+
     def __init__(  # noqa: PLR0913 - a space, a stream, a reference, and what to divide and search with
         self,
         space: Space,
@@ -85,10 +87,11 @@ class LamooSearcher(Searcher):
         rebuild_every: int = 8,
         rebuild_share: float = 0.08,
     ) -> None:
-        if not 0 <= outside <= 1 or rebuild_every < 1:
+        if not 0 <= outside <= 1 or rebuild_every < 1 or rebuild_share < 0:
             message = (
-                "Expected a share outside the region from 0 to 1 and a rebuild every 1 or more trainings, "
-                f"got outside={outside} and rebuild_every={rebuild_every}."
+                "Expected a share outside the region from 0 to 1, a rebuild every 1 or more trainings and a rebuild "
+                f"share of at least 0, got outside={outside}, rebuild_every={rebuild_every} and "
+                f"rebuild_share={rebuild_share}."
             )
             raise SettingsError(message)
         self._space = space

@@ -33,6 +33,8 @@ class UniformSearcher(RegionalSearcher):
     :param rng: the searcher's own generator.
     """
 
+    name = "uniform"
+
     def __init__(self, space: Space, rng: np.random.Generator) -> None:
         self._space = space
         self._rng = rng

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -86,25 +87,35 @@ class Space:
                     yield near
 
     def text(self, architecture: Architecture) -> str:
-        """The architecture in words, a name a variable: ``edge0=skip_connect edge1=none``."""
-        named = zip(self.variables, self.choices, architecture, strict=True)
-        return " ".join(f"{variable}={names[choice]}" for variable, names, choice in named)
+        """The architecture in words, quoted as in a shell where needed: ``edge0=skip_connect 'edge1=conv 3x3'``."""
+        return shlex.join(words[choice] for words, choice in zip(self._words, architecture, strict=True))
 
     def parse(self, text: str) -> Architecture:
         """The architecture that :meth:`text` wrote.
 
         :raises TableError: if it is none of this space.
         """
-        chosen = dict(part.split("=", 1) for part in text.split() if "=" in part)
         try:
-            return tuple(names.index(chosen[name]) for name, names in zip(self.variables, self.choices, strict=True))
-        except (KeyError, ValueError) as error:
+            parts = zip(self._words, shlex.split(text), strict=True)
+            architecture = tuple(words.index(part) for words, part in parts)
+        except ValueError:
+            architecture = ()
+        if not self.contains(architecture):
             message = f"Expected an architecture of {self.name} such as {self._example!r}, got {text!r}."
-            raise TableError(message) from error
+            raise TableError(message)
+        return architecture
 
     @property
     def _example(self) -> str:
         return self.text(tuple(self.members[0].tolist()))
+
+    @cached_property
+    def _words(self) -> list[list[str]]:
+        """For each variable, what is written for each of its choices."""
+        return [
+            [f"{variable}={name}" for name in names]
+            for variable, names in zip(self.variables, self.choices, strict=True)
+        ]
 
     @cached_property
     def _cardinalities(self) -> np.ndarray:

@@ -61,12 +61,14 @@ class RunFolder:
     def _locked(cls, path: Path) -> Self:
         try:
             lock = (path / LOCK).open("a")
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            message = f"The run in {str(path)!r} is going on in another process; wait for it, or end that process."
-            raise StoreError(message) from error
         except OSError as error:
             message = f"Expected a folder that can be written at {str(path)!r}, but {error.strerror}."
+            raise StoreError(message) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            message = f"The run in {str(path)!r} is going on in another process; wait for it, or end that process."
             raise StoreError(message) from error
         return cls(path, lock)
 

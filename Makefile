@@ -1,0 +1,39 @@
+# Two commands do all the set-up: `make search` runs the main job, `make test` runs the whole suite.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help search test lint bench clean
+
+help:
+	@echo "make search   one carbon-aware architecture search, with its report, in runs/"
+	@echo "make test     lint, types and the whole test suite"
+	@echo "make bench    the benchmarks, with their figures (minutes)"
+	@echo "make clean    remove the environment and every cache (not your runs)"
+
+search: .venv/.ready
+	$(BIN)/ce-nas search
+
+test: .venv/.ready-test lint
+	$(BIN)/pytest -n 2 -q
+
+lint: .venv/.ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.ready-test
+	$(BIN)/python benchmarks/engine.py
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The constraints hold torch to the versions whose plain requirement gives a machine without a GPU the CPU build.
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ce-nas needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; choose another with: make PYTHON=python3.12 search")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/.ready-test: .venv/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@

@@ -1,0 +1,244 @@
+"""The loop, and the laws that every run of it obeys."""
+
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ce_nas.allocate.allocator import Allocator, Decision
+from ce_nas.core.errors import SettingsError
+from ce_nas.core.records import Allocation
+from ce_nas.core.rng import stream
+from ce_nas.core.units import HOUR_S, J_PER_KWH
+from ce_nas.engine.settings import settings_from_flags
+from ce_nas.engine.study import Study
+
+POLICIES = ["all-evaluation", "all-sampling", "fixed", "heuristic", "suspend-resume", "threshold"]
+
+
+class Erratic(Allocator):
+    """Divides the devices anew at random, so that everything is suspended and resumed all the time."""
+
+    name = "erratic"
+
+    def __init__(self, seed):
+        self.rng = stream(seed, "erratic")
+        self.views = []
+
+    def decide(self, view):
+        self.views.append(view)
+        sampling = int(self.rng.integers(view.devices + 1))
+        evaluating = int(self.rng.integers(view.devices - sampling + 1))
+        return Decision(Allocation(sampling, evaluating, view.devices - sampling - evaluating), "at random")
+
+
+def contents(result, kind):
+    return [entry.content for entry in result.entries if entry.kind == kind]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_policy_runs_to_its_end_and_pays_for_every_device_second(small_study, policy):
+    summary = small_study(policy=policy).run().summary
+    assert summary.stop in {"deadline", "done"}
+    assert sum(summary.device_hours_by_activity.values()) == pytest.approx(3 * summary.simulated_hours, rel=1e-12)
+    assert summary.carbon_g["full"] > 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    gpus=st.integers(1, 6),
+    hours=st.sampled_from([0.4, 1, 3.7, 9]),
+    period=st.sampled_from(["20min", "1h", "150min"]),
+)
+def test_energy_balances_and_no_task_is_lost_or_done_twice(seed, gpus, hours, period):
+    base = {"searcher": {"period": period}}
+    flags = settings_from_flags(base, hours=hours, gpus=gpus, searcher="uniform", seed=seed)
+    result = Study(flags, allocator=Erratic(seed)).run()
+    summary = result.summary
+    assert sum(summary.device_hours_by_activity.values()) == pytest.approx(gpus * hours, rel=1e-9)
+    watts = {"idle": 60.0}
+    expected_j = sum(
+        watts.get(name, 287.0) * held_h * HOUR_S * 1.56 for name, held_h in summary.device_hours_by_activity.items()
+    )
+    assert summary.energy_j == pytest.approx(expected_j, rel=1e-3)  # to 0.1 %
+    ended = Counter(item["task"] for kind in ("evaluated", "sampled") for item in contents(result, kind))
+    begun = Counter(item["task"] for item in contents(result, "started"))
+    unfinished = contents(result, "ended")[0]["unfinished"]
+    assert set(ended.values()) <= {1}
+    assert set(begun) == set(ended) | set(unfinished)
+    assert not set(ended) & set(unfinished)
+    architectures = [tuple(item["architecture"]) for item in contents(result, "evaluated")]
+    assert len(set(architectures)) == len(architectures)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_no_device_does_two_things_at_once(seed):
+    flags = settings_from_flags({"searcher": {"period": "20min"}}, hours=5, gpus=4, searcher="uniform", seed=seed)
+    busy = {}
+    for entry in Study(flags, allocator=Erratic(seed)).run().entries:
+        content = entry.content
+        if entry.kind == "started":
+            assert content["device"] not in busy
+            assert content["task"] not in busy.values()
+            busy[content["device"]] = content["task"]
+        elif entry.kind in {"evaluated", "sampled", "suspended"}:
+            assert busy.pop(content["device"]) == content["task"]
+
+
+def test_a_suspended_training_costs_its_checkpoints_and_ends_with_its_full_time(small_study):
+    """A task's time at work, over all its stretches, is the table's training time, whatever came between."""
+    settings = settings_from_flags({"searcher": {"period": "10min"}}, hours=8, gpus=2, searcher="uniform")
+    study = Study(settings, allocator=Erratic(1))
+    result = study.run()
+    table = study._materials.table
+    worked_s, since, last_start = Counter(), {}, {}
+    stretches = Counter()
+    for entry in result.entries:
+        content = entry.content
+        if entry.kind == "started" and content["kind"] == "evaluation":
+            since[content["task"]] = entry.at_s
+            stretches[content["task"]] += 1
+        elif entry.kind in {"suspended", "evaluated"} and content["task"] in since:
+            task = content["task"]
+            worked_s[task] += entry.at_s - since.pop(task)
+            if entry.kind == "evaluated" and stretches[task] == 2:
+                row = table.space.index[tuple(content["architecture"])]
+                last_start[task] = worked_s[task] - table.train_s[row]
+    assert last_start, "no training was suspended just once"
+    for overhead_s in last_start.values():
+        assert overhead_s == pytest.approx(20.0 + 40.0)  # one checkpoint, one restore
+
+
+def test_the_view_holds_nothing_of_the_future():
+    """Two grids that agree up to a moment lead to the same decisions up to that moment."""
+    settings = settings_from_flags(hours=30, gpus=2, searcher="uniform", policy="heuristic")
+    plain, changed = Study(settings), Study(settings)
+    materials = changed._materials
+    trace = materials.trace
+    turn_h = 12
+    step = round((materials.start - trace.start).total_seconds() / 3600) + turn_h
+    values = trace.series.values.copy()
+    values[step:] *= 3.0
+    from dataclasses import replace
+
+    from ce_nas.grid.trace import Series
+
+    materials.__dict__["trace"] = replace(trace, series=Series(trace.start, trace.step_s, values))
+    first, second = plain.run(), changed.run()
+    before = [item for item in contents(first, "decided")][: turn_h + 1]
+    assert contents(second, "decided")[: turn_h + 1] == before
+    assert contents(second, "decided") != contents(first, "decided")  # the change did matter later
+
+
+def test_the_books_use_the_true_intensity(small_study):
+    study = small_study(policy="all-evaluation", gpus=2, hours=5)
+    result = study.run()
+    true_g_per_kwh = study._materials.intensity
+    by_hand = 2 * 287.0 * 1.56 / J_PER_KWH * true_g_per_kwh.integral(0.0, 5 * HOUR_S)
+    assert result.summary.carbon_g["full"] == pytest.approx(by_hand, rel=1e-12)
+    assert result.summary.carbon_g["paper"] == pytest.approx(by_hand / (287.0 * 1.56) * 1000.0, rel=1e-12)
+
+
+def test_same_seed_same_run_and_another_seed_another(small_study):
+    digests = [small_study(seed=seed).run().summary.journal_sha256 for seed in (5, 5, 6)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize(
+    ("flags", "stop", "spent", "limit"),
+    [
+        ({"carbon_budget": "700g"}, "carbon", lambda summary: summary.carbon_g["full"], 700.0),
+        ({"energy_budget": "3kWh"}, "energy", lambda summary: summary.energy_j, 3 * J_PER_KWH),
+        ({"cost_budget": "5", "gpu_hour_price": 0.5}, "cost", lambda summary: summary.cost, 5.0),
+    ],
+)
+def test_a_budget_ends_the_run_within_one_look(small_study, flags, stop, spent, limit):
+    result = small_study(policy="all-evaluation", hours=40, **flags).run()
+    assert result.summary.stop == stop
+    assert result.summary.evaluations > 0
+    look_h = 300.0 / HOUR_S
+    most_a_look = limit / result.summary.simulated_hours * look_h * 2  # twice the mean rate
+    assert limit <= spent(result.summary) <= limit + most_a_look
+
+
+def test_a_paper_book_budget_counts_by_the_papers_rule(small_study):
+    base = {"budget": {"book": "paper", "carbon": "500g"}}
+    summary = small_study(base, policy="all-evaluation", hours=40).run().summary
+    assert summary.stop == "carbon"
+    assert 500.0 <= summary.carbon_g["paper"] < 550.0
+
+
+def test_the_number_of_evaluations_is_a_budget(small_study):
+    summary = small_study(policy="all-evaluation", evaluations=7).run().summary
+    assert (summary.stop, summary.evaluations) == ("evaluations", 7)
+
+
+def test_everything_evaluated_ends_the_run(tmp_path):
+    rows = ["op,accuracy,latency,train_s"] + [f"{name},{acc},{acc / 2},600" for name, acc in zip("abcd", (1, 2, 3, 4))]
+    (tmp_path / "own.csv").write_text("\n".join(rows))
+    summary = Study.of(table=tmp_path / "own.csv", hours=10, gpus=3, searcher="uniform", policy="vanilla").run().summary
+    assert (summary.stop, summary.evaluations) == ("exhausted", 4)
+
+
+def test_the_hypervolume_never_falls(small_study):
+    values = [period["hypervolume"] for period in contents(small_study(policy="fixed", hours=10).run(), "period")]
+    assert values == sorted(values)
+    assert values[-1] > 0
+
+
+def test_sampling_feeds_the_backlog_and_says_why_candidates_were_dropped(small_study):
+    result = small_study(policy="fixed").run()
+    sampled = contents(result, "sampled")
+    assert sampled
+    dropped = [reason for item in sampled for reason in item["dropped"]]
+    assert dropped
+    for _, number, dominator in dropped:
+        assert (number == 0) == (dominator is None)
+
+
+def test_a_supernet_is_trained_before_it_scores(shared_data):
+    study = Study.of(
+        benchmark="hwnasbench",
+        table=shared_data / "nasbench201/nb201.parquet",
+        cheap_scores=f"{shared_data / 'nasbench201/supernet_accuracy_cifar10.npz'}:zhao-one-shot",
+        hours=4, gpus=3, searcher="uniform", policy="fixed",
+    )  # fmt: skip
+    result = study.run()
+    kinds = [entry.kind for entry in result.entries if entry.kind in {"supernet", "sampled"}]
+    assert kinds[0] == "supernet"
+    assert kinds.count("supernet") == 1
+    assert "sampled" in kinds
+    assert result.summary.energy_j_by_activity["supernet"] > 0
+
+
+def test_without_cheap_scores_nothing_is_sampled(small_study):
+    summary = small_study({"benchmark": {"cheap_scores": "none"}}, policy="fixed").run().summary
+    assert summary.samples == 0
+    assert summary.evaluations > 0
+
+
+def test_an_allocation_of_other_devices_is_refused(small_study):
+    class Greedy(Allocator):
+        name = "greedy"
+
+        def decide(self, view):
+            return Decision(Allocation(view.devices, view.devices), "all of them, twice")
+
+    with pytest.raises(SettingsError, match="allocation of 3 devices"):
+        Study(small_study().settings, allocator=Greedy()).run()
+
+
+def test_an_observer_sees_every_period_and_changes_nothing(small_study):
+    seen = []
+    watched = small_study().run(observe=seen.append)
+    assert [item["period"] for item in seen] == list(range(6))
+    assert watched.summary == small_study().run().summary
+
+
+def test_the_journal_is_plain_json(small_study):
+    for entry in small_study().run().entries:
+        assert json.loads(entry.body) == entry.content

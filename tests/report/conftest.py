@@ -1,0 +1,9 @@
+import pytest
+
+from ce_nas.engine.study import Study
+
+
+@pytest.fixture(scope="session")
+def result():
+    """A finished run with every activity in it."""
+    return Study.of(hours=9, gpus=3, searcher="uniform", policy="heuristic", zone="wind", seed=2).run()
