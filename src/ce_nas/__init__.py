@@ -3,7 +3,7 @@
 A first search: real NAS-Bench-201 trainings on eight simulated GPUs, in the hours of a sunny grid.
 
 >>> import ce_nas
->>> result = ce_nas.search(zone="solar", policy="heuristic", searcher="lamoo", gpus=8, hours=12, seed=0)
+>>> result = ce_nas.run(zone="solar", policy="heuristic", searcher="lamoo", gpus=8, hours=12, seed=0)
 >>> result.summary.stop
 'deadline'
 >>> best = result.summary.front[0]
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from ce_nas.engine.study import Result, Study, resume
 
-__all__ = ["Result", "Study", "__version__", "resume", "search"]
+__all__ = ["Result", "Study", "__version__", "resume", "run"]
 
 __version__ = "0.1.0"
 
 
-def search(out: Path | None = None, **flags: object) -> Result:
+def run(out: Path | None = None, **flags: object) -> Result:
     """Run one search described by the flags of ``ce-nas search``, as keywords.
 
     :param out: a new folder for the run; without it the run is kept in memory.

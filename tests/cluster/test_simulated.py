@@ -1,5 +1,7 @@
 """Devices that are not there: what they draw, and what becomes of a task whose device is taken away."""
 
+import itertools
+
 import pytest
 
 from ce_nas.cluster.cluster import Role
@@ -134,7 +136,7 @@ def test_readings_leave_no_time_out_and_count_none_twice(cluster, clock):
         mine = sorted((r.start_s, r.end_s) for r in readings if r.device == device)
         assert mine[0][0] == 0.0
         assert mine[-1][1] == 2600.0
-        assert all(before[1] == after[0] for before, after in zip(mine, mine[1:], strict=False))
+        assert all(before[1] == after[0] for before, after in itertools.pairwise(mine))
 
 
 def test_suspend_all_leaves_nothing_running(cluster, clock):

@@ -19,8 +19,11 @@ def dominates(one, other):
 def test_the_best_ranked_wait_and_everyone_else_is_told_why_not(first, second, capacity):
     backlog = Backlog(capacity)
     dropped = backlog.add(candidates(first))
-    before = {item.architecture: item for item in candidates(first) if item.architecture not in
-              {gone.architecture for gone in dropped}}
+    before = {
+        item.architecture: item
+        for item in candidates(first)
+        if item.architecture not in {gone.architecture for gone in dropped}
+    }
     everyone = before | {item.architecture: item for item in candidates(second, first=100)}
     dropped = backlog.add(candidates(second, first=100))
     assert len(backlog) == min(capacity, len(everyone))

@@ -129,7 +129,7 @@ def test_the_view_holds_nothing_of_the_future():
 
     materials.__dict__["trace"] = replace(trace, series=Series(trace.start, trace.step_s, values))
     first, second = plain.run(), changed.run()
-    before = [item for item in contents(first, "decided")][: turn_h + 1]
+    before = contents(first, "decided")[: turn_h + 1]
     assert contents(second, "decided")[: turn_h + 1] == before
     assert contents(second, "decided") != contents(first, "decided")  # the change did matter later
 
@@ -178,7 +178,9 @@ def test_the_number_of_evaluations_is_a_budget(small_study):
 
 
 def test_everything_evaluated_ends_the_run(tmp_path):
-    rows = ["op,accuracy,latency,train_s"] + [f"{name},{acc},{acc / 2},600" for name, acc in zip("abcd", (1, 2, 3, 4))]
+    rows = ["op,accuracy,latency,train_s"] + [
+        f"{name},{acc},{acc / 2},600" for name, acc in zip("abcd", (1, 2, 3, 4), strict=True)
+    ]
     (tmp_path / "own.csv").write_text("\n".join(rows))
     summary = Study.of(table=tmp_path / "own.csv", hours=10, gpus=3, searcher="uniform", policy="vanilla").run().summary
     assert (summary.stop, summary.evaluations) == ("exhausted", 4)

@@ -79,7 +79,7 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path, small_study):
 
 
 def test_a_changed_input_is_noticed_on_resume(tmp_path):
-    rows = ["op,accuracy,latency,train_s"] + [f"{name},{value},{value / 2},900" for value, name in enumerate("abcdefgh")]
+    rows = ["op,accuracy,latency,train_s", *(f"{name},{at},{at / 2},900" for at, name in enumerate("abcdefgh"))]
     table = tmp_path / "own.csv"
     table.write_text("\n".join(rows))
     settings = settings_from_flags(table=table, hours=2, gpus=1, searcher="uniform", policy="vanilla")

@@ -18,7 +18,8 @@ def test_the_parts_add_up_to_the_whole(result):
 
 
 def test_the_front_is_of_evaluated_architectures_and_makes_the_hypervolume(result):
-    evaluated = {entry.content["text"]: entry.content["values"] for entry in result.entries if entry.kind == "evaluated"}
+    found = [entry.content for entry in result.entries if entry.kind == "evaluated"]
+    evaluated = {content["text"]: content["values"] for content in found}
     values = [evaluated[member.architecture] for member in result.summary.front]
     assert is_front(values).all()
     assert hypervolume(values, [0.0, 0.026]) == pytest.approx(result.summary.hypervolume)

@@ -19,6 +19,9 @@ class Only:
     def contains(self, architectures):
         return np.array([tuple(map(int, architecture)) in self.inside for architecture in architectures], dtype=bool)
 
+    def rows(self, space):
+        return np.flatnonzero(self.contains(space.members))
+
 
 def small_space(variables=3, choices=3):
     return Space("small", [f"v{i}" for i in range(variables)], [[*"abcdefgh"[:choices]]] * variables)

@@ -84,7 +84,7 @@ def test_other_files_are_refused(path, tmp_path):
     with pytest.raises(StoreError, match="found none"):
         read_entries(path)
     path.write_bytes(b"not a database, but long enough to be taken for one at first sight" * 20)
-    with pytest.raises(StoreError, match="damaged|not a database"):
+    with pytest.raises(StoreError, match=r"damaged|not a database"):
         read_entries(path)
     with pytest.raises(StoreError):
         SqliteJournal(path)

@@ -121,7 +121,7 @@ def _split(text: str) -> tuple[Path, list[str]]:
 
 def _read_npz(file: Path) -> tuple[list[str], np.ndarray]:
     try:
-        with np.load(file, allow_pickle=False) as content:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as content:
             names = list(map(str, np.atleast_1d(content["names"]).tolist()))
             accuracy = np.asarray(content["accuracy"], dtype=float)
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:

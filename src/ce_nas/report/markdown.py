@@ -114,8 +114,8 @@ def _basis(summary: Summary, power: str, pue: float) -> str:
     lines = [
         _grid_line(grid),
         f"Forecaster: {summary.forecaster}; decisions see the past and its forecast, the books the true intensity.",
-        f"Benchmark: {benchmark['name']}, {benchmark['architectures']:,} architectures, from {benchmark['origin']}. "
-        f"{' '.join(benchmark['notes'])}",
+        f"Benchmark: {benchmark['name']}, {benchmark['architectures']:,} architectures, from {benchmark['origin']}.",
+        *benchmark["notes"],
         f"Cheap scores: {benchmark['cheap_scores']}.",
         f"Hypervolume against the reference {references}.",
         f"Power: {power}; PUE {pue:g}.",

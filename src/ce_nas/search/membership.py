@@ -30,10 +30,12 @@ class Membership:
         combinations = math.prod(map(len, space.choices))
         self._grid = Grid(space) if combinations <= LARGEST_GRID else None
         self._good: dict[Boundary, np.ndarray] = {}
+        self._rows: dict[tuple[Constraint, ...], np.ndarray] = {}
 
     def forget(self) -> None:
         """Drop the kept answers: new boundaries have taken the place of the old."""
         self._good.clear()
+        self._rows.clear()
 
     def holds(self, path: tuple[Constraint, ...], architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         """Whether each architecture meets every constraint of ``path``, shape ``(n,)``."""
@@ -44,6 +46,12 @@ class Membership:
         for constraint in path:
             holds &= self._is_good(self._grid, constraint.boundary)[codes] == constraint.good
         return holds
+
+    def rows(self, path: tuple[Constraint, ...]) -> np.ndarray:
+        """The rows of the space's members that meet every constraint of ``path``, ascending; for listable spaces."""
+        if path not in self._rows:
+            self._rows[path] = np.flatnonzero(self.holds(path, self._space.members))
+        return self._rows[path]
 
     def _is_good(self, grid: Grid, boundary: Boundary) -> np.ndarray:
         if boundary not in self._good:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
     from ce_nas.core.records import Architecture, Observation
+    from ce_nas.space.space import Space
 
 __all__ = ["AnyOf", "Region", "RegionalSearcher", "WholeSpace"]
 
@@ -27,6 +28,9 @@ class Region(Protocol):
     def contains(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         """Whether each architecture lies in the region, shape ``(n,)``."""
 
+    def rows(self, space: Space) -> np.ndarray:
+        """Which members of a listable space lie in the region: rows of ``space.members``, ascending."""
+
 
 class WholeSpace:
     """The region that leaves nothing out."""
@@ -37,6 +41,10 @@ class WholeSpace:
     def contains(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         """True for every architecture, shape ``(n,)``."""
         return np.ones(len(architectures), dtype=bool)
+
+    def rows(self, space: Space) -> np.ndarray:
+        """See :meth:`Region.rows`."""
+        return np.arange(space.size)
 
 
 class RegionalSearcher(Searcher):

@@ -42,6 +42,10 @@ class PathRegion:
         """See :meth:`Region.contains`."""
         return self._membership.holds(self.path, architectures)
 
+    def rows(self, space: Space) -> np.ndarray:  # noqa: ARG002 - the membership knows its space
+        """See :meth:`Region.rows`."""
+        return self._membership.rows(self.path)
+
 
 class _Outside:
     """All that a region leaves out."""
@@ -54,6 +58,10 @@ class _Outside:
     def contains(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         """See :meth:`Region.contains`."""
         return ~self._region.contains(architectures)
+
+    def rows(self, space: Space) -> np.ndarray:
+        """See :meth:`Region.rows`."""
+        return np.delete(np.arange(space.size), self._region.rows(space))
 
 
 class LamooSearcher(Searcher):

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["UniformSearcher", "draw"]
 
-#: a space of up to so many architectures is listed once drawing at random finds no more
+#: a space of up to so many architectures is listed
 LISTABLE = 1 << 18
+#: how many more than twice the number wanted are drawn at random from a list before all of it is gone through
+_FEW_MORE = 6
 #: sizes of the blocks drawn at random; a block is doubled while the ones before it did not suffice
 _FIRST_BLOCK, _LARGEST_BLOCK = 16, 1024
-#: architectures drawn at random before a listable space is listed, and before a search of a larger one is given up
-_DRAWS_LISTABLE, _DRAWS_HUGE = 2_000, 16_000
+#: architectures drawn at random before a search of a huge space is given up
+_DRAWS_HUGE = 16_000
 
 
 class UniformSearcher(RegionalSearcher):
@@ -56,44 +58,50 @@ def draw(
 ) -> list[Architecture]:
     """Up to ``n`` different architectures of ``region``, uniformly from those not in ``exclude``.
 
-    Blocks are drawn at random first; where they do not suffice, a listable space is gone through in random order, so
-    that fewer than ``n`` mean that no more are left. Of a huge space fewer come back where the region is too rare.
+    Of a listable space fewer than ``n`` mean that no more are left. Of a huge one blocks are drawn at random, and fewer
+    come back where the region is too rare.
     """
+    if n == 0:
+        return []
+    return _listed(space, rng, n, exclude, region) if space.size <= LISTABLE else _tried(space, rng, n, exclude, region)
+
+
+def _listed(
+    space: Space, rng: np.random.Generator, n: int, exclude: Container[Architecture], region: Region
+) -> list[Architecture]:
+    """From the list of what lies in the region: a few draws at random first, then all of it in random order."""
+    rows = region.rows(space)
+    if not len(rows):
+        return []
+    few = rows[rng.integers(len(rows), size=2 * n + _FEW_MORE)]
+    found = distinct((space.listed[row] for row in few.tolist()), exclude)
+    if len(found) < n:
+        taken = AnyOf(exclude, set(found))
+        rest = (space.listed[row] for row in rng.permutation(rows).tolist())
+        found += islice((architecture for architecture in rest if architecture not in taken), n - len(found))
+    return found[:n]
+
+
+def _tried(
+    space: Space, rng: np.random.Generator, n: int, exclude: Container[Architecture], region: Region
+) -> list[Architecture]:
+    """From blocks drawn at random, larger ones as long as they do not suffice, up to a bound."""
     found: dict[Architecture, None] = {}
-    for block in _blocks(n, _DRAWS_LISTABLE if space.size <= LISTABLE else _DRAWS_HUGE):
+    for block in _blocks(n):
         found.update(dict.fromkeys(distinct(_inside(region, space.sample(rng, block)), exclude)))
         if len(found) >= n:
-            return list(found)[:n]
-    if space.size <= LISTABLE:
-        rest = _rest(space, rng, AnyOf(exclude, found), region)
-        found.update(dict.fromkeys(islice(rest, n - len(found))))
-    return list(found)
+            break
+    return list(found)[:n]
 
 
-def _blocks(n: int, draws: int) -> Iterator[int]:
-    block = min(max(2 * n, _FIRST_BLOCK), _LARGEST_BLOCK)
-    while n and draws > 0:
+def _blocks(n: int) -> Iterator[int]:
+    block, draws = min(max(2 * n, _FIRST_BLOCK), _LARGEST_BLOCK), _DRAWS_HUGE
+    while draws > 0:
         yield block
         draws -= block
         block = min(2 * block, _LARGEST_BLOCK)
 
 
-def _rest(
-    space: Space,
-    rng: np.random.Generator,
-    exclude: Container[Architecture],
-    region: Region,
-) -> Iterator[Architecture]:
-    """What is left of the region, in random order."""
-    order = rng.permutation(space.size)
-    for start in range(0, len(order), _LARGEST_BLOCK):
-        block = space.members[order[start : start + _LARGEST_BLOCK]]
-        inside = map(tuple, block[region.contains(block)].tolist())
-        yield from (architecture for architecture in inside if architecture not in exclude)
-
-
 def _inside(region: Region, architectures: list[Architecture]) -> list[Architecture]:
-    if not architectures:
-        return []
     inside = region.contains(architectures)
     return [architecture for architecture, yes in zip(architectures, inside.tolist(), strict=True) if yes]

@@ -54,6 +54,11 @@ class Space:
         return np.array(list(itertools.product(*(range(len(names)) for names in self.choices))), dtype=np.int16)
 
     @cached_property
+    def listed(self) -> list[Architecture]:
+        """Every architecture, in the order of :attr:`members`."""
+        return list(self.index)
+
+    @cached_property
     def index(self) -> dict[Architecture, int]:
         """The row of :attr:`members` of each architecture."""
         return {architecture: row for row, architecture in enumerate(map(tuple, self.members.tolist()))}
