@@ -82,9 +82,8 @@ def main() -> None:
         row = {"searcher": case[0], "policy": case[1], "seconds": median_s, "steps_per_second": hours / median_s,
                "trainings": trainings[case], "ratio_to_uniform": median_s / base_s}  # fmt: skip
         rows.append(row)
-        print(
-            f"{case[0]:10}{case[1]:16}{median_s:9.3f}{hours / median_s:9.0f}{trainings[case]:11,}{median_s / base_s:11.2f}"
-        )
+        figures = f"{median_s:9.3f}{hours / median_s:9.0f}{trainings[case]:11,}{median_s / base_s:11.2f}"
+        print(f"{case[0]:10}{case[1]:16}{figures}")
     print(profile(cases[CASES[-1]], 12))
     if arguments.json:
         arguments.json.write_text(json.dumps({"hours": hours, "turns": turns, "rows": rows}, indent=2) + "\n")

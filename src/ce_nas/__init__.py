@@ -31,7 +31,7 @@ def run(out: Path | None = None, **flags: object) -> Result:
     :param out: a new folder for the run; without it the run is kept in memory.
     :raises CeNasError: if a flag, or a file that one names, is of no use.
     """
-    from ce_nas.engine.study import Study  # noqa: PLC0415 - importing the package must cost nothing
+    from ce_nas.engine.study import Study
 
     return Study.of(**flags).run(out)
 
@@ -39,7 +39,7 @@ def run(out: Path | None = None, **flags: object) -> Result:
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever of the public names is asked for
     """Import what is public only when it is used."""
     if name in {"Result", "Study", "resume"}:
-        from ce_nas.engine import study  # noqa: PLC0415
+        from ce_nas.engine import study
 
         return getattr(study, name)
     message = f"module 'ce_nas' has no attribute {name!r}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ce_nas import __version__
-from ce_nas.cli import flags as flag
+from ce_nas.cli.flags import Json, Quiet, write_json
 from ce_nas.core.errors import CeNasError
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ class Check:
     found: str
 
 
-def doctor(json: flag.Json = None, quiet: flag.Quiet = False) -> None:  # noqa: FBT002 - typer makes a flag of it
+def doctor(*, json: Json = None, quiet: Quiet = False) -> None:
     """Check that everything a search needs works here; ends with status 1 if something does not."""
     checks = [
-        Check("ce-nas", True, True, __version__),  # noqa: FBT003
-        Check("python", True, True, f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores"),  # noqa: FBT003
+        Check("ce-nas", ok=True, needed=True, found=__version__),
+        Check("python", ok=True, needed=True, found=_python()),
         *(_package(name, needed=True) for name in NEEDED),
         *(_package(name, needed=False) for name in OPTIONAL),
         _tried("embedded benchmark", _benchmark),
@@ -50,11 +50,15 @@ def doctor(json: flag.Json = None, quiet: flag.Quiet = False) -> None:  # noqa: 
         _tried("built-in zones", _zones),
         _disk(),
     ]
-    flag.write_json(json, [asdict(check) for check in checks])
+    write_json(json, [asdict(check) for check in checks])
     if not quiet:
         _print(checks)
     if not all(check.ok for check in checks if check.needed):
         raise typer.Exit(1)
+
+
+def _python() -> str:
+    return f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores"
 
 
 def _package(name: str, *, needed: bool) -> Check:
@@ -72,22 +76,22 @@ def _tried(name: str, attempt: Callable[[], str]) -> Check:
 
 
 def _benchmark() -> str:
-    from ce_nas.evaluate.nasbench201 import DATASETS, embedded_table  # noqa: PLC0415
+    from ce_nas.evaluate.nasbench201 import DATASETS, embedded_table
 
     table = embedded_table()
     return f"{table.name}: {table.space.size:,} architectures; image sets: {', '.join(DATASETS)}"
 
 
 def _scores() -> str:
-    from ce_nas.evaluate.scores import builtin_scores  # noqa: PLC0415
-    from ce_nas.space.cells import NasBench201Space  # noqa: PLC0415
+    from ce_nas.evaluate.scores import builtin_scores
+    from ce_nas.space.cells import NasBench201Space
 
     scores = builtin_scores(NasBench201Space())
     return ", ".join(scores.names) if scores else "none"
 
 
 def _zones() -> str:
-    from ce_nas.grid.synthetic import zones  # noqa: PLC0415
+    from ce_nas.grid.synthetic import zones
 
     return ", ".join(zone.name for zone in zones())
 
@@ -99,8 +103,8 @@ def _disk() -> Check:
 
 
 def _print(checks: list[Check]) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(box=None)
     for head in ("", "what", "found"):

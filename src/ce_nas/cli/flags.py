@@ -2,45 +2,75 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-__all__ = ["write_json"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-Benchmark = Annotated[
-    str | None, typer.Option(help="What is searched: nb201 (embedded), hwnasbench, or table (one of your own).")
-]
-Dataset = Annotated[str | None, typer.Option(help="Image set: cifar10, cifar100 or imagenet16-120.")]
-Objectives = Annotated[
-    str | None,
-    typer.Option(help="Metrics with commas between: NAME, NAME:max or NAME:min:REFERENCE; e.g. accuracy,latency."),
-]
-Table = Annotated[Path | None, typer.Option(help="CSV or Parquet table of a benchmark.", show_default=False)]
-CheapScores = Annotated[
-    str | None, typer.Option(help="FILE[:NAME] of supernet accuracies (npz or Parquet); none: no cheap scores.")
-]
-Trace = Annotated[Path | None, typer.Option(help="CSV or Parquet file of carbon intensity.", show_default=False)]
-Zone = Annotated[str | None, typer.Option(help="Zone of the trace, or a built-in zone such as solar, wind or coal.")]
-Start = Annotated[str | None, typer.Option(help="When the run begins, UTC: 2021-07-02T06:00.")]
-Factors = Annotated[str | None, typer.Option(help="Which emissions to read: lifecycle or direct.")]
-Gpus = Annotated[int | None, typer.Option(help="GPUs held by the run.  [default: 8]")]
-Hours = Annotated[str | None, typer.Option(help="Time budget: hours, or 3d, 90min.  [default: 80]")]
-CarbonBudget = Annotated[str | None, typer.Option(help="Carbon budget: 5kg, 800g, 11lb.")]
-EnergyBudget = Annotated[str | None, typer.Option(help="Energy budget: 120kWh, 3MJ.")]
-CostBudget = Annotated[str | None, typer.Option(help="Money, in the currency of your prices.")]
-Evaluations = Annotated[int | None, typer.Option(help="Number of full trainings to stop at.")]
-ElectricityPrice = Annotated[str | None, typer.Option(help="Price of a kWh, or a file of prices over time.")]
-GpuHourPrice = Annotated[float | None, typer.Option(help="Price of holding one GPU for one hour.")]
-Pue = Annotated[float | None, typer.Option(help="Power usage effectiveness.  [default: 1.56]")]
-Forecaster = Annotated[
-    str | None, typer.Option(help="damped-profile, seasonal-naive or persistence.  [default: damped-profile]")
-]
+__all__ = ["Json", "Quiet", "takes_settings", "write_json"]
+
+Command = TypeVar("Command", bound="Callable[..., None]")
+
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the result as JSON; - for standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no table.")]
+
+
+def _flag(kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotation of any kind, for typer
+    return Annotated[kind | None, typer.Option(help=text, show_default=False)]
+
+
+#: the settings that people change often, in the order of --help; each is a keyword of ``settings_from_flags``
+SETTINGS = {
+    "benchmark": _flag(str, "What is searched: nb201 (embedded), hwnasbench, or table (one of your own)."),
+    "dataset": _flag(str, "Image set: cifar10, cifar100 or imagenet16-120."),
+    "objectives": _flag(str, "Metrics with commas between: NAME, NAME:max or NAME:min:REFERENCE."),
+    "table": _flag(Path, "CSV or Parquet table of a benchmark."),
+    "cheap_scores": _flag(str, "FILE[:NAME] of supernet accuracies (npz or Parquet); none: no cheap scores."),
+    "trace": _flag(Path, "CSV or Parquet file of carbon intensity."),
+    "zone": _flag(str, "Zone of the trace, or a built-in zone such as solar, wind or coal."),
+    "start": _flag(str, "When the run begins, UTC: 2021-07-02T06:00."),
+    "factors": _flag(str, "Which emissions to read: lifecycle or direct."),
+    "policy": _flag(
+        str,
+        "Who divides the GPUs: heuristic (default), threshold, suspend-resume, fixed, all-evaluation (vanilla), "
+        "all-sampling (one-shot).",
+    ),
+    "searcher": _flag(str, "Who proposes architectures: lamoo (default), nsga2, uniform."),
+    "forecaster": _flag(str, "damped-profile (default), seasonal-naive or persistence."),
+    "gpus": _flag(int, "GPUs held by the run; 8 by default."),
+    "pue": _flag(float, "Power usage effectiveness; 1.56 by default."),
+    "hours": _flag(str, "Time budget: hours, or 3d, 90min; 80 by default."),
+    "carbon_budget": _flag(str, "Carbon budget: 5kg, 800g, 11lb."),
+    "energy_budget": _flag(str, "Energy budget: 120kWh, 3MJ."),
+    "cost_budget": _flag(str, "Money, in the currency of your prices."),
+    "evaluations": _flag(int, "Number of full trainings to stop at."),
+    "electricity_price": _flag(str, "Price of a kWh, or a file of prices over time."),
+    "gpu_hour_price": _flag(float, "Price of holding one GPU for one hour."),
+    "seed": _flag(int, "Seed of all random numbers; 0 by default."),
+}
+
+
+def takes_settings(*without: str) -> Callable[[Command], Command]:
+    """Let a command's ``**flags`` be the shared settings, less those in ``without``."""
+
+    def decorate(command: Command) -> Command:
+        signature = inspect.signature(command, eval_str=True)
+        own = [item for item in signature.parameters.values() if item.kind is not inspect.Parameter.VAR_KEYWORD]
+        shared = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            for name, annotation in SETTINGS.items()
+            if name not in without
+        ]
+        command.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
+        return command
+
+    return decorate
 
 
 def write_json(path: Path | None, content: str | object) -> None:

@@ -74,7 +74,7 @@ class Materials:
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:
         """What is optimised."""
-        from ce_nas.evaluate.table import objective  # noqa: PLC0415 - lazily, as everything below the command line
+        from ce_nas.evaluate.table import objective
 
         names = self.settings.benchmark.objectives or _default_objectives(self.table)
         chosen = tuple(objective(self.table, text) for text in names)
@@ -86,7 +86,7 @@ class Materials:
     @cached_property
     def cheap_scores(self) -> CheapScores | None:
         """What a sampling task finds; None without it."""
-        from ce_nas.evaluate.scores import builtin_scores, read_scores  # noqa: PLC0415
+        from ce_nas.evaluate.scores import builtin_scores, read_scores
 
         wanted = self.settings.benchmark.cheap_scores
         if wanted == "none":
@@ -120,8 +120,8 @@ class Materials:
     @cached_property
     def hypervolume_max(self) -> float:
         """The hypervolume of the whole table: shown beside a result, never handed to a search."""
-        from ce_nas.evaluate.table import table_values  # noqa: PLC0415
-        from ce_nas.pareto.hypervolume import hypervolume  # noqa: PLC0415
+        from ce_nas.evaluate.table import table_values
+        from ce_nas.pareto.hypervolume import hypervolume
 
         reference = [item.sign * item.reference for item in self.objectives]
         return hypervolume(table_values(self.table, self.objectives), reference)
@@ -132,7 +132,7 @@ class Materials:
         stated = self.settings.prices
         if isinstance(stated.electricity_per_kwh, float):
             return Prices(stated.electricity_per_kwh, stated.gpu_hour)
-        from ce_nas.grid.files import read_prices  # noqa: PLC0415
+        from ce_nas.grid.files import read_prices
 
         series = read_prices(stated.electricity_per_kwh).since(self.start)
         series.require(0.0, self.settings.budget.time)
@@ -152,8 +152,8 @@ def build(  # noqa: PLR0913 - each part may be one's own
 
     :raises CeNasError: if a setting, or a file that one names, is of no use.
     """
-    from ce_nas.cluster.simulated import SimulatedCluster  # noqa: PLC0415
-    from ce_nas.evaluate.tabular import TabularEvaluator  # noqa: PLC0415
+    from ce_nas.cluster.simulated import SimulatedCluster
+    from ce_nas.evaluate.tabular import TabularEvaluator
 
     settings, clock = materials.settings, VirtualClock()
     allocator = allocator or _allocator(settings.policy)
@@ -216,7 +216,7 @@ def _power(settings: Settings) -> PowerModel:
 
 
 def _allocator(policy: PolicySettings) -> Allocator:
-    from ce_nas.allocate import rules  # noqa: PLC0415
+    from ce_nas.allocate import rules
 
     makers: Mapping[str, Callable[[], Allocator]] = {
         "all-evaluation": rules.AllEvaluation,
@@ -230,7 +230,7 @@ def _allocator(policy: PolicySettings) -> Allocator:
 
 
 def _forecaster(name: str) -> Forecaster:
-    from ce_nas.forecast import naive  # noqa: PLC0415
+    from ce_nas.forecast import naive
 
     makers: Mapping[str, Callable[[], Forecaster]] = {
         "damped-profile": naive.DampedProfile,
@@ -244,22 +244,22 @@ def _searcher(materials: Materials) -> Searcher:
     name = canonical(materials.settings.searcher.name, "searcher", SEARCHERS)
     space, rng = materials.table.space, stream(materials.settings.seed, "searcher")
     if name == "uniform":
-        from ce_nas.search.uniform import UniformSearcher  # noqa: PLC0415
+        from ce_nas.search.uniform import UniformSearcher
 
         return UniformSearcher(space, rng)
     if name == "nsga2":
-        from ce_nas.search.evolution import Nsga2Searcher  # noqa: PLC0415
+        from ce_nas.search.evolution import Nsga2Searcher
 
         return Nsga2Searcher(space, rng)
-    from ce_nas.search.regions import LamooSearcher  # noqa: PLC0415
+    from ce_nas.search.regions import LamooSearcher
 
     reference = [item.sign * item.reference for item in materials.objectives]
     return LamooSearcher(space, rng, reference=reference)
 
 
 def _table(settings: Settings) -> BenchmarkTable:
-    from ce_nas.evaluate.nasbench201 import embedded_table  # noqa: PLC0415
-    from ce_nas.evaluate.own_table import read_table  # noqa: PLC0415
+    from ce_nas.evaluate.nasbench201 import embedded_table
+    from ce_nas.evaluate.own_table import read_table
 
     stated = settings.benchmark
     if stated.table is None and stated.name == "nb201":
@@ -296,10 +296,10 @@ def _default_objectives(table: BenchmarkTable) -> list[str]:
 def _trace(settings: Settings) -> GridTrace:
     grid = settings.grid
     if grid.trace is None:
-        from ce_nas.grid.synthetic import DEFAULT_ZONE, synthetic_trace  # noqa: PLC0415
+        from ce_nas.grid.synthetic import DEFAULT_ZONE, synthetic_trace
 
         return synthetic_trace(grid.zone or DEFAULT_ZONE, seed=grid.seed, year=(grid.start or TYPICAL_START).year)
-    from ce_nas.grid.files import read_trace  # noqa: PLC0415
+    from ce_nas.grid.files import read_trace
 
     return read_trace(
         grid.trace,

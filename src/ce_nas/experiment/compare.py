@@ -133,7 +133,7 @@ def _each(jobs: Sequence[Job], processes: int) -> Iterable[Run]:
 
 
 def _check(strategy: Strategy, zone: str | None, seed: int, flags: Mapping[str, object]) -> None:
-    from ce_nas.engine.build import Materials  # noqa: PLC0415 - late, as everything below the command line
+    from ce_nas.engine.build import Materials
 
     Materials(_settings(strategy, zone, seed, flags)).check()
 
@@ -145,8 +145,8 @@ def _settings(strategy: Strategy, zone: str | None, seed: int, flags: Mapping[st
 
 
 def _run(job: Job) -> Run:
-    from ce_nas.engine.study import Study  # noqa: PLC0415
-    from ce_nas.report.summary import track  # noqa: PLC0415
+    from ce_nas.engine.study import Study
+    from ce_nas.report.summary import track
 
     strategy, zone, seed, flags = job
     result = Study(_settings(strategy, zone, seed, flags)).run()

@@ -41,7 +41,9 @@ def bootstrap_median(values: Sequence[float], seed: int = 0) -> Interval:
     """
     sample = np.asarray(values, dtype=float)
     if not len(sample) or np.isnan(sample).any():
-        message = f"Expected one number or more, none of them NaN, got {list(values)}; missing is never zero, so leave it out."
+        message = (
+            f"Expected one number or more, none of them NaN, got {list(values)}; missing is never zero: leave it out."
+        )
         raise DataError(message)
     rows = np.random.default_rng(seed).integers(len(sample), size=(RESAMPLES, len(sample)))
     # of an even count the lower middle: the mean of the two would make infinity of a finite half
