@@ -117,7 +117,9 @@ def test_a_device_that_draws_nothing_measured_is_still_a_training_in_the_papers_
 def test_a_reading_that_cannot_be_true_is_refused_and_not_booked(energy_j):
     ledger = Ledger(INTENSITY, 1.0, Prices())
     bad = replace(reading(activity=Activity.CHECKPOINT), energy_j=energy_j)
-    with pytest.raises(EnergyError, match="Expected an energy of zero joules or more for checkpoint on device 0 from 0 s"):
+    with pytest.raises(
+        EnergyError, match="Expected an energy of zero joules or more for checkpoint on device 0 from 0 s"
+    ):
         ledger.book([reading(), bad])
     assert ledger.total.total_energy_j == pytest.approx(3.6e6)
     assert Activity.CHECKPOINT not in ledger.total.device_s

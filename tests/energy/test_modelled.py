@@ -11,9 +11,19 @@ from ce_nas.energy.modelled import AVERAGE_PUE, PowerModel
 WATTS = st.floats(0, 2000)
 
 
-@given(WATTS, WATTS, WATTS, st.floats(0.1, 100), st.floats(0, 1e5), st.floats(0.1, 100), st.floats(0, 1e5))
-def test_no_activity_draws_more_than_the_peak(training, sampling, idle, checkpoint_s, checkpoint_j, restore_s, restore_j):
-    power = PowerModel(training, sampling, idle, checkpoint_s, checkpoint_j, restore_s, restore_j)
+@given(
+    st.builds(
+        PowerModel,
+        training_w=WATTS,
+        sampling_w=WATTS,
+        idle_w=WATTS,
+        checkpoint_s=st.floats(0.1, 100),
+        checkpoint_j=st.floats(0, 1e5),
+        restore_s=st.floats(0.1, 100),
+        restore_j=st.floats(0, 1e5),
+    )
+)
+def test_no_activity_draws_more_than_the_peak(power):
     draws = [power.power_w(activity) for activity in Activity]
     assert max(draws) == power.peak_w
     assert min(draws) >= 0
@@ -42,7 +52,9 @@ def test_what_takes_no_time_draws_nothing():
 
 @pytest.mark.parametrize("what", ["checkpoint", "restore"])
 def test_energy_in_no_time_is_refused(what):
-    with pytest.raises(SettingsError, match=f"Expected {what}_j of 0 where {what}_s is 0, got 50 J; give it a duration"):
+    with pytest.raises(
+        SettingsError, match=f"Expected {what}_j of 0 where {what}_s is 0, got 50 J; give it a duration"
+    ):
         PowerModel(**{f"{what}_s": 0.0, f"{what}_j": 50.0})
 
 

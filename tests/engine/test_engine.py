@@ -202,6 +202,26 @@ def test_sampling_feeds_the_backlog_and_says_why_candidates_were_dropped(small_s
         assert (number == 0) == (dominator is None)
 
 
+@pytest.mark.parametrize("unranked", [0.0, 0.25, 1.0])
+def test_the_stated_share_of_trainings_is_chosen_without_the_scores(small_study, unranked):
+    """A searcher that proposes one fixed architecture first tells which trainings it chose by itself."""
+    from ce_nas.search.uniform import UniformSearcher
+
+    class Counting(UniformSearcher):
+        singles = 0
+
+        def ask(self, n, exclude):
+            self.singles += n == 1
+            return super().ask(n, exclude)
+
+    study = small_study({"searcher": {"unranked": unranked}}, policy="fixed", hours=10)
+    searcher = Counting(study._materials.table.space, stream(0, "counting"))
+    result = Study(study.settings, searcher=searcher).run()
+    evaluations = [item for item in contents(result, "started") if item["kind"] == "evaluation"]
+    trainings = len({item["task"] for item in evaluations})
+    assert searcher.singles == pytest.approx(unranked * trainings, abs=6)  # the first few start before any score
+
+
 def test_a_supernet_is_trained_before_it_scores(shared_data):
     study = Study.of(
         benchmark="hwnasbench",

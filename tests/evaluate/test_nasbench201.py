@@ -164,7 +164,9 @@ def test_a_wide_table_with_a_fault_is_refused(changes, message):
 
 def test_an_image_set_that_is_not_there_is_refused_with_those_that_are():
     frame = wide_frame().iloc[:3]
-    with pytest.raises(TableError, match=r"'val200_cifar100_s0' for dataset 'cifar100' .* holds the datasets: cifar10\."):
+    with pytest.raises(
+        TableError, match=r"'val200_cifar100_s0' for dataset 'cifar100' .* holds the datasets: cifar10\."
+    ):
         wide_table(frame, "cifar100", "made-up.csv")
     with pytest.raises(TableError, match="'train_time200_cifar10'"):
         wide_table(frame.drop(columns="train_time200_cifar10"), "cifar10", "made-up.csv")
@@ -183,7 +185,7 @@ def test_the_wide_layout_is_known_by_its_columns():
 
 @pytest.fixture(scope="module")
 def real(shared_data):
-    path = shared_data("nasbench201/nb201.parquet")
+    path = shared_data / "nasbench201/nb201.parquet"
     return {dataset: read_table(path, dataset=dataset) for dataset in ("cifar10", "cifar100")}
 
 

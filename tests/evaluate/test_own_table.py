@@ -133,7 +133,9 @@ def test_whatever_operations_are_called_they_come_back(tmp_path_factory, rows):
     frame.assign(acc=range(len(rows)), train_s=1.0).to_parquet(path)
     table = read_table(path, operations=("first op", "b=c"))
     for row, (first, second) in enumerate(rows):
-        member = table.space.parse(table.space.text((table.space.choices[0].index(first), table.space.choices[1].index(second))))
+        member = table.space.parse(
+            table.space.text((table.space.choices[0].index(first), table.space.choices[1].index(second)))
+        )
         assert table.metric("acc").values[table.space.index[member]] == row
 
 
@@ -159,7 +161,10 @@ def test_more_names_than_a_short_integer_holds_stay_apart(tmp_path):
         (GOOD.replace("80.25", ""), "Expected a number in column 'accuracy' of mine.csv, got .*nan.* in row 1"),
         (GOOD.replace("80.25", "NaN"), "Expected a number in column 'accuracy' of mine.csv, got .*nan.* in row 1"),
         (GOOD.replace("80.25", "inf"), "Expected a number in column 'accuracy' of mine.csv, got .*inf.* in row 1"),
-        (GOOD.replace("80.25", "8o.25"), "numbers or text in column 'accuracy' of mine.csv, got both: '8o.25' in row 1"),
+        (
+            GOOD.replace("80.25", "8o.25"),
+            "numbers or text in column 'accuracy' of mine.csv, got both: '8o.25' in row 1",
+        ),
         (GOOD.replace(",60", ",a minute"), "numbers or text in column 'train_s' .* got both: 'a minute' in row 1"),
         (GOOD.replace("train_s", "duration"), "Expected the seconds of a training in a column named train_s or "),
         (GOOD.replace(",60", ",0"), "Expected training times above zero in column 'train_s' of mine.csv, got 0"),
@@ -178,7 +183,10 @@ def test_a_fault_is_said_in_a_sentence(write, text, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"operations": ("op_a", "op_c")}, "Expected the operation column 'op_c' in mine.csv, got the columns: op_a, op_b"),
+        (
+            {"operations": ("op_a", "op_c")},
+            "Expected the operation column 'op_c' in mine.csv, got the columns: op_a, op_b",
+        ),
         ({"training_column": "hours"}, "in a column named hours in mine.csv, got the columns: op_a"),
         ({"training_column": "op_a"}, "Expected a number in column 'op_a' of mine.csv, got 'conv' in row 0"),
         ({"operations": ("op_a",)}, "Expected each architecture once in mine.csv, got 1 rows twice"),
@@ -220,5 +228,5 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 def test_whole_numbers_with_a_hole_are_refused(tmp_path):
     path = tmp_path / "mine.parquet"
     good_frame(accuracy=pd.array([1, None, 3], dtype="Int64")).to_parquet(path)
-    with pytest.raises(TableError, match="Expected a number in column 'accuracy' .* in row 1"):
+    with pytest.raises(TableError, match=r"Expected a number in column 'accuracy' .* in row 1"):
         read_table(path)

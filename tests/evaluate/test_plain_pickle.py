@@ -69,7 +69,11 @@ def test_what_asks_for_code_is_refused_and_nothing_runs(tmp_path, capsys, protoc
 
 
 def test_a_hand_written_opcode_that_names_a_global_is_refused(tmp_path):
-    for content in (b"cos\nsystem\n(S'true'\ntR.", b"(S'true'\nios\nsystem\n.", b"\x80\x04\x8c\x02os\x8c\x06system\x93."):
+    for content in (
+        b"cos\nsystem\n(S'true'\ntR.",
+        b"(S'true'\nios\nsystem\n.",
+        b"\x80\x04\x8c\x02os\x8c\x06system\x93.",
+    ):
         with pytest.raises(DataError, match=r"it asks for os\.system"):
             load_plain(write(tmp_path, content))
 
@@ -87,14 +91,14 @@ def test_broken_bytes_end_in_content_or_in_one_kind_of_error(tmp_path):
     plain = {"412": {"a": [1.5, 2, 3], "b": ("x", None)}, (1, 2): [{}, [], True]}
     whole = [pickle.dumps(plain, protocol) for protocol in (0, 2)]
     refused = 0
-    for _ in range(3000):
+    for _ in range(1000):
         content = bytearray(rng.choice(whole))
         content[rng.randrange(len(content))] = rng.choice(b"(.012IKLNRbeu}])]t\x81\x85\x90")
         try:
             load_plain(write(tmp_path, bytes(content)))
         except DataError:
             refused += 1
-    assert refused > 500
+    assert refused > 150
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,9 @@ def test_every_supernet_taken_is_paid_for(npz, table):
 
 
 def test_a_misspelt_name_is_met_with_the_nearest(npz, table):
-    with pytest.raises(TableError, match=r"Unknown supernet in supernets\.npz 'somebody-oneshot'.*'somebody-one-shot'\?"):
+    with pytest.raises(
+        TableError, match=r"Unknown supernet in supernets\.npz 'somebody-oneshot'.*'somebody-one-shot'\?"
+    ):
         read_scores(f"{npz}:somebody-oneshot", table)
 
 
@@ -218,7 +220,7 @@ def test_there_are_no_built_in_scores_of_another_space():
 
 
 def test_a_real_supernets_accuracy_is_that_of_its_cell(shared_data, table):
-    file, frame = shared_data("nasbench201/supernet_accuracy_cifar10.npz"), shared_data("nasbench201/nb201.parquet")
+    file, frame = shared_data / "nasbench201/supernet_accuracy_cifar10.npz", shared_data / "nasbench201/nb201.parquet"
     cells = pd.read_parquet(frame, columns=["index", "arch_str"])
     with np.load(file) as content:
         accuracy = content["accuracy"][content["names"].tolist().index("zhao-one-shot")]
@@ -229,7 +231,7 @@ def test_a_real_supernets_accuracy_is_that_of_its_cell(shared_data, table):
 
 
 def test_the_real_supernets_epochs_are_read_from_their_names(shared_data, table):
-    file = shared_data("nasbench201/supernet_accuracy_cifar10.npz")
+    file = shared_data / "nasbench201/supernet_accuracy_cifar10.npz"
     for name, epochs in (
         ("seed-0-opt5-wotrash-baseline-16-64-750", 750),
         ("seed-1217-opt5-wotrash-baseline-5-128-1000-balanced", 1000),

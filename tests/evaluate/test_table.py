@@ -51,7 +51,9 @@ def test_a_direction_that_is_none_is_refused(text):
         objective(table(), text)
 
 
-@pytest.mark.parametrize("text", ["latency:min:", "latency:min:x", "latency:min:nan", "latency::inf", "latency:min:1:2"])
+@pytest.mark.parametrize(
+    "text", ["latency:min:", "latency:min:x", "latency:min:nan", "latency::inf", "latency:min:1:2"]
+)
 def test_a_reference_that_is_no_number_is_refused(text):
     with pytest.raises(SettingsError, match="Expected a number as the reference"):
         objective(table(), text)

@@ -1,4 +1,4 @@
-# ruff: noqa: PD011 - a Series of this package has values of its own
+
 from __future__ import annotations
 
 from datetime import UTC, datetime

@@ -132,9 +132,7 @@ def test_neighbours_differ_in_one_variable_and_none_is_left_out(space):
     for member in members:
         near = list(space.neighbours(member))
         assert len(set(near)) == len(near)
-        assert set(near) == {
-            other for other in members if sum(a != b for a, b in zip(member, other, strict=True)) == 1
-        }
+        assert set(near) == {other for other in members if sum(a != b for a, b in zip(member, other, strict=True)) == 1}
 
 
 def test_a_cell_has_twenty_four_neighbours():

@@ -187,6 +187,7 @@ def _plan(materials: Materials) -> Plan:
         period_s=settings.searcher.period,
         batch=settings.searcher.batch,
         backlog=settings.searcher.backlog,
+        unranked=settings.searcher.unranked,
         check_s=settings.budget.check,
     )
 
@@ -208,11 +209,13 @@ def _or_none_at_all(limit: float | None) -> float:
 
 
 def _power(settings: Settings) -> PowerModel:
-    cluster = settings.cluster
+    """The power model of the settings; wattages of one's own are named as such."""
+    default = PowerModel()
     stated = {
-        name: getattr(cluster, name) for name in PowerModel.__dataclass_fields__ if name in cluster.model_fields_set
+        name: getattr(settings.cluster, name) for name in type(settings.cluster).model_fields if hasattr(default, name)
     }
-    return replace(PowerModel(), **stated, origin="stated in the settings") if stated else PowerModel()
+    model = replace(default, **stated)
+    return model if model == default else replace(model, origin="stated in the settings")
 
 
 def _allocator(policy: PolicySettings) -> Allocator:

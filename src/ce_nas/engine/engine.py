@@ -66,6 +66,8 @@ class Plan:
     batch: int = 200
     #: scored architectures that may wait for a training
     backlog: int = 10
+    #: share of the trainings that go to proposals which no cheap score ranked, 0 to 1
+    unranked: float = 0.5
     #: how often a budget that runs down between events is looked at: the most by which it can be overrun
     check_s: float = 300.0
 
@@ -238,13 +240,22 @@ class Engine:
             return suspended
         if len(self.progress.started) >= self.plan.limits.evaluations:
             return None
-        if not self.backlog:
-            self._refill()
-        architecture = self.backlog.pop().architecture if self.backlog else self._proposal()
+        architecture = self._unranked() or self._best_waiting() or self._proposal()
         if architecture is None:
             return None
         self.progress.start(architecture)
         return self._task(TaskKind.EVALUATION, (architecture,))
+
+    def _unranked(self) -> Architecture | None:
+        """Now and then a proposal that no cheap score had a say in: scores may mislead, and must not for good."""
+        started = len(self.progress.started)
+        due = int((started + 1) * self.plan.unranked) > int(started * self.plan.unranked)
+        return self._proposal() if due and self.progress.scored else None
+
+    def _best_waiting(self) -> Architecture | None:
+        if not self.backlog:
+            self._refill()
+        return self.backlog.pop().architecture if self.backlog else None
 
     def _refill(self) -> None:
         """Let what was scored before, and is proposed again now, wait once more: its score costs nothing."""

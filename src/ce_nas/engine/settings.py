@@ -137,6 +137,8 @@ class SearcherSettings(Section):
     batch: Annotated[int, Field(ge=1)] = 200
     #: scored architectures that may wait for a training
     backlog: Annotated[int, Field(ge=1)] = 10
+    #: share of the trainings that go to proposals which no cheap score ranked: scores may mislead
+    unranked: Share = 0.5
 
 
 class BudgetSettings(Section):

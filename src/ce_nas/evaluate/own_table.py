@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,10 +71,10 @@ def read_frame(path: Path) -> pd.DataFrame:
 
     :raises TableError: if it is missing, empty or neither.
     """
-    import pandas as pd  # noqa: PLC0415 - half a second that only readers of files should pay
+    import pandas as pd
 
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".csv": partial(pd.read_csv, keep_default_na=False, na_values=list(MISSING)),
+        ".csv": lambda path: pd.read_csv(path, keep_default_na=False, na_values=list(MISSING)),
         ".parquet": pd.read_parquet,
         ".pq": pd.read_parquet,
     }
@@ -117,7 +116,7 @@ def _operation_columns(frame: pd.DataFrame, path: Path) -> list[str]:
 
 def _parsed(frame: pd.DataFrame, name: str) -> np.ndarray:
     """The column's numbers, NaN where it holds none."""
-    import pandas as pd  # noqa: PLC0415 - as in read_frame
+    import pandas as pd
 
     return np.asarray(pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float))
 

@@ -72,7 +72,7 @@ def builtin_scores(space: Space) -> CheapScores | None:
     """The zero-cost proxies shipped with the package; None for a space that they do not cover."""
     if not isinstance(space, NasBench201Space):
         return None
-    from ce_nas.evaluate.zero_cost_table import load_builtin  # noqa: PLC0415 - a file that few runs need
+    from ce_nas.evaluate.zero_cost_table import load_builtin
 
     names, scores, _ = load_builtin()
     columns = [list(names).index(name) for name in BUILTIN_VOTERS]
@@ -176,7 +176,7 @@ def _epochs(name: str) -> int:
 
 def _vote(values: np.ndarray) -> np.ndarray:
     """Mean over the columns of the share of rows that are smaller; ties share their mean rank."""
-    from scipy.stats import rankdata  # noqa: PLC0415 - a tenth of a second
+    from scipy.stats import rankdata
 
     ranks = rankdata(values, axis=0)
     return np.asarray((ranks - 1).mean(axis=1) / max(len(values) - 1, 1))

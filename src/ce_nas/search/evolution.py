@@ -67,7 +67,6 @@ class Nsga2Searcher(RegionalSearcher):
         self._population = population
         self._crossover = crossover
         self._mutation = 1.0 / len(space.variables) if mutation is None else mutation
-        self._cardinalities = np.array([len(names) for names in space.choices])
         self._archive = Archive()
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
@@ -99,7 +98,7 @@ class Nsga2Searcher(RegionalSearcher):
     ) -> list[Architecture]:
         found: dict[Architecture, None] = {}
         for _ in range(_BROODS if n else 0):
-            children = distinct(map(tuple, self._brood(parents, 4 * n).tolist()), exclude)
+            children = distinct(self._space.architectures(self._brood(parents, 4 * n)), exclude)
             found.update(dict.fromkeys(self._fitting(children, region)))
             if len(found) >= n:
                 break
@@ -111,8 +110,7 @@ class Nsga2Searcher(RegionalSearcher):
         mixed = self._rng.random(size)[:, None] < self._crossover
         children = np.where(mixed & (self._rng.random(mothers.shape) < 0.5), fathers, mothers)
         mutates = self._rng.random(children.shape) < self._mutation
-        steps = 1 + np.floor(self._rng.random(children.shape) * (self._cardinalities - 1)).astype(np.intp)
-        return np.asarray(np.where(mutates, (children + steps) % self._cardinalities, children))
+        return self._space.mutated(children, mutates, self._rng)
 
     def _winners(self, contenders: int, size: int) -> np.ndarray:
         """The better of two at a time; the parents stand best first."""
@@ -123,7 +121,7 @@ class Nsga2Searcher(RegionalSearcher):
     ) -> list[Architecture]:
         """Neighbours of the best parents, in random order around each."""
         found: dict[Architecture, None] = {}
-        for parent in map(tuple, parents[:_NEIGHBOURHOODS].tolist()):
+        for parent in self._space.architectures(parents[:_NEIGHBOURHOODS]):
             if len(found) >= n:
                 break
             near = distinct(self._space.neighbours(parent), exclude)

@@ -28,7 +28,7 @@ class Membership:
     def __init__(self, space: Space) -> None:
         self._space = space
         combinations = math.prod(map(len, space.choices))
-        self._grid = Grid(space) if combinations <= LARGEST_GRID else None
+        self._grid = Grid(space) if space.one_hot and combinations <= LARGEST_GRID else None
         self._good: dict[Boundary, np.ndarray] = {}
         self._rows: dict[tuple[Constraint, ...], np.ndarray] = {}
 

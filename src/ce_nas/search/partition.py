@@ -133,8 +133,8 @@ def fit_boundary(features: np.ndarray, good: np.ndarray, kernel: Kernel) -> Boun
     :param features: shape ``(n, d)``.
     :param good: which rows are good, shape ``(n,)``; both kinds must occur.
     """
-    from sklearn import config_context  # noqa: PLC0415 - half a second that only a search with a partition
-    from sklearn.svm import SVC  # noqa: PLC0415 - should wait for
+    from sklearn import config_context
+    from sklearn.svm import SVC
 
     spread = float(features.var())
     gamma = 1.0 / (features.shape[1] * spread) if spread > 0 else 1.0  # scikit-learn's "scale"

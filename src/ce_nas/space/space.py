@@ -29,6 +29,9 @@ class Space:
     :param members: the architectures there are, shape ``(n, variables)``, or None where every combination is one.
     """
 
+    #: whether the rows of :meth:`encode` are one-hot, each variable's choices beside those of the one before
+    one_hot = True
+
     def __init__(
         self,
         name: str,
@@ -76,12 +79,21 @@ class Space:
             rows = self._members[rng.integers(len(self._members), size=n)]
         else:
             rows = rng.integers(self._cardinalities, size=(n, len(self.choices)))
-        return list(map(tuple, rows.tolist()))
+        return self.architectures(rows)
 
     def encode(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         """One-hot rows, shape ``(n, sum of the choices)``, of 0.0 and 1.0."""
         rows = np.asarray(architectures, dtype=np.intp).reshape(-1, len(self.choices))
         return np.asarray(self._one_hot[rows + self._offsets].sum(axis=1))
+
+    def architectures(self, rows: np.ndarray) -> list[Architecture]:
+        """The rows of a table of choices, shape ``(n, variables)``, as architectures."""
+        return list(map(tuple, rows.tolist()))
+
+    def mutated(self, rows: np.ndarray, mutates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Rows with another choice wherever ``mutates`` says so, shape ``(n, variables)``; some may lie outside."""
+        steps = 1 + np.floor(rng.random(rows.shape) * (self._cardinalities - 1)).astype(np.intp)
+        return np.asarray(np.where(mutates, (rows + steps) % self._cardinalities, rows))
 
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
         """Every architecture of the space that differs in exactly one variable."""

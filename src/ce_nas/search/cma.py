@@ -1,0 +1,306 @@
+"""CMA-ES: a normal distribution (and one of choices) that moves to where the front grows.
+
+The distribution is that of CatCMA with margin, which holds real, whole and categorical variables at once [CatCMAwM].
+What it minimises is a rank: whoever adds more to the hypervolume first, and behind the front whoever fewer dominate
+[LaMOO, section 3.3; UHVI].
+
+Sources
+    [CatCMAwM] Hamano et al. CatCMA with Margin: Stochastic Optimization for Continuous, Integer, and Categorical
+    Variables. GECCO 2025.
+    [LaMOO] Zhao et al. Multi-objective Optimization by Learning Space Partitions. ICLR 2022.
+    [UHVI] Touré, Hansen, Auger, Brockhoff. Uncrowded Hypervolume Improvement: COMO-CMA-ES and the Sofomore Framework.
+    GECCO 2019.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.pareto.dominance import is_front
+from ce_nas.pareto.hypervolume import hypervolume_gains
+from ce_nas.search.archive import Archive, values_of
+from ce_nas.search.regional import AnyOf, RegionalSearcher, WholeSpace
+from ce_nas.search.uniform import draw
+from ce_nas.space.domains import Categorical, Integer
+from ce_nas.space.mixed import MixedSpace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Sequence
+
+    from cmaes import CatCMAwM
+
+    from ce_nas.core.records import Architecture, Observation
+    from ce_nas.search.regional import Region
+    from ce_nas.space.domains import Domain
+    from ce_nas.space.space import Space
+
+__all__ = ["CmaSearcher", "ranking"]
+
+#: whole numbers with up to so many values are stepped through; wider ones are rounded real numbers
+_STEPPED = 64
+#: solutions drawn for each one wanted before a distribution is given up
+_TRIES = 40
+#: distributions started for one request before the rest is drawn at random
+_STARTS = 3
+#: how sure a fresh distribution is of its centre's choices
+_TRUST = 0.5
+#: a generation no wider than this share of any variable's range is one point
+_CONVERGED = 1e-3
+
+
+class CmaSearcher(RegionalSearcher):
+    """CMA-ES for several objectives, asked and told in any batch size, for any space.
+
+    One distribution is at work at a time. It starts at a point of the front (of the region's, if there is one), and
+    leaves for another start once it has converged, or once a new region no longer holds its centre. Solutions outside
+    the region are drawn again; where a distribution finds nothing new, what is missing is drawn at random.
+
+    :param space: the space to search.
+    :param rng: the searcher's own generator.
+    :param reference: reference point of the hypervolume, minimised, shape ``(m,)``.
+    :param startup: full trainings before the first distribution; random until then.
+    :param population: solutions to a generation; None for 4 + 3 ln(variables).
+    :param spread: standard deviation at the start, as a share of each variable's range.
+    """
+
+    name = "cma"
+
+    def __init__(  # noqa: PLR0913 - a space, a stream, a reference, and three settings
+        self,
+        space: Space,
+        rng: np.random.Generator,
+        reference: Sequence[float] | np.ndarray,
+        *,
+        startup: int = 10,
+        population: int | None = None,
+        spread: float = 0.15,
+    ) -> None:
+        if startup < 1 or (population is not None and population < 4) or not 0 < spread <= 1:
+            message = (
+                "Expected a startup of at least 1, a population of at least 4 and a spread above 0 up to 1, got "
+                f"startup={startup}, population={population} and spread={spread}."
+            )
+            raise SettingsError(message)
+        self._space = space
+        self._rng = rng
+        self._reference = np.asarray(reference, dtype=float)
+        self._startup = startup
+        self._population = population
+        self._spread = spread
+        self._coding = _Coding(space)
+        self._archive = Archive()
+        self._known: dict[Architecture, Observation] = {}
+        self._run: _Run | None = None
+
+    def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
+        """See :meth:`Searcher.ask`."""
+        return self.ask_within(n, exclude, WholeSpace(self._archive.observations))
+
+    def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
+        """See :meth:`RegionalSearcher.ask_within`."""
+        found: dict[Architecture, None] = {}
+        if len(self._archive) >= self._startup and region.samples and self._coding.moves:
+            for _ in range(_STARTS):
+                run = self._running(region)
+                found.update(dict.fromkeys(self._fresh(run, n - len(found), AnyOf(exclude, found), region)))
+                if len(found) >= n:
+                    return list(found)
+                self._run = None
+        return [*found, *draw(self._space, self._rng, n - len(found), AnyOf(exclude, found), region)]
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """See :meth:`Searcher.tell`."""
+        told = self._archive.add(observations)
+        self._known.update((observation.architecture, observation) for observation in told)
+        if self._run:
+            for observation in told:
+                self._run.take(observation)
+            self._run.evolve(self._ranks)
+
+    def _running(self, region: Region) -> _Run:
+        """The distribution at work, or a new one where that has ended or its centre lies outside the region."""
+        if self._run is None or self._run.converged or not region.contains([self._run.centre])[0]:
+            self._run = self._started(region.samples)
+        return self._run
+
+    def _started(self, samples: Sequence[Observation]) -> _Run:
+        """A distribution around one of the front's points, chosen by chance."""
+        front = np.flatnonzero(is_front(values_of(samples)))
+        centre = samples[int(self._rng.choice(front))].architecture
+        return _Run(self._coding, centre, self._spread, self._population, int(self._rng.integers(2**31)))
+
+    def _fresh(self, run: _Run, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
+        """Up to ``n`` architectures of the distribution that are new and in the region.
+
+        One that is known already is no proposal, but its values count in the generation as if it had been tried again.
+        """
+        found: dict[Architecture, None] = {}
+        for _ in range(_TRIES):
+            if len(found) >= n:
+                break
+            drawn = [run.draw() for _ in range(n - len(found))]
+            inside = region.contains([architecture for _, architecture in drawn]).tolist()
+            for (solution, architecture), within in zip(drawn, inside, strict=True):
+                known = self._known.get(architecture)
+                fresh = known is None and architecture not in AnyOf(exclude, found)
+                if not within or not (known or fresh) or not self._space.contains(architecture):
+                    continue
+                run.expect(solution, architecture)
+                if known:
+                    run.take(known)
+                else:
+                    found[architecture] = None
+            run.evolve(self._ranks)
+        return list(found)
+
+    def _ranks(self, values: np.ndarray) -> np.ndarray:
+        return ranking(values, values_of(self._archive.observations), self._reference)
+
+
+def ranking(values: np.ndarray, known: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The place of each of ``values`` among themselves, shape ``(n,)``, 0 the best; equal ones keep their order.
+
+    :param values: minimised, shape ``(n, m)``.
+    :param known: what else has been found, shape ``(k, m)``; may hold ``values`` as well.
+    :param reference: reference point of the hypervolume, shape ``(m,)``.
+    """
+    dominated = np.array([_dominating(known, point) for point in values])
+    gains = np.zeros(len(values))
+    front = np.unique(known[is_front(known)], axis=0)
+    for row in np.flatnonzero(dominated == 0):
+        others = front[(front != values[row]).any(axis=1)]
+        gains[row] = hypervolume_gains(others, values[row : row + 1], reference)[0]
+    places = np.empty(len(values))
+    places[np.lexsort((-gains, dominated))] = np.arange(len(values))
+    return places
+
+
+def _dominating(known: np.ndarray, point: np.ndarray) -> int:
+    return int(np.count_nonzero((known <= point).all(axis=1) & (known < point).any(axis=1)))
+
+
+class _Coding:
+    """How a space's variables are laid out among the real, stepped and categorical ones of the distribution."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._domains: tuple[Domain, ...] = (
+            space.domains if isinstance(space, MixedSpace) else tuple(map(Categorical, space.choices))
+        )
+        kinds = [_kind(domain) for domain in self._domains]
+        #: places of the variables of each kind
+        self.real, self.stepped, self.named = (
+            [place for place, kind in enumerate(kinds) if kind == wanted] for wanted in ("real", "stepped", "named")
+        )
+
+    def encode(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """The space's own encoding, shape ``(n, columns)``."""
+        return self._space.encode(architectures)
+
+    @property
+    def moves(self) -> int:
+        """How many variables have more than one value."""
+        return len(self.real) + len(self.stepped) + len(self.named)
+
+    def steps(self) -> list[np.ndarray]:
+        """For each stepped variable, the places of its values in the unit interval."""
+        domains = [self._domains[place] for place in self.stepped]
+        return [domain.encode(np.arange(domain.low, domain.high + 1))[:, 0] for domain in domains]  # type: ignore[union-attr]
+
+    def counts(self) -> list[int]:
+        """For each categorical variable, how many choices it has."""
+        return [int(self._domains[place].size) for place in self.named]
+
+    def units(self, architecture: Architecture) -> np.ndarray:
+        """The numbers of an architecture in the unit interval, the real before the stepped."""
+        places = [*self.real, *self.stepped]
+        return np.array([self._domains[place].encode(np.array([architecture[place]]))[0, 0] for place in places])
+
+    def choices(self, architecture: Architecture) -> list[int]:
+        """The places of the choices that an architecture makes."""
+        return [int(architecture[place]) for place in self.named]
+
+    def architecture(self, numbers: np.ndarray, choices: Sequence[int]) -> Architecture:
+        """The architecture with these numbers in the unit interval, and these choices; the inverse of the two above."""
+        row = np.array([domain.low if isinstance(domain, Integer) else 0.0 for domain in self._domains])
+        for place, unit in zip([*self.real, *self.stepped], numbers, strict=True):
+            row[place] = self._domains[place].decode(np.array([[unit]]))[0]
+        row[self.named] = choices
+        return self._space.architectures(row[None] if isinstance(self._space, MixedSpace) else row[None].astype(int))[0]
+
+
+def _kind(domain: Domain) -> str:
+    if domain.size == 1:
+        return "fixed"
+    if isinstance(domain, Categorical):
+        return "named"
+    return "stepped" if isinstance(domain, Integer) and domain.size <= _STEPPED else "real"
+
+
+class _Run:
+    """A distribution, what was drawn of it and what came of that."""
+
+    def __init__(self, coding: _Coding, centre: Architecture, spread: float, population: int | None, seed: int) -> None:
+        from cmaes import CatCMAwM  # noqa: PLC0415 - only a search by CMA-ES needs it
+
+        self._coding = coding
+        numbers = len(coding.real) + len(coding.stepped)
+        counts = coding.counts()
+        self._cma = CatCMAwM(
+            x_space=[[0.0, 1.0]] * len(coding.real) or None,
+            z_space=coding.steps() or None,
+            c_space=counts or None,
+            population_size=population,
+            mean=coding.units(centre) if numbers else None,
+            sigma=spread,
+            cov=np.eye(numbers) if numbers else None,
+            cat_param=_leaning(counts, coding.choices(centre)) if counts else None,
+            seed=seed,
+        )
+        #: where the distribution is taken to be: its start, later the best of its last generation
+        self.centre = centre
+        #: whether its last generation was all but one point
+        self.converged = False
+        self._waiting: dict[Architecture, deque[CatCMAwM.Solution]] = {}
+        self._told: deque[tuple[CatCMAwM.Solution, Observation]] = deque()
+
+    def draw(self) -> tuple[CatCMAwM.Solution, Architecture]:
+        """One more solution, and the architecture it stands for."""
+        solution = self._cma.ask()
+        parts = [part for part in (solution.x, solution.z) if part is not None]
+        choices = [] if solution.c is None else solution.c.argmax(axis=1).tolist()
+        return solution, self._coding.architecture(np.concatenate(parts) if parts else np.empty(0), choices)
+
+    def expect(self, solution: CatCMAwM.Solution, architecture: Architecture) -> None:
+        """Remember that a solution was proposed."""
+        self._waiting.setdefault(architecture, deque(maxlen=1)).append(solution)
+
+    def take(self, observation: Observation) -> None:
+        """What came of a solution; of others nothing is learned."""
+        if waiting := self._waiting.pop(observation.architecture, None):
+            self._told.append((waiting.popleft(), observation))
+
+    def evolve(self, rank: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Let every full generation move the distribution; ``rank`` gives the places of its values, 0 the best."""
+        size = self._cma.population_size
+        while len(self._told) >= size:
+            solutions, observations = zip(*(self._told.popleft() for _ in range(size)), strict=True)
+            places = rank(values_of(observations))
+            with np.errstate(all="ignore"):  # the margin of a converged variable divides by zero, and is clipped
+                self._cma.tell(list(zip(solutions, places.tolist(), strict=True)))
+            self.centre = observations[int(places.argmin())].architecture
+            width = np.ptp(self._coding.encode([one.architecture for one in observations]), axis=0)
+            self.converged = bool(width.max() < _CONVERGED)
+
+
+def _leaning(counts: Sequence[int], choices: Sequence[int]) -> np.ndarray:
+    """Probabilities of choices that lean towards the given ones, shape ``(variables, largest count)``, zero-padded."""
+    chances = np.zeros((len(counts), max(counts)))
+    for row, (count, choice) in enumerate(zip(counts, choices, strict=True)):
+        chances[row, :count] = (1.0 - _TRUST) / count
+        chances[row, choice] += _TRUST
+    return chances
