@@ -105,3 +105,159 @@ PROBLEMS = (
         PartitionSettings(kernel="rbf", cp=18.0),
     ),
 )
+
+
+def alone(make: Callable[[Problem, np.random.Generator], RegionalSearcher]) -> Callable[[Problem, int], Searcher]:
+    """A searcher of the whole space."""
+    return lambda problem, seed: make(problem, stream(seed, "searcher"))
+
+
+def lamoo(make: Callable[[Problem, np.random.Generator], RegionalSearcher]) -> Callable[[Problem, int], Searcher]:
+    """The same searcher inside the regions that the partition chooses, with the paper's settings."""
+    return lambda problem, seed: LamooSearcher(
+        problem.space,
+        stream(seed, "lamoo"),
+        problem.reference,
+        make(problem, stream(seed, "searcher")),
+        problem.settings,
+        outside=0.0,
+    )
+
+
+def uniform(problem: Problem, rng: np.random.Generator) -> RegionalSearcher:
+    """Random draws."""
+    return UniformSearcher(problem.space, rng)
+
+
+def nsga2(problem: Problem, rng: np.random.Generator) -> RegionalSearcher:
+    """Our steady-state NSGA-II."""
+    return Nsga2Searcher(problem.space, rng)
+
+
+def cma(problem: Problem, rng: np.random.Generator) -> RegionalSearcher:
+    """CMA-ES."""
+    return CmaSearcher(problem.space, rng, problem.reference)
+
+
+def qlognehvi(problem: Problem, rng: np.random.Generator) -> RegionalSearcher:
+    """Bayesian optimisation, with settings that 100 evaluations of ten seeds can afford."""
+    return QLogNehviSearcher(problem.space, rng, problem.reference, draws=32, climbs=1)
+
+
+#: the searchers, and how many evaluations each can be given
+SEARCHERS: dict[str, tuple[Callable[[Problem, int], Searcher], int]] = {
+    "uniform": (alone(uniform), MANY),
+    "nsga2": (alone(nsga2), MANY),
+    "lamoo+uniform": (lamoo(uniform), MANY),
+    "cma": (alone(cma), MANY),
+    "lamoo+cma": (lamoo(cma), MANY),
+    "qlognehvi": (alone(qlognehvi), EVALUATIONS),
+    "lamoo+qlognehvi": (lamoo(qlognehvi), EVALUATIONS),
+}
+
+
+def searched(problem: Problem, searcher: Searcher, seed: int, evaluations: int) -> list[tuple[float, ...]]:
+    """The objectives in the order in which a searcher found them; every searcher gets the same ten starts."""
+    found: dict[tuple[int, ...], tuple[float, ...]] = {}
+    asked = problem.space.sample(stream(seed, "starts"), STARTS)
+    while asked:
+        told = [Observation(point, tuple(problem.values(np.array(point)).tolist())) for point in asked]
+        found.update((one.architecture, one.values) for one in told)
+        searcher.tell(told)
+        asked = searcher.ask(min(BATCH, evaluations - len(found)), found) if len(found) < evaluations else []
+    return list(found.values())
+
+
+def pymoo_nsga2(problem: Problem, seed: int, evaluations: int) -> list[tuple[float, ...]]:
+    """The objectives in the order in which pymoo's NSGA-II found them, with a population of 20 and its own settings."""
+    from pymoo.algorithms.moo.nsga2 import NSGA2  # noqa: PLC0415 - a peer that need not be there
+    from pymoo.core.problem import ElementwiseProblem  # noqa: PLC0415
+    from pymoo.optimize import minimize  # noqa: PLC0415
+
+    found: list[tuple[float, ...]] = []
+
+    class Wrapped(ElementwiseProblem):
+        def _evaluate(self, x: np.ndarray, out: dict[str, object], *_: object, **__: object) -> None:
+            out["F"] = problem.values(x)
+            found.append(tuple(problem.values(x).tolist()))
+
+    low, high = zip(*((domain.low, domain.high) for domain in problem.space.domains), strict=True)
+    wrapped = Wrapped(n_var=len(low), n_obj=len(problem.reference), xl=np.array(low), xu=np.array(high))
+    minimize(wrapped, NSGA2(pop_size=20), ("n_eval", evaluations), seed=seed)
+    return found[:evaluations]
+
+
+def measured(problem: Problem, name: str, seed: int, evaluations: int) -> dict[str, object]:
+    """One run: log10 of the missing hypervolume at 100 and at the end, and how long it took."""
+    began_s = time.perf_counter()
+    if name == "pymoo-nsga2":
+        values = pymoo_nsga2(problem, seed, evaluations)
+    else:
+        values = searched(problem, SEARCHERS[name][0](problem, seed), seed, evaluations)
+    marks = [mark for mark in (50, EVALUATIONS, 300, MANY) if mark <= evaluations]
+    return {
+        "problem": problem.name,
+        "searcher": name,
+        "seed": seed,
+        "seconds": time.perf_counter() - began_s,
+        "log_difference": {str(mark): problem.difference(values[:mark]) for mark in marks},
+    }
+
+
+def rows(quick: bool, seed: int, seeds: int = 10, only: list[str] | None = None) -> list[dict[str, object]]:  # noqa: FBT001
+    """A row for every searcher and problem: the medians and intervals of :func:`measured` over the seeds.
+
+    :param quick: two seeds, 30 evaluations for Bayesian optimisation and 100 for the others.
+    """
+    seeds = 2 if quick else seeds
+    table = []
+    for problem in PROBLEMS:
+        for name in only or ["pymoo-nsga2", *SEARCHERS]:
+            most = SEARCHERS[name][1] if name in SEARCHERS else MANY
+            evaluations = (50 if most == EVALUATIONS else EVALUATIONS) if quick else most
+            runs = [measured(problem, name, seed + number, evaluations) for number in range(seeds)]
+            table.append(summed_up(runs))
+            print(line(table[-1]), flush=True)
+    return table
+
+
+def summed_up(runs: list[dict[str, object]]) -> dict[str, object]:
+    """The runs of one searcher on one problem as a row."""
+    differences = [run["log_difference"] for run in runs]
+    marks = {
+        mark: bootstrap_median([float(difference[mark]) for difference in differences]) for mark in differences[0]
+    }
+    return {
+        "problem": runs[0]["problem"],
+        "searcher": runs[0]["searcher"],
+        "seeds": len(runs),
+        "seconds": float(np.median([run["seconds"] for run in runs])),
+        "log_difference": {mark: [one.median, one.low, one.high] for mark, one in marks.items()},
+    }
+
+
+def line(row: dict[str, object]) -> str:
+    """A row as it is printed."""
+    figures = (
+        f"{mark:>5}: {median:6.2f} [{low:5.2f}, {high:5.2f}]"
+        for mark, (median, low, high) in row["log_difference"].items()
+    )
+    return f"{row['problem']:14}{row['searcher']:17}{'  '.join(figures)}   {row['seconds']:.1f} s"
+
+
+def main() -> None:
+    """Measure, print, and write what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="two seeds and few evaluations")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=10, help="how many seeds")
+    parser.add_argument("--only", nargs="+", choices=["pymoo-nsga2", *SEARCHERS], help="these searchers alone")
+    arguments = parser.parse_args()
+    table = rows(arguments.quick, arguments.seed, arguments.seeds, arguments.only)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(table, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

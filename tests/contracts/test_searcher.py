@@ -10,6 +10,7 @@ from ce_nas.core.rng import stream
 from ce_nas.search.evolution import Nsga2Searcher
 from ce_nas.search.partition import PartitionSettings
 from ce_nas.search.regions import LamooSearcher
+from ce_nas.search.surrogate import SurrogateSearcher
 from ce_nas.search.uniform import UniformSearcher
 from ce_nas.space.cells import NasBench201Space
 from ce_nas.space.space import Space
@@ -28,10 +29,14 @@ def huge_space():
 
 def lamoo(inner=None, **options):
     def make(space, rng, objectives):
-        searcher = inner and inner(space, rng)
+        searcher = inner and inner(space, rng, objectives)
         return LamooSearcher(space, rng, [200.0] * objectives, searcher, PartitionSettings(**options))
 
     return make
+
+
+def surrogate(space, rng, objectives, **options):
+    return SurrogateSearcher(space, rng, [200.0] * objectives, **options)
 
 
 SEARCHERS = {
@@ -39,7 +44,10 @@ SEARCHERS = {
     "nsga2": lambda space, rng, _: Nsga2Searcher(space, rng),
     "lamoo": lamoo(),
     "lamoo-mcts-poly": lamoo(select="mcts", kernel="poly", height=5),
-    "lamoo-linear-nsga2": lamoo(Nsga2Searcher, kernel="linear"),
+    "surrogate": surrogate,
+    "surrogate-cost": lambda *parts: surrogate(*parts, trained=[True, *[False] * (parts[2] - 1)], initial=4),
+    "lamoo-surrogate": lamoo(surrogate),
+    "lamoo-linear-nsga2": lamoo(lambda space, rng, _: Nsga2Searcher(space, rng), kernel="linear"),
 }
 SPACES = {"nas-bench-201": NasBench201Space, "listed": listed_space, "huge": huge_space}
 

@@ -36,18 +36,15 @@ class TabularEvaluator(Evaluator):
         self.supernet_training_s = cheap.training_s if cheap else 0.0
         self.can_score = cheap is not None
         self._cheap = cheap
-        self._train_s: list[float] = table.train_s.tolist()
-        found = table_values(table, objectives)
-        self._values = list(map(tuple, found.tolist()))
+        self._train_s = table.train_s
+        self._values = table_values(table, objectives)
         trained = np.array([table.metric(item.name).trained for item in objectives])
-        estimates = np.where(trained, -cheap.vote[:, None], found) if cheap else found
-        self._estimates = list(map(tuple, estimates.tolist()))
-        self._scores = list(map(tuple, cheap.values.tolist())) if cheap else []
+        self._estimates = np.where(trained, -cheap.vote[:, None], self._values) if cheap else self._values
 
     def duration_s(self, task: Task) -> float:
         """See :meth:`Evaluator.duration_s`."""
         if task.kind is TaskKind.EVALUATION:
-            return self._train_s[self.space.index[task.architectures[0]]] * task.fidelity
+            return float(self._train_s[self.space.index[task.architectures[0]]]) * task.fidelity
         if task.kind is TaskKind.SUPERNET:
             return self.supernet_training_s
         return len(task.architectures) * self._cheap.score_s if self._cheap else 0.0
@@ -55,7 +52,10 @@ class TabularEvaluator(Evaluator):
     def run(self, task: Task) -> Outcome:
         """See :meth:`Evaluator.run`."""
         rows = [self.space.index[architecture] for architecture in task.architectures]
-        if task.kind is TaskKind.SAMPLING:
-            estimates = tuple(self._estimates[row] for row in rows)
-            return Outcome(task.id, estimates, tuple(self._scores[row] for row in rows))
-        return Outcome(task.id, tuple(self._values[row] for row in rows))
+        if task.kind is TaskKind.SAMPLING and self._cheap:
+            return Outcome(task.id, _rows(self._estimates, rows), _rows(self._cheap.values, rows))
+        return Outcome(task.id, _rows(self._values, rows))
+
+
+def _rows(values: np.ndarray, rows: list[int]) -> tuple[tuple[float, ...], ...]:
+    return tuple(map(tuple, values[rows].tolist()))

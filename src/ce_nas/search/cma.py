@@ -49,7 +49,10 @@ _STARTS = 3
 #: how sure a fresh distribution is of its centre's choices
 _TRUST = 0.5
 #: a generation no wider than this share of any variable's range is one point
-_CONVERGED = 1e-3
+_CONVERGED = 3e-2
+
+
+CHECK = True
 
 
 class CmaSearcher(RegionalSearcher):
@@ -77,7 +80,7 @@ class CmaSearcher(RegionalSearcher):
         *,
         startup: int = 10,
         population: int | None = None,
-        spread: float = 0.15,
+        spread: float = 0.3,
     ) -> None:
         if startup < 1 or (population is not None and population < 4) or not 0 < spread <= 1:
             message = (
@@ -123,14 +126,18 @@ class CmaSearcher(RegionalSearcher):
 
     def _running(self, region: Region) -> _Run:
         """The distribution at work, or a new one where that has ended or its centre lies outside the region."""
-        if self._run is None or self._run.converged or not region.contains([self._run.centre])[0]:
+        if self._run is None or self._run.converged or (CHECK and not region.contains([self._run.centre])[0]):
             self._run = self._started(region.samples)
         return self._run
 
     def _started(self, samples: Sequence[Observation]) -> _Run:
-        """A distribution around one of the front's points, chosen by chance."""
-        front = np.flatnonzero(is_front(values_of(samples)))
-        centre = samples[int(self._rng.choice(front))].architecture
+        """A distribution around one of the region's best, chosen with a chance in proportion to what it alone adds."""
+        values = values_of(samples)
+        known = values_of(self._archive.observations)
+        front = np.flatnonzero(is_front(values))
+        adds = own_gains(values[front], known, self._reference)
+        chances = adds / adds.sum() if adds.sum() > 0 else None
+        centre = samples[int(self._rng.choice(front, p=chances))].architecture
         return _Run(self._coding, centre, self._spread, self._population, int(self._rng.integers(2**31)))
 
     def _fresh(self, run: _Run, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
@@ -165,18 +172,24 @@ def ranking(values: np.ndarray, known: np.ndarray, reference: np.ndarray) -> np.
     """The place of each of ``values`` among themselves, shape ``(n,)``, 0 the best; equal ones keep their order.
 
     :param values: minimised, shape ``(n, m)``.
-    :param known: what else has been found, shape ``(k, m)``; may hold ``values`` as well.
+    :param known: all that has been found, ``values`` among it, shape ``(k, m)``.
     :param reference: reference point of the hypervolume, shape ``(m,)``.
     """
     dominated = np.array([_dominating(known, point) for point in values])
-    gains = np.zeros(len(values))
-    front = np.unique(known[is_front(known)], axis=0)
-    for row in np.flatnonzero(dominated == 0):
-        others = front[(front != values[row]).any(axis=1)]
-        gains[row] = hypervolume_gains(others, values[row : row + 1], reference)[0]
     places = np.empty(len(values))
-    places[np.lexsort((-gains, dominated))] = np.arange(len(values))
+    places[np.lexsort((-own_gains(values, known, reference), dominated))] = np.arange(len(values))
     return places
+
+
+def own_gains(values: np.ndarray, known: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """What each of ``values`` adds to the hypervolume of all others that are ``known``, shape ``(n,)``."""
+    front = np.unique(known[is_front(known)], axis=0)
+    gains = np.zeros(len(values))
+    for row, point in enumerate(values):
+        alone = (front == point).all(axis=1)
+        if alone.any():
+            gains[row] = hypervolume_gains(front[~alone], point[None], reference)[0]
+    return gains
 
 
 def _dominating(known: np.ndarray, point: np.ndarray) -> int:

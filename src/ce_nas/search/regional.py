@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture, Observation
     from ce_nas.space.space import Space
 
-__all__ = ["AnyOf", "Region", "RegionalSearcher", "WholeSpace"]
+__all__ = ["AnyOf", "Listed", "Region", "RegionalSearcher", "WholeSpace"]
 
 
 class Region(Protocol):
@@ -45,6 +45,24 @@ class WholeSpace:
     def rows(self, space: Space) -> np.ndarray:
         """See :meth:`Region.rows`."""
         return np.arange(space.size)
+
+
+class Listed:
+    """The region of a few architectures."""
+
+    samples: Sequence[Observation] = ()
+
+    def __init__(self, architectures: Iterable[Architecture]) -> None:
+        self._members = frozenset(architectures)
+
+    def contains(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
+        """See :meth:`Region.contains`."""
+        rows = architectures.tolist() if isinstance(architectures, np.ndarray) else architectures
+        return np.array([tuple(row) in self._members for row in rows], dtype=bool)
+
+    def rows(self, space: Space) -> np.ndarray:
+        """See :meth:`Region.rows`."""
+        return np.sort(np.array([space.index[member] for member in self._members], dtype=np.intp))
 
 
 class RegionalSearcher(Searcher):

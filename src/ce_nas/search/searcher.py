@@ -34,6 +34,10 @@ class Searcher(ABC):
     def tell(self, observations: Sequence[Observation]) -> None:
         """Take in what was found; the values are objectives, all minimised."""
 
+    def fidelity_of(self, architecture: Architecture) -> float:  # noqa: ARG002 - most train everything in full
+        """The share of a full training that ``architecture``, just proposed, is to get; above 0 and up to 1."""
+        return 1.0
+
     def notes(self) -> list[str]:
         """What the searcher did since it was last asked that a reader of the journal should know."""
         return []

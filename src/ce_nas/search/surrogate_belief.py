@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ce_nas.pareto.dominance import is_front
 from ce_nas.pareto.sorting import best_first
 from ce_nas.search.archive import values_of
 from ce_nas.search.surrogate_features import Normaliser, as_group
@@ -14,7 +16,7 @@ from ce_nas.search.surrogate_gain import expected_gains, normal_nodes
 from ce_nas.search.surrogate_model import Kernel, Posterior, fit_kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ce_nas.core.records import Architecture
     from ce_nas.search.surrogate_features import Description
@@ -61,29 +63,137 @@ class Warp:
 
 
 class Belief:
-    """Models of the objectives over candidates, in a frame of groups and kernels that stays while samples are added.
+    """Models of the objectives over candidates; samples may be added, kernels and candidates stay.
 
     :param candidates: the architectures to judge.
-    :param previous: a belief from whose kernels to start.
+    :param reference: reference point of the hypervolume, minimised, shape ``(m,)``.
+    :param kernels: for some objectives, the kernel to use, or to start from where ``fit`` asks for new ones.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is judged, by what, and against what
         self,
         candidates: Sequence[Architecture],
-        described: Sequence[np.ndarray],
         description: Description,
         knowledge: Knowledge,
-        previous: Belief | None = None,
+        reference: np.ndarray,
+        kernels: Mapping[int, Kernel],
+        *,
+        fit: bool,
     ) -> None:
         self.candidates = candidates
-        self.versions = knowledge.versions
-        self._described = described
+        #: the place of each candidate among them
+        self.place = {architecture: place for place, architecture in enumerate(candidates)}
+        self.kernels: dict[int, Kernel] = {}
         self._description = description
         self._knowledge = knowledge
-        cheap = [sheet for sheet in (knowledge.scores, knowledge.early) if sheet is not None and sheet.count]
-        self._cheap = [(sheet, Normaliser.of(_rows(sheet, knowledge))) for sheet in cheap]
-        self._kernels = previous._kernels if previous else {}
+        self._reference = reference
+        self._cheap = [(sheet, Normaliser.of(sheet.known)) for sheet in knowledge.cheap]
+        self._exact = knowledge.costs.of(candidates)
+        self._modelled = np.flatnonzero(np.isnan(self._exact).any(axis=0)).tolist()
+        self._nodes = normal_nodes(_NODES, len(self._modelled))
+        self._front = np.empty((0, len(reference)))
         self._posteriors: dict[int, Posterior] = {}
+        self._warps: dict[int, Warp] = {}
+        self._means: dict[int, np.ndarray] = {}
+        self._learn(kernels, fit=fit)
+        field = self._groups(candidates)
+        self._posteriors = {
+            objective: Posterior(kernel, field[objective]) for objective, kernel in self.kernels.items()
+        }
+        self.update()
 
-    def update(self, reference: np.ndarray) -> None:
-        """Take in all full trainings that were not known yet, and what else was learned of the candidates."""
+    def update(self) -> None:
+        """Take in the full trainings that are new, and all values anew."""
+        samples = self._knowledge.full.observations
+        values = values_of(samples)
+        new = [sample.architecture for sample in samples[self._taken :]]
+        groups = self._groups(new) if new else {}
+        for objective, posterior in self._posteriors.items():
+            if new:
+                posterior.add(groups[objective])
+            warp = Warp.of(values[:, objective], self._reference[objective])
+            self._warps[objective] = warp
+            self._means[objective] = posterior.mean(warp.targets(values[:, objective]))
+        counts = values[(values < self._reference).all(axis=1)]
+        self._front = counts[is_front(counts)]
+
+    def refresh(self, changed: Sequence[Architecture]) -> None:
+        """Look anew at what is known of some of the candidates; to be followed by :meth:`update`."""
+        places = np.array([self.place[architecture] for architecture in changed], dtype=np.intp)
+        self._exact[places] = self._knowledge.costs.of(changed)
+        if self._cheap and self._posteriors:
+            groups = self._groups(changed)
+            for objective, posterior in self._posteriors.items():
+                posterior.replace(places, groups[objective])
+
+    def gains(self) -> np.ndarray:
+        """The hypervolume that a training of each candidate would gain, in expectation, shape ``(candidates,)``."""
+        return expected_gains(self._front, self._values, self._nodes, len(self._exact), self._reference)
+
+    def imagine(self, place: int) -> None:
+        """Take the training of a candidate for granted, with the outcome that is expected of it."""
+        expected = self._values(np.array([place]), np.zeros(len(self._modelled)))
+        self._front = np.vstack([self._front, expected])
+        for posterior in self._posteriors.values():
+            posterior.imagine(place)
+
+    def over(self, places: np.ndarray) -> Belief:
+        """The same over some of the candidates; a copy, for imagining."""
+        part = copy.copy(self)
+        part.restrict(places)
+        return part
+
+    def restrict(self, places: np.ndarray) -> None:
+        """Keep to some of the candidates."""
+        self._exact = self._exact[places]
+        self._means = {objective: mean[places] for objective, mean in self._means.items()}
+        self._posteriors = {objective: posterior.over(places) for objective, posterior in self._posteriors.items()}
+
+    def values(self) -> np.ndarray:
+        """What is known or expected of each candidate's objectives, shape ``(candidates, m)``."""
+        return self._values(np.arange(len(self._exact)), np.zeros(len(self._modelled)))
+
+    @property
+    def _taken(self) -> int:
+        return min((len(posterior) for posterior in self._posteriors.values()), default=0)
+
+    def _learn(self, kernels: Mapping[int, Kernel], *, fit: bool) -> None:
+        samples = self._knowledge.full.observations
+        values = values_of(samples)
+        rows = _informative(values)
+        groups = self._groups([samples[row].architecture for row in rows])
+        for objective in self._modelled:
+            kernel = kernels.get(objective)
+            if kernel is None or len(kernel.lengths) != len(groups[objective]):
+                kernel = Kernel.prior(len(groups[objective]))
+            elif not fit:
+                self.kernels[objective] = kernel
+                continue
+            warp = Warp.of(values[:, objective], self._reference[objective])
+            self.kernels[objective] = fit_kernel(groups[objective], warp.targets(values[rows, objective]), kernel)
+
+    def _values(self, places: np.ndarray, node: np.ndarray) -> np.ndarray:
+        """The objectives of some candidates if they turn out ``node`` deviations from what is expected."""
+        values = self._exact[places]
+        for objective, away in zip(self._modelled, node, strict=True):
+            deviation = self._posteriors[objective].deviation[places] if away else 0.0
+            guess = self._warps[objective].values(self._means[objective][places] + away * deviation)
+            values[:, objective] = np.where(np.isnan(values[:, objective]), guess, values[:, objective])
+        return values
+
+    def _groups(self, architectures: Sequence[Architecture]) -> dict[int, list[np.ndarray]]:
+        """For each modelled objective the groups of columns that it is modelled by."""
+        groups = self._description.groups(architectures)
+        groups += [as_group(sheet.of(architectures), normaliser) for sheet, normaliser in self._cheap]
+        details = self._description.details(architectures)
+        trained = self._knowledge.trained
+        return {objective: groups if trained[objective] else groups + details for objective in self._modelled}
+
+
+def _informative(values: np.ndarray) -> np.ndarray:
+    """Rows to learn a kernel from, ascending: all if they are few, else the best and an even share of the rest."""
+    if len(values) <= _BEST + _REST:
+        return np.arange(len(values))
+    order = best_first(values)
+    rest = order[_BEST:][np.linspace(0, len(values) - _BEST - 1, _REST).astype(np.intp)]
+    return np.asarray(np.sort(np.concatenate([order[:_BEST], rest])))

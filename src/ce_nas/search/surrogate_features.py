@@ -40,11 +40,19 @@ class Description:
         self._cells = _cell_scales(space) if isinstance(space, NasBench201Space) else ()
 
     def groups(self, architectures: Sequence[Architecture] | np.ndarray) -> list[np.ndarray]:
-        """One array a group, each of shape ``(n, columns)``, float32."""
+        """One array a group, each of shape ``(n, columns)``, float32: what an architecture computes."""
         if not self._cells:
-            return [(self._space.encode(architectures) / np.sqrt(len(self._space.variables))).astype(np.float32)]
+            return [self._one_hot(architectures)]
         raw = _cell_groups(self._space, np.asarray(architectures, dtype=np.intp).reshape(-1, len(NB201_EDGES)))
         return [scale.apply(group) for scale, group in zip(self._cells, raw, strict=True)]
+
+    def details(self, architectures: Sequence[Architecture] | np.ndarray) -> list[np.ndarray]:
+        """As :meth:`groups`: what has no effect on that, though a cost may depend on it."""
+        return [self._one_hot(architectures)] if self._cells else []
+
+    def _one_hot(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
+        one_hot = self._space.encode(architectures) / np.sqrt(len(self._space.variables))
+        return np.asarray(one_hot, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +77,7 @@ def _cell_scales(space: Space) -> tuple[_Scale, ...]:
 
 
 def _cell_groups(space: Space, cells: np.ndarray) -> list[np.ndarray]:
-    """Operations of the live edges, counts of each kind of path, and sums over edges and paths."""
+    """Operations of the live edges, counts of each kind of path, and sums over both."""
     paths = _paths()
     alive = np.stack([(cells[:, path] > 0).all(axis=1) for path in paths], axis=1)
     live = np.stack(
@@ -103,7 +111,7 @@ def _path_counts(cells: np.ndarray, alive: np.ndarray, paths: Sequence[Sequence[
 
 
 def _summary(used: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Live edges of each operation; number of paths; most and all operations, convolutions and 3x3s on a path; skips."""
+    """Live edges of each operation, and how many and how long the paths are."""
     digits = np.array(list(itertools.product(range(_KINDS + 1), repeat=3))) + _SKIP  # a zero digit stands for nothing
     length = (digits > _SKIP).sum(axis=1)
     convolutions = (digits >= _POINTWISE).sum(axis=1)
@@ -132,7 +140,7 @@ class Normaliser:
 
     def apply(self, scores: np.ndarray) -> np.ndarray:
         """Normal scores, shape ``(n, k)``, 0 where missing."""
-        from scipy.special import ndtri  # noqa: PLC0415 - a fifth of a second that only surrogates need
+        from scipy.special import ndtri
 
         normal = np.zeros(scores.shape)
         for place, (column, known) in enumerate(zip(scores.T, self.ordered, strict=True)):

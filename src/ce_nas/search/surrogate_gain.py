@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["expected_gains", "normal_nodes"]
 
-#: candidates whose gain is reckoned over all nodes where there are more than two objectives and no closed form
-_FEW = 96
-#: candidates whose gain is reckoned at all there
-_SOME = 768
-#: deviations by which a candidate's values are bettered to see whether it may gain at all
-_HOPE = 1.3
+#: candidates whose gain is reckoned over all nodes, those of the largest gain in the best case: of two objectives, for
+#: which there is a closed form, and of more
+_FEW_OF_TWO, _FEW = 4096, 96
+#: candidates whose gain in the best case is reckoned where there are more than two objectives
+_MANY = 768
 
 
 def normal_nodes(nodes: int, dimensions: int) -> np.ndarray:
@@ -32,7 +31,7 @@ def normal_nodes(nodes: int, dimensions: int) -> np.ndarray:
 
     The others follow a Kronecker sequence, so that the columns are hardly correlated.
     """
-    from scipy.special import ndtri  # noqa: PLC0415 - a fifth of a second that only surrogates need
+    from scipy.special import ndtri
 
     ratios = np.sqrt(np.array([0.0, 2.0, 3.0, 5.0, 7.0])[:dimensions])
     places = np.arange(nodes)[:, None]
@@ -51,27 +50,26 @@ def expected_gains(
         in standard deviations a modelled objective.
     :param nodes: from :func:`normal_nodes`, shape ``(nodes, modelled)``.
     """
-    if len(reference) == 2:
-        return _mean_gains(front, values, nodes, np.arange(count), reference)
-    hoped = values(np.arange(count), np.full(nodes.shape[1], -_HOPE))
-    hopeful = _best_undominated(front, hoped)
+    hoped = values(np.arange(count), np.full(nodes.shape[1], nodes.min(initial=0.0)))
+    few, many = (_FEW, _MANY) if len(reference) > 2 else (_FEW_OF_TWO, len(hoped))
+    hopeful = _best_undominated(front, hoped, many) if len(hoped) > many else np.arange(len(hoped))
     hopes = hypervolume_gains(front, hoped[hopeful], reference)
     order = np.argsort(-hopes, kind="stable")
-    few = hopeful[order[:_FEW]]
+    first, left = hopeful[order[:few]], order[few:]
     gains = np.zeros(count)
-    gains[few] = _mean_gains(front, values, nodes, few, reference)
-    left = order[_FEW:]  # these keep their order behind the few
-    gains[hopeful[left]] = hopes[left] / max(hopes.max(initial=0.0), 1e-300) * gains[few].min(initial=np.inf) * 1e-3
+    gains[first] = _mean_gains(front, values, nodes, first, reference)
+    # what is left keeps its order behind the few
+    gains[hopeful[left]] = hopes[left] / max(hopes.max(initial=0.0), 1e-300) * gains[first].min(initial=np.inf) * 1e-3
     return gains
 
 
-def _best_undominated(front: np.ndarray, hoped: np.ndarray) -> np.ndarray:
+def _best_undominated(front: np.ndarray, hoped: np.ndarray, many: int) -> np.ndarray:
     """The places of what no point of the front is as good as, those of the first fronts among themselves at most."""
     dominated = np.zeros(len(hoped), dtype=bool)
     for point in front:
         dominated |= (point <= hoped).all(axis=1)
     places = np.flatnonzero(~dominated)
-    return places[np.argsort(front_ranks(hoped[places]), kind="stable")[:_SOME]]
+    return places[np.argsort(front_ranks(hoped[places]), kind="stable")[:many]]
 
 
 def _mean_gains(

@@ -37,9 +37,8 @@ class Sheet:
         self._table[:] = table
         self.count = int(np.isfinite(self._table).any(axis=1).sum()) if self.width else 0
 
-    def put(self, architecture: Architecture, figures: Sequence[float]) -> None:
-        """Write one row, over an older one if there is one; NaN leaves what was known."""
-        figures = np.asarray(figures, dtype=float)
+    def put(self, architecture: Architecture, figures: np.ndarray) -> None:
+        """Write one row, shape ``(width,)``, over an older one if there is one; NaN leaves what was known."""
         if self._index is None:
             row = self._rows.setdefault(architecture, np.full(self.width, np.nan))
         else:
@@ -56,9 +55,9 @@ class Sheet:
         return np.array(rows).reshape(-1, self.width)
 
     @property
-    def table(self) -> np.ndarray:
-        """The rows of all members of a listable space, shape ``(size, width)``; not to be changed."""
-        return self._table
+    def known(self) -> np.ndarray:
+        """All rows that hold something, and perhaps some that do not, shape ``(n, width)``; not to be changed."""
+        return self._table if self._index is not None else np.array(list(self._rows.values())).reshape(-1, self.width)
 
 
 class Knowledge:
@@ -69,16 +68,22 @@ class Knowledge:
 
     def __init__(self, space: Space, trained: Sequence[bool]) -> None:
         self._space = space
-        self._trained = np.array(trained, dtype=bool)
+        #: for each objective, whether only a training tells it
+        self.trained = np.array(trained, dtype=bool)
         self.full = Archive()
         #: objectives that need no training
         self.costs = Sheet(space, len(trained))
         #: cheap scores, larger is better; their number is known with the first
         self.scores: Sheet | None = None
         #: what trainings that were stopped early found
-        self.early = Sheet(space, int(self._trained.sum()))
+        self.early = Sheet(space, int(self.trained.sum()))
         #: architectures of which something cheap was told since this was last cleared
         self.changed: set[Architecture] = set()
+
+    @property
+    def cheap(self) -> list[Sheet]:
+        """What may help to foresee a training, as far as anything of the kind was told."""
+        return [sheet for sheet in (self.scores, self.early) if sheet is not None and sheet.count]
 
     @property
     def versions(self) -> tuple[int, int, int]:
@@ -94,14 +99,14 @@ class Knowledge:
         """Take in what was found, at whatever fidelity."""
         for observation in observations:
             values = np.array(observation.values, dtype=float)
-            if not self._trained.all():
-                self.costs.put(observation.architecture, np.where(self._trained, np.nan, _finite(values)))
+            if not self.trained.all():
+                self.costs.put(observation.architecture, np.where(self.trained, np.nan, _finite(values)))
             if observation.fidelity >= 1.0:
                 self.full.add([observation])
                 continue
             self.changed.add(observation.architecture)
             if observation.fidelity > 0.0:
-                self.early.put(observation.architecture, -_finite(values[self._trained]))
+                self.early.put(observation.architecture, -_finite(values[self.trained]))
             elif observation.scores:
                 self._score(observation)
 

@@ -56,7 +56,7 @@ class Kernel:
 
 def fit_kernel(groups: Sequence[np.ndarray], targets: np.ndarray, start: Kernel) -> Kernel:
     """The kernel of highest posterior density given ``targets``, shape ``(n,)``, found from ``start`` [GPML, 5.4.1]."""
-    from scipy.optimize import minimize  # noqa: PLC0415 - a fifth of a second that only surrogates need
+    from scipy.optimize import minimize
 
     distances = np.stack([_squared(group, group).astype(float) for group in groups])
     begin = np.log(np.concatenate([[start.signal], start.lengths, [start.noise]]))
@@ -117,11 +117,15 @@ class Posterior:
     def over(self, candidates: np.ndarray) -> Posterior:
         """The same over some of the candidates, by their places; a copy."""
         part = copy.copy(self)
-        part._candidates = self._candidates[candidates]
-        part._factor = self._factor[: len(self), : len(self)].copy()
-        part._whitened = self._whitened[: len(self), candidates]
-        part._variance = self._variance[candidates]
+        part.restrict(candidates)
         return part
+
+    def restrict(self, candidates: np.ndarray) -> None:
+        """Keep to some of the candidates, by their places."""
+        self._candidates = self._candidates[candidates]
+        self._factor = self._factor[: len(self), : len(self)].copy()
+        self._whitened = self._whitened[: len(self), candidates]
+        self._variance = self._variance[candidates]
 
     def replace(self, candidates: np.ndarray, groups: Sequence[np.ndarray]) -> None:
         """Let some candidates, by their places, look otherwise; the samples stay as they were."""
@@ -131,7 +135,7 @@ class Posterior:
         self._variance[candidates] = self.kernel.signal - np.einsum("ij,ij->j", part, part)
 
     def _add(self, rows: np.ndarray) -> None:
-        from scipy.linalg import solve_triangular  # noqa: PLC0415 - as in fit_kernel
+        from scipy.linalg import solve_triangular
 
         known = len(self)
         both = slice(known, known + len(rows))
@@ -149,7 +153,7 @@ class Posterior:
         self._samples = np.vstack([self._samples, rows])
 
     def _solved(self, right: np.ndarray) -> np.ndarray:
-        from scipy.linalg import solve_triangular  # noqa: PLC0415
+        from scipy.linalg import solve_triangular
 
         count = len(right)
         if not count:
@@ -172,7 +176,7 @@ def _squared(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     squared = -2.0 * (left @ right.T)
     squared += np.einsum("ij,ij->i", left, left)[:, None]
     squared += np.einsum("ij,ij->i", right, right)
-    return np.maximum(squared, 0.0, out=squared)
+    return np.asarray(np.maximum(squared, 0.0, out=squared))
 
 
 def _matern(squared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,280 @@
+"""Bayesian optimisation: Gaussian processes, and batches by expected hypervolume improvement under noise.
+
+Sources
+    [NEHVI] Daulton, Balandat, Bakshy. Parallel Bayesian Optimization of Multiple Noisy Objectives with Expected
+    Hypervolume Improvement. NeurIPS 2021.
+    [LogEI] Ament, Daulton, Eriksson, Balandat, Bakshy. Unexpected Improvements to Expected Improvement for Bayesian
+    Optimization. NeurIPS 2023.
+    [LaMOO] Zhao et al. Multi-objective Optimization by Learning Space Partitions. ICLR 2022.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ce_nas.core.errors import MissingExtraError, SettingsError
+from ce_nas.pareto.dominance import is_front
+from ce_nas.pareto.sorting import best_first
+from ce_nas.search.archive import Archive, values_of
+from ce_nas.search.regional import AnyOf, RegionalSearcher, WholeSpace, distinct
+from ce_nas.search.uniform import draw
+from ce_nas.space.domains import Float
+from ce_nas.space.mixed import MixedSpace
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+    from botorch.models import ModelListGP
+    from torch import Tensor
+
+    from ce_nas.core.records import Architecture, Observation
+    from ce_nas.search.regional import Region
+    from ce_nas.space.space import Space
+
+__all__ = ["QLogNehviSearcher"]
+
+#: candidates rated at a time
+_CHUNK = 256
+#: bounds of a climb up the acquisition function
+_CLIMB = {"maxiter": 20, "maxfun": 40}
+#: how far of the way from a start to the end of its climb is tried while the point lies outside the region
+_WAY_BACK = (1.0, 0.5, 0.25, 0.1)
+
+
+class QLogNehviSearcher(RegionalSearcher):
+    """qLogNEHVI over a set of candidates of the region, of which the best climb on where variables are real.
+
+    A Gaussian process an objective is fitted to the full trainings. Candidates are drawn at random in the region, and
+    around the front; the batch is chosen one after the other, each with those before it as pending [NEHVI, LogEI].
+
+    :param space: the space to search.
+    :param rng: the searcher's own generator.
+    :param reference: reference point of the hypervolume, minimised, shape ``(m,)``.
+    :param startup: full trainings before the first model; random until then.
+    :param candidates: how many candidates are drawn for a batch, half of them around the front.
+    :param draws: Monte Carlo draws of the acquisition function.
+    :param climbs: how many candidates climb for each place of a batch; 0 for none.
+    :param most: so many full trainings, the best, are modelled.
+    :raises MissingExtraError: if BoTorch is not installed.
+    """
+
+    name = "qlognehvi"
+
+    def __init__(  # noqa: PLR0913 - a space, a stream, a reference, and five settings
+        self,
+        space: Space,
+        rng: np.random.Generator,
+        reference: Sequence[float] | np.ndarray,
+        *,
+        startup: int = 10,
+        candidates: int = 512,
+        draws: int = 64,
+        climbs: int = 2,
+        most: int = 250,
+    ) -> None:
+        if min(startup, draws) < 1 or min(candidates, most) < 2 or climbs < 0:
+            message = (
+                "Expected startup and draws of at least 1, candidates and most of at least 2 and climbs of at least 0, "
+                f"got startup={startup}, draws={draws}, candidates={candidates}, most={most} and climbs={climbs}."
+            )
+            raise SettingsError(message)
+        try:
+            import botorch  # noqa: F401, PLC0415 - an extra
+        except ImportError as error:
+            raise MissingExtraError("botorch", "bo", "The searcher qlognehvi") from error
+        self._space = space
+        self._rng = rng
+        self._reference = np.asarray(reference, dtype=float)
+        self._startup = startup
+        self._candidates = candidates
+        self._draws = draws
+        self._climbs = climbs if _real_columns(space).any() else 0
+        self._most = most
+        self._archive = Archive()
+        self._notes: list[str] = []
+
+    def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
+        """See :meth:`Searcher.ask`."""
+        return self.ask_within(n, exclude, WholeSpace(self._archive.observations))
+
+    def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
+        """See :meth:`RegionalSearcher.ask_within`."""
+        samples = [one for one in self._archive.observations if np.isfinite(one.values).all()]
+        found: list[Architecture] = []
+        if n and len(samples) >= self._startup and (pool := self._pool(samples, exclude, region)):
+            found = self._chosen(n, samples, pool, exclude, region)
+        return found + draw(self._space, self._rng, n - len(found), AnyOf(exclude, set(found)), region)
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """See :meth:`Searcher.tell`."""
+        self._archive.add(observations)
+
+    def notes(self) -> list[str]:
+        """See :meth:`Searcher.notes`; each note is handed out once."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def _pool(
+        self, samples: Sequence[Observation], exclude: Container[Architecture], region: Region
+    ) -> list[Architecture]:
+        """Candidates in the region that are not excluded: drawn at random, and changes of the front's architectures."""
+        around = self._around([sample for sample in samples if sample in region.samples] or samples)
+        near = [one for one in distinct(around, exclude) if self._space.contains(one)]
+        inside = region.contains(near).tolist() if near else []
+        near = [one for one, yes in zip(near, inside, strict=True) if yes]
+        return draw(self._space, self._rng, self._candidates - len(near), AnyOf(exclude, set(near)), region) + near
+
+    def _around(self, samples: Sequence[Observation]) -> list[Architecture]:
+        """Changed copies of the front's architectures, half as many as candidates are wanted."""
+        front = np.array([samples[row].architecture for row in np.flatnonzero(is_front(values_of(samples)))])
+        rows = front[self._rng.integers(len(front), size=self._candidates // 2)]
+        mutates = self._rng.random(rows.shape) < max(1.0 / rows.shape[1], 0.3)
+        return self._space.architectures(self._space.mutated(rows, mutates, self._rng))
+
+    def _chosen(
+        self,
+        n: int,
+        samples: Sequence[Observation],
+        pool: list[Architecture],
+        exclude: Container[Architecture],
+        region: Region,
+    ) -> list[Architecture]:
+        from botorch.utils.sampling import manual_seed  # noqa: PLC0415
+
+        found: list[Architecture] = []
+        with warnings.catch_warnings(), manual_seed(int(self._rng.integers(2**31))):
+            warnings.simplefilter("ignore")  # of jitter added and climbs cut short: neither is a fault here
+            acquisition = self._acquisition(samples)
+            for _ in range(min(n, len(pool))):
+                best = self._best(acquisition, pool, AnyOf(exclude, found), region)
+                found.append(best)
+                pool = [one for one in pool if one != best]
+                acquisition.set_X_pending(_tensor(self._space.encode(found)))
+        return found
+
+    def _best(
+        self,
+        acquisition: qLogNoisyExpectedHypervolumeImprovement,
+        pool: list[Architecture],
+        exclude: Container[Architecture],
+        region: Region,
+    ) -> Architecture:
+        """The candidate that promises most, climbs of the most promising ones included."""
+        ratings = _rated(acquisition, self._space.encode(pool))
+        order = np.argsort(-ratings, kind="stable")
+        best = pool[order[0]]
+        if not self._climbs:
+            return best
+        starts = self._space.encode([pool[row] for row in order[: self._climbs].tolist()])
+        ends = self._ends(acquisition, starts, exclude, region)
+        if ends and (reached := _rated(acquisition, self._space.encode(ends))).max() > ratings[order[0]]:
+            return ends[int(reached.argmax())]
+        return best
+
+    def _ends(
+        self,
+        acquisition: qLogNoisyExpectedHypervolumeImprovement,
+        starts: np.ndarray,
+        exclude: Container[Architecture],
+        region: Region,
+    ) -> list[Architecture]:
+        """Where climbs from ``starts`` lead, each taken back towards its start until it lies in the region."""
+        ends = []
+        for start in starts:
+            top = _climbed(acquisition, start, _real_columns(self._space))
+            way = self._decoded(np.array([start + share * (top - start) for share in _WAY_BACK]))
+            inside = region.contains(way).tolist()
+            ends += [one for one, yes in zip(way, inside, strict=True) if yes and one not in exclude][:1]
+        return ends
+
+    def _decoded(self, units: np.ndarray) -> list[Architecture]:
+        if not isinstance(self._space, MixedSpace):
+            raise TypeError  # climbs are made in spaces with real variables alone
+        return self._space.decode(units)
+
+    def _acquisition(self, samples: Sequence[Observation]) -> qLogNoisyExpectedHypervolumeImprovement:
+        from botorch.acquisition.multi_objective.logei import (  # noqa: PLC0415
+            qLogNoisyExpectedHypervolumeImprovement,
+        )
+        from botorch.sampling import SobolQMCNormalSampler  # noqa: PLC0415
+        from torch import Size  # noqa: PLC0415
+
+        rows = best_first(values_of(samples))[: self._most]
+        modelled = [samples[row] for row in rows.tolist()]
+        features = _tensor(self._space.encode([one.architecture for one in modelled]))
+        return qLogNoisyExpectedHypervolumeImprovement(
+            model=self._model(features, self._gains(values_of(modelled))),
+            ref_point=[0.0] * len(self._reference),
+            X_baseline=features,
+            sampler=SobolQMCNormalSampler(Size([self._draws]), seed=int(self._rng.integers(2**31))),
+            prune_baseline=True,
+        )
+
+    def _gains(self, values: np.ndarray) -> np.ndarray:
+        """How much better than the reference, shape ``(n, m)``, maximised: 1 for the best seen in an objective."""
+        gains = self._reference - values
+        best = gains.max(axis=0)
+        return np.asarray(gains / np.where(best > 0, best, np.maximum(np.abs(gains).max(axis=0), 1e-12)))
+
+    def _model(self, features: Tensor, gains: np.ndarray) -> ModelListGP:
+        from botorch.exceptions import ModelFittingError  # noqa: PLC0415
+        from botorch.fit import fit_gpytorch_mll  # noqa: PLC0415
+        from botorch.models import ModelListGP, SingleTaskGP  # noqa: PLC0415
+        from gpytorch.mlls import ExactMarginalLogLikelihood  # noqa: PLC0415
+
+        models = [SingleTaskGP(features, _tensor(column[:, None])) for column in gains.T]
+        for model in models:
+            try:
+                fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+            except ModelFittingError:
+                self._notes.append(
+                    "A Gaussian process could not be fitted; the batch was chosen with its prior length scales."
+                )
+                model.eval()
+        return ModelListGP(*models)
+
+
+def _rated(acquisition: qLogNoisyExpectedHypervolumeImprovement, features: np.ndarray) -> np.ndarray:
+    """The acquisition function at each row of ``features``, shape ``(n,)``; larger is better."""
+    from torch import no_grad  # noqa: PLC0415
+
+    with no_grad():
+        chunks = _tensor(features)[:, None].split(_CHUNK)
+        return np.concatenate([acquisition(chunk).numpy() for chunk in chunks])
+
+
+def _climbed(acquisition: qLogNoisyExpectedHypervolumeImprovement, start: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """The end of a gradient climb from ``start`` in its real columns, shape ``(columns,)``, within the unit cube."""
+    from scipy.optimize import minimize  # noqa: PLC0415
+
+    point = start.copy()
+
+    def loss(numbers: np.ndarray) -> tuple[float, np.ndarray]:
+        point[real] = numbers
+        features = _tensor(point[None, None]).requires_grad_()
+        value = -acquisition(features).sum()
+        value.backward()
+        return float(value), np.asarray(features.grad)[0, 0, real]
+
+    point[real] = minimize(
+        loss, start[real], jac=True, method="L-BFGS-B", bounds=[(0.0, 1.0)] * int(real.sum()), options=_CLIMB
+    ).x
+    return point
+
+
+def _real_columns(space: Space) -> np.ndarray:
+    """Which columns of the encoding belong to real variables, shape ``(columns,)``."""
+    if not isinstance(space, MixedSpace):
+        return np.zeros(1, dtype=bool)
+    kinds = [isinstance(domain, Float) for domain in space.domains]
+    return np.repeat(kinds, space.widths)
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    from torch import from_numpy  # noqa: PLC0415
+
+    return from_numpy(np.ascontiguousarray(values, dtype=float))

@@ -1,0 +1,176 @@
+"""Bounds that an answer has to keep: feasible first.
+
+What is known to break a bound is never proposed; what breaks one after all is told to the searcher as worse than
+anything that does not, by how much it breaks it [Deb]; so it enters no front and no hypervolume.
+
+Sources
+    [Deb] Deb. An efficient constraint handling method for genetic algorithms. Comput. Methods Appl. Mech. Eng.
+    186(2-4), 2000.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ce_nas.core.errors import SettingsError, one_of
+from ce_nas.search.regional import AnyOf
+from ce_nas.search.searcher import Searcher
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping, Sequence
+
+    from ce_nas.core.records import Architecture, Objective, Observation
+    from ce_nas.space.space import Space
+
+__all__ = ["ConstrainedSearcher", "Constraint", "Constraints"]
+
+_TEXT = re.compile(r"\s*([\w.-]+)\s*(<=|>=)\s*(\S+)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """One bound on one metric."""
+
+    #: name of the metric, for instance ``latency``
+    name: str
+    #: the worst value allowed, in the metric's own unit
+    bound: float
+    #: True if the metric must be no less than the bound, False if no more
+    at_least: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Constraint:
+        """The constraint written as ``latency<=0.05`` or ``accuracy>=90``.
+
+        :raises SettingsError: if the text is neither.
+        """
+        match = _TEXT.fullmatch(text)
+        try:
+            bound = float(match.group(3)) if match else math.nan
+        except ValueError:
+            bound = math.nan
+        if not match or not math.isfinite(bound):
+            message = f"Expected a constraint such as latency<=0.05 or accuracy>=90, got {text!r}."
+            raise SettingsError(message)
+        return cls(match.group(1), bound, at_least=match.group(2) == ">=")
+
+    def excess(self, values: np.ndarray) -> np.ndarray:
+        """By how much ``values``, in the metric's own unit, break the bound, as a share of it; 0 where they keep it."""
+        over = (self.bound - values) if self.at_least else (values - self.bound)
+        return np.asarray(np.maximum(over, 0.0) / max(abs(self.bound), 1e-12))
+
+
+class Constraints:
+    """All bounds of a search.
+
+    :param space: the space searched.
+    :param objectives: what is optimised, in the order of the values told.
+    :param constraints: the bounds, each on an objective or on a metric of ``known``.
+    :param known: metrics known without a training, each for every member of a listable space, shape ``(size,)``.
+    :raises SettingsError: if a bound is on something else.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        objectives: Sequence[Objective],
+        constraints: Sequence[Constraint],
+        known: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        known = known or {}
+        names = [objective.name for objective in objectives]
+        for constraint in constraints:
+            if constraint.name not in names and constraint.name not in known:
+                raise SettingsError(one_of("metric of a constraint", constraint.name, [*names, *known]))
+        self._space = space
+        self._reference = np.array([objective.sign * objective.reference for objective in objectives])
+        self._told = [
+            (names.index(one.name), objectives[names.index(one.name)].sign, one)
+            for one in constraints
+            if one.name in names
+        ]
+        excess = [one.excess(known[one.name]) for one in constraints if one.name in known]
+        #: what each member's known metrics break, shape (size,); None where no bound is on a known metric
+        self._known_excess = np.sum(excess, axis=0) if excess else None
+
+    @property
+    def known_feasible(self) -> np.ndarray | None:
+        """Whether each member keeps the bounds on known metrics, shape ``(size,)``; None where there are none."""
+        return None if self._known_excess is None else self._known_excess <= 0.0
+
+    def forbidden(self) -> Container[Architecture]:
+        """The members that are known to break a bound."""
+        return _Forbidden(self._space, self._known_excess)
+
+    def violations(self, observations: Sequence[Observation]) -> np.ndarray:
+        """By how much each observation breaks the bounds, as shares of them added up, shape ``(n,)``; 0 if feasible."""
+        total = np.zeros(len(observations))
+        for row, observation in enumerate(observations):
+            if self._known_excess is not None:
+                total[row] = self._known_excess[self._space.index[observation.architecture]]
+            for place, sign, constraint in self._told:
+                total[row] += constraint.excess(np.array(sign * observation.values[place]))
+        return total
+
+    def feasible_first(self, observations: Sequence[Observation]) -> list[Observation]:
+        """The observations, values of infeasible ones moved behind the reference: the more they break, the farther.
+
+        Among what betters the reference, dominance is then feasible first, as [Deb] has it; estimates from cheap scores
+        are left as they are.
+        """
+        violations = self.violations(observations).tolist()
+        return [
+            replace(item, values=self._behind(violation)) if violation > 0.0 and item.fidelity > 0.0 else item
+            for item, violation in zip(observations, violations, strict=True)
+        ]
+
+    def _behind(self, violation: float) -> tuple[float, ...]:
+        moved = self._reference + (1.0 + np.abs(self._reference)) * (1.0 + violation)
+        return tuple(moved.tolist())
+
+
+class ConstrainedSearcher(Searcher):
+    """Any searcher, kept from what is known to break a bound and told of the rest feasible first.
+
+    :param inner: who searches.
+    :param constraints: the bounds.
+    """
+
+    name = "constrained"
+
+    def __init__(self, inner: Searcher, constraints: Constraints) -> None:
+        self._inner = inner
+        self._constraints = constraints
+        self._forbidden = constraints.forbidden()
+
+    def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
+        """See :meth:`Searcher.ask`."""
+        return self._inner.ask(n, AnyOf(exclude, self._forbidden))
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """See :meth:`Searcher.tell`."""
+        self._inner.tell(self._constraints.feasible_first(observations))
+
+    def fidelity_of(self, architecture: Architecture) -> float:
+        """See :meth:`Searcher.fidelity_of`."""
+        return self._inner.fidelity_of(architecture)
+
+    def notes(self) -> list[str]:
+        """See :meth:`Searcher.notes`."""
+        return self._inner.notes()
+
+
+class _Forbidden:
+    """The members whose known metrics break a bound, as a container."""
+
+    def __init__(self, space: Space, excess: np.ndarray | None) -> None:
+        self._excess = None if excess is None else excess.tolist()
+        self._index = {} if excess is None else space.index
+
+    def __contains__(self, architecture: object) -> bool:
+        return self._excess is not None and self._excess[self._index[architecture]] > 0.0  # type: ignore[index]
