@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -37,10 +38,10 @@ def test_the_readmes_commands_run(tmp_path):
         assert found.returncode == 0, (command, found.stderr)
 
 
-def test_the_package_docstring_is_true():
-    import doctest
-
-    assert doctest.testmod(ce_nas) == doctest.TestResults(failed=0, attempted=5)
+def test_the_readmes_first_example_is_the_package_docstring_and_the_first_example():
+    first = blocks("README.md", "python")[0]
+    assert first in (ROOT / "examples/first_search.py").read_text()
+    assert textwrap.indent(first, "    ") in ce_nas.__doc__
 
 
 def test_the_documented_settings_are_the_defaults_as_far_as_they_show_them():

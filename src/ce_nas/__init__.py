@@ -1,14 +1,14 @@
 """Carbon-efficient neural architecture search.
 
-A first search: real NAS-Bench-201 trainings on eight simulated GPUs, in the hours of a sunny grid.
+A first search: real NAS-Bench-201 trainings on eight simulated GPUs, in twelve hours of a sunny grid::
 
->>> import ce_nas
->>> result = ce_nas.run(zone="solar", policy="heuristic", searcher="lamoo", gpus=8, hours=12, seed=0)
->>> result.summary.stop
-'deadline'
->>> best = result.summary.front[0]
->>> round(best.objectives["accuracy"]) >= 90
-True
+    import ce_nas
+
+    result = ce_nas.run(zone="solar", policy="heuristic", searcher="lamoo", gpus=8, hours=12, seed=0)
+    summary = result.summary
+    print(summary.stop, summary.evaluations, "trainings")
+    print(round(summary.carbon_g["full"]), "g CO2eq in the full book")
+    print(summary.front[0].architecture, summary.front[0].objectives)
 """
 
 from __future__ import annotations

@@ -264,3 +264,45 @@ def test_an_observer_sees_every_period_and_changes_nothing(small_study):
 def test_the_journal_is_plain_json(small_study):
     for entry in small_study().run().entries:
         assert json.loads(entry.body) == entry.content
+
+
+def test_an_answer_keeps_its_bounds_and_searchers_are_kept_from_what_is_known_to_break_them(small_study):
+    study = small_study(policy="fixed", hours=10, constraints="latency<=0.013,accuracy>=60")
+    result = study.run()
+    assert result.summary.front
+    for member in result.summary.front:
+        assert member.objectives["latency"] <= 0.013
+        assert member.objectives["accuracy"] >= 60
+    trained = [item["values"] for item in contents(result, "evaluated")]
+    assert max(latency for _, latency in trained) <= 0.013  # known before any training, so nothing was spent on it
+    assert any(-accuracy < 60 for accuracy, _ in trained)  # known only after
+    assert result.summary.hypervolume_share <= 1.0
+
+
+def test_a_bound_on_nothing_is_refused(small_study):
+    with pytest.raises(SettingsError, match="Did you mean 'latency'"):
+        small_study(constraints="latncy<=1").run()
+    with pytest.raises(SettingsError, match=r"latency<=0.05"):
+        small_study(constraints="latency under 5").run()
+
+
+def test_trainings_may_stop_early_and_only_full_ones_count(shared_data):
+    base = {"searcher": {"early": 0.06}}
+    table = shared_data / "nasbench201/nb201.parquet"
+    flags = {"hours": 8, "gpus": 4, "searcher": "nsga2", "policy": "all-evaluation", "table": table}
+    settings = settings_from_flags(base, benchmark="hwnasbench", **flags)
+    result = Study(settings).run()
+    evaluated = contents(result, "evaluated")
+    full = [item for item in evaluated if item["fidelity"] == 1.0]
+    early = {tuple(item["architecture"]): item["values"] for item in evaluated if item["fidelity"] == 0.06}
+    assert 0 < len(full) == result.summary.evaluations < len(early)
+    assert {tuple(item["architecture"]) for item in full} <= set(early)  # promoted, each after its early stop
+    texts = {item["text"] for item in full}
+    assert {member.architecture for member in result.summary.front} <= texts
+    promoted = full[0]
+    assert early[tuple(promoted["architecture"])][0] != promoted["values"][0]
+
+
+def test_a_share_that_the_table_does_not_know_is_refused(small_study):
+    with pytest.raises(SettingsError, match=r"searcher\.early"):
+        small_study({"searcher": {"early": 0.5}}).run()

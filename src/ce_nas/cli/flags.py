@@ -30,6 +30,7 @@ SETTINGS = {
     "benchmark": _flag(str, "What is searched: nb201 (embedded), hwnasbench, or table (one of your own)."),
     "dataset": _flag(str, "Image set: cifar10, cifar100 or imagenet16-120."),
     "objectives": _flag(str, "Metrics with commas between: NAME, NAME:max or NAME:min:REFERENCE."),
+    "constraints": _flag(str, "Bounds to keep, with commas between: latency<=0.015,accuracy>=90."),
     "table": _flag(Path, "CSV or Parquet table of a benchmark."),
     "cheap_scores": _flag(str, "FILE[:NAME] of supernet accuracies (npz or Parquet); none: no cheap scores."),
     "trace": _flag(Path, "CSV or Parquet file of carbon intensity."),

@@ -57,6 +57,11 @@ class Backlog:
             for at, by in zip(left.tolist(), dominators.tolist(), strict=True)
         ]
 
+    @property
+    def waiting(self) -> tuple[Observation, ...]:
+        """Who waits, the best first."""
+        return tuple(self._waiting)
+
     def pop(self) -> Observation:
         """Take the best one out; there must be one."""
         return self._waiting.pop(0)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ce_nas.core.clock import VirtualClock
 from ce_nas.core.errors import SettingsError, one_of
 from ce_nas.core.rng import stream
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from ce_nas.evaluate.table import BenchmarkTable
     from ce_nas.forecast.forecaster import Forecaster
     from ce_nas.grid.trace import GridTrace, Series
+    from ce_nas.search.constraints import Constraint, Constraints
     from ce_nas.search.searcher import Searcher
     from ce_nas.store.journal import Journal
 
@@ -54,9 +57,16 @@ class Materials:
 
         :raises CeNasError: if something is.
         """
-        _ = self.table, self.objectives, self.cheap_scores, self.intensity, self.prices
+        _ = self.table, self.objectives, self.constraints, self.cheap_scores, self.intensity, self.prices
         for name, what, known in self._names():
             canonical(name, what, known)
+        early = self.settings.searcher.early
+        if early is not None and early not in self.table.early:
+            known_shares = ", ".join(f"{share:g}" for share in self.table.early) or "none"
+            message = (
+                f"Expected searcher.early among the shares that {self.table.name} knows: {known_shares}; got {early:g}."
+            )
+            raise SettingsError(message)
 
     def _names(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         settings = self.settings
@@ -82,6 +92,22 @@ class Materials:
             message = f"Expected 2 to 5 different objectives, got: {', '.join(item.name for item in chosen)}."
             raise SettingsError(message)
         return chosen
+
+    @cached_property
+    def bounds(self) -> tuple[Constraint, ...]:
+        """The constraints of the settings."""
+        from ce_nas.search.constraints import Constraint
+
+        return tuple(map(Constraint.parse, self.settings.benchmark.constraints))
+
+    @cached_property
+    def constraints(self) -> Constraints | None:
+        """The bounds that an answer has to keep; None where there are none."""
+        from ce_nas.search.constraints import Constraints
+
+        stated = self.bounds
+        known = {name: metric.values for name, metric in self.table.metrics.items() if not metric.trained}
+        return Constraints(self.table.space, self.objectives, stated, known) if stated else None
 
     @cached_property
     def cheap_scores(self) -> CheapScores | None:
@@ -119,12 +145,14 @@ class Materials:
 
     @cached_property
     def hypervolume_max(self) -> float:
-        """The hypervolume of the whole table: shown beside a result, never handed to a search."""
+        """The hypervolume of all that is feasible in the table: shown beside a result, never handed to a search."""
         from ce_nas.evaluate.table import table_values
         from ce_nas.pareto.hypervolume import hypervolume
 
         reference = [item.sign * item.reference for item in self.objectives]
-        return hypervolume(table_values(self.table, self.objectives), reference)
+        values = table_values(self.table, self.objectives)
+        kept = [one.excess(self.table.metric(one.name).values) == 0 for one in self.bounds]
+        return hypervolume(values[np.logical_and.reduce([np.ones(len(values), dtype=bool), *kept])], reference)
 
     @cached_property
     def prices(self) -> Prices:
@@ -158,11 +186,11 @@ def build(  # noqa: PLR0913 - each part may be one's own
     settings, clock = materials.settings, VirtualClock()
     allocator = allocator or _allocator(settings.policy)
     forecaster = forecaster or _forecaster(settings.forecaster)
-    searcher = searcher or _searcher(materials)
+    searcher = _wrapped(searcher or _searcher(materials), materials)
     evaluator = TabularEvaluator(materials.table, materials.objectives, materials.cheap_scores)
     cluster = SimulatedCluster(settings.cluster.gpus, clock, evaluator, _power(settings))
     ledger = Ledger(materials.intensity, settings.cluster.pue, materials.prices)
-    parts = Parts(clock, cluster, evaluator, searcher, allocator, forecaster, ledger, journal)
+    parts = Parts(clock, cluster, evaluator, searcher, allocator, forecaster, ledger, journal, materials.constraints)
     return Engine(parts, _plan(materials), observe)
 
 
@@ -258,6 +286,17 @@ def _searcher(materials: Materials) -> Searcher:
 
     reference = [item.sign * item.reference for item in materials.objectives]
     return LamooSearcher(space, rng, reference=reference)
+
+
+def _wrapped(searcher: Searcher, materials: Materials) -> Searcher:
+    """The searcher, stopping trainings early and keeping bounds as far as the settings ask for it."""
+    from ce_nas.search.constraints import ConstrainedSearcher
+    from ce_nas.search.fidelity import PromotingSearcher
+
+    stated = materials.settings.searcher
+    if stated.early is not None:
+        searcher = PromotingSearcher(searcher, stated.early, stated.promote)
+    return ConstrainedSearcher(searcher, materials.constraints) if materials.constraints else searcher
 
 
 def _table(settings: Settings) -> BenchmarkTable:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ce_nas.engine.limits import Limits
     from ce_nas.evaluate.evaluator import Evaluator
     from ce_nas.forecast.forecaster import Forecaster
+    from ce_nas.search.constraints import Constraints
     from ce_nas.search.searcher import Searcher
     from ce_nas.store.journal import Journal
 
@@ -49,6 +50,8 @@ class Parts:
     forecaster: Forecaster
     ledger: Ledger
     journal: Journal
+    #: bounds that an answer has to keep; None where there are none
+    constraints: Constraints | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +147,15 @@ class Engine:
         for device, role in self.parts.cluster.free():
             task = self._next_evaluation() if role is Role.EVALUATING else self._next_sampling()
             if task:
-                self._note("started", task=task.id, kind=task.kind, device=device, architectures=task.architectures)
                 self.parts.cluster.submit(device, task)
+                self._note(
+                    "started",
+                    task=task.id,
+                    kind=task.kind,
+                    device=device,
+                    architectures=task.architectures,
+                    fidelity=task.fidelity,
+                )
 
     def take(self, event: Event) -> None:
         """Book what a device drew, and take in what it found."""
@@ -162,7 +172,9 @@ class Engine:
     def close(self) -> None:
         """Write down how the run ended; work under way is named, not finished."""
         unfinished = [task.id for task in [*self.parts.cluster.running(), *self._suspended]]
-        self._note("ended", stop=(self.stop or Stop.DONE).name.lower(), unfinished=sorted(unfinished))
+        waiting = [item.architecture for item in self.backlog.waiting]  # dropped for no other reason than the budget
+        stop = (self.stop or Stop.DONE).name.lower()
+        self._note("ended", stop=stop, unfinished=sorted(unfinished), waiting=waiting)
         self.parts.journal.commit()
 
     def _live(self, until_s: float) -> None:
@@ -213,19 +225,22 @@ class Engine:
         self._note("sampled", task=event.task.id, device=event.device, values=outcome.values, dropped=reasons)
 
     def _take_evaluation(self, event: Event, outcome: Outcome) -> None:
-        architecture, values = event.task.architectures[0], outcome.values[0]
-        grew = self.progress.evaluate(architecture, values)
+        found = Observation(event.task.architectures[0], outcome.values[0], event.task.fidelity)
+        feasible = self.parts.constraints is None or not self.parts.constraints.violations([found]).any()
+        grew = self.progress.evaluate(found, feasible=feasible)
         if grew:  # so that the grams beside a new hypervolume are those of this very moment
             self.parts.ledger.book(self.parts.cluster.read())
-        self.parts.searcher.tell([Observation(architecture, values)])
+        self.parts.searcher.tell([found])
         books = self.parts.ledger.total
         self._note(
             "evaluated",
             task=event.task.id,
             device=event.device,
-            architecture=architecture,
-            text=self.parts.evaluator.space.text(architecture),
-            values=values,
+            architecture=found.architecture,
+            text=self.parts.evaluator.space.text(found.architecture),
+            values=found.values,
+            fidelity=found.fidelity,
+            feasible=feasible,
             hypervolume=self.progress.hypervolume,
             grew=grew,
             carbon_g=books.total_carbon_g,
@@ -244,7 +259,7 @@ class Engine:
         if architecture is None:
             return None
         self.progress.start(architecture)
-        return self._task(TaskKind.EVALUATION, (architecture,))
+        return self._task(TaskKind.EVALUATION, (architecture,), self.parts.searcher.fidelity_of(architecture))
 
     def _unranked(self) -> Architecture | None:
         """Now and then a proposal that no cheap score had a say in: scores may mislead, and must not for good."""
@@ -288,9 +303,9 @@ class Engine:
             self._suspended.remove(task)
         return task
 
-    def _task(self, kind: TaskKind, architectures: Sequence[Architecture]) -> Task:
+    def _task(self, kind: TaskKind, architectures: Sequence[Architecture], fidelity: float = 1.0) -> Task:
         self._tasks += 1
-        return Task(self._tasks - 1, kind, tuple(architectures))
+        return Task(self._tasks - 1, kind, tuple(architectures), fidelity)
 
     def _can_sample(self) -> bool:
         """Whether something is left to score, or is being scored."""

@@ -31,6 +31,8 @@ class Progress:
         self.started: set[Architecture] = set()
         #: full trainings finished
         self.evaluations = 0
+        #: trainings stopped early, as their searcher had asked
+        self.early = 0
         #: the best of what was evaluated
         self.front: Front[Architecture] = Front()
         #: hypervolume of the front, in the product of the objectives' units
@@ -51,10 +53,18 @@ class Progress:
         self.started.add(architecture)
         self.seen.add(architecture)
 
-    def evaluate(self, architecture: Architecture, values: tuple[float, ...]) -> bool:
-        """Take in a finished training; returns whether the hypervolume grew."""
+    def evaluate(self, found: Observation, *, feasible: bool = True) -> bool:
+        """Take in a finished training; returns whether the hypervolume grew.
+
+        A training that was stopped early counts for nothing but the searcher, and its architecture may be started
+        again; one that breaks a constraint counts as a training, and stays off the front.
+        """
+        if found.fidelity < 1.0:
+            self.started.discard(found.architecture)
+            self.early += 1
+            return False
         self.evaluations += 1
-        if not self.front.add(values, architecture):
+        if not (feasible and self.front.add(found.values, found.architecture)):
             return False
         before, self.hypervolume = self.hypervolume, hypervolume(self.front.values, self._reference)
         return self.hypervolume > before

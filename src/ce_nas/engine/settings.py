@@ -74,6 +74,8 @@ class BenchmarkSettings(Section):
     training_column: str = ""
     #: NAME, NAME:max or NAME:min:REFERENCE each; empty: accuracy and the benchmark's first cost
     objectives: tuple[str, ...] = ()
+    #: bounds that an answer has to keep: METRIC<=BOUND or METRIC>=BOUND each
+    constraints: tuple[str, ...] = ()
     #: FILE[:NAME] of supernet accuracies; empty: the built-in proxies where there are any; none: no cheap scores
     cheap_scores: str = ""
 
@@ -137,6 +139,10 @@ class SearcherSettings(Section):
     batch: Annotated[int, Field(ge=1)] = 200
     #: scored architectures that may wait for a training
     backlog: Annotated[int, Field(ge=1)] = 10
+    #: let new architectures train for this share first, and the best of them in full; none: all in full at once
+    early: Annotated[float, Field(gt=0, lt=1)] | None = None
+    #: with early: the share of the part trainings that are carried to the end
+    promote: Annotated[float, Field(gt=0, le=1)] = 1.0 / 3.0
     #: share of the trainings that go to proposals which no cheap score ranked: scores may mislead
     unranked: Share = 0.5
 
@@ -185,6 +191,7 @@ FLAGS = {
     "dataset": ("benchmark", "dataset"),
     "objectives": ("benchmark", "objectives"),
     "table": ("benchmark", "table"),
+    "constraints": ("benchmark", "constraints"),
     "cheap_scores": ("benchmark", "cheap_scores"),
     "trace": ("grid", "trace"),
     "zone": ("grid", "zone"),
@@ -210,7 +217,7 @@ FLAGS = {
 def settings_from_flags(base: Mapping[str, Any] | None = None, /, **flags: object) -> Settings:
     """The settings of ``base`` (as read from a file) with the flags that are not None put over it.
 
-    ``hours`` may be a plain number of hours, and ``objectives`` a text with commas.
+    ``hours`` may be a plain number of hours, and ``objectives`` and ``constraints`` a text with commas.
 
     :raises SettingsError: if there is no such flag, or a value is of no use.
     """
@@ -251,7 +258,7 @@ def load_settings(path: Path) -> Mapping[str, Any]:
 def _as_written(flag: str, value: object) -> object:
     if flag == "hours" and _is_number(value):
         return f"{value} h"
-    if flag == "objectives" and isinstance(value, str):
+    if flag in {"objectives", "constraints"} and isinstance(value, str):
         return [name.strip() for name in value.split(",") if name.strip()]
     if flag == "electricity_price" and _is_number(value):
         return float(str(value))

@@ -31,6 +31,7 @@ __all__ = ["DATASETS", "embedded_table", "is_wide_layout", "nasbench201_order", 
 #: image sets of the embedded table
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 EPOCHS = 200
+EARLY_EPOCHS = 12
 
 # The package writes a cell as six digits in an operation order of its own: none, skip, 1x1, 3x3, avg_pool.
 _DIGIT_TO_CODE = {"0": 0, "1": 1, "2": 3, "3": 4, "4": 2}
@@ -124,6 +125,7 @@ def wide_table(frame: pd.DataFrame, dataset: str, origin: str) -> BenchmarkTable
         epochs=EPOCHS,
         origin=origin,
         notes=notes,
+        early=_early(frame, dataset, rows, origin),
     )
 
 
@@ -163,6 +165,14 @@ def _members(frame: pd.DataFrame, origin: str) -> tuple[NasBench201Space, np.nda
         message = f"Expected {space.size:,} different cells in {origin}, got {len(at):,} in {len(frame):,} rows."
         raise TableError(message)
     return space, np.array([at[member] for member in space.index])
+
+
+def _early(frame: pd.DataFrame, dataset: str, rows: np.ndarray, origin: str) -> dict[float, dict[str, np.ndarray]]:
+    """Accuracies after 12 of the 200 epochs, on a schedule of their own [NB201], where the frame has them."""
+    column = f"val12_{dataset}"
+    if column not in frame:
+        return {}
+    return {EARLY_EPOCHS / EPOCHS: {"accuracy": _numbers(frame, column, origin)[rows]}}
 
 
 def _plain_columns(dataset: str) -> tuple[tuple[str, str, str], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,8 @@ class BenchmarkTable:
     origin: str
     #: what a reader should know of them, a sentence each
     notes: tuple[str, ...] = ()
+    #: share of a full training to what a training stopped there found: trained metrics by name, shape (size,) each
+    early: Mapping[float, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
     def metric(self, name: str) -> Metric:
         """The metric of that name.

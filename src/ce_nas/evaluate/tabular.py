@@ -11,7 +11,7 @@ from ce_nas.evaluate.evaluator import Evaluator
 from ce_nas.evaluate.table import table_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ce_nas.core.records import Objective, Task
     from ce_nas.evaluate.scores import CheapScores
@@ -38,6 +38,7 @@ class TabularEvaluator(Evaluator):
         self._cheap = cheap
         self._train_s = table.train_s
         self._values = table_values(table, objectives)
+        self._early = {fidelity: self._stopped(found) for fidelity, found in table.early.items()}
         trained = np.array([table.metric(item.name).trained for item in objectives])
         self._estimates = np.where(trained, -cheap.vote[:, None], self._values) if cheap else self._values
 
@@ -54,7 +55,15 @@ class TabularEvaluator(Evaluator):
         rows = [self.space.index[architecture] for architecture in task.architectures]
         if task.kind is TaskKind.SAMPLING and self._cheap:
             return Outcome(task.id, _rows(self._estimates, rows), _rows(self._cheap.values, rows))
-        return Outcome(task.id, _rows(self._values, rows))
+        return Outcome(task.id, _rows(self._values if task.fidelity == 1.0 else self._early[task.fidelity], rows))
+
+    def _stopped(self, found: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The objectives as far as a training that was stopped tells them; the others as they are, shape (size, m)."""
+        values = self._values.copy()
+        for column, item in enumerate(self.objectives):
+            if item.name in found:
+                values[:, column] = item.sign * found[item.name]
+        return values
 
 
 def _rows(values: np.ndarray, rows: list[int]) -> tuple[tuple[float, ...], ...]:

@@ -150,8 +150,8 @@ def track(entries: Iterable[Entry]) -> Track:
     evaluations, carbon_g, paper_g = 0, 0.0, 0.0
     for entry in entries:
         if entry.kind == "evaluated":
-            evaluations += 1
             found = entry.content
+            evaluations += found["fidelity"] == 1.0
             if found["grew"]:
                 _mark(course, entry, (found["carbon_g"], found["paper_carbon_g"]), evaluations)
         elif entry.kind == "period":
@@ -175,7 +175,8 @@ def _front(entries: Iterable[Entry], objectives: Sequence[Objective]) -> list[Fr
     for entry in entries:
         if entry.kind == "evaluated":
             found = entry.content
-            front.add(found["values"], found["text"])
+            if found["feasible"] and found["fidelity"] == 1.0:
+                front.add(found["values"], found["text"])
     members = sorted(zip(front.values.tolist(), front.items, strict=True))
     return [
         FrontMember(text, {item.name: item.sign * value for item, value in zip(objectives, values, strict=True)})

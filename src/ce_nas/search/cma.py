@@ -132,12 +132,13 @@ class CmaSearcher(RegionalSearcher):
 
     def _started(self, samples: Sequence[Observation]) -> _Run:
         """A distribution around one of the region's best, chosen with a chance in proportion to what it alone adds."""
-        values = values_of(samples)
-        known = values_of(self._archive.observations)
-        front = np.flatnonzero(is_front(values))
-        adds = own_gains(values[front], known, self._reference)
-        chances = adds / adds.sum() if adds.sum() > 0 else None
-        centre = samples[int(self._rng.choice(front, p=chances))].architecture
+        values, known = values_of(samples), values_of(self._archive.observations)
+        adds = own_gains(values, known, self._reference)
+        if adds.sum() > 0:
+            row = int(self._rng.choice(len(adds), p=adds / adds.sum()))
+        else:
+            row = int(ranking(values, known, self._reference).argmin())
+        centre = samples[row].architecture
         return _Run(self._coding, centre, self._spread, self._population, int(self._rng.integers(2**31)))
 
     def _fresh(self, run: _Run, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
@@ -171,13 +172,19 @@ class CmaSearcher(RegionalSearcher):
 def ranking(values: np.ndarray, known: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """The place of each of ``values`` among themselves, shape ``(n,)``, 0 the best; equal ones keep their order.
 
+    What is worse than the reference comes last, the farther the later; before it goes by how many dominate a point, and
+    on the front by what it alone adds to the hypervolume.
+
     :param values: minimised, shape ``(n, m)``.
     :param known: all that has been found, ``values`` among it, shape ``(k, m)``.
     :param reference: reference point of the hypervolume, shape ``(m,)``.
     """
+    finite = known[np.isfinite(known).all(axis=1)]
+    scale = np.ptp(finite, axis=0) if len(finite) else np.ones(len(reference))
+    excess = (np.maximum(values - reference, 0.0) / np.where(scale > 0, scale, 1.0)).sum(axis=1)
     dominated = np.array([_dominating(known, point) for point in values])
     places = np.empty(len(values))
-    places[np.lexsort((-own_gains(values, known, reference), dominated))] = np.arange(len(values))
+    places[np.lexsort((-own_gains(values, known, reference), dominated, excess))] = np.arange(len(values))
     return places
 
 
@@ -187,7 +194,7 @@ def own_gains(values: np.ndarray, known: np.ndarray, reference: np.ndarray) -> n
     gains = np.zeros(len(values))
     for row, point in enumerate(values):
         alone = (front == point).all(axis=1)
-        if alone.any():
+        if alone.any() and (point < reference).all():
             gains[row] = hypervolume_gains(front[~alone], point[None], reference)[0]
     return gains
 

@@ -141,9 +141,8 @@ class ConstrainedSearcher(Searcher):
     :param constraints: the bounds.
     """
 
-    name = "constrained"
-
     def __init__(self, inner: Searcher, constraints: Constraints) -> None:
+        self.name = inner.name
         self._inner = inner
         self._constraints = constraints
         self._forbidden = constraints.forbidden()

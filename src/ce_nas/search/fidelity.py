@@ -31,19 +31,18 @@ class PromotingSearcher(Searcher):
     """Lets every new architecture be trained in part, and the most promising share of them in full [ASHA].
 
     The inner searcher proposes the new ones and is told everything. Which are promoted is its choice as well where it
-    can be kept to a list; else the best of the part trainings by front and crowding distance are.
+    learns from part trainings; else the best of these by front and crowding distance are.
 
     :param inner: who proposes.
     :param early: the share of a full training after which a new architecture's stops; above 0 and below 1.
     :param share: the share of the part trainings that are carried to the end; above 0 and up to 1.
     """
 
-    name = "promoting"
-
     def __init__(self, inner: Searcher, early: float = 0.06, share: float = 1.0 / 3.0) -> None:
         if not (0.0 < early < 1.0 and 0.0 < share <= 1.0):
             message = f"Expected early above 0 and below 1 and share above 0 and up to 1, got {early} and {share}."
             raise SettingsError(message)
+        self.name = inner.name
         self._inner = inner
         self._early = early
         self._share = share
@@ -95,7 +94,7 @@ class PromotingSearcher(Searcher):
         able = distinct(self._waiting, AnyOf(exclude, self._promoted))
         if n < 1 or not able:
             return []
-        if isinstance(self._inner, RegionalSearcher):
+        if self._inner.foresees and isinstance(self._inner, RegionalSearcher):
             return self._inner.ask_within(min(n, len(able)), AnyOf(exclude, self._promoted), Listed(able))
         order = best_first(values_of(self._waiting[item] for item in able))[:n]
         return [able[row] for row in order]

@@ -7,6 +7,7 @@ Sources
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +25,8 @@ __all__ = ["Boundary", "Constraint", "Node", "Partition", "PartitionSettings", "
 Kernel = Literal["rbf", "poly", "linear"]
 #: degree of the polynomial kernel [LaMOO, appendix]
 DEGREE = 4
+#: a machine is taken as it is after so many steps: on a tight cluster a polynomial one would step for minutes
+MOST_STEPS = 10_000
 #: a decision this near to zero is zero but for rounding
 _ROUNDING = 1e-9
 
@@ -134,13 +137,17 @@ def fit_boundary(features: np.ndarray, good: np.ndarray, kernel: Kernel) -> Boun
     :param good: which rows are good, shape ``(n,)``; both kinds must occur.
     """
     from sklearn import config_context
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import SVC
 
     spread = float(features.var())
     gamma = 1.0 / (features.shape[1] * spread) if spread > 0 else 1.0  # scikit-learn's "scale"
     # without a stated random_state scikit-learn would draw a seed, which is never used, from the global generator
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        machine = SVC(kernel=kernel, degree=DEGREE, gamma=gamma, random_state=0).fit(features, good)
+        machine = SVC(kernel=kernel, degree=DEGREE, gamma=gamma, random_state=0, max_iter=MOST_STEPS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            machine.fit(features, good)
     return Boundary(kernel, gamma, features[machine.support_], machine.dual_coef_[0], float(machine.intercept_[0]))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ce_nas.core.errors import SettingsError
 from ce_nas.pareto.dominance import Front
 from ce_nas.search.archive import Archive, values_of
+from ce_nas.search.diversity import front_diversity
 from ce_nas.search.membership import Membership
 from ce_nas.search.partition import Partition, PartitionSettings
 from ce_nas.search.regional import AnyOf, WholeSpace
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from ce_nas.core.records import Architecture, Observation
+    from ce_nas.search.diversity import FrontDiversity
     from ce_nas.search.partition import Constraint, Node
     from ce_nas.search.regional import Region, RegionalSearcher
     from ce_nas.space.space import Space
@@ -150,6 +152,12 @@ class LamooSearcher(Searcher):
         self._unlearned += len(told) + self._partition.insert(features, values_of(told))
         if self._unlearned >= max(self._rebuild_every, self._rebuild_share * len(self._archive)):
             self._partition = None
+
+    def diversity(self) -> FrontDiversity:
+        """How diverse the front is, and in how many leaves of the partition it lies."""
+        leaves = list(self._divided().root.leaves()) if len(self._archive) else []
+        regions = [PathRegion(self._membership, leaf.path, ()) for leaf in leaves]
+        return front_diversity(self._space, self._archive.observations, regions)
 
     def notes(self) -> list[str]:
         """See :meth:`Searcher.notes`; each note is handed out once."""

@@ -22,6 +22,8 @@ class Searcher(ABC):
 
     #: the name it is chosen by
     name: str
+    #: whether it learns from trainings that were stopped early, and so can tell which to carry on
+    foresees: bool = False
 
     @abstractmethod
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:

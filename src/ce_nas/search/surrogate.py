@@ -35,7 +35,7 @@ _SETTLED = 300
 #: proposals of one ask that take one another into account
 _IMAGINED = 16
 #: candidates of the largest gain among which they are chosen
-_WEIGHED = 512
+_WEIGHED = 768
 #: the most proposals not yet told of that are taken into account
 _PENDING = 32
 #: candidates of a space that cannot be listed: drawn at random, and neighbours of each of the best
@@ -65,6 +65,7 @@ class SurrogateSearcher(RegionalSearcher):
     """
 
     name = "surrogate"
+    foresees = True
 
     def __init__(  # noqa: PLR0913 - a space, a stream, a reference, what is known, and how to begin
         self,
@@ -164,15 +165,11 @@ class SurrogateSearcher(RegionalSearcher):
         """Up to ``n`` candidates of the largest expected gain, those of equal gain in random order."""
         belief = self._current(exclude, region)
         waiting = [belief.place[item] for item in self._waiting(exclude) if item in belief.place]
-        if waiting:
-            belief = belief.over(np.arange(len(belief.candidates)))
-            for place in waiting:
-                belief.imagine(place)
         gains = belief.gains()
         order = np.lexsort((self._rng.random(len(gains)), -gains))
-        enough = 1 if n == 1 else max(2 * n, _WEIGHED)
-        places = np.array(list(islice(_fitting(belief, order, exclude, region), enough)), dtype=np.intp)
-        return [belief.candidates[place] for place in _one_by_one(belief, places, n)]
+        enough = 1 if n == 1 and not waiting else max(2 * n, _WEIGHED)
+        places = list(islice(_fitting(belief, order, exclude, region), enough))
+        return [belief.candidates[place] for place in _one_by_one(belief, places, waiting, n)]
 
     def _waiting(self, exclude: Container[Architecture]) -> list[Architecture]:
         """Proposals that were taken up and not told of yet, the newest."""
@@ -222,20 +219,26 @@ class SurrogateSearcher(RegionalSearcher):
         return list(dict.fromkeys([*drawn, *about, *self._waiting(exclude)]))
 
 
-def _one_by_one(belief: Belief, places: np.ndarray, n: int) -> list[int]:
-    """Up to ``n`` of the places, best first: each of the first few as if the ones before had been trained."""
-    if n == 1 or len(places) <= 1:
-        return list(map(int, places[:n]))
-    part, picked = belief.over(places), [0]
-    left = np.ones(len(places), dtype=bool)
-    left[0] = False
+def _one_by_one(belief: Belief, places: Sequence[int], waiting: Sequence[int], n: int) -> list[int]:
+    """Up to ``n`` of the places, best first: each of the first few as if those before, and those waiting, were trained.
+
+    :param places: places of candidates, those of the largest gain first.
+    :param waiting: places of candidates whose training is under way.
+    """
+    if len(places) <= 1 or (n == 1 and not waiting):
+        return list(places[:n])
+    part = belief.over(np.array([*places, *waiting]))
+    for place in range(len(places), len(places) + len(waiting)):
+        part.imagine(place)
+    left = np.arange(len(places) + len(waiting)) < len(places)
+    picked: list[int] = []
     while len(picked) < min(n, _IMAGINED, len(places)):
-        part.imagine(picked[-1])
-        gains = np.where(left, part.gains(), -1.0)
-        picked.append(int(np.argmax(gains)))
-        left[picked[-1]] = False
+        best = int(np.argmax(np.where(left, part.gains(), -1.0))) if picked or waiting else 0
+        part.imagine(best)
+        picked.append(best)
+        left[best] = False
     picked += np.flatnonzero(left)[: n - len(picked)].tolist()
-    return list(map(int, places[picked]))
+    return [places[place] for place in picked]
 
 
 def _fitting(belief: Belief, order: np.ndarray, exclude: Container[Architecture], region: Region) -> Iterator[int]:

@@ -174,7 +174,7 @@ class Belief:
 
     def _values(self, places: np.ndarray, node: np.ndarray) -> np.ndarray:
         """The objectives of some candidates if they turn out ``node`` deviations from what is expected."""
-        values = self._exact[places]
+        values = np.array(self._exact[places])
         for objective, away in zip(self._modelled, node, strict=True):
             deviation = self._posteriors[objective].deviation[places] if away else 0.0
             guess = self._warps[objective].values(self._means[objective][places] + away * deviation)
@@ -196,4 +196,4 @@ def _informative(values: np.ndarray) -> np.ndarray:
         return np.arange(len(values))
     order = best_first(values)
     rest = order[_BEST:][np.linspace(0, len(values) - _BEST - 1, _REST).astype(np.intp)]
-    return np.asarray(np.sort(np.concatenate([order[:_BEST], rest])))
+    return np.asarray(np.sort(np.concatenate([order[:_BEST], rest])), dtype=np.intp)

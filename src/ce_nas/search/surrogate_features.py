@@ -1,7 +1,7 @@
 """How an architecture looks to a surrogate: groups of columns, each of which the model weighs as a whole.
 
-Every space is seen one-hot. Of a cell of NAS-Bench-201 only what its output depends on is seen, together with its
-paths from input to output and their counts, so that cells that are the same network look the same.
+Every space is seen one-hot. Of a cell of NAS-Bench-201 only the edges on a path from input to output are seen, with the
+kinds of these paths and their sums, so that cells that differ in what has no effect look the same.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Sheet:
             row = self._rows.setdefault(architecture, np.full(self.width, np.nan))
         else:
             row = self._table[self._index[architecture]]
-        self.count += bool(np.isnan(row).all())
+        self.count += bool(np.isnan(row).all() and not np.isnan(figures).all())
         row[:] = np.where(np.isnan(figures), row, figures)
 
     def of(self, architectures: Sequence[Architecture]) -> np.ndarray:

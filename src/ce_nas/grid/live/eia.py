@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import one_of
 from ce_nas.core.units import DAY_S, HOUR_S
-from ce_nas.grid.live.factors import Fuel, Generation, intensities
+from ce_nas.grid.live.factors import CONTEXT_S, Fuel, Generation, intensities
 from ce_nas.grid.live.faults import Fault, SourceError, ZoneError
 from ce_nas.grid.live.keys import Seal, read_key
 from ce_nas.grid.live.provider import Means, Provider, chunks, rows_of
@@ -76,7 +76,7 @@ class Eia(Provider):
         window = Window.around(start, end, self.step_s)
         generation = [
             self._generation(zone, row)
-            for first, last in chunks(window.start, window.end, self.longest_s)
+            for first, last in chunks(window.start - timedelta(seconds=CONTEXT_S), window.end, self.longest_s)
             for row in self._rows(zone, first, last)
         ]
         readings, notes = intensities(generation, FUELS, self.factors)

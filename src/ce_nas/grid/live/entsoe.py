@@ -20,9 +20,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+import numpy as np
+
 from ce_nas.core.errors import one_of
 from ce_nas.core.units import DAY_S
-from ce_nas.grid.live.factors import Fuel, Generation, intensities
+from ce_nas.grid.live.factors import CONTEXT_S, Fuel, Generation, intensities
 from ce_nas.grid.live.faults import Fault, SourceError, ZoneError
 from ce_nas.grid.live.keys import Seal, read_key
 from ce_nas.grid.live.provider import Means, Provider, chunks
@@ -30,7 +32,7 @@ from ce_nas.grid.live.regular import Window, moment_of, number_of, regular
 from ce_nas.grid.trace import Factors, Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from xml.etree.ElementTree import Element
 
     from ce_nas.grid.live.source import LiveSeries
@@ -103,7 +105,7 @@ class Entsoe(Provider):
         asked = Window.around(start, end, self.step_s)
         points = [
             point
-            for first, last in chunks(asked.start, asked.end, self.longest_s)
+            for first, last in chunks(asked.start - timedelta(seconds=CONTEXT_S), asked.end, self.longest_s)
             for point in self._points(zone, first, last)
         ]
         step_s = max((point.step_s for point in points), default=self.step_s)
@@ -144,8 +146,9 @@ class Entsoe(Provider):
         power_mw = math.nan
         for position in range(1, round((end - start).total_seconds() / step_s) + 1):
             powers = given.get(position, {power_mw if repeats else math.nan})
-            power_mw = powers.pop() if len(powers) == 1 else math.nan  # two values contradict each other
-            yield _Point(start + timedelta(seconds=(position - 1) * step_s), step_s, code, power_mw)
+            power_mw = min(powers) if len(powers) == 1 else math.nan  # what follows two values repeats neither
+            for given_mw in powers:
+                yield _Point(start + timedelta(seconds=(position - 1) * step_s), step_s, code, given_mw)
 
     def _document(self, code: str, start: datetime, end: datetime) -> Element:
         asked = {
@@ -167,8 +170,7 @@ class Entsoe(Provider):
         try:
             document = ET.fromstring(text.replace("<!DOCTYPE", "<"))  # noqa: S314 - no document type, no entities
         except ET.ParseError:
-            shown = " ".join(text.split())[:80]
-            raise self._api.error(Fault.MALFORMED, f"expected XML, got {shown!r}.") from None
+            raise self._api.error(Fault.MALFORMED, f"expected XML, got {self._api.shown(text)}.") from None
         name = _name(document)
         if name == "Acknowledgement_MarketDocument":
             if _text(document, "Reason", "code") == NO_DATA and "No matching" in (
@@ -181,16 +183,21 @@ class Entsoe(Provider):
         return document
 
 
-def _at_step(points: list[_Point], step_s: float) -> Iterator[Generation]:
-    """The points brought to one step by their means; a step that lacks a part is missing."""
+def _at_step(points: Iterable[_Point], step_s: float) -> Iterator[Generation]:
+    """The points brought to one step by their means; a step that lacks a part is missing.
+
+    Of points that contradict each other, two means are made, which contradict each other as well.
+    """
     parts: dict[tuple[datetime, str], list[_Point]] = defaultdict(list)
     for point in points:
         parts[Window.around(point.start, point.start, step_s).start, point.code].append(point)
     for (start, code), held in parts.items():
-        finest_s = min(point.step_s for point in held)
-        distinct = {(point.start, point.power_mw) for point in held if not math.isnan(point.power_mw)}
-        whole = len(distinct) == len({moment for moment, _ in distinct}) == round(step_s / finest_s)
-        yield Generation(start, code, sum(power for _, power in distinct) / len(distinct) if whole else math.nan)
+        needed = round(step_s / min(point.step_s for point in held))
+        for choose in (np.fmin, np.fmax):  # of a number and a NaN, both take the number
+            powers: dict[datetime, float] = {}
+            for point in held:
+                powers[point.start] = float(choose(powers.get(point.start, math.nan), point.power_mw))
+            yield Generation(start, code, sum(powers.values()) / needed if len(powers) == needed else math.nan)
 
 
 def _name(element: Element) -> str:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ce_nas.core.units import DAY_S
 from ce_nas.grid.live.regular import Reading
 from ce_nas.grid.live.source import Quality
 from ce_nas.grid.trace import Factors
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-__all__ = ["EMISSIONS", "Emission", "Fuel", "Generation", "intensities"]
+__all__ = ["CONTEXT_S", "EMISSIONS", "Emission", "Fuel", "Generation", "intensities"]
 
 
 class Fuel(StrEnum):
@@ -79,6 +80,9 @@ EMISSIONS: Mapping[Fuel, Emission] = {
     Fuel.OTHER: Emission(655.0, 565.0, "assumed fossil: the mean of coal and gas in [AR5]"),
 }
 
+#: what to ask for before the wanted stretch, to know which fuels a zone has: one that is left out of the newest hours
+#: would otherwise not be missed
+CONTEXT_S = 2 * DAY_S
 #: an hour is missing if fuels are missing, or negative, that carry more than this share of the zone's generation
 TOLERATED_SHARE = 0.05
 
@@ -101,8 +105,9 @@ def intensities(
     """The intensity of each step of a mix, and what is to be said of it.
 
     A fuel that is missing is not a fuel that generates nothing: the step is missing, unless the fuels without a
-    value carry a twentieth of the answer's generation at most. So is a step with more than that of fuels that are
-    not known, or of negative generation; less of it (a plant's own use) counts as none.
+    value carry a twentieth of the answer's generation at most; one that has no value anywhere may carry all of it.
+    So is a step with more than that of fuels that are not known, or of negative generation; less of it (a plant's
+    own use) counts as none.
     """
     mix, contradicted = _mix(generation)
     means_mw = _means_mw(mix)
@@ -111,6 +116,9 @@ def intensities(
     notes = [f"Fuel(s) without an emission factor: {', '.join(unknown)}."] if unknown else []
     if contradicted:
         notes.append(f"{contradicted} contradicting value(s) of generation count as missing.")
+    silent = sorted(code for code, mean_mw in means_mw.items() if math.isinf(mean_mw) and code not in unknown)
+    if silent:
+        notes.append(f"Fuel(s) without any value: {', '.join(silent)}.")
     lost = sum(math.isnan(reading.g_per_kwh) for reading in readings)
     if lost:
         notes.append(f"{lost} step(s) are missing because fuels are.")
@@ -136,12 +144,12 @@ def _mix(generation: Iterable[Generation]) -> tuple[Mix, int]:
 
 
 def _means_mw(mix: Mix) -> dict[str, float]:
-    """What each fuel generates on the average of the steps that know it, MW."""
+    """What each fuel generates on the average of the steps that know it, MW; infinite where none does."""
     known: dict[str, list[float]] = defaultdict(list)
     for _, powers in mix:
         for code, power_mw in powers.items():
             known[code].extend([] if math.isnan(power_mw) else [max(power_mw, 0.0)])
-    return {code: sum(powers) / len(powers) if powers else 0.0 for code, powers in known.items()}
+    return {code: sum(powers) / len(powers) if powers else math.inf for code, powers in known.items()}
 
 
 def _intensity(
@@ -159,6 +167,6 @@ def _intensity(
         doubtful += max(-power_mw, 0.0)
         generated += max(power_mw, 0.0)
         emitted += max(power_mw, 0.0) * EMISSIONS[fuel].of(factors)
-    if generated <= 0.0 or doubtful > TOLERATED_SHARE * (generated + doubtful):
+    if generated <= 0.0 or doubtful > TOLERATED_SHARE / (1.0 - TOLERATED_SHARE) * generated:
         return math.nan
     return emitted / generated

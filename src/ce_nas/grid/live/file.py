@@ -65,8 +65,10 @@ class FileSource(LiveSource):
     def _trace(self, zone: str) -> GridTrace:
         factors, signal = self._asked
         try:
-            return read_trace(self._path, zone=zone, factors=factors, signal=signal)
+            trace = read_trace(self._path, zone=zone, factors=factors, signal=signal)
         except TraceError as error:
             if "Unknown zone" in str(error):
                 raise ZoneError(str(error)) from error
             raise SourceError(self.name, Fault.MALFORMED, str(error)) from error
+        self.factors, self.signal = trace.factors, trace.signal
+        return trace

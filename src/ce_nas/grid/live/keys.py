@@ -7,6 +7,8 @@ the client knows, and shows, has none.
 
 from __future__ import annotations
 
+import html
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
@@ -48,11 +50,11 @@ class Seal:
     hidden: tuple[Secret, ...] = ()
 
     def redact(self, text: str) -> str:
-        """``text`` without any of the secrets, plain or as they look in an address."""
-        for secret in (*self.headers.values(), *self.params.values(), *self.hidden):
-            plain = secret.reveal()
-            for shown in {plain, quote(plain, safe=""), quote_plus(plain), plain.rpartition(" ")[2]}:
-                text = text.replace(shown, "***") if shown else text
+        """``text`` without any of the secrets, as they are and as they look in an address, in JSON and in HTML."""
+        secrets = [secret.reveal() for secret in (*self.headers.values(), *self.params.values(), *self.hidden)]
+        shown = {form for plain in secrets for form in _forms(plain)}
+        for form in sorted(shown, key=len, reverse=True):  # a secret may hold another one
+            text = text.replace(form, "***")
         return text
 
 
@@ -83,6 +85,18 @@ class Sealing(httpx.BaseTransport):
         self._inner.close()
 
 
+def _forms(plain: str) -> set[str]:
+    in_json = json.dumps(plain)[1:-1]
+    return {
+        plain,
+        quote(plain),
+        quote(plain, safe=""),
+        quote_plus(plain),
+        html.escape(plain),
+        in_json.replace("/", "\\/"),
+    }
+
+
 def read_key(source: str, variable: str, environ: Mapping[str, str]) -> Secret:
     """The key in an environment variable.
 
@@ -99,6 +113,9 @@ def read_key(source: str, variable: str, environ: Mapping[str, str]) -> Secret:
 
 
 def default_transport(host: str) -> httpx.BaseTransport:
-    """The network, through the proxy that the environment names for https, if any."""
+    """The network, through the proxy that the environment names for https, if any.
+
+    A source is asked about once an hour, so no connection is kept open for somebody to close.
+    """
     proxy = None if proxy_bypass(host) else getproxies().get("https")
-    return httpx.HTTPTransport(proxy=proxy)
+    return httpx.HTTPTransport(proxy=proxy, limits=httpx.Limits(max_keepalive_connections=0))

@@ -113,9 +113,9 @@ class LiveSeries:
         return self.value(step, now) if 0 <= step < len(self) else None
 
     def latest(self, now: datetime) -> Value | None:
-        """The last step that has a value and has begun by ``now``; None if there is none."""
-        known = np.flatnonzero(~np.isnan(self.trace.g_per_kwh))
-        begun = [int(step) for step in known if self.start_of(int(step)) <= now]
+        """The last value of the source itself, and no forecast, that has begun by ``now``; None if there is none."""
+        own = (Quality.MEASURED, Quality.ESTIMATED, Quality.UNSTATED)
+        begun = [step for step, kind in enumerate(self.qualities) if kind in own and self.start_of(step) <= now]
         return self.value(begun[-1], now) if begun else None
 
     def describe(self) -> str:

@@ -57,7 +57,7 @@ class WattTime(Provider):
         super().__init__(means, factors)
         name, password = (read_key(self.name, variable, means.environ) for variable in (USERNAME, PASSWORD))
         basic = base64.b64encode(f"{name.reveal()}:{password.reveal()}".encode()).decode()
-        login = Seal(headers={"authorization": Secret(f"Basic {basic}")}, hidden=(name, password))
+        login = Seal(headers={"authorization": Secret(f"Basic {basic}")}, hidden=(Secret(basic), name, password))
         self._login = self._wire(lambda: login)
         self._api = self._wire(self._bearer)
         self._token: Secret | None = None
@@ -149,4 +149,4 @@ class WattTime(Provider):
     def _bearer(self) -> Seal:
         if self._token is None:
             return Seal()
-        return Seal(headers={"authorization": Secret(f"Bearer {self._token.reveal()}")})
+        return Seal(headers={"authorization": Secret(f"Bearer {self._token.reveal()}")}, hidden=(self._token,))

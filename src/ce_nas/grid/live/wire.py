@@ -117,9 +117,10 @@ class Wire:
         """An error of this source, without its secrets."""
         return SourceError(self.source, fault, self._seal().redact(detail), retry_after_s=retry_after_s)
 
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._client.close()
+    def shown(self, text: str) -> str:
+        """The beginning of an answer, on one line, quoted; a secret goes first, lest half of it is left."""
+        line = " ".join(self._seal().redact(text).split())
+        return repr(line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}...")
 
     def _wait_s(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -166,7 +167,7 @@ class Wire:
         status = response.status_code
         if status == httpx.codes.OK:
             return
-        said = f"status {status} at {path}: {_shown(body)}"
+        said = f"status {status} at {path}: {self.shown(body)}."
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise self.error(Fault.REFUSED, f"{said} Check the key, and what it is good for.")
         if status == httpx.codes.TOO_MANY_REQUESTS:
@@ -190,14 +191,8 @@ class Wire:
     def _json_object(self, text: str) -> dict[str, Any]:
         try:
             content = json.loads(text)
-        except ValueError:  # truncated, or a page for people
-            raise self.error(Fault.MALFORMED, f"expected JSON, got {_shown(text)}") from None
+        except (ValueError, RecursionError):  # truncated, or a page for people, or a trap
+            raise self.error(Fault.MALFORMED, f"expected JSON, got {self.shown(text)}.") from None
         if not isinstance(content, dict):
-            raise self.error(Fault.MALFORMED, f"expected a JSON object, got {_shown(text)}")
+            raise self.error(Fault.MALFORMED, f"expected a JSON object, got {self.shown(text)}.")
         return content
-
-
-def _shown(text: str) -> str:
-    """The beginning of an answer, on one line."""
-    line = " ".join(text.split())
-    return repr(line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}...") + "."

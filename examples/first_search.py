@@ -1,0 +1,9 @@
+"""A first search: twelve hours of a sunny grid, on eight simulated GPUs."""
+
+import ce_nas
+
+result = ce_nas.run(zone="solar", policy="heuristic", searcher="lamoo", gpus=8, hours=12, seed=0)
+summary = result.summary
+print(summary.stop, summary.evaluations, "trainings")
+print(round(summary.carbon_g["full"]), "g CO2eq in the full book")
+print(summary.front[0].architecture, summary.front[0].objectives)

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.core.records import Objective, Observation
+from ce_nas.core.rng import stream
+from ce_nas.pareto.dominance import dominance_numbers
+from ce_nas.pareto.hypervolume import hypervolume
+from ce_nas.search.constraints import ConstrainedSearcher, Constraint, Constraints
+from ce_nas.search.evolution import Nsga2Searcher
+from ce_nas.search.regions import LamooSearcher
+from ce_nas.search.surrogate import SurrogateSearcher
+from ce_nas.search.uniform import UniformSearcher
+from ce_nas.space.space import Space
+
+SPACE = Space("grid", ["a", "b", "c"], [[*"uvwxyz"]] * 3)
+OBJECTIVES = (Objective("accuracy", "%", maximise=True, reference=0.0), Objective("energy", "mJ", False, 50.0))
+LATENCY = SPACE.members.sum(axis=1).astype(float)
+
+
+def values(cell):
+    return -float(50 + 5 * cell[0] + 2 * cell[1]), float(5 + 6 * cell[0] + cell[2])
+
+
+def bounds(*texts):
+    return Constraints(SPACE, OBJECTIVES, [Constraint.parse(text) for text in texts], {"latency": LATENCY})
+
+
+def test_constraints_are_read_as_written():
+    assert Constraint.parse(" latency <= 0.05") == Constraint("latency", 0.05)
+    assert Constraint.parse("accuracy>=9e1") == Constraint("accuracy", 90.0, at_least=True)
+
+
+@pytest.mark.parametrize("text", ["latency", "latency<3", "latency<=fast", "latency<=nan", "<=3", "latency<=inf"])
+def test_other_texts_are_refused(text):
+    with pytest.raises(SettingsError, match="Expected a constraint"):
+        Constraint.parse(text)
+
+
+def test_a_bound_on_something_unknown_is_refused():
+    with pytest.raises(SettingsError, match="Did you mean 'latency'"):
+        bounds("latencies<=3")
+
+
+def test_the_violation_is_the_excess_as_shares_of_the_bounds():
+    told = [Observation((5, 5, 0), values((5, 5, 0))), Observation((0, 0, 0), values((0, 0, 0)))]
+    found = bounds("latency<=8", "energy<=20", "accuracy>=60").violations(told)
+    assert found.tolist() == pytest.approx([2 / 8 + 15 / 20, 10 / 60])
+
+
+@given(st.lists(st.sampled_from(list(SPACE.index)), min_size=2, max_size=40, unique=True))
+def test_the_feasible_dominate_the_infeasible_and_the_less_infeasible_the_more(cells):
+    constraints = bounds("latency<=7", "accuracy>=62")
+    told = [Observation(cell, values(cell)) for cell in cells]
+    violations = constraints.violations(told)
+    ranked = np.array([item.values for item in constraints.feasible_first(told)])
+    for row, mine in enumerate(violations):
+        for other, theirs in enumerate(violations):
+            dominates = (ranked[row] <= ranked[other]).all() and (ranked[row] < ranked[other]).any()
+            if mine < theirs - 1e-12:
+                assert dominates
+    infeasible = violations > 0
+    assert hypervolume(ranked, (0.0, 50.0)) == pytest.approx(hypervolume(ranked[~infeasible], (0.0, 50.0)))
+    if not infeasible.all():
+        assert (dominance_numbers(ranked)[infeasible] > 0).all()
+
+
+def test_what_keeps_the_bounds_and_estimates_are_left_as_they_are():
+    told = [Observation((0, 0, 0), (-0.1, 5.0), 0.0, (1.0,)), Observation((5, 0, 0), values((5, 0, 0)))]
+    assert bounds("accuracy>=60").feasible_first(told) == told
+
+
+def test_members_known_to_break_a_bound_are_told():
+    assert bounds("accuracy>=60").known_feasible is None
+    np.testing.assert_array_equal(bounds("latency<=7").known_feasible, LATENCY <= 7)
+
+
+SEARCHERS = {
+    "uniform": lambda: UniformSearcher(SPACE, stream(0, "s")),
+    "nsga2": lambda: Nsga2Searcher(SPACE, stream(0, "s")),
+    "lamoo": lambda: LamooSearcher(SPACE, stream(0, "s"), (0.0, 50.0)),
+    "surrogate": lambda: SurrogateSearcher(SPACE, stream(0, "s"), (0.0, 50.0), trained=[True, False]),
+}
+
+
+def searched(searcher, rounds=10):
+    known = {}
+    for _ in range(rounds):
+        found = [Observation(cell, values(cell)) for cell in searcher.ask(6, known)]
+        known.update((item.architecture, item.values) for item in found)
+        searcher.tell(found)
+    return known
+
+
+@pytest.mark.parametrize("name", SEARCHERS)
+def test_what_is_known_to_be_infeasible_is_never_proposed(name):
+    known = searched(ConstrainedSearcher(SEARCHERS[name](), bounds("latency<=7")))
+    assert len(known) == 60
+    assert all(sum(cell) <= 7 for cell in known)
+
+
+@pytest.mark.parametrize("name", ["nsga2", "lamoo", "surrogate"])
+def test_what_turns_out_infeasible_is_avoided(name):
+    constraints = bounds("energy<=20")
+    counts = {}
+    for bound in (True, False):
+        inner = SEARCHERS[name]()
+        searcher = ConstrainedSearcher(inner, constraints) if bound else inner
+        counts[bound] = sum(cost > 20 for _, cost in list(searched(searcher).values())[20:])
+    assert counts[True] < 0.7 * counts[False]
+
+
+def test_once_no_feasible_one_is_left_nothing_is_proposed():
+    searcher = ConstrainedSearcher(SEARCHERS["uniform"](), bounds("latency<=0"))
+    assert searcher.ask(5, set()) == [(0, 0, 0)]
+    assert searcher.ask(5, {(0, 0, 0)}) == []
