@@ -22,7 +22,9 @@ lint: .venv/.ready-test
 	$(BIN)/mypy
 
 bench: .venv/.ready-test
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[benchmarks]'
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/searchers.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -224,9 +224,7 @@ def rows(quick: bool, seed: int, seeds: int = 10, only: list[str] | None = None)
 def summed_up(runs: list[dict[str, object]]) -> dict[str, object]:
     """The runs of one searcher on one problem as a row."""
     differences = [run["log_difference"] for run in runs]
-    marks = {
-        mark: bootstrap_median([float(difference[mark]) for difference in differences]) for mark in differences[0]
-    }
+    marks = {mark: bootstrap_median([float(difference[mark]) for difference in differences]) for mark in differences[0]}
     return {
         "problem": runs[0]["problem"],
         "searcher": runs[0]["searcher"],

@@ -33,13 +33,13 @@ def run_and_die(study, folder, entries):
 
 
 @pytest.mark.parametrize(
-    ("searcher", "policy", "hours"), [("uniform", "fixed", 1.2), ("lamoo", "heuristic", 1.5), ("nsga2", "vanilla", 1.6)]
+    ("searcher", "policy", "hours"), [("uniform", "fixed", 1.2), ("lamoo", "heuristic", 1.0), ("nsga2", "vanilla", 1.6)]
 )
 def test_killed_at_every_event_and_resumed_it_ends_the_same_to_the_byte(tmp_path, searcher, policy, hours):
     base = {"searcher": {"period": "20min", "batch": 600}}
     settings = settings_from_flags(base, hours=hours, gpus=3, searcher=searcher, policy=policy)
     whole = Study(settings).run(tmp_path / "whole")
-    assert 25 < len(whole.entries) < 60  # enough to be killed in every way, few enough to try them all
+    assert 20 < len(whole.entries) < 60  # enough to be killed in every way, few enough to try them all
     for entries in range(1, len(whole.entries) + 1):
         folder = tmp_path / f"killed-{entries}"
         assert run_and_die(Study(settings), folder, entries)

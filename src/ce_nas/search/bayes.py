@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["QLogNehviSearcher"]
 
+#: objectives beyond this mark what failed, or broke a constraint, and are not modelled
+_FAR = 1e50
 #: candidates rated at a time
 _CHUNK = 256
 #: bounds of a climb up the acquisition function
@@ -83,7 +85,7 @@ class QLogNehviSearcher(RegionalSearcher):
             )
             raise SettingsError(message)
         try:
-            import botorch  # noqa: F401, PLC0415 - an extra
+            import botorch  # noqa: F401 - is it there?
         except ImportError as error:
             raise MissingExtraError("botorch", "bo", "The searcher qlognehvi") from error
         self._space = space
@@ -103,7 +105,7 @@ class QLogNehviSearcher(RegionalSearcher):
 
     def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """See :meth:`RegionalSearcher.ask_within`."""
-        samples = [one for one in self._archive.observations if np.isfinite(one.values).all()]
+        samples = [one for one in self._archive.observations if (np.abs(one.values) < _FAR).all()]
         found: list[Architecture] = []
         if n and len(samples) >= self._startup and (pool := self._pool(samples, exclude, region)):
             found = self._chosen(n, samples, pool, exclude, region)
@@ -143,7 +145,7 @@ class QLogNehviSearcher(RegionalSearcher):
         exclude: Container[Architecture],
         region: Region,
     ) -> list[Architecture]:
-        from botorch.utils.sampling import manual_seed  # noqa: PLC0415
+        from botorch.utils.sampling import manual_seed
 
         found: list[Architecture] = []
         with warnings.catch_warnings(), manual_seed(int(self._rng.integers(2**31))):
@@ -197,11 +199,11 @@ class QLogNehviSearcher(RegionalSearcher):
         return self._space.decode(units)
 
     def _acquisition(self, samples: Sequence[Observation]) -> qLogNoisyExpectedHypervolumeImprovement:
-        from botorch.acquisition.multi_objective.logei import (  # noqa: PLC0415
+        from botorch.acquisition.multi_objective.logei import (
             qLogNoisyExpectedHypervolumeImprovement,
         )
-        from botorch.sampling import SobolQMCNormalSampler  # noqa: PLC0415
-        from torch import Size  # noqa: PLC0415
+        from botorch.sampling import SobolQMCNormalSampler
+        from torch import Size
 
         rows = best_first(values_of(samples))[: self._most]
         modelled = [samples[row] for row in rows.tolist()]
@@ -221,10 +223,10 @@ class QLogNehviSearcher(RegionalSearcher):
         return np.asarray(gains / np.where(best > 0, best, np.maximum(np.abs(gains).max(axis=0), 1e-12)))
 
     def _model(self, features: Tensor, gains: np.ndarray) -> ModelListGP:
-        from botorch.exceptions import ModelFittingError  # noqa: PLC0415
-        from botorch.fit import fit_gpytorch_mll  # noqa: PLC0415
-        from botorch.models import ModelListGP, SingleTaskGP  # noqa: PLC0415
-        from gpytorch.mlls import ExactMarginalLogLikelihood  # noqa: PLC0415
+        from botorch.exceptions import ModelFittingError
+        from botorch.fit import fit_gpytorch_mll
+        from botorch.models import ModelListGP, SingleTaskGP
+        from gpytorch.mlls import ExactMarginalLogLikelihood
 
         models = [SingleTaskGP(features, _tensor(column[:, None])) for column in gains.T]
         for model in models:
@@ -240,7 +242,7 @@ class QLogNehviSearcher(RegionalSearcher):
 
 def _rated(acquisition: qLogNoisyExpectedHypervolumeImprovement, features: np.ndarray) -> np.ndarray:
     """The acquisition function at each row of ``features``, shape ``(n,)``; larger is better."""
-    from torch import no_grad  # noqa: PLC0415
+    from torch import no_grad
 
     with no_grad():
         chunks = _tensor(features)[:, None].split(_CHUNK)
@@ -249,7 +251,7 @@ def _rated(acquisition: qLogNoisyExpectedHypervolumeImprovement, features: np.nd
 
 def _climbed(acquisition: qLogNoisyExpectedHypervolumeImprovement, start: np.ndarray, real: np.ndarray) -> np.ndarray:
     """The end of a gradient climb from ``start`` in its real columns, shape ``(columns,)``, within the unit cube."""
-    from scipy.optimize import minimize  # noqa: PLC0415
+    from scipy.optimize import minimize
 
     point = start.copy()
 
@@ -275,6 +277,6 @@ def _real_columns(space: Space) -> np.ndarray:
 
 
 def _tensor(values: np.ndarray) -> Tensor:
-    from torch import from_numpy  # noqa: PLC0415
+    from torch import from_numpy
 
     return from_numpy(np.ascontiguousarray(values, dtype=float))

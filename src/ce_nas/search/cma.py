@@ -52,9 +52,6 @@ _TRUST = 0.5
 _CONVERGED = 3e-2
 
 
-CHECK = True
-
-
 class CmaSearcher(RegionalSearcher):
     """CMA-ES for several objectives, asked and told in any batch size, for any space.
 
@@ -126,7 +123,7 @@ class CmaSearcher(RegionalSearcher):
 
     def _running(self, region: Region) -> _Run:
         """The distribution at work, or a new one where that has ended or its centre lies outside the region."""
-        if self._run is None or self._run.converged or (CHECK and not region.contains([self._run.centre])[0]):
+        if self._run is None or self._run.converged or not region.contains([self._run.centre])[0]:
             self._run = self._started(region.samples)
         return self._run
 
@@ -265,7 +262,7 @@ class _Run:
     """A distribution, what was drawn of it and what came of that."""
 
     def __init__(self, coding: _Coding, centre: Architecture, spread: float, population: int | None, seed: int) -> None:
-        from cmaes import CatCMAwM  # noqa: PLC0415 - only a search by CMA-ES needs it
+        from cmaes import CatCMAwM
 
         self._coding = coding
         numbers = len(coding.real) + len(coding.stepped)

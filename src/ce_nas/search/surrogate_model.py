@@ -144,7 +144,7 @@ class Posterior:
         own[np.diag_indices(len(rows))] += self.kernel.noise + _JITTER
         corner = np.linalg.cholesky(own).astype(np.float32)
         new = self.kernel.between(rows, self._candidates) - across.T @ self._whitened[:known]
-        new = solve_triangular(corner, new, lower=True, check_finite=False)
+        new = new / corner[0, 0] if len(rows) == 1 else solve_triangular(corner, new, lower=True, check_finite=False)
         self._reserve(known + len(rows))
         self._factor[both, :known] = across.T
         self._factor[both, both] = corner

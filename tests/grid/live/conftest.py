@@ -16,17 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-pytest.importorskip("httpx", reason="live sources need the extra 'live'")
-pytest.importorskip("tenacity", reason="live sources need the extra 'live'")
-
-from ce_nas.grid.live.eia import Eia
-from ce_nas.grid.live.electricity_maps import ElectricityMaps
-from ce_nas.grid.live.entsoe import ZONES, Entsoe
-from ce_nas.grid.live.keys import default_transport
-from ce_nas.grid.live.provider import Means
-from ce_nas.grid.live.uk import CarbonIntensityUk
-from ce_nas.grid.live.watttime import WattTime
-from ce_nas.grid.live.wire import Patience
+from ce_nas.grid.live import registry
 
 KEYS = {
     "ELECTRICITYMAPS_TOKEN": "hidden+em/token",
@@ -242,6 +232,8 @@ def entsoe(server: FaultServer, path: str, query: dict[str, str], headers: Any) 
         return 200, acknowledgement("No matching data found for Data item X [16.1.B&C]")
     midnight = datetime(2024, 3, 30, 23, tzinfo=UTC)
     cuts = [start, midnight, end] if server.fault == "dst" and start < midnight < end else [start, end]
+    from ce_nas.grid.live.entsoe import ZONES
+
     code = ZONES["SE"] if server.fault == "other zone" else query["in_Domain"]
     series = []
     for psr, name in (("B04", "gas"), ("B19", "wind"), ("B10", "storage")):
@@ -386,10 +378,13 @@ class Provided:
     """A provider under test: how it is made, what it is asked for, and when."""
 
     name: str
-    kind: type
     zone: str
     step_s: int
     now: datetime = EUROPE
+
+    @property
+    def kind(self) -> type:
+        return registry._provider(self.name)
 
     @property
     def known_until(self) -> datetime:
@@ -400,12 +395,12 @@ class Provided:
 
 
 PROVIDERS = {
-    "electricity-maps": Provided("electricity-maps", ElectricityMaps, "DE", 3600),
-    "watttime": Provided("watttime", WattTime, "CAISO_NORTH", 300),
-    "uk": Provided("uk", CarbonIntensityUk, "GB", 1800),
-    "uk-region": Provided("uk", CarbonIntensityUk, "GB-13", 1800),
-    "eia": Provided("eia", Eia, "CISO", 3600, CALIFORNIA),
-    "entsoe": Provided("entsoe", Entsoe, "DE", 3600),
+    "electricity-maps": Provided("electricity-maps", "DE", 3600),
+    "watttime": Provided("watttime", "CAISO_NORTH", 300),
+    "uk": Provided("uk", "GB", 1800),
+    "uk-region": Provided("uk", "GB-13", 1800),
+    "eia": Provided("eia", "CISO", 3600, CALIFORNIA),
+    "entsoe": Provided("entsoe", "DE", 3600),
 }
 
 
@@ -432,12 +427,19 @@ def slept():
 @pytest.fixture(scope="session")
 def network():
     """One transport for all tests: making one reads certificates, which takes longer than a test."""
+    pytest.importorskip("httpx", reason="needs the extra 'live'")
+    pytest.importorskip("tenacity", reason="needs the extra 'live'")
+    from ce_nas.grid.live.keys import default_transport
+
     return default_transport("127.0.0.1")
 
 
 @pytest.fixture
 def connect(server, slept, network):
     """Makes a source that asks the played provider, under a clock that stands still."""
+
+    from ce_nas.grid.live.provider import Means
+    from ce_nas.grid.live.wire import Patience
 
     def make(provided: Provided, factors=None, now=None, patience=None):
         means = Means(

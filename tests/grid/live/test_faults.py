@@ -8,6 +8,9 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+pytest.importorskip("httpx", reason="needs the extra 'live'")
+pytest.importorskip("tenacity", reason="needs the extra 'live'")
+
 from ce_nas.core.errors import SettingsError, TraceError
 from ce_nas.grid.live.faults import Fault, SourceError, ZoneError
 from ce_nas.grid.live.provider import Means

@@ -21,6 +21,7 @@ from ce_nas.grid.trace import Factors, Signal
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOON = datetime(2024, 5, 15, 12, 20, tzinfo=UTC)
+TWELVE = NOON.replace(minute=0)
 
 
 def truth(moment):
@@ -32,7 +33,7 @@ class Told(LiveSource):
     """An hourly source that knows the truth up to a moment, and a forecast up to another."""
 
     now: datetime = NOON
-    known_until: datetime = NOON.replace(minute=0)
+    known_until: datetime = TWELVE
     forecast_until: datetime = NOON + 3 * DAY
     absent: set = field(default_factory=set)
     error: SourceError | None = None
@@ -100,10 +101,10 @@ def kinds(supply):
 
 
 def test_fresh_data_are_passed_on_as_they_are(feed):
-    supply = feed().past("DE", NOON - DAY, NOON.replace(minute=0))
+    supply = feed().past("DE", NOON - DAY, TWELVE)
     assert values(supply) == list(map(truth, moments(supply)))
     assert supply.degradations == ()
-    assert kinds(supply) == [(Quality.MEASURED, 25)]
+    assert kinds(supply) == [(Quality.MEASURED, 24)]
 
 
 def test_the_present_step_comes_from_the_sources_own_forecast(feed):
@@ -112,12 +113,20 @@ def test_the_present_step_comes_from_the_sources_own_forecast(feed):
     assert values(supply)[-1] == truth(NOON) + 5
     (record,) = supply.degradations
     assert (record.step, record.values, record.zone, record.source) == (Step.FORECAST, 1, "DE", "told")
-    assert (record.start, record.end) == (NOON.replace(minute=0), NOON.replace(minute=0) + HOUR)
+    assert (record.start, record.end) == (TWELVE, TWELVE + HOUR)
     json.dumps(record.content(), allow_nan=False)
 
 
+def test_context_may_have_gaps_and_is_rested_on(source, feed):
+    source.forecasts, source.absent = False, {TWELVE - DAY, TWELVE - 20 * HOUR}
+    supply = feed(cache=None).past("DE", NOON, NOON, context_s=86400)
+    assert (kinds(supply), values(supply)) == ([(Quality.EXTENDED, 1)], [truth(NOON - HOUR)])
+    assert supply.known.latest(NOON).end == TWELVE
+    assert np.isnan(supply.known.trace.g_per_kwh).sum() == 3
+
+
 def test_without_one_it_is_forecast_from_the_last_good_data(source, feed):
-    source.forecasts, source.known_until = False, NOON.replace(minute=0) - 2 * HOUR
+    source.forecasts, source.known_until = False, TWELVE - 2 * HOUR
     supply = feed().past("DE", NOON - 2 * DAY, NOON)
     assert kinds(supply) == [(Quality.MEASURED, 46), (Quality.EXTENDED, 3)]
     assert values(supply)[-3:] == [truth(m - DAY) for m in moments(supply)[-3:]]
@@ -149,9 +158,9 @@ def test_a_broken_source_that_had_made_a_forecast_is_bridged_by_that(source, fee
 
 
 def test_a_gap_in_the_midst_is_filled_from_before_it(source, feed):
-    hole = NOON.replace(minute=0) - 5 * HOUR
+    hole = TWELVE - 5 * HOUR
     source.forecasts, source.absent = False, {hole, hole + HOUR}
-    supply = feed().past("DE", NOON - 2 * DAY, NOON.replace(minute=0))
+    supply = feed().past("DE", NOON - 2 * DAY, TWELVE)
     step = moments(supply).index(hole)
     assert supply.series.qualities[step - 1 : step + 3] == (
         Quality.MEASURED,
@@ -163,7 +172,7 @@ def test_a_gap_in_the_midst_is_filled_from_before_it(source, feed):
 
 
 def fill(source, feed, days):
-    feed().past("DE", NOON - days * DAY, NOON.replace(minute=0))
+    feed().past("DE", NOON - days * DAY, TWELVE)
     source.error, source.forecasts = broken(), False
 
 
@@ -172,7 +181,7 @@ def test_data_that_are_too_old_give_way_to_the_zones_own_typical_day(source, fee
     source.now = NOON + 2 * DAY
     supply = feed().past("DE", source.now - HOUR, source.now)
     assert kinds(supply) == [(Quality.TYPICAL, 2)]
-    past = [NOON.replace(minute=0) - hours * HOUR for hours in range(1, 14 * 24 + 2)]
+    past = [TWELVE - hours * HOUR for hours in range(1, 14 * 24 + 2)]
     wanted = [np.mean([truth(m) for m in past if m.hour == moment.hour]) for moment in moments(supply)]
     assert values(supply) == pytest.approx(wanted)
     (record,) = supply.degradations
@@ -241,7 +250,7 @@ def test_a_like_that_counts_something_else_is_refused(source, feed):
     ],
 )
 def test_a_strict_feed_stops_before_the_step_it_does_not_allow(source, feed, worst, old, stops):
-    feed().past("DE", NOON - 14 * DAY, NOON.replace(minute=0))
+    feed().past("DE", NOON - 14 * DAY, TWELVE)
     source.now, source.error = NOON + old, broken() if old else None
     end = source.now.replace(minute=0)
     if stops:
@@ -261,35 +270,35 @@ def test_an_unknown_zone_is_never_degraded(source, feed, ask, zone):
 
 
 def test_settled_hours_are_not_asked_for_again(source, feed):
-    feed().past("DE", NOON - 2 * DAY, NOON.replace(minute=0))
+    feed().past("DE", NOON - 2 * DAY, TWELVE)
     source.now += HOUR
     source.known_until += HOUR
     feed().past("DE", NOON - 2 * DAY, source.now.replace(minute=0))
     (_, first), (again, _) = source.asked
-    assert again == NOON.replace(minute=0) - 5 * HOUR  # it was younger than six hours when it was fetched
+    assert again == TWELVE - 5 * HOUR  # it was younger than six hours when it was fetched
     assert first < source.now
 
 
 def test_within_five_minutes_nothing_is_asked_twice(source, feed):
     for minutes in (0, 1, 3):
         source.now = NOON + timedelta(minutes=minutes)
-        feed(worst=Step.FRESH).past("DE", NOON - DAY, NOON.replace(minute=0))
+        feed(worst=Step.FRESH).past("DE", NOON - DAY, TWELVE)
     assert len(source.asked) == 1
     source.now = NOON + timedelta(minutes=6)
-    feed(worst=Step.FRESH).past("DE", NOON - DAY, NOON.replace(minute=0))
+    feed(worst=Step.FRESH).past("DE", NOON - DAY, TWELVE)
     assert len(source.asked) == 2
 
 
 def test_a_value_that_the_source_takes_back_stays(source, feed):
-    feed().past("DE", NOON - DAY, NOON.replace(minute=0))
-    source.now, source.absent = NOON + HOUR, {NOON.replace(minute=0) - HOUR}
-    supply = feed().past("DE", NOON - DAY, NOON.replace(minute=0))
-    assert kinds(supply) == [(Quality.MEASURED, 25)]
+    feed().past("DE", NOON - DAY, TWELVE)
+    source.now, source.absent = NOON + HOUR, {TWELVE - HOUR}
+    supply = feed().past("DE", NOON - DAY, TWELVE)
+    assert kinds(supply) == [(Quality.MEASURED, 24)]
 
 
 def test_a_full_disk_is_said_and_stops_nothing(source, feed, tmp_path):
     (tmp_path / "told").write_text("in the way")
-    supply = feed().past("DE", NOON - DAY, NOON.replace(minute=0))
+    supply = feed().past("DE", NOON - DAY, TWELVE)
     assert any("could not be kept" in note for note in supply.series.notes)
 
 
@@ -313,7 +322,7 @@ def test_a_horizon_cut_at_midnight_is_continued_from_the_last_good_data_and_reco
     assert (record.step, record.start) == (Step.FORECAST, source.forecast_until)
     assert record.age_s == 12 * 3600
     after = [moment for moment in moments(supply) if moment >= source.forecast_until]
-    last_day = NOON.replace(minute=0) - DAY
+    last_day = TWELVE - DAY
     wanted = [truth(last_day + (moment - last_day) % DAY) for moment in after]
     assert values(supply)[12:] == wanted
 
@@ -346,7 +355,7 @@ def test_our_own_forecast_can_be_any(source, feed):
         return np.arange(steps) - 1.0
 
     supply = feed(extend=extend).ahead("DE", 5 * 3600)
-    assert shown == [(25, 3600, NOON.replace(minute=0), "DE")]
+    assert shown == [(24, 3600, TWELVE, "DE")]
     assert values(supply) == [0, 0, 1, 2, 3, 4]  # what a forecaster says is never below zero
 
 

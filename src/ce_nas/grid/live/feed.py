@@ -120,14 +120,15 @@ class Feed:
         """The moment by the calendar, UTC."""
         return self._clock().astimezone(UTC)
 
-    def past(self, zone: str, start: datetime, end: datetime) -> Supply:
+    def past(self, zone: str, start: datetime, end: datetime, *, context_s: float = 0.0) -> Supply:
         """Every step from ``start`` to ``end``, which may lie in the step that is not over yet.
 
+        :param context_s: how much before ``start`` is asked for as well, for a forecast to rest on; it may have gaps.
         :raises ZoneError: if the source does not have the zone.
         :raises SourceError: if a value is missing on the worst step that is allowed.
         """
         self.source.check(zone)
-        answer = self._library.past(zone, start, end)
+        answer = self._library.past(zone, start - timedelta(seconds=context_s), end)
         step_s = answer.series.trace.step_s if answer.series else self.source.step_s
         reason = str(answer.error or f"Live source {self.source.name!r} has no value there (yet).")
         sheet = self._sheet(zone, Window.around(start, end, step_s), reason)
@@ -182,7 +183,7 @@ class Feed:
         )
         trace = GridTrace(sheet.zone, series, self.source.factors, self.source.signal, f"live, {self.source.name}")
         live = LiveSeries(self.source.name, trace, tuple(sheet.qualities), tuple(sheet.fetched), tuple(notes))
-        return Supply(live, tuple(sheet.degradations))
+        return Supply(live, tuple(sheet.degradations), known)
 
     def _lay_extension(self, sheet: _Sheet, known: LiveSeries | None) -> None:
         """Our own forecast for each gap, from the good data before it, if that is not too old."""

@@ -87,14 +87,8 @@ class Sealing(httpx.BaseTransport):
 
 def _forms(plain: str) -> set[str]:
     in_json = json.dumps(plain)[1:-1]
-    return {
-        plain,
-        quote(plain),
-        quote(plain, safe=""),
-        quote_plus(plain),
-        html.escape(plain),
-        in_json.replace("/", "\\/"),
-    }
+    in_address = (quote(plain), quote(plain, safe=""), quote_plus(plain))
+    return {plain, *in_address, html.escape(plain), in_json, in_json.replace("/", "\\/")}
 
 
 def read_key(source: str, variable: str, environ: Mapping[str, str]) -> Secret:

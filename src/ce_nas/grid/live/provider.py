@@ -33,8 +33,8 @@ class Means:
 
     #: the moment by the calendar, UTC
     now: Callable[[], datetime]
-    #: where the keys are
-    environ: Mapping[str, str]
+    #: where the keys are; not shown, and not kept by a source
+    environ: Mapping[str, str] = field(repr=False)
     #: what sends; None for the network
     transport: httpx.BaseTransport | None = None
     #: what stands before the documented paths; None for the documented address
@@ -62,7 +62,7 @@ class Provider(LiveSource):
             )
             raise SettingsError(message)
         self.factors = factors or self.offers[0]
-        self._means = means
+        self._means = replace(means, environ={})
 
     def _wire(self, seal: Callable[[], Seal]) -> Wire:
         return Wire(
@@ -89,11 +89,14 @@ class Provider(LiveSource):
     def _require_zone(self, zone: str, got: object) -> None:
         """An answer for another zone is worse than none.
 
-        :raises SourceError: if it is one.
+        :raises SourceError: if it is one, or does not say.
         """
+        if got is None:
+            raise SourceError(
+                self.name, Fault.MALFORMED, f"its answer about {zone!r} does not say for which zone it is."
+            )
         if got != zone:
-            detail = f"asked for {zone!r}, got {got!r}; it is not used."
-            raise SourceError(self.name, Fault.OTHER_ZONE, detail)
+            raise SourceError(self.name, Fault.OTHER_ZONE, f"asked for {zone!r}, got {got!r}; it is not used.")
 
 
 def chunks(start: datetime, end: datetime, longest_s: float) -> Iterator[tuple[datetime, datetime]]:

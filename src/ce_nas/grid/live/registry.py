@@ -137,13 +137,11 @@ def current(feed: Feed, zone: str) -> Current:
     :raises SourceError: if there is no value on the worst step that the feed allows.
     """
     now = feed.now()
-    day = timedelta(seconds=DAY_S)
-    supply = feed.past(zone, now - day, now + timedelta(microseconds=1))
-    series = supply.series
-    value = series.value(len(series) - 1, now)
-    if value is None:  # past() has a value for every step
-        raise AssertionError
-    return Current(value, series.latest(now), supply.degradations, series.notes)
+    supply = feed.past(zone, now, now + timedelta(microseconds=1), context_s=DAY_S)
+    value = supply.series.at(now, now)
+    assert value is not None, "a feed has a value for every step, or raises"  # noqa: S101
+    latest = supply.known.latest(now) if supply.known else None
+    return Current(value, latest, supply.degradations, supply.series.notes)
 
 
 def _provider(name: str) -> type[Provider]:

@@ -83,3 +83,5 @@ class Supply:
 
     series: LiveSeries
     degradations: tuple[Degradation, ...] = ()
+    #: what the source itself has said, with the context that was asked for; None if nothing
+    known: LiveSeries | None = None
