@@ -77,7 +77,7 @@ def branin_currin(x: np.ndarray) -> np.ndarray:
 
 
 def vehicle_safety(x: np.ndarray) -> np.ndarray:
-    """A car's mass, its acceleration in a frontal crash and the intrusion of its toe board, by five thicknesses [RE]."""
+    """A car's mass, its acceleration in a frontal crash and its toe board's intrusion, by five thicknesses [RE]."""
     a, b, c, d, e = x
     mass = 1640.2823 + 2.3573285 * a + 2.3220035 * b + 4.5688768 * c + 7.7213633 * d + 4.4559504 * e
     acceleration = 6.5856 + 1.15 * a - 1.0427 * b + 0.9738 * c + 0.8364 * d - 0.3695 * a * d + 0.0861 * a * e
@@ -170,9 +170,9 @@ def searched(problem: Problem, searcher: Searcher, seed: int, evaluations: int) 
 
 def pymoo_nsga2(problem: Problem, seed: int, evaluations: int) -> list[tuple[float, ...]]:
     """The objectives in the order in which pymoo's NSGA-II found them, with a population of 20 and its own settings."""
-    from pymoo.algorithms.moo.nsga2 import NSGA2  # noqa: PLC0415 - a peer that need not be there
-    from pymoo.core.problem import ElementwiseProblem  # noqa: PLC0415
-    from pymoo.optimize import minimize  # noqa: PLC0415
+    from pymoo.algorithms.moo.nsga2 import NSGA2
+    from pymoo.core.problem import ElementwiseProblem
+    from pymoo.optimize import minimize
 
     found: list[tuple[float, ...]] = []
 

@@ -29,7 +29,7 @@ def test_the_readmes_python_runs(code, capsys):
 def test_the_readmes_commands_run(tmp_path):
     commands = [line[2:] for block in blocks("README.md", "console") for line in block.splitlines()]
     ours = [shlex.split(command)[1:] for command in commands if command.startswith("$ ce-nas"[2:])]
-    assert [command[0] for command in ours] == ["search", "resume", "report", "compare", "doctor"]
+    assert [command[0] for command in ours] == ["search", "resume", "report", "compare", "grid", "doctor"]
     for command in ours:
         found = subprocess.run(
             [sys.executable, "-m", "ce_nas", *command], cwd=tmp_path, capture_output=True, text=True, timeout=300,

@@ -57,3 +57,5 @@ def test_only_the_clock_reads_the_time():
         if isinstance(node, ast.Import) and any(alias.name == "time" for alias in node.names)
     }
     assert readers == {"clock.py"}
+    askers = {path.name for path in MODULES if "datetime.now(" in path.read_text()}
+    assert askers == {"clock.py"}

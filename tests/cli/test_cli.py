@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -142,3 +143,30 @@ def test_resume_and_report_of_nothing(tmp_path):
 def test_help_and_import_load_nothing_heavy(module):
     code = f"import sys, ce_nas, ce_nas.cli.main; sys.exit({module!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_grid_zones_and_now(tmp_path):
+    listed = ce_nas("grid", "zones", "--json", "zones.json", cwd=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    assert {"solar", "wind", "coal"} <= {zone["name"] for zone in json.loads((tmp_path / "zones.json").read_text())}
+    trace = tmp_path / "trace.csv"
+    hours = [datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=h) for h in range(-60, 3)]
+    trace.write_text("time,intensity\n" + "".join(f"{hour.isoformat()},{250 + hour.hour}\n" for hour in hours))
+    found = ce_nas("grid", "now", "--source", "file", "--file", trace, "--zone", "trace", cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert "g CO2eq/kWh" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--source", "eletricity-maps", "--zone", "DE"), "Did you mean 'electricity-maps'"),
+        (("--source", "electricity-maps", "--zone", "DE"), "ELECTRICITYMAPS_TOKEN"),
+        (("--source", "uk", "--zone", "GB", "--worst", "whatever"), "forecast"),
+    ],
+)
+def test_grid_now_says_what_is_wrong(tmp_path, arguments, said):
+    found = ce_nas("grid", "now", *arguments, cwd=tmp_path)
+    assert found.returncode == 2
+    assert found.stderr.startswith("ce-nas: ")
+    assert said in found.stderr

@@ -8,6 +8,7 @@ import pytest
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import stream
 from ce_nas.search.evolution import Nsga2Searcher
+from ce_nas.search.fidelity import PromotingSearcher
 from ce_nas.search.partition import PartitionSettings
 from ce_nas.search.regions import LamooSearcher
 from ce_nas.search.surrogate import SurrogateSearcher
@@ -47,6 +48,7 @@ SEARCHERS = {
     "surrogate": surrogate,
     "surrogate-cost": lambda *parts: surrogate(*parts, trained=[True, *[False] * (parts[2] - 1)], initial=4),
     "lamoo-surrogate": lamoo(surrogate),
+    "promoting": lambda *parts: PromotingSearcher(surrogate(*parts)),
     "lamoo-linear-nsga2": lamoo(lambda space, rng, _: Nsga2Searcher(space, rng), kernel="linear"),
 }
 SPACES = {"nas-bench-201": NasBench201Space, "listed": listed_space, "huge": huge_space}

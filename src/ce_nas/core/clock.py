@@ -11,9 +11,15 @@ import itertools
 import threading
 import time
 from abc import ABC, abstractmethod
+from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["Clock", "VirtualClock", "WallClock"]
+__all__ = ["Clock", "VirtualClock", "WallClock", "utc_now"]
+
+
+def utc_now() -> datetime:
+    """This moment by the calendar, UTC: for what asks the world outside; no run is timed by it."""
+    return datetime.now(UTC)
 
 
 class Clock(ABC):

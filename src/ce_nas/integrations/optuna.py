@@ -41,7 +41,7 @@ try:
     from optuna.study import StudyDirection
     from optuna.trial import TrialState
 except ImportError as error:
-    raise MissingExtraError("optuna", "optuna", "ce_nas.integrations.optuna") from error
+    raise MissingExtraError(package="optuna", extra="optuna", purpose="ce_nas.integrations.optuna") from error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LamooSampler"]
 
+Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
+SearchSpace = dict[str, Distribution]
 Inner = Literal["cma", "nsga2", "qlognehvi", "uniform"]
 INNERS = ("cma", "nsga2", "qlognehvi", "uniform")
 
@@ -67,7 +69,7 @@ _MARGIN = 0.1
 _logger = logging.getLogger(__name__)
 
 
-class LamooSampler(BaseSampler):  # type: ignore[misc] # optuna's classes are untyped where its extra is not installed
+class LamooSampler(BaseSampler):
     """Learning space partitions for Optuna: samples where the better half of the better half of the trials lie [LaMOO].
 
     Trials are read from the study's storage, so a study may be resumed, shared or added to. Pruned and failed trials
@@ -189,14 +191,14 @@ class LamooSampler(BaseSampler):  # type: ignore[misc] # optuna's classes are un
         key = (study.study_name, tuple(search_space.items()), bool(allowed))
         if self._search is None or self._search.key != key:
             reference = self._reference(np.array([trial.values for trial in allowed or completed]) * signs, signs)
-            parameters = _Parameters(search_space)
+            parameters = _Parameters(cast("SearchSpace", search_space))
             self._search = _Search(key, parameters, self._searcher(parameters.space, reference), signs)
         return self._search
 
     def _reference(self, values: np.ndarray, signs: np.ndarray) -> np.ndarray:
         """The reference point, minimised, shape ``(m,)``."""
         if self._reference_point is not None:
-            return np.asarray(self._reference_point, dtype=float) * signs
+            return np.asarray(np.asarray(self._reference_point, dtype=float) * signs)
         columns = [column[np.isfinite(column)] for column in values.T]
         ends = np.array([(column.min(), column.max()) if len(column) else (0.0, 1.0) for column in columns])
         return np.asarray(ends[:, 1] + _MARGIN * np.where(np.ptp(ends, axis=1) > 0, np.ptp(ends, axis=1), 1.0))
@@ -245,7 +247,7 @@ class _Search:
 class _Parameters:
     """Optuna's parameters as a space: what has steps is counted in steps."""
 
-    def __init__(self, search_space: dict[str, BaseDistribution]) -> None:
+    def __init__(self, search_space: SearchSpace) -> None:
         self._distributions = search_space
         self.names = search_space.keys()
         self.space = MixedSpace("study", {name: _domain(one) for name, one in search_space.items()})
@@ -261,34 +263,46 @@ class _Parameters:
         return {name: _value(distribution, place) for (name, distribution), place in parts}
 
 
-def _domain(distribution: BaseDistribution) -> Domain:
+def _domain(distribution: Distribution) -> Domain:
     if isinstance(distribution, CategoricalDistribution):
         return Categorical(tuple(map(str, range(len(distribution.choices)))))
     if isinstance(distribution, FloatDistribution) and distribution.step is None:
         return Float(distribution.low, distribution.high, distribution.log)
     if isinstance(distribution, IntDistribution) and distribution.log:
         return Integer(distribution.low, distribution.high, log=True)
-    return Integer(0, round((distribution.high - distribution.low) / distribution.step))
+    return Integer(0, round((distribution.high - distribution.low) / (distribution.step or 1)))
 
 
-def _place(distribution: BaseDistribution, value: Any) -> float:  # noqa: ANN401 - a choice may be anything
+def _stepped(distribution: FloatDistribution | IntDistribution) -> float:
+    """The step in which a parameter is counted; 0 where its values stand for themselves."""
+    return 0 if distribution.log else distribution.step or 0
+
+
+def _place(distribution: Distribution, value: Any) -> float:  # noqa: ANN401 - a choice may be anything
     """A parameter's value as a value of its domain."""
     if isinstance(distribution, CategoricalDistribution):
         return int(distribution.to_internal_repr(value))
-    if distribution.log or distribution.step is None:
-        return cast("float", value)
-    return round((value - distribution.low) / distribution.step)
+    if step := _stepped(distribution):
+        steps: int = round((value - distribution.low) / step)
+        return steps
+    return float(value) if isinstance(distribution, FloatDistribution) else int(value)
 
 
-def _value(distribution: BaseDistribution, place: float) -> Any:  # noqa: ANN401 - a choice may be anything
+def _value(distribution: Distribution, place: float) -> Any:  # noqa: ANN401 - a choice may be anything
     """The inverse of :func:`_place`."""
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[int(place)]
-    if distribution.log or distribution.step is None:
-        return place
-    return min(distribution.low + place * distribution.step, distribution.high)
+    if step := _stepped(distribution):
+        return min(distribution.low + place * step, distribution.high)
+    return place
 
 
 def _violation(trial: FrozenTrial) -> float:
     """By how much a trial breaks its constraints, all together; 0 for none."""
-    return float(sum(max(value, 0.0) for value in trial.constraints.values()))
+    constraints = trial.constraints.values() if hasattr(trial, "constraints") else _older_constraints(trial)
+    return float(sum(max(value, 0.0) for value in constraints))
+
+
+def _older_constraints(trial: FrozenTrial) -> Sequence[float]:
+    """A trial's constraints where Optuna is older than 5."""
+    return trial.system_attrs.get("constraints") or ()

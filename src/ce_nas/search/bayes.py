@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
-    from botorch.models import ModelListGP
+    from botorch.models.model_list_gp_regression import ModelListGP
     from torch import Tensor
 
     from ce_nas.core.records import Architecture, Observation
@@ -87,7 +87,7 @@ class QLogNehviSearcher(RegionalSearcher):
         try:
             import botorch  # noqa: F401 - is it there?
         except ImportError as error:
-            raise MissingExtraError("botorch", "bo", "The searcher qlognehvi") from error
+            raise MissingExtraError(package="botorch", extra="bo", purpose="The searcher qlognehvi") from error
         self._space = space
         self._rng = rng
         self._reference = np.asarray(reference, dtype=float)
@@ -124,7 +124,8 @@ class QLogNehviSearcher(RegionalSearcher):
         self, samples: Sequence[Observation], exclude: Container[Architecture], region: Region
     ) -> list[Architecture]:
         """Candidates in the region that are not excluded: drawn at random, and changes of the front's architectures."""
-        around = self._around([sample for sample in samples if sample in region.samples] or samples)
+        at_home = {sample.architecture for sample in region.samples}
+        around = self._around([sample for sample in samples if sample.architecture in at_home] or samples)
         near = [one for one in distinct(around, exclude) if self._space.contains(one)]
         inside = region.contains(near).tolist() if near else []
         near = [one for one, yes in zip(near, inside, strict=True) if yes]
@@ -132,7 +133,7 @@ class QLogNehviSearcher(RegionalSearcher):
 
     def _around(self, samples: Sequence[Observation]) -> list[Architecture]:
         """Changed copies of the front's architectures, half as many as candidates are wanted."""
-        front = np.array([samples[row].architecture for row in np.flatnonzero(is_front(values_of(samples)))])
+        front = np.array([samples[row].architecture for row in np.flatnonzero(is_front(values_of(samples))).tolist()])
         rows = front[self._rng.integers(len(front), size=self._candidates // 2)]
         mutates = self._rng.random(rows.shape) < max(1.0 / rows.shape[1], 0.3)
         return self._space.architectures(self._space.mutated(rows, mutates, self._rng))
@@ -167,13 +168,13 @@ class QLogNehviSearcher(RegionalSearcher):
     ) -> Architecture:
         """The candidate that promises most, climbs of the most promising ones included."""
         ratings = _rated(acquisition, self._space.encode(pool))
-        order = np.argsort(-ratings, kind="stable")
+        order: list[int] = np.argsort(-ratings, kind="stable").tolist()
         best = pool[order[0]]
         if not self._climbs:
             return best
-        starts = self._space.encode([pool[row] for row in order[: self._climbs].tolist()])
+        starts = self._space.encode([pool[row] for row in order[: self._climbs]])
         ends = self._ends(acquisition, starts, exclude, region)
-        if ends and (reached := _rated(acquisition, self._space.encode(ends))).max() > ratings[order[0]]:
+        if ends and (reached := _rated(acquisition, self._space.encode(ends))).max() > ratings.max():
             return ends[int(reached.argmax())]
         return best
 
@@ -202,7 +203,7 @@ class QLogNehviSearcher(RegionalSearcher):
         from botorch.acquisition.multi_objective.logei import (
             qLogNoisyExpectedHypervolumeImprovement,
         )
-        from botorch.sampling import SobolQMCNormalSampler
+        from botorch.sampling.normal import SobolQMCNormalSampler
         from torch import Size
 
         rows = best_first(values_of(samples))[: self._most]
@@ -223,9 +224,10 @@ class QLogNehviSearcher(RegionalSearcher):
         return np.asarray(gains / np.where(best > 0, best, np.maximum(np.abs(gains).max(axis=0), 1e-12)))
 
     def _model(self, features: Tensor, gains: np.ndarray) -> ModelListGP:
-        from botorch.exceptions import ModelFittingError
+        from botorch.exceptions.errors import ModelFittingError
         from botorch.fit import fit_gpytorch_mll
-        from botorch.models import ModelListGP, SingleTaskGP
+        from botorch.models.gp_regression import SingleTaskGP
+        from botorch.models.model_list_gp_regression import ModelListGP
         from gpytorch.mlls import ExactMarginalLogLikelihood
 
         models = [SingleTaskGP(features, _tensor(column[:, None])) for column in gains.T]
@@ -245,7 +247,8 @@ def _rated(acquisition: qLogNoisyExpectedHypervolumeImprovement, features: np.nd
     from torch import no_grad
 
     with no_grad():
-        chunks = _tensor(features)[:, None].split(_CHUNK)
+        starts = range(0, len(features), _CHUNK)
+        chunks = [_tensor(features[start : start + _CHUNK, None]) for start in starts]
         return np.concatenate([acquisition(chunk).numpy() for chunk in chunks])
 
 

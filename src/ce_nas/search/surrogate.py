@@ -33,7 +33,7 @@ _GROWTH, _CHEAP_GROWTH = 1.2, 1.5
 #: trainings from which on no more of them change what was learned of the kernels
 _SETTLED = 300
 #: proposals of one ask that take one another into account
-_IMAGINED = 16
+_IMAGINED = 8
 #: candidates of the largest gain among which they are chosen
 _WEIGHED = 768
 #: the most proposals not yet told of that are taken into account

@@ -157,6 +157,14 @@ def test_a_broken_source_that_had_made_a_forecast_is_bridged_by_that(source, fee
     assert len(source.asked) == 1  # what is broken is not asked for a forecast as well
 
 
+def test_a_source_that_could_not_be_asked_is_not_asked_for_a_forecast_in_the_same_breath(source, feed):
+    feed().past("DE", NOON - 2 * DAY, TWELVE)
+    source.error, source.now = broken(), NOON + HOUR
+    source.asked.clear()
+    feed().past("DE", source.now - DAY, source.now)
+    assert len(source.asked) == 1
+
+
 def test_a_gap_in_the_midst_is_filled_from_before_it(source, feed):
     hole = TWELVE - 5 * HOUR
     source.forecasts, source.absent = False, {hole, hole + HOUR}

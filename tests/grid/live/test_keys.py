@@ -2,7 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-httpx = pytest.importorskip("httpx", reason="needs the extra 'live'")
+pytest.importorskip("httpx", reason="needs the extra 'live'")
+
+import httpx
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.grid.live.keys import Seal, Sealing, Secret, default_transport, read_key

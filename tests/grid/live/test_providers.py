@@ -1,5 +1,6 @@
 """What is particular to each provider's format."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
@@ -184,6 +185,20 @@ def test_quarter_hours_and_hours_meet_at_the_hour(provided, server, connect, pla
     assert series.trace.step_s == 3600
     known = series.trace.g_per_kwh[:-1]
     np.testing.assert_allclose(known, [played.truth(series.start_of(step)) for step in range(len(known))])
+
+
+@pytest.mark.parametrize(
+    ("quarters", "wanted"),
+    [([10.0, 20.0, 30.0, 40.0], 25.0), ([10.0, 20.0, 30.0], math.nan), ([10.0, 20.0, math.nan, 40.0], math.nan)],
+)
+def test_an_hour_that_lacks_a_quarter_is_missing(quarters, wanted):
+    start = datetime(2024, 3, 31, 1, tzinfo=UTC)
+    points = [
+        entsoe._Point(start + timedelta(minutes=15 * place), 900.0, "B04", power)
+        for place, power in enumerate(quarters)
+    ]
+    means = [generation.power_mw for generation in entsoe._at_step(points, 3600.0)]
+    np.testing.assert_array_equal(means, [wanted, wanted])
 
 
 @only("entsoe")

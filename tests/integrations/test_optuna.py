@@ -1,0 +1,309 @@
+import copy
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+optuna = pytest.importorskip("optuna", reason="needs the extra optuna")
+
+from ce_nas.core.errors import SettingsError  # noqa: E402
+from ce_nas.integrations import optuna as integration  # noqa: E402
+from ce_nas.integrations.optuna import LamooSampler  # noqa: E402
+from ce_nas.pareto.hypervolume import hypervolume  # noqa: E402
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+INNERS = ["cma", "nsga2", "uniform"]
+
+
+def mixed(trial):
+    x = trial.suggest_float("x", -1.0, 1.0)
+    rate = trial.suggest_float("rate", 1e-4, 1.0, log=True)
+    share = trial.suggest_float("share", 0.1, 0.75, step=0.05)
+    layers = trial.suggest_int("layers", 1, 64, log=True)
+    width = trial.suggest_int("width", 16, 128, step=16)
+    kind = trial.suggest_categorical("kind", ["plain", None, 3, True])
+    trial.suggest_int("fixed", 4, 4)
+    cost = abs(np.log10(rate) + 2) + (0 if kind == "plain" else 1) + abs(share - 0.4)
+    return x**2 + cost + layers / 64, (x - 0.5) ** 2 + cost + 16 / width
+
+
+def studied(sampler, trials, objective=mixed, directions=("minimize", "minimize"), **options):
+    study = optuna.create_study(directions=directions, sampler=sampler, **options)
+    study.optimize(objective, n_trials=trials)
+    return study
+
+
+def params_of(study):
+    return [trial.params for trial in study.trials]
+
+
+@pytest.mark.parametrize("inner", INNERS)
+def test_a_real_study_over_every_kind_of_parameter(inner):
+    study = studied(LamooSampler(seed=0, inner=inner), 40)
+    assert {trial.state for trial in study.trials} == {optuna.trial.TrialState.COMPLETE}
+    last = study.trials[-1].params
+    assert {name: type(last[name]) for name in ("x", "rate", "share", "layers", "width", "fixed")} == {
+        "x": float, "rate": float, "share": float, "layers": int, "width": int, "fixed": int,
+    }  # fmt: skip
+    for trial in study.trials:
+        for name, distribution in trial.distributions.items():
+            assert distribution._contains(distribution.to_internal_repr(trial.params[name]))
+
+
+@pytest.mark.parametrize("inner", INNERS)
+def test_it_beats_random_search(inner):
+    def reached(sampler):
+        return hypervolume([trial.values for trial in studied(sampler, 80).trials], (5.0, 5.0))
+
+    ours = [reached(LamooSampler(seed=seed, inner=inner)) for seed in range(3)]
+    chance = [reached(optuna.samplers.RandomSampler(seed=seed)) for seed in range(3)]
+    assert np.median(ours) > max(chance)
+
+
+def test_bayesian_optimisation_inside():
+    pytest.importorskip("botorch", reason="needs the extra bo")
+    assert len(studied(LamooSampler(seed=0, inner="qlognehvi"), 13).trials) == 13
+
+
+def test_the_same_seed_gives_the_same_trials():
+    first, again, other = (params_of(studied(LamooSampler(seed=seed), 30)) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_maximised_objectives_are_understood():
+    def negated(trial):
+        first, second = mixed(trial)
+        return -first, second
+
+    plain = studied(LamooSampler(seed=0), 40)
+    turned = studied(LamooSampler(seed=0), 40, negated, ("maximize", "minimize"))
+    assert params_of(plain) == params_of(turned)
+
+
+@pytest.mark.parametrize("directions", [["minimize"], ["minimize", "maximize", "minimize"]])
+def test_any_number_of_objectives(directions):
+    def objective(trial):
+        x, y = trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)
+        return (x, y, x + y)[: len(directions)]
+
+    assert len(studied(LamooSampler(seed=0), 25, objective, directions).best_trials) >= 1
+
+
+def test_it_is_resumed_from_sqlite_by_another_sampler(tmp_path):
+    storage = f"sqlite:///{tmp_path}/study.db"
+    studied(LamooSampler(seed=0), 20, storage=storage, study_name="s")
+    sampler = LamooSampler(seed=1)
+    study = optuna.load_study(study_name="s", storage=storage, sampler=sampler)
+    study.optimize(mixed, n_trials=15)
+    assert len(study.trials) == 35
+    assert sorted(sampler._search._known) == list(range(34))
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == 35
+
+
+def test_it_is_resumed_from_sqlite_by_another_process(tmp_path):
+    storage = f"sqlite:///{tmp_path}/study.db"
+    script = (
+        "import optuna, sys\n"
+        "from ce_nas.integrations.optuna import LamooSampler\n"
+        "study = optuna.create_study(study_name='s', storage=sys.argv[1], load_if_exists=True,\n"
+        "    directions=['minimize', 'minimize'], sampler=LamooSampler(seed=0))\n"
+        "def objective(trial):\n"
+        "    x = trial.suggest_float('x', 0, 2)\n"
+        "    return x**2, (x - 2)**2\n"
+        "study.optimize(objective, n_trials=14)\n"
+    )
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", script, storage], check=True, capture_output=True)
+    study = optuna.load_study(study_name="s", storage=storage)
+    assert len(study.trials) == 28
+    assert len({trial.params["x"] for trial in study.trials[14:]}) == 14
+
+
+def test_pruned_and_failed_trials_are_ignored():
+    def shaky(trial):
+        values = mixed(trial)
+        if trial.number % 3 == 1:
+            raise optuna.TrialPruned
+        if trial.number % 3 == 2:
+            raise ValueError
+        return values
+
+    sampler = LamooSampler(seed=0, n_startup_trials=5)
+    study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
+    study.optimize(shaky, n_trials=40, catch=(ValueError,))
+    completed = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    assert sorted(sampler._search._known) == [trial.number for trial in completed][: len(sampler._search._known)]
+    assert len(sampler._search._known) >= len(completed) - 1
+
+
+def test_running_trials_are_neither_told_nor_proposed_again():
+    def small(trial):
+        a, b = trial.suggest_int("a", 0, 3), trial.suggest_categorical("b", ["x", "y", "z"])
+        return a, 3 - a + (b == "x")
+
+    sampler = LamooSampler(seed=0, n_startup_trials=3, warn_independent_sampling=False)
+    study = studied(sampler, 3, small)
+    seen = {tuple(trial.params.values()) for trial in study.trials}
+    while len(seen) < 12:
+        trial = study.ask()
+        small(trial)
+        assert tuple(trial.params.values()) not in seen
+        seen.add(tuple(trial.params.values()))
+    small(study.ask())  # nothing is left: sampled at random
+
+
+def test_threads_do_not_break_it():
+    study = optuna.create_study(directions=["minimize"] * 2, sampler=LamooSampler(seed=0))
+    study.optimize(mixed, n_trials=40, n_jobs=4)
+    assert {trial.state for trial in study.trials} == {optuna.trial.TrialState.COMPLETE}
+
+
+def test_parameters_that_come_and_go_are_sampled_independently(caplog):
+    def dynamic(trial):
+        x = trial.suggest_float("x", 0, 1)
+        y = trial.suggest_float("y", 0, 1) if trial.number % 2 else trial.suggest_int("z", 0, 9) / 9
+        return x + y, 1 - x + y
+
+    with caplog.at_level("WARNING", logger=integration.__name__):
+        studied(LamooSampler(seed=0), 25, dynamic)
+        assert "samples the parameter" in caplog.text
+        assert "'x'" not in caplog.text
+        caplog.clear()
+        studied(LamooSampler(seed=0, warn_independent_sampling=False), 25, dynamic)
+        assert not caplog.text
+
+
+def test_a_space_without_anything_in_common_is_left_to_the_independent_sampler():
+    study = studied(LamooSampler(seed=0, warn_independent_sampling=False), 20, lambda trial: (
+        trial.suggest_float(f"x{trial.number % 2}", 0, 1), 1.0,
+    ))  # fmt: skip
+    assert len(study.trials) == 20
+
+
+def test_a_range_that_changes_is_sampled_independently():
+    def widening(trial):
+        x, y = trial.suggest_float("x", 0, 1 + trial.number), trial.suggest_float("y", 0, 1)
+        return x, y - x
+
+    assert len(studied(LamooSampler(seed=0, warn_independent_sampling=False), 20, widening).trials) == 20
+
+
+def test_enqueued_and_added_trials_are_learned_from():
+    sampler = LamooSampler(seed=0, n_startup_trials=5)
+    study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
+    study.enqueue_trial({"x": 0.25})
+    other = studied(optuna.samplers.RandomSampler(seed=0), 10)
+    study.add_trials(other.trials)
+    study.optimize(mixed, n_trials=5)
+    assert study.trials[0].params["x"] == 0.25
+    assert len(sampler._search._known) == 14
+
+
+def constrained(trial):
+    x, y = trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)
+    trial.set_constraint("sum", 0.8 - x - y)
+    return x, y
+
+
+def share_allowed(study):
+    return np.mean([sum(trial.params.values()) >= 0.8 for trial in study.trials[20:]])
+
+
+@pytest.mark.parametrize("inner", INNERS)
+def test_constraints_that_trials_set_are_kept_to(inner):
+    if not hasattr(optuna.trial.Trial, "set_constraint"):
+        pytest.skip("this Optuna has no Trial.set_constraint")
+    ours = studied(LamooSampler(seed=0, inner=inner), 70, constrained)
+    unaware = studied(LamooSampler(seed=0, inner=inner), 70, lambda trial: (
+        trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1),
+    ))  # fmt: skip
+    assert share_allowed(ours) > share_allowed(unaware) + 0.2
+
+
+def test_a_constraints_function_is_called_once_a_completed_trial():
+    calls = []
+
+    def constraints(trial):
+        calls.append(trial.number)
+        return (trial.params["x"] - 0.2,)
+
+    sampler = LamooSampler(seed=0, constraints_func=constraints)
+    study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
+    study.optimize(mixed, n_trials=30)
+    assert calls == list(range(30))
+    assert tuple(study.trials[0].system_attrs["constraints"]) == (study.trials[0].params["x"] - 0.2,)
+    assert np.mean([trial.params["x"] <= 0.2 for trial in study.trials[15:]]) > 0.7
+
+
+def test_studies_in_which_no_trial_meets_the_constraints_go_on():
+    sampler = LamooSampler(seed=0, constraints_func=lambda trial: (1.0 + trial.params["x"],))
+    assert len(studied(sampler, 25).trials) == 25
+
+
+def test_infinite_objectives_go_through():
+    study = studied(LamooSampler(seed=0), 25, lambda trial: (
+        trial.suggest_float("x", 0, 1), float("inf") if trial.number % 2 else trial.suggest_float("y", 0, 1),
+    ))  # fmt: skip
+    assert len(study.trials) == 25
+
+
+def test_one_sampler_serves_two_studies_in_turn():
+    sampler = LamooSampler(seed=0)
+    first, second = (optuna.create_study(directions=["minimize"] * 2, sampler=sampler) for _ in range(2))
+    first.optimize(mixed, n_trials=15)
+    second.optimize(mixed, n_trials=15)
+    first.optimize(mixed, n_trials=5)
+    assert len(sampler._search._known) == 19
+
+
+def test_a_given_reference_point_stands_in_the_study_s_directions():
+    sampler = LamooSampler(seed=0, reference_point=[-7.0, 6.0])
+    studied(sampler, 15, lambda trial: (-mixed(trial)[0], mixed(trial)[1]), ("maximize", "minimize"))
+    assert sampler._search._searcher._reference.tolist() == [7.0, 6.0]
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda sampler: pickle.loads(pickle.dumps(sampler))])
+def test_a_copy_goes_on(again):
+    sampler = LamooSampler(seed=0)
+    study = studied(sampler, 20)
+    study.sampler = again(sampler)
+    study.optimize(mixed, n_trials=5)
+    assert len(study.trials) == 25
+
+
+def test_reseeding_changes_the_trials():
+    first, second = LamooSampler(seed=0), LamooSampler(seed=0)
+    second.reseed_rng()
+    assert params_of(studied(first, 20)) != params_of(studied(second, 20))
+
+
+def test_the_independent_sampler_can_be_chosen():
+    chosen = studied(LamooSampler(seed=0, independent_sampler=optuna.samplers.RandomSampler(seed=7)), 12)
+    assert params_of(chosen)[:10] == params_of(studied(optuna.samplers.RandomSampler(seed=7), 10))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"inner": "cms"}, "Did you mean 'cma'"),
+        ({"n_startup_trials": 0}, "startup trial"),
+        ({"outside": 2.0}, "startup"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(wrong, match):
+    with pytest.raises(SettingsError, match=match):
+        LamooSampler(**wrong)
+
+
+def test_the_first_example_runs():
+    import doctest
+
+    assert doctest.testmod(integration).failed == 0
+
+
+def test_without_optuna_it_says_what_to_install():
+    script = "import sys; sys.modules['optuna'] = None\nimport ce_nas.integrations.optuna"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "pip install 'ce-nas[optuna]'" in done.stderr

@@ -1,0 +1,171 @@
+import numpy as np
+import pytest
+
+from ce_nas.core.errors import MissingExtraError, SettingsError
+from ce_nas.core.records import Observation
+from ce_nas.core.rng import stream
+from ce_nas.pareto.hypervolume import hypervolume
+from ce_nas.search.bayes import QLogNehviSearcher
+from ce_nas.search.partition import PartitionSettings
+from ce_nas.search.regional import WholeSpace
+from ce_nas.search.regions import LamooSearcher
+from ce_nas.search.uniform import UniformSearcher
+from ce_nas.space.domains import Categorical, Float, Integer
+from ce_nas.space.mixed import MixedSpace
+from ce_nas.space.space import Space
+
+pytest.importorskip("botorch", reason="needs the extra bo")
+
+REAL = MixedSpace("real", {"x0": Float(0.0, 1.0), "x1": Float(0.0, 1.0)})
+MIXED = MixedSpace("mixed", {"x": Float(-1.0, 1.0), "n": Integer(0, 9), "kind": Categorical(tuple("abc"))})
+NAMED = Space("named", ["a", "b", "c"], [[*"wxyz"]] * 3)
+SPACES = {"real": REAL, "mixed": MIXED, "named": NAMED}
+REFERENCE = (2.0, 2.0)
+
+
+def observed(space, architectures):
+    units = space.encode(architectures)
+    near, far = ((units - 1 / 3) ** 2).sum(axis=1), ((units - 2 / 3) ** 2).sum(axis=1)
+    return [Observation(one, (float(a), float(b))) for one, a, b in zip(architectures, near, far, strict=True)]
+
+
+def searcher_of(space, seed=0, **options):
+    return QLogNehviSearcher(
+        space, stream(seed, "bo"), REFERENCE, **{"candidates": 64, "draws": 16, "climbs": 1, **options}
+    )
+
+
+class Half:
+    """The region where the first column is in the lower half."""
+
+    def __init__(self, space, samples):
+        self._space = space
+        self.samples = [sample for sample in samples if self.contains([sample.architecture])[0]]
+
+    def contains(self, architectures):
+        return self._space.encode(architectures)[:, 0] < 0.5
+
+    def rows(self, space):
+        return np.flatnonzero(self.contains(space.members))
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_proposals_are_new_distinct_members_inside_the_region(name):
+    space = SPACES[name]
+    searcher = searcher_of(space)
+    told = observed(space, list(dict.fromkeys(space.sample(stream(0, "starts"), 15))))
+    searcher.tell(told)
+    known = {one.architecture for one in told}
+    region = Half(space, told)
+    asked = searcher.ask_within(4, known, region)
+    assert len(set(asked)) == 4
+    assert not known & set(asked)
+    assert all(space.contains(one) for one in asked)
+    assert region.contains(asked).all()
+
+
+def test_it_beats_chance():
+    starts = REAL.sample(stream(0, "starts"), 10)
+
+    def reached(searcher):
+        found, asked = {}, starts
+        while asked:
+            told = observed(REAL, asked)
+            found.update((one.architecture, one.values) for one in told)
+            searcher.tell(told)
+            asked = searcher.ask(5, found) if len(found) < 25 else []
+        return hypervolume(list(found.values()), REFERENCE)
+
+    assert reached(searcher_of(REAL)) > max(reached(UniformSearcher(REAL, stream(seed, "u"))) for seed in range(3))
+
+
+def test_climbs_leave_the_candidates_behind():
+    told = observed(REAL, REAL.sample(stream(0, "starts"), 15))
+    best = {}
+    for climbs in (0, 2):
+        searcher = searcher_of(REAL, climbs=climbs)
+        searcher.tell(told)
+        (best[climbs],) = searcher.ask(1, set())
+    assert best[0] != best[2]
+
+
+def test_batches_spread_out():
+    searcher = searcher_of(REAL)
+    searcher.tell(observed(REAL, REAL.sample(stream(0, "starts"), 15)))
+    asked = np.array(searcher.ask(4, set()))
+    apart = np.linalg.norm(asked[:, None] - asked[None], axis=2) + np.eye(4)
+    assert apart.min() > 0.01
+
+
+def test_a_finite_space_is_searched_to_its_end():
+    searcher = searcher_of(NAMED)
+    members = set(NAMED.listed)
+    searcher.tell(observed(NAMED, NAMED.listed[:58]))
+    assert set(searcher.ask(10, set(NAMED.listed[:58]))) == set(NAMED.listed[58:])
+    assert searcher.ask(3, members) == []
+
+
+def test_it_searches_the_leaves_of_a_partition():
+    lamoo = LamooSearcher(REAL, stream(0, "lamoo"), REFERENCE, searcher_of(REAL), PartitionSettings(), outside=0.0)
+    lamoo.tell(observed(REAL, REAL.sample(stream(0, "starts"), 40)))
+    asked = lamoo.ask(3, set())
+    assert lamoo.partition.chosen().path
+    assert lamoo._region(lamoo.partition.chosen()).contains(asked).all()
+
+
+def test_failed_trainings_and_estimates_are_not_modelled():
+    searcher = searcher_of(REAL)
+    points = REAL.sample(stream(0, "starts"), 30)
+    told = observed(REAL, points[:12])
+    searcher.tell(told)
+    searcher.tell([Observation(one, (np.inf, 1e100)) for one in points[12:20]])
+    searcher.tell([Observation(one, (0.0, 0.0), fidelity=0.5) for one in points[20:]])
+    clean = searcher_of(REAL)
+    clean.tell(told)
+    assert searcher.ask(2, set()) == clean.ask(2, set())
+
+
+def test_values_all_alike_do_no_harm():
+    searcher = searcher_of(REAL)
+    searcher.tell([Observation(one, (1.0, 1.0)) for one in REAL.sample(stream(0, "starts"), 12)])
+    assert len(searcher.ask(2, set())) == 2
+
+
+def test_points_all_beyond_the_reference_do_no_harm():
+    searcher = searcher_of(REAL)
+    told = observed(REAL, REAL.sample(stream(0, "starts"), 12))
+    searcher.tell([Observation(one.architecture, (one.values[0] + 9, one.values[1] + 9)) for one in told])
+    assert len(searcher.ask(2, set())) == 2
+
+
+def test_the_same_seed_gives_the_same_proposals_and_torch_s_generator_is_not_touched():
+    import torch
+
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    proposals = []
+    for seed in (0, 0, 1):
+        searcher = searcher_of(MIXED, seed)
+        searcher.tell(observed(MIXED, MIXED.sample(stream(0, "starts"), 12)))
+        proposals.append(searcher.ask(3, set()))
+    assert proposals[0] == proposals[1] != proposals[2]
+    assert torch.rand(1) == expected
+
+
+def test_without_trainings_it_draws():
+    assert len(searcher_of(REAL).ask_within(3, set(), WholeSpace())) == 3
+
+
+@pytest.mark.parametrize("wrong", [{"startup": 0}, {"draws": 0}, {"candidates": 1}, {"most": 1}, {"climbs": -1}])
+def test_settings_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(SettingsError, match="Expected startup and draws"):
+        searcher_of(REAL, **wrong)
+
+
+def test_without_botorch_it_says_what_to_install(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "botorch", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'ce-nas\[bo\]'"):
+        searcher_of(REAL)
