@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 
 from ce_nas.core.clock import VirtualClock
-from ce_nas.engine.build import Materials, build
+from ce_nas.engine.build import build
+from ce_nas.engine.materials import Materials
 from ce_nas.engine.settings import settings_from_flags
 from ce_nas.store.journal import MemoryJournal, NullJournal
 

@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from ce_nas.core.errors import SettingsError, TableError, TraceError
-from ce_nas.engine.build import Materials, canonical
+from ce_nas.engine.materials import Materials
+from ce_nas.engine.names import canonical
 from ce_nas.engine.settings import settings_from_flags
 
 

@@ -93,13 +93,13 @@ def test_any_number_of_objectives(directions):
 
 def test_it_is_resumed_from_sqlite_by_another_sampler(tmp_path):
     storage = f"sqlite:///{tmp_path}/study.db"
-    studied(LamooSampler(seed=0), 20, storage=storage, study_name="s")
+    studied(LamooSampler(seed=0), 12, storage=storage, study_name="s")
     sampler = LamooSampler(seed=1)
     study = optuna.load_study(study_name="s", storage=storage, sampler=sampler)
-    study.optimize(mixed, n_trials=15)
-    assert len(study.trials) == 35
-    assert sorted(sampler._search._known) == list(range(34))
-    assert len({tuple(trial.params.values()) for trial in study.trials}) == 35
+    study.optimize(mixed, n_trials=6)
+    assert len(study.trials) == 18
+    assert sorted(sampler._search._known) == list(range(17))
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == 18
 
 
 def test_it_is_resumed_from_sqlite_by_another_process(tmp_path):
@@ -112,13 +112,13 @@ def test_it_is_resumed_from_sqlite_by_another_process(tmp_path):
         "def objective(trial):\n"
         "    x = trial.suggest_float('x', 0, 2)\n"
         "    return x**2, (x - 2)**2\n"
-        "study.optimize(objective, n_trials=14)\n"
+        "study.optimize(objective, n_trials=12)\n"
     )
     for _ in range(2):
         subprocess.run([sys.executable, "-c", script, storage], check=True, capture_output=True)
     study = optuna.load_study(study_name="s", storage=storage)
-    assert len(study.trials) == 28
-    assert len({trial.params["x"] for trial in study.trials[14:]}) == 14
+    assert len(study.trials) == 24
+    assert len({trial.params["x"] for trial in study.trials[12:]}) == 12
 
 
 def test_pruned_and_failed_trials_are_ignored():

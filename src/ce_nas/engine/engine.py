@@ -6,7 +6,6 @@ The same loop runs over simulated and over real time: only its clock and its clu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.cluster.cluster import Role
@@ -18,61 +17,15 @@ from ce_nas.engine.view import Outlook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
-    from ce_nas.allocate.allocator import Allocator, Decision
-    from ce_nas.cluster.cluster import Cluster
-    from ce_nas.core.clock import Clock
+    from ce_nas.allocate.allocator import Decision
     from ce_nas.core.records import Allocation, Architecture, Event, Outcome, View
-    from ce_nas.energy.ledger import Ledger
-    from ce_nas.engine.limits import Limits
-    from ce_nas.evaluate.evaluator import Evaluator
-    from ce_nas.forecast.forecaster import Forecaster
-    from ce_nas.search.constraints import Constraints
-    from ce_nas.search.searcher import Searcher
-    from ce_nas.store.journal import Journal
+    from ce_nas.engine.plan import Parts, Plan
 
-__all__ = ["Engine", "Observer", "Parts", "Plan"]
+__all__ = ["Engine", "Observer"]
 
 #: called with the journal's entry of every period that has ended, for a display; it can change nothing
 Observer = Callable[[Mapping[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What an engine is put together from."""
-
-    clock: Clock
-    cluster: Cluster
-    evaluator: Evaluator
-    searcher: Searcher
-    allocator: Allocator
-    forecaster: Forecaster
-    ledger: Ledger
-    journal: Journal
-    #: bounds that an answer has to keep; None where there are none
-    constraints: Constraints | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a run goes."""
-
-    #: the moment by the calendar at which the run begins, UTC
-    start: datetime
-    #: name of the grid's zone
-    zone: str
-    limits: Limits
-    #: time between two decisions
-    period_s: float = 3600.0
-    #: architectures that one sampling task scores
-    batch: int = 200
-    #: scored architectures that may wait for a training
-    backlog: int = 10
-    #: share of the trainings that go to proposals which no cheap score ranked, 0 to 1
-    unranked: float = 0.5
-    #: how often a budget that runs down between events is looked at: the most by which it can be overrun
-    check_s: float = 300.0
 
 
 class Engine:

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ce_nas import __version__
-from ce_nas.engine.build import Materials, build
+from ce_nas.engine.build import build
+from ce_nas.engine.materials import Materials
 from ce_nas.engine.settings import Settings, settings_from_flags
 from ce_nas.report.files import write_report
 from ce_nas.report.summary import beginning, summarise

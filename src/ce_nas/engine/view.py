@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Forecast
     from ce_nas.energy.ledger import Books
     from ce_nas.engine.backlog import Backlog
-    from ce_nas.engine.engine import Plan
+    from ce_nas.engine.plan import Plan
     from ce_nas.engine.progress import Progress
     from ce_nas.forecast.forecaster import Forecaster
     from ce_nas.grid.trace import Series

@@ -133,7 +133,7 @@ def _each(jobs: Sequence[Job], processes: int) -> Iterable[Run]:
 
 
 def _check(strategy: Strategy, zone: str | None, seed: int, flags: Mapping[str, object]) -> None:
-    from ce_nas.engine.build import Materials
+    from ce_nas.engine.materials import Materials
 
     Materials(_settings(strategy, zone, seed, flags)).check()
 

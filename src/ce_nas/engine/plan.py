@@ -1,0 +1,59 @@
+"""What an engine is put together from, and how its run goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ce_nas.allocate.allocator import Allocator
+    from ce_nas.cluster.cluster import Cluster
+    from ce_nas.core.clock import Clock
+    from ce_nas.energy.ledger import Ledger
+    from ce_nas.engine.limits import Limits
+    from ce_nas.evaluate.evaluator import Evaluator
+    from ce_nas.forecast.forecaster import Forecaster
+    from ce_nas.search.constraints import Constraints
+    from ce_nas.search.searcher import Searcher
+    from ce_nas.store.journal import Journal
+
+__all__ = ["Parts", "Plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an engine is put together from."""
+
+    clock: Clock
+    cluster: Cluster
+    evaluator: Evaluator
+    searcher: Searcher
+    allocator: Allocator
+    forecaster: Forecaster
+    ledger: Ledger
+    journal: Journal
+    #: bounds that an answer has to keep; None where there are none
+    constraints: Constraints | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a run goes."""
+
+    #: the moment by the calendar at which the run begins, UTC
+    start: datetime
+    #: name of the grid's zone
+    zone: str
+    limits: Limits
+    #: time between two decisions
+    period_s: float = 3600.0
+    #: architectures that one sampling task scores
+    batch: int = 200
+    #: scored architectures that may wait for a training
+    backlog: int = 10
+    #: share of the trainings that go to proposals which no cheap score ranked, 0 to 1
+    unranked: float = 0.5
+    #: how often a budget that runs down between events is looked at: the most by which it can be overrun
+    check_s: float = 300.0
