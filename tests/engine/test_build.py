@@ -1,79 +1,46 @@
-from datetime import UTC, datetime
+"""What the settings name is what the engine is made of."""
 
 import pytest
 
-from ce_nas.core.errors import SettingsError, TableError, TraceError
+from ce_nas.engine.build import build
 from ce_nas.engine.materials import Materials
-from ce_nas.engine.names import canonical
+from ce_nas.engine.names import FORECASTERS, POLICIES, SEARCHERS
 from ce_nas.engine.settings import settings_from_flags
+from ce_nas.store.journal import NullJournal
 
 
-def materials(base=None, /, **flags):
-    return Materials(settings_from_flags(base, **flags))
+def engine(base=None, /, **flags):
+    return build(Materials(settings_from_flags(base, **flags)), NullJournal())
 
 
-@pytest.fixture
-def trace(tmp_path):
-    """Ten days of hourly intensity."""
-    rows = [f"2022-03-{1 + hour // 24:02d}T{hour % 24:02d}:00,{200 + hour % 24}" for hour in range(240)]
-    path = tmp_path / "trace.csv"
-    path.write_text("\n".join(["time,intensity", *rows]))
-    return path
+@pytest.mark.parametrize("name", POLICIES)
+def test_every_policy_can_be_built(name):
+    assert engine(policy=name).parts.allocator.name == name
 
 
-def test_a_run_begins_a_week_into_its_trace_if_that_leaves_room(trace):
-    assert materials(trace=trace, hours=48).start == datetime(2022, 3, 8, tzinfo=UTC)
-    assert materials(trace=trace, hours=100).start == datetime(2022, 3, 1, tzinfo=UTC)
+@pytest.mark.parametrize("name", SEARCHERS)
+def test_every_searcher_can_be_built(name):
+    assert engine(searcher=name).parts.searcher.name == name
 
 
-def test_a_trace_that_ends_before_the_run_does_is_refused(trace):
-    with pytest.raises(TraceError, match="covers 2022-03-01 00:00 UTC to 2022-03-11 00:00 UTC"):
-        materials(trace=trace, hours=241).check()
-    with pytest.raises(TraceError, match="Choose a start"):
-        materials(trace=trace, start="2022-03-10T12:00", hours=24).check()
+@pytest.mark.parametrize("name", FORECASTERS)
+def test_every_forecaster_can_be_built(name):
+    assert engine(forecaster=name).parts.forecaster.name == name
 
 
-def test_prices_must_outlast_the_run_too(tmp_path, trace):
-    prices = tmp_path / "prices.csv"
-    prices.write_text("time,price\n2022-03-08T00:00,0.3\n2022-03-08T01:00,0.2\n")
-    with pytest.raises(TraceError, match="price of electricity"):
-        materials(trace=trace, hours=24, electricity_price=str(prices)).check()
+def test_budgets_reach_the_plan():
+    limits = engine(hours=5, carbon_budget="2kg", energy_budget="3kWh", cost_budget="4", evaluations=6).plan.limits
+    assert (limits.time_s, limits.carbon_g, limits.energy_j, limits.cost, limits.evaluations) == (
+        18_000.0, 2000.0, 3 * 3.6e6, 4.0, 6,
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("flags", "error", "said"),
-    [
-        ({"benchmark": "hwnasbench"}, SettingsError, "needs a table"),
-        ({"dataset": "cifar11"}, SettingsError, "Did you mean 'cifar10'"),
-        ({"objectives": "accuracy,latncy"}, TableError, "Did you mean 'latency'"),
-        ({"objectives": "accuracy"}, SettingsError, "2 to 5 different objectives"),
-        ({"objectives": "accuracy,accuracy"}, SettingsError, "2 to 5 different objectives"),
-        ({"objectives": "accuracy,latency:least"}, SettingsError, "latency:min"),
-        ({"objectives": "accuracy,latency:min:low"}, SettingsError, "a number"),
-        ({"zone": "sunny"}, TraceError, "built-in zone 'sunny'"),
-        ({"searcher": "lamo"}, SettingsError, "Did you mean 'lamoo'"),
-        ({"policy": "vanila"}, SettingsError, "Did you mean 'vanilla'"),
-        ({"forecaster": "oracle"}, SettingsError, "Unknown forecaster 'oracle'"),
-        ({"table": "nowhere.csv"}, TableError, "no file 'nowhere.csv'"),
-        ({"cheap_scores": "nowhere.npz:a"}, TableError, "nowhere.npz"),
-    ],
-)
-def test_whatever_is_of_no_use_is_said_before_the_run(flags, error, said):
-    with pytest.raises(error, match=said):
-        materials(**flags).check()
+def test_wattages_of_ones_own_are_named_as_such():
+    assert "EC-NAS" in engine().parts.cluster.power_origin
+    own = engine({"cluster": {"training_w": 400.0}}).parts.cluster
+    assert "stated in the settings" in own.power_origin
+    assert own.peak_w == 8 * 400.0
 
 
-def test_a_plain_table_is_no_hw_nas_bench(tmp_path):
-    table = tmp_path / "plain.csv"
-    table.write_text("op,accuracy,latency,train_s\na,1,2,3\nb,2,1,3\n")
-    with pytest.raises(SettingsError, match="hwnb_edgegpu_energy"):
-        materials(benchmark="hwnasbench", table=table).check()
-
-
-def test_the_default_objectives_are_accuracy_and_a_cost():
-    assert [item.name for item in materials().objectives] == ["accuracy", "latency"]
-
-
-def test_names_and_their_aliases():
-    assert canonical("vanilla", "policy", ("all-evaluation",)) == "all-evaluation"
-    assert canonical("random", "searcher", ("uniform",)) == "uniform"
+def test_wrappers_keep_the_name_of_what_they_wrap():
+    assert engine(searcher="nsga2", constraints="latency<=0.02").parts.searcher.name == "nsga2"

@@ -85,7 +85,9 @@ class QLogNehviSearcher(RegionalSearcher):
             )
             raise SettingsError(message)
         try:
-            import botorch  # noqa: F401 - is it there?
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of PyTorch, at what BoTorch builds on
+                import botorch  # noqa: F401 - is it there?
         except ImportError as error:
             raise MissingExtraError(package="botorch", extra="bo", purpose="The searcher qlognehvi") from error
         self._space = space

@@ -42,8 +42,9 @@ __all__ = ["CmaSearcher", "ranking"]
 
 #: whole numbers with up to so many values are stepped through; wider ones are rounded real numbers
 _STEPPED = 64
-#: solutions drawn for each one wanted before a distribution is given up
-_TRIES = 40
+#: rounds of draws, so many of them in a row without anything new, and the fewest draws a round, before a distribution
+#: is given up
+_ROUNDS, _BARREN, _DRAWS = 40, 8, 5
 #: distributions started for one request before the rest is drawn at random
 _STARTS = 3
 #: how sure a fresh distribution is of its centre's choices
@@ -144,23 +145,31 @@ class CmaSearcher(RegionalSearcher):
         One that is known already is no proposal, but its values count in the generation as if it had been tried again.
         """
         found: dict[Architecture, None] = {}
-        for _ in range(_TRIES):
-            if len(found) >= n:
+        barren = 0
+        for _ in range(_ROUNDS):
+            if len(found) >= n or barren >= _BARREN:
                 break
-            drawn = [run.draw() for _ in range(n - len(found))]
-            inside = region.contains([architecture for _, architecture in drawn]).tolist()
-            for (solution, architecture), within in zip(drawn, inside, strict=True):
-                known = self._known.get(architecture)
-                fresh = known is None and architecture not in AnyOf(exclude, found)
-                if not within or not (known or fresh) or not self._space.contains(architecture):
-                    continue
-                run.expect(solution, architecture)
-                if known:
-                    run.take(known)
-                else:
-                    found[architecture] = None
+            before = len(found)
+            self._draw_into(found, n, run, exclude, region)
+            barren = barren + 1 if len(found) == before else 0
             run.evolve(self._ranks)
         return list(found)
+
+    def _draw_into(
+        self, found: dict[Architecture, None], n: int, run: _Run, exclude: Container[Architecture], region: Region
+    ) -> None:
+        """One round of draws: what is new joins ``found``, up to ``n``."""
+        drawn = [run.draw() for _ in range(max(n - len(found), _DRAWS))]
+        inside = region.contains([architecture for _, architecture in drawn]).tolist()
+        for (solution, architecture), within in zip(drawn, inside, strict=True):
+            if not within or len(found) >= n or not self._space.contains(architecture):
+                continue
+            if known := self._known.get(architecture):
+                run.expect(solution, architecture)
+                run.take(known)
+            elif architecture not in found and architecture not in exclude:
+                run.expect(solution, architecture)
+                found[architecture] = None
 
     def _ranks(self, values: np.ndarray) -> np.ndarray:
         return ranking(values, values_of(self._archive.observations), self._reference)
