@@ -4,7 +4,7 @@ import pytest
 
 from ce_nas.engine.build import build
 from ce_nas.engine.materials import Materials
-from ce_nas.engine.names import FORECASTERS, POLICIES, SEARCHERS
+from ce_nas.engine.names import FORECASTERS, INNER_SEARCHERS, POLICIES, SEARCHERS
 from ce_nas.engine.settings import settings_from_flags
 from ce_nas.store.journal import NullJournal
 
@@ -40,6 +40,12 @@ def test_wattages_of_ones_own_are_named_as_such():
     own = engine({"cluster": {"training_w": 400.0}}).parts.cluster
     assert "stated in the settings" in own.power_origin
     assert own.peak_w == 8 * 400.0
+
+
+@pytest.mark.parametrize("inner", INNER_SEARCHERS)
+def test_lamoo_searches_its_regions_with_any_of_them(inner):
+    searcher = engine({"searcher": {"inner": inner}}, searcher="lamoo").parts.searcher
+    assert (searcher.name, searcher.foresees) == ("lamoo", inner == "surrogate")
 
 
 def test_wrappers_keep_the_name_of_what_they_wrap():

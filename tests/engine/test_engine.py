@@ -306,3 +306,11 @@ def test_trainings_may_stop_early_and_only_full_ones_count(shared_data):
 def test_a_share_that_the_table_does_not_know_is_refused(small_study):
     with pytest.raises(SettingsError, match=r"searcher\.early"):
         small_study({"searcher": {"early": 0.5}}).run()
+
+
+def test_a_searcher_that_foresees_chooses_every_training_itself(small_study):
+    result = small_study(searcher="surrogate", policy="fixed", hours=6).run()
+    assert contents(result, "sampled")
+    assert all(item["dropped"] == [] for item in contents(result, "sampled"))
+    assert contents(result, "ended")[0]["waiting"] == []
+    assert result.summary.evaluations > 5

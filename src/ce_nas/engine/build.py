@@ -12,7 +12,7 @@ from ce_nas.energy.ledger import Ledger
 from ce_nas.energy.modelled import PowerModel
 from ce_nas.engine.engine import Engine
 from ce_nas.engine.limits import Limits
-from ce_nas.engine.names import FORECASTERS, POLICIES, SEARCHERS, canonical
+from ce_nas.engine.names import FORECASTERS, INNER_SEARCHERS, POLICIES, SEARCHERS, canonical
 from ce_nas.engine.plan import Parts, Plan
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ce_nas.engine.materials import Materials
     from ce_nas.engine.settings import PolicySettings, Settings
     from ce_nas.forecast.forecaster import Forecaster
+    from ce_nas.search.regional import RegionalSearcher
     from ce_nas.search.searcher import Searcher
     from ce_nas.store.journal import Journal
 
@@ -122,8 +123,24 @@ def _forecaster(name: str) -> Forecaster:
 
 
 def _searcher(materials: Materials) -> Searcher:
-    name = canonical(materials.settings.searcher.name, "searcher", SEARCHERS)
-    space, rng = materials.table.space, stream(materials.settings.seed, "searcher")
+    stated = materials.settings.searcher
+    name = canonical(stated.name, "searcher", SEARCHERS)
+    if name != "lamoo":
+        return _plain_searcher(name, materials)
+    from ce_nas.search.regions import LamooSearcher
+
+    return LamooSearcher(
+        materials.table.space,
+        stream(materials.settings.seed, "searcher"),
+        reference=_reference(materials),
+        inner=_plain_searcher(canonical(stated.inner, "inner searcher", INNER_SEARCHERS), materials),
+        outside=stated.outside,
+    )
+
+
+def _plain_searcher(name: str, materials: Materials) -> RegionalSearcher:
+    """A searcher that works alone as well as in a region, on a stream of its own."""
+    space, rng = materials.table.space, stream(materials.settings.seed, f"searcher.{name}")
     if name == "uniform":
         from ce_nas.search.uniform import UniformSearcher
 
@@ -132,10 +149,14 @@ def _searcher(materials: Materials) -> Searcher:
         from ce_nas.search.evolution import Nsga2Searcher
 
         return Nsga2Searcher(space, rng)
-    from ce_nas.search.regions import LamooSearcher
+    from ce_nas.search.surrogate import SurrogateSearcher
 
-    reference = [item.sign * item.reference for item in materials.objectives]
-    return LamooSearcher(space, rng, reference=reference)
+    trained = [materials.table.metric(item.name).trained for item in materials.objectives]
+    return SurrogateSearcher(space, rng, _reference(materials), trained=trained)
+
+
+def _reference(materials: Materials) -> list[float]:
+    return [item.sign * item.reference for item in materials.objectives]
 
 
 def _wrapped(searcher: Searcher, materials: Materials) -> Searcher:

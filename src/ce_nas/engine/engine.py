@@ -173,7 +173,9 @@ class Engine:
         ]
         self.progress.score(found)
         self.parts.searcher.tell(found)
-        dropped = self.backlog.add([item for item in found if item.architecture not in self.progress.started])
+        candidates = [item for item in found if item.architecture not in self.progress.started]
+        # a searcher that learns from the scores itself chooses better than their vote would
+        dropped = [] if self.parts.searcher.foresees else self.backlog.add(candidates)
         reasons = [(item.architecture, item.dominance_number, item.dominated_by) for item in dropped]
         self._note("sampled", task=event.task.id, device=event.device, values=outcome.values, dropped=reasons)
 
@@ -217,7 +219,8 @@ class Engine:
     def _unranked(self) -> Architecture | None:
         """Now and then a proposal that no cheap score had a say in: scores may mislead, and must not for good."""
         started = len(self.progress.started)
-        due = int((started + 1) * self.plan.unranked) > int(started * self.plan.unranked)
+        share = 1.0 if self.parts.searcher.foresees else self.plan.unranked
+        due = int((started + 1) * share) > int(started * share)
         return self._proposal() if due and self.progress.scored else None
 
     def _best_waiting(self) -> Architecture | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.energy.ledger import Prices
-from ce_nas.engine.names import FORECASTERS, POLICIES, SEARCHERS, canonical
+from ce_nas.engine.names import FORECASTERS, INNER_SEARCHERS, POLICIES, SEARCHERS, canonical
 
 if TYPE_CHECKING:
     from ce_nas.core.records import Objective
@@ -55,6 +55,7 @@ class Materials:
         return (
             (settings.policy.name, "policy", POLICIES),
             (settings.searcher.name, "searcher", SEARCHERS),
+            (settings.searcher.inner, "inner searcher", INNER_SEARCHERS),
             (settings.forecaster, "forecaster", FORECASTERS),
         )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from ce_nas.core.errors import SettingsError, one_of
 
-__all__ = ["FORECASTERS", "POLICIES", "SEARCHERS", "canonical"]
+__all__ = ["FORECASTERS", "INNER_SEARCHERS", "POLICIES", "SEARCHERS", "canonical"]
 
 #: other names for policies and searchers
 ALIASES = {"vanilla": "all-evaluation", "one-shot": "all-sampling", "hotcarbon": "heuristic", "random": "uniform"}
 POLICIES = ("all-evaluation", "all-sampling", "fixed", "heuristic", "suspend-resume", "threshold")
-SEARCHERS = ("lamoo", "nsga2", "uniform")
+SEARCHERS = ("lamoo", "nsga2", "surrogate", "uniform")
+#: searchers that LaMOO can search its regions with
+INNER_SEARCHERS = ("nsga2", "surrogate", "uniform")
 FORECASTERS = ("damped-profile", "persistence", "seasonal-naive")
 
 

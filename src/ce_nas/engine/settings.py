@@ -133,6 +133,10 @@ class SearcherSettings(Section):
     """Who proposes architectures."""
 
     name: str = "lamoo"
+    #: lamoo: who searches its regions
+    inner: str = "uniform"
+    #: lamoo: share of the proposals that come from outside the chosen region, against over-pruning
+    outside: Share = 0.1
     #: time between two decisions
     period: Duration = 3600.0
     #: architectures that one sampling task scores

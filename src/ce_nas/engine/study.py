@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from threadpoolctl import threadpool_limits
+
 from ce_nas import __version__
 from ce_nas.engine.build import build
 from ce_nas.engine.materials import Materials
@@ -98,7 +100,8 @@ class Study:
         engine = build(self._materials, journal, observe=observe, **self._own)
         journal.append("begun", 0.0, self._beginning(engine))
         journal.commit()
-        engine.run()
+        with threadpool_limits(limits=1):  # the matrices are small: threads would only wait for one another
+            engine.run()
 
     def _beginning(self, engine: Engine) -> dict[str, Any]:
         """All that a reader of the journal needs to know of the run, and all that a resumed one must share."""

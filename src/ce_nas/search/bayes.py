@@ -25,15 +25,18 @@ from ce_nas.space.domains import Float
 from ce_nas.space.mixed import MixedSpace
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Generator, Sequence
 
-    from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+    from botorch.acquisition.acquisition import AcquisitionFunction
     from botorch.models.model_list_gp_regression import ModelListGP
+    from botorch.sampling.base import MCSampler
     from torch import Tensor
 
     from ce_nas.core.records import Architecture, Observation
     from ce_nas.search.regional import Region
     from ce_nas.space.space import Space
+
+    Acquisitions = Generator[AcquisitionFunction, Tensor, None]
 
 __all__ = ["QLogNehviSearcher"]
 
@@ -41,6 +44,8 @@ __all__ = ["QLogNehviSearcher"]
 _FAR = 1e50
 #: candidates rated at a time
 _CHUNK = 256
+#: variance of what is not noisy, as a share of the objective's
+_NO_NOISE = 1e-6
 #: bounds of a climb up the acquisition function
 _CLIMB = {"maxiter": 20, "maxfun": 40}
 #: how far of the way from a start to the end of its climb is tried while the point lies outside the region
@@ -61,6 +66,8 @@ class QLogNehviSearcher(RegionalSearcher):
     :param draws: Monte Carlo draws of the acquisition function.
     :param climbs: how many candidates climb for each place of a batch; 0 for none.
     :param most: so many full trainings, the best, are modelled.
+    :param noisy: whether a training repeated may come out otherwise; if not, qLogEHVI takes the place of qLogNEHVI,
+        which is several times as fast on three objectives.
     :raises MissingExtraError: if BoTorch is not installed.
     """
 
@@ -77,6 +84,7 @@ class QLogNehviSearcher(RegionalSearcher):
         draws: int = 64,
         climbs: int = 2,
         most: int = 250,
+        noisy: bool = True,
     ) -> None:
         if min(startup, draws) < 1 or min(candidates, most) < 2 or climbs < 0:
             message = (
@@ -98,6 +106,7 @@ class QLogNehviSearcher(RegionalSearcher):
         self._draws = draws
         self._climbs = climbs if _real_columns(space).any() else 0
         self._most = most
+        self._noisy = noisy
         self._archive = Archive()
         self._notes: list[str] = []
 
@@ -153,17 +162,19 @@ class QLogNehviSearcher(RegionalSearcher):
         found: list[Architecture] = []
         with warnings.catch_warnings(), manual_seed(int(self._rng.integers(2**31))):
             warnings.simplefilter("ignore")  # of jitter added and climbs cut short: neither is a fault here
-            acquisition = self._acquisition(samples)
-            for _ in range(min(n, len(pool))):
+            acquisitions = self._under_noise(samples) if self._noisy else self._without_noise(samples)
+            acquisition = next(acquisitions)
+            for place in range(min(n, len(pool))):
+                if place:
+                    acquisition = acquisitions.send(_tensor(self._space.encode(found[-1:])))
                 best = self._best(acquisition, pool, AnyOf(exclude, found), region)
                 found.append(best)
                 pool = [one for one in pool if one != best]
-                acquisition.set_X_pending(_tensor(self._space.encode(found)))
         return found
 
     def _best(
         self,
-        acquisition: qLogNoisyExpectedHypervolumeImprovement,
+        acquisition: AcquisitionFunction,
         pool: list[Architecture],
         exclude: Container[Architecture],
         region: Region,
@@ -182,7 +193,7 @@ class QLogNehviSearcher(RegionalSearcher):
 
     def _ends(
         self,
-        acquisition: qLogNoisyExpectedHypervolumeImprovement,
+        acquisition: AcquisitionFunction,
         starts: np.ndarray,
         exclude: Container[Architecture],
         region: Region,
@@ -201,23 +212,59 @@ class QLogNehviSearcher(RegionalSearcher):
             raise TypeError  # climbs are made in spaces with real variables alone
         return self._space.decode(units)
 
-    def _acquisition(self, samples: Sequence[Observation]) -> qLogNoisyExpectedHypervolumeImprovement:
-        from botorch.acquisition.multi_objective.logei import (
-            qLogNoisyExpectedHypervolumeImprovement,
+    def _under_noise(self, samples: Sequence[Observation]) -> Acquisitions:
+        """The qLogNEHVI for one place of a batch after the other; it is sent the points chosen meanwhile [NEHVI, LogEI]."""
+        from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+        from torch import cat
+
+        features, gains = self._modelled(samples)
+        acquisition = qLogNoisyExpectedHypervolumeImprovement(
+            model=self._model(features, gains),
+            ref_point=[0.0] * len(self._reference),
+            X_baseline=features,
+            sampler=self._sampler(),
+            prune_baseline=True,
         )
+        pending = yield acquisition
+        while True:
+            acquisition.set_X_pending(pending)
+            pending = cat([pending, (yield acquisition)])
+
+    def _without_noise(self, samples: Sequence[Observation]) -> Acquisitions:
+        """The qLogEHVI for one place of a batch after the other; of the points chosen meanwhile the means are believed."""
+        from botorch.acquisition.multi_objective.logei import qLogExpectedHypervolumeImprovement
+        from botorch.utils.multi_objective.box_decompositions import FastNondominatedPartitioning
+        from torch import cat, no_grad, zeros
+
+        features, gains = self._modelled(samples)
+        model = self._model(features, gains)
+        front = _tensor(gains)
+        reference = zeros(len(self._reference), dtype=front.dtype)
+        while True:
+            chosen = yield qLogExpectedHypervolumeImprovement(
+                model=model,
+                ref_point=reference,
+                partitioning=FastNondominatedPartitioning(ref_point=reference, Y=front),
+                sampler=self._sampler(),
+            )
+            with no_grad():
+                believed = model.posterior(chosen).mean
+                front = cat([front, believed])
+                model = self._model(cat([features, chosen]), front.numpy(), like=model)
+                features = cat([features, chosen])
+
+    def _sampler(self) -> MCSampler:
         from botorch.sampling.normal import SobolQMCNormalSampler
         from torch import Size
 
+        return SobolQMCNormalSampler(Size([self._draws]), seed=int(self._rng.integers(2**31)))
+
+    def _modelled(self, samples: Sequence[Observation]) -> tuple[Tensor, np.ndarray]:
+        """The best trainings encoded, shape ``(n, columns)``, and their gains, shape ``(n, m)``."""
         rows = best_first(values_of(samples))[: self._most]
         modelled = [samples[row] for row in rows.tolist()]
         features = _tensor(self._space.encode([one.architecture for one in modelled]))
-        return qLogNoisyExpectedHypervolumeImprovement(
-            model=self._model(features, self._gains(values_of(modelled))),
-            ref_point=[0.0] * len(self._reference),
-            X_baseline=features,
-            sampler=SobolQMCNormalSampler(Size([self._draws]), seed=int(self._rng.integers(2**31))),
-            prune_baseline=True,
-        )
+        return features, self._gains(values_of(modelled))
 
     def _gains(self, values: np.ndarray) -> np.ndarray:
         """How much better than the reference, shape ``(n, m)``, maximised: 1 for the best seen in an objective."""
@@ -225,14 +272,25 @@ class QLogNehviSearcher(RegionalSearcher):
         best = gains.max(axis=0)
         return np.asarray(gains / np.where(best > 0, best, np.maximum(np.abs(gains).max(axis=0), 1e-12)))
 
-    def _model(self, features: Tensor, gains: np.ndarray) -> ModelListGP:
+    def _model(self, features: Tensor, gains: np.ndarray, like: ModelListGP | None = None) -> ModelListGP:
+        """A process an objective, fitted, or with the length scales and all of ``like``."""
         from botorch.exceptions.errors import ModelFittingError
         from botorch.fit import fit_gpytorch_mll
         from botorch.models.gp_regression import SingleTaskGP
         from botorch.models.model_list_gp_regression import ModelListGP
         from gpytorch.mlls import ExactMarginalLogLikelihood
 
-        models = [SingleTaskGP(features, _tensor(column[:, None])) for column in gains.T]
+        columns = [column[:, None] for column in gains.T]
+        noises = [None if self._noisy else np.full_like(one, _NO_NOISE * max(one.var(), _NO_NOISE)) for one in columns]
+        models = [
+            SingleTaskGP(features, _tensor(column), None if noise is None else _tensor(noise))
+            for column, noise in zip(columns, noises, strict=True)
+        ]
+        if like is not None:
+            for model, fitted in zip(models, like.models, strict=True):
+                model.mean_module, model.covar_module = fitted.mean_module, fitted.covar_module
+                model.eval()
+            return ModelListGP(*models)
         for model in models:
             try:
                 fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
@@ -244,7 +302,7 @@ class QLogNehviSearcher(RegionalSearcher):
         return ModelListGP(*models)
 
 
-def _rated(acquisition: qLogNoisyExpectedHypervolumeImprovement, features: np.ndarray) -> np.ndarray:
+def _rated(acquisition: AcquisitionFunction, features: np.ndarray) -> np.ndarray:
     """The acquisition function at each row of ``features``, shape ``(n,)``; larger is better."""
     from torch import no_grad
 
@@ -254,7 +312,7 @@ def _rated(acquisition: qLogNoisyExpectedHypervolumeImprovement, features: np.nd
         return np.concatenate([acquisition(chunk).numpy() for chunk in chunks])
 
 
-def _climbed(acquisition: qLogNoisyExpectedHypervolumeImprovement, start: np.ndarray, real: np.ndarray) -> np.ndarray:
+def _climbed(acquisition: AcquisitionFunction, start: np.ndarray, real: np.ndarray) -> np.ndarray:
     """The end of a gradient climb from ``start`` in its real columns, shape ``(columns,)``, within the unit cube."""
     from scipy.optimize import minimize
 

@@ -143,6 +143,7 @@ class ConstrainedSearcher(Searcher):
 
     def __init__(self, inner: Searcher, constraints: Constraints) -> None:
         self.name = inner.name
+        self.foresees = inner.foresees
         self._inner = inner
         self._constraints = constraints
         self._forbidden = constraints.forbidden()

@@ -43,6 +43,7 @@ class PromotingSearcher(Searcher):
             message = f"Expected early above 0 and below 1 and share above 0 and up to 1, got {early} and {share}."
             raise SettingsError(message)
         self.name = inner.name
+        self.foresees = inner.foresees
         self._inner = inner
         self._early = early
         self._share = share

@@ -108,6 +108,7 @@ class LamooSearcher(Searcher):
         self._rng = rng
         self._reference = np.asarray(reference, dtype=float)
         self._inner = inner or UniformSearcher(space, rng)
+        self.foresees = self._inner.foresees
         self._settings = settings or PartitionSettings()
         self._outside = outside
         self._rebuild_every = rebuild_every

@@ -22,7 +22,7 @@ class Searcher(ABC):
 
     #: the name it is chosen by
     name: str
-    #: whether it learns from trainings that were stopped early, and so can tell which to carry on
+    #: whether it learns from cheap scores and early-stopped trainings itself: nobody need rank its proposals by them
     foresees: bool = False
 
     @abstractmethod
