@@ -49,10 +49,11 @@ class Half:
         return np.flatnonzero(self.contains(space.members))
 
 
+@pytest.mark.parametrize("noisy", [True, False])
 @pytest.mark.parametrize("name", SPACES)
-def test_proposals_are_new_distinct_members_inside_the_region(name):
+def test_proposals_are_new_distinct_members_inside_the_region(name, noisy):
     space = SPACES[name]
-    searcher = searcher_of(space)
+    searcher = searcher_of(space, noisy=noisy)
     told = observed(space, list(dict.fromkeys(space.sample(stream(0, "starts"), 15))))
     searcher.tell(told)
     known = {one.architecture for one in told}
@@ -64,7 +65,8 @@ def test_proposals_are_new_distinct_members_inside_the_region(name):
     assert region.contains(asked).all()
 
 
-def test_it_beats_chance():
+@pytest.mark.parametrize("noisy", [True, False])
+def test_it_beats_chance(noisy):
     starts = REAL.sample(stream(0, "starts"), 10)
 
     def reached(searcher):
@@ -76,7 +78,9 @@ def test_it_beats_chance():
             asked = searcher.ask(5, found) if len(found) < 25 else []
         return hypervolume(list(found.values()), REFERENCE)
 
-    assert reached(searcher_of(REAL)) > max(reached(UniformSearcher(REAL, stream(seed, "u"))) for seed in range(3))
+    assert reached(searcher_of(REAL, noisy=noisy)) > max(
+        reached(UniformSearcher(REAL, stream(seed, "u"))) for seed in range(3)
+    )
 
 
 def test_climbs_leave_the_candidates_behind():
@@ -89,8 +93,9 @@ def test_climbs_leave_the_candidates_behind():
     assert best[0] != best[2]
 
 
-def test_batches_spread_out():
-    searcher = searcher_of(REAL)
+@pytest.mark.parametrize("noisy", [True, False])
+def test_batches_spread_out(noisy):
+    searcher = searcher_of(REAL, noisy=noisy)
     searcher.tell(observed(REAL, REAL.sample(stream(0, "starts"), 15)))
     asked = np.array(searcher.ask(4, set()))
     apart = np.linalg.norm(asked[:, None] - asked[None], axis=2) + np.eye(4)
@@ -125,14 +130,16 @@ def test_failed_trainings_and_estimates_are_not_modelled():
     assert searcher.ask(2, set()) == clean.ask(2, set())
 
 
-def test_values_all_alike_do_no_harm():
-    searcher = searcher_of(REAL)
+@pytest.mark.parametrize("noisy", [True, False])
+def test_values_all_alike_do_no_harm(noisy):
+    searcher = searcher_of(REAL, noisy=noisy)
     searcher.tell([Observation(one, (1.0, 1.0)) for one in REAL.sample(stream(0, "starts"), 12)])
     assert len(searcher.ask(2, set())) == 2
 
 
-def test_points_all_beyond_the_reference_do_no_harm():
-    searcher = searcher_of(REAL)
+@pytest.mark.parametrize("noisy", [True, False])
+def test_points_all_beyond_the_reference_do_no_harm(noisy):
+    searcher = searcher_of(REAL, noisy=noisy)
     told = observed(REAL, REAL.sample(stream(0, "starts"), 12))
     searcher.tell([Observation(one.architecture, (one.values[0] + 9, one.values[1] + 9)) for one in told])
     assert len(searcher.ask(2, set())) == 2

@@ -213,7 +213,7 @@ class QLogNehviSearcher(RegionalSearcher):
         return self._space.decode(units)
 
     def _under_noise(self, samples: Sequence[Observation]) -> Acquisitions:
-        """The qLogNEHVI for one place of a batch after the other; it is sent the points chosen meanwhile [NEHVI, LogEI]."""
+        """Give qLogNEHVI, place by place of a batch; it is sent the points chosen meanwhile [NEHVI, LogEI]."""
         from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
         from torch import cat
 
@@ -231,7 +231,7 @@ class QLogNehviSearcher(RegionalSearcher):
             pending = cat([pending, (yield acquisition)])
 
     def _without_noise(self, samples: Sequence[Observation]) -> Acquisitions:
-        """The qLogEHVI for one place of a batch after the other; of the points chosen meanwhile the means are believed."""
+        """Give qLogEHVI, place by place of a batch; of the points chosen meanwhile the means are believed."""
         from botorch.acquisition.multi_objective.logei import qLogExpectedHypervolumeImprovement
         from botorch.utils.multi_objective.box_decompositions import FastNondominatedPartitioning
         from torch import cat, no_grad, zeros
@@ -244,7 +244,7 @@ class QLogNehviSearcher(RegionalSearcher):
             chosen = yield qLogExpectedHypervolumeImprovement(
                 model=model,
                 ref_point=reference,
-                partitioning=FastNondominatedPartitioning(ref_point=reference, Y=front),
+                partitioning=FastNondominatedPartitioning(ref_point=reference, Y=front),  # type: ignore[arg-type]
                 sampler=self._sampler(),
             )
             with no_grad():
