@@ -195,7 +195,9 @@ def como_cma(problem: Problem, seed: int, evaluations: int) -> list[tuple[float,
     bounds = [[domain.low, domain.high] for domain in problem.space.domains]
     optimizer = COMOCatCMAwM(x_space=bounds, reference_point=problem.reference, seed=seed)
     while len(found) < evaluations:
-        told = [(solution, tuple(problem.values(solution.x).tolist())) for solution in optimizer.ask_iter()]
+        solutions = list(optimizer.ask_iter())  # its incumbents may lie outside the bounds
+        inside = [np.clip(solution.x, *np.transpose(bounds)) for solution in solutions]
+        told = [(solution, tuple(problem.values(x).tolist())) for solution, x in zip(solutions, inside, strict=True)]
         found.extend(values for _, values in told)
         optimizer.tell(told)
     return found[:evaluations]
