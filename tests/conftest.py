@@ -1,9 +1,13 @@
 """Where the real tables lie, for the tests that compare with them."""
 
+import ast
+import csv
 import os
 from pathlib import Path
 
 import pytest
+
+from ce_nas.space.darts import DARTS_OPERATIONS, DartsSpace, Genotype
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,3 +30,16 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"no real tables at {folder}; set CE_NAS_TEST_DATA to the folder that holds them")
     return SharedData(folder)
+
+
+@pytest.fixture(scope="session")
+def nb301_predictions(shared_data):
+    """Architectures of the official surrogate's predictions, and the rows of their table, in the same order."""
+    with (shared_data / "nasbench301/xgb_predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    architectures, concat = [], [2, 3, 4, 5]
+    for row in rows:
+        cells = ast.literal_eval(row["genotype"])
+        normal, reduce = ([(DARTS_OPERATIONS[code], source) for source, code in cell] for cell in cells)
+        architectures.append(DartsSpace().architecture(Genotype(normal, concat, reduce, concat)))
+    return architectures, rows

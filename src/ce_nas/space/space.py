@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.core.errors import TableError
+from ce_nas.core.errors import SettingsError, TableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture
 
 __all__ = ["Space"]
+
+#: a space with more combinations than this is never listed: it would fill the memory
+LARGEST_LIST = 1 << 24
 
 
 class Space:
@@ -51,9 +54,15 @@ class Space:
 
     @cached_property
     def members(self) -> np.ndarray:
-        """Every architecture, shape ``(size, variables)``, of small integers."""
+        """Every architecture, shape ``(size, variables)``, of small integers.
+
+        :raises SettingsError: if there are too many to list.
+        """
         if self._members is not None:
             return self._members
+        if self.size > LARGEST_LIST:
+            message = f"Expected a space to list, but {self.name} has {self.size:.3g} members; draw from it instead."
+            raise SettingsError(message)
         return np.array(list(itertools.product(*(range(len(names)) for names in self.choices))), dtype=np.int16)
 
     @cached_property
@@ -124,7 +133,7 @@ class Space:
 
     @property
     def _example(self) -> str:
-        return self.text(tuple(self.members[0].tolist()))
+        return self.text((0,) * len(self.choices) if self._members is None else tuple(self._members[0].tolist()))
 
     @cached_property
     def _words(self) -> list[list[str]]:
