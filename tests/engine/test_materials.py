@@ -71,3 +71,15 @@ def test_a_plain_table_is_no_hw_nas_bench(tmp_path):
 
 def test_the_default_objectives_are_accuracy_and_a_cost():
     assert [item.name for item in materials().objectives] == ["accuracy", "latency"]
+
+
+def test_what_is_known_ahead_reaches_the_forecaster_as_far_as_its_horizon(tmp_path, trace):
+    rows = [f"2022-03-{1 + hour // 24:02d}T{hour % 24:02d}:00,{hour},there" for hour in range(240)]
+    weather = tmp_path / "weather.csv"
+    weather.write_text("\n".join(["time,wind,zone", *rows]))
+    made = materials({"grid": {"weather_zone": "there"}}, trace=trace, weather=weather, hours=24)
+    made.check()
+    past = made.history.past(3600.0, 86400.0, 2 * 3600.0)
+    assert past.known["wind"].tolist() == list(range(7 * 24 + 1 - 24, 7 * 24 + 3))
+    with pytest.raises(TraceError, match="Unknown zone 'trace'"):
+        materials(trace=trace, weather=weather, hours=24).check()

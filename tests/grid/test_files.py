@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ce_nas.core.errors import TraceError
-from ce_nas.grid.files import read_prices, read_trace
+from ce_nas.grid.files import read_known, read_prices, read_trace
 from ce_nas.grid.trace import Factors, Gap, Signal
 
 PLAIN = "time,intensity,zone\n2021-01-01T00:00,100,X\n2021-01-01T01:00,200,X\n2021-01-01T02:00,300,X\n"
@@ -272,3 +272,50 @@ def test_the_public_tables_are_read(grid_data, name, zones, steps):
     for zone in zones:
         trace = read_trace(grid_data / f"{name}.parquet", zone=zone)
         assert (len(trace.series), trace.factors, trace.signal) == (steps, Factors.LIFECYCLE, Signal.AVERAGE)
+
+
+def test_the_mix_is_read_beside_the_intensity(parquet):
+    path = parquet(
+        time=hours(3), intensity=[1.0, 2.0, 3.0], power_production_gas_avg=[5.0, np.nan, 7.0], solar=[0.0, -1.0, 2.0],
+        coal=[np.nan] * 3, wind_speed=[1.0, 1.0, 1.0],
+    )  # fmt: skip
+    mix = read_trace(path).mix_mw
+    assert sorted(mix) == ["gas", "solar"]
+    assert mix["solar"].tolist() == [0, -1, 2]
+    assert np.array_equal(mix["gas"], [5, np.nan, 7], equal_nan=True)
+
+
+def test_the_mix_keeps_to_the_steps_of_the_intensity(written):
+    rows = "2021-01-01T03:00,400,40\n2021-01-01T00:00,100,\n2021-01-01T01:00,200,20\n2021-01-01T01:00,200,20\n"
+    trace = read_trace(written("time,intensity,nat_gas\n" + rows))
+    assert np.array_equal(trace.mix_mw["gas"], [np.nan, 20, np.nan, 40], equal_nan=True)
+
+
+def test_a_mix_that_is_no_number_is_refused(written):
+    with pytest.raises(TraceError, match="'much' in line 3, column 'gas'"):
+        read_trace(written("time,intensity,gas\n2021-01-01T00:00,100,1\n2021-01-01T01:00,200,much\n"))
+
+
+def test_what_is_known_ahead_is_every_column_of_numbers(parquet):
+    path = parquet(zone=["X", "X", "Y"], time=hours(3), wind=[1.0, -2.0, 9.0], sky=["clear", "grey", "grey"])
+    known = read_known(path, "X")
+    assert list(known) == ["wind"]
+    assert known["wind"].values.tolist() == [1, -2]
+    with pytest.raises(TraceError, match="Unknown zone 'Z'"):
+        read_known(path, "Z")
+
+
+def test_the_true_intensity_is_never_known_ahead(written):
+    with pytest.raises(TraceError, match="found 'intensity', which is not known ahead"):
+        read_known(written(PLAIN))
+    with pytest.raises(TraceError, match="no column of numbers beside the time"):
+        read_known(written("time,sky\n2021-01-01T00:00,clear\n2021-01-01T01:00,grey\n"))
+
+
+def test_the_real_tables_have_a_mix_and_weather(grid_data):
+    trace = read_trace(grid_data / "us_cal_ciso_2020_2022.parquet")
+    assert {"gas", "solar", "wind"} <= set(trace.mix_mw)
+    assert all(len(values) == len(trace.series) for values in trace.mix_mw.values())
+    known = read_known(grid_data / "weather_forecast_2019_2022.parquet", "CISO")
+    assert max(known) == "wind_speed_m_s"
+    assert known["wind_speed_m_s"].start == datetime(2019, 1, 1, tzinfo=UTC)

@@ -240,6 +240,9 @@ def test_the_fingerprint_is_of_the_values_and_their_meaning():
         trace(synthetic=True),
         trace(values=(100.0, 200.1)),
         trace(values=(100.0, np.nan)),
+        trace(mix_mw={"gas": np.array([1.0, 2.0])}),
+        trace(mix_mw={"gas": np.array([1.0, np.nan])}),
+        trace(mix_mw={"coal": np.array([1.0, 2.0])}),
     ]
     assert same.fingerprint == trace().fingerprint
     assert len({trace().fingerprint, *(other.fingerprint for other in others)}) == 1 + len(others)

@@ -53,7 +53,18 @@ def build(  # noqa: PLR0913 - each part may be one's own
     evaluator = TabularEvaluator(materials.table, materials.objectives, materials.cheap_scores)
     cluster = SimulatedCluster(settings.cluster.gpus, clock, evaluator, _power(settings))
     ledger = Ledger(materials.intensity, settings.cluster.pue, materials.prices)
-    parts = Parts(clock, cluster, evaluator, searcher, allocator, forecaster, ledger, journal, materials.constraints)
+    parts = Parts(
+        clock=clock,
+        cluster=cluster,
+        evaluator=evaluator,
+        searcher=searcher,
+        allocator=allocator,
+        forecaster=forecaster,
+        ledger=ledger,
+        journal=journal,
+        constraints=materials.constraints,
+        memory=materials.history,
+    )
     return Engine(parts, _plan(materials), observe)
 
 

@@ -14,6 +14,7 @@ from ce_nas.core.records import EventKind, Observation, Stop, Task, TaskKind
 from ce_nas.engine.backlog import Backlog
 from ce_nas.engine.progress import Progress
 from ce_nas.engine.view import Outlook
+from ce_nas.forecast.history import History
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +40,8 @@ class Engine:
         #: why the run is over; None while it goes on
         self.stop: Stop | None = None
         self._observe = observe
-        self._outlook = Outlook(parts.ledger.intensity, parts.forecaster, plan)
+        memory = parts.memory or History(plan.zone, parts.ledger.intensity)
+        self._outlook = Outlook(memory, parts.forecaster, plan)
         self._suspended: list[Task] = []
         self._tasks = 0
         self._periods = 0

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ce_nas.engine.settings import Settings
     from ce_nas.evaluate.scores import CheapScores
     from ce_nas.evaluate.table import BenchmarkTable
+    from ce_nas.forecast.history import History
     from ce_nas.grid.trace import GridTrace, Series
     from ce_nas.search.constraints import Constraint, Constraints
 
@@ -39,7 +40,7 @@ class Materials:
 
         :raises CeNasError: if something is.
         """
-        _ = self.table, self.objectives, self.constraints, self.cheap_scores, self.intensity, self.prices
+        _ = self.table, self.objectives, self.constraints, self.cheap_scores, self.history, self.prices
         for name, what, known in self._names():
             canonical(name, what, known)
         early = self.settings.searcher.early
@@ -125,6 +126,16 @@ class Materials:
         series = self.trace.since(self.start)
         series.require(0.0, self.settings.budget.time)
         return series
+
+    @cached_property
+    def history(self) -> History:
+        """What is on record of the grid: intensity, mix and what is known ahead."""
+        from ce_nas.forecast.history import History
+        from ce_nas.grid.files import read_known
+
+        grid = self.settings.grid
+        known = read_known(grid.weather, grid.weather_zone or self.trace.zone) if grid.weather else {}
+        return History(self.trace.zone, self.intensity, self.trace.mix_mw, known)
 
     @cached_property
     def hypervolume_max(self) -> float:

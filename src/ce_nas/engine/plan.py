@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ce_nas.engine.limits import Limits
     from ce_nas.evaluate.evaluator import Evaluator
     from ce_nas.forecast.forecaster import Forecaster
+    from ce_nas.forecast.history import Memory
     from ce_nas.search.constraints import Constraints
     from ce_nas.search.searcher import Searcher
     from ce_nas.store.journal import Journal
@@ -36,6 +37,8 @@ class Parts:
     journal: Journal
     #: bounds that an answer has to keep; None where there are none
     constraints: Constraints | None = None
+    #: what decisions may know of the grid; None: the ledger's intensity, as far as it has ended
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,9 @@ class GridSettings(Section):
     trace: File | None = None
     #: zone of the trace, or the name of a built-in zone
     zone: str | None = None
+    #: CSV or Parquet file of what is known ahead (a weather or production forecast), and its zone if called otherwise
+    weather: File | None = None
+    weather_zone: str | None = None
     #: when the run begins, UTC; without it, a week after the trace begins or on the third of July of the synthetic year
     start: Time | None = None
     #: seed of a built-in zone's typical year
@@ -199,6 +202,7 @@ FLAGS = {
     "cheap_scores": ("benchmark", "cheap_scores"),
     "trace": ("grid", "trace"),
     "zone": ("grid", "zone"),
+    "weather": ("grid", "weather"),
     "start": ("grid", "start"),
     "factors": ("grid", "factors"),
     "signal": ("grid", "signal"),
@@ -253,7 +257,7 @@ def load_settings(path: Path) -> Mapping[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"Expected TOML in {str(path)!r}, but {error}."
         raise SettingsError(message) from error
-    for section, key in (("benchmark", "table"), ("grid", "trace")):
+    for section, key in (("benchmark", "table"), ("grid", "trace"), ("grid", "weather")):
         if isinstance(tree.get(section), dict) and isinstance(tree[section].get(key), str):
             tree[section][key] = str(path.parent / tree[section][key])
     return tree

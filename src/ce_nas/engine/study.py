@@ -137,6 +137,8 @@ class Study:
                 "duplicates": trace.duplicates,
                 "gaps": [str(gap) for gap in trace.gaps],
                 "sha256": trace.fingerprint,
+                "mix": sorted(trace.mix_mw),
+                "known_ahead_sha256": materials.history.known_fingerprints,
             },
         }
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ce_nas.core.records import TaskKind, View
 from ce_nas.core.units import DAY_S
-from ce_nas.forecast.forecaster import Past
 
 if TYPE_CHECKING:
     from ce_nas.cluster.cluster import Cluster
@@ -18,8 +16,8 @@ if TYPE_CHECKING:
     from ce_nas.engine.backlog import Backlog
     from ce_nas.engine.plan import Plan
     from ce_nas.engine.progress import Progress
-    from ce_nas.forecast.forecaster import Forecaster
-    from ce_nas.grid.trace import Series
+    from ce_nas.forecast.forecaster import Forecaster, Past
+    from ce_nas.forecast.history import Memory
 
 __all__ = ["Outlook"]
 
@@ -31,14 +29,14 @@ MEMORY_S = 14 * DAY_S
 class Outlook:
     """Draws up views.
 
-    :param intensity: the true intensity; only its steps that have ended are ever looked at.
+    :param memory: what is known of the grid.
     """
 
-    def __init__(self, intensity: Series, forecaster: Forecaster, plan: Plan) -> None:
-        self._intensity = intensity
+    def __init__(self, memory: Memory, forecaster: Forecaster, plan: Plan) -> None:
+        self._memory = memory
         self._forecaster = forecaster
         self._plan = plan
-        self._memory = round(max(MEMORY_S, forecaster.lookback_s) / intensity.step_s)
+        self._lookback_s = max(MEMORY_S, forecaster.lookback_s)
 
     def view(  # noqa: PLR0913 - a view gathers what every part of a run knows
         self,
@@ -53,14 +51,14 @@ class Outlook:
     ) -> View:
         """All that may be known at ``now_s``."""
         limits = self._plan.limits
-        past = self._intensity.past(now_s, self._memory)
+        past = self._memory.past(now_s, self._lookback_s, HORIZON_S)
         return View(
             now_s=now_s,
             period_s=self._plan.period_s,
             devices=cluster.devices,
-            past_g_per_kwh=past,
-            past_step_s=self._intensity.step_s,
-            forecast=self._forecast(past, now_s),
+            past_g_per_kwh=past.intensity_g_per_kwh if past else np.empty(0),
+            past_step_s=self._memory.step_s,
+            forecast=self._forecast(past),
             evaluations=progress.evaluations,
             samples=len(progress.scored),
             hypervolume=progress.hypervolume,
@@ -78,15 +76,5 @@ class Outlook:
             evaluations_left=limits.evaluations - progress.evaluations,
         )
 
-    def _forecast(self, past: np.ndarray, now_s: float) -> Forecast | None:
-        if len(past) == 0:
-            return None
-        ended_s = self._ended_s(now_s)
-        end = self._plan.start + timedelta(seconds=ended_s)
-        known = Past(past, self._intensity.step_s, ended_s, end, self._plan.zone)
-        return self._forecaster.predict(known, HORIZON_S)
-
-    def _ended_s(self, now_s: float) -> float:
-        """When the last step that has ended by now did so; the steps need not begin with the run."""
-        off_s = (self._intensity.start - self._plan.start).total_seconds() % self._intensity.step_s
-        return float(np.floor((now_s - off_s) / self._intensity.step_s) * self._intensity.step_s + off_s)
+    def _forecast(self, past: Past | None) -> Forecast | None:
+        return self._forecaster.predict(past, HORIZON_S) if past else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     import numpy as np
@@ -18,7 +19,7 @@ __all__ = ["Forecaster", "Past"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Past:
-    """What is known of a zone at one moment: the steps that have ended, and nothing later."""
+    """What is known of a zone at one moment: the steps that have ended, and what was foretold of the coming ones."""
 
     #: intensity a step, oldest first, g CO2eq/kWh, shape (steps,); one step or more
     intensity_g_per_kwh: np.ndarray
@@ -30,6 +31,11 @@ class Past:
     end: datetime
     #: name of the zone
     zone: str
+    #: source of electricity to its generation a step, MW, shape (steps,), NaN where missing; empty if not known
+    mix_mw: Mapping[str, np.ndarray] = field(default_factory=dict)
+    #: input that is known ahead (a weather forecast, a day-ahead production forecast) to its values, shape
+    #: (steps + ahead,): those of the past's steps and then of the coming ones, NaN where missing; empty if none are
+    known: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class Forecaster(ABC):

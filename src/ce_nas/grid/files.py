@@ -5,6 +5,10 @@ Layouts
     ``... (Life cycle)``, called ``... (LCA)`` in older ones. Tables after theirs: ``datetime``,
     ``carbon_intensity_avg``, one zone. Tables after CarbonCast's: ``zone``, ``time``,
     ``carbon_intensity_lifecycle``, ``carbon_intensity_direct``. Plain ones: ``time``, ``intensity``, ``zone``.
+
+Beside the intensity
+    The generation mix, where the layout has it: ``power_production_solar_avg`` as in tables after Electricity Maps', or
+    plain ``solar`` as in tables after CarbonCast's, MW.
 """
 
 from __future__ import annotations
@@ -17,9 +21,10 @@ from ce_nas.grid.table import Table
 from ce_nas.grid.trace import Factors, GridTrace, Series, Signal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["read_prices", "read_trace"]
+__all__ = ["read_known", "read_prices", "read_trace"]
 
 Stated = TypeVar("Stated", Factors, Signal)
 
@@ -29,6 +34,13 @@ ZONE_COLUMNS = ("zone id", "zone", "zone_id")
 AVERAGE_COLUMNS = re.compile(
     r"carbon intensity gco.*\((direct|life cycle|lca)\)|carbon_intensity_(avg|lifecycle|direct)"
 )
+#: how the name of a column of intensities begins, in small letters
+INTENSITY = r"(carbon[ _-]?)?intensity"
+#: what the columns of a generation mix are called, in small letters
+MIX_COLUMNS = re.compile(
+    r"(?:power_production_)?(nat_gas|gas|coal|oil|biomass|geothermal|nuclear|hydro|solar|wind|other|unknown)(?:_avg)?"
+)
+MIX_NAMES = {"nat_gas": "gas"}
 
 
 def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all optional
@@ -45,7 +57,8 @@ def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all opti
     Times without a zone are UTC, others are converted. Where a file has both life-cycle and direct intensities, the
     **life-cycle** ones are taken unless ``factors`` says otherwise. Rows may come in any order and repeat
     each other; a missing row or a blank cell is a gap, which stays one and is listed in the trace. A zero is kept
-    as it stands: a grid may run on sun and wind alone, even if some sources write 0 for "unknown".
+    as it stands: a grid may run on sun and wind alone, even if some sources write 0 for "unknown". A generation mix in
+    the file is read with it.
 
     :param zone: the zone to read, needed where the file has several; names the zone where the file has no such column.
     :param factors: which emissions to read; names them where the file does not say.
@@ -58,8 +71,8 @@ def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all opti
     time = table.column("time", time_column, TIME_COLUMNS)
     intensity = _intensity_column(table, intensity_column, factors)
     table, found_zone = _one_zone(table, zone)
-    series, duplicates = table.series(
-        time, intensity, f"the carbon intensity of zone {found_zone!r}", may_be_negative=False
+    series, mix_mw, duplicates = table.series_and(
+        time, intensity, f"the carbon intensity of zone {found_zone!r}", _mix_columns(table), may_be_negative=False
     )
     return GridTrace(
         zone=found_zone,
@@ -68,7 +81,31 @@ def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all opti
         signal=_agreed(table, intensity, _signal(intensity), signal),
         origin=table.path.name,
         duplicates=duplicates,
+        mix_mw=mix_mw,
     )
+
+
+def read_known(path: str | Path, zone: str | None = None) -> Mapping[str, Series]:
+    """Inputs of a zone that are known ahead, such as a weather forecast: every column of numbers, in its own unit.
+
+    Each value must have been foretold before the moment it speaks of: it may be handed to a forecaster. The checks
+    are those of :func:`read_trace`, but a value may be negative.
+
+    :param zone: the zone to read, needed where the file has several.
+    :raises TraceError: if the file is not there, cannot be read, or holds something that is no such series.
+    """
+    table = Table.read(path)
+    time = table.column("time", None, TIME_COLUMNS)
+    table, found_zone = _one_zone(table, zone)
+    names = [name for name in table.columns if name != time and table.holds_numbers(name)]
+    trace = next((name for name in names if re.match(INTENSITY, name.strip().lower())), None)
+    if trace or not names:
+        found = f"{trace!r}, which is not known ahead" if trace else "no column of numbers beside the time"
+        message = f"Expected inputs such as a weather forecast in {str(path)!r}, found {found}. Choose another file."
+        raise TraceError(message)
+    return {
+        name: table.series(time, name, f"{name!r} of zone {found_zone!r}", may_be_negative=True)[0] for name in names
+    }
 
 
 def read_prices(path: str | Path, *, time_column: str | None = None, price_column: str | None = None) -> Series:
@@ -96,7 +133,7 @@ def _intensity_column(table: Table, named: str | None, factors: Factors | None) 
 def _only_intensity(table: Table, factors: Factors | None) -> str:
     by_factors: dict[Factors, list[str]] = {}
     for name in table.columns:
-        if re.match(r"(carbon[ _-]?)?intensity", name.strip().lower()):
+        if re.match(INTENSITY, name.strip().lower()):
             by_factors.setdefault(_factors(name), []).append(name)
     wanted = (factors, Factors.UNSTATED) if factors else (Factors.LIFECYCLE, Factors.DIRECT, Factors.UNSTATED)
     found = next((by_factors[kind] for kind in wanted if kind in by_factors), [])
@@ -111,6 +148,16 @@ def _only_intensity(table: Table, factors: Factors | None) -> str:
         what = f"a column of {kind} (such as 'intensity' or 'carbon_intensity_lifecycle')"
         raise table.lacks(what, "intensity_column")
     return found[0]
+
+
+def _mix_columns(table: Table) -> dict[str, str]:
+    """Source of electricity to its column, for those that hold a number."""
+    found: dict[str, str] = {}
+    for column in table.columns:
+        match = MIX_COLUMNS.fullmatch(column.strip().lower())
+        if match and table.holds_numbers(column):
+            found.setdefault(MIX_NAMES.get(match.group(1), match.group(1)), column)
+    return found
 
 
 def _one_zone(table: Table, zone: str | None) -> tuple[Table, str]:

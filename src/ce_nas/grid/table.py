@@ -16,7 +16,7 @@ from ce_nas.core.units import as_duration, as_time
 from ce_nas.grid.trace import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["Table"]
 
@@ -98,14 +98,29 @@ class Table:
 
         :raises TraceError: if a cell cannot be used, rows contradict each other or a time lies off the grid.
         """
+        series, _, duplicates = self.series_and(time_column, value_column, name, {}, may_be_negative=may_be_negative)
+        return series, duplicates
+
+    def series_and(
+        self, time_column: str, value_column: str, name: str, beside: Mapping[str, str], *, may_be_negative: bool
+    ) -> tuple[Series, dict[str, np.ndarray], int]:
+        """As :meth:`series`, with the columns ``beside`` it (name to column) on the same steps.
+
+        Of these, rows do not have to agree where they repeat each other, and a value may be negative.
+        """
         times_us = self._times_us(time_column)
         values = self._numbers(value_column, may_be_negative=may_be_negative)
         order, duplicates = self._distinct(time_column, value_column, times_us, values)
         step_us = self._step_us(time_column, times_us[order])
         places = self._places(time_column, times_us, order, step_us)
-        regular = np.full(places[-1] + 1, np.nan)
-        regular[places] = values[order]
-        return Series(_moment(times_us[order[0]]), step_us / _MICROSECONDS, regular, name), duplicates
+        others = {key: self._numbers(column, may_be_negative=True) for key, column in beside.items()}
+        start, step_s = _moment(times_us[order[0]]), step_us / _MICROSECONDS
+        series = Series(start, step_s, _placed(values[order], places), name)
+        return series, {key: _placed(other[order], places) for key, other in others.items()}, duplicates
+
+    def holds_numbers(self, column: str) -> bool:
+        """Whether at least one cell of the column is a number."""
+        return bool(pd.to_numeric(self.frame[column], errors="coerce").notna().any())
 
     def _cell(self, row: int, column: str) -> str:
         """Where a cell stands, and what it holds, for a message."""
@@ -125,7 +140,9 @@ class Table:
     def _numbers(self, column: str, *, may_be_negative: bool) -> np.ndarray:
         """The column as numbers, shape ``(rows,)``; NaN for a blank cell."""
         raw = self.frame[column]
-        blank = (raw.isna() | raw.astype(str).str.strip().str.lower().isin(BLANKS)).to_numpy()
+        blank = raw.isna().to_numpy()
+        if not pd.api.types.is_numeric_dtype(raw):
+            blank = blank | raw.astype(str).str.strip().str.lower().isin(BLANKS).to_numpy()
         values = pd.to_numeric(raw, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         self._refuse(np.isnan(values) & ~blank, column, "Expected a number", "Correct it, or leave the cell blank")
         self._refuse(np.isinf(values), column, "Expected a finite number", "Correct it, or leave the cell blank")
@@ -218,6 +235,14 @@ def _read_csv(path: Path) -> Table:
     frame.index = pd.RangeIndex(2, len(frame) + 2)  # the header is line 1
     frame = frame.fillna("")
     return Table(path, frame[(frame != "").any(axis=1)], "line")
+
+
+def _placed(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Each value at its step, NaN at a step that has none; not to be written to."""
+    regular = np.full(places[-1] + 1, np.nan)
+    regular[places] = values
+    regular.flags.writeable = False
+    return regular
 
 
 def _moment(time_us: int) -> datetime:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -23,7 +23,7 @@ from ce_nas.core.errors import TraceError
 from ce_nas.core.units import as_duration, as_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Factors", "Gap", "GridTrace", "Series", "Signal"]
 
@@ -225,6 +225,8 @@ class GridTrace:
     synthetic: bool = False
     #: rows that were dropped because an earlier one said exactly the same
     duplicates: int = 0
+    #: source of electricity to its generation a step, MW, shape ``(steps,)``, NaN where missing; empty if not known
+    mix_mw: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def since(self, moment: datetime) -> Series:
         """The series with its seconds counted from ``moment``, for instance the start of a run."""
@@ -257,13 +259,15 @@ class GridTrace:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256, in hexadecimal, of the start, the step, the values and what they stand for.
+        """SHA-256, in hexadecimal, of the start, the step, the values, the mix and what they stand for.
 
         The name of the file is left out: the same values read from another place are the same trace.
         """
         head = [self.start.isoformat(), self.step_s, self.zone, self.factors, self.signal, self.synthetic]
         digest = hashlib.sha256(json.dumps(head).encode())
-        digest.update(np.where(np.isnan(self.g_per_kwh), np.nan, self.g_per_kwh).astype("<f8").tobytes())
+        digest.update(_bytes(self.g_per_kwh))
+        for source in sorted(self.mix_mw):
+            digest.update(source.encode() + _bytes(self.mix_mw[source]))
         return digest.hexdigest()
 
     def describe(self) -> str:
@@ -274,6 +278,11 @@ class GridTrace:
             f"{self.zone} ({kind}{self.factors} factors, {self.signal} signal), {as_time(self.start)} to "
             f"{as_time(self.end)} in steps of {as_duration(self.step_s)}{missing}"
         )
+
+
+def _bytes(values: np.ndarray) -> bytes:
+    """The values, however a NaN came to be."""
+    return np.where(np.isnan(values), np.nan, values).astype("<f8").tobytes()
 
 
 def _utc(moment: datetime) -> datetime:
