@@ -56,10 +56,19 @@ def test_equal_points_do_not_dominate_each_other():
 
 
 def test_more_points_than_fit_one_block_are_counted_alike(monkeypatch):
-    points = np.random.default_rng(0).integers(0, 9, (100, 2))
+    points = np.random.default_rng(0).integers(0, 9, (300, 2))
     whole = dominance_numbers(points)
+    assert whole[:200].tolist() != dominance_numbers(points[:200]).tolist()
     monkeypatch.setattr("ce_nas.pareto.dominance._BLOCK_PAIRS", 700)
     assert dominance_numbers(points).tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3])
+def test_few_points_and_many_are_counted_alike(objectives, monkeypatch):
+    points = np.random.default_rng(1).integers(0, 6, (120, objectives))
+    few = dominance_numbers(points)
+    monkeypatch.setattr("ce_nas.pareto.dominance._FEW_POINTS", 0)
+    assert dominance_numbers(points).tolist() == few.tolist()
 
 
 def test_a_nan_is_refused_with_its_row():

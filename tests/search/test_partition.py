@@ -42,6 +42,26 @@ def test_a_boundary_decides_as_the_support_vector_machine_it_was_taken_from(kern
     assert boundary.is_good(boundary.decision(fresh)).tolist() == machine.predict(fresh).tolist()
 
 
+@pytest.mark.parametrize("n", [12, 60, 250])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_solver_alone_finds_what_the_whole_of_scikit_learn_finds_to_the_last_bit(kernel, n):
+    features, values = samples(n, n)
+    good = dominance_numbers(values) <= _median_cut(dominance_numbers(values))
+    boundary = fit_boundary(features, good, kernel)
+    machine = SVC(kernel=kernel, degree=4, gamma=boundary.gamma).fit(features, good)
+    assert np.array_equal(boundary.support, machine.support_vectors_)
+    assert np.array_equal(boundary.weights, machine.dual_coef_[0])
+    assert boundary.intercept == machine.intercept_[0]
+
+
+def test_rows_that_are_not_of_zeros_and_ones_are_left_to_the_solver():
+    features, values = samples(3, 80)
+    features = features + 0.1 * np.random.default_rng(0).normal(size=features.shape)
+    good = dominance_numbers(values) <= _median_cut(dominance_numbers(values))
+    machine = SVC(gamma="scale").fit(features, good)
+    assert fit_boundary(features, good, "rbf").intercept == machine.intercept_[0]
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10**6), st.integers(1, 120), st.sampled_from(KERNELS), st.integers(0, 5), st.integers(1, 30))
 def test_the_tree_holds_what_it_promises(seed, n, kernel, height, leaf_size):

@@ -22,6 +22,8 @@ __all__ = ["Front", "as_points", "dominance_numbers", "is_front", "places"]
 
 #: pairs of points compared at a time: 4 MB of truth values
 _BLOCK_PAIRS = 1 << 22
+#: so few points are compared as they are: ranking them first would take longer than it saves
+_FEW_POINTS = 256
 
 Item = TypeVar("Item")
 
@@ -56,6 +58,9 @@ def dominance_numbers(values: ArrayLike) -> np.ndarray:
     points = as_points(values)
     if not points.size:
         return np.zeros(len(points), dtype=np.intp)
+    if len(points) <= _FEW_POINTS:
+        no_worse = _no_worse(points, points)
+        return np.asarray(np.count_nonzero(no_worse, axis=1) - np.count_nonzero(no_worse & no_worse.T, axis=1))
     ranked = places(points)
     small = ranked.astype(np.int16 if len(points) < 2**15 else np.int32)  # compares several times as fast as floats
     rows = max(_BLOCK_PAIRS // len(points), 1)
@@ -126,10 +131,15 @@ def _copies(rows: np.ndarray) -> np.ndarray:
 
 def _weakly_better(points: np.ndarray, block: np.ndarray) -> np.ndarray:
     """How many of ``points`` are no worse than each row of ``block`` in every objective."""
+    return np.asarray(np.count_nonzero(_no_worse(points, block), axis=1))
+
+
+def _no_worse(points: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """Whether each of ``points`` (a column) is no worse in any objective than each row of ``block`` (a row)."""
     no_worse = points[None, :, 0] <= block[:, None, 0]
     for objective in range(1, points.shape[1]):
         no_worse &= points[None, :, objective] <= block[:, None, objective]
-    return np.asarray(np.count_nonzero(no_worse, axis=1))
+    return np.asarray(no_worse)
 
 
 def _all_at_most(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ Sources
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +28,8 @@ DEGREE = 4
 MOST_STEPS = 10_000
 #: a decision this near to zero is zero but for rounding
 _ROUNDING = 1e-9
+#: memory for the solver's kernel values, MB
+CACHE_MB = 200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +137,50 @@ def fit_boundary(features: np.ndarray, good: np.ndarray, kernel: Kernel) -> Boun
     :param features: shape ``(n, d)``.
     :param good: which rows are good, shape ``(n,)``; both kinds must occur.
     """
-    from sklearn import config_context
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.svm import SVC
-
     spread = float(features.var())
     gamma = 1.0 / (features.shape[1] * spread) if spread > 0 else 1.0  # scikit-learn's "scale"
-    # without a stated random_state scikit-learn would draw a seed, which is never used, from the global generator
-    with config_context(assume_finite=True, skip_parameter_validation=True):
-        machine = SVC(kernel=kernel, degree=DEGREE, gamma=gamma, random_state=0, max_iter=MOST_STEPS)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            machine.fit(features, good)
-    return Boundary(kernel, gamma, features[machine.support_], machine.dual_coef_[0], float(machine.intercept_[0]))
+    one_hot = kernel == "rbf" and bool((features * features == features).all())
+    support, weights, intercept = (
+        _solve(_similarities(features, gamma), good, "precomputed", gamma)
+        if one_hot
+        else _solve(features, good, kernel, gamma)
+    )
+    return Boundary(kernel, gamma, features[support], weights, intercept)
+
+
+def _similarities(features: np.ndarray, gamma: float) -> np.ndarray:
+    """The Gaussian kernel among rows of zeros and ones, shape ``(n, n)``: they are at a few distances only.
+
+    It is what the solver would work out for itself, to the last bit, but pair by pair and over and over.
+    """
+    common = features @ features.T
+    lengths = common.diagonal()
+    squares = (lengths[:, None] + lengths - 2.0 * common).astype(np.intp)
+    by_square = [math.exp(-gamma * square) for square in range(int(squares.max()) + 1)]
+    return np.asarray(np.array(by_square)[squares])
+
+
+def _solve(
+    rows: np.ndarray, good: np.ndarray, kernel: Kernel | Literal["precomputed"], gamma: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Numbers of the support vectors, their weights, and the intercept.
+
+    What ``SVC`` does around its solver, checks above all, takes three times as long as the solver on so few rows, and
+    a search fits thousands of machines: so the solver is called itself.
+    """
+    from sklearn.svm import _libsvm as solver
+
+    solver.set_verbosity_wrap(0)
+    found = solver.fit(
+        np.ascontiguousarray(rows),
+        good.astype(float),
+        kernel=kernel,
+        gamma=gamma,
+        degree=DEGREE,
+        cache_size=CACHE_MB,
+        max_iter=MOST_STEPS,
+    )
+    return found[0], -found[3][0], -float(found[4][0])  # the solver's good side is the negative one
 
 
 @dataclass(slots=True, eq=False)
@@ -248,17 +280,19 @@ class Partition:
 
     def _place(self, node: Node, row: int, features: np.ndarray) -> bool:
         node.rows = np.append(node.rows, row)
-        node.value = hypervolume(self._values[node.rows], self._reference)
+        dominating = self._dominating(node.rows, row)
+        if dominating == 0:  # else it adds nothing to the hypervolume
+            node.value = hypervolume(self._values[node.rows], self._reference)
         if node.boundary is None:
             return False
         called_good = bool(node.boundary.is_good(node.boundary.decision(features[None]))[0])
         deeper_wrong = self._place(node.children[0 if called_good else 1], row, features)
-        return called_good != self._is_good(node, row) or deeper_wrong
+        return called_good != (dominating <= node.good_up_to) or deeper_wrong
 
-    def _is_good(self, node: Node, row: int) -> bool:
-        others, own = self._values[node.rows], self._values[row]
-        dominating = (others <= own).all(axis=1) & (others < own).any(axis=1)
-        return int(np.count_nonzero(dominating)) <= node.good_up_to
+    def _dominating(self, rows: np.ndarray, row: int) -> int:
+        """How many of the samples in ``rows`` dominate that in ``row``."""
+        others, own = self._values[rows], self._values[row]
+        return int(np.count_nonzero((others <= own).all(axis=1) & (others < own).any(axis=1)))
 
 
 def _median_cut(numbers: np.ndarray) -> int:
