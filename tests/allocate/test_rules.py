@@ -84,12 +84,12 @@ def test_the_heuristic_halves_where_nothing_tells_hours_apart():
 
 
 @pytest.mark.parametrize(
-    ("allocator", "idle"), [(Heuristic(), 8), (FixedShare(0.25), 6), (Threshold(0.5), 8), (AllEvaluation(), 0)]
+    ("allocator", "released"), [(Heuristic(), 8), (FixedShare(0.25), 6), (Threshold(0.5), 8), (AllEvaluation(), 0)]
 )
-def test_with_nothing_left_to_sample_those_devices_rest(allocator, idle):
+def test_with_nothing_left_to_sample_those_devices_are_given_back(allocator, released):
     decision = allocator.decide(view_of(coming=500.0, can_sample=False))
-    assert decision.allocation == Allocation(0, 8 - idle, idle)
-    assert ("Nothing is left to sample." in decision.reason) == (idle > 0)
+    assert decision.allocation == Allocation(0, 8 - released, released=released)
+    assert ("Nothing is left to sample." in decision.reason) == (released > 0)
 
 
 @pytest.mark.parametrize("step_s", [300.0, 900.0, HOUR_S, 2 * HOUR_S])
@@ -121,7 +121,9 @@ def test_a_past_shorter_than_a_week_is_used_as_it_is(past):
     assert decide(Threshold(), past, 301.0) == Allocation(8, 0)
 
 
-@pytest.mark.parametrize(("allocator", "dirty"), [(Threshold, Allocation(8, 0)), (SuspendResume, Allocation(0, 0, 8))])
+@pytest.mark.parametrize(
+    ("allocator", "dirty"), [(Threshold, Allocation(8, 0)), (SuspendResume, Allocation(0, 0, released=8))]
+)
 @pytest.mark.parametrize(
     ("quantile", "coming", "clean"),
     [
@@ -163,9 +165,9 @@ def test_rounding_does_not_make_a_flat_grid_dirty(devices, noise):
 def test_one_shot_samples_until_the_closing_hours_and_then_trains_what_is_missing():
     rule = AllSampling(trainings=24, closing_s=4 * HOUR_S)
     assert decide(rule, time_left_s=40 * HOUR_S) == Allocation(8, 0)
-    assert decide(rule, time_left_s=4 * HOUR_S) == Allocation(0, 4, 4)
+    assert decide(rule, time_left_s=4 * HOUR_S) == Allocation(0, 4, released=4)
     assert decide(rule, time_left_s=HOUR_S, evaluations=0) == Allocation(0, 8)
-    assert decide(rule, time_left_s=HOUR_S, evaluations=23) == Allocation(0, 1, 7)
+    assert decide(rule, time_left_s=HOUR_S, evaluations=23) == Allocation(0, 1, released=7)
 
 
 def test_one_shot_is_done_with_its_last_training_and_not_before():

@@ -33,7 +33,9 @@ def clock():
 
 @pytest.fixture
 def cluster(clock):
-    return SimulatedCluster(2, clock, Steady(), PowerModel(checkpoint_s=20, checkpoint_j=2000, restore_s=40))
+    return SimulatedCluster(
+        2, clock, Steady(), PowerModel(checkpoint_s=20, checkpoint_j=2000, restore_s=40, startup_s=90, startup_j=4500)
+    )
 
 
 def training(number):
@@ -147,3 +149,67 @@ def test_suspend_all_leaves_nothing_running(cluster, clock):
     assert cluster.running() == []
     assert cluster.receive(clock.next(100.0)).kind is EventKind.FREED
     assert cluster.free() == []
+
+
+def read_to(cluster, clock, now_s):
+    """Live up to a moment and read: seconds by activity."""
+    readings = []
+    while (signal := clock.next(now_s)) is not None:
+        readings += cluster.receive(signal).readings
+    readings += cluster.read()
+    return {activity: spent(readings, activity) for activity in Activity if spent(readings, activity)}
+
+
+def test_a_released_device_is_off_the_books(cluster, clock):
+    cluster.assign(Allocation(0, 1, released=1))
+    assert cluster.free() == [(0, Role.EVALUATING)]
+    cluster.submit(0, training(0))
+    assert read_to(cluster, clock, 600.0) == {Activity.TRAINING: 600.0}
+
+
+def test_a_device_is_released_once_its_checkpoint_is_written(cluster, clock):
+    cluster.assign(Allocation(0, 2))
+    cluster.submit(0, training(0))
+    assert read_to(cluster, clock, 300.0) == {Activity.TRAINING: 300.0, Activity.IDLE: 300.0}
+    clock.next(400.0)
+    cluster.assign(Allocation(0, 0, released=2))
+    assert cluster.running() == []
+    # what was drawn before it was released, and not read yet, is not lost
+    assert read_to(cluster, clock, 1000.0) == {
+        Activity.TRAINING: 100.0,
+        Activity.CHECKPOINT: 20.0,
+        Activity.IDLE: 100.0,
+    }
+
+
+def test_a_device_taken_back_starts_up_and_then_works(cluster, clock):
+    cluster.assign(Allocation(0, 0, released=2))
+    clock.next(500.0)
+    cluster.assign(Allocation(0, 1, 1))
+    ((number, _),) = cluster.free()
+    clock.next(510.0)
+    cluster.submit(number, training(0))
+    ended = cluster.receive(clock.next(5000.0))
+    assert ended.at_s == 500.0 + 90.0 + 1000.0
+    assert spent(ended.readings, Activity.STARTUP) == 90.0
+    assert sum(r.energy_j for r in ended.readings if r.activity is Activity.STARTUP) == pytest.approx(4500.0)
+    assert {r.activity: r.end_s for r in cluster.read()} == {Activity.STARTUP: 590.0, Activity.IDLE: 1590.0}
+
+
+def test_a_start_up_cut_short_goes_on_if_the_device_is_kept_and_ends_if_it_is_not(cluster, clock):
+    cluster.assign(Allocation(0, 0, released=2))
+    clock.next(500.0)
+    cluster.assign(Allocation(0, 2))
+    cluster.submit(0, training(0))
+    cluster.submit(1, training(1))
+    clock.next(530.0)
+    cluster.assign(Allocation(0, 0, 1, 1))  # neither has begun to train, so neither needs a checkpoint
+    assert read_to(cluster, clock, 700.0) == {Activity.STARTUP: 90.0 + 30.0, Activity.IDLE: 110.0}
+
+
+def test_devices_held_are_taken_before_those_released(cluster, clock):
+    cluster.assign(Allocation(0, 0, 1, 1))
+    clock.next(100.0)
+    cluster.assign(Allocation(0, 1, released=1))
+    assert cluster.free() == [(0, Role.EVALUATING)]
+    assert read_to(cluster, clock, 200.0) == {Activity.IDLE: 200.0}

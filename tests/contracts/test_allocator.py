@@ -89,7 +89,7 @@ def make(request):
 
 def parts(decision):
     allocation = decision.allocation
-    return allocation.sampling, allocation.evaluating, allocation.idle
+    return tuple(allocation.counts().values())
 
 
 @pytest.mark.parametrize("name", ALLOCATORS)
@@ -162,8 +162,8 @@ def test_what_the_future_brings_changes_nothing_today(make):
 def test_a_flat_grid_never_stops_the_search(make, level):
     past = np.full(24 * 7, level)
     coming = DampedProfile().predict(Past(past, HOUR_S, 0.0, datetime(2021, 7, 2, tzinfo=UTC), "zone"), 24 * HOUR_S)
-    sampling, evaluating, idle = parts(make().decide(view_of(past, coming.mean_g_per_kwh)))
-    assert idle == 0
+    sampling, evaluating, idle, released = parts(make().decide(view_of(past, coming.mean_g_per_kwh)))
+    assert idle == released == 0
     assert sampling + evaluating == 8
 
 

@@ -21,6 +21,8 @@ WATTS = st.floats(0, 2000)
         checkpoint_j=st.floats(0, 1e5),
         restore_s=st.floats(0.1, 100),
         restore_j=st.floats(0, 1e5),
+        startup_s=st.floats(0.1, 100),
+        startup_j=st.floats(0, 1e5),
     )
 )
 def test_no_activity_draws_more_than_the_peak(power):
@@ -45,12 +47,13 @@ def test_a_whole_checkpoint_and_a_whole_restore_draw_what_is_stated():
 
 
 def test_what_takes_no_time_draws_nothing():
-    power = PowerModel(checkpoint_s=0.0, checkpoint_j=0.0, restore_s=0.0, restore_j=0.0)
-    assert power.power_w(Activity.CHECKPOINT) == power.power_w(Activity.RESTORE) == 0.0
+    power = PowerModel(checkpoint_s=0.0, checkpoint_j=0.0, restore_s=0.0, restore_j=0.0, startup_s=0.0, startup_j=0.0)
+    for activity in (Activity.CHECKPOINT, Activity.RESTORE, Activity.STARTUP):
+        assert power.power_w(activity) == 0.0
     assert power.peak_w == power.training_w
 
 
-@pytest.mark.parametrize("what", ["checkpoint", "restore"])
+@pytest.mark.parametrize("what", ["checkpoint", "restore", "startup"])
 def test_energy_in_no_time_is_refused(what):
     with pytest.raises(
         SettingsError, match=f"Expected {what}_j of 0 where {what}_s is 0, got 50 J; give it a duration"

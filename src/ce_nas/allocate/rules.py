@@ -53,7 +53,7 @@ class AllSampling(Allocator):
         missing = max(self._trainings - view.evaluations, 0)
         training = min(missing, view.devices)
         reason = f"{left_h:.1f} h are left: {missing} of the {self._trainings} final trainings are still to be done."
-        return Decision(Allocation(0, training, view.devices - training), reason, done=missing == 0)
+        return Decision(Allocation(0, training, released=view.devices - training), reason, done=missing == 0)
 
 
 class FixedShare(Allocator):
@@ -91,7 +91,7 @@ class Threshold(Allocator):
 
 
 class SuspendResume(Allocator):
-    """Every device evaluates while the coming period is forecast clean, and everything rests while it is not.
+    """Every device evaluates while the coming period is forecast clean, and is given back while it is not.
 
     :param quantile: the quantile of the past week's intensity up to which a period is clean, 0 to 1.
     """
@@ -104,7 +104,7 @@ class SuspendResume(Allocator):
     def decide(self, view: View) -> Decision:
         """See :meth:`Allocator.decide`."""
         clean, reason = _is_clean(view, self._quantile)
-        return Decision(Allocation(0, view.devices) if clean else Allocation(0, 0, view.devices), reason)
+        return Decision(Allocation(0, view.devices) if clean else Allocation(0, 0, released=view.devices), reason)
 
 
 class Heuristic(Allocator):
@@ -144,8 +144,8 @@ def _is_clean(view: View, quantile: float) -> tuple[bool, str]:
 
 
 def _sampling(view: View, sampling: int, reason: str) -> Decision:
-    """So many devices sample and the others evaluate; with nothing left to sample they rest instead."""
+    """So many devices sample and the others evaluate; with nothing left to sample they are given back instead."""
     if view.can_sample:
         return Decision(Allocation(sampling, view.devices - sampling), reason)
     rest = f"{reason} Nothing is left to sample." if sampling else reason
-    return Decision(Allocation(0, view.devices - sampling, sampling), rest)
+    return Decision(Allocation(0, view.devices - sampling, released=sampling), rest)

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["show_progress"]
 
 #: colour and sign of a GPU that does this
-ROLES = {"evaluating": ("green", "█"), "sampling": ("cyan", "▓"), "idle": ("bright_black", "░")}
+ROLES = {
+    "evaluating": ("green", "█"),
+    "sampling": ("cyan", "▓"),
+    "idle": ("bright_black", "░"),
+    "released": ("bright_black", "·"),
+}
 #: how many hours of the division are shown side by side
 HOURS_SHOWN = 60
 #: without a terminal, a line every so many periods
@@ -95,7 +100,7 @@ class _Course:
         return Group(figures, self._division())
 
     def _division(self) -> Text:
-        """A column an hour, a row a GPU: who evaluates, samples and rests."""
+        """A column an hour, a row a GPU: who evaluates, samples, rests and is given back."""
         shown = self._divisions[-HOURS_SHOWN:]
         text = Text()
         for row in range(sum(shown[-1].values())):
@@ -109,8 +114,8 @@ class _Course:
 
 
 def _role_of(row: int, division: Mapping[str, int]) -> str:
-    """What the device drawn in a row is doing, from the top row down: idle ones, sampling ones, evaluating ones."""
-    for role in ("idle", "sampling"):
+    """What the device drawn in a row is doing, from the top row down: released ones, idle, sampling, evaluating."""
+    for role in ("released", "idle", "sampling"):
         if row < division[role]:
             return role
         row -= division[role]

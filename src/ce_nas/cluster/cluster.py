@@ -20,12 +20,13 @@ class Role(StrEnum):
     EVALUATING = "evaluating"
     SAMPLING = "sampling"
     IDLE = "idle"
+    RELEASED = "released"
 
 
 class Cluster(ABC):
     """The devices of one run. What happens on them arrives as signals of the run's clock."""
 
-    #: how many devices the run holds
+    #: how many devices the run may hold
     devices: int
     #: the most that all devices together can draw at the plug, W
     peak_w: float
@@ -37,12 +38,13 @@ class Cluster(ABC):
         """Give every device a role, keeping as many running tasks as fit it.
 
         A task whose device gets another role is suspended: its checkpoint is written, and then an event of the kind
-        ``FREED`` brings the task back, to be submitted again later; it goes on where it was.
+        ``FREED`` brings the task back, to be submitted again later; it goes on where it was. A released device is
+        off the books once it is free, until another role takes it back; devices held already are taken first.
         """
 
     @abstractmethod
     def free(self) -> Sequence[tuple[int, Role]]:
-        """The devices that could take a task now, with their roles; idle ones are left out."""
+        """The devices that could take a task now, with their roles; idle and released ones are left out."""
 
     @abstractmethod
     def submit(self, device: int, task: Task) -> None:
@@ -54,7 +56,7 @@ class Cluster(ABC):
 
     @abstractmethod
     def read(self) -> list[Reading]:
-        """What each device drew since it was last read; together the readings leave no time out."""
+        """What each device drew since it was last read; together the readings leave no time out that it was held."""
 
     @abstractmethod
     def suspend_all(self) -> None:

@@ -40,10 +40,16 @@ class _Device:
     task: Task | None = None
     #: whether it writes a checkpoint and will be free then
     leaving: bool = False
-    #: what it does up to when, s, in order; idle after the last
+    #: what it does up to when, s, in order; after the last it starts up or is idle
     phases: list[tuple[Activity, float]] = field(default_factory=list)
     #: when the work on the task itself began or begins, s: after the checkpoint was loaded
     working_from_s: float = 0.0
+    #: until when it starts up after it was taken back, s
+    ready_s: float = 0.0
+    #: whether it is given back to others, off the books
+    away: bool = False
+    #: what it drew before that and nobody read yet
+    unread: list[Reading] = field(default_factory=list)
     #: up to when it was read, s
     read_until_s: float = 0.0
     #: of the signal that its task is over
@@ -73,6 +79,7 @@ class SimulatedCluster(Cluster):
             Role.EVALUATING: allocation.evaluating,
             Role.SAMPLING: allocation.sampling,
             Role.IDLE: allocation.idle,
+            Role.RELEASED: allocation.released,
         }
         others = []
         for device in sorted(self._fleet, key=_left_s):
@@ -83,16 +90,20 @@ class SimulatedCluster(Cluster):
             else:
                 others.append(device)
         roles = [role for role, count in wanted.items() for _ in range(count)]
-        for device, role in zip(sorted(others, key=lambda device: device.number), roles, strict=True):
+        for device, role in zip(sorted(others, key=lambda device: (device.away, device.number)), roles, strict=True):
             self._suspend(device)
             device.role = role
+            if device.away and role is not Role.RELEASED:
+                self._take_back(device)
+            elif device.task is None and role is Role.RELEASED:
+                self._let_go(device)
 
     def free(self) -> Sequence[tuple[int, Role]]:
         """See :meth:`Cluster.free`."""
         return [
             (device.number, device.role)
             for device in self._fleet
-            if device.task is None and device.role is not Role.IDLE
+            if device.task is None and device.role in {Role.EVALUATING, Role.SAMPLING}
         ]
 
     def submit(self, device: int, task: Task) -> None:
@@ -100,10 +111,16 @@ class SimulatedCluster(Cluster):
         seat, now_s = self._fleet[device], self._clock.now_s
         done_s = self._done_s.get(task.id, 0.0)
         restores = done_s > 0 and task.kind is not TaskKind.SAMPLING
+        ready_s = max(now_s, seat.ready_s)
         seat.task = task
-        seat.working_from_s = now_s + (self._power.restore_s if restores else 0.0)
+        seat.working_from_s = ready_s + (self._power.restore_s if restores else 0.0)
         over_s = seat.working_from_s + self._evaluator.duration_s(task) - done_s
-        seat.phases = [(Activity.IDLE, now_s), (Activity.RESTORE, seat.working_from_s), (_ACTIVITY[task.kind], over_s)]
+        seat.phases = [
+            (Activity.STARTUP, seat.ready_s),
+            (Activity.IDLE, ready_s),
+            (Activity.RESTORE, seat.working_from_s),
+            (_ACTIVITY[task.kind], over_s),
+        ]
         seat.ticket = self._clock.post(device, over_s - now_s)
 
     def receive(self, signal: Any) -> Event:  # noqa: ANN401
@@ -114,6 +131,8 @@ class SimulatedCluster(Cluster):
         readings = tuple(self._read(device))
         device.task, device.leaving, device.phases = None, False, []
         if left:
+            if device.role is Role.RELEASED:
+                self._let_go(device)
             return Event(EventKind.FREED, device.number, self._clock.now_s, task, None, readings)
         self._done_s.pop(task.id, None)
         outcome = self._evaluator.run(task)
@@ -147,10 +166,23 @@ class SimulatedCluster(Cluster):
         device.leaving = True
         device.ticket = self._clock.post(device.number, takes_s)
 
+    def _let_go(self, device: _Device) -> None:
+        """Give a free device back to others; what it drew until now is still to be read."""
+        device.unread = self._read(device)
+        device.away = True
+
+    def _take_back(self, device: _Device) -> None:
+        """Hold a device again: it starts up first."""
+        device.away = False
+        device.read_until_s = self._clock.now_s
+        device.ready_s = self._clock.now_s + self._power.startup_s
+
     def _read(self, device: _Device) -> list[Reading]:
         """What the device drew since it was last read, a reading an activity."""
-        now_s, readings = self._clock.now_s, []
-        for activity, until_s in [*device.phases, (Activity.IDLE, now_s)]:
+        now_s, readings, device.unread = self._clock.now_s, device.unread, []
+        if device.away:
+            return readings
+        for activity, until_s in [*device.phases, (Activity.STARTUP, device.ready_s), (Activity.IDLE, now_s)]:
             start_s, end_s = device.read_until_s, min(until_s, now_s)
             if end_s > start_s:
                 readings.append(self._power.reading(device.number, activity, start_s, end_s))

@@ -54,6 +54,7 @@ class Activity(StrEnum):
     SUPERNET = "supernet"
     CHECKPOINT = "checkpoint"
     RESTORE = "restore"
+    STARTUP = "startup"  #: take a device back that was released
     IDLE = "idle"
 
 
@@ -205,12 +206,24 @@ class Allocation:
 
     sampling: int
     evaluating: int
+    #: held and doing nothing: on the books
     idle: int = 0
+    #: given back to the cluster's other users: off the books until they are taken again, which costs a start-up
+    released: int = 0
 
     @property
     def devices(self) -> int:
         """All devices together."""
-        return self.sampling + self.evaluating + self.idle
+        return self.sampling + self.evaluating + self.idle + self.released
+
+    def counts(self) -> dict[str, int]:
+        """The parts by name."""
+        return {
+            "sampling": self.sampling,
+            "evaluating": self.evaluating,
+            "idle": self.idle,
+            "released": self.released,
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)

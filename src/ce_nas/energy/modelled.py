@@ -41,14 +41,21 @@ class PowerModel:
     restore_s: float = 40.0
     #: what loading a checkpoint draws in all, J
     restore_j: float = 40.0 * TRAINING_W
+    #: how long it takes to take a released device back until it can work, s
+    startup_s: float = 60.0
+    #: what that draws in all, J
+    startup_j: float = 60.0 * TRAINING_W
     source: Source = Source.MODELLED
     #: where the wattages come from
-    origin: str = "Quadro RTX 6000 in training 172 W + CPU 115 W [EC-NAS]; idle 60 W and checkpoints estimated"
+    origin: str = (
+        "Quadro RTX 6000 in training 172 W + CPU 115 W [EC-NAS]; idle 60 W, checkpoints and start-ups estimated"
+    )
 
     def __post_init__(self) -> None:
         for moves, takes_s, draws_j in (
             ("checkpoint", self.checkpoint_s, self.checkpoint_j),
             ("restore", self.restore_s, self.restore_j),
+            ("startup", self.startup_s, self.startup_j),
         ):
             if takes_s == 0 and draws_j > 0:
                 message = f"Expected {moves}_j of 0 where {moves}_s is 0, got {draws_j:g} J; give it a duration."
@@ -60,11 +67,12 @@ class PowerModel:
             return self.training_w
         if activity is Activity.IDLE:
             return self.idle_w
-        if activity is Activity.CHECKPOINT:
-            return _mean_w(self.checkpoint_j, self.checkpoint_s)
-        if activity is Activity.RESTORE:
-            return _mean_w(self.restore_j, self.restore_s)
-        return self.sampling_w
+        moves = {
+            Activity.CHECKPOINT: (self.checkpoint_j, self.checkpoint_s),
+            Activity.RESTORE: (self.restore_j, self.restore_s),
+            Activity.STARTUP: (self.startup_j, self.startup_s),
+        }
+        return _mean_w(*moves[activity]) if activity in moves else self.sampling_w
 
     def reading(self, device: int, activity: Activity, start_s: float, end_s: float) -> Reading:
         """What the device drew between two moments in which it did one thing."""

@@ -69,7 +69,7 @@ class Engine:
         _check(decision.allocation, view.devices)
         forecast = view.forecast.over(view.now_s, view.now_s + view.period_s) if view.forecast else None
         self._note(
-            "decided", allocation=_counts(decision.allocation), reason=decision.reason, forecast_g_per_kwh=forecast
+            "decided", allocation=decision.allocation.counts(), reason=decision.reason, forecast_g_per_kwh=forecast
         )
         return decision
 
@@ -279,7 +279,7 @@ class Engine:
         entry = {
             "period": self._periods,
             "start_s": start_s,
-            "allocation": _counts(allocation),
+            "allocation": allocation.counts(),
             "intensity_g_per_kwh": self.parts.ledger.intensity.mean(start_s, now_s) if now_s > start_s else None,
             "energy_j": books.energy_j,
             "carbon_g": books.carbon_g,
@@ -305,12 +305,7 @@ class Engine:
         self.parts.journal.append(kind, self.parts.clock.now_s, content)
 
 
-def _counts(allocation: Allocation) -> dict[str, int]:
-    return {"sampling": allocation.sampling, "evaluating": allocation.evaluating, "idle": allocation.idle}
-
-
 def _check(allocation: Allocation, devices: int) -> None:
-    parts = (allocation.sampling, allocation.evaluating, allocation.idle)
-    if min(parts) < 0 or sum(parts) != devices:
+    if min(allocation.counts().values()) < 0 or allocation.devices != devices:
         message = f"Expected an allocation of {devices} devices, none of its parts below 0, got {allocation}."
         raise SettingsError(message)

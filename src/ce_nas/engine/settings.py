@@ -116,6 +116,9 @@ class ClusterSettings(Section):
     checkpoint_j: Annotated[float, Field(ge=0)] = 20.0 * TRAINING_W
     restore_s: Annotated[float, Field(ge=0)] = 40.0
     restore_j: Annotated[float, Field(ge=0)] = 40.0 * TRAINING_W
+    #: what it takes to take a released device back
+    startup_s: Annotated[float, Field(ge=0)] = 60.0
+    startup_j: Annotated[float, Field(ge=0)] = 60.0 * TRAINING_W
 
 
 class PolicySettings(Section):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["overview"]
 
-#: of the three roles, told apart also by the colour-blind (Okabe and Ito) and in grey
-COLOURS = {"evaluating": "#009e73", "sampling": "#56b4e9", "idle": "#dddddd"}
+#: of the four roles, told apart also by the colour-blind (Okabe and Ito) and in grey
+COLOURS = {"evaluating": "#009e73", "sampling": "#56b4e9", "idle": "#dddddd", "released": "#f7f7f7"}
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "ce-nas"}
 
 

@@ -64,7 +64,8 @@ def _cost(summary: Summary) -> str:
     cost = f" Money: {summary.cost:,.2f}." if summary.cost else ""
     return (
         _table(("activity", "GPU-hours", "energy with PUE", "CO2eq"), rows)
-        + "\n\nFull book: every activity of every GPU held, times PUE, with the grid's true intensity of each moment. "
+        + "\n\nFull book: every activity of every GPU held, times PUE, with the grid's true intensity of each moment; "
+        + "a GPU that is released, to others or off, is not held. "
         + f"By the paper's book (1 kW a training GPU, nothing else): {as_carbon(summary.carbon_g['paper'])}.{cost}"
     )
 
@@ -86,7 +87,7 @@ def _hours(entries: Sequence[Entry]) -> str:
             as_duration(period["start_s"]),
             "" if period["intensity_g_per_kwh"] is None else f"{period['intensity_g_per_kwh']:.0f}",
             "" if decision["forecast_g_per_kwh"] is None else f"{decision['forecast_g_per_kwh']:.0f}",
-            *(str(period["allocation"][name]) for name in ("evaluating", "sampling", "idle")),
+            *(str(period["allocation"][name]) for name in ("evaluating", "sampling", "idle", "released")),
             as_carbon(sum(period["carbon_g"].values())),
             f"{period['evaluations']:,}",
             f"{period['hypervolume']:,.6g}",
@@ -100,6 +101,7 @@ def _hours(entries: Sequence[Entry]) -> str:
         "evaluating",
         "sampling",
         "idle",
+        "released",
         "CO2eq",
         "trainings so far",
         "hypervolume",
