@@ -91,3 +91,13 @@ def test_the_future_is_not_in_a_past(now_h, ahead_h, seed):
     assert first.intensity_g_per_kwh == pytest.approx(second.intensity_g_per_kwh, abs=0)
     assert np.array_equal(first.mix_mw["gas"], second.mix_mw["gas"])
     assert np.array_equal(first.known["wind"], second.known["wind"])
+
+
+@pytest.mark.parametrize(
+    ("start_h", "expected"),
+    [(1, [1, 2, 3]), (9, [9, 10, np.nan]), (-2, [np.nan, np.nan, 0]), (50, [np.nan] * 3), (-50, [np.nan] * 3)],
+)
+def test_the_truth_is_what_came_and_missing_where_nothing_is_on_record(start_h, expected):
+    history = History("X", series(range(11))).since(START + timedelta(hours=1))
+    found = history.truth((start_h - 1) * HOUR_S, 3)
+    assert np.array_equal(found, expected, equal_nan=True)

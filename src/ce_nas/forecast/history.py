@@ -87,14 +87,24 @@ class History(Memory):
         first, ahead = after - len(recent), math.ceil(ahead_s / series.step_s)
         end = series.start + timedelta(seconds=after * series.step_s)
         return Past(
-            intensity_g_per_kwh=recent,
+            intensity_g_per_kwh=recent.copy(),  # a view would lead to all that it was cut from
             step_s=series.step_s,
             end_s=(end - series.zero).total_seconds(),
             end=end,
             zone=self.zone,
-            mix_mw={source: values[first:after] for source, values in self._mix_mw.items()},
-            known={name: values[first : after + ahead] for name, values in self._known.items()},
+            mix_mw={source: values[first:after].copy() for source, values in self._mix_mw.items()},
+            known={name: values[first : after + ahead].copy() for name, values in self._known.items()},
         )
+
+    def truth(self, start_s: float, steps: int) -> np.ndarray:
+        """What came in the ``steps`` steps from ``start_s`` on, to judge a forecast by; NaN where unrecorded."""
+        series = self.intensity
+        first = round(((series.zero - series.start).total_seconds() + start_s) / series.step_s)
+        found = np.full(steps, np.nan)
+        inside = slice(max(first, 0), max(min(first + steps, len(series)), 0))
+        came = series.values[inside]
+        found[inside.start - first : inside.start - first + len(came)] = came
+        return found
 
 
 def _on_steps(known: Series, intensity: Series) -> np.ndarray:
