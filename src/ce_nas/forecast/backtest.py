@@ -127,7 +127,8 @@ class Backtest:
 
     @cached_property
     def _off(self) -> np.ndarray:
-        return self.mean - self.truth
+        off: np.ndarray = self.mean - self.truth
+        return off
 
     def _held(self, share: float) -> np.ndarray | None:
         """One where the truth lay in the interval, zero where not, NaN where there is none."""
