@@ -27,6 +27,8 @@ def test_the_best_ranked_wait_and_everyone_else_is_told_why_not(first, second, c
     everyone = before | {item.architecture: item for item in candidates(second, first=100)}
     dropped = backlog.add(candidates(second, first=100))
     assert len(backlog) == min(capacity, len(everyone))
+    values = [item.values for item in backlog.waiting]
+    assert backlog.front == sum(not any(dominates(other, one) for other in values) for one in values)
     waiting = [backlog.pop() for _ in range(len(backlog))]
     number = {
         key: sum(dominates(other.values, item.values) for other in everyone.values()) for key, item in everyone.items()

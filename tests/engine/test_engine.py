@@ -333,3 +333,19 @@ def test_a_searcher_that_foresees_chooses_every_training_itself(small_study):
     assert all(item["dropped"] == [] for item in contents(result, "sampled"))
     assert contents(result, "ended")[0]["waiting"] == []
     assert result.summary.evaluations > 5
+
+
+def test_the_view_says_what_was_spent_and_what_is_left_of_it():
+    erratic = Erratic(1)
+    settings = settings_from_flags(hours=5, gpus=2, searcher="uniform", carbon_budget="5kg", gpu_hour_price=2.0)
+    result = Study(settings, allocator=erratic).run()
+    first, *_, last = erratic.views
+    assert (first.trained_s, first.carbon_spent_g, first.energy_spent_j, first.cost_spent) == (0.0, 0.0, 0.0, 0.0)
+    (period,) = [entry for entry in contents(result, "period") if entry["period"] == len(erratic.views) - 2]
+    assert last.now_s == period["start_s"] + HOUR_S
+    done = contents(result, "period")[: len(erratic.views) - 1]
+    assert last.carbon_spent_g == pytest.approx(sum(sum(entry["carbon_g"].values()) for entry in done))
+    assert last.energy_spent_j == pytest.approx(sum(sum(entry["energy_j"].values()) for entry in done))
+    assert last.trained_s == pytest.approx(sum(entry["device_s"].get("training", 0.0) for entry in done))
+    assert last.cost_spent == pytest.approx(sum(entry["cost"] for entry in done))
+    assert last.carbon_spent_g + last.carbon_left_g == pytest.approx(5000.0)

@@ -254,11 +254,18 @@ class View:
     #: scored architectures waiting for evaluation, and how many may wait
     backlog: int
     backlog_capacity: int
+    #: those that wait of which no other one is better by its estimates
+    backlog_front: int
     #: evaluations under way, and evaluations suspended
     running: int
     suspended: int
     #: whether there is anything left to sample
     can_sample: bool
+    #: what was spent up to now: time of the devices in trainings, and what the budgets are counted in
+    trained_s: float
+    carbon_spent_g: float
+    energy_spent_j: float
+    cost_spent: float
     #: what remains of each budget; infinite where none was set
     time_left_s: float
     carbon_left_g: float

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.pareto.dominance import dominance_numbers
+from ce_nas.pareto.dominance import dominance_numbers, is_front
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +61,11 @@ class Backlog:
     def waiting(self) -> tuple[Observation, ...]:
         """Who waits, the best first."""
         return tuple(self._waiting)
+
+    @property
+    def front(self) -> int:
+        """How many of those that wait are dominated by none of the others, by their estimates."""
+        return int(np.count_nonzero(is_front([waiting.values for waiting in self._waiting]))) if self._waiting else 0
 
     def pop(self) -> Observation:
         """Take the best one out; there must be one."""

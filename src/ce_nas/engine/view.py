@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.core.records import TaskKind, View
+from ce_nas.core.records import Activity, TaskKind, View
 from ce_nas.core.units import DAY_S
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Outlook:
         """All that may be known at ``now_s``."""
         limits = self._plan.limits
         past = self._memory.past(now_s, self._lookback_s, HORIZON_S)
+        carbon_g = limits.carbon_spent_g(books)
         return View(
             now_s=now_s,
             period_s=self._plan.period_s,
@@ -66,11 +67,16 @@ class Outlook:
             front_size=len(progress.front),
             backlog=len(backlog),
             backlog_capacity=backlog.capacity,
+            backlog_front=backlog.front,
             running=sum(task.kind is TaskKind.EVALUATION for task in cluster.running()),
             suspended=suspended,
             can_sample=can_sample,
+            trained_s=books.device_s.get(Activity.TRAINING, 0.0),
+            carbon_spent_g=carbon_g,
+            energy_spent_j=books.total_energy_j,
+            cost_spent=books.cost,
             time_left_s=limits.time_s - now_s,
-            carbon_left_g=limits.carbon_g - limits.carbon_spent_g(books),
+            carbon_left_g=limits.carbon_g - carbon_g,
             energy_left_j=limits.energy_j - books.total_energy_j,
             cost_left=limits.cost - books.cost,
             evaluations_left=limits.evaluations - progress.evaluations,
