@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ce_nas.core.errors import DataError
-from ce_nas.experiment.statistics import bootstrap_median
+from ce_nas.experiment.statistics import bootstrap_median, paired_test
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
@@ -37,3 +37,17 @@ def test_infinity_is_a_value_and_nan_is_none():
 def test_one_value_is_its_own_interval():
     interval = bootstrap_median([3.0]).scaled(2.0)
     assert (interval.low, interval.median, interval.high) == (6.0, 6.0, 6.0)
+
+
+def test_a_paired_test_knows_who_is_better_and_how_sure_that_is():
+    found = paired_test([2.0, 3.0, 4.0, 5.0, 6.0, 7.0], [1.0] * 6)
+    assert (found.pairs, found.better) == (6, 6)
+    assert found.p_value == pytest.approx(2 * 0.5**6)  # exact: all six signs alike
+    assert paired_test([1.0, 2.0], [1.0, 2.0]).p_value == 1.0
+    mixed = paired_test([1.0, 5.0, 3.0, 3.0], [2.0, 1.0, 3.0, 2.5])
+    assert mixed.better == 2
+    assert 0 < mixed.p_value <= 1
+    with pytest.raises(DataError):
+        paired_test([1.0, math.inf], [1.0, 2.0])
+    with pytest.raises(DataError):
+        paired_test([], [])

@@ -5,7 +5,7 @@ import pytest
 from ce_nas.core.errors import StoreError
 from ce_nas.pareto.dominance import is_front
 from ce_nas.pareto.hypervolume import hypervolume
-from ce_nas.report.summary import summarise, track
+from ce_nas.report.summary import summarise
 
 
 def test_the_parts_add_up_to_the_whole(result):
@@ -29,14 +29,6 @@ def test_the_front_is_of_evaluated_architectures_and_makes_the_hypervolume(resul
     accuracies = [member.objectives["accuracy"] for member in result.summary.front]
     assert accuracies == sorted(accuracies, reverse=True)
     assert 0 < result.summary.hypervolume_share <= 1
-
-
-def test_the_track_only_rises_and_ends_at_the_summary(result):
-    course = track(result.entries)
-    for series in (course.hours, course.hypervolume, course.carbon_g, course.paper_carbon_g, course.evaluations):
-        assert series == sorted(series)
-    assert course.carbon_g[-1] == pytest.approx(result.summary.carbon_g["full"])
-    assert course.hypervolume[-1] == result.summary.hypervolume
 
 
 def test_the_json_holds_what_it_promises(result):

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ce_nas.cli import compare, doctor, grid, search
+from ce_nas.cli import bench, compare, doctor, grid, search
 from ce_nas.core.errors import CeNasError
 
 __all__ = ["app", "main"]
@@ -23,6 +23,7 @@ app.command("resume")(search.resume)
 app.command("report")(search.report)
 app.command("compare")(compare.compare)
 app.command("doctor")(doctor.doctor)
+app.add_typer(bench.app, name="bench")
 app.add_typer(grid.app, name="grid")
 
 

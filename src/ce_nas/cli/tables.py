@@ -11,13 +11,14 @@ from ce_nas.core.units import as_carbon, as_energy
 from ce_nas.report.markdown import stop_sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ce_nas.experiment.compare import Comparison
     from ce_nas.experiment.statistics import Interval
     from ce_nas.report.summary import Summary
 
-__all__ = ["print_comparison", "print_summary"]
+__all__ = ["print_comparison", "print_summary", "print_table"]
 
 
 def print_summary(summary: Summary, path: Path | None) -> None:
@@ -72,6 +73,16 @@ def print_comparison(comparison: Comparison) -> None:
         f"CO2eq: full book. Times less: grams of {comparison.reference} to its own final hypervolume, per gram of the "
         "strategy to the same hypervolume; 0 where it was not reached. Reached: share of the seeds that reached it."
     )
+
+
+def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table of texts, the first column to the left and the others to the right."""
+    table = Table(title=title, title_justify="left")
+    for place, name in enumerate(head):
+        table.add_column(name, justify="right" if place else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False, width=None if Console().is_terminal else 160).print(table)
 
 
 def _front_table(summary: Summary) -> Table:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import math
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import G_PER_KG, J_PER_KWH
 from ce_nas.engine.settings import settings_from_flags
+from ce_nas.experiment.pool import in_parallel
 from ce_nas.experiment.statistics import Interval, bootstrap_median
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ce_nas.engine.settings import Settings
-    from ce_nas.report.summary import Summary, Track
+    from ce_nas.report.summary import Summary
+    from ce_nas.report.track import Track
 
 __all__ = ["Comparison", "Row", "Run", "Strategy", "compare"]
 
@@ -43,15 +42,6 @@ class Run:
     seed: int
     summary: Summary
     track: Track
-
-    def carbon_to_reach_g(self, hypervolume: float) -> float:
-        """Grams in the full book when the run first reached a hypervolume; infinite if it never did."""
-        reached = (
-            carbon_g
-            for carbon_g, found in zip(self.track.carbon_g, self.track.hypervolume, strict=True)
-            if found >= hypervolume
-        )
-        return next(reached, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,25 +101,16 @@ def compare(  # noqa: PLR0913 - four axes, what they share, and how to run them
     for strategy, zone, seed, shared in jobs[:: len(seeds)]:
         _check(strategy, zone, seed, shared)
     runs = []
-    for run in _each(jobs, processes):
+    for run in in_parallel(_run, jobs, processes):
         runs.append(run)
         if observe:
             observe(run)
+    runs.sort(key=lambda run: run.seed)  # whichever came first: the bootstrap draws by place
     rows = [_row(strategy, zone, runs, strategies[0]) for zone in zones for strategy in strategies]
     return Comparison(str(strategies[0]), tuple(rows))
 
 
 Job = tuple[Strategy, str | None, int, dict[str, object]]
-
-
-def _each(jobs: Sequence[Job], processes: int) -> Iterable[Run]:
-    if processes == 1:
-        yield from map(_run, jobs)
-        return
-    # not forked: a child forked while a library's threads run may never wake up
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        yield from pool.map(_run, jobs)
 
 
 def _check(strategy: Strategy, zone: str | None, seed: int, flags: Mapping[str, object]) -> None:
@@ -146,7 +127,7 @@ def _settings(strategy: Strategy, zone: str | None, seed: int, flags: Mapping[st
 
 def _run(job: Job) -> Run:
     from ce_nas.engine.study import Study
-    from ce_nas.report.summary import track
+    from ce_nas.report.track import track
 
     strategy, zone, seed, flags = job
     result = Study(_settings(strategy, zone, seed, flags)).run()
@@ -177,5 +158,5 @@ def _row(strategy: Strategy, zone: str | None, runs: Sequence[Run], reference: S
 def _ratio(run: Run, reference: Run) -> float:
     """How many grams the reference needed to its final hypervolume for each of this run's; 0 if it fell short."""
     level = reference.summary.hypervolume
-    mine_g = run.carbon_to_reach_g(level)
-    return reference.carbon_to_reach_g(level) / mine_g if mine_g > 0 else 0.0
+    mine, theirs = run.track.to_reach(level), reference.track.to_reach(level)
+    return theirs.carbon_g / mine.carbon_g if mine and theirs and mine.carbon_g else 0.0

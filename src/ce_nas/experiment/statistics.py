@@ -1,7 +1,8 @@
 """Medians with the uncertainty that a few seeds leave.
 
-Source
+Sources
     Efron, Tibshirani. An Introduction to the Bootstrap. 1993 (percentile intervals, section 13.3).
+    [Wilcoxon] Wilcoxon. Individual comparisons by ranking methods. Biometrics Bulletin 1(6), 1945.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ce_nas.core.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Interval", "bootstrap_median"]
+__all__ = ["Interval", "Paired", "bootstrap_median", "paired_test"]
 
 RESAMPLES = 10_000
 
@@ -50,3 +51,32 @@ def bootstrap_median(values: Sequence[float], seed: int = 0) -> Interval:
     medians = np.sort(sample[rows], axis=1)[:, (len(sample) - 1) // 2]
     low, high = np.quantile(medians, [0.025, 0.975], method="nearest")
     return Interval(float(np.sort(sample)[(len(sample) - 1) // 2]), float(low), float(high))
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """One strategy against another on the same seeds: Wilcoxon's signed rank test."""
+
+    pairs: int
+    #: pairs in which the first was the better
+    better: int
+    #: two-sided; the smallest that n pairs can give is 2**(1 - n); 1 if no pair differs
+    p_value: float
+
+
+def paired_test(first: Sequence[float], second: Sequence[float]) -> Paired:
+    """Whether the first of each pair is larger than the second, as a rule; exact for few pairs [Wilcoxon].
+
+    :raises DataError: if there are no pairs, or one of them lacks a number.
+    """
+    ours, theirs = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if ours.shape != theirs.shape or not len(ours) or not (np.isfinite(ours) & np.isfinite(theirs)).all():
+        message = f"Expected pairs of finite numbers, one or more, got {list(first)} and {list(second)}."
+        raise DataError(message)
+    differences = ours - theirs
+    better = int((differences > 0).sum())
+    if not differences.any():
+        return Paired(len(ours), better, 1.0)
+    from scipy.stats import wilcoxon
+
+    return Paired(len(ours), better, float(wilcoxon(differences, zero_method="pratt").pvalue))

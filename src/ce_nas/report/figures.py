@@ -9,14 +9,16 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from ce_nas.core.units import G_PER_KG, HOUR_S
-from ce_nas.report.summary import summarise, track
+from ce_nas.report.summary import summarise
+from ce_nas.report.track import track
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
-    from ce_nas.report.summary import Summary, Track
+    from ce_nas.report.summary import Summary
+    from ce_nas.report.track import Track
     from ce_nas.store.journal import Entry
 
 __all__ = ["overview"]

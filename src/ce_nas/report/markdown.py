@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ce_nas.report.summary import Summary
     from ce_nas.store.journal import Entry
 
-__all__ = ["markdown"]
+__all__ = ["markdown", "table_lines"]
 
 
 def markdown(entries: Sequence[Entry]) -> str:
@@ -63,7 +63,7 @@ def _cost(summary: Summary) -> str:
     rows.append(("**all**", f"{total_h:,.1f}", as_energy(summary.energy_j), as_carbon(summary.carbon_g["full"])))
     cost = f" Money: {summary.cost:,.2f}." if summary.cost else ""
     return (
-        _table(("activity", "GPU-hours", "energy with PUE", "CO2eq"), rows)
+        table_lines(("activity", "GPU-hours", "energy with PUE", "CO2eq"), rows)
         + "\n\nFull book: every activity of every GPU held, times PUE, with the grid's true intensity of each moment; "
         + "a GPU that is released, to others or off, is not held. "
         + f"By the paper's book (1 kW a training GPU, nothing else): {as_carbon(summary.carbon_g['paper'])}.{cost}"
@@ -76,7 +76,7 @@ def _answer(summary: Summary) -> str:
         (f"`{item.architecture}`", *(f"{value:,.6g}" for value in item.objectives.values())) for item in summary.front
     ]
     title = f"{len(summary.front)} evaluated architectures that no other one beats in everything:\n\n"
-    return title + _table(("architecture", *names), rows) if rows else "No training was finished."
+    return title + table_lines(("architecture", *names), rows) if rows else "No training was finished."
 
 
 def _hours(entries: Sequence[Entry]) -> str:
@@ -106,7 +106,7 @@ def _hours(entries: Sequence[Entry]) -> str:
         "trainings so far",
         "hypervolume",
     )
-    return _table(head, rows)
+    return table_lines(head, rows)
 
 
 def _basis(summary: Summary, power: str, pue: float) -> str:
@@ -143,6 +143,7 @@ def _grid_line(grid: Mapping[str, Any]) -> str:
     return line
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table_lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ce_nas.store.journal import Entry
 
-__all__ = ["FrontMember", "Summary", "Track", "summarise", "track"]
+__all__ = ["FrontMember", "Summary", "beginning", "summarise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +75,6 @@ class Summary:
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
-    """How a run went from one gain of hypervolume to the next, and at its end."""
-
-    #: hours since the run began
-    hours: list[float]
-    hypervolume: list[float]
-    #: full book
-    carbon_g: list[float]
-    #: paper's book
-    paper_carbon_g: list[float]
-    evaluations: list[int]
-
-
 def summarise(entries: Sequence[Entry]) -> Summary:
     """The figures of a journal.
 
@@ -142,32 +128,6 @@ def beginning(entries: Sequence[Entry]) -> dict[str, Any]:
         raise StoreError(message)
     content: dict[str, Any] = entries[0].content
     return content
-
-
-def track(entries: Iterable[Entry]) -> Track:
-    """The course of a run."""
-    course = Track([], [], [], [], [])
-    evaluations, carbon_g, paper_g = 0, 0.0, 0.0
-    for entry in entries:
-        if entry.kind == "evaluated":
-            found = entry.content
-            evaluations += found["fidelity"] == 1.0
-            if found["grew"]:
-                _mark(course, entry, (found["carbon_g"], found["paper_carbon_g"]), evaluations)
-        elif entry.kind == "period":
-            period = entry.content
-            carbon_g += sum(period["carbon_g"].values())
-            paper_g += period["paper_carbon_g"]
-            _mark(course, entry, (carbon_g, paper_g), evaluations)
-    return course
-
-
-def _mark(course: Track, entry: Entry, grams: tuple[float, float], evaluations: int) -> None:
-    course.hours.append(entry.at_s / HOUR_S)
-    course.hypervolume.append(entry.content["hypervolume"])
-    course.carbon_g.append(grams[0])
-    course.paper_carbon_g.append(grams[1])
-    course.evaluations.append(evaluations)
 
 
 def _front(entries: Iterable[Entry], objectives: Sequence[Objective]) -> list[FrontMember]:

@@ -1,0 +1,95 @@
+"""The strategies that the experiments compare, and what each of them is in settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ce_nas.core.errors import SettingsError, one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["BASELINES", "CE_NAS", "STRATEGIES", "Strategy", "strategy", "strategy_titles"]
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """Who divides the devices and who proposes."""
+
+    #: the name it is chosen by
+    name: str
+    #: what a figure calls it
+    title: str
+    #: one sentence
+    what: str
+    #: sections of the settings that make it what it is; whatever is not said here is as the user's flags say
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: whether the user's own choice of policy, searcher and forecaster goes over ``settings``
+    ours: bool = False
+
+
+CE_NAS = Strategy(
+    "ce-nas",
+    "CE-NAS",
+    "Trainings in clean hours, cheap scores in dirty ones; a surrogate that learns from both proposes.",
+    {"policy": {"name": "threshold"}, "searcher": {"name": "surrogate"}},
+    ours=True,
+)
+STRATEGIES = (
+    CE_NAS,
+    Strategy(
+        "vanilla-lamoo",
+        "vanilla LaMOO",
+        "Every device trains at every hour what LaMOO proposes, which draws uniformly in its regions.",
+        {"policy": {"name": "all-evaluation"}, "searcher": {"name": "lamoo", "inner": "uniform"}},
+    ),
+    Strategy(
+        "vanilla-random",
+        "vanilla random",
+        "Every device trains at every hour what is drawn at random.",
+        {"policy": {"name": "all-evaluation"}, "searcher": {"name": "uniform"}},
+    ),
+    Strategy(
+        "one-shot-lamoo",
+        "one-shot LaMOO",
+        "Every device scores what LaMOO proposes; the best by the scores are trained in the end.",
+        {"policy": {"name": "all-sampling"}, "searcher": {"name": "lamoo", "inner": "uniform"}},
+    ),
+    Strategy(
+        "heuristic-lamoo",
+        "heuristic LaMOO",
+        "The share of sampling grows with the forecast intensity; LaMOO proposes.",
+        {"policy": {"name": "heuristic"}, "searcher": {"name": "lamoo", "inner": "uniform"}},
+    ),
+    Strategy(
+        "vanilla-surrogate",
+        "vanilla surrogate",
+        "Every device trains at every hour what CE-NAS's searcher proposes, without any cheap score: what is left "
+        "between it and CE-NAS is the work of scores and hours.",
+        {
+            "policy": {"name": "all-evaluation"},
+            "searcher": {"name": "surrogate"},
+            "benchmark": {"cheap_scores": "none"},
+        },
+    ),
+)
+#: what CE-NAS is put beside in the method's own experiments
+BASELINES = ("vanilla-lamoo", "vanilla-random", "one-shot-lamoo", "heuristic-lamoo")
+
+
+def strategy_titles(names: Iterable[str]) -> str:
+    """The titles of some strategies, each once, with commas between; a name that is none stands for itself."""
+    titles = {item.name: item.title for item in STRATEGIES}
+    return ", ".join(dict.fromkeys(titles.get(name, name) for name in names))
+
+
+def strategy(name: str) -> Strategy:
+    """The strategy of that name.
+
+    :raises SettingsError: if there is none.
+    """
+    found = {item.name: item for item in STRATEGIES}
+    if name not in found:
+        raise SettingsError(one_of("strategy", name, found))
+    return found[name]

@@ -1,0 +1,11 @@
+import math
+
+from ce_nas.experiment.statistics import Interval
+from ce_nas.experiment.words import figure_text, interval_text, probability_text
+
+
+def test_figures_as_people_read_them():
+    assert [figure_text(value) for value in (7.2249, 0.0, 12345.6, math.inf)] == ["7.22", "0", "12,346", "-"]
+    assert interval_text(Interval(2.0, 1.0, math.inf)) == "2 [1, -]"
+    assert interval_text(None) == ""
+    assert (probability_text(0.00001), probability_text(0.0195)) == ("p < 0.001", "p = 0.019")
