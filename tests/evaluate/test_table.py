@@ -4,11 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ce_nas.core.errors import SettingsError, TableError
-from ce_nas.core.records import Objective
+from ce_nas.core.errors import SettingsError
 from ce_nas.evaluate.table import BenchmarkTable, Metric, objective, table_values
 from ce_nas.space.space import Space
 
@@ -24,55 +21,18 @@ def table(name="small", epochs=20, choices=("x", "y", "z"), train_s=(10.0, 20.0,
     return BenchmarkTable(name, space, metrics | changed, np.array(train_s), epochs, "a test")
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("accuracy", Objective("accuracy", "%", True, 0.0)),
-        ("accuracy:max", Objective("accuracy", "%", True, 0.0)),
-        ("accuracy:max:50", Objective("accuracy", "%", True, 50.0)),
-        (" accuracy : max : 50 ", Objective("accuracy", "%", True, 50.0)),
-        ("accuracy::50", Objective("accuracy", "%", True, 50.0)),
-        ("accuracy:min", Objective("accuracy", "%", False, 91.0)),
-        ("latency", Objective("latency", "ms", False, 2.1)),
-        ("latency:min:0.05", Objective("latency", "ms", False, 0.05)),
-        ("latency:max", Objective("latency", "ms", True, 0.5)),
-        ("latency:min:-1e-3", Objective("latency", "ms", False, -0.001)),
-        ("edgegpu_energy", Objective("edgegpu_energy", "mJ", False, 50.0)),
-        ("throughput", Objective("throughput", "img/s", True, 100.0)),
-    ],
-)
-def test_the_forms_of_an_objective(text, expected):
-    assert objective(table(), text) == expected
+def test_the_quantities_of_a_table_are_its_metrics_with_their_ranges():
+    found = table().quantities["latency"]
+    assert (found.unit, found.maximise, found.trained, found.low, found.high) == ("ms", False, False, 0.5, 2.0)
+    assert table().column("latency").tolist() == [1.234, 0.5, 2.0]
+    assert table().costs("latency", [(2,), (0,), (2,)]).tolist() == [2.0, 1.234, 2.0]
 
 
-@pytest.mark.parametrize("text", ["accuracy:up", "accuracy:MAX", "accuracy:0.5", "latency:smallest:1"])
-def test_a_direction_that_is_none_is_refused(text):
-    with pytest.raises(SettingsError, match=r"such as accuracy:max or latency:min:0\.05, got"):
-        objective(table(), text)
-
-
-@pytest.mark.parametrize(
-    "text", ["latency:min:", "latency:min:x", "latency:min:nan", "latency::inf", "latency:min:1:2"]
-)
-def test_a_reference_that_is_no_number_is_refused(text):
-    with pytest.raises(SettingsError, match="Expected a number as the reference"):
-        objective(table(), text)
-
-
-def test_a_metric_that_is_not_there_is_named_with_the_nearest():
-    with pytest.raises(TableError, match=r"Unknown objective of small 'latncy'.*Did you mean 'latency'\?"):
-        objective(table(), "latncy:min")
-    with pytest.raises(TableError, match="expected one of: accuracy, edgegpu_energy, latency, throughput"):
-        table().metric("")
-
-
-@given(st.floats(1e-6, 1e9) | st.floats(-1e9, -1e-6) | st.integers(1, 10_000).map(lambda n: n / 100))
-def test_the_default_reference_is_just_beyond_the_worst(worst):
-    values = np.array([worst - 1.0, worst, worst - 2.0])
-    cost = Metric("cost", "", maximise=False, trained=False, values=values)
-    reference = objective(table(cost=cost), "cost").reference
-    assert worst < reference <= worst + 0.11 * abs(worst)
-    assert float(f"{reference:.2g}") == pytest.approx(reference, rel=1e-9)
+def test_shares_of_a_training_that_the_table_knows():
+    known = dataclasses.replace(table(), early={0.06: {"accuracy": np.array([50.0, 40.0, 45.0])}})
+    known.require_share(0.06)
+    with pytest.raises(SettingsError, match=r"among the shares that small knows: 0\.06; got 0\.5"):
+        known.require_share(0.5)
 
 
 def test_values_are_minimised_in_the_order_asked_for():

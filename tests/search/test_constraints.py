@@ -24,8 +24,13 @@ def values(cell):
     return -float(50 + 5 * cell[0] + 2 * cell[1]), float(5 + 6 * cell[0] + cell[2])
 
 
-def bounds(*texts):
-    return Constraints(SPACE, OBJECTIVES, [Constraint.parse(text) for text in texts], {"latency": LATENCY})
+def bounds(*texts, latency=LATENCY):
+    return Constraints(SPACE, OBJECTIVES, [Constraint.parse(text) for text in texts], {"latency": latency})
+
+
+def asked_latency(cells):
+    """The same latency, of a space that nobody lists."""
+    return np.array([float(sum(cell)) for cell in cells])
 
 
 def test_constraints_are_read_as_written():
@@ -73,8 +78,18 @@ def test_what_keeps_the_bounds_and_estimates_are_left_as_they_are():
 
 
 def test_members_known_to_break_a_bound_are_told():
-    assert bounds("accuracy>=60").known_feasible is None
-    np.testing.assert_array_equal(bounds("latency<=7").known_feasible, LATENCY <= 7)
+    members = list(SPACE.index)
+    assert not any(cell in bounds("accuracy>=60").forbidden() for cell in members)
+    for latency in (LATENCY, asked_latency):
+        forbidden = bounds("latency<=7", "latency>=2", latency=latency).forbidden()
+        assert [cell in forbidden for cell in members] == [not 2 <= sum(cell) <= 7 for cell in members]
+
+
+def test_it_is_the_same_whether_a_metric_is_listed_or_asked_for():
+    told = [Observation(cell, values(cell)) for cell in list(SPACE.index)[::7]]
+    listed, asked = (bounds("latency<=6", "energy<=20", latency=one) for one in (LATENCY, asked_latency))
+    assert listed.violations(told).tolist() == asked.violations(told).tolist()
+    assert listed.feasible_first(told) == asked.feasible_first(told)
 
 
 SEARCHERS = {

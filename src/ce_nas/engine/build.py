@@ -141,7 +141,7 @@ def _searcher(materials: Materials) -> Searcher:
     from ce_nas.search.regions import LamooSearcher
 
     return LamooSearcher(
-        materials.table.space,
+        materials.benchmark.space,
         stream(materials.settings.seed, "searcher"),
         reference=_reference(materials),
         inner=_plain_searcher(canonical(stated.inner, "inner searcher", INNER_SEARCHERS), materials),
@@ -151,7 +151,7 @@ def _searcher(materials: Materials) -> Searcher:
 
 def _plain_searcher(name: str, materials: Materials) -> RegionalSearcher:
     """A searcher that works alone as well as in a region, on a stream of its own."""
-    space, rng = materials.table.space, stream(materials.settings.seed, f"searcher.{name}")
+    space, rng = materials.benchmark.space, stream(materials.settings.seed, f"searcher.{name}")
     if name == "uniform":
         from ce_nas.search.uniform import UniformSearcher
 
@@ -162,7 +162,7 @@ def _plain_searcher(name: str, materials: Materials) -> RegionalSearcher:
         return Nsga2Searcher(space, rng)
     from ce_nas.search.surrogate import SurrogateSearcher
 
-    trained = [materials.table.metric(item.name).trained for item in materials.objectives]
+    trained = [materials.benchmark.quantity(item.name).trained for item in materials.objectives]
     return SurrogateSearcher(space, rng, _reference(materials), trained=trained)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +16,12 @@ from ce_nas.engine.names import FORECASTERS, INNER_SEARCHERS, POLICIES, SEARCHER
 if TYPE_CHECKING:
     from ce_nas.core.records import Objective
     from ce_nas.engine.settings import Settings
+    from ce_nas.evaluate.benchmark import Benchmark
     from ce_nas.evaluate.scores import CheapScores
     from ce_nas.evaluate.table import BenchmarkTable
     from ce_nas.forecast.history import History
     from ce_nas.grid.trace import GridTrace, Series
-    from ce_nas.search.constraints import Constraint, Constraints
+    from ce_nas.search.constraints import Constraint, Constraints, Costs
 
 __all__ = ["Materials"]
 
@@ -40,16 +41,12 @@ class Materials:
 
         :raises CeNasError: if something is.
         """
-        _ = self.table, self.objectives, self.constraints, self.cheap_scores, self.history, self.prices
+        _ = self.benchmark, self.objectives, self.constraints, self.cheap_scores, self.history, self.prices
         for name, what, known in self._names():
             canonical(name, what, known)
         early = self.settings.searcher.early
-        if early is not None and early not in self.table.early:
-            known_shares = ", ".join(f"{share:g}" for share in self.table.early) or "none"
-            message = (
-                f"Expected searcher.early among the shares that {self.table.name} knows: {known_shares}; got {early:g}."
-            )
-            raise SettingsError(message)
+        if early is not None:
+            self.benchmark.require_share(early)
 
     def _names(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         settings = self.settings
@@ -61,17 +58,32 @@ class Materials:
         )
 
     @cached_property
+    def benchmark(self) -> Benchmark:
+        """What is searched."""
+        return _benchmark(self.settings)
+
+    @property
     def table(self) -> BenchmarkTable:
-        """The benchmark."""
-        return _table(self.settings)
+        """The benchmark, for what can be asked of a table alone.
+
+        :raises SettingsError: if it is none.
+        """
+        from ce_nas.evaluate.table import BenchmarkTable
+
+        if not isinstance(self.benchmark, BenchmarkTable):
+            message = (
+                f"Expected a benchmark whose architectures are all listed, but {self.benchmark.name} has no table."
+            )
+            raise SettingsError(message)
+        return self.benchmark
 
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:
         """What is optimised."""
-        from ce_nas.evaluate.table import objective
+        from ce_nas.evaluate.benchmark import objective
 
-        names = self.settings.benchmark.objectives or _default_objectives(self.table)
-        chosen = tuple(objective(self.table, text) for text in names)
+        names = self.settings.benchmark.objectives or _default_objectives(self.benchmark)
+        chosen = tuple(objective(self.benchmark, text) for text in names)
         if not 2 <= len({item.name for item in chosen}) == len(chosen) <= 5:
             message = f"Expected 2 to 5 different objectives, got: {', '.join(item.name for item in chosen)}."
             raise SettingsError(message)
@@ -90,8 +102,14 @@ class Materials:
         from ce_nas.search.constraints import Constraints
 
         stated = self.bounds
-        known = {name: metric.values for name, metric in self.table.metrics.items() if not metric.trained}
-        return Constraints(self.table.space, self.objectives, stated, known) if stated else None
+        return Constraints(self.benchmark.space, self.objectives, stated, self._known_costs()) if stated else None
+
+    def _known_costs(self) -> dict[str, Costs]:
+        """What is known without a training: of every member where they are listed, else by asking."""
+        benchmark = self.benchmark
+        names = [name for name, quantity in benchmark.quantities.items() if not quantity.trained]
+        columns = {name: benchmark.column(name) for name in names}
+        return {name: partial(benchmark.costs, name) if column is None else column for name, column in columns.items()}
 
     @cached_property
     def cheap_scores(self) -> CheapScores | None:
@@ -101,7 +119,7 @@ class Materials:
         wanted = self.settings.benchmark.cheap_scores
         if wanted == "none":
             return None
-        return read_scores(wanted, self.table) if wanted else builtin_scores(self.table.space)
+        return read_scores(wanted, self.table) if wanted else builtin_scores(self.benchmark.space)
 
     @cached_property
     def trace(self) -> GridTrace:
@@ -138,14 +156,20 @@ class Materials:
         return History(self.trace.zone, self.intensity, self.trace.mix_mw, known)
 
     @cached_property
-    def hypervolume_max(self) -> float:
-        """The hypervolume of all that is feasible in the table: shown beside a result, never handed to a search."""
-        from ce_nas.evaluate.table import table_values
+    def hypervolume_max(self) -> float | None:
+        """The hypervolume of all that is feasible: shown beside a result, never handed to a search.
+
+        None where the architectures are not all listed, so that nobody knows it.
+        """
         from ce_nas.pareto.hypervolume import hypervolume
 
+        names = [*(item.name for item in self.objectives), *(one.name for one in self.bounds)]
+        columns = {name: column for name in names if (column := self.benchmark.column(name)) is not None}
+        if len(columns) < len(set(names)):
+            return None
         reference = [item.sign * item.reference for item in self.objectives]
-        values = table_values(self.table, self.objectives)
-        kept = [one.excess(self.table.metric(one.name).values) == 0 for one in self.bounds]
+        values = np.column_stack([item.sign * columns[item.name] for item in self.objectives])
+        kept = [one.excess(columns[one.name]) == 0 for one in self.bounds]
         return hypervolume(values[np.logical_and.reduce([np.ones(len(values), dtype=bool), *kept])], reference)
 
     @cached_property
@@ -161,7 +185,7 @@ class Materials:
         return Prices(series, stated.gpu_hour)
 
 
-def _table(settings: Settings) -> BenchmarkTable:
+def _benchmark(settings: Settings) -> Benchmark:
     from ce_nas.evaluate.nasbench201 import embedded_table
     from ce_nas.evaluate.own_table import read_table
 
@@ -189,10 +213,10 @@ def _table(settings: Settings) -> BenchmarkTable:
 _DEVICES = ("edgegpu", "fpga", "raspi4", "pixel3", "edgetpu", "eyeriss")
 
 
-def _default_objectives(table: BenchmarkTable) -> list[str]:
+def _default_objectives(benchmark: Benchmark) -> list[str]:
     """Accuracy, or the first metric that needs a training, and the first cost: the paper's energy where it is known."""
-    trained = [name for name, metric in table.metrics.items() if metric.trained]
-    costs = [name for name, metric in table.metrics.items() if not metric.trained]
+    trained = [name for name, quantity in benchmark.quantities.items() if quantity.trained]
+    costs = [name for name, quantity in benchmark.quantities.items() if not quantity.trained]
     costs.sort(key=lambda name: name != "edgegpu_energy")
     return [*sorted(trained, key=lambda name: name != "accuracy")[:1], *costs[:1]]
 

@@ -106,7 +106,7 @@ class Study:
     def _beginning(self, engine: Engine) -> dict[str, Any]:
         """All that a reader of the journal needs to know of the run, and all that a resumed one must share."""
         materials, cheap = self._materials, self._materials.cheap_scores
-        table, trace = materials.table, materials.trace
+        benchmark, trace = materials.benchmark, materials.trace
         return {
             "format": FORMAT,
             "version": __version__,
@@ -119,11 +119,11 @@ class Study:
             "hypervolume_max": materials.hypervolume_max,
             "power": engine.parts.cluster.power_origin,
             "benchmark": {
-                "name": table.name,
-                "architectures": table.space.size,
-                "origin": table.origin,
-                "notes": list(table.notes),
-                "sha256": table.fingerprint,
+                "name": benchmark.name,
+                "architectures": benchmark.space.size,
+                "origin": benchmark.origin,
+                "notes": list(benchmark.notes),
+                "sha256": benchmark.fingerprint,
                 "cheap_scores": cheap.origin if cheap else "none: nothing can be sampled",
                 "cheap_scores_sha256": cheap.fingerprint if cheap else None,
             },

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,18 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.errors import SettingsError, TableError, one_of
-from ce_nas.core.records import Objective
+from ce_nas.evaluate.benchmark import Benchmark, Quantity, objective
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ce_nas.core.records import Architecture, Objective
     from ce_nas.space.space import Space
 
-__all__ = ["BenchmarkTable", "Metric", "objective"]
-
-#: references that a paper states, in the metric's unit; every other metric's reference is its worst value, rounded up
-PAPER_REFERENCES = {"edgegpu_energy": 50.0}  # CE-NAS, section 4: accuracy 0 %, energy 50 mJ
-ACCURACY_REFERENCE = 0.0
+__all__ = ["BenchmarkTable", "Metric", "objective", "table_values"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +38,7 @@ class Metric:
 
 
 @dataclass(frozen=True, eq=False)
-class BenchmarkTable:
+class BenchmarkTable(Benchmark):
     """Everything known of every architecture of a space."""
 
     name: str
@@ -68,6 +64,26 @@ class BenchmarkTable:
             raise TableError(one_of(f"objective of {self.name}", name, self.metrics))
         return self.metrics[name]
 
+    @cached_property
+    def quantities(self) -> Mapping[str, Quantity]:
+        """See :attr:`Benchmark.quantities`."""
+        return {name: _quantity(metric) for name, metric in self.metrics.items()}
+
+    def costs(self, name: str, architectures: Sequence[Architecture]) -> np.ndarray:
+        """See :meth:`Benchmark.costs`."""
+        return self.metric(name).values[[self.space.index[architecture] for architecture in architectures]]
+
+    def column(self, name: str) -> np.ndarray:
+        """See :meth:`Benchmark.column`."""
+        return self.metric(name).values
+
+    def require_share(self, share: float) -> None:
+        """See :meth:`Benchmark.require_share`."""
+        if share not in self.early:
+            known = ", ".join(f"{known:g}" for known in self.early) or "none"
+            message = f"Expected searcher.early among the shares that {self.name} knows: {known}; got {share:g}."
+            raise SettingsError(message)
+
     @property
     def mean_epoch_s(self) -> float:
         """Seconds of one epoch of the mean architecture on one device."""
@@ -90,55 +106,11 @@ class BenchmarkTable:
         return [self.metrics[name] for name in sorted(self.metrics)]
 
 
-def objective(table: BenchmarkTable, text: str) -> Objective:
-    """The objective written as ``NAME``, ``NAME:max`` or ``NAME:min:REFERENCE``.
-
-    Left out, the direction is the metric's own and the reference is the paper's where it states one, 0 for an
-    accuracy, else the worst value of the table, rounded up to two digits where less is better.
-
-    :raises SettingsError: if the text is none of these forms.
-    :raises TableError: if the table has no such metric.
-    """
-    name, *rest = map(str.strip, text.split(":", 2))
-    metric = table.metric(name)
-    maximise = _direction(text, rest[0], default=metric.maximise) if rest else metric.maximise
-    reference = _reference(text, rest[1]) if len(rest) > 1 else _default_reference(metric, maximise=maximise)
-    return Objective(metric.name, metric.unit, maximise, reference)
-
-
 def table_values(table: BenchmarkTable, objectives: Sequence[Objective]) -> np.ndarray:
     """The objectives of every architecture, all minimised, shape ``(size, objectives)``."""
     return np.column_stack([item.sign * table.metric(item.name).values for item in objectives])
 
 
-def _direction(text: str, word: str, *, default: bool) -> bool:
-    if word not in {"max", "min", ""}:
-        message = f"Expected an objective such as accuracy:max or latency:min:0.05, got {text!r}."
-        raise SettingsError(message)
-    return word == "max" if word else default
-
-
-def _reference(text: str, number: str) -> float:
-    try:
-        reference = float(number)
-    except ValueError:
-        reference = math.nan
-    if not math.isfinite(reference):
-        message = f"Expected a number as the reference in objective {text!r}, got {number!r}."
-        raise SettingsError(message)
-    return reference
-
-
-def _default_reference(metric: Metric, *, maximise: bool) -> float:
-    if maximise:
-        return ACCURACY_REFERENCE if metric.unit == "%" else float(metric.values.min())
-    return PAPER_REFERENCES.get(metric.name) or _rounded_up(float(metric.values.max()))
-
-
-def _rounded_up(value: float) -> float:
-    """The next number above ``value`` with two significant digits."""
-    if value == 0:
-        return 0.0
-    size = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
-    steps = math.floor(round(value / size, 9)) + 1  # 0.3 / 0.01 is a hair below 30
-    return float(f"{steps * size:.12g}")
+def _quantity(metric: Metric) -> Quantity:
+    low, high = float(metric.values.min()), float(metric.values.max())
+    return Quantity(metric.name, metric.unit, metric.maximise, metric.trained, low, high)

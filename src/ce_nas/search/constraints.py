@@ -12,22 +12,27 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ce_nas.core.errors import SettingsError, one_of
+from ce_nas.core.records import Architecture
 from ce_nas.search.regional import AnyOf
 from ce_nas.search.searcher import Searcher
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Mapping
 
-    from ce_nas.core.records import Architecture, Objective, Observation
+    from ce_nas.core.records import Objective, Observation
     from ce_nas.space.space import Space
 
-__all__ = ["ConstrainedSearcher", "Constraint", "Constraints"]
+__all__ = ["ConstrainedSearcher", "Constraint", "Constraints", "Costs"]
+
+#: a metric of every member of a space, in their order, or as a function of some of them
+Costs = np.ndarray | Callable[[Sequence[Architecture]], np.ndarray]
 
 _TEXT = re.compile(r"\s*([\w.-]+)\s*(<=|>=)\s*(\S+)\s*")
 
@@ -71,7 +76,8 @@ class Constraints:
     :param space: the space searched.
     :param objectives: what is optimised, in the order of the values told.
     :param constraints: the bounds, each on an objective or on a metric of ``known``.
-    :param known: metrics known without a training, each for every member of a listable space, shape ``(size,)``.
+    :param known: metrics known without a training: each for every member of a listable space, shape ``(size,)``, or as
+        a function of architectures.
     :raises SettingsError: if a bound is on something else.
     """
 
@@ -80,39 +86,30 @@ class Constraints:
         space: Space,
         objectives: Sequence[Objective],
         constraints: Sequence[Constraint],
-        known: Mapping[str, np.ndarray] | None = None,
+        known: Mapping[str, Costs] | None = None,
     ) -> None:
         known = known or {}
         names = [objective.name for objective in objectives]
         for constraint in constraints:
             if constraint.name not in names and constraint.name not in known:
                 raise SettingsError(one_of("metric of a constraint", constraint.name, [*names, *known]))
-        self._space = space
         self._reference = np.array([objective.sign * objective.reference for objective in objectives])
         self._told = [
             (names.index(one.name), objectives[names.index(one.name)].sign, one)
             for one in constraints
             if one.name in names
         ]
-        excess = [one.excess(known[one.name]) for one in constraints if one.name in known]
-        #: what each member's known metrics break, shape (size,); None where no bound is on a known metric
-        self._known_excess = np.sum(excess, axis=0) if excess else None
-
-    @property
-    def known_feasible(self) -> np.ndarray | None:
-        """Whether each member keeps the bounds on known metrics, shape ``(size,)``; None where there are none."""
-        return None if self._known_excess is None else self._known_excess <= 0.0
+        self._known = _KnownExcess(space, [(one, known[one.name]) for one in constraints if one.name in known])
 
     def forbidden(self) -> Container[Architecture]:
-        """The members that are known to break a bound."""
-        return _Forbidden(self._space, self._known_excess)
+        """The architectures that are known to break a bound."""
+        return self._known
 
     def violations(self, observations: Sequence[Observation]) -> np.ndarray:
         """By how much each observation breaks the bounds, as shares of them added up, shape ``(n,)``; 0 if feasible."""
         total = np.zeros(len(observations))
         for row, observation in enumerate(observations):
-            if self._known_excess is not None:
-                total[row] = self._known_excess[self._space.index[observation.architecture]]
+            total[row] = self._known.of(observation.architecture)
             for place, sign, constraint in self._told:
                 total[row] += constraint.excess(np.array(sign * observation.values[place]))
         return total
@@ -165,12 +162,26 @@ class ConstrainedSearcher(Searcher):
         return self._inner.notes()
 
 
-class _Forbidden:
-    """The members whose known metrics break a bound, as a container."""
+class _KnownExcess:
+    """By how much known metrics break their bounds; holds the architectures that break one."""
 
-    def __init__(self, space: Space, excess: np.ndarray | None) -> None:
-        self._excess = None if excess is None else excess.tolist()
-        self._index = {} if excess is None else space.index
+    def __init__(self, space: Space, bounds: Sequence[tuple[Constraint, Costs]]) -> None:
+        columns = [one.excess(values) for one, values in bounds if isinstance(values, np.ndarray)]
+        self._listed: list[float] = np.sum(columns, axis=0).tolist() if columns else []
+        self._index = space.index if columns else {}
+        self._asked = [(one, costs) for one, costs in bounds if not isinstance(costs, np.ndarray)]
+        #: what was found by asking
+        self._found: dict[Architecture, float] = {}
 
     def __contains__(self, architecture: object) -> bool:
-        return self._excess is not None and self._excess[self._index[architecture]] > 0.0  # type: ignore[index]
+        return self.of(architecture) > 0.0  # type: ignore[arg-type] # whatever is asked for is an architecture
+
+    def of(self, architecture: Architecture) -> float:
+        """The shares of the bounds by which they are broken, added up; 0 where all of them are kept."""
+        listed = self._listed[self._index[architecture]] if self._listed else 0.0
+        if not self._asked:
+            return listed
+        if architecture not in self._found:
+            excess = (one.excess(costs([architecture])).item() for one, costs in self._asked)
+            self._found[architecture] = sum(excess)
+        return listed + self._found[architecture]

@@ -1,0 +1,140 @@
+"""The benchmark's seam: what is searched, and what is known of it; a table, a surrogate, or something of one's own."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ce_nas.core.errors import SettingsError, TableError, one_of
+from ce_nas.core.records import Objective
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+
+    from ce_nas.core.records import Architecture
+    from ce_nas.space.space import Space
+
+__all__ = ["Benchmark", "Quantity", "objective"]
+
+#: references that a paper states, in the metric's unit; every other metric's reference is its worst value, rounded up
+PAPER_REFERENCES = {"edgegpu_energy": 50.0}  # CE-NAS, section 4: accuracy 0 %, energy 50 mJ
+ACCURACY_REFERENCE = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """Something that a benchmark tells of every architecture."""
+
+    name: str
+    #: unit as shown to people
+    unit: str
+    #: True if more is better
+    maximise: bool
+    #: True if only a training tells it, as an accuracy; False if it is known at once, as a latency
+    trained: bool
+    #: the least and the largest value there is
+    low: float
+    high: float
+
+
+class Benchmark(ABC):
+    """A space, and what a training of each of its architectures finds."""
+
+    name: str
+    space: Space
+    #: where the figures come from
+    origin: str
+    #: what a reader should know of them, a sentence each
+    notes: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def quantities(self) -> Mapping[str, Quantity]:
+        """What is known of an architecture, by name."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A text that differs wherever a run can come to differ; origin and notes are left out."""
+
+    @property
+    @abstractmethod
+    def mean_epoch_s(self) -> float:
+        """Seconds of one epoch of the mean architecture on one device."""
+
+    @abstractmethod
+    def costs(self, name: str, architectures: Sequence[Architecture]) -> np.ndarray:
+        """A quantity that needs no training, of each architecture, in its own unit, shape ``(n,)``."""
+
+    @abstractmethod
+    def column(self, name: str) -> np.ndarray | None:
+        """A quantity of every member of the space, in their order, shape ``(size,)``; None where none are listed."""
+
+    @abstractmethod
+    def require_share(self, share: float) -> None:
+        """Check that it is known what a training finds that is stopped at this share of it.
+
+        :raises SettingsError: if it is not.
+        """
+
+    def quantity(self, name: str) -> Quantity:
+        """The quantity of that name.
+
+        :raises TableError: if there is none.
+        """
+        if name not in self.quantities:
+            raise TableError(one_of(f"objective of {self.name}", name, self.quantities))
+        return self.quantities[name]
+
+
+def objective(benchmark: Benchmark, text: str) -> Objective:
+    """The objective written as ``NAME``, ``NAME:max`` or ``NAME:min:REFERENCE``.
+
+    Left out, the direction is the metric's own and the reference is the paper's where it states one, 0 for an
+    accuracy, else the worst value there is, rounded up to two digits where less is better.
+
+    :raises SettingsError: if the text is none of these forms.
+    :raises TableError: if the benchmark has no such metric.
+    """
+    name, *rest = map(str.strip, text.split(":", 2))
+    metric = benchmark.quantity(name)
+    maximise = _direction(text, rest[0], default=metric.maximise) if rest else metric.maximise
+    reference = _reference(text, rest[1]) if len(rest) > 1 else _default_reference(metric, maximise=maximise)
+    return Objective(metric.name, metric.unit, maximise, reference)
+
+
+def _direction(text: str, word: str, *, default: bool) -> bool:
+    if word not in {"max", "min", ""}:
+        message = f"Expected an objective such as accuracy:max or latency:min:0.05, got {text!r}."
+        raise SettingsError(message)
+    return word == "max" if word else default
+
+
+def _reference(text: str, number: str) -> float:
+    try:
+        reference = float(number)
+    except ValueError:
+        reference = math.nan
+    if not math.isfinite(reference):
+        message = f"Expected a number as the reference in objective {text!r}, got {number!r}."
+        raise SettingsError(message)
+    return reference
+
+
+def _default_reference(metric: Quantity, *, maximise: bool) -> float:
+    if maximise:
+        return ACCURACY_REFERENCE if metric.unit == "%" else metric.low
+    return PAPER_REFERENCES.get(metric.name) or _rounded_up(metric.high)
+
+
+def _rounded_up(value: float) -> float:
+    """The next number above ``value`` with two significant digits."""
+    if value == 0:
+        return 0.0
+    size = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
+    steps = math.floor(round(value / size, 9)) + 1  # 0.3 / 0.01 is a hair below 30
+    return float(f"{steps * size:.12g}")
