@@ -14,12 +14,17 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["Clock", "VirtualClock", "WallClock", "utc_now"]
+__all__ = ["Clock", "VirtualClock", "WallClock", "monotonic_s", "utc_now"]
 
 
 def utc_now() -> datetime:
     """This moment by the calendar, UTC: for what asks the world outside; no run is timed by it."""
     return datetime.now(UTC)
+
+
+def monotonic_s() -> float:
+    """Seconds of a clock that never goes back, for what measures real devices; no run is timed by it."""
+    return time.monotonic()
 
 
 class Clock(ABC):

@@ -1,0 +1,36 @@
+import json
+import math
+
+import pytest
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.training.recipe import Recipe
+
+
+def test_the_learning_rate_rises_and_falls():
+    recipe = Recipe(learning_rate=0.1, warmup=0.2)
+    rates = [recipe.learning_rate_at(step, 100) for step in range(100)]
+    assert rates[:20] == sorted(rates[:20])
+    assert rates[20] == pytest.approx(0.1)
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+    assert 0 < rates[-1] < 1e-3
+
+
+def test_without_a_warm_up_it_begins_at_the_peak():
+    assert Recipe(learning_rate=0.3).learning_rate_at(0, 10) == 0.3
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"epochs": 0}, {"batch": 0}, {"warmup": 1.0}, {"label_smoothing": -0.1}, {"ema": 1.0}, {"learning_rate": 0.0},
+        {"clip": 0.0}, {"cutout": -1}, {"mixup": math.nan}, {"precision": "int3"},
+    ],
+)  # fmt: skip
+def test_what_is_of_no_use_is_refused(stated):
+    with pytest.raises(SettingsError, match=next(iter(stated)).replace("_", ".")):
+        Recipe(**stated)
+
+
+def test_as_plain_values():
+    assert json.loads(json.dumps(Recipe().to_dict()))["clip"] is None
