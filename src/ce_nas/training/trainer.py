@@ -22,7 +22,7 @@ from ce_nas.training.augment import augmented, mixed
 from ce_nas.training.checkpoint import load_checkpoint, save_checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ce_nas.training.images import DataSet, Images
     from ce_nas.training.recipe import Recipe
 
-__all__ = ["DivergedError", "Score", "Spent", "Training"]
+__all__ = ["DivergedError", "Score", "Spent", "Training", "derived_seed"]
 
 #: steps between two looks at whether the loss is still a number: each look waits for the device
 _LOOK_EVERY = 20
@@ -147,6 +147,23 @@ class Training:
                 losses += functional.cross_entropy(logits.float(), wanted, reduction="sum")
         return Score(100.0 * float(hits) / len(labels), float(losses) / len(labels))
 
+    def recalibrate(self, batches: int, seed: int = 0) -> None:
+        """Measure every batch normalisation anew on so many batches of unchanged training images."""
+        network = self.network
+        norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the plain mean of all batches
+        order = torch.randperm(len(self._labels), generator=torch.Generator().manual_seed(seed)).to(self._pixels.device)
+        network.train()
+        with torch.no_grad(), _kernels(deterministic=self.recipe.deterministic, device=self.device):
+            for at in range(min(batches, self.steps_an_epoch)):
+                with self._precision():
+                    network(self._normalised(self._pixels[order[at * self._batch : (at + 1) * self._batch]]))
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
     def save(self, path: Path) -> None:
         """Write a checkpoint: weights, their average, momenta, the scale of gradients, the steps done and the cost.
 
@@ -198,19 +215,23 @@ class Training:
         images, labels = self._batch_of(epoch)
         draws = self._generator("step", self.step)
         images = augmented(images, recipe, draws)
+        self._optimiser.zero_grad(set_to_none=True)
         with torch.random.fork_rng(self._forked(), enabled=recipe.drop_path > 0):
             if recipe.drop_path > 0:  # the network draws its dropped paths from torch's own generator
-                torch.manual_seed(_seed(self._seed, "paths", self.step))
-            loss = self._loss(images, labels, draws)
-        self._optimiser.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                torch.manual_seed(derived_seed(self._seed, "paths", self.step))
+            for loss in self._losses(images, labels, draws):
+                self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                self._summed_loss += loss.detach()
         if math.isfinite(recipe.clip):
             self._scaler.unscale_(self._optimiser)
             nn.utils.clip_grad_norm_(self._network.parameters(), recipe.clip)
         self._scaler.step(self._optimiser)
         self._scaler.update()
-        self._summed_loss += loss.detach()
         self._follow()
+
+    def _losses(self, images: Tensor, labels: Tensor, draws: torch.Generator) -> Iterator[Tensor]:
+        """The losses whose gradients make one step."""
+        yield self._loss(images, labels, draws)
 
     def _loss(self, images: Tensor, labels: Tensor, draws: torch.Generator) -> Tensor:
         recipe = self.recipe
@@ -235,7 +256,7 @@ class Training:
     def _batch_of(self, epoch: int) -> tuple[Tensor, Tensor]:
         """The images, normalised, and the labels of the step at hand."""
         if self._order is None or self._order[0] != epoch:
-            draws = torch.Generator().manual_seed(_seed(self._seed, "epoch", epoch))
+            draws = torch.Generator().manual_seed(derived_seed(self._seed, "epoch", epoch))
             order = torch.randperm(len(self._labels), generator=draws)
             self._order = (epoch, order.to(self._pixels.device))
         at = self.step % self.steps_an_epoch * self._batch
@@ -280,7 +301,7 @@ class Training:
         self._summed_loss.zero_()
 
     def _generator(self, name: str, number: int) -> torch.Generator:
-        return torch.Generator(device=self.device).manual_seed(_seed(self._seed, name, number))
+        return torch.Generator(device=self.device).manual_seed(derived_seed(self._seed, name, number))
 
     def _forked(self) -> list[torch.device]:
         return [self.device] if self.device.type == "cuda" else []
@@ -325,7 +346,7 @@ def _logits(found: Tensor | tuple[Tensor, ...]) -> Tensor:
     return found[0] if isinstance(found, tuple) else found
 
 
-def _seed(seed: int, name: str, number: int) -> int:
+def derived_seed(seed: int, name: str, number: int) -> int:
     """The seed of one generator: of a training, a purpose and a step or epoch."""
     return zlib.crc32(f"{seed}/{name}/{number}".encode()) | (seed & 0x3FFFFFFF) << 32
 
