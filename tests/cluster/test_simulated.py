@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from ce_nas.cluster.cluster import Role
+from ce_nas.cluster.roles import Role
 from ce_nas.cluster.simulated import SimulatedCluster
 from ce_nas.core.clock import VirtualClock
 from ce_nas.core.records import Activity, Allocation, EventKind, Outcome, Task, TaskKind

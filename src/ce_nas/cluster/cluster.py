@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ce_nas.cluster.roles import Role
     from ce_nas.core.records import Allocation, Event, Reading, Task
 
-__all__ = ["Cluster", "Role"]
-
-
-class Role(StrEnum):
-    """What a device is for in this period."""
-
-    EVALUATING = "evaluating"
-    SAMPLING = "sampling"
-    IDLE = "idle"
-    RELEASED = "released"
+__all__ = ["Cluster"]
 
 
 class Cluster(ABC):
@@ -51,8 +42,8 @@ class Cluster(ABC):
         """Start a task on a free device, or continue it where it was suspended."""
 
     @abstractmethod
-    def receive(self, signal: Any) -> Event:  # noqa: ANN401 - a cluster's signals are its own
-        """What a signal of the clock means."""
+    def receive(self, signal: Any) -> Event | None:  # noqa: ANN401 - a cluster's signals are its own
+        """What a signal of the clock means; None if it concerns the cluster alone."""
 
     @abstractmethod
     def read(self) -> list[Reading]:

@@ -5,29 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.cluster.cluster import Cluster, Role
-from ce_nas.core.records import Activity, Allocation, Event, EventKind, TaskKind
+from ce_nas.cluster.cluster import Cluster
+from ce_nas.cluster.roles import ACTIVITIES, ROLES, Role, divided
+from ce_nas.core.records import Activity, Event, EventKind, TaskKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ce_nas.core.clock import Clock
-    from ce_nas.core.records import Reading, Task
+    from ce_nas.core.records import Allocation, Reading, Task
     from ce_nas.energy.modelled import PowerModel
     from ce_nas.evaluate.evaluator import Evaluator
 
 __all__ = ["SimulatedCluster"]
-
-_ACTIVITY = {
-    TaskKind.EVALUATION: Activity.TRAINING,
-    TaskKind.SAMPLING: Activity.SAMPLING,
-    TaskKind.SUPERNET: Activity.SUPERNET,
-}
-_ROLE = {
-    TaskKind.EVALUATION: Role.EVALUATING,
-    TaskKind.SAMPLING: Role.SAMPLING,
-    TaskKind.SUPERNET: Role.SAMPLING,
-}
 
 
 @dataclass(slots=True)
@@ -75,23 +65,12 @@ class SimulatedCluster(Cluster):
 
     def assign(self, allocation: Allocation) -> None:
         """See :meth:`Cluster.assign`; the tasks nearest their end stay."""
-        wanted = {
-            Role.EVALUATING: allocation.evaluating,
-            Role.SAMPLING: allocation.sampling,
-            Role.IDLE: allocation.idle,
-            Role.RELEASED: allocation.released,
-        }
-        others = []
-        for device in sorted(self._fleet, key=_left_s):
-            role = _ROLE[device.task.kind] if device.task and not device.leaving else None
-            if role is not None and wanted[role] > 0:
-                wanted[role] -= 1
-                device.role = role
-            else:
-                others.append(device)
-        roles = [role for role, count in wanted.items() for _ in range(count)]
-        for device, role in zip(sorted(others, key=lambda device: (device.away, device.number)), roles, strict=True):
-            self._suspend(device)
+        nearest_end = sorted(self._fleet, key=_left_s)
+        roles = divided(nearest_end, allocation)
+        for device in self._fleet:
+            role = roles[device.number]
+            if device.task is not None and role is not ROLES[device.task.kind]:
+                self._suspend(device)
             device.role = role
             if device.away and role is not Role.RELEASED:
                 self._take_back(device)
@@ -119,7 +98,7 @@ class SimulatedCluster(Cluster):
             (Activity.STARTUP, seat.ready_s),
             (Activity.IDLE, ready_s),
             (Activity.RESTORE, seat.working_from_s),
-            (_ACTIVITY[task.kind], over_s),
+            (ACTIVITIES[task.kind], over_s),
         ]
         seat.ticket = self._clock.post(device, over_s - now_s)
 

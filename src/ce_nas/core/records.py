@@ -72,6 +72,7 @@ class EventKind(StrEnum):
 
     FINISHED = "finished"  #: its task is done; the event carries the outcome
     FREED = "freed"  #: a checkpoint is written; the device can take work again
+    FAILED = "failed"  #: its task failed, in a way that the event names; it can be tried again
 
 
 class Stop(StrEnum):
@@ -169,6 +170,9 @@ class Event:
     outcome: Outcome | None
     #: what the device drew since it was last read
     readings: tuple[Reading, ...]
+    #: how the task failed, if it did, and that in words
+    failure: str | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

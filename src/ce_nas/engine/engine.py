@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.cluster.cluster import Role
+from ce_nas.cluster.roles import Role
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import EventKind, Observation, Stop, Task, TaskKind
 from ce_nas.engine.backlog import Backlog
@@ -135,7 +135,10 @@ class Engine:
     def _live(self, until_s: float) -> None:
         """Take what happens up to a moment, and give free devices work after each."""
         while not self.stop and (signal := self.parts.clock.next(until_s)) is not None:
-            self.take(self.parts.cluster.receive(signal))
+            event = self.parts.cluster.receive(signal)
+            if event is None:
+                continue
+            self.take(event)
             self._check_limits()
             if not self.stop:
                 self.feed()
