@@ -1,0 +1,220 @@
+"""Tasks carried out by training real networks: an executor of one device.
+
+A supernet's final weights lie in the run's folder of checkpoints, where every device's executor finds them.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+
+from ce_nas.core.clock import monotonic_s
+from ce_nas.core.errors import SettingsError, one_of
+from ce_nas.core.records import Outcome, Task, TaskKind
+from ce_nas.energy.meter import between
+from ce_nas.energy.meters import best_meter
+from ce_nas.evaluate.executor import Executor, Failure, TaskError
+from ce_nas.training.networks import build_network, build_supernet
+from ce_nas.training.profile import measure_latency
+from ce_nas.training.recipe import Recipe
+from ce_nas.training.sources import load_images
+from ce_nas.training.supernet import Paths, SupernetTraining, score_paths
+from ce_nas.training.trainer import DivergedError, Training
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ce_nas.core.records import Architecture, Objective
+    from ce_nas.space.network.shared import SharedNetwork
+    from ce_nas.space.space import Space
+    from ce_nas.training.images import DataSet, Images
+
+__all__ = ["METRICS", "TrainingExecutor", "TrainingPlan"]
+
+#: what can be measured of a network: unit, whether more is better, whether it takes a training
+METRICS = {
+    "accuracy": ("%", True, True),
+    "parameters": ("M", False, False),
+    "flops": ("M", False, False),
+    "latency": ("ms", False, False),
+}
+#: time between two checkpoints of a training that is left alone: what a lost machine can cost at most, s
+CHECKPOINT_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """What is trained, on what and how; it can be pickled, and every process makes its executor of it."""
+
+    space: Space
+    objectives: tuple[Objective, ...]
+    #: name or path of the images, see :func:`~ce_nas.training.sources.load_images`
+    data: str = "digits"
+    #: share of the training images that accuracy is measured on
+    validation: float = 0.25
+    #: channels of a network's first stage, and cells a stage
+    channels: int = 16
+    cells: int = 5
+    recipe: Recipe = field(default_factory=Recipe)
+    supernet_recipe: Recipe = field(default_factory=Recipe)
+    paths: Paths = "uniform"
+    #: batches on which a path's normalisation is measured before it is scored
+    recalibration_batches: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for item in self.objectives:
+            if item.name not in METRICS:
+                raise SettingsError(one_of("metric of a network", item.name, METRICS))
+
+
+class TrainingExecutor(Executor):
+    """Trains networks, trains a supernet, and scores by it, on one device.
+
+    :param plan: what is trained and how.
+    :param device: where, for instance ``cuda:0``.
+    """
+
+    def __init__(self, plan: TrainingPlan, device: str) -> None:
+        self._plan = plan
+        self._device = torch.device(device)
+        if self._device.type == "cpu":
+            torch.set_num_threads(max(torch.get_num_threads() // 2, 1))
+        # for the checkpoint's own record of its cost; the run's books are kept by the cluster's meters
+        self._meter = best_meter(device, os.getpid)
+        self._supernet: tuple[SharedNetwork, SupernetTraining] | None = None
+
+    def run(self, task: Task, folder: Path, leave: Callable[[], bool]) -> Outcome | None:
+        """See :meth:`Executor.run`."""
+        runs = {
+            TaskKind.EVALUATION: self._evaluate,
+            TaskKind.SUPERNET: self._train_supernet,
+            TaskKind.SAMPLING: self._score,
+        }
+        try:
+            return runs[task.kind](task, folder, leave)
+        except DivergedError as error:
+            raise TaskError(Failure.DIVERGED, str(error)) from error
+        except torch.cuda.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise TaskError(Failure.OUT_OF_MEMORY, str(error)) from error
+
+    @cached_property
+    def _data(self) -> DataSet:
+        return load_images(self._plan.data).split(self._plan.validation, self._plan.seed)
+
+    @property
+    def _validation(self) -> Images:
+        """What networks are chosen by; the test images are not touched."""
+        assert self._data.validation is not None  # noqa: S101 - it was split off
+        return self._data.validation
+
+    def _evaluate(self, task: Task, folder: Path, leave: Callable[[], bool]) -> Outcome | None:
+        plan, architecture = self._plan, task.architectures[0]
+        torch.manual_seed(plan.seed)
+        network = build_network(plan.space, architecture, plan.channels, plan.cells, self._data)
+        epochs = max(round(task.fidelity * plan.recipe.epochs), 1)
+        training = Training(network, self._data, plan.recipe, seed=plan.seed, device=self._device, epochs=epochs)
+        if not self._carry_on(training, folder / f"task-{task.id}.pt", leave):
+            return None
+        return Outcome(task.id, (self._values(architecture, self._accuracy(training)),))
+
+    def _train_supernet(self, task: Task, folder: Path, leave: Callable[[], bool]) -> Outcome | None:
+        _, training = self._new_supernet()
+        if not self._carry_on(training, folder / f"task-{task.id}.pt", leave):
+            return None
+        training.save(folder / "supernet.pt")
+        return Outcome(task.id, ())
+
+    def _score(self, task: Task, folder: Path, leave: Callable[[], bool]) -> Outcome | None:
+        """Score by the supernet; what was scored before the task was left is scored again, alike."""
+        if self._supernet is None:
+            network, training = self._new_supernet()
+            training.load(folder / "supernet.pt")
+            self._supernet = network, training
+        network, training = self._supernet
+        scores: list[float] = []
+        for architecture in task.architectures:
+            if leave():
+                return None
+            found = score_paths(
+                training,
+                network,
+                [architecture],
+                self._validation,
+                recalibration_batches=self._plan.recalibration_batches,
+                seed=self._plan.seed,
+            )
+            scores.append(float(found[0]))
+        values = tuple(self._values(one, score) for one, score in zip(task.architectures, scores, strict=True))
+        return Outcome(task.id, values, tuple((score,) for score in scores))
+
+    def _new_supernet(self) -> tuple[SharedNetwork, SupernetTraining]:
+        plan = self._plan
+        torch.manual_seed(plan.seed)
+        network = build_supernet(plan.space, plan.channels, plan.cells, self._data)
+        training = SupernetTraining(
+            network,
+            plan.space,
+            self._data,
+            plan.supernet_recipe,
+            paths=plan.paths,
+            seed=plan.seed,
+            device=self._device,
+        )
+        return network, training
+
+    def _carry_on(self, training: Training, checkpoint: Path, leave: Callable[[], bool]) -> bool:
+        """Train from the checkpoint, if there is one, to the end or until told to leave; whether it is the end."""
+        if checkpoint.exists():
+            training.load(checkpoint)
+        while not training.finished:
+            began_s, energy = monotonic_s(), self._meter.mark() if self._meter else None
+            due_s = began_s + CHECKPOINT_EVERY_S
+            asked = _Asked(leave)
+            training.advance(lambda: asked() or monotonic_s() >= due_s)  # noqa: B023 - asked within this turn alone
+            training.spent.duration_s += monotonic_s() - began_s
+            if self._meter and energy:
+                training.spent.energy_j += between(energy, self._meter.mark()).energy_j
+            training.save(checkpoint)
+            if asked.answer and not training.finished:
+                return False
+        return True
+
+    def _accuracy(self, training: Training) -> float:
+        return training.score(self._validation).accuracy_pct
+
+    def _values(self, architecture: Architecture, accuracy_pct: float) -> tuple[float, ...]:
+        """The objectives, minimised; what needs no training is measured once an architecture."""
+        return tuple(
+            item.sign * (accuracy_pct if item.name == "accuracy" else self._cost(item.name, architecture))
+            for item in self._plan.objectives
+        )
+
+    def _cost(self, name: str, architecture: Architecture) -> float:
+        from ce_nas.space.network.nb201 import count_flops, count_parameters
+
+        plan = self._plan
+        network = build_network(plan.space, architecture, plan.channels, plan.cells, self._data)
+        if name == "parameters":
+            return count_parameters(network) / 1e6
+        if name == "flops":
+            return count_flops(network, self._data.shape) / 1e6
+        return 1e3 * measure_latency(network, self._data.shape, device=str(self._device), passes=30).median_s
+
+
+class _Asked:
+    """Remembers that it was told to leave."""
+
+    def __init__(self, leave: Callable[[], bool]) -> None:
+        self._leave = leave
+        self.answer = False
+
+    def __call__(self) -> bool:
+        self.answer = self.answer or self._leave()
+        return self.answer
