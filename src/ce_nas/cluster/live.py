@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ce_nas.cluster.cluster import Cluster
 from ce_nas.cluster.crew import Report, Said
 from ce_nas.cluster.roles import ACTIVITIES, ROLES, Role, divided
+from ce_nas.core.errors import ClusterError
 from ce_nas.core.records import Activity, Event, EventKind, Reading, Source
 from ce_nas.energy.meter import between
 
@@ -119,7 +120,7 @@ class LiveCluster(Cluster):
         report: Report = signal
         device = self._fleet[report.device]
         if report.said in {Said.GONE, Said.BACK}:
-            self._come_or_go(device, gone=report.said is Said.GONE)
+            self._come_or_go(device, report.words, gone=report.said is Said.GONE)
             return None
         if device.task is None or device.task.id != report.task_id:
             return None
@@ -189,18 +190,26 @@ class LiveCluster(Cluster):
         device.read_until_s = self._clock.now_s
         device.mark = self._mark(device)
 
-    def _come_or_go(self, device: _Device, *, gone: bool) -> None:
+    def _come_or_go(self, device: _Device, words: str, *, gone: bool) -> None:
         if gone:
             self._let_go(device)
         elif device.role is not Role.RELEASED:
             self._take_back(device)
         device.gone = gone
+        if self._clock.live and not self.usable:
+            message = (
+                f"Expected at least one of the {self.devices} devices to be there, but the last one is gone: {words}; "
+                "mend it and resume the run."
+            )
+            raise ClusterError(message)
 
     def _go_live(self) -> None:
         """Real time begins to pass: whatever is under way is given to the crew."""
         self._crew.open(self._clock.post)
         for device in self._fleet:
             device.mark = self._mark(device)
+            if device.gone:  # workers begin anew, and one that still cannot work says so again
+                self._come_or_go(device, "", gone=False)
             if device.task is not None:
                 self._crew.start(device.number, device.task)
                 if device.leaving:

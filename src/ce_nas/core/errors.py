@@ -12,6 +12,9 @@
     ├── StoreError         a run folder that cannot be written, read or continued
     │   └── ReplayError    a resumed run that no longer does what its journal says
     ├── EnergyError        a reading that is missing or cannot be true
+    ├── ClusterError       devices that cannot be used
+    ├── TaskError          a task that failed in a way that has a name (evaluate.executor)
+    ├── DivergedError      a training whose loss is no longer a number (training.trainer)
     └── MissingExtraError  an optional dependency that is not installed
 
 A message is one sentence or two that say what is wrong, what was expected, what was found and the way out.
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CeNasError",
+    "ClusterError",
     "DataError",
     "EnergyError",
     "MissingExtraError",
@@ -70,6 +74,10 @@ class ReplayError(StoreError):
 
 class EnergyError(CeNasError):
     """An energy reading that is missing or cannot be true."""
+
+
+class ClusterError(CeNasError):
+    """Devices that cannot be used."""
 
 
 class MissingExtraError(CeNasError):

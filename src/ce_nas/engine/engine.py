@@ -47,6 +47,8 @@ class Engine:
         self._periods = 0
         self._supernet_asked = parts.evaluator.supernet_training_s == 0
         self._supernet_ready = self._supernet_asked
+        self._supernet_lost = False
+        self._failures: dict[int, int] = {}
 
     def run(self) -> Stop:
         """Search until a budget is used up or nothing is left to do."""
@@ -118,6 +120,8 @@ class Engine:
         if event.kind is EventKind.FREED:
             self._suspended.append(event.task)
             self._note("suspended", task=event.task.id, device=event.device)
+        elif event.kind is EventKind.FAILED:
+            self._take_failure(event)
         elif event.task.kind is TaskKind.SUPERNET:
             self._supernet_ready = True
             self._note("supernet", task=event.task.id, device=event.device)
@@ -169,6 +173,18 @@ class Engine:
             self._take_samples(event, outcome)
         else:
             self._take_evaluation(event, outcome)
+
+    def _take_failure(self, event: Event) -> None:
+        """Let a failed task wait to go on from its checkpoint, as often as it may be tried again; else give it up."""
+        failures = self._failures[event.task.id] = self._failures.get(event.task.id, 0) + 1
+        again = failures <= self.plan.retries
+        self._note(
+            "failed", task=event.task.id, device=event.device, failure=event.failure, words=event.words, again=again
+        )
+        if again:
+            self._suspended.append(event.task)
+        elif event.task.kind is TaskKind.SUPERNET:
+            self._supernet_lost = True
 
     def _take_samples(self, event: Event, outcome: Outcome) -> None:
         architectures = event.task.architectures
@@ -271,7 +287,7 @@ class Engine:
     def _can_sample(self) -> bool:
         """Whether something is left to score, or is being scored."""
         evaluator = self.parts.evaluator
-        if not evaluator.can_score:
+        if not evaluator.can_score or self._supernet_lost:
             return False
         pending = any(task.kind is not TaskKind.EVALUATION for task in self._suspended)
         return pending or len(self.progress.seen) < evaluator.space.size

@@ -60,3 +60,5 @@ class Plan:
     unranked: float = 0.5
     #: how often a budget that runs down between events is looked at: the most by which it can be overrun
     check_s: float = 300.0
+    #: how often a failed task is tried again, from its last checkpoint
+    retries: int = 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import ReplayError, StoreError
 
@@ -40,11 +40,8 @@ class Recording:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._file: TextIO | None = None
         self._left = _read(path) if path is not None else []
         self._left.reverse()
-        if path is not None:
-            self._file = _opened(path)
 
     @property
     def peek(self) -> Recorded | None:
@@ -69,16 +66,16 @@ class Recording:
     def put(self, kind: str, at_s: float, content: object) -> None:
         """Write down, durably, what has just come; only once all of the record was handed out."""
         assert not self._left  # noqa: S101 - the past is not added to
-        if self._file is not None:
-            self._file.write(json.dumps([kind, at_s, content]) + "\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Let the file go."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._path is None:
+            return
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([kind, at_s, content]) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            message = f"Expected to write the recording of the run to {self._path}, but {error.strerror or error}."
+            raise StoreError(message) from error
 
 
 def _read(path: Path) -> list[Recorded]:
@@ -91,12 +88,4 @@ def _read(path: Path) -> list[Recorded]:
         return [Recorded(*json.loads(line)) for line in whole.splitlines()]
     except (OSError, ValueError, TypeError) as error:
         message = f"Expected the recording of a run in {path}, but {error}; the run cannot be continued without it."
-        raise StoreError(message) from error
-
-
-def _opened(path: Path) -> TextIO:
-    try:
-        return path.open("a", encoding="utf-8")
-    except OSError as error:
-        message = f"Expected to write the recording of the run to {path}, but {error.strerror or error}."
         raise StoreError(message) from error
