@@ -7,6 +7,8 @@ import pytest
 
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import stream
+from ce_nas.search.bayes import QLogNehviSearcher
+from ce_nas.search.cma import CmaSearcher
 from ce_nas.search.evolution import Nsga2Searcher
 from ce_nas.search.fidelity import PromotingSearcher
 from ce_nas.search.partition import PartitionSettings
@@ -40,6 +42,17 @@ def surrogate(space, rng, objectives, **options):
     return SurrogateSearcher(space, rng, [200.0] * objectives, **options)
 
 
+def cma(space, rng, objectives):
+    return CmaSearcher(space, rng, [200.0] * objectives)
+
+
+def bayes(space, rng, objectives):
+    pytest.importorskip("botorch", reason="the extra bo is not installed")
+    return QLogNehviSearcher(
+        space, rng, [200.0] * objectives, startup=42, candidates=16, draws=4, noisy=False
+    )  # models are dear: most proposals of these tests are drawn without one
+
+
 SEARCHERS = {
     "uniform": lambda space, rng, _: UniformSearcher(space, rng),
     "nsga2": lambda space, rng, _: Nsga2Searcher(space, rng),
@@ -48,6 +61,9 @@ SEARCHERS = {
     "surrogate": surrogate,
     "surrogate-cost": lambda *parts: surrogate(*parts, trained=[True, *[False] * (parts[2] - 1)], initial=4),
     "lamoo-surrogate": lamoo(surrogate),
+    "cma": cma,
+    "lamoo-cma": lamoo(cma),
+    "qlognehvi": bayes,
     "promoting": lambda *parts: PromotingSearcher(surrogate(*parts)),
     "lamoo-linear-nsga2": lamoo(lambda space, rng, _: Nsga2Searcher(space, rng), kernel="linear"),
 }

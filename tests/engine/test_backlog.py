@@ -35,6 +35,7 @@ def test_the_best_ranked_wait_and_everyone_else_is_told_why_not(first, second, c
     }
     ranks = [number[item.architecture] for item in waiting]
     assert ranks == sorted(ranks)
+    assert [gone.rank for gone in dropped] == list(range(capacity, len(everyone)))
     for gone in dropped:
         assert gone.dominance_number == number[gone.architecture] >= max(ranks)
         if gone.dominated_by is None:

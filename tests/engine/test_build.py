@@ -2,6 +2,7 @@
 
 import pytest
 
+from ce_nas.core.errors import MissingExtraError
 from ce_nas.engine.build import build
 from ce_nas.engine.materials import Materials
 from ce_nas.engine.names import FORECASTERS, INNER_SEARCHERS, POLICIES, SEARCHERS
@@ -21,6 +22,15 @@ def test_every_policy_can_be_built(name):
 @pytest.mark.parametrize("name", SEARCHERS)
 def test_every_searcher_can_be_built(name):
     assert engine(searcher=name).parts.searcher.name == name
+
+
+@pytest.mark.parametrize("settings", [{"name": "qlognehvi"}, {"name": "lamoo", "inner": "qlognehvi"}])
+def test_what_a_searcher_is_built_on_is_asked_for_before_anything_is_written(settings, monkeypatch):
+    Materials(settings_from_flags({"searcher": settings})).check()
+    monkeypatch.setattr("ce_nas.engine.names.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"qlognehvi needs the package 'botorch'.*ce-nas\[bo\]"):
+        Materials(settings_from_flags({"searcher": settings})).check()
+    Materials(settings_from_flags({"searcher": {"name": "uniform", "inner": "qlognehvi"}})).check()
 
 
 @pytest.mark.parametrize("name", FORECASTERS)

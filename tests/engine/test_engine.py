@@ -212,13 +212,19 @@ def test_the_hypervolume_never_falls(small_study):
 
 
 def test_sampling_feeds_the_backlog_and_says_why_candidates_were_dropped(small_study):
-    result = small_study(policy="fixed").run()
+    slow = {"searcher": {"batch": 40}, "policy": {"evaluating": 0.8}}
+    result = small_study(slow, searcher="lamoo", policy="fixed", hours=16).run()
     sampled = contents(result, "sampled")
     assert sampled
     dropped = [reason for item in sampled for reason in item["dropped"]]
     assert dropped
-    for _, number, dominator in dropped:
+    for _, region, rank, number, dominator in dropped:
         assert (number == 0) == (dominator is None)
+        assert rank >= 10
+        assert set(region.removeprefix("outside ")) <= {"+", "-"}
+    assert len({region for _, region, *_ in dropped}) > 1
+    for _, region in contents(result, "ended")[0]["waiting"]:
+        assert set(region.removeprefix("outside ")) <= {"+", "-"}
 
 
 @pytest.mark.parametrize("unranked", [0.0, 0.25, 1.0])

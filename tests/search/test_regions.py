@@ -41,6 +41,18 @@ def test_proposals_lie_in_the_chosen_region_but_for_the_stated_share():
     assert 0.05 < np.mean(~region.contains(asked)) < 0.15
 
 
+def test_every_proposal_says_which_region_it_came_from():
+    searcher, cells = told(outside=0.25)
+    asked = searcher.ask(80, cells)
+    path = searcher.partition.chosen().path
+    sides = "".join("+" if constraint.good else "-" for constraint in path)
+    inside = searcher._region(searcher.partition.chosen()).contains(asked).tolist()
+    assert 1 <= len(path) <= 3
+    assert [searcher.region_of(one) for one in asked] == [sides if yes else f"outside {sides}" for yes in inside]
+    assert not all(inside)
+    assert searcher.region_of(next(iter(cells))) is None
+
+
 @pytest.mark.parametrize(("outside", "inside"), [(0.0, True), (1.0, False)])
 def test_the_share_outside_can_be_none_or_all(outside, inside):
     searcher, exclude = told(outside=outside)

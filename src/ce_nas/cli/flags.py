@@ -43,7 +43,9 @@ SETTINGS = {
         "Who divides the GPUs: heuristic (default), threshold, suspend-resume, fixed, all-evaluation (vanilla), "
         "all-sampling (one-shot).",
     ),
-    "searcher": _flag(str, "Who proposes architectures: lamoo (default), surrogate, nsga2, uniform."),
+    "searcher": _flag(
+        str, "Who proposes architectures: lamoo (default), surrogate, nsga2, cma, qlognehvi (extra bo), uniform."
+    ),
     "forecaster": _flag(str, "damped-profile (default), seasonal-naive or persistence."),
     "gpus": _flag(int, "GPUs held by the run; 8 by default."),
     "pue": _flag(float, "Power usage effectiveness; 1.56 by default."),

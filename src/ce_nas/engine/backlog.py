@@ -22,6 +22,8 @@ class Dropped:
     """A candidate that found no room."""
 
     architecture: Architecture
+    #: its place among those that waited with it, 0 the best: the capacity or more
+    rank: int
     #: how many of those that waited with it dominate it, by their estimates
     dominance_number: int
     #: one that dominates it; None if nothing does, and it merely came later
@@ -53,8 +55,10 @@ class Backlog:
         self._waiting = [everyone[at] for at in kept]
         dominators = _dominators(values, numbers, left)
         return [
-            Dropped(everyone[at].architecture, int(numbers[at]), everyone[by].architecture if numbers[at] else None)
-            for at, by in zip(left.tolist(), dominators.tolist(), strict=True)
+            Dropped(
+                everyone[at].architecture, rank, int(numbers[at]), everyone[by].architecture if numbers[at] else None
+            )
+            for rank, (at, by) in enumerate(zip(left.tolist(), dominators.tolist(), strict=True), self.capacity)
         ]
 
     @property

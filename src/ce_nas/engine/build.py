@@ -160,6 +160,14 @@ def _plain_searcher(name: str, materials: Materials) -> RegionalSearcher:
         from ce_nas.search.evolution import Nsga2Searcher
 
         return Nsga2Searcher(space, rng)
+    if name == "cma":
+        from ce_nas.search.cma import CmaSearcher
+
+        return CmaSearcher(space, rng, _reference(materials))
+    if name == "qlognehvi":
+        from ce_nas.search.bayes import QLogNehviSearcher
+
+        return QLogNehviSearcher(space, rng, _reference(materials))
     from ce_nas.search.surrogate import SurrogateSearcher
 
     trained = [materials.benchmark.quantity(item.name).trained for item in materials.objectives]

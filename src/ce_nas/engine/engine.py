@@ -131,7 +131,9 @@ class Engine:
     def close(self) -> None:
         """Write down how the run ended; work under way is named, not finished."""
         unfinished = [task.id for task in [*self.parts.cluster.running(), *self._suspended]]
-        waiting = [item.architecture for item in self.backlog.waiting]  # dropped for no other reason than the budget
+        region_of = self.parts.searcher.region_of
+        # best first; left out for no other reason than the budget
+        waiting = [(item.architecture, region_of(item.architecture)) for item in self.backlog.waiting]
         stop = (self.stop or Stop.DONE).name.lower()
         self._note("ended", stop=stop, unfinished=sorted(unfinished), waiting=waiting)
         self.parts.journal.commit()
@@ -197,7 +199,11 @@ class Engine:
         candidates = [item for item in found if item.architecture not in self.progress.started]
         # a searcher that learns from the scores itself chooses better than their vote would
         dropped = [] if self.parts.searcher.foresees else self.backlog.add(candidates)
-        reasons = [(item.architecture, item.dominance_number, item.dominated_by) for item in dropped]
+        region_of = self.parts.searcher.region_of
+        reasons = [
+            (item.architecture, region_of(item.architecture), item.rank, item.dominance_number, item.dominated_by)
+            for item in dropped
+        ]
         self._note("sampled", task=event.task.id, device=event.device, values=outcome.values, dropped=reasons)
 
     def _take_evaluation(self, event: Event, outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.energy.ledger import Prices
-from ce_nas.engine.names import FORECASTERS, INNER_SEARCHERS, POLICIES, SEARCHERS, canonical
+from ce_nas.engine.names import FORECASTERS, INNER_SEARCHERS, POLICIES, SEARCHERS, canonical, require_extra
 
 if TYPE_CHECKING:
     from ce_nas.core.records import Objective
@@ -44,9 +44,10 @@ class Materials:
         _ = self.benchmark, self.objectives, self.constraints, self.cheap_scores, self.history, self.prices
         for name, what, known in self._names():
             canonical(name, what, known)
-        early = self.settings.searcher.early
-        if early is not None:
-            self.benchmark.require_share(early)
+        searcher = self.settings.searcher
+        require_extra(searcher.inner if searcher.name == "lamoo" else searcher.name)
+        if searcher.early is not None:
+            self.benchmark.require_share(searcher.early)
 
     def _names(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         settings = self.settings

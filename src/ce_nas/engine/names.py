@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from ce_nas.core.errors import SettingsError, one_of
+from importlib.util import find_spec
 
-__all__ = ["FORECASTERS", "INNER_SEARCHERS", "POLICIES", "SEARCHERS", "canonical"]
+from ce_nas.core.errors import MissingExtraError, SettingsError, one_of
+
+__all__ = ["FORECASTERS", "INNER_SEARCHERS", "POLICIES", "SEARCHERS", "canonical", "require_extra"]
 
 #: other names for policies and searchers
 ALIASES = {"vanilla": "all-evaluation", "one-shot": "all-sampling", "hotcarbon": "heuristic", "random": "uniform"}
 POLICIES = ("all-evaluation", "all-sampling", "fixed", "heuristic", "suspend-resume", "threshold")
-SEARCHERS = ("lamoo", "nsga2", "surrogate", "uniform")
+SEARCHERS = ("cma", "lamoo", "nsga2", "qlognehvi", "surrogate", "uniform")
 #: searchers that LaMOO can search its regions with
-INNER_SEARCHERS = ("nsga2", "surrogate", "uniform")
+INNER_SEARCHERS = ("cma", "nsga2", "qlognehvi", "surrogate", "uniform")
+#: the package that a searcher needs, and the extra that brings it
+EXTRAS = {"qlognehvi": ("botorch", "bo")}
 FORECASTERS = ("damped-profile", "persistence", "seasonal-naive")
 
 
@@ -25,3 +29,13 @@ def canonical(name: str, what: str, known: tuple[str, ...]) -> str:
         aliases = [alias for alias, meant in ALIASES.items() if meant in known]
         raise SettingsError(one_of(what, name, [*known, *aliases]))
     return name
+
+
+def require_extra(searcher: str) -> None:
+    """Make sure that what a searcher is built on is installed.
+
+    :raises MissingExtraError: if it is not.
+    """
+    package, extra = EXTRAS.get(searcher, (None, ""))
+    if package and find_spec(package) is None:
+        raise MissingExtraError(package, extra, purpose=f"The searcher {searcher}")

@@ -157,6 +157,10 @@ class ConstrainedSearcher(Searcher):
         """See :meth:`Searcher.fidelity_of`."""
         return self._inner.fidelity_of(architecture)
 
+    def region_of(self, architecture: Architecture) -> str | None:
+        """See :meth:`Searcher.region_of`."""
+        return self._inner.region_of(architecture)
+
     def notes(self) -> list[str]:
         """See :meth:`Searcher.notes`."""
         return self._inner.notes()

@@ -81,6 +81,10 @@ class PromotingSearcher(Searcher):
         """See :meth:`Searcher.fidelity_of`."""
         return 1.0 if architecture in self._promoted else self._early
 
+    def region_of(self, architecture: Architecture) -> str | None:
+        """See :meth:`Searcher.region_of`."""
+        return self._inner.region_of(architecture)
+
     def notes(self) -> list[str]:
         """See :meth:`Searcher.notes`."""
         return self._inner.notes()

@@ -118,6 +118,7 @@ class LamooSearcher(Searcher):
         self._front: Front[Architecture] = Front()
         self._partition: Partition | None = None
         self._unlearned = 0
+        self._origins: dict[Architecture, str] = {}
         self._notes: list[str] = []
 
     @property
@@ -131,11 +132,15 @@ class LamooSearcher(Searcher):
         region = self._region(node)
         strays = self._strays(n) if node is not None and node.path else 0
         away = draw(self._space, self._rng, strays, exclude, _Outside(region))
+        self._origins.update(dict.fromkeys(away, f"outside {_sides(node)}"))
         found = self._inner.ask_within(n - len(away), AnyOf(exclude, set(away)), region)
+        self._origins.update(dict.fromkeys(found, _sides(node)))
         while len(found) + len(away) < n and node is not None and node.parent is not None:
             node = self._relaxed(node, node.parent)
             taken = AnyOf(exclude, set(found), set(away))
-            found += self._inner.ask_within(n - len(found) - len(away), taken, self._region(node))
+            more = self._inner.ask_within(n - len(found) - len(away), taken, self._region(node))
+            self._origins.update(dict.fromkeys(more, _sides(node)))
+            found += more
         return found + away
 
     def tell(self, observations: Sequence[Observation]) -> None:
@@ -153,6 +158,14 @@ class LamooSearcher(Searcher):
         self._unlearned += len(told) + self._partition.insert(features, values_of(told))
         if self._unlearned >= max(self._rebuild_every, self._rebuild_share * len(self._archive)):
             self._partition = None
+
+    def region_of(self, architecture: Architecture) -> str | None:
+        """See :meth:`Searcher.region_of`: a sign for each boundary from the root down, ``+`` on its good side.
+
+        Nothing stands for the whole space, and ``outside +-`` for what was drawn outside of ``+-``. The boundaries are
+        those of the moment at which the architecture was proposed last.
+        """
+        return self._origins.get(architecture)
 
     def diversity(self) -> FrontDiversity:
         """How diverse the front is, and in how many leaves of the partition it lies."""
@@ -190,3 +203,8 @@ class LamooSearcher(Searcher):
             "its deepest boundary was dropped."
         )
         return parent
+
+
+def _sides(node: Node | None) -> str:
+    """The path of a node, a sign for each boundary."""
+    return "".join("+" if constraint.good else "-" for constraint in (node.path if node else ()))

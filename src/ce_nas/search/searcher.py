@@ -40,6 +40,10 @@ class Searcher(ABC):
         """The share of a full training that ``architecture``, just proposed, is to get; above 0 and up to 1."""
         return 1.0
 
+    def region_of(self, architecture: Architecture) -> str | None:  # noqa: ARG002 - most divide no space
+        """The part of the space that ``architecture`` was proposed from; None where the space is not divided."""
+        return None
+
     def notes(self) -> list[str]:
         """What the searcher did since it was last asked that a reader of the journal should know."""
         return []
