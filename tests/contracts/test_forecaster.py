@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ce_nas.core.units import DAY_S, HOUR_S
+from ce_nas.forecast.adaptive import AdaptiveRidge
 from ce_nas.forecast.forecaster import Past
 from ce_nas.forecast.naive import DampedProfile, Persistence, SeasonalNaive
 from ce_nas.grid.trace import Series
 
 FORECASTERS = {
+    "adaptive": AdaptiveRidge,
     "persistence": Persistence,
     "seasonal-naive": SeasonalNaive,
     "damped-profile": DampedProfile,
