@@ -438,8 +438,8 @@ def network():
 def connect(server, slept, network):
     """Makes a source that asks the played provider, under a clock that stands still."""
 
+    from ce_nas.grid.live.patience import Patience
     from ce_nas.grid.live.provider import Means
-    from ce_nas.grid.live.wire import Patience
 
     def make(provided: Provided, factors=None, now=None, patience=None):
         means = Means(

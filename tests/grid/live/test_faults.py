@@ -13,9 +13,9 @@ pytest.importorskip("tenacity", reason="needs the extra 'live'")
 
 from ce_nas.core.errors import SettingsError, TraceError
 from ce_nas.grid.live.faults import Fault, SourceError, ZoneError
+from ce_nas.grid.live.patience import Patience
 from ce_nas.grid.live.provider import Means
 from ce_nas.grid.live.source import Quality
-from ce_nas.grid.live.wire import Patience
 
 ATTEMPTS = 4
 KEYED = ["electricity-maps", "watttime", "eia", "entsoe"]

@@ -13,6 +13,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from ce_nas.core.errors import SettingsError, TraceError
+from ce_nas.grid.live.patience import Setback
 
 __all__ = ["Fault", "SourceError", "ZoneError"]
 
@@ -40,7 +41,7 @@ PASSING = frozenset(
 )
 
 
-class SourceError(TraceError):
+class SourceError(TraceError, Setback):
     """A live source that is of no use right now."""
 
     def __init__(self, source: str, fault: Fault, detail: str, *, retry_after_s: float | None = None) -> None:
@@ -48,13 +49,8 @@ class SourceError(TraceError):
         self.source = source
         self.fault = fault
         self.detail = detail
-        #: how long the source asks to be left alone, where it says so
+        self.passing = fault in PASSING
         self.retry_after_s = retry_after_s
-
-    @property
-    def passing(self) -> bool:
-        """Whether asking again, unchanged, may help."""
-        return self.fault in PASSING
 
 
 class ZoneError(SettingsError):

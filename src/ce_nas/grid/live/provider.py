@@ -11,9 +11,10 @@ from tenacity import nap
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import as_duration, as_time
 from ce_nas.grid.live.faults import Fault, SourceError
+from ce_nas.grid.live.patience import Patience
 from ce_nas.grid.live.regular import Kind, Window
 from ce_nas.grid.live.source import LiveSource, Quality
-from ce_nas.grid.live.wire import Patience, Wire
+from ce_nas.grid.live.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

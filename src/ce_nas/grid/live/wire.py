@@ -10,22 +10,21 @@ How each failure is taken
 from __future__ import annotations
 
 import json
-import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
-from tenacity import RetryCallState, Retrying, nap, retry_if_exception, stop_after_attempt
+from tenacity import nap
 
 from ce_nas.grid.live.faults import Fault, SourceError
 from ce_nas.grid.live.keys import Seal, Sealing, default_transport
+from ce_nas.grid.live.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Patience", "Wire"]
+__all__ = ["Wire"]
 
 Decoded = TypeVar("Decoded")
 
@@ -33,31 +32,6 @@ Decoded = TypeVar("Decoded")
 LONGEST_ANSWER_BYTES = 64 * 1024 * 1024
 #: how much of an unexpected answer is shown
 SHOWN_CHARACTERS = 120
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a source is waited for, and how often it is asked again."""
-
-    connect_s: float = 5.0
-    #: longest silence in the middle of an answer
-    silence_s: float = 20.0
-    #: longest time that a whole answer may take
-    answer_s: float = 60.0
-    #: requests in all, the first included
-    attempts: int = 4
-    #: wait before the second request; it doubles with each further one
-    wait_s: float = 1.0
-    #: the longest that wait grows to
-    longest_wait_s: float = 30.0
-    #: a Retry-After beyond this is not waited for
-    longest_retry_after_s: float = 120.0
-
-    def back_off_s(self, attempt: int) -> float:
-        """The wait after the ``attempt``-th request, from 1; without jitter, since one client asks once an hour."""
-        return min(self.wait_s * 2.0 ** (attempt - 1), self.longest_wait_s)
 
 
 class Wire:
@@ -104,14 +78,7 @@ class Wire:
 
         :raises SourceError: if there is none to be had.
         """
-        retrying = Retrying(
-            sleep=self._sleep,
-            stop=stop_after_attempt(self._patience.attempts),
-            wait=self._wait_s,
-            retry=retry_if_exception(self._may_help),
-            reraise=True,
-        )
-        return retrying(lambda: decode(self._text(path, params or {})))
+        return self._patience.persist(lambda: decode(self._text(path, params or {})), self._sleep)
 
     def error(self, fault: Fault, detail: str, retry_after_s: float | None = None) -> SourceError:
         """An error of this source, without its secrets."""
@@ -121,18 +88,6 @@ class Wire:
         """The beginning of an answer, on one line, quoted; a secret goes first, lest half of it is left."""
         line = " ".join(self._seal().redact(text).split())
         return repr(line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}...")
-
-    def _wait_s(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked_s = error.retry_after_s if isinstance(error, SourceError) else None
-        wait_s = self._patience.back_off_s(state.attempt_number) if asked_s is None else asked_s
-        _log.info("%s; attempt %d, the next in %.1f s", error, state.attempt_number, wait_s)
-        return wait_s
-
-    def _may_help(self, error: BaseException) -> bool:
-        if not (isinstance(error, SourceError) and error.passing):
-            return False
-        return (error.retry_after_s or 0.0) <= self._patience.longest_retry_after_s
 
     def _text(self, path: str, params: Mapping[str, str]) -> str:
         """One request; the errors are raised anew, since those of httpx may hold more than may be shown."""
