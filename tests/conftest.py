@@ -24,6 +24,19 @@ class SharedData:
         return self.folder / name
 
 
+@pytest.fixture(scope="session", autouse=True)
+def data_folder(tmp_path_factory):
+    """A data folder of the tests' own, empty: what a user imported must not decide how tests end."""
+    folder = tmp_path_factory.mktemp("data")
+    before = os.environ.get("CE_NAS_DATA")
+    os.environ["CE_NAS_DATA"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["CE_NAS_DATA"]
+    else:
+        os.environ["CE_NAS_DATA"] = before
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     folder = Path(os.environ.get("CE_NAS_TEST_DATA", ROOT.parent / "shared" / "data"))

@@ -12,7 +12,7 @@ FLOORS = {
     "core": 1, "pareto": 1, "data": 1,
     "grid": 2, "space": 2, "allocate": 2, "store": 2,
     "forecast": 3, "search": 3, "evaluate": 3, "energy": 3, "training": 3, "report": 3,
-    "cluster": 4,
+    "cluster": 4, "library": 4,
     "engine": 5,
     "learn": 6, "experiment": 6, "dashboard": 6, "integrations": 6,
     "cli": 7,

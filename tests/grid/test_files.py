@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ce_nas.core.errors import TraceError
-from ce_nas.grid.files import read_known, read_prices, read_trace
+from ce_nas.grid.files import factors_in, read_known, read_prices, read_trace, zones_in
 from ce_nas.grid.trace import Factors, Gap, Signal
 
 PLAIN = "time,intensity,zone\n2021-01-01T00:00,100,X\n2021-01-01T01:00,200,X\n2021-01-01T02:00,300,X\n"
@@ -319,3 +319,21 @@ def test_the_real_tables_have_a_mix_and_weather(grid_data):
     known = read_known(grid_data / "weather_forecast_2019_2022.parquet", "CISO")
     assert max(known) == "wind_speed_m_s"
     assert known["wind_speed_m_s"].start == datetime(2019, 1, 1, tzinfo=UTC)
+
+
+def test_carboncasts_own_csv_is_read_with_factors_that_only_its_name_tells(tmp_path):
+    path = tmp_path / "CISO_direct_emissions.csv"
+    path.write_text(",UTC time,carbon_intensity,coal\n0,2021-01-01 00:00:00,200.5,1\n1,2021-01-01 01:00:00,210,1\n")
+    trace = read_trace(path, zone="CISO", factors=Factors.DIRECT)
+    assert (trace.zone, trace.factors, trace.g_per_kwh.tolist()) == ("CISO", Factors.DIRECT, [200.5, 210.0])
+    assert factors_in(path) == {Factors.UNSTATED}
+    assert zones_in(path) == ("CISO_direct_emissions",)
+
+
+def test_zones_and_factors_are_told_without_reading_a_trace(tmp_path):
+    path = tmp_path / "two.csv"
+    path.write_text(
+        "time,zone,carbon_intensity_lifecycle,carbon_intensity_direct\n2021-01-01,B,1,2\n2021-01-01,A,1,2\n"
+    )
+    assert zones_in(path) == ("B", "A")
+    assert factors_in(path) == {Factors.LIFECYCLE, Factors.DIRECT}

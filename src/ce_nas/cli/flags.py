@@ -34,7 +34,7 @@ SETTINGS = {
     "table": _flag(Path, "CSV or Parquet table of a benchmark."),
     "cheap_scores": _flag(str, "FILE[:NAME] of supernet accuracies (npz or Parquet); none: no cheap scores."),
     "trace": _flag(Path, "CSV or Parquet file of carbon intensity."),
-    "zone": _flag(str, "Zone of the trace, or a built-in zone such as solar, wind or coal."),
+    "zone": _flag(str, "Zone of the trace, or an imported or a built-in zone such as solar or coal."),
     "weather": _flag(Path, "CSV or Parquet file of a weather forecast for the zone, for forecasters that use it."),
     "start": _flag(str, "When the run begins, UTC: 2021-07-02T06:00."),
     "factors": _flag(str, "Which emissions to read: lifecycle or direct."),

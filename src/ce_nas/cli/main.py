@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ce_nas.cli import bench, compare, doctor, grid, search
+from ce_nas.cli import bench, compare, data, doctor, grid, search
 from ce_nas.core.errors import CeNasError
 
 __all__ = ["app", "main"]
@@ -25,6 +25,7 @@ app.command("compare")(compare.compare)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
 app.add_typer(grid.app, name="grid")
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

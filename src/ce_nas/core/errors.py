@@ -8,6 +8,7 @@
     ├── DataError          a file or table whose content cannot be used
     │   ├── TraceError     a series of grid carbon intensity (or prices)
     │   │   └── SourceError  a live source that does not answer as it should (grid.live)
+    │   ├── FetchError     a file that could not be fetched (library)
     │   └── TableError     a benchmark table or a table of cheap scores
     ├── StoreError         a run folder that cannot be written, read or continued
     │   └── ReplayError    a resumed run that no longer does what its journal says

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.core.errors import SettingsError
+from ce_nas.core.errors import SettingsError, one_of
 from ce_nas.energy.ledger import Prices
 from ce_nas.engine.names import FORECASTERS, INNER_SEARCHERS, POLICIES, SEARCHERS, canonical, require_extra
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ce_nas.core.records import Objective
-    from ce_nas.engine.settings import Settings
+    from ce_nas.engine.settings import BenchmarkSettings, Settings
     from ce_nas.evaluate.benchmark import Benchmark
     from ce_nas.evaluate.scores import CheapScores
     from ce_nas.evaluate.table import BenchmarkTable
@@ -120,7 +122,12 @@ class Materials:
         wanted = self.settings.benchmark.cheap_scores
         if wanted == "none":
             return None
-        return read_scores(wanted, self.table) if wanted else builtin_scores(self.benchmark.space)
+        if not wanted:
+            return builtin_scores(self.benchmark.space)
+        from ce_nas.library.folder import Library
+        from ce_nas.library.tables import supernet_file
+
+        return read_scores(supernet_file(Library(), wanted), self.table)
 
     @cached_property
     def trace(self) -> GridTrace:
@@ -133,7 +140,7 @@ class Materials:
         grid = self.settings.grid
         if grid.start:
             return grid.start
-        if grid.trace is None:
+        if self.trace.synthetic:
             return TYPICAL_START
         week_later = self.trace.start + timedelta(days=7)
         room_s = (self.trace.end - week_later).total_seconds()
@@ -191,11 +198,8 @@ def _benchmark(settings: Settings) -> Benchmark:
     from ce_nas.evaluate.own_table import read_table
 
     stated = settings.benchmark
-    if stated.table is None and stated.name == "nb201":
-        return embedded_table(stated.dataset)
     if stated.table is None:
-        message = f"Benchmark {stated.name!r} needs a table: give a CSV or Parquet file with --table FILE."
-        raise SettingsError(message)
+        return _imported(stated) or embedded_table(stated.dataset)
     table = read_table(
         stated.table,
         dataset=stated.dataset,
@@ -207,6 +211,25 @@ def _benchmark(settings: Settings) -> Benchmark:
             f"Expected HW-NAS-Bench's columns (hwnb_edgegpu_energy and the like) in {stated.table.name}, got the "
             f"metrics: {', '.join(table.metrics)}; use --benchmark table for a table of your own."
         )
+        raise SettingsError(message)
+    return table
+
+
+def _imported(stated: BenchmarkSettings) -> BenchmarkTable | None:
+    """The benchmark from the user's data folder; None for the embedded one.
+
+    :raises SettingsError: if it was not imported, and is not embedded either.
+    """
+    from ce_nas.library import tables
+    from ce_nas.library.folder import Library
+
+    library = Library()
+    if stated.name == "nb201":
+        return tables.nas_bench_201(library, stated.dataset)
+    table = tables.hw_nas_bench(library, stated.dataset) if stated.name == "hwnasbench" else None
+    if table is None:
+        way_out = "get it with: ce-nas data fetch hwnasbench, or " if stated.name == "hwnasbench" else ""
+        message = f"Benchmark {stated.name!r} needs a table: {way_out}give a CSV or Parquet file with --table FILE."
         raise SettingsError(message)
     return table
 
@@ -227,11 +250,36 @@ def _trace(settings: Settings) -> GridTrace:
     if grid.trace is None:
         from ce_nas.grid.synthetic import DEFAULT_ZONE, synthetic_trace
 
+        if imported := _imported_trace(settings):
+            return imported
         return synthetic_trace(grid.zone or DEFAULT_ZONE, seed=grid.seed, year=(grid.start or TYPICAL_START).year)
+    return _read(grid.trace, settings)
+
+
+def _imported_trace(settings: Settings) -> GridTrace | None:
+    """The trace of a zone that was imported and is no built-in one; None if there is none.
+
+    :raises SettingsError: if there are imported zones, and it is none of these either.
+    """
+    from ce_nas.grid.synthetic import zones
+    from ce_nas.library import tables
+    from ce_nas.library.folder import Library
+
+    zone, built_in, library = settings.grid.zone, [item.name for item in zones()], Library()
+    if zone is None or zone in built_in:
+        return None
+    path = tables.trace_file(library, zone)
+    if path is None and (imported := tables.trace_zones(library)):
+        raise SettingsError(one_of("zone", zone, [*built_in, *imported]))
+    return replace(_read(path, settings), origin=tables.origin_of(library, path)) if path else None
+
+
+def _read(path: Path, settings: Settings) -> GridTrace:
     from ce_nas.grid.files import read_trace
 
+    grid = settings.grid
     return read_trace(
-        grid.trace,
+        path,
         zone=grid.zone,
         factors=grid.factors,
         signal=grid.signal,

@@ -62,11 +62,11 @@ class Section(BaseModel):
 class BenchmarkSettings(Section):
     """What is searched."""
 
-    #: nb201 (embedded), hwnasbench (a table with its columns) or table (one of the user's own)
+    #: nb201 (embedded), hwnasbench (imported, or a table with its columns) or table (one of the user's own)
     name: Literal["nb201", "hwnasbench", "table"] = "nb201"
     #: image set: cifar10, cifar100 or imagenet16-120
     dataset: str = "cifar10"
-    #: CSV or Parquet table; needed for hwnasbench and table
+    #: CSV or Parquet table; needed for table, and for hwnasbench unless it was imported
     table: File | None = None
     #: columns of a table that are operations; empty: its columns of text
     operations: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ class GridSettings(Section):
 
     #: CSV or Parquet file of carbon intensity; without it the zone is a built-in, synthetic one
     trace: File | None = None
-    #: zone of the trace, or the name of a built-in zone
+    #: zone of the trace, or the name of a built-in or an imported zone
     zone: str | None = None
     #: CSV or Parquet file of what is known ahead (a weather or production forecast), and its zone if called otherwise
     weather: File | None = None

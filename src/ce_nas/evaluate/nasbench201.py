@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["DATASETS", "embedded_table", "is_wide_layout", "nasbench201_order", "wide_table"]
+__all__ = [
+    "DATASETS",
+    "device_metrics",
+    "embedded_table",
+    "is_wide_layout",
+    "members_of",
+    "nasbench201_order",
+    "wide_table",
+]
 
 #: image sets of the embedded table
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
@@ -36,7 +44,7 @@ EARLY_EPOCHS = 12
 # The package writes a cell as six digits in an operation order of its own: none, skip, 1x1, 3x3, avg_pool.
 _DIGIT_TO_CODE = {"0": 0, "1": 1, "2": 3, "3": 4, "4": 2}
 _FILES = {"cifar10": "cifar10.pkl", "cifar100": "cifar100.pkl", "imagenet16-120": "imagenet.pkl"}
-_SEED_COLUMN = re.compile(r"val200_(\w+)_s\d+")
+_SEED_COLUMN = re.compile(r"val200_([\w-]+)_s\d+")
 _DEVICE_COLUMN = re.compile(r"hwnb_(\w+)_(latency|energy)(_filled)?")
 
 
@@ -107,7 +115,7 @@ def wide_table(frame: pd.DataFrame, dataset: str, origin: str) -> BenchmarkTable
     :raises TableError: if a column is missing or a needed value is.
     """
     _require(frame, (f"val200_{dataset}_s0", f"train_time200_{dataset}"), dataset, origin)
-    space, rows = _members(frame, origin)
+    space, rows = members_of(frame, origin)
     seeds = [name for name in map(str, frame.columns) if re.fullmatch(rf"val200_{dataset}_s\d+", name)]
     metrics = {
         "accuracy": Metric("accuracy", "%", maximise=True, trained=True, values=_seed_mean(frame, seeds, origin)[rows])
@@ -116,7 +124,9 @@ def wide_table(frame: pd.DataFrame, dataset: str, origin: str) -> BenchmarkTable
         if column in frame:
             values = _numbers(frame, column, origin)[rows]
             metrics[name] = Metric(name, unit, maximise=unit == "%", trained=unit == "%", values=values)
-    devices, notes = _device_metrics(frame, rows, origin)
+    devices, notes = device_metrics(frame, rows, origin)
+    if devices and dataset != "cifar10":
+        notes = (*notes, "Latencies and energies on devices are those of CIFAR-10's networks.")
     return BenchmarkTable(
         name=f"NAS-Bench-201 {dataset} with HW-NAS-Bench" if devices else f"NAS-Bench-201 {dataset}",
         space=space,
@@ -157,8 +167,11 @@ def _require(frame: pd.DataFrame, columns: Sequence[str], dataset: str, origin: 
         raise TableError(message)
 
 
-def _members(frame: pd.DataFrame, origin: str) -> tuple[NasBench201Space, np.ndarray]:
-    """The space, and for each of its members the row of the frame that holds it."""
+def members_of(frame: pd.DataFrame, origin: str) -> tuple[NasBench201Space, np.ndarray]:
+    """The space, and for each of its members the row of the frame whose ``arch_str`` holds it.
+
+    :raises TableError: if a cell is missing, or stands there twice.
+    """
     space = NasBench201Space()
     at = {space.parse(text): row for row, text in enumerate(map(str, frame["arch_str"]))}
     if len(at) != len(frame) or len(at) != space.size:
@@ -184,8 +197,13 @@ def _plain_columns(dataset: str) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def _device_metrics(frame: pd.DataFrame, rows: np.ndarray, origin: str) -> tuple[dict[str, Metric], tuple[str, ...]]:
-    """Each device's latency and energy; a column with holes and no filled twin is left out, and said so."""
+def device_metrics(frame: pd.DataFrame, rows: np.ndarray, origin: str) -> tuple[dict[str, Metric], tuple[str, ...]]:
+    """Each device's latency (ms) and energy (mJ), and notes on them.
+
+    A column with holes and no ``_filled`` twin is left out, and the notes say so.
+
+    :param rows: for each of the space's members, the row of the frame that holds it.
+    """
     found = {match.group(1, 2) for match in map(_DEVICE_COLUMN.fullmatch, map(str, frame.columns)) if match}
     metrics, notes = {}, []
     for device, quantity in sorted(found):

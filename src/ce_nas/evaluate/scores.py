@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ce_nas.evaluate.table import BenchmarkTable
     from ce_nas.space.space import Space
 
-__all__ = ["CheapScores", "builtin_scores", "read_scores"]
+__all__ = ["CheapScores", "builtin_scores", "read_scores", "read_supernets"]
 
 #: seconds of one device to score one architecture with a supernet: batch-norm recalibration and a pass over the
 #: validation images; a third of a training epoch of the mean NAS-Bench-201 cell, rounded up
@@ -96,7 +96,7 @@ def read_scores(text: str, table: BenchmarkTable) -> CheapScores:
             f"Supernet accuracies are known for NAS-Bench-201 only, not for {table.name}; leave --cheap-scores out."
         )
         raise TableError(message)
-    names, values = _read_npz(file) if file.suffix == ".npz" else _read_columns(file, table.space)
+    names, values = read_supernets(file)
     chosen = [_find(name, names, file) for name in wanted] or [0]
     values = values[:, chosen]
     if not np.isfinite(values).all():
@@ -109,6 +109,16 @@ def read_scores(text: str, table: BenchmarkTable) -> CheapScores:
     which = f"{', '.join(used)} of {file.name}" + ("" if wanted or len(names) == 1 else f" (the first of {len(names)})")
     origin = f"supernet accuracies {which}, {SUPERNET_SCORE_S:g} s of a device each (estimated)"
     return CheapScores(used, values, _vote(values), SUPERNET_SCORE_S, training_s, origin)
+
+
+def read_supernets(file: Path) -> tuple[list[str], np.ndarray]:
+    """Names and accuracies of supernets of NAS-Bench-201, in a file that :func:`read_scores` reads.
+
+    :returns: the names, shape ``(supernets,)``, and the accuracies in the order of the space's members, shape
+        ``(15625, supernets)``; NaN where one is missing.
+    :raises TableError: if the file holds none.
+    """
+    return _read_npz(file) if file.suffix == ".npz" else _read_columns(file, NasBench201Space())
 
 
 def _split(text: str) -> tuple[Path, list[str]]:

@@ -4,7 +4,8 @@ Layouts
     Electricity Maps' CSV downloads: ``Datetime (UTC)``, ``Zone id``, ``Carbon intensity gCO₂eq/kWh (direct)`` and
     ``... (Life cycle)``, called ``... (LCA)`` in older ones. Tables after theirs: ``datetime``,
     ``carbon_intensity_avg``, one zone. Tables after CarbonCast's: ``zone``, ``time``,
-    ``carbon_intensity_lifecycle``, ``carbon_intensity_direct``. Plain ones: ``time``, ``intensity``, ``zone``.
+    ``carbon_intensity_lifecycle``, ``carbon_intensity_direct``; its own CSV: ``UTC time``, ``carbon_intensity``. Plain
+    ones: ``time``, ``intensity``, ``zone``.
 
 Beside the intensity
     The generation mix, where the layout has it: ``power_production_solar_avg`` as in tables after Electricity Maps', or
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["read_known", "read_prices", "read_trace"]
+__all__ = ["factors_in", "read_known", "read_prices", "read_trace", "zones_in"]
 
 Stated = TypeVar("Stated", Factors, Signal)
 
-TIME_COLUMNS = ("datetime (utc)", "datetime", "time", "timestamp", "time (utc)")
+TIME_COLUMNS = ("datetime (utc)", "datetime", "time", "timestamp", "time (utc)", "utc time")
 ZONE_COLUMNS = ("zone id", "zone", "zone_id")
 #: the columns of layouts whose makers publish average intensities, in small letters
 AVERAGE_COLUMNS = re.compile(
@@ -123,6 +124,24 @@ def read_prices(path: str | Path, *, time_column: str | None = None, price_colum
     return series
 
 
+def zones_in(path: str | Path) -> tuple[str, ...]:
+    """The zones that a file of intensities has rows for; its own name where it has no such column.
+
+    :raises TraceError: if the file is not there, or cannot be read.
+    """
+    table = Table.read(path)
+    column = _zone_column(table)
+    return tuple(str(name) for name in table.frame[column].unique()) if column else (_file_zone(table),)
+
+
+def factors_in(path: str | Path) -> frozenset[Factors]:
+    """What the columns of intensities say that they count.
+
+    :raises TraceError: if the file is not there, or cannot be read.
+    """
+    return frozenset(map(_factors, _intensities(Table.read(path))))
+
+
 def _intensity_column(table: Table, named: str | None, factors: Factors | None) -> str:
     """The column to read: the one named, or the only one that is an intensity with the factors asked for."""
     column = table.column("intensity", named, ()) if named else _only_intensity(table, factors)
@@ -132,9 +151,8 @@ def _intensity_column(table: Table, named: str | None, factors: Factors | None) 
 
 def _only_intensity(table: Table, factors: Factors | None) -> str:
     by_factors: dict[Factors, list[str]] = {}
-    for name in table.columns:
-        if re.match(INTENSITY, name.strip().lower()):
-            by_factors.setdefault(_factors(name), []).append(name)
+    for name in _intensities(table):
+        by_factors.setdefault(_factors(name), []).append(name)
     wanted = (factors, Factors.UNSTATED) if factors else (Factors.LIFECYCLE, Factors.DIRECT, Factors.UNSTATED)
     found = next((by_factors[kind] for kind in wanted if kind in by_factors), [])
     if len(found) > 1:
@@ -160,11 +178,15 @@ def _mix_columns(table: Table) -> dict[str, str]:
     return found
 
 
+def _intensities(table: Table) -> list[str]:
+    return [name for name in table.columns if re.match(INTENSITY, name.strip().lower())]
+
+
 def _one_zone(table: Table, zone: str | None) -> tuple[Table, str]:
     """The rows of the zone asked for, or of the only one there is, and its name."""
-    column = next((name for name in table.columns if name.strip().lower() in ZONE_COLUMNS), None)
+    column = _zone_column(table)
     if column is None:
-        return table, zone or table.path.name.split(".")[0]
+        return table, zone or _file_zone(table)
     zones = [str(name) for name in table.frame[column].unique()]
     if zone is None and len(zones) > 1:
         message = f"Expected one zone in {str(table.path)!r}, found {', '.join(sorted(zones))}. Choose one with zone."
@@ -174,6 +196,14 @@ def _one_zone(table: Table, zone: str | None) -> tuple[Table, str]:
         message = f"{one_of('zone', chosen, zones)} These are the zones in {str(table.path)!r}."
         raise TraceError(message)
     return table.where(column, chosen), chosen
+
+
+def _zone_column(table: Table) -> str | None:
+    return next((name for name in table.columns if name.strip().lower() in ZONE_COLUMNS), None)
+
+
+def _file_zone(table: Table) -> str:
+    return table.path.name.split(".")[0]
 
 
 def _factors(column: str) -> Factors:
