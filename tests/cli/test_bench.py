@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
 from ce_nas.cli.main import app
@@ -37,3 +38,29 @@ def test_a_slip_leaves_nothing_behind(tmp_path):
     found = invoke("equal-quality", "--hours", "soon", "--out", tmp_path / "out")
     assert isinstance(found.exception, SettingsError)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("hypervolume-over-time",), "At the end"),
+        (("caps", "--caps", "300g"), "Up to 0.3 kg CO2eq"),
+        (("devices", "--datasets", "cifar10"), "cifar10, latency"),
+        (("zones", "--zones", "gas,wind", "--starts", "2023-02-01"), "Over all zones"),
+        (("ablations",), "without forecast"),
+    ],
+)
+def test_the_other_experiments_run_from_a_command_each(tmp_path, arguments, shown):
+    name, *options = arguments
+    tiny = [one for one in TINY if name != "zones" or one not in {"--zone", "gas"}]
+    found = invoke(name, *options, *tiny, "--out", tmp_path / "out", "--json", tmp_path / "found.json")
+    assert found.exit_code == 0, found.output
+    assert shown in " ".join(found.output.split())
+    assert json.loads((tmp_path / "found.json").read_text())["experiment"] == name
+    assert (tmp_path / "out" / f"{name}.svg").exists()
+
+
+def test_noise_says_what_it_needs(tmp_path):
+    found = invoke("noise", *TINY, "--out", tmp_path / "out")
+    assert isinstance(found.exception, SettingsError)
+    assert "accuracy_s0" in str(found.exception)

@@ -30,8 +30,10 @@ def test_what_had_been_spent_is_that_of_the_first_moment():
 
 
 def test_what_was_found_within_an_amount():
-    found = [COURSE.found_within(COURSE.carbon_g, grams) for grams in (99.0, 100.0, 299.0, 300.0, 1e9)]
+    found = [COURSE.within(COURSE.carbon_g, grams)[0] for grams in (99.0, 100.0, 299.0, 300.0, 1e9)]
     assert found == [0.0, 4.0, 4.0, 9.0, 9.0]
+    assert COURSE.within(COURSE.hours, 2.5) == (4.0, Spent(2.0, 200.0, 60.0, 5.4e6, 2))
+    assert COURSE.within(COURSE.hours, 0.5)[1].evaluations == 0
     assert Track([], [], [], [], [], []).final == 0.0
 
 

@@ -108,9 +108,10 @@ def is_wide_layout(columns: Sequence[str]) -> bool:
 def wide_table(frame: pd.DataFrame, dataset: str, origin: str) -> BenchmarkTable:
     """The table of one image set from a frame in the wide layout, with each device of HW-NAS-Bench that it has.
 
-    Metrics are ``accuracy`` (mean validation accuracy of the seeds, %), ``test_accuracy``, ``params`` (M), ``flops``
-    (M), ``latency`` (s) and ``<device>_latency`` (ms), ``<device>_energy`` (mJ). Of a device's column and its
-    ``_filled`` twin the filled one is taken, and the number of imputed values is noted.
+    Metrics are ``accuracy`` (mean validation accuracy of the seeds, %), ``accuracy_s<seed>`` (of a seed that every cell
+    has), ``test_accuracy``, ``params`` (M), ``flops`` (M), ``latency`` (s) and ``<device>_latency`` (ms),
+    ``<device>_energy`` (mJ). Of a device's column and its ``_filled`` twin the filled one is taken, and the number of
+    imputed values is noted.
 
     :raises TableError: if a column is missing or a needed value is.
     """
@@ -120,7 +121,7 @@ def wide_table(frame: pd.DataFrame, dataset: str, origin: str) -> BenchmarkTable
     metrics = {
         "accuracy": Metric("accuracy", "%", maximise=True, trained=True, values=_seed_mean(frame, seeds, origin)[rows])
     }
-    for name, unit, column in _plain_columns(dataset):
+    for name, unit, column in [*_plain_columns(dataset), *_whole_seeds(frame, seeds)]:
         if column in frame:
             values = _numbers(frame, column, origin)[rows]
             metrics[name] = Metric(name, unit, maximise=unit == "%", trained=unit == "%", values=values)
@@ -195,6 +196,12 @@ def _plain_columns(dataset: str) -> tuple[tuple[str, str, str], ...]:
         ("params", "M", f"params_{dataset}"),
         ("flops", "M", f"flops_{dataset}_M"),
     )
+
+
+def _whole_seeds(frame: pd.DataFrame, seeds: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Each seed that all cells were trained with, as a metric of its own: what a single training finds."""
+    whole = [column for column in seeds if frame[column].notna().all()]
+    return [(f"accuracy_{column.rpartition('_')[2]}", "%", column) for column in whole]
 
 
 def device_metrics(frame: pd.DataFrame, rows: np.ndarray, origin: str) -> tuple[dict[str, Metric], tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from ce_nas.engine.settings import settings_from_flags
@@ -58,6 +58,10 @@ class Finding:
     #: name of a judge to the hypervolume of the whole table by its objectives
     judged_max: Mapping[str, float] = field(default_factory=dict)
 
+    def labelled(self, **labels: object) -> Self:
+        """The same with some labels set otherwise."""
+        return replace(self, labels={**self.labels, **labels})
+
     def to_dict(self) -> dict[str, Any]:
         """The finding as plain containers."""
         return asdict(self)
@@ -81,10 +85,7 @@ def cell(
     :param axes: what else tells this cell from others, for its labels.
     :raises SettingsError: if a flag is of no use.
     """
-    owned = () if strategy.ours else ("policy", "searcher", "forecaster")
-    shared = {name: value for name, value in flags.items() if name not in owned}
-    benchmark = strategy.settings.get("benchmark", {})
-    shared = {name: value for name, value in shared.items() if name not in benchmark}
+    shared = {name: value for name, value in flags.items() if name not in strategy.owns}
     settings = settings_from_flags(strategy.settings, **{**shared, "seed": seed})
     return Cell({"strategy": strategy.name, "seed": seed, **(axes or {})}, settings, judges or {})
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.experiment.statistics import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -88,8 +87,8 @@ def of_strategy(findings: Iterable[Finding], name: str, **axes: object) -> list[
 
 
 def plain(content: Any) -> Any:  # noqa: ANN401 - containers of any shape
-    """The same in containers that JSON knows: intervals and the like as dictionaries, what is not finite as None."""
-    if isinstance(content, Interval):
+    """The same in containers that JSON knows: records as dictionaries, what is not finite as None."""
+    if is_dataclass(content) and not isinstance(content, type):
         return plain(asdict(content))
     if isinstance(content, Mapping):
         return {str(key): plain(value) for key, value in content.items()}

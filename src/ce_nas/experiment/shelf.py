@@ -66,7 +66,7 @@ class Shelf:
     def get(self, cell: Cell) -> Finding | None:
         """What a cell found, if it is finished, by the labels that it has now."""
         found = self._found.get(cell.key)
-        return found and Finding.from_dict({**found.to_dict(), "labels": dict(cell.labels)})
+        return found and found.labelled(**cell.labels)
 
     def put(self, cell: Cell, finding: Finding) -> None:
         """Write a finished cell down, durably."""

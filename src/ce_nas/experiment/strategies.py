@@ -23,10 +23,10 @@ class Strategy:
     title: str
     #: one sentence
     what: str
-    #: sections of the settings that make it what it is; whatever is not said here is as the user's flags say
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    #: whether the user's own choice of policy, searcher and forecaster goes over ``settings``
-    ours: bool = False
+    #: settings that make it what it is, as in a file; whatever is not said here is as the user's flags say
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    #: flags that do not reach it: it would not be what it is
+    owns: tuple[str, ...] = ("policy", "searcher", "forecaster")
 
 
 CE_NAS = Strategy(
@@ -34,7 +34,7 @@ CE_NAS = Strategy(
     "CE-NAS",
     "Trainings in clean hours, cheap scores in dirty ones; a surrogate that learns from both proposes.",
     {"policy": {"name": "threshold"}, "searcher": {"name": "surrogate"}},
-    ours=True,
+    owns=(),
 )
 STRATEGIES = (
     CE_NAS,
@@ -72,6 +72,7 @@ STRATEGIES = (
             "searcher": {"name": "surrogate"},
             "benchmark": {"cheap_scores": "none"},
         },
+        owns=("policy", "searcher", "forecaster", "cheap_scores"),
     ),
 )
 #: what CE-NAS is put beside in the method's own experiments

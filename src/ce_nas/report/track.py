@@ -61,16 +61,17 @@ class Track:
     def to_reach(self, hypervolume: float) -> Spent | None:
         """What had been spent when a hypervolume was first reached; None if it never was."""
         at = next((at for at, found in enumerate(self.hypervolume) if found >= hypervolume), None)
-        if at is None:
-            return None
+        return None if at is None else self._spent(at)
+
+    def within(self, amounts: Sequence[float], amount: float) -> tuple[float, Spent]:
+        """The hypervolume, and all that was spent, when ``amounts``, a column of this, last stood at ``amount``."""
+        at = bisect_right(amounts, amount)
+        return (self.hypervolume[at - 1], self._spent(at - 1)) if at else (0.0, Spent(0.0, 0.0, 0.0, 0.0, 0))
+
+    def _spent(self, at: int) -> Spent:
         return Spent(
             self.hours[at], self.carbon_g[at], self.paper_carbon_g[at], self.energy_j[at], self.evaluations[at]
         )
-
-    def found_within(self, amounts: Sequence[float], amount: float) -> float:
-        """The hypervolume when ``amounts``, a column of the track, last stood at ``amount`` or below; 0 at first."""
-        at = bisect_right(amounts, amount)
-        return self.hypervolume[at - 1] if at else 0.0
 
 
 def track(entries: Iterable[Entry]) -> Track:
