@@ -2,9 +2,11 @@
 
 import ast
 import csv
+import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ce_nas.space.darts import DARTS_OPERATIONS, DartsSpace, Genotype
@@ -56,3 +58,47 @@ def nb301_predictions(shared_data):
         normal, reduce = ([(DARTS_OPERATIONS[code], source) for source, code in cell] for cell in cells)
         architectures.append(DartsSpace().architecture(Genotype(normal, concat, reduce, concat)))
     return architectures, rows
+
+
+@pytest.fixture(scope="session")
+def tiny_nb301(tmp_path_factory):
+    """A surrogate of the DARTS space in the layout of NAS-Bench-301's: a sum over the codes of what is there.
+
+    Accuracy at an epoch is 50 + that sum + a third of the epoch, and an epoch takes 40 s and a hundredth of the sum.
+    """
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    folder = tmp_path_factory.mktemp("nasbench301")
+    operations = {"#na#": 0, **{name: code for code, name in enumerate(sorted(DARTS_OPERATIONS), start=1)}}
+    columns = {f"darts_COLON_edge_{cell}_{edge}": operations for cell in ("normal", "reduce") for edge in range(14)}
+    for cell in ("normal", "reduce"):
+        for node in (3, 4, 5):
+            pairs = [f"{lower}_{upper}" for lower in range(node) for upper in range(lower + 1, node)]
+            columns[f"darts_COLON_inputs_node_{cell}_{node}"] = {"#na#": 0} | {p: c for c, p in enumerate(pairs, 1)}
+    (folder / "encoding.json").write_text(json.dumps(dict(sorted(columns.items()))))
+    floats, make = onnx.TensorProto.FLOAT, onnx.helper.make_node
+    weights = np.random.default_rng(0).uniform(-0.05, 0.05, (len(columns), 1)).astype(np.float32)
+    constants = {"weights": weights, "third": [[1 / 3]], "fifty": [[50.0]], "forty": [[40.0]], "hundredth": [[0.01]]}
+    graph = onnx.helper.make_graph(
+        [
+            make("Cast", ["x_cat"], ["codes"], to=floats),
+            make("MatMul", ["codes", "weights"], ["sum"]),
+            make("Mul", ["x_cont", "third"], ["grown"]),
+            make("Add", ["sum", "grown"], ["above"]),
+            make("Add", ["above", "fifty"], ["accuracy"]),
+            make("Mul", ["sum", "hundredth"], ["more"]),
+            make("Add", ["more", "forty"], ["epoch_s"]),
+            make("Mul", ["epoch_s", "x_cont"], ["runtime"]),
+            make("Concat", ["accuracy", "runtime"], ["found"], axis=1),
+        ],
+        "tiny",
+        [
+            onnx.helper.make_tensor_value_info("x_cat", onnx.TensorProto.INT32, [1, len(columns)]),
+            onnx.helper.make_tensor_value_info("x_cont", floats, [1, 1]),
+        ],
+        [onnx.helper.make_tensor_value_info("found", floats, [1, 2])],
+        [onnx.numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in constants.items()],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=7)
+    onnx.save(model, folder / "tiny.onnx")
+    return folder / "tiny.onnx"

@@ -39,3 +39,18 @@ def test_a_cheaper_operation_makes_a_smaller_network():
 @pytest.mark.parametrize("which", ["parameters", "flops"])
 def test_no_sizes_for_no_architectures(which):
     assert getattr(DartsSizes(), which)([]).shape == (0,)
+
+
+def test_the_ranges_hold_every_network_and_are_reached():
+    sizes, drawn = DartsSizes(), SPACE.sample(stream(0, "sizes"), 300)
+    for (low, high), found in (
+        (sizes.parameters_range, sizes.parameters(drawn)),
+        (sizes.flops_range, sizes.flops(drawn)),
+    ):
+        assert low < found.min() < found.max() < high
+    largest, pool = (DARTS_OPERATIONS.index(name) for name in ("sep_conv_5x5", "max_pool_3x3"))
+    uniform = [
+        tuple(0 if variable.endswith("inputs") else code for variable in SPACE.variables) for code in (pool, largest)
+    ]
+    np.testing.assert_array_equal(sizes.parameters(uniform), sizes.parameters_range)
+    assert sizes.flops(uniform)[1] == sizes.flops_range[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ce_nas.core.clock import VirtualClock
 from ce_nas.core.rng import stream
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ce_nas.engine.engine import Observer
     from ce_nas.engine.materials import Materials
     from ce_nas.engine.settings import PolicySettings, Settings
+    from ce_nas.evaluate.evaluator import Evaluator
+    from ce_nas.evaluate.noisy_scores import NoisyScores
+    from ce_nas.evaluate.scores import CheapScores
     from ce_nas.forecast.forecaster import Forecaster
     from ce_nas.search.regional import RegionalSearcher
     from ce_nas.search.searcher import Searcher
@@ -44,13 +47,12 @@ def build(  # noqa: PLR0913 - each part may be one's own
     :raises CeNasError: if a setting, or a file that one names, is of no use.
     """
     from ce_nas.cluster.simulated import SimulatedCluster
-    from ce_nas.evaluate.tabular import TabularEvaluator
 
     settings, clock = materials.settings, VirtualClock()
     allocator = allocator or _allocator(settings.policy)
     forecaster = forecaster or _forecaster(settings.forecaster)
     searcher = _wrapped(searcher or _searcher(materials), materials)
-    evaluator = TabularEvaluator(materials.table, materials.objectives, materials.cheap_scores)
+    evaluator = _evaluator(materials)
     cluster = SimulatedCluster(settings.cluster.gpus, clock, evaluator, _power(settings))
     ledger = Ledger(materials.intensity, settings.cluster.pue, materials.prices)
     parts = Parts(
@@ -66,6 +68,17 @@ def build(  # noqa: PLR0913 - each part may be one's own
         memory=materials.history,
     )
     return Engine(parts, _plan(materials), observe)
+
+
+def _evaluator(materials: Materials) -> Evaluator:
+    """Who carries tasks out on the benchmark; each kind of it has cheap scores of its own kind."""
+    from ce_nas.evaluate.nasbench301 import NasBench301, NasBench301Evaluator
+    from ce_nas.evaluate.tabular import TabularEvaluator
+
+    objectives, scores = materials.objectives, materials.cheap_scores
+    if isinstance(materials.benchmark, NasBench301):
+        return NasBench301Evaluator(materials.benchmark, objectives, cast("NoisyScores | None", scores))
+    return TabularEvaluator(materials.table, objectives, cast("CheapScores | None", scores))
 
 
 def _plan(materials: Materials) -> Plan:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Objective
     from ce_nas.engine.settings import BenchmarkSettings, Settings
     from ce_nas.evaluate.benchmark import Benchmark
+    from ce_nas.evaluate.nasbench301 import NasBench301
+    from ce_nas.evaluate.noisy_scores import NoisyScores
     from ce_nas.evaluate.scores import CheapScores
     from ce_nas.evaluate.table import BenchmarkTable
     from ce_nas.forecast.history import History
@@ -115,13 +117,16 @@ class Materials:
         return {name: partial(benchmark.costs, name) if column is None else column for name, column in columns.items()}
 
     @cached_property
-    def cheap_scores(self) -> CheapScores | None:
+    def cheap_scores(self) -> CheapScores | NoisyScores | None:
         """What a sampling task finds; None without it."""
+        from ce_nas.evaluate.nasbench301 import NasBench301
         from ce_nas.evaluate.scores import builtin_scores, read_scores
 
         wanted = self.settings.benchmark.cheap_scores
         if wanted == "none":
             return None
+        if isinstance(self.benchmark, NasBench301):
+            return _noisy_scores(wanted, self.benchmark, self.settings.seed)
         if not wanted:
             return builtin_scores(self.benchmark.space)
         from ce_nas.library.folder import Library
@@ -198,6 +203,8 @@ def _benchmark(settings: Settings) -> Benchmark:
     from ce_nas.evaluate.own_table import read_table
 
     stated = settings.benchmark
+    if stated.name == "nasbench301":
+        return _nasbench301(stated.table)
     if stated.table is None:
         return _imported(stated) or embedded_table(stated.dataset)
     table = read_table(
@@ -235,6 +242,34 @@ def _imported(stated: BenchmarkSettings) -> BenchmarkTable | None:
 
 
 _DEVICES = ("edgegpu", "fpga", "raspi4", "pixel3", "edgetpu", "eyeriss")
+
+
+def _nasbench301(stated: Path | None) -> NasBench301:
+    """The surrogate in the file that is stated, else the imported one.
+
+    :raises SettingsError: if there is neither.
+    """
+    from ce_nas.evaluate.nasbench301 import NasBench301, Surrogate
+    from ce_nas.library.folder import Library
+    from ce_nas.library.nasbench301 import SURROGATE_FILE
+
+    path = stated or Library().file("nasbench301", SURROGATE_FILE)
+    if path is None:
+        message = (
+            "Benchmark 'nasbench301' needs its surrogate: get it with: ce-nas data fetch nasbench301, or give "
+            "nb301_surrogate.onnx, with encoding.json beside it, as --table FILE."
+        )
+        raise SettingsError(message)
+    return NasBench301(Surrogate(path))
+
+
+def _noisy_scores(wanted: str, benchmark: NasBench301, seed: int) -> NoisyScores:
+    """Scores with a supernet's noise; each seed of a run trains a supernet of its own."""
+    from ce_nas.evaluate.noisy_scores import NoisyScores
+    from ce_nas.evaluate.supernet_noise import ONE_SHOT, read_noise
+
+    noise, epoch_s = read_noise(wanted or ONE_SHOT), benchmark.mean_epoch_s
+    return NoisyScores(noise, benchmark.space, benchmark.sample, benchmark.normal_scores, epoch_s=epoch_s, seed=seed)
 
 
 def _default_objectives(benchmark: Benchmark) -> list[str]:

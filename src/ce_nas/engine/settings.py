@@ -62,11 +62,12 @@ class Section(BaseModel):
 class BenchmarkSettings(Section):
     """What is searched."""
 
-    #: nb201 (embedded), hwnasbench (imported, or a table with its columns) or table (one of the user's own)
-    name: Literal["nb201", "hwnasbench", "table"] = "nb201"
+    #: nb201 (embedded), hwnasbench (imported, or a table with its columns), nasbench301 (its surrogate, imported or named)
+    #: or table (one of the user's own)
+    name: Literal["nb201", "hwnasbench", "nasbench301", "table"] = "nb201"
     #: image set: cifar10, cifar100 or imagenet16-120
     dataset: str = "cifar10"
-    #: CSV or Parquet table; needed for table, and for hwnasbench unless it was imported
+    #: CSV or Parquet table, or the surrogate of nasbench301; needed for table, and for the others unless imported
     table: File | None = None
     #: columns of a table that are operations; empty: its columns of text
     operations: tuple[str, ...] = ()
@@ -76,7 +77,8 @@ class BenchmarkSettings(Section):
     objectives: tuple[str, ...] = ()
     #: bounds that an answer has to keep: METRIC<=BOUND or METRIC>=BOUND each
     constraints: tuple[str, ...] = ()
-    #: FILE[:NAME] of supernet accuracies; empty: the built-in proxies where there are any; none: no cheap scores
+    #: FILE[:NAME] of supernet accuracies, or of nasbench301 the supernet that its scores err like; empty: the built-in
+    #: ones where there are any; none: no cheap scores
     cheap_scores: str = ""
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ce_nas.evaluate.table import BenchmarkTable
     from ce_nas.space.space import Space
 
-__all__ = ["CheapScores", "builtin_scores", "read_scores", "read_supernets"]
+__all__ = ["CheapScores", "builtin_scores", "epochs_of", "read_scores", "read_supernets"]
 
 #: seconds of one device to score one architecture with a supernet: batch-norm recalibration and a pass over the
 #: validation images; a third of a training epoch of the mean NAS-Bench-201 cell, rounded up
@@ -105,7 +105,7 @@ def read_scores(text: str, table: BenchmarkTable) -> CheapScores:
         )
         raise TableError(message)
     used = tuple(names[at] for at in chosen)
-    training_s = sum(_epochs(name) for name in used) * table.mean_epoch_s
+    training_s = sum(epochs_of(name) for name in used) * table.mean_epoch_s
     which = f"{', '.join(used)} of {file.name}" + ("" if wanted or len(names) == 1 else f" (the first of {len(names)})")
     origin = f"supernet accuracies {which}, {SUPERNET_SCORE_S:g} s of a device each (estimated)"
     return CheapScores(used, values, _vote(values), SUPERNET_SCORE_S, training_s, origin)
@@ -179,7 +179,8 @@ def _find(name: str, names: list[str], file: Path) -> int:
     return names.index(name)
 
 
-def _epochs(name: str) -> int:
+def epochs_of(name: str) -> int:
+    """The epochs for which a supernet of this name was trained, as far as it tells."""
     match = _EPOCHS_IN_NAME.search(name)
     return int(match.group(1)) if match else SUPERNET_EPOCHS
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ce_nas.space.darts import DARTS_EDGES, DARTS_OPERATIONS, DartsSpace
+from ce_nas.space.darts import DARTS_EDGES, DARTS_NODES, DARTS_OPERATIONS, DartsSpace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,6 +95,27 @@ class DartsSizes:
     def flops(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         """FLOPs of one image, shape ``(n,)``."""
         return self._counted(architectures, 1)
+
+    @property
+    def parameters_range(self) -> tuple[int, int]:
+        """The fewest and the most that a network of the space has."""
+        return self._range(0)
+
+    @property
+    def flops_range(self) -> tuple[int, int]:
+        """The fewest and the most that a network of the space has."""
+        return self._range(1)
+
+    def _range(self, which: int) -> tuple[int, int]:
+        """Of each node the two cheapest, or dearest, edges."""
+        rest, edges = self._weights
+        by_edge = edges[which].reshape(2, len(DARTS_EDGES), len(DARTS_OPERATIONS))
+        low = high = rest[which]
+        for node in DARTS_NODES:
+            into = [edge for edge, (to, _) in enumerate(DARTS_EDGES) if to == node]
+            low += np.sort(by_edge[:, into].min(axis=2), axis=1)[:, :2].sum()
+            high += np.sort(by_edge[:, into].max(axis=2), axis=1)[:, -2:].sum()
+        return int(low), int(high)
 
     def _counted(self, architectures: Sequence[Architecture] | np.ndarray, which: int) -> np.ndarray:
         rest, edges = self._weights

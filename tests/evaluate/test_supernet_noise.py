@@ -1,0 +1,111 @@
+"""The noise of supernets: what is fitted has the ranks of what it was fitted to."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+
+from ce_nas.core.errors import TableError
+from ce_nas.evaluate.nasbench201 import embedded_table
+from ce_nas.evaluate.supernet_noise import ONE_SHOT, as_json, fit_noise, normal_scores, pooled, read_noise
+
+
+def imagined(n=6000, seed=0):
+    """Accuracies, and those in a supernet that sees the better half but dimly, and errs by its operations."""
+    rng = np.random.default_rng(seed)
+    features = np.eye(5)[rng.integers(5, size=(n, 4))].reshape(n, -1)
+    truth = rng.standard_normal(n)
+    systematic = features @ rng.standard_normal(20)
+    noise = 0.6 * (systematic - systematic.mean()) / systematic.std() + 0.8 * rng.standard_normal(n)
+    return 90 + truth, np.where(truth < 0, truth + 0.2 * noise, 0.3 * truth + noise), features
+
+
+def test_the_model_finds_dim_sight_and_systematic_noise():
+    model = fit_noise("imagined", *imagined(), epochs=10)
+    below, above = np.array(model.spread)[[2, -2]]
+    assert below < 0.5 * above
+    assert model.shared == pytest.approx(0.36, abs=0.08)
+    assert model.tau > 2 * abs(model.tau_best)
+    assert model.knots[4] == 0.0
+
+
+def test_what_it_draws_has_the_taus_of_the_supernet():
+    true, found, features = imagined()
+    model = fit_noise("imagined", true, found, features, epochs=10)
+    mean, spread = model.at(normal_scores(true))
+    drawn = mean + spread * np.random.default_rng(1).standard_normal(len(true))
+    best = true >= np.quantile(true, 0.9)
+    assert kendalltau(true, drawn).statistic == pytest.approx(model.tau, abs=0.04)
+    assert kendalltau(true[best], drawn[best]).statistic == pytest.approx(model.tau_best, abs=0.08)
+
+
+def test_the_shipped_models_have_the_taus_of_the_published_supernets():
+    table = embedded_table()
+    true = table.metric("accuracy").values[::3]
+    truth = normal_scores(true)
+    best = true >= np.quantile(true, 0.9)
+    for name in (ONE_SHOT, "zhao-one-shot", "seed-118-opt5-wotrash-decom5-5-15-20-128-1000-balanced"):
+        model = read_noise(name)
+        mean, spread = model.at(truth)
+        drawn = mean + spread * np.random.default_rng(0).standard_normal(len(true))
+        assert kendalltau(true, drawn).statistic == pytest.approx(model.tau, abs=0.03)
+        assert kendalltau(true[best], drawn[best]).statistic == pytest.approx(model.tau_best, abs=0.12)
+
+
+def test_they_are_what_the_published_supernets_fit_to(shared_data):
+    from ce_nas.evaluate.scores import epochs_of, read_scores
+
+    table, name = embedded_table(), "zhao-few-shot"
+    file = shared_data / "nasbench201/supernet_accuracy_cifar10.npz"
+    found = read_scores(f"{file}:{name}", table).values[:, 0]
+    features = table.space.encode(table.space.members)
+    model = fit_noise(name, table.metric("accuracy").values, found, features, epochs=epochs_of(name))
+    shipped = read_noise(name)
+    assert (model.tau, model.tau_best, model.epochs) == (shipped.tau, shipped.tau_best, shipped.epochs)
+    assert model.mean == pytest.approx(shipped.mean, abs=1e-3)
+    assert model.spread == pytest.approx(shipped.spread, abs=1e-3)
+
+
+def test_the_pool_is_the_mean():
+    first, second = (fit_noise(name, *imagined(500, seed), epochs=10 + seed) for seed, name in enumerate("ab"))
+    both = pooled("both", [first, second])
+    assert both.mean == pytest.approx((np.array(first.mean) + np.array(second.mean)) / 2, abs=1e-4)
+    assert both.tau == pytest.approx((first.tau + second.tau) / 2, abs=1e-3)
+    assert (both.name, both.epochs) == ("both", 10)
+
+
+def test_models_of_ones_own_are_read_from_a_file(tmp_path):
+    models = [fit_noise(name, *imagined(500, seed), epochs=10) for seed, name in enumerate("ab")]
+    file = tmp_path / "own.json"
+    file.write_text(as_json(models))
+    assert read_noise(str(file)) == models[0]
+    assert read_noise(f"{file}:b") == models[1]
+    with pytest.raises(TableError, match=r"Unknown supernet in own\.json 'c'"):
+        read_noise(f"{file}:c")
+
+
+def test_a_supernet_that_nobody_knows_is_named_with_the_nearest():
+    with pytest.raises(TableError, match="Did you mean 'one-shot'"):
+        read_noise("oneshot")
+
+
+@pytest.mark.parametrize("change", [{"knots": [1.0, 0.0]}, {"mean": [1.0]}, {"spread": "wide"}, {"tau": None, "x": 1}])
+def test_a_file_that_holds_no_models_is_refused(tmp_path, change):
+    file = tmp_path / "own.json"
+    (row,) = json.loads(as_json([read_noise()]))["supernets"]
+    file.write_text(json.dumps({"supernets": [row | change]}))
+    with pytest.raises(TableError, match=r"^Expected 'supernets', one or more with name, knots"):
+        read_noise(str(file))
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"supernets": 1}'])
+def test_a_file_of_something_else_is_refused(tmp_path, text):
+    (tmp_path / "own.json").write_text(text)
+    with pytest.raises(TableError, match=r"in own\.json"):
+        read_noise(str(tmp_path / "own.json"))
+
+
+def test_a_file_that_is_not_there_is_named():
+    with pytest.raises(TableError, match=r"nowhere\.json.*No such file"):
+        read_noise("nowhere.json")
