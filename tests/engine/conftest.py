@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from ce_nas.engine.study import Study
+from ce_nas.evaluate.supernet_noise import as_json, read_noise
 
 SMALL = {"hours": 6, "gpus": 3, "searcher": "uniform", "zone": "solar", "seed": 3}
 
@@ -15,3 +18,11 @@ def small_study():
         return Study(settings_from_flags(base, **{**SMALL, **flags}))
 
     return make
+
+
+@pytest.fixture
+def nb301_flags(tiny_nb301, tmp_path):
+    """Flags of a search in the DARTS space whose supernet is trained in minutes."""
+    noise = tmp_path / "noise.json"
+    noise.write_text(as_json([replace(read_noise(), epochs=10)]))
+    return {"benchmark": "nasbench301", "table": tiny_nb301, "cheap_scores": str(noise), "objectives": "accuracy,flops"}

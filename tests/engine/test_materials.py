@@ -83,3 +83,31 @@ def test_what_is_known_ahead_reaches_the_forecaster_as_far_as_its_horizon(tmp_pa
     assert past.known["wind"].tolist() == list(range(7 * 24 + 1 - 24, 7 * 24 + 3))
     with pytest.raises(TraceError, match="Unknown zone 'trace'"):
         materials(trace=trace, weather=weather, hours=24).check()
+
+
+def test_nasbench301_needs_its_surrogate():
+    with pytest.raises(SettingsError, match=r"give nb301_surrogate\.onnx, with encoding\.json beside it"):
+        materials(benchmark="nasbench301").check()
+
+
+def test_what_a_table_alone_can_answer_is_refused_without_one(tiny_nb301):
+    made = materials(benchmark="nasbench301", table=tiny_nb301)
+    made.check()
+    assert [item.name for item in made.objectives] == ["accuracy", "params"]
+    assert made.hypervolume_max is None
+    assert made.cheap_scores.names == ("one-shot",)
+    with pytest.raises(SettingsError, match=r"but NAS-Bench-301 has no table"):
+        _ = made.table
+
+
+@pytest.mark.parametrize(
+    ("flags", "error", "said"),
+    [
+        ({"cheap_scores": "oneshot"}, TableError, "Did you mean 'one-shot'"),
+        ({"objectives": "accuracy,latency"}, TableError, "objective of NAS-Bench-301 'latency'"),
+        ({"constraints": "latency<=1"}, SettingsError, "Unknown metric of a constraint 'latency'"),
+    ],
+)
+def test_what_nasbench301_does_not_know_is_said_before_the_run(tiny_nb301, flags, error, said):
+    with pytest.raises(error, match=said):
+        materials(benchmark="nasbench301", table=tiny_nb301, **flags).check()

@@ -8,6 +8,8 @@ import pytest
 from ce_nas.core.errors import ReplayError, SettingsError, StoreError, TraceError
 from ce_nas.engine.settings import settings_from_flags
 from ce_nas.engine.study import Study, resume
+from ce_nas.space.darts import DartsSpace
+from ce_nas.space.darts_sizes import DartsSizes
 from ce_nas.store.folder import RunFolder, read_run
 from ce_nas.store.journal import SqliteJournal
 
@@ -135,3 +137,31 @@ def test_parts_of_ones_own_take_the_place_of_named_ones(small_study):
 
     settings = small_study(policy="threshold").settings
     assert Study(settings, allocator=AllEvaluation()).run().summary.policy == "all-evaluation"
+
+
+@pytest.mark.parametrize("searcher", ["uniform", "nsga2", "lamoo", "surrogate"])
+def test_a_benchmark_without_a_table_is_searched_by_every_searcher(small_study, nb301_flags, searcher):
+    study = small_study(**nb301_flags, searcher=searcher, policy="fixed", gpus=6, hours=4)
+    summary = study.run().summary
+    assert summary.evaluations > 5
+    assert summary.samples > 500
+    assert summary.hypervolume > 0
+    assert summary.hypervolume_share is None
+    assert "noise like that of the supernet 'one-shot'" in summary.benchmark["cheap_scores"]
+    for member in summary.front:
+        architecture = DartsSpace().parse(member.architecture)
+        assert member.objectives["flops"] == DartsSizes().flops([architecture])[0] / 1e6
+
+
+def test_a_benchmark_without_a_table_keeps_bounds_stops_early_and_resumes(small_study, nb301_flags, tmp_path):
+    base = {"searcher": {"batch": 20, "early": 0.1}}
+    flags = {**nb301_flags, "constraints": "params<=0.9", "hours": 2.5}
+    whole = small_study(base, **flags).run(tmp_path / "whole").summary
+    assert whole.hypervolume_share is None
+    assert "of the table's maximum" not in (tmp_path / "whole" / "report.md").read_text()
+    found = [entry.content for entry in read_run(tmp_path / "whole") if entry.kind == "evaluated"]
+    assert {content["fidelity"] for content in found} == {0.1, 1.0}
+    sizes = DartsSizes().parameters([tuple(content["architecture"]) for content in found])
+    assert (sizes <= 0.9e6).all()
+    assert run_and_die(small_study(base, **flags), tmp_path / "killed", 25)
+    assert resume(tmp_path / "killed").summary == whole

@@ -25,7 +25,10 @@ def test_the_model_finds_dim_sight_and_systematic_noise():
     model = fit_noise("imagined", *imagined(), epochs=10)
     below, above = np.array(model.spread)[[2, -2]]
     assert below < 0.5 * above
-    assert model.shared == pytest.approx(0.36, abs=0.08)
+    assert 0.1 < model.shared < 0.45  # of 0.36 that was put in, less what the bend at the middle adds
+    true, found, features = imagined()
+    shuffled = np.random.default_rng(0).permutation(features)
+    assert fit_noise("shuffled", true, found, shuffled, epochs=10).shared < 0.02
     assert model.tau > 2 * abs(model.tau_best)
     assert model.knots[4] == 0.0
 

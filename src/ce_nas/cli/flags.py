@@ -27,12 +27,15 @@ def _flag(kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotation of any k
 
 #: the settings that people change often, in the order of --help; each is a keyword of ``settings_from_flags``
 SETTINGS = {
-    "benchmark": _flag(str, "What is searched: nb201 (embedded), hwnasbench, or table (one of your own)."),
+    "benchmark": _flag(str, "What is searched: nb201 (embedded), hwnasbench, nasbench301, or table (one of your own)."),
     "dataset": _flag(str, "Image set: cifar10, cifar100 or imagenet16-120."),
     "objectives": _flag(str, "Metrics with commas between: NAME, NAME:max or NAME:min:REFERENCE."),
     "constraints": _flag(str, "Bounds to keep, with commas between: latency<=0.015,accuracy>=90."),
-    "table": _flag(Path, "CSV or Parquet table of a benchmark."),
-    "cheap_scores": _flag(str, "FILE[:NAME] of supernet accuracies (npz or Parquet); none: no cheap scores."),
+    "table": _flag(Path, "CSV or Parquet table of a benchmark, or the surrogate of nasbench301 (onnx)."),
+    "cheap_scores": _flag(
+        str,
+        "FILE[:NAME] of supernet accuracies (npz or Parquet); of nasbench301 a supernet to err like; none: no scores.",
+    ),
     "trace": _flag(Path, "CSV or Parquet file of carbon intensity."),
     "zone": _flag(str, "Zone of the trace, or an imported or a built-in zone such as solar or coal."),
     "weather": _flag(Path, "CSV or Parquet file of a weather forecast for the zone, for forecasters that use it."),
