@@ -5,6 +5,9 @@ import pytest
 from ce_nas.core.errors import SettingsError, TableError, TraceError
 from ce_nas.engine.materials import Materials
 from ce_nas.engine.settings import settings_from_flags
+from ce_nas.library.catalogue import data_set
+from ce_nas.library.folder import Library
+from ce_nas.library.importing import import_files
 
 
 def materials(base=None, /, **flags):
@@ -85,9 +88,14 @@ def test_what_is_known_ahead_reaches_the_forecaster_as_far_as_its_horizon(tmp_pa
         materials(trace=trace, weather=weather, hours=24).check()
 
 
-def test_nasbench301_needs_its_surrogate():
-    with pytest.raises(SettingsError, match=r"give nb301_surrogate\.onnx, with encoding\.json beside it"):
+def test_nasbench301_is_found_where_it_was_imported_and_asked_for_elsewhere(tiny_nb301, tmp_path, monkeypatch):
+    monkeypatch.setenv("CE_NAS_DATA", str(tmp_path))
+    with pytest.raises(SettingsError, match="get it with: ce-nas data fetch nasbench301, or give"):
         materials(benchmark="nasbench301").check()
+    files = [tiny_nb301, tiny_nb301.with_name("encoding.json")]
+    import_files(data_set("nasbench301"), files, Library(), datetime(2024, 1, 1, tzinfo=UTC))
+    found, named = materials(benchmark="nasbench301").benchmark, materials(benchmark="nasbench301", table=tiny_nb301)
+    assert found.fingerprint == named.benchmark.fingerprint
 
 
 def test_what_a_table_alone_can_answer_is_refused_without_one(tiny_nb301):

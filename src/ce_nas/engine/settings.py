@@ -62,8 +62,8 @@ class Section(BaseModel):
 class BenchmarkSettings(Section):
     """What is searched."""
 
-    #: nb201 (embedded), hwnasbench (imported, or a table with its columns), nasbench301 (its surrogate, imported or named)
-    #: or table (one of the user's own)
+    #: nb201 (embedded), hwnasbench (imported, or a table with its columns), nasbench301 (imported, or its surrogate) or
+    #: table (one of the user's own)
     name: Literal["nb201", "hwnasbench", "nasbench301", "table"] = "nb201"
     #: image set: cifar10, cifar100 or imagenet16-120
     dataset: str = "cifar10"
