@@ -2,7 +2,7 @@
 
 import pytest
 
-from ce_nas.core.errors import MissingExtraError
+from ce_nas.core.errors import MissingExtraError, SettingsError
 from ce_nas.engine.build import build
 from ce_nas.engine.materials import Materials
 from ce_nas.engine.names import FORECASTERS, INNER_SEARCHERS, POLICIES, SEARCHERS
@@ -60,3 +60,10 @@ def test_lamoo_searches_its_regions_with_any_of_them(inner):
 
 def test_wrappers_keep_the_name_of_what_they_wrap():
     assert engine(searcher="nsga2", constraints="latency<=0.02").parts.searcher.name == "nsga2"
+
+
+def test_one_a_function_needs_a_space_that_tells(tmp_path):
+    table = tmp_path / "plain.csv"
+    table.write_text("op,accuracy,latency,train_s\na,1,2,3\nb,2,1,3\n")
+    with pytest.raises(SettingsError, match=r"Expected cells of NAS-Bench-201 for searcher\.distinct, since of plain"):
+        engine({"searcher": {"distinct": True}}, table=table)

@@ -355,3 +355,23 @@ def test_the_view_says_what_was_spent_and_what_is_left_of_it():
     assert last.trained_s == pytest.approx(sum(entry["device_s"].get("training", 0.0) for entry in done))
     assert last.cost_spent == pytest.approx(sum(entry["cost"] for entry in done))
     assert last.carbon_spent_g + last.carbon_left_g == pytest.approx(5000.0)
+
+
+def test_one_architecture_a_function_is_trained_if_asked_for(small_study):
+    found = small_study({"searcher": {"distinct": True}}, policy="vanilla", gpus=8).run().summary
+    assert found.functions == found.evaluations > 20
+    assert found.front_functions == len(found.front)
+
+
+def test_what_a_searcher_leaves_out_is_not_waited_for(small_study):
+    """Once all of 5,260 functions are scored or trained, nobody is kept to sample what will never be proposed."""
+    result = small_study({"searcher": {"distinct": True}}, gpus=8, hours=8, policy="heuristic").run()
+    assert 5200 < result.summary.samples <= 5260
+    after = [entry.at_s for entry in result.entries if entry.kind == "sampled"][-1]
+    divided = [entry for entry in contents_at(result, "decided") if entry.at_s > after + 3600]
+    assert len(divided) > 2
+    assert all(entry.content["allocation"]["sampling"] == 0 for entry in divided)
+
+
+def contents_at(result, kind):
+    return [entry for entry in result.entries if entry.kind == kind]

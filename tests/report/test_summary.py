@@ -6,6 +6,7 @@ from ce_nas.core.errors import StoreError
 from ce_nas.pareto.dominance import is_front
 from ce_nas.pareto.hypervolume import hypervolume
 from ce_nas.report.summary import summarise
+from ce_nas.space.isomorphism import functions
 
 
 def test_the_parts_add_up_to_the_whole(result):
@@ -29,6 +30,12 @@ def test_the_front_is_of_evaluated_architectures_and_makes_the_hypervolume(resul
     accuracies = [member.objectives["accuracy"] for member in result.summary.front]
     assert accuracies == sorted(accuracies, reverse=True)
     assert 0 < result.summary.hypervolume_share <= 1
+
+
+def test_architectures_that_compute_the_same_are_counted_as_one(result):
+    texts = [entry.content["text"] for entry in result.entries if entry.kind == "evaluated"]
+    assert result.summary.functions == functions(texts) <= result.summary.evaluations == len(texts)
+    assert 0 < result.summary.front_functions <= len(result.summary.front)
 
 
 def test_the_json_holds_what_it_promises(result):

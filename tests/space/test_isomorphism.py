@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ce_nas.space.cells import NB201_EDGES, NasBench201Space
-from ce_nas.space.isomorphism import canonical, is_connected, published_key, unique_rows
+from ce_nas.space.isomorphism import (
+    canonical,
+    cheapest_rows,
+    functions,
+    is_connected,
+    published_key,
+    unique_rows,
+)
 
 NONE, SKIP, POOL, CONV1, CONV3 = range(5)
 CELLS = st.tuples(*[st.integers(0, 4)] * 6)
@@ -112,3 +119,32 @@ def test_a_cell_is_connected_exactly_if_its_output_varies(space):
     weights = (0.7, 1.3, 1.9, 2.3, 0.4, 3.1)
     assert all(is_connected(cell) == (output(cell, weights, 0.3) != 0.0) for cell in cells)
     assert all(bool(canonical(cell)) == is_connected(cell) for cell in cells)
+
+
+def test_the_cheapest_of_a_class_stands_for_it(space, classes):
+    representatives, inverse = classes
+    costs = np.random.default_rng(0).random((space.size, 1))
+    rows = cheapest_rows(space, costs)
+    assert rows.tolist() == sorted(set(rows.tolist()))
+    assert sorted(inverse[rows].tolist()) == list(range(len(representatives)))
+    least = np.full(len(representatives), np.inf)
+    np.minimum.at(least, inverse, costs[:, 0])
+    np.testing.assert_array_equal(costs[rows, 0][np.argsort(inverse[rows])], least)
+    np.testing.assert_array_equal(cheapest_rows(space, np.hstack([costs, 1000 * costs])), rows)
+
+
+def test_without_costs_the_plainest_stands_for_its_class(space, classes):
+    np.testing.assert_array_equal(cheapest_rows(space, np.empty((space.size, 0))), classes[0])
+
+
+def test_different_functions_are_counted(space):
+    plain = space.text((CONV3, NONE, NONE, SKIP, NONE, NONE))
+    dangling = space.text((NONE, NONE, NONE, SKIP, NONE, NONE))
+    other = space.text((CONV3, NONE, NONE, NONE, SKIP, NONE))
+    assert functions([plain, dangling, plain]) == 1
+    assert functions([plain, dangling, other]) == 2
+    assert functions([]) == 0
+
+
+def test_a_text_of_another_space_is_a_function_of_its_own():
+    assert functions(["op1=a op2=b", "op1=b op2=a", "op1=a op2=b"]) == 2

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ce_nas.core.units import as_carbon, as_energy
-from ce_nas.report.markdown import stop_sentence
+from ce_nas.report.markdown import same_functions, stop_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,8 @@ def print_summary(summary: Summary, path: Path | None) -> None:
     synthetic = " (synthetic typical year)" if summary.grid["synthetic"] else ""
     console.print(
         f"{stop_sentence(summary.stop)} {summary.simulated_hours:.1f} simulated hours on {summary.gpus} GPUs in zone "
-        f"{summary.grid['zone']}{synthetic}: {summary.evaluations:,} full trainings, {summary.samples:,} architectures "
+        f"{summary.grid['zone']}{synthetic}: {summary.evaluations:,} full trainings"
+        f"{same_functions(summary.evaluations, summary.functions)}, {summary.samples:,} architectures "
         f"scored cheaply, hypervolume {summary.hypervolume:,.6g}{share}."
     )
     if summary.cost:
@@ -87,7 +88,9 @@ def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) 
 
 def _front_table(summary: Summary) -> Table:
     table = Table(
-        title=f"{summary.benchmark['name']}: {len(summary.front)} architectures on the front", title_justify="left"
+        title=f"{summary.benchmark['name']}: {len(summary.front)} architectures on the front"
+        f"{same_functions(len(summary.front), summary.front_functions)}",
+        title_justify="left",
     )
     table.add_column("architecture", overflow="fold")
     for item in summary.objectives:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from ce_nas.core.clock import VirtualClock
+from ce_nas.core.errors import SettingsError
 from ce_nas.core.rng import stream
 from ce_nas.energy.ledger import Ledger
 from ce_nas.energy.modelled import PowerModel
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ce_nas.allocate.allocator import Allocator
+    from ce_nas.core.records import Architecture
     from ce_nas.engine.engine import Observer
     from ce_nas.engine.materials import Materials
     from ce_nas.engine.settings import PolicySettings, Settings
@@ -192,11 +194,38 @@ def _reference(materials: Materials) -> list[float]:
 
 
 def _wrapped(searcher: Searcher, materials: Materials) -> Searcher:
-    """The searcher, stopping trainings early and keeping bounds as far as the settings ask for it."""
+    """The searcher, stopping early, keeping to one a function and to bounds as far as the settings ask for it."""
     from ce_nas.search.constraints import ConstrainedSearcher
+    from ce_nas.search.distinct import DistinctSearcher
     from ce_nas.search.fidelity import PromotingSearcher
 
     stated = materials.settings.searcher
     if stated.early is not None:
         searcher = PromotingSearcher(searcher, stated.early, stated.promote)
+    if stated.distinct:
+        searcher = DistinctSearcher(searcher, _stood_for(materials))
     return ConstrainedSearcher(searcher, materials.constraints) if materials.constraints else searcher
+
+
+def _stood_for(materials: Materials) -> frozenset[Architecture]:
+    """The architectures for which a cheaper one stands that computes the same function.
+
+    :raises SettingsError: if the space does not tell which do.
+    """
+    import numpy as np
+
+    from ce_nas.space.cells import NasBench201Space
+    from ce_nas.space.isomorphism import cheapest_rows
+
+    space, benchmark = materials.benchmark.space, materials.benchmark
+    if not isinstance(space, NasBench201Space):
+        message = (
+            f"Expected cells of NAS-Bench-201 for searcher.distinct, since of {benchmark.name} nobody knows which "
+            "architectures compute the same; leave it out."
+        )
+        raise SettingsError(message)
+    known = [item for item in materials.objectives if not benchmark.quantities[item.name].trained]
+    columns = [item.sign * column for item in known if (column := benchmark.column(item.name)) is not None]
+    costs = np.column_stack(columns) if columns else np.empty((space.size, 0))
+    kept = set(cheapest_rows(space, costs).tolist())
+    return frozenset(architecture for row, architecture in enumerate(space.listed) if row not in kept)

@@ -48,6 +48,7 @@ class Engine:
         self._supernet_asked = parts.evaluator.supernet_training_s == 0
         self._supernet_ready = self._supernet_asked
         self._supernet_lost = False
+        self._scored_out = False
         self._failures: dict[int, int] = {}
 
     def run(self) -> Stop:
@@ -277,6 +278,7 @@ class Engine:
             return None
         batch = self.parts.searcher.ask(self.plan.batch, self.progress.seen)
         self.progress.see(batch)
+        self._scored_out = not batch  # bounds, or a searcher, may leave most of a space out
         return self._task(TaskKind.SAMPLING, tuple(batch)) if batch else None
 
     def _resumable(self, kinds: set[TaskKind]) -> Task | None:
@@ -293,7 +295,7 @@ class Engine:
     def _can_sample(self) -> bool:
         """Whether something is left to score, or is being scored."""
         evaluator = self.parts.evaluator
-        if not evaluator.can_score or self._supernet_lost:
+        if not evaluator.can_score or self._supernet_lost or self._scored_out:
             return False
         pending = any(task.kind is not TaskKind.EVALUATION for task in self._suspended)
         return pending or len(self.progress.seen) < evaluator.space.size

@@ -157,6 +157,8 @@ class SearcherSettings(Section):
     promote: Annotated[float, Field(gt=0, le=1)] = 1.0 / 3.0
     #: share of the trainings that go to proposals which no cheap score ranked: scores may mislead
     unranked: Share = 0.5
+    #: propose one architecture of each function only, the cheapest; of NAS-Bench-201's cells, which tell
+    distinct: bool = False
 
 
 class BudgetSettings(Section):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ce_nas.report.summary import Summary
     from ce_nas.store.journal import Entry
 
-__all__ = ["markdown", "table_lines"]
+__all__ = ["markdown", "same_functions", "stop_sentence", "table_lines"]
 
 
 def markdown(entries: Sequence[Entry]) -> str:
@@ -40,11 +40,17 @@ def stop_sentence(stop: str) -> str:
     return str(Stop[stop.upper()]) if stop.upper() in Stop.__members__ else "The run has not ended."
 
 
+def same_functions(architectures: int, functions: int) -> str:
+    """How many different functions so many architectures compute, in brackets; nothing where each has its own."""
+    return "" if functions == architectures else f" ({functions:,} different functions)"
+
+
 def _opening(summary: Summary, start: str) -> str:
     share = "" if summary.hypervolume_share is None else f", {summary.hypervolume_share:.2%} of the table's maximum"
     return (
         f"From {start[:16].replace('T', ' ')} UTC, {summary.simulated_hours:.1f} simulated hours on {summary.gpus} "
-        f"GPUs. {stop_sentence(summary.stop)} {summary.evaluations:,} full trainings, {summary.samples:,} "
+        f"GPUs. {stop_sentence(summary.stop)} {summary.evaluations:,} full trainings"
+        f"{same_functions(summary.evaluations, summary.functions)}, {summary.samples:,} "
         f"architectures scored cheaply. Hypervolume {summary.hypervolume:,.6g}{share}."
     )
 
@@ -75,7 +81,8 @@ def _answer(summary: Summary) -> str:
     rows = [
         (f"`{item.architecture}`", *(f"{value:,.6g}" for value in item.objectives.values())) for item in summary.front
     ]
-    title = f"{len(summary.front)} evaluated architectures that no other one beats in everything:\n\n"
+    same = same_functions(len(summary.front), summary.front_functions)
+    title = f"{len(summary.front)} evaluated architectures{same} that no other one beats in everything:\n\n"
     return title + table_lines(("architecture", *names), rows) if rows else "No training was finished."
 
 

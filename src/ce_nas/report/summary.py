@@ -11,6 +11,7 @@ from ce_nas.core.errors import StoreError
 from ce_nas.core.records import Objective
 from ce_nas.core.units import HOUR_S
 from ce_nas.pareto.dominance import Front
+from ce_nas.space.isomorphism import functions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,10 +56,14 @@ class Summary:
     #: share of the whole table's hypervolume; None where the table is not known
     hypervolume_share: float | None
     evaluations: int
+    #: different functions among them, as far as it is known which architectures compute the same
+    functions: int
     samples: int
     simulated_hours: float
     #: by the first objective, best first
     front: list[FrontMember]
+    #: different functions on the front
+    front_functions: int
     objectives: list[dict[str, Any]]
     benchmark: dict[str, Any]
     grid: dict[str, Any]
@@ -88,6 +93,7 @@ def summarise(entries: Sequence[Entry]) -> Summary:
     device_s = _summed(period["device_s"] for period in periods)
     carbon = _summed(period["carbon_g"] for period in periods)
     energy = _summed(period["energy_j"] for period in periods)
+    front = _front(entries, objectives)
     hypervolume, top = last.get("hypervolume", 0.0), begun["hypervolume_max"]
     return Summary(
         stop=ended["stop"] if ended else "unfinished",
@@ -103,9 +109,11 @@ def summarise(entries: Sequence[Entry]) -> Summary:
         hypervolume=hypervolume,
         hypervolume_share=hypervolume / top if top else None,
         evaluations=last.get("evaluations", 0),
+        functions=functions(entry.content["text"] for entry in entries if _is_training(entry)),
         samples=last.get("samples", 0),
         simulated_hours=entries[-1].at_s / HOUR_S,
-        front=_front(entries, objectives),
+        front=front,
+        front_functions=functions(member.architecture for member in front),
         objectives=[asdict(item) for item in objectives],
         benchmark=begun["benchmark"],
         grid=begun["grid"],
@@ -142,6 +150,11 @@ def _front(entries: Iterable[Entry], objectives: Sequence[Objective]) -> list[Fr
         FrontMember(text, {item.name: item.sign * value for item, value in zip(objectives, values, strict=True)})
         for values, text in members
     ]
+
+
+def _is_training(entry: Entry) -> bool:
+    """Whether the entry is a full training that has ended."""
+    return entry.kind == "evaluated" and entry.content["fidelity"] == 1.0
 
 
 def _summed(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:

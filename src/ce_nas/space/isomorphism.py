@@ -18,24 +18,27 @@ Sources
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ce_nas.space.cells import NB201_EDGES, NB201_OPERATIONS
+from ce_nas.core.errors import TableError
+from ce_nas.space.cells import NB201_EDGES, NB201_OPERATIONS, NasBench201Space
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ce_nas.core.records import Architecture
     from ce_nas.space.space import Space
 
-__all__ = ["canonical", "is_connected", "published_key", "unique_rows"]
+__all__ = ["canonical", "cheapest_rows", "functions", "is_connected", "published_key", "unique_rows"]
 
 _NONE, _SKIP, _POOL, _, _ = range(len(NB201_OPERATIONS))
 _INPUT, _OUTPUT = 0, 3
+_SPACE = NasBench201Space()
 
 
 class _Term(NamedTuple):
@@ -74,6 +77,38 @@ def unique_rows(space: Space) -> tuple[np.ndarray, np.ndarray]:
     inverse = np.array([class_of.setdefault(key, len(class_of)) for key in keys], dtype=np.intp)
     _, representatives = np.unique(inverse, return_index=True)
     return representatives, inverse
+
+
+def cheapest_rows(space: Space, costs: np.ndarray) -> np.ndarray:
+    """The member of each class that costs least, which may stand for it: same function, same accuracy but for chance.
+
+    :param costs: a row a member, a column a cost, less is better, shape ``(space.size, k)``; of several columns the
+        mean of the ranks counts, without any the representative of :func:`unique_rows` is taken.
+    :returns: rows of ``space.members``, one a class, shape ``(classes,)``, ascending.
+    """
+    representatives, inverse = unique_rows(space)
+    if not costs.shape[1]:
+        return representatives
+    ranks = np.argsort(np.argsort(costs, axis=0, kind="stable"), axis=0).mean(axis=1)
+    order = np.lexsort((ranks, inverse))
+    _, first = np.unique(inverse[order], return_index=True)
+    return np.sort(order[first])
+
+
+def functions(texts: Iterable[str]) -> int:
+    """How many different functions these architectures compute, as far as it is known.
+
+    Cells of NAS-Bench-201 with the same terms are one; a text of another space is a function of its own.
+    """
+    return len({_function(text) for text in texts})
+
+
+@functools.cache
+def _function(text: str) -> str:
+    try:
+        return canonical(_SPACE.parse(text))
+    except TableError:
+        return f"={text}"
 
 
 def published_key(architecture: Architecture) -> str:
