@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.adaptive import AdaptiveRidge
+from ce_nas.forecast.conformal import Calibrated
 from ce_nas.forecast.forecaster import Past
 from ce_nas.forecast.naive import DampedProfile, Persistence, SeasonalNaive
 from ce_nas.grid.trace import Series
@@ -18,6 +19,7 @@ FORECASTERS = {
     "persistence": Persistence,
     "seasonal-naive": SeasonalNaive,
     "damped-profile": DampedProfile,
+    "damped-profile, calibrated": lambda: Calibrated(DampedProfile()),
     "damped-profile, slow": lambda: DampedProfile(fading_s=1e9),
 }
 START = datetime(2021, 7, 2, 6, tzinfo=UTC)
