@@ -14,7 +14,27 @@ from ce_nas.forecast.forecaster import Past
 from ce_nas.forecast.naive import DampedProfile, Persistence, SeasonalNaive
 from ce_nas.grid.trace import Series
 
+
+def transformer():
+    """A network of the smallest size with weights of no meaning."""
+    pytest.importorskip("torch", reason="the transformer needs torch")
+    import torch
+
+    from ce_nas.forecast.fitted import Fitted, TransformerForecaster
+    from ce_nas.forecast.transformer import Shape, Transformer
+    from ce_nas.forecast.windows import Columns
+
+    columns = Columns(sources=(), known={})
+    shape = {"columns": columns.count, "context": 168, "ahead": 96, "zones": 1, "levels": 9, "width": 8, "heads": 2}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = Transformer(Shape(**shape))
+    weights = {name: values.numpy() for name, values in net.state_dict().items()}
+    return TransformerForecaster(Fitted(columns, ("zone",), shape, {}), [weights])
+
+
 FORECASTERS = {
+    "transformer": transformer,
     "adaptive": AdaptiveRidge,
     "persistence": Persistence,
     "seasonal-naive": SeasonalNaive,

@@ -9,7 +9,8 @@
     │   ├── TraceError     a series of grid carbon intensity (or prices)
     │   │   └── SourceError  a live source that does not answer as it should (grid.live)
     │   ├── FetchError     a file that could not be fetched (library)
-    │   └── TableError     a benchmark table or a table of cheap scores
+    │   ├── TableError     a benchmark table or a table of cheap scores
+    │   └── ModelError     a file of a fitted model
     ├── StoreError         a run folder that cannot be written, read or continued
     │   └── ReplayError    a resumed run that no longer does what its journal says
     ├── EnergyError        a reading that is missing or cannot be true
@@ -36,6 +37,7 @@ __all__ = [
     "DataError",
     "EnergyError",
     "MissingExtraError",
+    "ModelError",
     "ReplayError",
     "SettingsError",
     "StoreError",
@@ -59,6 +61,10 @@ class DataError(CeNasError):
 
 class TraceError(DataError):
     """A series of grid carbon intensity or of prices that cannot be used."""
+
+
+class ModelError(DataError):
+    """A file of a fitted model that cannot be used."""
 
 
 class TableError(DataError):

@@ -11,7 +11,6 @@ alone; what was worked out for one past is gone on with for a longer one that be
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +20,8 @@ from ce_nas.core.units import DAY_S
 from ce_nas.forecast.correction import CORRECTED_DAYS, Corrections
 from ce_nas.forecast.forecaster import Forecaster
 from ce_nas.forecast.naive import DampedProfile
-from ce_nas.forecast.refits import BEFORE_DAYS, Member, Refits
-from ce_nas.forecast.rows import VIEW_DAYS, standardised, weather_is_known
+from ce_nas.forecast.refits import BEFORE_DAYS, Learned, Member
+from ce_nas.forecast.rows import standardised, weather_is_known
 from ce_nas.forecast.slots import Slots
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class AdaptiveRidge(Forecaster):
     lookback_s = 758 * DAY_S
 
     def __init__(self) -> None:
-        self._calendar, self._weather = _Record(), _Record()
+        self._calendar, self._weather = Learned(), Learned()
 
     def predict(self, past: Past, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
@@ -76,10 +75,10 @@ class AdaptiveRidge(Forecaster):
         """The level of each coming slot, ``(ahead,)``, and the errors of earlier forecasts, ``(issues, ahead)``."""
         known = slots.known_ahead
         if not known:
-            return self._calendar.forecast(slots.reaching(0), slots.ahead)
-        level, errors = self._weather.forecast(standardised(slots.reaching(known)), slots.ahead)
+            return _foretold(self._calendar, slots.reaching(0), slots.ahead)
+        level, errors = _foretold(self._weather, standardised(slots.reaching(known)), slots.ahead)
         if known < slots.ahead:
-            plain_level, plain_errors = self._calendar.forecast(slots.reaching(0), slots.ahead)
+            plain_level, plain_errors = _foretold(self._calendar, slots.reaching(0), slots.ahead)
             level, errors = (
                 np.concatenate([with_known[..., :known], plain[..., known:]], axis=-1)
                 for with_known, plain in ((level, plain_level), (errors, plain_errors))
@@ -87,51 +86,15 @@ class AdaptiveRidge(Forecaster):
         return level, errors
 
 
-class _Record:
-    """What has been worked out for one zone's record; for another one it begins anew."""
-
-    def __init__(self) -> None:
-        self._learned: Slots | None = None
-        self._ahead_days = 0
-        self._refits: list[Refits] = []
-
-    def forecast(self, slots: Slots, ahead: int) -> tuple[np.ndarray, np.ndarray]:
-        """The level of each of ``ahead`` coming slots and errors of earlier forecasts; NaN where nothing is known."""
-        self._learn(slots, -(-ahead // slots.a_day))
-        today = len(slots) // slots.a_day
-        days = range(max(BEFORE_DAYS, today - EARLIER), today + 1)
-        came = _windows(slots, days, self._ahead_days)
-        split = CORRECTED_DAYS * slots.a_day
-        said = np.mean(
-            [_corrected(refits.said(slots, days), came, len(slots) % slots.a_day) for refits in self._refits], 0
-        )
-        return said[-1, :ahead], (came[:, split:] - said)[:, :ahead]
-
-    def _learn(self, slots: Slots, ahead_days: int) -> None:
-        """Learn from the days whose rows are final, going on from what was learned if the record begins alike."""
-        viewed = math.ceil(VIEW_DAYS * slots.a_day)
-        final = min(len(slots), len(slots) + slots.ahead - viewed) if slots.known else len(slots)
-        if not self._goes_on(slots, ahead_days, final // slots.a_day):
-            members = PLAIN + WAVES if weather_is_known(slots) else PLAIN
-            self._ahead_days, self._refits = ahead_days, [Refits(member, ahead_days) for member in members]
-        for refits in self._refits:
-            refits.learn(slots, final // slots.a_day)
-        self._learned = slots
-
-    def _goes_on(self, slots: Slots, ahead_days: int, final_days: int) -> bool:
-        """Whether ``slots`` begin with all that has been learned from."""
-        learned = self._learned
-        if learned is None or ahead_days != self._ahead_days or self._refits[0].days > final_days:
-            return False
-        seen = self._refits[0].days * slots.a_day
-        viewed = seen + math.ceil(VIEW_DAYS * slots.a_day)
-        return (
-            (learned.begin, learned.slot_s, set(learned.known)) == (slots.begin, slots.slot_s, set(slots.known))
-            and np.array_equal(learned.level[:seen], slots.level[:seen])
-            and all(
-                np.array_equal(values[:viewed], slots.known[name][:viewed]) for name, values in learned.known.items()
-            )
-        )
+def _foretold(learned: Learned, slots: Slots, ahead: int) -> tuple[np.ndarray, np.ndarray]:
+    """The level of each of ``ahead`` coming slots and errors of earlier forecasts; NaN where nothing is known."""
+    ahead_days = -(-ahead // slots.a_day)
+    refits = learned.upto(slots, PLAIN + WAVES if weather_is_known(slots) else PLAIN, ahead_days)
+    today = len(slots) // slots.a_day
+    days = range(max(BEFORE_DAYS, today - EARLIER), today + 1)
+    came = _windows(slots, days, ahead_days)
+    said = np.mean([_corrected(one.said(slots, days), came, len(slots) % slots.a_day) for one in refits], axis=0)
+    return said[-1, :ahead], (came[:, CORRECTED_DAYS * slots.a_day :] - said)[:, :ahead]
 
 
 def _windows(slots: Slots, days: range, ahead_days: int) -> np.ndarray:

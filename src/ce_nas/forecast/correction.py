@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["CORRECTED_DAYS", "Corrections"]
+__all__ = ["CORRECTED_DAYS", "Corrections", "fading"]
 
 #: days of errors that a correction looks at
 CORRECTED_DAYS = 7
@@ -66,6 +66,19 @@ def _one_day(told: np.ndarray, came: np.ndarray, day: int) -> np.ndarray:
     found = prior + np.linalg.solve(seen + PENALTY * np.eye(told.shape[2]), drawn[:, :, None])[:, :, 0]
     corrections: np.ndarray = np.einsum("ihp,hp->ih", told, found)
     return corrections
+
+
+def fading(errors: np.ndarray, slots: int, ahead: int) -> np.ndarray:
+    """The last errors of each window, ``(windows, past slots)``, as they fade, shape ``(windows, ahead)``.
+
+    :param slots: slots of a day.
+    """
+    lead_h = 24.0 * (np.arange(ahead) + 0.5) / slots
+    short, long = (np.exp(-lead_h / fading_h) for fading_h in FADING_H)
+    day = errors[:, -slots:].mean(axis=1, keepdims=True)
+    hours = errors[:, -max(slots // 8, 1) :].mean(axis=1, keepdims=True)
+    faded: np.ndarray = 0.8 * day * long + 0.7 * (hours - day) * short
+    return faded
 
 
 def _prior(slots: int, day: int, columns: int) -> np.ndarray:

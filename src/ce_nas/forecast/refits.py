@@ -6,6 +6,7 @@ so that going on from an earlier past and starting from nothing give the same nu
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,12 @@ from ce_nas.forecast.rows import VIEW_DAYS, plain_rows, wave_rows
 if TYPE_CHECKING:
     from ce_nas.forecast.slots import Slots
 
-__all__ = ["Member", "Refits"]
+__all__ = ["BEFORE_DAYS", "Learned", "Member", "Refits"]
 
 #: days before a fit that it is asked about: the week whose errors correct a forecast, and the day of the issue
 BEFORE_DAYS = 8
 #: whole days around a day of which its rows can see something
-VIEW = int(np.ceil(VIEW_DAYS))
+VIEW = math.ceil(VIEW_DAYS)
 #: the times of the day are held to zero by this share of the penalty
 FREE = 0.02
 
@@ -118,3 +119,40 @@ class Refits:
         fit = self._fits[min(day, self.days)]
         around = range(day - BEFORE_DAYS, day + self._ahead_days + 1)
         return self._middle + np.stack([rows[other] @ fit for other in around])
+
+
+class Learned:
+    """The fits of several members over one record; they are gone on with as long as the record begins alike."""
+
+    def __init__(self) -> None:
+        self._slots: Slots | None = None
+        self._members: tuple[Member, ...] = ()
+        self._ahead_days = 0
+        self._refits: list[Refits] = []
+
+    def upto(self, slots: Slots, members: tuple[Member, ...], ahead_days: int) -> list[Refits]:
+        """The fits of ``members``, having learned from all days of ``slots`` whose rows are final."""
+        view = math.ceil(VIEW_DAYS * slots.a_day)
+        final = min(len(slots), len(slots) + slots.ahead - view) if slots.known else len(slots)
+        if (members, ahead_days) != (self._members, self._ahead_days) or not self._begins(slots, view, final):
+            self._members, self._ahead_days = members, ahead_days
+            self._refits = [Refits(member, ahead_days) for member in members]
+        for refits in self._refits:
+            refits.learn(slots, final // slots.a_day)
+        self._slots = slots
+        return self._refits
+
+    def _begins(self, slots: Slots, view: int, final: int) -> bool:
+        """Whether ``slots`` begin with all that has been learned from."""
+        learned = self._slots
+        seen = self._refits[0].days * slots.a_day
+        if learned is None or seen > final:
+            return False
+        return (
+            (learned.begin, learned.slot_s, set(learned.known)) == (slots.begin, slots.slot_s, set(slots.known))
+            and np.array_equal(learned.level[:seen], slots.level[:seen])
+            and all(
+                np.array_equal(values[: seen + view], slots.known[name][: seen + view])
+                for name, values in learned.known.items()
+            )
+        )
