@@ -1,10 +1,9 @@
-import json
 import math
 
 import pytest
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.training.recipe import Recipe
+from ce_nas.training.recipe import Recipe, default_recipe
 
 
 def test_the_learning_rate_rises_and_falls():
@@ -32,5 +31,6 @@ def test_what_is_of_no_use_is_refused(stated):
         Recipe(**stated)
 
 
-def test_as_plain_values():
-    assert json.loads(json.dumps(Recipe().to_dict()))["clip"] is None
+def test_digits_are_not_mirrored():
+    assert not default_recipe(8).flip
+    assert default_recipe(32) == Recipe()

@@ -56,3 +56,6 @@ class Cluster(ABC):
     @abstractmethod
     def running(self) -> Sequence[Task]:
         """The tasks under way."""
+
+    def close(self) -> None:  # noqa: B027 - a cluster that is not there has nothing to let go
+        """Let the devices go; work under way is left with a checkpoint."""

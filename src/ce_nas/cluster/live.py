@@ -150,7 +150,7 @@ class LiveCluster(Cluster):
         return sum(not device.gone for device in self._fleet)
 
     def close(self) -> None:
-        """Send the crew home and put the meters away; work under way is left with a checkpoint."""
+        """See :meth:`Cluster.close`; the meters are put away."""
         self._crew.close()
         for meter in self._meters:
             if meter is not None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ce_nas.core.clock import Clock
     from ce_nas.energy.ledger import Ledger
     from ce_nas.engine.limits import Limits
-    from ce_nas.evaluate.evaluator import Evaluator
+    from ce_nas.evaluate.evaluator import Problem
     from ce_nas.forecast.forecaster import Forecaster
     from ce_nas.forecast.history import Memory
     from ce_nas.search.constraints import Constraints
@@ -29,7 +29,7 @@ class Parts:
 
     clock: Clock
     cluster: Cluster
-    evaluator: Evaluator
+    evaluator: Problem
     searcher: Searcher
     allocator: Allocator
     forecaster: Forecaster

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Objective, Outcome, Task
     from ce_nas.space.space import Space
 
-__all__ = ["Evaluator"]
+__all__ = ["Evaluator", "Problem"]
 
 
-class Evaluator(ABC):
-    """Carries out tasks over one space, for stated objectives."""
+class Problem(ABC):
+    """What a search is about, as far as its engine has to know; who carries the tasks out may be somebody else."""
 
     #: the architectures it knows
     space: Space
@@ -26,7 +26,11 @@ class Evaluator(ABC):
 
     @abstractmethod
     def duration_s(self, task: Task) -> float:
-        """Seconds the whole task takes on one device, without interruption."""
+        """Seconds the whole task takes, or is expected to take, on one device without interruption."""
+
+
+class Evaluator(Problem):
+    """Carries out tasks over one space, for stated objectives."""
 
     @abstractmethod
     def run(self, task: Task) -> Outcome:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 from ce_nas.core.errors import SettingsError, one_of
 
-__all__ = ["Precision", "Recipe"]
+__all__ = ["Precision", "Recipe", "default_recipe"]
 
 Precision = Literal["float32", "bf16", "fp16"]
 _PRECISIONS = ("float32", "bf16", "fp16")
@@ -52,8 +52,8 @@ class Recipe:
     auxiliary: float = 0.0
     #: decay a step of the moving average of the weights that is evaluated; 0: the weights themselves are
     ema: float = 0.0
-    #: longest gradient, Euclidean norm; infinite: not clipped
-    clip: float = math.inf
+    #: longest gradient, Euclidean norm; None: not clipped
+    clip: float | None = None
     precision: Precision = "float32"
     #: images and weights with their channels last, as GPUs like them
     channels_last: bool = True
@@ -74,7 +74,7 @@ class Recipe:
             if not (getattr(self, name) >= least and math.isfinite(getattr(self, name))):
                 message = f"Expected a recipe's {name} of {least} or more, got {getattr(self, name)}."
                 raise SettingsError(message)
-        if not (self.learning_rate > 0 and self.clip > 0):
+        if not (self.learning_rate > 0 and (self.clip is None or self.clip > 0)):
             message = f"Expected a learning rate and a clip above 0, got {self.learning_rate} and {self.clip}."
             raise SettingsError(message)
 
@@ -86,7 +86,9 @@ class Recipe:
         done = (step - warm) / max(steps - warm, 1)
         return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
 
-    def to_dict(self) -> dict[str, object]:
-        """The recipe as plain values, for a checkpoint or a journal; an infinite clip is None."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {**values, "clip": None if math.isinf(self.clip) else self.clip}
+
+def default_recipe(side: int) -> Recipe:
+    """A recipe for images of ``side`` pixels: a short one for digits, else NAS-Bench-201's in 12 epochs."""
+    if side < 16:
+        return Recipe(epochs=10, batch=64, shift=1, flip=False)
+    return Recipe()

@@ -171,7 +171,7 @@ class Training:
         """
         content = {
             "format": 1,
-            "recipe": self.recipe.to_dict(),
+            "recipe": asdict(self.recipe),
             "seed": self._seed,
             "steps": self.steps,
             "step": self.step,
@@ -190,7 +190,7 @@ class Training:
         :raises StoreError: if there is none, or it is of another training.
         """
         content = load_checkpoint(path)
-        mine = {"format": 1, "recipe": self.recipe.to_dict(), "seed": self._seed, "steps": self.steps}
+        mine = {"format": 1, "recipe": asdict(self.recipe), "seed": self._seed, "steps": self.steps}
         other = [name for name, value in mine.items() if content.get(name) != value]
         if other:
             message = (
@@ -222,7 +222,7 @@ class Training:
             for loss in self._losses(images, labels, draws):
                 self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
                 self._summed_loss += loss.detach()
-        if math.isfinite(recipe.clip):
+        if recipe.clip is not None:
             self._scaler.unscale_(self._optimiser)
             nn.utils.clip_grad_norm_(self._network.parameters(), recipe.clip)
         self._scaler.step(self._optimiser)
