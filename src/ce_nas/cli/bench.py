@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.cli.flags import Json, Quiet, takes_settings, write_json
+from ce_nas.cli.flags import LIVE, Json, Quiet, takes_settings, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ def experiment(name: str, seeds: int, *without: str) -> Callable[[Callable[..., 
             scenario = _scenario(flags, seeds, first_seed)
             _run(make(scenario, **options), out, processes, json, quiet=quiet)
 
-        shared = takes_settings("seed", *without)(command)
+        shared = takes_settings("seed", *LIVE, *without)(command)
         signature = inspect.signature(shared)
         command.__signature__ = signature.replace(parameters=[*own, *signature.parameters.values()])  # type: ignore[attr-defined]
         app.command(name, help=make.__doc__)(command)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ce_nas.cli.flags import Json, Quiet, takes_settings, write_json
+from ce_nas.cli.flags import LIVE, Json, Quiet, takes_settings, write_json
 
 __all__ = ["compare"]
 
@@ -18,7 +18,7 @@ Seeds = Annotated[int, typer.Option(help="How many seeds: 0, 1, 2, ...", min=1)]
 Processes = Annotated[int | None, typer.Option(help="Processes at once.  [default: one a core]", min=1)]
 
 
-@takes_settings("policy", "searcher", "zone", "seed")
+@takes_settings("policy", "searcher", "zone", "seed", *LIVE)
 def compare(  # noqa: PLR0913 - what is compared, how, and where the result goes
     *,
     policies: Policies = "all-evaluation,all-sampling,heuristic",

@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Json", "Quiet", "takes_settings", "write_json"]
+__all__ = ["LIVE", "Json", "Quiet", "takes_settings", "write_json"]
 
 Command = TypeVar("Command", bound="Callable[..., None]")
 
@@ -60,7 +60,15 @@ SETTINGS = {
     "electricity_price": _flag(str, "Price of a kWh, or a file of prices over time."),
     "gpu_hour_price": _flag(float, "Price of holding one GPU for one hour."),
     "seed": _flag(int, "Seed of all random numbers; 0 by default."),
+    "live": Annotated[bool | None, typer.Option("--live", help="Train for real, on this machine's GPUs or its CPU.")],
+    "data": _flag(str, "With --live: images to train on, by name (digits) or path."),
+    "evaluate": _flag(Path, "With --live: a Python file with SPACE, OBJECTIVES and a function evaluate."),
+    "crew": _flag(str, "With --live: who does the work: local (default), ray or slurm."),
+    "time_scale": _flag(float, "With --live: seconds of the grid in a real one; 60: an hour a minute."),
 }
+
+#: those that only a search on real devices has a use for
+LIVE = ("live", "data", "evaluate", "crew", "time_scale")
 
 
 def takes_settings(*without: str) -> Callable[[Command], Command]:

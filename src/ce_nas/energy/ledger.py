@@ -40,9 +40,9 @@ class Prices:
     #: price of holding one device for one hour
     device_hour: float = 0.0
 
-    def cost(self, reading: Reading, energy_kwh: float) -> float:
-        """Money for one reading whose energy, PUE included, is ``energy_kwh``."""
-        held = self.device_hour * (reading.end_s - reading.start_s) / HOUR_S
+    def cost(self, reading: Reading, energy_kwh: float, held_s: float) -> float:
+        """Money for one reading whose energy, PUE included, is ``energy_kwh``, of a device held for ``held_s``."""
+        held = self.device_hour * held_s / HOUR_S
         if isinstance(self.electricity_per_kwh, float | int):
             return held + energy_kwh * self.electricity_per_kwh
         return held + energy_kwh * self.electricity_per_kwh.mean(reading.start_s, reading.end_s)
@@ -89,12 +89,14 @@ class Ledger:
 
     :param intensity: the true carbon intensity, g CO2eq/kWh, its seconds counted from the run's start.
     :param pue: energy drawn from the grid per energy at the devices' plugs, 1 or more.
+    :param time_scale: seconds of the run in a real one: what is charged by the hour is charged for real ones.
     """
 
-    def __init__(self, intensity: Series, pue: float, prices: Prices) -> None:
+    def __init__(self, intensity: Series, pue: float, prices: Prices, time_scale: float = 1.0) -> None:
         self.intensity = intensity
         self.pue = pue
         self.prices = prices
+        self._time_scale = time_scale
         #: sums since the run began
         self.total = Books()
         #: sums since the period began
@@ -114,7 +116,7 @@ class Ledger:
         return closed
 
     def _book(self, reading: Reading) -> None:
-        duration_s = reading.end_s - reading.start_s
+        duration_s = (reading.end_s - reading.start_s) / self._time_scale
         if not (reading.energy_j >= 0 and math.isfinite(reading.energy_j)):
             message = (
                 f"Expected an energy of zero joules or more for {reading.activity} on device {reading.device} from "
@@ -125,7 +127,7 @@ class Ledger:
         energy_j = reading.energy_j * self.pue
         mean_g_per_kwh = self.intensity.mean(reading.start_s, reading.end_s)
         carbon_g = energy_j / J_PER_KWH * mean_g_per_kwh
-        cost = self.prices.cost(reading, energy_j / J_PER_KWH)
+        cost = self.prices.cost(reading, energy_j / J_PER_KWH, duration_s)
         paper_w = PAPER_TRAINING_W if reading.activity is Activity.TRAINING else 0.0
         paper_g = paper_w * duration_s / J_PER_KWH * mean_g_per_kwh
         for books in (self.total, self.period):

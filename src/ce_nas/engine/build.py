@@ -18,13 +18,16 @@ from ce_nas.engine.plan import Parts, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from ce_nas.allocate.allocator import Allocator
+    from ce_nas.cluster.cluster import Cluster
+    from ce_nas.core.clock import Clock
     from ce_nas.core.records import Architecture
     from ce_nas.engine.engine import Observer
     from ce_nas.engine.materials import Materials
     from ce_nas.engine.settings import PolicySettings, Settings
-    from ce_nas.evaluate.evaluator import Evaluator
+    from ce_nas.evaluate.evaluator import Evaluator, Problem
     from ce_nas.evaluate.noisy_scores import NoisyScores
     from ce_nas.evaluate.scores import CheapScores
     from ce_nas.forecast.forecaster import Forecaster
@@ -39,28 +42,27 @@ def build(  # noqa: PLR0913 - each part may be one's own
     materials: Materials,
     journal: Journal,
     *,
+    folder: Path | None = None,
     observe: Observer | None = None,
     allocator: Allocator | None = None,
     searcher: Searcher | None = None,
     forecaster: Forecaster | None = None,
 ) -> Engine:
-    """The engine that the materials' settings describe, over simulated time, with parts of one's own where given.
+    """The engine that the materials' settings describe, with parts of one's own where given.
 
+    :param folder: where a live search works; a simulated one needs none.
     :raises CeNasError: if a setting, or a file that one names, is of no use.
     """
-    from ce_nas.cluster.simulated import SimulatedCluster
-
-    settings, clock = materials.settings, VirtualClock()
+    settings = materials.settings
     allocator = allocator or _allocator(settings.policy)
     forecaster = forecaster or _forecaster(settings.forecaster)
     searcher = _wrapped(searcher or _searcher(materials), materials)
-    evaluator = _evaluator(materials)
-    cluster = SimulatedCluster(settings.cluster.gpus, clock, evaluator, _power(settings))
-    ledger = Ledger(materials.intensity, settings.cluster.pue, materials.prices)
+    clock, cluster, problem = _live(materials, folder) if settings.live.on else _simulated(materials)
+    ledger = Ledger(materials.intensity, settings.cluster.pue, materials.prices, settings.live.time_scale)
     parts = Parts(
         clock=clock,
         cluster=cluster,
-        evaluator=evaluator,
+        evaluator=problem,
         searcher=searcher,
         allocator=allocator,
         forecaster=forecaster,
@@ -83,6 +85,25 @@ def _evaluator(materials: Materials) -> Evaluator:
     return TabularEvaluator(materials.table, objectives, cast("CheapScores | None", scores))
 
 
+def _simulated(materials: Materials) -> tuple[Clock, Cluster, Problem]:
+    """Time that jumps, and devices that are not there."""
+    from ce_nas.cluster.simulated import SimulatedCluster
+
+    clock, settings, evaluator = VirtualClock(), materials.settings, _evaluator(materials)
+    return clock, SimulatedCluster(settings.cluster.gpus, clock, evaluator, _power(settings)), evaluator
+
+
+def _live(materials: Materials, folder: Path | None) -> tuple[Clock, Cluster, Problem]:
+    """Time that passes, and devices that are there."""
+    from ce_nas.engine.live import live_cluster, live_problem
+
+    if folder is None:
+        message = "Expected a folder for the checkpoints of a live search, got none; name one with out."
+        raise SettingsError(message)
+    clock, cluster = live_cluster(materials, _power(materials.settings), folder)
+    return clock, cluster, live_problem(materials)
+
+
 def _plan(materials: Materials) -> Plan:
     settings = materials.settings
     return Plan(
@@ -94,6 +115,7 @@ def _plan(materials: Materials) -> Plan:
         backlog=settings.searcher.backlog,
         unranked=settings.searcher.unranked,
         check_s=settings.budget.check,
+        retries=settings.live.retries,
     )
 
 

@@ -87,7 +87,7 @@ class Materials:
         """What is optimised."""
         from ce_nas.evaluate.benchmark import objective
 
-        names = self.settings.benchmark.objectives or _default_objectives(self.benchmark)
+        names = self.settings.benchmark.objectives or self.benchmark.default_objectives
         chosen = tuple(objective(self.benchmark, text) for text in names)
         if not 2 <= len({item.name for item in chosen}) == len(chosen) <= 5:
             message = f"Expected 2 to 5 different objectives, got: {', '.join(item.name for item in chosen)}."
@@ -123,7 +123,7 @@ class Materials:
         from ce_nas.evaluate.scores import builtin_scores, read_scores
 
         wanted = self.settings.benchmark.cheap_scores
-        if wanted == "none":
+        if wanted == "none" or self.settings.live.on:  # a live search scores by a supernet that it trains itself
             return None
         if isinstance(self.benchmark, NasBench301):
             return _noisy_scores(wanted, self.benchmark, self.settings.seed)
@@ -199,6 +199,14 @@ class Materials:
 
 
 def _benchmark(settings: Settings) -> Benchmark:
+    if settings.live.on:
+        from ce_nas.engine.live import live_benchmark
+
+        return live_benchmark(settings)
+    return _table(settings)
+
+
+def _table(settings: Settings) -> Benchmark:
     from ce_nas.evaluate.nasbench201 import embedded_table
     from ce_nas.evaluate.own_table import read_table
 
@@ -270,14 +278,6 @@ def _noisy_scores(wanted: str, benchmark: NasBench301, seed: int) -> NoisyScores
 
     noise, epoch_s = read_noise(wanted or ONE_SHOT), benchmark.mean_epoch_s
     return NoisyScores(noise, benchmark.space, benchmark.sample, benchmark.normal_scores, epoch_s=epoch_s, seed=seed)
-
-
-def _default_objectives(benchmark: Benchmark) -> list[str]:
-    """Accuracy, or the first metric that needs a training, and the first cost: the paper's energy where it is known."""
-    trained = [name for name, quantity in benchmark.quantities.items() if quantity.trained]
-    costs = [name for name, quantity in benchmark.quantities.items() if not quantity.trained]
-    costs.sort(key=lambda name: name != "edgegpu_energy")
-    return [*sorted(trained, key=lambda name: name != "accuracy")[:1], *costs[:1]]
 
 
 def _trace(settings: Settings) -> GridTrace:

@@ -3,60 +3,22 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from ce_nas.core.errors import SettingsError, one_of
-from ce_nas.core.units import (
-    parse_carbon_g,
-    parse_cost,
-    parse_duration_s,
-    parse_energy_j,
-    parse_time,
-)
 from ce_nas.energy.modelled import AVERAGE_PUE, IDLE_W, TRAINING_W
 from ce_nas.engine.limits import Book
+from ce_nas.engine.live_settings import LiveSettings, with_live_defaults
+from ce_nas.engine.section import Carbon, Duration, Energy, File, Money, Section, Share, Time, Watts
 from ce_nas.grid.trace import Factors, Signal  # noqa: TC001 - pydantic reads the annotations at run time
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = ["Settings", "load_settings", "settings_from_flags"]
-
-
-def _telling(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """``parse``, failing in the way that lets pydantic say which setting it was."""
-
-    def read(value: object) -> object:
-        try:
-            return parse(value)
-        except SettingsError as error:
-            raise ValueError(str(error)) from error
-
-    return read
-
-
-def _written(unit: str) -> PlainSerializer:
-    """A quantity held in SI is written back with its SI unit."""
-    return PlainSerializer(lambda si: f"{si!r} {unit}".strip())
-
-
-Duration = Annotated[float, BeforeValidator(_telling(parse_duration_s)), _written("s")]
-Carbon = Annotated[float, BeforeValidator(_telling(parse_carbon_g)), _written("g")]
-Energy = Annotated[float, BeforeValidator(_telling(parse_energy_j)), _written("J")]
-Money = Annotated[float, BeforeValidator(_telling(parse_cost)), _written("")]
-Time = Annotated[datetime, BeforeValidator(_telling(parse_time)), PlainSerializer(datetime.isoformat)]
-#: what a path is in a journal: text, absolute, so that the run can be resumed from anywhere
-File = Annotated[Path, PlainSerializer(lambda path: str(path.resolve()))]
-Share = Annotated[float, Field(ge=0, le=1)]
-Watts = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    """A part of the settings; it takes no key that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class BenchmarkSettings(Section):
@@ -197,6 +159,7 @@ class Settings(Section):
     forecaster: str = "damped-profile"
     budget: BudgetSettings = BudgetSettings()
     prices: PriceSettings = PriceSettings()
+    live: LiveSettings = LiveSettings()
 
 
 #: flag of the command line (and keyword of the Python API) to its place in the settings
@@ -226,6 +189,11 @@ FLAGS = {
     "electricity_price": ("prices", "electricity_per_kwh"),
     "gpu_hour_price": ("prices", "gpu_hour"),
     "seed": ("seed",),
+    "live": ("live", "on"),
+    "data": ("live", "data"),
+    "evaluate": ("live", "evaluate"),
+    "crew": ("live", "crew"),
+    "time_scale": ("live", "time_scale"),
 }
 
 
@@ -247,7 +215,7 @@ def settings_from_flags(base: Mapping[str, Any] | None = None, /, **flags: objec
     own_table = "table" in tree.get("benchmark", {}) and tree["benchmark"].get("name", "nb201") == "nb201"
     if own_table:
         tree["benchmark"]["name"] = "table"
-    return _validated(tree)
+    return _validated(with_live_defaults(tree))
 
 
 def load_settings(path: Path) -> Mapping[str, Any]:
@@ -264,7 +232,7 @@ def load_settings(path: Path) -> Mapping[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"Expected TOML in {str(path)!r}, but {error}."
         raise SettingsError(message) from error
-    for section, key in (("benchmark", "table"), ("grid", "trace"), ("grid", "weather")):
+    for section, key in (("benchmark", "table"), ("live", "evaluate"), ("grid", "trace"), ("grid", "weather")):
         if isinstance(tree.get(section), dict) and isinstance(tree[section].get(key), str):
             tree[section][key] = str(path.parent / tree[section][key])
     return tree

@@ -57,7 +57,7 @@ class Study:
         searcher: Searcher | None = None,
         materials: Materials | None = None,
     ) -> None:
-        self.settings = settings or Settings()
+        self.settings = _with_devices(settings or Settings())
         self._materials = materials or Materials(self.settings)
         self._own: dict[str, Any] = {"allocator": allocator, "searcher": searcher}
 
@@ -79,7 +79,7 @@ class Study:
         self._materials.check()
         if out is None:
             journal = MemoryJournal()
-            self._search(journal, observe)
+            self._search(journal, observe, None)
             return Result(summarise(journal.entries), journal.entries)
         with RunFolder.create(out) as folder:
             return self._run_in(folder, observe, durable=durable)
@@ -93,15 +93,18 @@ class Study:
         return self._run_in(folder, observe, durable=durable)
 
     def _run_in(self, folder: RunFolder, observe: Observer | None, *, durable: bool) -> Result:
-        self._search(folder.journal(durable=durable), observe)
+        self._search(folder.journal(durable=durable), observe, folder.path)
         return _finished(folder.path)
 
-    def _search(self, journal: Journal, observe: Observer | None) -> None:
-        engine = build(self._materials, journal, observe=observe, **self._own)
+    def _search(self, journal: Journal, observe: Observer | None, folder: Path | None) -> None:
+        engine = build(self._materials, journal, folder=folder, observe=observe, **self._own)
         journal.append("begun", 0.0, self._beginning(engine))
         journal.commit()
         with threadpool_limits(limits=1):  # the matrices are small: threads would only wait for one another
-            engine.run()
+            try:
+                engine.run()
+            finally:
+                engine.parts.cluster.close()
 
     def _beginning(self, engine: Engine) -> dict[str, Any]:
         """All that a reader of the journal needs to know of the run, and all that a resumed one must share."""
@@ -141,6 +144,15 @@ class Study:
                 "known_ahead_sha256": materials.history.known_fingerprints,
             },
         }
+
+
+def _with_devices(settings: Settings) -> Settings:
+    """The settings with the devices of a live search named, so that they are on record."""
+    if not settings.live.on:
+        return settings
+    from ce_nas.engine.live import with_devices
+
+    return with_devices(settings)
 
 
 def resume(path: Path, observe: Observer | None = None, *, durable: bool = False) -> Result:

@@ -57,6 +57,14 @@ class Benchmark(ABC):
         """What is known of an architecture, by name."""
 
     @property
+    def default_objectives(self) -> Sequence[str]:
+        """Accuracy, or the first quantity that takes a training, and the first cost: the paper's energy if there."""
+        trained = [name for name, quantity in self.quantities.items() if quantity.trained]
+        costs = [name for name, quantity in self.quantities.items() if not quantity.trained]
+        costs.sort(key=lambda name: name != "edgegpu_energy")
+        return [*sorted(trained, key=lambda name: name != "accuracy")[:1], *costs[:1]]
+
+    @property
     @abstractmethod
     def fingerprint(self) -> str:
         """A text that differs wherever a run can come to differ; origin and notes are left out."""

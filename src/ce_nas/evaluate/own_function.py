@@ -105,8 +105,8 @@ class FunctionBenchmark(Benchmark):
         self._own = own
 
     @property
-    def objectives(self) -> tuple[str, ...]:
-        """The objectives that the file states, as ``NAME:max|min:REFERENCE``."""
+    def default_objectives(self) -> tuple[str, ...]:
+        """See :attr:`Benchmark.default_objectives`: those that the file states, as ``NAME:max|min:REFERENCE``."""
         return tuple(
             f"{item.name}:{'max' if item.maximise else 'min'}:{item.reference!r}" for item in self._own.objectives
         )

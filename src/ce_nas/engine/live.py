@@ -1,0 +1,151 @@
+"""From settings to real devices: who works, what meters them, and what they work on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.evaluate.live import LiveProblem
+from ce_nas.store.recording import Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from ce_nas.cluster.crew import Crew
+    from ce_nas.cluster.live import LiveCluster
+    from ce_nas.cluster.live_clock import LiveClock
+    from ce_nas.energy.meter import Meter
+    from ce_nas.energy.modelled import PowerModel
+    from ce_nas.engine.materials import Materials
+    from ce_nas.engine.settings import Settings
+    from ce_nas.evaluate.benchmark import Benchmark
+    from ce_nas.evaluate.executor import Executor
+    from ce_nas.training.recipe import Recipe
+
+__all__ = ["live_benchmark", "live_cluster", "live_problem", "with_devices"]
+
+RECORDING = "recording.jsonl"
+WORK = "work"
+
+
+def with_devices(settings: Settings) -> Settings:
+    """The settings of a live search with its devices named; others as they are.
+
+    :raises SettingsError: if the crew's devices have to be named and are not.
+    """
+    live = settings.live
+    if not live.on:
+        return settings
+    devices = live.devices or _found(settings)
+    return settings.model_copy(
+        update={
+            "live": live.model_copy(update={"devices": devices}),
+            "cluster": settings.cluster.model_copy(update={"gpus": len(devices)}),
+        }
+    )
+
+
+def live_benchmark(settings: Settings) -> Benchmark:
+    """What a live search is about: a user's function, or networks on images.
+
+    :raises CeNasError: if the file or the images cannot be used.
+    """
+    live = settings.live
+    if live.evaluate:
+        from ce_nas.evaluate.own_function import FunctionBenchmark, OwnFile
+
+        return FunctionBenchmark(OwnFile.read(live.evaluate))
+    from ce_nas.training.benchmark import NetworkBenchmark
+
+    return NetworkBenchmark(live.data, live.channels, live.cells, _recipe(settings))
+
+
+def live_problem(materials: Materials) -> LiveProblem:
+    """The same for the engine."""
+    live = materials.settings.live
+    supernet = live.supernet and not live.evaluate and materials.settings.benchmark.cheap_scores != "none"
+    return LiveProblem(materials.benchmark.space, materials.objectives, live.guess, supernet=supernet)
+
+
+def live_cluster(materials: Materials, power: PowerModel, folder: Path) -> tuple[LiveClock, LiveCluster]:
+    """Devices that work in ``folder``, and their clock; a recording there is lived through again first."""
+    from ce_nas.cluster.live import LiveCluster
+    from ce_nas.cluster.live_clock import LiveClock
+
+    settings = materials.settings
+    recording = Recording(folder / RECORDING)
+    clock = LiveClock(recording, settings.live.time_scale)
+    crew = _crew(settings, _executor(materials), folder / WORK)
+    return clock, LiveCluster(crew, clock, recording, power, _meters(settings, crew))
+
+
+def _found(settings: Settings) -> tuple[str, ...]:
+    """The devices of this machine, as many as are wanted; elsewhere they have to be named."""
+    if settings.live.crew != "local":
+        message = f"Expected live.devices to name the devices of a crew of {settings.live.crew}, got none."
+        raise SettingsError(message)
+    import torch
+
+    wanted, gpus = settings.cluster.gpus, torch.cuda.device_count()
+    if gpus:
+        return tuple(f"cuda:{number}" for number in range(min(wanted, gpus)))
+    return ("cpu",) * min(wanted, os.cpu_count() or 1)
+
+
+def _crew(settings: Settings, make: Callable[[str], Executor], folder: Path) -> Crew:
+    from ce_nas.cluster.local import LocalCrew, Patience
+
+    live = settings.live
+    patience = Patience(live.start, live.silence, live.grace)
+    return LocalCrew(make, live.devices, folder, patience)
+
+
+def _executor(materials: Materials) -> Callable[[str], Executor]:
+    """Makes an executor in whatever process it is called in."""
+    settings = materials.settings
+    if settings.live.evaluate:
+        from ce_nas.evaluate.own_function import FunctionExecutor
+
+        return partial(FunctionExecutor, settings.live.evaluate)
+    from ce_nas.training.executor import TrainingExecutor, TrainingPlan
+
+    live, recipe = settings.live, _recipe(settings)
+    plan = TrainingPlan(
+        space=materials.benchmark.space,
+        objectives=materials.objectives,
+        data=live.data,
+        validation=live.validation,
+        channels=live.channels,
+        cells=live.cells,
+        recipe=recipe,
+        supernet_recipe=replace(recipe, epochs=max(round(live.supernet_epochs * recipe.epochs), 1)),
+        paths=live.paths,
+        seed=settings.seed,
+    )
+    return partial(TrainingExecutor, plan)
+
+
+def _recipe(settings: Settings) -> Recipe:
+    from ce_nas.training.recipe import default_recipe
+    from ce_nas.training.sources import load_images
+
+    return settings.live.recipe or default_recipe(min(load_images(settings.live.data).shape[1:]))
+
+
+def _meters(settings: Settings, crew: Crew) -> Sequence[Meter | None]:
+    """The meter of each device; on other machines nothing of this one measures them."""
+    from ce_nas.cluster.local import LocalCrew
+    from ce_nas.energy.meters import best_meter
+
+    live = settings.live
+    if not isinstance(crew, LocalCrew):
+        return [None] * crew.devices
+    share = 1.0 / sum(name.startswith("cpu") for name in live.devices) if "cpu" in live.devices else 1.0
+    return [
+        best_meter(name, partial(crew.process_id, number), share, live.meter)
+        for number, name in enumerate(live.devices)
+    ]
