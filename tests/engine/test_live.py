@@ -133,6 +133,5 @@ def test_the_demonstration_takes_four_minutes_and_is_only_the_default():
     assert settings_from_flags().live.time_scale == 1
 
 
-def test_devices_of_other_machines_have_to_be_named(own):
-    with pytest.raises(SettingsError, match=r"live\.devices"):
-        Study.of(**flags(own, crew="ray"))
+def test_of_other_machines_as_many_devices_as_are_asked_for(own):
+    assert Study.of(**flags(own, crew="ray")).settings.live.devices == ("cuda", "cuda")

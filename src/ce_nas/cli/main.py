@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
@@ -30,6 +31,7 @@ app.add_typer(data.app, name="data")
 
 def main() -> None:
     """Run the command line; what is wrong with the input is said in a sentence, with status 2."""
+    signal.signal(signal.SIGTERM, _interrupted)  # a batch system's way to say that the time is up
     try:
         app()
     except CeNasError as error:
@@ -38,3 +40,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("ce-nas: interrupted; a run in a folder goes on with: ce-nas resume RUN\n")
         sys.exit(130)
+
+
+def _interrupted(*_: object) -> None:
+    """End as a key pressed would: workers leave their tasks with checkpoints, and the run can be resumed."""
+    raise KeyboardInterrupt

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ce_nas.core.errors import SettingsError
 from ce_nas.evaluate.live import LiveProblem
 from ce_nas.store.recording import Recording
 
@@ -33,10 +32,7 @@ WORK = "work"
 
 
 def with_devices(settings: Settings) -> Settings:
-    """The settings of a live search with its devices named; others as they are.
-
-    :raises SettingsError: if the crew's devices have to be named and are not.
-    """
+    """The settings of a live search with its devices named; others as they are."""
     live = settings.live
     if not live.on:
         return settings
@@ -84,10 +80,9 @@ def live_cluster(materials: Materials, power: PowerModel, folder: Path) -> tuple
 
 
 def _found(settings: Settings) -> tuple[str, ...]:
-    """The devices of this machine, as many as are wanted; elsewhere they have to be named."""
+    """The devices of this machine, as many as are wanted; of other machines, as many as are asked for."""
     if settings.live.crew != "local":
-        message = f"Expected live.devices to name the devices of a crew of {settings.live.crew}, got none."
-        raise SettingsError(message)
+        return ("cuda" if settings.live.gpu_share else "cpu",) * settings.cluster.gpus
     import torch
 
     wanted, gpus = settings.cluster.gpus, torch.cuda.device_count()
@@ -97,9 +92,18 @@ def _found(settings: Settings) -> tuple[str, ...]:
 
 
 def _crew(settings: Settings, make: Callable[[str], Executor], folder: Path) -> Crew:
+    live = settings.live
+    if live.crew == "ray":
+        from ce_nas.cluster.ray import RayCrew, Share
+
+        share = Share(live.cpus, live.gpu_share)
+        return RayCrew(make, live.devices, folder, share, address=live.ray_address)
+    if live.crew == "slurm":
+        from ce_nas.cluster.slurm import SlurmCrew
+
+        return SlurmCrew(make, live.devices, folder, live.slurm)
     from ce_nas.cluster.local import LocalCrew, Patience
 
-    live = settings.live
     patience = Patience(live.start, live.silence, live.grace)
     return LocalCrew(make, live.devices, folder, patience)
 

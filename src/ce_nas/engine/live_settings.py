@@ -56,8 +56,13 @@ class LiveSettings(Section):
     grace: Duration = 60.0
     #: checkpoints of finished tasks are removed above so many GB
     checkpoint_quota_gb: Annotated[float, Field(gt=0)] = 20.0
-    #: ray: share of a GPU that a device is
+    #: ray: the cluster's address; none: the cluster that this machine is part of, or one of its own
+    ray_address: str | None = None
+    #: ray: share of a GPU that a device is (0: devices are CPUs), and how many CPUs go with it
     gpu_share: Share = 1.0
+    cpus: Annotated[float, Field(ge=0)] = 1.0
+    #: slurm: parameters of a job as submitit names them: slurm_partition, gpus_per_node, timeout_min, ...
+    slurm: dict[str, str | int] = Field(default_factory=dict)
 
 
 def with_live_defaults(tree: Mapping[str, Any]) -> Mapping[str, Any]:
