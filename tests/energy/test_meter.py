@@ -6,7 +6,7 @@ from ce_nas.core.errors import EnergyError
 from ce_nas.core.records import Source
 from ce_nas.energy.meter import Mark, Meter, between
 
-counts = st.floats(0, 1e9)
+counts = st.integers(0, 10**12).map(lambda thousandths: thousandths / 1e3)
 
 
 class Fake(Meter):

@@ -29,7 +29,7 @@ def print_summary(summary: Summary, path: Path | None) -> None:
     share = "" if summary.hypervolume_share is None else f" ({summary.hypervolume_share:.2%} of the table's maximum)"
     synthetic = " (synthetic typical year)" if summary.grid["synthetic"] else ""
     console.print(
-        f"{stop_sentence(summary.stop)} {summary.simulated_hours:.1f} simulated hours on {summary.gpus} GPUs in zone "
+        f"{stop_sentence(summary.stop)} {summary.simulated_hours:.1f} h on {summary.gpus} GPUs in zone "
         f"{summary.grid['zone']}{synthetic}: {summary.evaluations:,} full trainings"
         f"{same_functions(summary.evaluations, summary.functions)}, {summary.samples:,} architectures "
         f"scored cheaply, hypervolume {summary.hypervolume:,.6g}{share}."

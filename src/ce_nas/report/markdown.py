@@ -48,7 +48,7 @@ def same_functions(architectures: int, functions: int) -> str:
 def _opening(summary: Summary, start: str) -> str:
     share = "" if summary.hypervolume_share is None else f", {summary.hypervolume_share:.2%} of the table's maximum"
     return (
-        f"From {start[:16].replace('T', ' ')} UTC, {summary.simulated_hours:.1f} simulated hours on {summary.gpus} "
+        f"From {start[:16].replace('T', ' ')} UTC, {summary.simulated_hours:.1f} h on {summary.gpus} "
         f"GPUs. {stop_sentence(summary.stop)} {summary.evaluations:,} full trainings"
         f"{same_functions(summary.evaluations, summary.functions)}, {summary.samples:,} "
         f"architectures scored cheaply. Hypervolume {summary.hypervolume:,.6g}{share}."

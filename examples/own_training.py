@@ -1,0 +1,65 @@
+"""A plain training loop made searchable: ce-nas search --live --evaluate examples/own_training.py --hours 4.
+
+Any framework will do; this one trains a small perceptron by numpy alone on scikit-learn's digits. The loop keeps its
+state in ``checkpoint.folder`` whenever it is told to leave, and goes on from there.
+"""
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+SPACE = {"width": [8, 16, 32, 64, 128], "learning_rate": [0.02, 0.1, 0.5], "activation": ["relu", "tanh"]}
+OBJECTIVES = ["accuracy:max:0", "parameters:min:10000"]
+EPOCHS = 60
+
+
+def evaluate(architecture, fidelity, checkpoint):
+    """Train for ``fidelity`` of all epochs; None once told to leave, with the state kept."""
+    images, labels = load_digits(return_X_y=True)
+    images, state = images / 16.0, checkpoint.folder / "state.npz"
+    epoch, weights = read(state) if state.exists() else (0, begin(architecture["width"]))
+    while epoch < round(fidelity * EPOCHS):
+        if checkpoint.leave():
+            write(state, epoch, weights)
+            return None
+        train(weights, images[:1200], labels[:1200], architecture)
+        epoch += 1
+    hits = forward(weights, images[1200:], architecture)[1].argmax(axis=1) == labels[1200:]
+    return {"accuracy": 100.0 * hits.mean(), "parameters": sum(part.size for part in weights)}
+
+
+def begin(width):
+    """Weights and biases of two layers."""
+    rng = np.random.default_rng(0)
+    return [rng.normal(0, 0.2, (64, width)), np.zeros(width), rng.normal(0, 0.2, (width, 10)), np.zeros(10)]
+
+
+def forward(weights, images, architecture):
+    """The hidden layer, and the logits."""
+    inner = images @ weights[0] + weights[1]
+    hidden = np.maximum(inner, 0) if architecture["activation"] == "relu" else np.tanh(inner)
+    return hidden, hidden @ weights[2] + weights[3]
+
+
+def train(weights, images, labels, architecture):
+    """One epoch in batches of 100."""
+    for start in range(0, len(images), 100):
+        batch, wanted = images[start : start + 100], np.eye(10)[labels[start : start + 100]]
+        hidden, logits = forward(weights, batch, architecture)
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        error = (shares / shares.sum(axis=1, keepdims=True) - wanted) / len(batch)
+        slope = hidden > 0 if architecture["activation"] == "relu" else 1 - hidden**2
+        inner = error @ weights[2].T * slope
+        gradients = (batch.T @ inner, inner.sum(0), hidden.T @ error, error.sum(0))
+        for part, gradient in zip(weights, gradients, strict=True):
+            np.subtract(part, architecture["learning_rate"] * gradient, out=part)
+
+
+def read(state):
+    """The epochs done and the weights."""
+    with np.load(state) as kept:
+        return int(kept["epoch"]), [kept[f"part{at}"] for at in range(4)]
+
+
+def write(state, epoch, weights):
+    """Keep them."""
+    np.savez(state, epoch=epoch, **{f"part{at}": part for at, part in enumerate(weights)})
