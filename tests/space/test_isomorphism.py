@@ -125,16 +125,16 @@ def test_the_cheapest_of_a_class_stands_for_it(space, classes):
     representatives, inverse = classes
     costs = np.random.default_rng(0).random((space.size, 1))
     rows = cheapest_rows(space, costs)
-    assert rows.tolist() == sorted(set(rows.tolist()))
-    assert sorted(inverse[rows].tolist()) == list(range(len(representatives)))
+    np.testing.assert_array_equal(inverse[rows], inverse)
     least = np.full(len(representatives), np.inf)
     np.minimum.at(least, inverse, costs[:, 0])
-    np.testing.assert_array_equal(costs[rows, 0][np.argsort(inverse[rows])], least)
+    np.testing.assert_array_equal(costs[rows, 0], least[inverse])
     np.testing.assert_array_equal(cheapest_rows(space, np.hstack([costs, 1000 * costs])), rows)
 
 
 def test_without_costs_the_plainest_stands_for_its_class(space, classes):
-    np.testing.assert_array_equal(cheapest_rows(space, np.empty((space.size, 0))), classes[0])
+    representatives, inverse = classes
+    np.testing.assert_array_equal(cheapest_rows(space, np.empty((space.size, 0))), representatives[inverse])
 
 
 def test_different_functions_are_counted(space):

@@ -225,12 +225,12 @@ def _wrapped(searcher: Searcher, materials: Materials) -> Searcher:
     if stated.early is not None:
         searcher = PromotingSearcher(searcher, stated.early, stated.promote)
     if stated.distinct:
-        searcher = DistinctSearcher(searcher, _stood_for(materials))
+        searcher = DistinctSearcher(searcher, _stands(materials))
     return ConstrainedSearcher(searcher, materials.constraints) if materials.constraints else searcher
 
 
-def _stood_for(materials: Materials) -> frozenset[Architecture]:
-    """The architectures for which a cheaper one stands that computes the same function.
+def _stands(materials: Materials) -> dict[Architecture, Architecture]:
+    """To each architecture the cheapest one that computes the same function.
 
     :raises SettingsError: if the space does not tell which do.
     """
@@ -248,6 +248,5 @@ def _stood_for(materials: Materials) -> frozenset[Architecture]:
         raise SettingsError(message)
     known = [item for item in materials.objectives if not benchmark.quantities[item.name].trained]
     columns = [item.sign * column for item in known if (column := benchmark.column(item.name)) is not None]
-    costs = np.column_stack(columns) if columns else np.empty((space.size, 0))
-    kept = set(cheapest_rows(space, costs).tolist())
-    return frozenset(architecture for row, architecture in enumerate(space.listed) if row not in kept)
+    rows = cheapest_rows(space, np.column_stack(columns) if columns else np.empty((space.size, 0)))
+    return {space.listed[row]: space.listed[stands] for row, stands in enumerate(rows.tolist())}

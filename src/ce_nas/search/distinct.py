@@ -1,14 +1,13 @@
-"""One architecture a function: what computes the same as another one is not proposed beside it."""
+"""One architecture a function: of those that compute the same, the cheapest is proposed, and once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ce_nas.search.regional import AnyOf
 from ce_nas.search.searcher import Searcher
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from ce_nas.core.records import Architecture, Observation
 
@@ -16,21 +15,25 @@ __all__ = ["DistinctSearcher"]
 
 
 class DistinctSearcher(Searcher):
-    """Any searcher, kept from all but one of the architectures that compute the same function.
+    """Any searcher whose every proposal is exchanged for the one that stands for its function.
+
+    The inner searcher still draws from the whole space, where a simple function is met more often than a twisted one:
+    drawn a function at a time, cheap and simple ones would be found far later.
 
     :param inner: who searches.
-    :param others: the architectures that another one stands for.
+    :param stands: to each architecture of the space the one that is proposed in its place.
     """
 
-    def __init__(self, inner: Searcher, others: Container[Architecture]) -> None:
+    def __init__(self, inner: Searcher, stands: Mapping[Architecture, Architecture]) -> None:
         self.name = inner.name
         self.foresees = inner.foresees
         self._inner = inner
-        self._others = others
+        self._stands = stands
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
-        return self._inner.ask(n, AnyOf(exclude, self._others))
+        found = self._inner.ask(n, _Represented(exclude, self._stands))
+        return list(dict.fromkeys(self._stands[architecture] for architecture in found))
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """See :meth:`Searcher.tell`."""
@@ -47,3 +50,14 @@ class DistinctSearcher(Searcher):
     def notes(self) -> list[str]:
         """See :meth:`Searcher.notes`."""
         return self._inner.notes()
+
+
+class _Represented:
+    """The architectures whose function is that of one in ``exclude``."""
+
+    def __init__(self, exclude: Container[Architecture], stands: Mapping[Architecture, Architecture]) -> None:
+        self._exclude = exclude
+        self._stands = stands
+
+    def __contains__(self, architecture: object) -> bool:
+        return self._stands[architecture] in self._exclude  # type: ignore[index] # whatever is asked for is one

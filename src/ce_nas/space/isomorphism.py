@@ -80,19 +80,19 @@ def unique_rows(space: Space) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cheapest_rows(space: Space, costs: np.ndarray) -> np.ndarray:
-    """The member of each class that costs least, which may stand for it: same function, same accuracy but for chance.
+    """The member that may stand for each: same function, same accuracy but for chance, and the least cost of these.
 
     :param costs: a row a member, a column a cost, less is better, shape ``(space.size, k)``; of several columns the
         mean of the ranks counts, without any the representative of :func:`unique_rows` is taken.
-    :returns: rows of ``space.members``, one a class, shape ``(classes,)``, ascending.
+    :returns: a row of ``space.members`` for each member, shape ``(space.size,)``.
     """
     representatives, inverse = unique_rows(space)
     if not costs.shape[1]:
-        return representatives
+        return np.asarray(representatives[inverse])
     ranks = np.argsort(np.argsort(costs, axis=0, kind="stable"), axis=0).mean(axis=1)
     order = np.lexsort((ranks, inverse))
     _, first = np.unique(inverse[order], return_index=True)
-    return np.sort(order[first])
+    return np.asarray(order[first][inverse])
 
 
 def functions(texts: Iterable[str]) -> int:
