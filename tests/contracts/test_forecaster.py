@@ -33,6 +33,13 @@ def transformer():
     return TransformerForecaster(Fitted(columns, ("zone",), shape, {}), [weights])
 
 
+def mstl():
+    pytest.importorskip("statsforecast", reason="the forecaster mstl needs the extra 'baselines'")
+    from ce_nas.forecast.mstl import Mstl
+
+    return Mstl()
+
+
 FORECASTERS = {
     "transformer": transformer,
     "adaptive": AdaptiveRidge,
@@ -41,6 +48,7 @@ FORECASTERS = {
     "damped-profile": DampedProfile,
     "damped-profile, calibrated": lambda: Calibrated(DampedProfile()),
     "damped-profile, slow": lambda: DampedProfile(fading_s=1e9),
+    "mstl": mstl,
 }
 START = datetime(2021, 7, 2, 6, tzinfo=UTC)
 STEPS = (300.0, 900.0, 1800.0, HOUR_S, 3 * HOUR_S, 7 * HOUR_S, DAY_S, 30 * DAY_S)

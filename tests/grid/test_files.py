@@ -301,6 +301,8 @@ def test_what_is_known_ahead_is_every_column_of_numbers(parquet):
     known = read_known(path, "X")
     assert list(known) == ["wind"]
     assert known["wind"].values.tolist() == [1, -2]
+    assert known["wind"].start == datetime(2021, 1, 1, tzinfo=UTC)
+    assert read_known(path, "X", later_s=86400)["wind"].start == datetime(2021, 1, 2, tzinfo=UTC)
     with pytest.raises(TraceError, match="Unknown zone 'Z'"):
         read_known(path, "Z")
 

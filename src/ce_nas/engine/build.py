@@ -160,14 +160,9 @@ def _allocator(policy: PolicySettings) -> Allocator:
 
 
 def _forecaster(name: str) -> Forecaster:
-    from ce_nas.forecast import naive
+    from ce_nas.forecast.choice import named
 
-    makers: Mapping[str, Callable[[], Forecaster]] = {
-        "damped-profile": naive.DampedProfile,
-        "persistence": naive.Persistence,
-        "seasonal-naive": naive.SeasonalNaive,
-    }
-    return makers[canonical(name, "forecaster", FORECASTERS)]()
+    return named(canonical(name, "forecaster", FORECASTERS))
 
 
 def _searcher(materials: Materials) -> Searcher:

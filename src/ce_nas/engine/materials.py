@@ -165,7 +165,8 @@ class Materials:
         from ce_nas.grid.files import read_known
 
         grid = self.settings.grid
-        known = read_known(grid.weather, grid.weather_zone or self.trace.zone) if grid.weather else {}
+        zone, later_s = grid.weather_zone or self.trace.zone, grid.weather_later or 0.0
+        known = read_known(grid.weather, zone, later_s) if grid.weather else {}
         return History(self.trace.zone, self.intensity, self.trace.mix_mw, known)
 
     @cached_property

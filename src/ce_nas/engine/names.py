@@ -16,7 +16,7 @@ SEARCHERS = ("cma", "lamoo", "nsga2", "qlognehvi", "surrogate", "uniform")
 INNER_SEARCHERS = ("cma", "nsga2", "qlognehvi", "surrogate", "uniform")
 #: the package that a searcher needs, and the extra that brings it
 EXTRAS = {"qlognehvi": ("botorch", "bo")}
-FORECASTERS = ("damped-profile", "persistence", "seasonal-naive")
+FORECASTERS = ("adaptive", "damped-profile", "mstl", "persistence", "seasonal-naive")
 
 
 def canonical(name: str, what: str, known: tuple[str, ...]) -> str:

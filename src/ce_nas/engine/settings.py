@@ -54,6 +54,8 @@ class GridSettings(Section):
     #: CSV or Parquet file of what is known ahead (a weather or production forecast), and its zone if called otherwise
     weather: File | None = None
     weather_zone: str | None = None
+    #: how much later than its stamp a value of that file speaks of, where it is stamped with the time of issue
+    weather_later: Duration | None = None
     #: when the run begins, UTC; without it, a week after the trace begins or on the third of July of the synthetic year
     start: Time | None = None
     #: seed of a built-in zone's typical year

@@ -14,7 +14,7 @@ from ce_nas.forecast.forecaster import Forecaster
 if TYPE_CHECKING:
     from ce_nas.forecast.forecaster import Past
 
-__all__ = ["DampedProfile", "Persistence", "SeasonalNaive"]
+__all__ = ["DampedProfile", "Persistence", "SeasonalNaive", "steps_a_day", "steps_ahead"]
 
 
 class Persistence(Forecaster):
@@ -25,7 +25,7 @@ class Persistence(Forecaster):
 
     def predict(self, past: Past, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
-        return _issue(self.name, past, np.full(_steps(past, horizon_s), past.intensity_g_per_kwh[-1]))
+        return _issue(self.name, past, np.full(steps_ahead(past, horizon_s), past.intensity_g_per_kwh[-1]))
 
 
 class SeasonalNaive(Forecaster):
@@ -36,10 +36,10 @@ class SeasonalNaive(Forecaster):
 
     def predict(self, past: Past, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
-        day = _steps_a_day(past)
+        day = steps_a_day(past)
         known = past.intensity_g_per_kwh
         season = known[-day:] if len(known) >= day else known[-1:]
-        return _issue(self.name, past, np.resize(season, _steps(past, horizon_s)))
+        return _issue(self.name, past, np.resize(season, steps_ahead(past, horizon_s)))
 
 
 class DampedProfile(Forecaster):
@@ -58,8 +58,8 @@ class DampedProfile(Forecaster):
 
     def predict(self, past: Past, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
-        day = _steps_a_day(past)
-        steps = _steps(past, horizon_s)
+        day = steps_a_day(past)
+        steps = steps_ahead(past, horizon_s)
         days = min(len(past.intensity_g_per_kwh) // day, 7)
         if days == 0:
             return _issue(self.name, past, np.full(steps, past.intensity_g_per_kwh[-1]))
@@ -70,12 +70,13 @@ class DampedProfile(Forecaster):
         return _issue(self.name, past, np.maximum(mean, 0.0))
 
 
-def _steps_a_day(past: Past) -> int:
+def steps_a_day(past: Past) -> int:
     """Steps that make a day; a step that is longer counts as one."""
     return max(round(DAY_S / past.step_s), 1)
 
 
-def _steps(past: Past, horizon_s: float) -> int:
+def steps_ahead(past: Past, horizon_s: float) -> int:
+    """Steps that a forecast has to have."""
     return max(math.ceil(horizon_s / past.step_s), 1)
 
 

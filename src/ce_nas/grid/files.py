@@ -15,6 +15,7 @@ Beside the intensity
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from ce_nas.core.errors import TraceError, one_of
@@ -86,13 +87,14 @@ def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all opti
     )
 
 
-def read_known(path: str | Path, zone: str | None = None) -> Mapping[str, Series]:
+def read_known(path: str | Path, zone: str | None = None, later_s: float = 0.0) -> Mapping[str, Series]:
     """Inputs of a zone that are known ahead, such as a weather forecast: every column of numbers, in its own unit.
 
     Each value must have been foretold before the moment it speaks of: it may be handed to a forecaster. The checks
     are those of :func:`read_trace`, but a value may be negative.
 
     :param zone: the zone to read, needed where the file has several.
+    :param later_s: how much later than its stamp a value speaks of, where a file is stamped with the time of issue.
     :raises TraceError: if the file is not there, cannot be read, or holds something that is no such series.
     """
     table = Table.read(path)
@@ -104,9 +106,11 @@ def read_known(path: str | Path, zone: str | None = None) -> Mapping[str, Series
         found = f"{trace!r}, which is not known ahead" if trace else "no column of numbers beside the time"
         message = f"Expected inputs such as a weather forecast in {str(path)!r}, found {found}. Choose another file."
         raise TraceError(message)
-    return {
+    series = {
         name: table.series(time, name, f"{name!r} of zone {found_zone!r}", may_be_negative=True)[0] for name in names
     }
+    later = timedelta(seconds=later_s)
+    return {name: Series(one.start + later, one.step_s, one.values, one.name) for name, one in series.items()}
 
 
 def read_prices(path: str | Path, *, time_column: str | None = None, price_column: str | None = None) -> Series:
