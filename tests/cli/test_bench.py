@@ -25,7 +25,13 @@ def test_equal_quality_writes_the_ratios_with_their_split_and_is_not_run_twice(t
         assert set(content[name]) >= {"median", "low", "high"}
     assert {"fewer_trainings", "better_hours"} <= set(content)
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names >= {"cells.jsonl", "cells.parquet", "equal-quality.json", "equal-quality.md", "equal-quality.png"}
+    assert names >= {
+        "cells.jsonl",
+        "equal-quality.parquet",
+        "equal-quality.json",
+        "equal-quality.md",
+        "equal-quality.png",
+    }
     before = (tmp_path / "out/cells.jsonl").read_bytes()
     again = invoke("equal-quality", *TINY, "--out", tmp_path / "out", "--json", target, "--quiet")
     assert again.exit_code == 0

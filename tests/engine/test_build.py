@@ -1,5 +1,6 @@
 """What the settings name is what the engine is made of."""
 
+import numpy as np
 import pytest
 
 from ce_nas.core.errors import MissingExtraError, SettingsError
@@ -50,6 +51,14 @@ def test_wattages_of_ones_own_are_named_as_such():
     own = engine({"cluster": {"training_w": 400.0}}).parts.cluster
     assert "stated in the settings" in own.power_origin
     assert own.peak_w == 8 * 400.0
+
+
+def test_the_surrogate_knows_the_costs_that_need_no_training():
+    searcher = engine(searcher="surrogate", objectives="accuracy,params:max").parts.searcher
+    params = Materials(settings_from_flags()).table.metric("params").values
+    known = searcher._knowledge.costs_of(list(searcher._space.index))
+    assert np.isnan(known[:, 0]).all()
+    assert known[:, 1] == pytest.approx(-params)
 
 
 @pytest.mark.parametrize("inner", INNER_SEARCHERS)

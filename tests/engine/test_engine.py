@@ -247,6 +247,17 @@ def test_the_stated_share_of_trainings_is_chosen_without_the_scores(small_study,
     assert searcher.singles == pytest.approx(unranked * trainings, abs=6)  # the first few start before any score
 
 
+def test_a_searcher_that_learns_from_scores_gets_as_many_as_it_needs(small_study):
+    few = {"searcher": {"samples": 30, "samples_per_training": 2, "batch": 8}}
+    result = small_study(few, searcher="surrogate", policy="fixed", hours=3).run()
+    begun = {item["task"]: item for item in contents(result, "started")}
+    scored = {tuple(cell) for item in begun.values() if item["kind"] == "sampling" for cell in item["architectures"]}
+    trainings = sum(item["kind"] == "evaluation" for item in begun.values())
+    assert 20 <= len(scored) <= 30 + 2 * trainings
+    everything = small_study(few, searcher="uniform", policy="fixed", hours=3).run()
+    assert everything.summary.samples > 1000
+
+
 def test_a_supernet_is_trained_before_it_scores(shared_data):
     study = Study.of(
         benchmark="hwnasbench",

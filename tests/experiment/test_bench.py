@@ -75,11 +75,22 @@ def test_more_seeds_run_no_seed_again(tmp_path, counted):
     assert len(report.content["finals"]) == 2
 
 
+def test_experiments_on_the_same_files_share_their_runs(tmp_path, counted):
+    class Other(Small):
+        name = "other"
+
+    bench(Small(2), tmp_path)
+    bench(Other(3), tmp_path)
+    assert [one.labels["seed"] for one in counted] == [0, 1, 2]
+    assert (tmp_path / "small.json").exists()
+    assert (tmp_path / "other.json").exists()
+
+
 def test_its_files_hold_what_it_found(tmp_path):
     report = bench(Small(), tmp_path)
     assert json.loads((tmp_path / "small.json").read_text()) == report.content
     assert "As small as can be." in (tmp_path / "small.md").read_text()
-    rows = pd.read_parquet(tmp_path / "cells.parquet")
+    rows = pd.read_parquet(tmp_path / "small.parquet")
     assert rows["hypervolume"].tolist() == report.content["finals"]
     assert rows["seed"].tolist() == [0, 1]
     assert list(rows["course_carbon_g"][0]) == sorted(rows["course_carbon_g"][0])
@@ -91,7 +102,7 @@ def test_a_slip_is_said_before_anything_is_written(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_is_of_one_experiment_and_its_files(tmp_path):
+def test_a_folder_is_of_its_files(tmp_path):
     trace = tmp_path / "trace.csv"
     lines = [f"2022-01-{day:02d}T{hour:02d}:00,{200 + hour}\n" for day in (1, 2) for hour in range(24)]
     trace.write_text("time,intensity\n" + "".join(lines))

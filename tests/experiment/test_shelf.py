@@ -7,7 +7,7 @@ from ce_nas.experiment.cells import cell
 from ce_nas.experiment.shelf import FILE, Shelf
 from ce_nas.experiment.strategies import CE_NAS
 
-HEAD = {"experiment": "equal-quality", "version": "1", "files": {}}
+HEAD = {"version": "1", "files": {}}
 FIRST, SECOND = (cell(CE_NAS, {"hours": 1}, seed) for seed in (0, 1))
 
 
@@ -38,11 +38,11 @@ def test_a_line_that_a_kill_cut_short_is_dropped_and_its_cell_run_again(tmp_path
     assert [json.loads(line)["key"] for line in lines[1:]] == [FIRST.key, SECOND.key]
 
 
-def test_another_experiment_or_other_files_are_not_mixed_in(tmp_path, found):
+def test_another_version_or_other_files_are_not_mixed_in(tmp_path, found):
     with Shelf.open(tmp_path, HEAD) as shelf:
         shelf.put(FIRST, found)
     before = (tmp_path / FILE).read_bytes()
-    for other in ({**HEAD, "experiment": "caps"}, {**HEAD, "files": {"trace.csv": "abc"}}):
+    for other in ({**HEAD, "version": "2"}, {**HEAD, "files": {"trace.csv": "abc"}}):
         with pytest.raises(StoreError, match="choose another --out"):
             Shelf.open(tmp_path, other)
     assert (tmp_path / FILE).read_bytes() == before

@@ -205,6 +205,28 @@ def test_a_space_too_large_to_list_is_searched_from_candidates():
     assert reached["surrogate"] > reached["uniform"]
 
 
+def test_a_cost_that_can_be_asked_for_spreads_the_first_proposals_of_a_huge_space():
+    def cost(cells):
+        return np.array([float(sum(cell)) for cell in cells])
+
+    found = SurrogateSearcher(HUGE, stream(0, "huge"), (31.0, 90.0), known=[None, cost]).ask(8, set())
+    places = np.searchsorted(np.sort(cost(HUGE.sample(stream(0, "chance"), 2000))), np.sort(cost(found))) / 2000
+    assert np.diff([0.0, *places, 1.0]).max() < 0.3  # every part of the range has one
+
+
+def test_a_cost_that_can_be_asked_for_is_believed_as_it_is():
+    def cost(cells):
+        return np.array([float(sum(cell)) for cell in cells])
+
+    searcher, known = SurrogateSearcher(HUGE, stream(0, "huge"), (31.0, 90.0), known=[None, cost]), {}
+    for _ in range(2):
+        found = [Observation(cell, (float(30 - cell.count(0)), -1.0)) for cell in searcher.ask(6, known)]
+        known.update((item.architecture, item.values) for item in found)
+        searcher.tell(found)
+    candidates, expected, _ = searcher.expected()
+    assert expected[:, 1] == pytest.approx(cost(candidates))
+
+
 def test_before_trainings_nothing_is_expected():
     candidates, expected, gains = made().expected()
     assert (candidates, expected.shape, gains.shape) == ([], (0, 2), (0,))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ce_nas.evaluate.noisy_scores import NoisyScores
     from ce_nas.evaluate.scores import CheapScores
     from ce_nas.forecast.forecaster import Forecaster
+    from ce_nas.search.constraints import Costs
     from ce_nas.search.regional import RegionalSearcher
     from ce_nas.search.searcher import Searcher
     from ce_nas.store.journal import Journal
@@ -114,6 +115,8 @@ def _plan(materials: Materials) -> Plan:
         batch=settings.searcher.batch,
         backlog=settings.searcher.backlog,
         unranked=settings.searcher.unranked,
+        samples=settings.searcher.samples,
+        samples_per_training=settings.searcher.samples_per_training,
         check_s=settings.budget.check,
         retries=settings.live.retries,
     )
@@ -202,8 +205,17 @@ def _plain_searcher(name: str, materials: Materials) -> RegionalSearcher:
         return QLogNehviSearcher(space, rng, _reference(materials))
     from ce_nas.search.surrogate import SurrogateSearcher
 
-    trained = [materials.benchmark.quantity(item.name).trained for item in materials.objectives]
-    return SurrogateSearcher(space, rng, _reference(materials), trained=trained)
+    return SurrogateSearcher(space, rng, _reference(materials), known=_foreknown(materials))
+
+
+def _foreknown(materials: Materials) -> list[Costs | None]:
+    """For each objective what is known of it before any training, minimised; None if only a training tells it."""
+    costs = materials.known_costs
+    return [_minimised(costs[item.name], item.sign) if item.name in costs else None for item in materials.objectives]
+
+
+def _minimised(cost: Costs, sign: float) -> Costs:
+    return (lambda architectures: sign * cost(architectures)) if callable(cost) else sign * cost
 
 
 def _reference(materials: Materials) -> list[float]:

@@ -276,7 +276,7 @@ class Engine:
             return self._task(TaskKind.SUPERNET, ())
         if not (self._supernet_ready and self._can_sample()):
             return None
-        batch = self.parts.searcher.ask(self.plan.batch, self.progress.seen)
+        batch = self.parts.searcher.ask(min(self.plan.batch, self._unscored()), self.progress.seen)
         self.progress.see(batch)
         self._scored_out = not batch  # bounds, or a searcher, may leave most of a space out
         return self._task(TaskKind.SAMPLING, tuple(batch)) if batch else None
@@ -298,7 +298,14 @@ class Engine:
         if not evaluator.can_score or self._supernet_lost or self._scored_out:
             return False
         pending = any(task.kind is not TaskKind.EVALUATION for task in self._suspended)
-        return pending or len(self.progress.seen) < evaluator.space.size
+        return pending or self._unscored() > 0
+
+    def _unscored(self) -> int:
+        """How many more architectures are to be scored: all, or as many as a searcher that learns from scores needs."""
+        most = self.parts.evaluator.space.size
+        if self.parts.searcher.foresees:
+            most = min(most, self.plan.samples + self.plan.samples_per_training * len(self.progress.started))
+        return max(most - len(self.progress.seen), 0)
 
     def _close_period(self, start_s: float, allocation: Allocation) -> None:
         now_s, books = self.parts.clock.now_s, self.parts.ledger.close_period()

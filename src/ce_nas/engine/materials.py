@@ -107,9 +107,10 @@ class Materials:
         from ce_nas.search.constraints import Constraints
 
         stated = self.bounds
-        return Constraints(self.benchmark.space, self.objectives, stated, self._known_costs()) if stated else None
+        return Constraints(self.benchmark.space, self.objectives, stated, self.known_costs) if stated else None
 
-    def _known_costs(self) -> dict[str, Costs]:
+    @cached_property
+    def known_costs(self) -> dict[str, Costs]:
         """What is known without a training: of every member where they are listed, else by asking."""
         benchmark = self.benchmark
         names = [name for name, quantity in benchmark.quantities.items() if not quantity.trained]

@@ -58,6 +58,9 @@ class Plan:
     backlog: int = 10
     #: share of the trainings that go to proposals which no cheap score ranked, 0 to 1
     unranked: float = 0.5
+    #: architectures scored at most for a searcher that learns from scores itself: to begin with, and for each training
+    samples: int = 1500
+    samples_per_training: int = 10
     #: how often a budget that runs down between events is looked at: the most by which it can be overrun
     check_s: float = 300.0
     #: how often a failed task is tried again, from its last checkpoint

@@ -123,6 +123,9 @@ class SearcherSettings(Section):
     unranked: Share = 0.5
     #: propose one architecture of each function only, the cheapest; of NAS-Bench-201's cells, which tell
     distinct: bool = False
+    #: surrogate: architectures scored at most, to begin with and for each training: it needs few, and each draws energy
+    samples: Annotated[int, Field(ge=0)] = 1500
+    samples_per_training: Annotated[int, Field(ge=0)] = 10
 
 
 class BudgetSettings(Section):

@@ -28,13 +28,15 @@ def bench(
 ) -> Report:
     """Run what is not finished in ``out``, and write the report there.
 
+    Several experiments on the same files may share ``out``: a run that they have in common is run once.
+
     :param observe: called with how many cells are finished, and how many there are: first before any is run.
-    :raises CeNasError: if a setting or a file is of no use (nothing was written then), or ``out`` holds another
-        experiment.
+    :raises CeNasError: if a setting or a file is of no use (nothing was written then), or ``out`` was begun
+        with other files.
     """
     cells = experiment.cells()
     _check(cells)
-    with Shelf.open(out, _head(experiment, cells)) as shelf:
+    with Shelf.open(out, _head(cells)) as shelf:
         missing = [cell for cell in cells if shelf.get(cell) is None]
         if observe:
             observe(len(cells) - len(missing), len(cells))
@@ -66,12 +68,8 @@ def _check(cells: Sequence[Cell]) -> None:
             Materials(cell.settings).check()
 
 
-def _head(experiment: Experiment, cells: Sequence[Cell]) -> dict[str, Any]:
-    return {
-        "experiment": experiment.name,
-        "version": __version__,
-        "files": {path.name: _digest(path) for path in _files(cells)},
-    }
+def _head(cells: Sequence[Cell]) -> dict[str, Any]:
+    return {"version": __version__, "files": {path.name: _digest(path) for path in _files(cells)}}
 
 
 def _files(cells: Iterable[Cell]) -> list[Path]:

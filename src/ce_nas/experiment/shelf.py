@@ -23,10 +23,10 @@ FILE = "cells.jsonl"
 
 
 class Shelf:
-    """The finished cells of one experiment in a folder, held by one process at a time.
+    """The finished cells in a folder, of one experiment or several, held by one process at a time.
 
-    The first line says what the experiment is and which files, by their SHA-256, and which version of the package it
-    was begun with; each further one is a finished cell. A last line that a kill cut short is dropped.
+    The first line says which files, by their SHA-256, and which version of the package they rest on; each further one
+    is a finished cell. A last line that a kill cut short is dropped.
     """
 
     def __init__(self, file: BinaryIO, found: dict[str, Finding]) -> None:
@@ -37,7 +37,7 @@ class Shelf:
     def open(cls, folder: Path, head: Mapping[str, Any]) -> Self:
         """The shelf in a folder, made if there is none.
 
-        :param head: what the experiment is, and what it rests on.
+        :param head: what the cells rest on.
         :raises StoreError: if the folder cannot be written, another process holds it, or it was begun otherwise.
         """
         try:

@@ -27,13 +27,13 @@ __all__ = ["write_report"]
 
 
 def write_report(folder: Path, name: str, report: Report, findings: Sequence[Finding]) -> None:
-    """Write ``NAME.json``, ``NAME.md``, ``cells.parquet`` and each figure as PNG and SVG.
+    """Write ``NAME.json``, ``NAME.md``, ``NAME.parquet`` and each figure as PNG and SVG.
 
     :raises StoreError: if a file cannot be written; the finished cells are whole.
     """
     write_whole(folder / f"{name}.json", json.dumps(plain(report.content), indent=2) + "\n")
     write_whole(folder / f"{name}.md", _markdown(report))
-    write_whole(folder / "cells.parquet", _parquet(findings))
+    write_whole(folder / f"{name}.parquet", _parquet(findings))
     for title, figure in report.figures.items():
         for ending in ("png", "svg"):
             write_whole(folder / f"{title}.{ending}", _drawn(figure, ending))

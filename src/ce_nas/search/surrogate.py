@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
     from ce_nas.core.records import Architecture, Observation
+    from ce_nas.search.constraints import Costs
     from ce_nas.search.regional import Region
     from ce_nas.search.surrogate_model import Kernel
     from ce_nas.space.space import Space
@@ -57,8 +58,8 @@ class SurrogateSearcher(RegionalSearcher):
     :param reference: reference point of the hypervolume, minimised, shape ``(m,)``.
     :param trained: for each objective, whether only a training tells it: the others are believed at fidelity 0. None
         if ``known`` tells, else all of them.
-    :param known: for each objective, its value for every member of a listable space, shape ``(size,)``, or None where
-        it is not known beforehand.
+    :param known: for each objective, its value for every member of a listable space, shape ``(size,)``, or what tells
+        it of any architectures, minimised; None where it is not known beforehand.
     :param features: cheap scores of every member known beforehand, larger is better, shape ``(size, k)``, NaN where
         one is missing; scores told later must be of the same kinds. None if there are none, or they come by telling.
     :param initial: how many proposals come before the models': spread over the first cost known, or at random.
@@ -74,7 +75,7 @@ class SurrogateSearcher(RegionalSearcher):
         reference: Sequence[float] | np.ndarray,
         *,
         trained: Sequence[bool] | None = None,
-        known: Sequence[np.ndarray | None] | None = None,
+        known: Sequence[Costs | None] | None = None,
         features: np.ndarray | None = None,
         initial: int = 10,
     ) -> None:
@@ -84,10 +85,7 @@ class SurrogateSearcher(RegionalSearcher):
         self._initial = initial
         kinds = _kinds(len(self._reference), trained, known)
         _check(space, len(self._reference), kinds, known, features, initial=initial)
-        self._knowledge = Knowledge(space, kinds)
-        if known is not None:
-            nothing = np.full(space.size, np.nan)
-            self._knowledge.costs.fill(np.column_stack([nothing if column is None else column for column in known]))
+        self._knowledge = Knowledge(space, kinds, known or ())
         if features is not None:
             self._knowledge.score(np.asarray(features, dtype=float))
         self._description = Description(space)
@@ -137,29 +135,35 @@ class SurrogateSearcher(RegionalSearcher):
         return list(belief.candidates), belief.values(), gains
 
     @property
+    def _listable(self) -> bool:
+        return self._space.size <= LISTABLE
+
+    @property
     def _finite_trainings(self) -> int:
         return sum(bool(np.isfinite(sample.values).all()) for sample in self._knowledge.full.observations[:64])
 
     def _first(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """Proposals to begin with: spread over the first cost that is known of many, or at random."""
-        ladder = self._ladder() if n else ()
+        ladder = self._ladder(exclude, region) if n else ()
         found: dict[Architecture, None] = {}
         for step in range(self._begun, self._begun + n) if len(ladder) else ():
             start = int(_spread(step) * max(len(ladder) - _WINDOW, 1))
-            near = self._space.members[self._rng.permutation(ladder[start : start + _WINDOW])]
+            near = self._rng.permutation(ladder[start : start + _WINDOW])
             fitting = distinct(map(tuple, near[region.contains(near)].tolist()), AnyOf(exclude, found))
             found.update(dict.fromkeys(fitting[:1]))
         return [*found, *draw(self._space, self._rng, n - len(found), AnyOf(exclude, found), region)]
 
-    def _ladder(self) -> np.ndarray:
-        """Members by the first cost that is known of enough of them, the cheapest first."""
-        if self._space.size > LISTABLE:
-            return np.empty(0, dtype=np.intp)
-        for column in self._knowledge.costs.known.T:
+    def _ladder(self, exclude: Container[Architecture], region: Region) -> np.ndarray:
+        """Architectures by the first cost that is known of enough of them, the cheapest first, shape ``(n, d)``."""
+        costs, architectures = self._knowledge.costs.known, self._space.members if self._listable else np.empty((0, 0))
+        if not self._listable and self._knowledge.tells:
+            drawn = draw(self._space, self._rng, _DRAWN, exclude, region)
+            costs, architectures = self._knowledge.costs_of(drawn), np.array(drawn)
+        for column in costs.T if len(architectures) else ():
             rows = np.flatnonzero(np.isfinite(column))
             if len(rows) > 2 * _WINDOW:
-                return rows[np.argsort(column[rows], kind="stable")]
-        return np.empty(0, dtype=np.intp)
+                return architectures[rows[np.argsort(column[rows], kind="stable")]]
+        return np.empty((0, 0))
 
     def _promising(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """Up to ``n`` candidates of the largest expected gain, those of equal gain in random order."""
@@ -180,10 +184,9 @@ class SurrogateSearcher(RegionalSearcher):
     def _current(self, exclude: Container[Architecture], region: Region) -> Belief:
         """What is believed of all members, or of candidates drawn anew where they cannot be listed."""
         fit = self._due()
-        listable = self._space.size <= LISTABLE
         if fit:
             self._learned = self._knowledge.versions
-        if not listable:
+        if not self._listable:
             candidates = self._drawn(exclude, region)
             self._belief = self._believe(candidates, fit=fit)
         elif self._belief is None or fit:
@@ -263,7 +266,7 @@ def _spread(step: int) -> float:
     return share
 
 
-def _kinds(objectives: int, trained: Sequence[bool] | None, known: Sequence[np.ndarray | None] | None) -> list[bool]:
+def _kinds(objectives: int, trained: Sequence[bool] | None, known: Sequence[Costs | None] | None) -> list[bool]:
     if trained is not None:
         return list(trained)
     return [True] * objectives if known is None else [column is None for column in known]
@@ -273,13 +276,14 @@ def _check(  # noqa: PLR0913 - all that a searcher may be told beforehand
     space: Space,
     objectives: int,
     trained: Sequence[bool],
-    known: Sequence[np.ndarray | None] | None,
+    known: Sequence[Costs | None] | None,
     features: np.ndarray | None,
     *,
     initial: int,
 ) -> None:
     counts = [len(trained), objectives if known is None else len(known)]
-    tables = [*(column for column in known or () if column is not None), *([] if features is None else [features])]
+    columns = [column for column in known or () if isinstance(column, np.ndarray)]
+    tables = [*columns, *([] if features is None else [features])]
     listed = not tables or space.size <= LISTABLE
     if counts != [objectives] * 2 or not listed or any(len(table) != space.size for table in tables) or initial < 1:
         message = (

@@ -88,7 +88,7 @@ class Belief:
         self._knowledge = knowledge
         self._reference = reference
         self._cheap = [(sheet, Normaliser.of(sheet.known)) for sheet in knowledge.cheap]
-        self._exact = knowledge.costs.of(candidates)
+        self._exact = knowledge.costs_of(candidates)
         self._modelled = np.flatnonzero(np.isnan(self._exact).any(axis=0)).tolist()
         self._nodes = normal_nodes(_NODES, len(self._modelled))
         self._front = np.empty((0, len(reference)))
@@ -120,7 +120,7 @@ class Belief:
     def refresh(self, changed: Sequence[Architecture]) -> None:
         """Look anew at what is known of some of the candidates; to be followed by :meth:`update`."""
         places = np.array([self.place[architecture] for architecture in changed], dtype=np.intp)
-        self._exact[places] = self._knowledge.costs.of(changed)
+        self._exact[places] = self._knowledge.costs_of(changed)
         if self._cheap and self._posteriors:
             groups = self._groups(changed)
             for objective, posterior in self._posteriors.items():

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ce_nas.core.records import Architecture, Observation
+    from ce_nas.search.constraints import Costs
     from ce_nas.space.space import Space
 
 __all__ = ["Knowledge", "Sheet"]
@@ -64,15 +65,22 @@ class Knowledge:
     """All that was told.
 
     :param trained: for each objective, whether only a training tells it.
+    :param known: for each objective its value for every member of a listable space, shape ``(size,)``, or what tells it
+        of any architectures, or None where it is not known beforehand.
     """
 
-    def __init__(self, space: Space, trained: Sequence[bool]) -> None:
+    def __init__(self, space: Space, trained: Sequence[bool], known: Sequence[Costs | None] = ()) -> None:
         self._space = space
         #: for each objective, whether only a training tells it
         self.trained = np.array(trained, dtype=bool)
         self.full = Archive()
         #: objectives that need no training
         self.costs = Sheet(space, len(trained))
+        self._tellers = {objective: one for objective, one in enumerate(known) if callable(one)}
+        columns = {objective: one for objective, one in enumerate(known) if isinstance(one, np.ndarray)}
+        if columns:
+            nothing = np.full(space.size, np.nan)
+            self.costs.fill(np.column_stack([columns.get(objective, nothing) for objective in range(len(trained))]))
         #: cheap scores, larger is better; their number is known with the first
         self.scores: Sheet | None = None
         #: what trainings that were stopped early found
@@ -89,6 +97,18 @@ class Knowledge:
     def versions(self) -> tuple[int, int, int]:
         """How many architectures were trained in full, scored, and trained in part."""
         return len(self.full), self.scores.count if self.scores else 0, self.early.count
+
+    @property
+    def tells(self) -> bool:
+        """Whether an objective is known of any architecture that is asked about."""
+        return bool(self._tellers)
+
+    def costs_of(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """The objectives of ``architectures`` as far as no training is needed, shape ``(n, m)``, else NaN."""
+        rows = self.costs.of(architectures)
+        for objective, teller in self._tellers.items():
+            rows[:, objective] = teller(architectures)
+        return rows
 
     def score(self, table: np.ndarray) -> None:
         """Take in the scores of every member of a listable space, shape ``(size, k)``, NaN where there are none."""
