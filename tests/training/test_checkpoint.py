@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ce_nas.core.errors import StoreError
-from ce_nas.training.checkpoint import Shelf, load_checkpoint, save_checkpoint
+from ce_nas.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 def test_what_is_saved_is_loaded(tmp_path):
@@ -51,25 +51,3 @@ def test_a_failed_write_leaves_the_old_one(tmp_path, monkeypatch):
         save_checkpoint(path, {"step": 2})
     assert load_checkpoint(path)["step"] == 1
     assert len(list(tmp_path.iterdir())) == 1
-
-
-def filled(folder, sizes):
-    shelf = Shelf(folder, quota_bytes=1000)
-    for task, size in sizes.items():
-        shelf.path(task).write_bytes(bytes(size))
-        os.utime(shelf.path(task), ns=(task, task))
-    return shelf
-
-
-def test_the_oldest_finished_ones_go_first(tmp_path):
-    shelf = filled(tmp_path, {0: 400, 1: 400, 2: 400, 3: 400})
-    assert shelf.tidy(finished={1, 2, 3}) == [1, 2]
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["task-0.pt", "task-3.pt"]
-
-
-def test_what_is_needed_never_goes(tmp_path):
-    shelf = filled(tmp_path, {0: 800, 1: 800, 2: 100})
-    with pytest.raises(StoreError, match="keep within"):
-        shelf.tidy(finished={2})
-    assert shelf.path(0).exists()
-    assert shelf.path(1).exists()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ce_nas.energy.meter import Mark, Meter
     from ce_nas.energy.modelled import PowerModel
     from ce_nas.store.recording import Recording
+    from ce_nas.store.shelf import Shelf
 
 __all__ = ["LiveCluster"]
 
@@ -59,15 +60,17 @@ class LiveCluster(Cluster):
     :param recording: what was drawn is put there, and taken from there when it is lived through again.
     :param power: what a device without a meter is taken to draw.
     :param meters: the meter of each device, or None where nothing measures it.
+    :param shelf: where checkpoints lie, to be tidied; None to keep them all.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - who works, on what time, metered how, kept where
         self,
         crew: Crew,
         clock: LiveClock,
         recording: Recording,
         power: PowerModel,
         meters: Sequence[Meter | None] | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.devices = crew.devices
         self.peak_w = crew.devices * power.peak_w
@@ -79,6 +82,8 @@ class LiveCluster(Cluster):
         self._power = power
         self._fleet = [_Device(number) for number in range(crew.devices)]
         self._begun: set[int] = set()
+        self._finished: set[int] = set()
+        self._shelf = shelf
         clock.when_live(self._go_live)
 
     def assign(self, allocation: Allocation) -> None:
@@ -161,6 +166,10 @@ class LiveCluster(Cluster):
         device.task, device.leaving, device.activity = None, False, Activity.IDLE
         if device.role is Role.RELEASED:
             self._let_go(device)
+        if report.said is Said.FINISHED:
+            self._finished.add(task.id)
+            if self._shelf and self._clock.live:
+                self._shelf.tidy(self._finished)
         return Event(
             _KINDS[report.said],
             device.number,

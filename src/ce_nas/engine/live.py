@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ce_nas.evaluate.live import LiveProblem
 from ce_nas.store.recording import Recording
+from ce_nas.store.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +77,8 @@ def live_cluster(materials: Materials, power: PowerModel, folder: Path) -> tuple
     recording = Recording(folder / RECORDING)
     clock = LiveClock(recording, settings.live.time_scale)
     crew = _crew(settings, _executor(materials), folder / WORK)
-    return clock, LiveCluster(crew, clock, recording, power, _meters(settings, crew))
+    shelf = Shelf(folder / WORK, int(settings.live.checkpoint_quota_gb * 1e9))
+    return clock, LiveCluster(crew, clock, recording, power, _meters(settings, crew), shelf)
 
 
 def _found(settings: Settings) -> tuple[str, ...]:

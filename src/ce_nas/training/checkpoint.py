@@ -1,9 +1,8 @@
-"""Checkpoints: written whole or not at all, read without running anything they bring, held to a quota."""
+"""Checkpoints: written whole or not at all, read without running anything they bring."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,7 +12,7 @@ from ce_nas.core.errors import StoreError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Shelf", "load_checkpoint", "save_checkpoint"]
+__all__ = ["load_checkpoint", "save_checkpoint"]
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -59,41 +58,3 @@ def _sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """A folder of checkpoints that may hold so many bytes.
-
-    Only what is no longer needed goes, the oldest first: a suspended training's checkpoint is never removed.
-    """
-
-    folder: Path
-    #: the most that all checkpoints together may take
-    quota_bytes: int
-
-    def path(self, task: int) -> Path:
-        """Where the checkpoint of a task lies."""
-        return self.folder / f"task-{task}.pt"
-
-    def tidy(self, finished: set[int]) -> list[int]:
-        """Remove checkpoints of finished tasks, oldest first, until the quota is kept; returns whose.
-
-        :raises StoreError: if those that are still needed take more than the quota.
-        """
-        files = sorted(self.folder.glob("task-*.pt"), key=lambda file: (file.stat().st_mtime_ns, file.name))
-        taken = sum(file.stat().st_size for file in files)
-        removed = []
-        for file in files:
-            task = int(file.stem.removeprefix("task-"))
-            if taken > self.quota_bytes and task in finished:
-                taken -= file.stat().st_size
-                file.unlink()
-                removed.append(task)
-        if taken > self.quota_bytes:
-            message = (
-                f"Expected the checkpoints in {self.folder} to keep within {self.quota_bytes / 1e9:g} GB, but those of "
-                f"unfinished trainings alone take {taken / 1e9:.2f} GB; raise cluster.checkpoint_quota."
-            )
-            raise StoreError(message)
-        return removed
