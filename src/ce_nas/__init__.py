@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ce_nas.engine.study import Result, Study, resume
+    from ce_nas.integrations.own_loop import OwnLoop
 
-__all__ = ["Result", "Study", "__version__", "resume", "run"]
+__all__ = ["OwnLoop", "Result", "Study", "__version__", "resume", "run"]
 
 __version__ = "0.1.0"
 
@@ -42,5 +43,9 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever of the public name
         from ce_nas.engine import study
 
         return getattr(study, name)
+    if name == "OwnLoop":
+        from ce_nas.integrations.own_loop import OwnLoop
+
+        return OwnLoop
     message = f"module 'ce_nas' has no attribute {name!r}"
     raise AttributeError(message)

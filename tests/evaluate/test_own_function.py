@@ -5,7 +5,7 @@ import pytest
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Task, TaskKind
 from ce_nas.evaluate.executor import Failure, TaskError
-from ce_nas.evaluate.own_function import FunctionBenchmark, FunctionExecutor, OwnFile
+from ce_nas.evaluate.own_function import FunctionExecutor, OwnFile
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_training.py"
 OWN = """
@@ -39,12 +39,12 @@ def test_the_function_is_handed_choices_and_its_answer_is_minimised(written, tmp
 
 
 def test_a_benchmark_of_it(written):
-    benchmark = FunctionBenchmark(OwnFile.read(written(OWN)))
+    benchmark = OwnFile.read(written(OWN)).benchmark
     assert benchmark.space.size == 6
     assert benchmark.space.text((1, 2)) == "width=2 kind=c"
     assert benchmark.default_objectives == ("good:max:0.0", "bad:min:10.0")
     assert benchmark.column("good") is None
-    with pytest.raises(SettingsError, match="only evaluate tells"):
+    with pytest.raises(SettingsError, match="only a training tells"):
         benchmark.costs("good", [(0, 0)])
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ce_nas.allocate.allocator import Allocator
     from ce_nas.cluster.cluster import Cluster
+    from ce_nas.cluster.crew import Crew
     from ce_nas.core.clock import Clock
     from ce_nas.core.records import Architecture
     from ce_nas.engine.engine import Observer
@@ -44,6 +45,7 @@ def build(  # noqa: PLR0913 - each part may be one's own
     journal: Journal,
     *,
     folder: Path | None = None,
+    crew: Crew | None = None,
     observe: Observer | None = None,
     allocator: Allocator | None = None,
     searcher: Searcher | None = None,
@@ -52,13 +54,14 @@ def build(  # noqa: PLR0913 - each part may be one's own
     """The engine that the materials' settings describe, with parts of one's own where given.
 
     :param folder: where a live search works; a simulated one needs none.
+    :param crew: who works in a live search, instead of the crew that the settings name.
     :raises CeNasError: if a setting, or a file that one names, is of no use.
     """
     settings = materials.settings
     allocator = allocator or _allocator(settings.policy)
     forecaster = forecaster or _forecaster(settings.forecaster)
     searcher = _wrapped(searcher or _searcher(materials), materials)
-    clock, cluster, problem = _live(materials, folder) if settings.live.on else _simulated(materials)
+    clock, cluster, problem = _live(materials, folder, crew) if settings.live.on else _simulated(materials)
     ledger = Ledger(materials.intensity, settings.cluster.pue, materials.prices, settings.live.time_scale)
     parts = Parts(
         clock=clock,
@@ -94,14 +97,14 @@ def _simulated(materials: Materials) -> tuple[Clock, Cluster, Problem]:
     return clock, SimulatedCluster(settings.cluster.gpus, clock, evaluator, _power(settings)), evaluator
 
 
-def _live(materials: Materials, folder: Path | None) -> tuple[Clock, Cluster, Problem]:
+def _live(materials: Materials, folder: Path | None, crew: Crew | None) -> tuple[Clock, Cluster, Problem]:
     """Time that passes, and devices that are there."""
     from ce_nas.engine.live import live_cluster, live_problem
 
     if folder is None:
         message = "Expected a folder for the checkpoints of a live search, got none; name one with out."
         raise SettingsError(message)
-    clock, cluster = live_cluster(materials, _power(materials.settings), folder)
+    clock, cluster = live_cluster(materials, _power(materials.settings), folder, crew)
     return clock, cluster, live_problem(materials)
 
 

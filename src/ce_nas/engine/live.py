@@ -53,9 +53,9 @@ def live_benchmark(settings: Settings) -> Benchmark:
     """
     live = settings.live
     if live.evaluate:
-        from ce_nas.evaluate.own_function import FunctionBenchmark, OwnFile
+        from ce_nas.evaluate.own_function import OwnFile
 
-        return FunctionBenchmark(OwnFile.read(live.evaluate))
+        return OwnFile.read(live.evaluate).benchmark
     from ce_nas.training.benchmark import NetworkBenchmark
 
     return NetworkBenchmark(live.data, live.channels, live.cells, _recipe(settings))
@@ -64,19 +64,26 @@ def live_benchmark(settings: Settings) -> Benchmark:
 def live_problem(materials: Materials) -> LiveProblem:
     """The same for the engine."""
     live = materials.settings.live
-    supernet = live.supernet and not live.evaluate and materials.settings.benchmark.cheap_scores != "none"
+    supernet = (
+        live.supernet and not (live.evaluate or materials.own) and materials.settings.benchmark.cheap_scores != "none"
+    )
     return LiveProblem(materials.benchmark.space, materials.objectives, live.guess, supernet=supernet)
 
 
-def live_cluster(materials: Materials, power: PowerModel, folder: Path) -> tuple[LiveClock, LiveCluster]:
-    """Devices that work in ``folder``, and their clock; a recording there is lived through again first."""
+def live_cluster(
+    materials: Materials, power: PowerModel, folder: Path, crew: Crew | None = None
+) -> tuple[LiveClock, LiveCluster]:
+    """Devices that work in ``folder``, and their clock; a recording there is lived through again first.
+
+    :param crew: one's own, instead of the one that the settings name.
+    """
     from ce_nas.cluster.live import LiveCluster
     from ce_nas.cluster.live_clock import LiveClock
 
     settings = materials.settings
     recording = Recording(folder / RECORDING)
     clock = LiveClock(recording, settings.live.time_scale)
-    crew = _crew(settings, _executor(materials), folder / WORK)
+    crew = crew or _crew(settings, _executor(materials), folder / WORK)
     shelf = Shelf(folder / WORK, int(settings.live.checkpoint_quota_gb * 1e9))
     return clock, LiveCluster(crew, clock, recording, power, _meters(settings, crew), shelf)
 

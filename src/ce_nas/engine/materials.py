@@ -39,6 +39,8 @@ class Materials:
     """What settings refer to, read and checked: the part of a run that several runs may share."""
 
     settings: Settings
+    #: what is searched, where the settings cannot name it
+    own: Benchmark | None = None
 
     def check(self) -> None:
         """Read everything, so that whatever is of no use is said before anything is written.
@@ -65,7 +67,7 @@ class Materials:
     @cached_property
     def benchmark(self) -> Benchmark:
         """What is searched."""
-        return _benchmark(self.settings)
+        return self.own or _benchmark(self.settings)
 
     @property
     def table(self) -> BenchmarkTable:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ce_nas.allocate.allocator import Allocator
+    from ce_nas.cluster.crew import Crew
     from ce_nas.engine.engine import Engine, Observer
     from ce_nas.report.summary import Summary
     from ce_nas.search.searcher import Searcher
@@ -46,6 +47,7 @@ class Study:
     :param settings: what is searched, where and with what; see :func:`~ce_nas.engine.settings.settings_from_flags`.
     :param allocator: a policy of one's own instead of the one that the settings name.
     :param searcher: a searcher of one's own instead of the one that the settings name.
+    :param crew: who works in a live search, instead of the crew that the settings name.
     :param materials: files read already for the same settings, where several studies share them.
     """
 
@@ -55,11 +57,12 @@ class Study:
         *,
         allocator: Allocator | None = None,
         searcher: Searcher | None = None,
+        crew: Crew | None = None,
         materials: Materials | None = None,
     ) -> None:
         self.settings = _with_devices(settings or Settings())
         self._materials = materials or Materials(self.settings)
-        self._own: dict[str, Any] = {"allocator": allocator, "searcher": searcher}
+        self._own: dict[str, Any] = {"allocator": allocator, "searcher": searcher, "crew": crew}
 
     @classmethod
     def of(cls, **flags: object) -> Study:
