@@ -88,7 +88,9 @@ def _tried(
     """From blocks drawn at random, larger ones as long as they do not suffice, up to a bound."""
     found: dict[Architecture, None] = {}
     for block in _blocks(n):
-        found.update(dict.fromkeys(distinct(_inside(region, space.sample(rng, block)), exclude)))
+        rows = space.drawn(rng, block)
+        inside = space.architectures(rows[region.contains(rows)])
+        found.update(dict.fromkeys(distinct(inside, exclude)))
         if len(found) >= n:
             break
     return list(found)[:n]
@@ -100,8 +102,3 @@ def _blocks(n: int) -> Iterator[int]:
         yield block
         draws -= block
         block = min(2 * block, _LARGEST_BLOCK)
-
-
-def _inside(region: Region, architectures: list[Architecture]) -> list[Architecture]:
-    inside = region.contains(architectures)
-    return [architecture for architecture, yes in zip(architectures, inside.tolist(), strict=True) if yes]

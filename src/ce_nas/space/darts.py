@@ -89,9 +89,14 @@ class DartsSpace(Space):
         Columns run over the cells, the edges of :data:`DARTS_EDGES` and :data:`DARTS_OPERATIONS`; an edge that is not
         there has zeros.
         """
-        cells = self.edges(architectures)
-        there = cells[..., None] == np.arange(len(DARTS_OPERATIONS))
-        return np.asarray(there.reshape(len(cells), _COLUMNS), dtype=float)
+        rows = np.asarray(architectures, dtype=np.intp).reshape(-1, len(self.choices))
+        found = np.zeros((len(rows), _COLUMNS))
+        flat, starts = found.reshape(-1), np.arange(len(rows)) * _COLUMNS
+        for place in self._places:
+            first = starts + len(DARTS_OPERATIONS) * len(DARTS_EDGES) * place.cell
+            for which, edges in enumerate(place.into(rows)):
+                flat[first + len(DARTS_OPERATIONS) * edges + rows[:, place.lower + which]] = 1.0
+        return found
 
     def edges(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         """The code of the operation on each edge of both cells, -1 where there is none, shape ``(n, 2, 14)``."""
@@ -99,10 +104,8 @@ class DartsSpace(Space):
         found = np.full((len(rows), len(DARTS_CELLS), len(DARTS_EDGES)), -1, dtype=np.intp)
         every = np.arange(len(rows))
         for place in self._places:
-            pairs = rows[:, place.inputs] if place.inputs is not None else np.zeros(len(rows), dtype=np.intp)
-            lower, upper = place.edges[pairs].T
-            found[every, place.cell, lower] = rows[:, place.lower]
-            found[every, place.cell, upper] = rows[:, place.lower + 1]
+            for which, edges in enumerate(place.into(rows)):
+                found[every, place.cell, edges] = rows[:, place.lower + which]
         return found
 
     def genotype(self, architecture: Architecture) -> Genotype:
@@ -175,6 +178,11 @@ class _Place(NamedTuple):
     lower: int
     #: for each pair, the two edges among :data:`DARTS_EDGES`, shape (pairs, 2)
     edges: np.ndarray
+
+    def into(self, rows: np.ndarray) -> np.ndarray:
+        """The edges on which the node takes its lower and its higher input, shape ``(2, n)``."""
+        pairs = 0 if self.inputs is None else rows[:, self.inputs]
+        return np.broadcast_to(self.edges[pairs], (len(rows), 2)).T
 
     @classmethod
     def of(cls, variables: Sequence[str], cell: int, node: int) -> _Place:

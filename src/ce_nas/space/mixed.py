@@ -64,9 +64,9 @@ class MixedSpace(Space):
         fits = len(architecture) == len(self.domains)
         return fits and all(domain.contains(value) for domain, value in zip(self.domains, architecture, strict=True))
 
-    def sample(self, rng: np.random.Generator, n: int) -> list[Architecture]:
-        """``n`` architectures drawn uniformly, with replacement; in the logarithm where a variable says so."""
-        return self.decode(rng.random((n, sum(self.widths))))
+    def drawn(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """``n`` rows drawn uniformly, with replacement; in the logarithm where a variable says so."""
+        return np.array(self.decode(rng.random((n, sum(self.widths)))), dtype=float).reshape(n, len(self.domains))
 
     def encode(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         """Rows of the unit cube, shape ``(n, sum of the widths)``: a column a number, one-hot columns for choices."""

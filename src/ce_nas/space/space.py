@@ -6,6 +6,7 @@ import itertools
 import math
 import shlex
 from functools import cached_property
+from operator import lt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,15 +81,17 @@ class Space:
         if self._members is not None:
             return architecture in self.index
         fits = len(architecture) == len(self.choices)
-        return fits and all(0 <= choice < len(names) for choice, names in zip(architecture, self.choices, strict=True))
+        return fits and min(architecture, default=0) >= 0 and all(map(lt, architecture, self._limits))
 
     def sample(self, rng: np.random.Generator, n: int) -> list[Architecture]:
         """``n`` architectures drawn uniformly with replacement."""
+        return self.architectures(self.drawn(rng, n))
+
+    def drawn(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """The same as rows of a table of choices, shape ``(n, variables)``."""
         if self._members is not None:
-            rows = self._members[rng.integers(len(self._members), size=n)]
-        else:
-            rows = rng.integers(self._cardinalities, size=(n, len(self.choices)))
-        return self.architectures(rows)
+            return np.asarray(self._members[rng.integers(len(self._members), size=n)])
+        return np.asarray(rng.integers(self._cardinalities, size=(n, len(self.choices))))
 
     def encode(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         """One-hot rows, shape ``(n, sum of the choices)``, of 0.0 and 1.0."""
@@ -144,8 +147,13 @@ class Space:
         ]
 
     @cached_property
+    def _limits(self) -> list[int]:
+        """How many choices each variable has."""
+        return [len(names) for names in self.choices]
+
+    @cached_property
     def _cardinalities(self) -> np.ndarray:
-        return np.array([len(names) for names in self.choices])
+        return np.array(self._limits)
 
     @cached_property
     def _offsets(self) -> np.ndarray:
