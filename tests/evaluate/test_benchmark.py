@@ -81,3 +81,11 @@ def test_the_default_reference_is_just_beyond_the_worst(worst):
     reference = objective(small(cost=("", False, worst - 2.0, worst)), "cost").reference
     assert worst < reference <= worst + 0.11 * abs(worst)
     assert float(f"{reference:.2g}") == pytest.approx(reference, rel=1e-9)
+
+
+def test_a_benchmark_may_state_a_reference_of_its_own():
+    benchmark = Small({})
+    benchmark.quantities = {"accuracy": Quantity("accuracy", "%", True, True, 91.5, 95.0, reference=90.0)}
+    assert objective(benchmark, "accuracy").reference == 90.0
+    assert objective(benchmark, "accuracy:max:0").reference == 0.0
+    assert objective(benchmark, "accuracy:min").reference == 96.0

@@ -39,6 +39,8 @@ class Quantity:
     #: the least and the largest value there is
     low: float
     high: float
+    #: the hypervolume's reference where the benchmark states one; None for the usual rule
+    reference: float | None = None
 
 
 class Benchmark(ABC):
@@ -102,8 +104,8 @@ class Benchmark(ABC):
 def objective(benchmark: Benchmark, text: str) -> Objective:
     """The objective written as ``NAME``, ``NAME:max`` or ``NAME:min:REFERENCE``.
 
-    Left out, the direction is the metric's own and the reference is the paper's where it states one, 0 for an
-    accuracy, else the worst value there is, rounded up to two digits where less is better.
+    Left out, the direction is the metric's own and the reference is the benchmark's or the paper's where it states one,
+    0 for an accuracy, else the worst value there is, rounded up to two digits where less is better.
 
     :raises SettingsError: if the text is none of these forms.
     :raises TableError: if the benchmark has no such metric.
@@ -134,6 +136,8 @@ def _reference(text: str, number: str) -> float:
 
 
 def _default_reference(metric: Quantity, *, maximise: bool) -> float:
+    if metric.reference is not None and maximise == metric.maximise:
+        return metric.reference
     if maximise:
         return ACCURACY_REFERENCE if metric.unit == "%" else metric.low
     return PAPER_REFERENCES.get(metric.name) or _rounded_up(metric.high)

@@ -36,6 +36,8 @@ __all__ = ["EPOCHS", "NasBench301", "NasBench301Evaluator", "Surrogate"]
 
 #: of a full training [NB301, appendix C]
 EPOCHS = 98
+#: below the worst of a sample of the space; with 0 % nearly all of a hypervolume would be that of the smallest network
+ACCURACY_REFERENCE = 90.0
 #: architectures drawn at random by which an accuracy's rank, and the mean training time, are told
 REFERENCE_SAMPLE = 4096
 #: what the ONNX calls an operation or a pair of inputs that is not there
@@ -115,14 +117,21 @@ class NasBench301(Benchmark):
     def quantities(self) -> Mapping[str, Quantity]:
         """See :attr:`Benchmark.quantities`; the range of accuracies is that of a sample."""
         accuracies = self._reference[:, 0]
-        ranges = {
-            "accuracy": (float(accuracies.min()), float(accuracies.max())),
-            "params": tuple(size / 1e6 for size in self._sizes.parameters_range),
-            "flops": tuple(size / 1e6 for size in self._sizes.flops_range),
-        }
+        sizes = {"params": self._sizes.parameters_range, "flops": self._sizes.flops_range}
         return {
-            name: Quantity(name, "%" if name == "accuracy" else "M", name == "accuracy", name == "accuracy", low, high)
-            for name, (low, high) in ranges.items()
+            "accuracy": Quantity(
+                "accuracy",
+                "%",
+                maximise=True,
+                trained=True,
+                low=float(accuracies.min()),
+                high=float(accuracies.max()),
+                reference=ACCURACY_REFERENCE,
+            ),
+            **{
+                name: Quantity(name, "M", maximise=False, trained=False, low=low / 1e6, high=high / 1e6)
+                for name, (low, high) in sizes.items()
+            },
         }
 
     @property
