@@ -1,6 +1,7 @@
 """Each rule does what its sentence says, at the extremes above all."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -127,7 +128,8 @@ def test_a_past_shorter_than_a_week_is_used_as_it_is(past):
 
 
 @pytest.mark.parametrize(
-    ("allocator", "dirty"), [(Threshold, Allocation(8, 0)), (SuspendResume, Allocation(0, 0, released=8))]
+    ("allocator", "dirty"),
+    [(Threshold, Allocation(8, 0)), (partial(SuspendResume, scored=0), Allocation(0, 0, released=8))],
 )
 @pytest.mark.parametrize(
     ("quantile", "coming", "clean"),
@@ -146,7 +148,7 @@ def test_an_hour_is_clean_up_to_the_quantile_of_the_past_week(allocator, dirty, 
     assert ("clean" if clean else "dirty") in decision.reason
 
 
-@pytest.mark.parametrize("allocator", [Threshold(0.3), SuspendResume(0.3)])
+@pytest.mark.parametrize("allocator", [Threshold(0.3), SuspendResume(0.3, scored=0)])
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=50), st.floats(0, 1200), st.floats(0, 1200))
 def test_a_dirtier_hour_is_never_cleaner(allocator, past, one, other):
     cleaner, dirtier = sorted((one, other))
@@ -154,7 +156,7 @@ def test_a_dirtier_hour_is_never_cleaner(allocator, past, one, other):
     assert low >= high
 
 
-@pytest.mark.parametrize("allocator", [Threshold(), SuspendResume()])
+@pytest.mark.parametrize("allocator", [Threshold(), SuspendResume(scored=0)])
 def test_while_nothing_is_known_of_the_grid_work_goes_on(allocator):
     assert decide(allocator, past=[], coming=None) == Allocation(0, 8)
 
@@ -163,7 +165,7 @@ def test_while_nothing_is_known_of_the_grid_work_goes_on(allocator):
 @pytest.mark.parametrize("noise", [1e-13, -1e-13])
 def test_rounding_does_not_make_a_flat_grid_dirty(devices, noise):
     flat = np.full(168, 300.1)
-    for allocator in (SuspendResume(0.5), Threshold(0.5)):
+    for allocator in (SuspendResume(0.5, scored=0), Threshold(0.5)):
         assert decide(allocator, flat, 300.1 + noise, devices=devices) == Allocation(0, devices)
 
 
@@ -189,7 +191,7 @@ def test_one_shot_is_done_with_its_last_training_and_not_before():
         assert rule.decide(view).done is done
 
 
-@pytest.mark.parametrize("rule", [AllEvaluation(), FixedShare(), Heuristic(), Threshold(), SuspendResume()])
+@pytest.mark.parametrize("rule", [AllEvaluation(), FixedShare(), Heuristic(), Threshold(), SuspendResume(scored=0)])
 def test_the_other_rules_leave_the_end_to_the_budget(rule):
     assert not rule.decide(view_of(can_sample=False, time_left_s=0.0)).done
 

@@ -176,3 +176,20 @@ def test_the_periods_make_the_total(periods):
     assert sum(books.cost for books in closed) == pytest.approx(ledger.total.cost)
     assert sum(books.observed_s for books in closed) == pytest.approx(ledger.total.observed_s)
     assert ledger.period.device_s == {}
+
+
+def test_a_started_hour_is_paid_in_full_and_a_device_taken_anew_begins_a_new_one():
+    ledger = Ledger(INTENSITY, 1.0, Prices(device_hour=3.0, billing_s=3600.0))
+    first = [(0.0, 600.0, 3.0), (600.0, 3600.0, 3.0), (3600.0, 3700.0, 6.0)]
+    for start_s, end_s, paid in [*first, (5000.0, 5001.0, 9.0), (5001.0, 8600.0, 9.0)]:
+        ledger.book([Reading(0, Activity.IDLE, start_s, end_s, 0.0, Source.MODELLED)])
+        assert ledger.total.cost == pytest.approx(paid)
+    ledger.book([Reading(1, Activity.IDLE, 8000.0, 8600.0, 0.0, Source.MODELLED)])
+    assert ledger.total.cost == pytest.approx(12.0)
+    assert ledger.total.total_device_s == pytest.approx(3700.0 + 3600.0 + 600.0)
+
+
+def test_prices_ahead_are_those_of_the_tariff():
+    tariff = Series(datetime(2021, 1, 1, tzinfo=UTC), 3600.0, np.array([0.1, 0.1, 0.4, 0.4]))
+    assert Prices(tariff).ahead(3600.0, 3600.0, 4 * 3600.0).tolist() == pytest.approx([0.1, 0.4, 0.4])
+    assert Prices(0.3).ahead(0.0, 3600.0, 7200.0).tolist() == [0.3]

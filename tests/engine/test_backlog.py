@@ -29,6 +29,7 @@ def test_the_best_ranked_wait_and_everyone_else_is_told_why_not(first, second, c
     assert len(backlog) == min(capacity, len(everyone))
     values = [item.values for item in backlog.waiting]
     assert backlog.front == sum(not any(dominates(other, one) for other in values) for one in values)
+    backlog.discard(("nobody",))
     waiting = [backlog.pop() for _ in range(len(backlog))]
     number = {
         key: sum(dominates(other.values, item.values) for other in everyone.values()) for key, item in everyone.items()

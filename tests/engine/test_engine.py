@@ -1,5 +1,6 @@
 """The loop, and the laws that every run of it obeys."""
 
+import itertools
 import json
 from collections import Counter
 
@@ -41,12 +42,11 @@ def contents(result, kind):
 
 
 def held_hours(result):
-    """Device-hours on the books, by activity, with those that were given back to others."""
+    """Device-hours on the books, and those that were given back to others by what was divided when."""
+    divided = [entry for entry in result.entries if entry.kind in {"divided", "ended"}]
     released_h = sum(
-        period["allocation"]["released"] * (entry.at_s - period["start_s"]) / HOUR_S
-        for entry in result.entries
-        if entry.kind == "period"
-        for period in [entry.content]
+        entry.content["allocation"]["released"] * (after.at_s - entry.at_s) / HOUR_S
+        for entry, after in itertools.pairwise(divided)
     )
     return sum(result.summary.device_hours_by_activity.values()), released_h
 
@@ -59,7 +59,7 @@ def test_every_policy_runs_to_its_end_and_pays_for_every_device_second(small_stu
     checkpoints_h = summary.device_hours_by_activity.get("checkpoint", 0.0)  # a device goes once it has written them
     assert held_h + released_h == pytest.approx(3 * summary.simulated_hours, abs=checkpoints_h + 1e-9)
     assert released_h > 0 or policy != "suspend-resume"
-    assert released_h == 0 or policy != "all-evaluation"
+    assert released_h < 3 or policy != "all-evaluation"  # in the last hour what cannot be finished is not begun
     assert summary.carbon_g["full"] > 0
 
 
@@ -76,7 +76,8 @@ def test_energy_balances_and_no_task_is_lost_or_done_twice(seed, gpus, hours, pe
     result = Study(flags, allocator=Erratic(seed)).run()
     summary, (held_h, released_h) = result.summary, held_hours(result)
     checkpoints_h = summary.device_hours_by_activity.get("checkpoint", 0.0)
-    assert held_h + released_h == pytest.approx(gpus * hours, abs=checkpoints_h + 1e-9)
+    assert held_h + released_h == pytest.approx(gpus * summary.simulated_hours, abs=checkpoints_h + 1e-9)
+    assert summary.simulated_hours <= hours
     watts = {"idle": 60.0}
     expected_j = sum(
         watts.get(name, 287.0) * held_h * HOUR_S * 1.56 for name, held_h in summary.device_hours_by_activity.items()
@@ -157,9 +158,11 @@ def test_the_books_use_the_true_intensity(small_study):
     study = small_study(policy="all-evaluation", gpus=2, hours=5)
     result = study.run()
     true_g_per_kwh = study._materials.intensity
-    by_hand = 2 * 287.0 * 1.56 / J_PER_KWH * true_g_per_kwh.integral(0.0, 5 * HOUR_S)
-    assert result.summary.carbon_g["full"] == pytest.approx(by_hand, rel=1e-12)
-    assert result.summary.carbon_g["paper"] == pytest.approx(by_hand / (287.0 * 1.56) * 1000.0, rel=1e-12)
+    by_hand = 2 * 287.0 * 1.56 / J_PER_KWH * true_g_per_kwh.integral(0.0, 4 * HOUR_S)
+    periods = contents(result, "period")[:4]  # in the fifth what cannot be finished is not begun
+    assert sum(sum(period["carbon_g"].values()) for period in periods) == pytest.approx(by_hand, rel=1e-12)
+    paper_g = sum(period["paper_carbon_g"] for period in periods)
+    assert paper_g == pytest.approx(by_hand / (287.0 * 1.56) * 1000.0, rel=1e-12)
 
 
 def test_same_seed_same_run_and_another_seed_another(small_study):
@@ -175,20 +178,20 @@ def test_same_seed_same_run_and_another_seed_another(small_study):
         ({"cost_budget": "5", "gpu_hour_price": 0.5}, "cost", lambda summary: summary.cost, 5.0),
     ],
 )
-def test_a_budget_ends_the_run_within_one_look(small_study, flags, stop, spent, limit):
+def test_a_budget_is_used_for_what_can_be_finished_within_it_and_ends_the_run(small_study, flags, stop, spent, limit):
     result = small_study(policy="all-evaluation", hours=40, **flags).run()
     assert result.summary.stop == stop
     assert result.summary.evaluations > 0
     look_h = 300.0 / HOUR_S
     most_a_look = limit / result.summary.simulated_hours * look_h * 2  # twice the mean rate
-    assert limit <= spent(result.summary) <= limit + most_a_look
+    assert 0.8 * limit <= spent(result.summary) <= limit + most_a_look
 
 
 def test_a_paper_book_budget_counts_by_the_papers_rule(small_study):
     base = {"budget": {"book": "paper", "carbon": "500g"}}
     summary = small_study(base, policy="all-evaluation", hours=40).run().summary
     assert summary.stop == "carbon"
-    assert 500.0 <= summary.carbon_g["paper"] < 550.0
+    assert 400.0 <= summary.carbon_g["paper"] < 550.0
 
 
 def test_the_number_of_evaluations_is_a_budget(small_study):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.allocate.allocator import Allocator, Decision
+from ce_nas.allocate.division import SCORED, working
 from ce_nas.core.records import Allocation
 from ce_nas.core.units import HOUR_S
 
@@ -91,20 +92,22 @@ class Threshold(Allocator):
 
 
 class SuspendResume(Allocator):
-    """Every device evaluates while the coming period is forecast clean, and is given back while it is not.
+    """Every device works while the coming period is forecast clean, and is given back while it is not.
 
     :param quantile: the quantile of the past week's intensity up to which a period is clean, 0 to 1.
+    :param scored: half of the devices that work score architectures until so many are scored; the others evaluate.
     """
 
     name = "suspend-resume"
 
-    def __init__(self, quantile: float = 0.5) -> None:
+    def __init__(self, quantile: float = 0.5, scored: int = SCORED) -> None:
         self._quantile = quantile
+        self._scored = scored
 
     def decide(self, view: View) -> Decision:
         """See :meth:`Allocator.decide`."""
         clean, reason = _is_clean(view, self._quantile)
-        return Decision(Allocation(0, view.devices) if clean else Allocation(0, 0, released=view.devices), reason)
+        return Decision(working(view, view.devices if clean else 0, self._scored), reason)
 
 
 class Heuristic(Allocator):

@@ -43,8 +43,8 @@ SETTINGS = {
     "factors": _flag(str, "Which emissions to read: lifecycle or direct."),
     "policy": _flag(
         str,
-        "Who divides the GPUs: heuristic (default), threshold, suspend-resume, fixed, all-evaluation (vanilla), "
-        "all-sampling (one-shot).",
+        "Who divides the GPUs: heuristic (default), look-ahead, marginal (CarbonScaler), threshold, suspend-resume, "
+        "fixed, all-evaluation (vanilla), all-sampling (one-shot).",
     ),
     "searcher": _flag(
         str, "Who proposes architectures: lamoo (default), surrogate, nsga2, cma, qlognehvi (extra bo), uniform."
@@ -57,6 +57,8 @@ SETTINGS = {
     "energy_budget": _flag(str, "Energy budget: 120kWh, 3MJ."),
     "cost_budget": _flag(str, "Money, in the currency of your prices."),
     "evaluations": _flag(int, "Number of full trainings to stop at."),
+    "gpu_hours": _flag(float, "Budget of GPU-hours held; what is released counts for nothing."),
+    "target": _flag(float, "Hypervolume that is enough: the run ends there."),
     "electricity_price": _flag(str, "Price of a kWh, or a file of prices over time."),
     "gpu_hour_price": _flag(float, "Price of holding one GPU for one hour."),
     "seed": _flag(int, "Seed of all random numbers; 0 by default."),

@@ -7,11 +7,14 @@ and out, in :class:`Objective` alone.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ce_nas.core.units import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +29,7 @@ __all__ = [
     "Objective",
     "Observation",
     "Outcome",
+    "Rates",
     "Reading",
     "Source",
     "Stop",
@@ -78,10 +82,12 @@ class EventKind(StrEnum):
 class Stop(StrEnum):
     """Why a run ended, in a sentence each."""
 
-    DEADLINE = "The time budget was used up."
-    CARBON = "The carbon budget was used up."
-    ENERGY = "The energy budget was used up."
-    COST = "The cost budget was used up."
+    DEADLINE = "Nothing more could be finished within the time budget."
+    CARBON = "Nothing more could be finished within the carbon budget."
+    ENERGY = "Nothing more could be finished within the energy budget."
+    COST = "Nothing more could be finished within the cost budget."
+    DEVICE_TIME = "Nothing more could be finished within the budget of GPU-hours."
+    TARGET = "The target was reached."
     EVALUATIONS = "The stated number of evaluations was reached."
     EXHAUSTED = "Every architecture of the space was evaluated."
     DONE = "The policy had no more work to do."
@@ -203,6 +209,24 @@ class Forecast:
         shares = np.diff(np.clip(ends_s, start_s, end_s), prepend=start_s, append=end_s) / (end_s - start_s)
         return float(self.mean_g_per_kwh @ shares)
 
+    def ahead(self, start_s: float, step_s: float, steps: int, quantile: float | None = None) -> np.ndarray:
+        """Expected mean intensity of each of the coming steps of a length of one's own, g CO2eq/kWh, shape (steps,).
+
+        What lies beyond the forecast is as its last day. With a ``quantile``, that of the nearest level known is taken
+        in place of the mean; where none is known, the mean.
+        """
+        known = self.mean_g_per_kwh
+        if quantile is not None and self.quantiles_g_per_kwh:
+            known = self.quantiles_g_per_kwh[min(self.quantiles_g_per_kwh, key=lambda level: abs(level - quantile))]
+        needed = math.ceil((start_s + steps * step_s - self.start_s) / self.step_s)
+        last_day = known[-max(round(DAY_S / self.step_s), 1) :]
+        if needed > len(known):
+            known = np.concatenate([known, np.resize(last_day, needed - len(known))])
+        edges = (start_s + step_s * np.arange(steps + 1) - self.start_s) / self.step_s
+        sums = np.interp(edges, np.arange(len(known) + 1), np.concatenate([[0.0], np.cumsum(known)]))
+        sums += np.minimum(edges, 0.0) * known[0]  # the first step stands for what lies before it
+        return np.asarray(np.diff(sums) * self.step_s / step_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
@@ -228,6 +252,20 @@ class Allocation:
             "idle": self.idle,
             "released": self.released,
         }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rates:
+    """What holding and using devices takes, as far as it is known beforehand."""
+
+    #: what a device draws from the grid, PUE included, W
+    training_w: float
+    sampling_w: float
+    idle_w: float
+    #: price of holding a device for an hour
+    device_hour: float
+    #: price of a kWh in the coming periods, the present one first, shape (periods,)
+    prices_per_kwh: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -276,3 +314,16 @@ class View:
     energy_left_j: float
     cost_left: float
     evaluations_left: float
+    #: time left of devices held, device-seconds
+    device_s_left: float = math.inf
+    #: hypervolume at which the run ends; infinite where none was set
+    target: float = math.inf
+    #: hypervolume after each full training, oldest first
+    course: tuple[float, ...] = ()
+    #: the division of the period that has just ended, and since when it has been the same; None before the first
+    allocation: Allocation | None = None
+    allocated_s: float = 0.0
+    #: which of the coming periods no device can be used in, the present one being 0
+    closed: tuple[int, ...] = ()
+    #: what doing things costs; None where nobody told
+    rates: Rates | None = None

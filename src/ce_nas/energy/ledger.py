@@ -15,6 +15,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ce_nas.core.errors import EnergyError
 from ce_nas.core.records import Activity, Source
 from ce_nas.core.units import HOUR_S, J_PER_KWH
@@ -39,13 +41,30 @@ class Prices:
     electricity_per_kwh: float | Series = 0.0
     #: price of holding one device for one hour
     device_hour: float = 0.0
+    #: a device is paid in stretches of this length, each in full once it has begun, s; 0: to the second
+    billing_s: float = 0.0
 
-    def cost(self, reading: Reading, energy_kwh: float, held_s: float) -> float:
-        """Money for one reading whose energy, PUE included, is ``energy_kwh``, of a device held for ``held_s``."""
-        held = self.device_hour * held_s / HOUR_S
+    def energy_cost(self, start_s: float, end_s: float, energy_kwh: float) -> float:
+        """Money for so much energy, PUE included, drawn evenly between two moments."""
         if isinstance(self.electricity_per_kwh, float | int):
-            return held + energy_kwh * self.electricity_per_kwh
-        return held + energy_kwh * self.electricity_per_kwh.mean(reading.start_s, reading.end_s)
+            return energy_kwh * self.electricity_per_kwh
+        return energy_kwh * self.electricity_per_kwh.mean(start_s, end_s)
+
+    def ahead(self, start_s: float, step_s: float, until_s: float) -> np.ndarray:
+        """Price of a kWh in the steps from ``start_s`` on, shape (steps,); one step if it is always the same."""
+        if isinstance(self.electricity_per_kwh, float | int):
+            return np.array([float(self.electricity_per_kwh)])
+        starts_s = np.arange(start_s, max(until_s, start_s + 1.0), step_s).tolist()
+        return np.array([self.electricity_per_kwh.mean(at_s, min(at_s + step_s, until_s)) for at_s in starts_s])
+
+    def billed_s(self, held_s: float) -> float:
+        """For how long a device is paid that is held for ``held_s`` longer than it is paid for."""
+        return math.ceil(held_s / self.billing_s) * self.billing_s if self.billing_s else held_s
+
+    def expected(self, start_s: float, end_s: float, energy_kwh: float) -> float:
+        """Money for a device taken anew between two moments, and for the energy that it draws; an upper bound."""
+        held = self.device_hour * self.billed_s(end_s - start_s) / HOUR_S
+        return held + self.energy_cost(start_s, end_s, energy_kwh)
 
 
 @dataclass(slots=True)
@@ -62,7 +81,7 @@ class Books:
     energy_by_source_j: dict[Source, float] = field(default_factory=dict)
     #: carbon in the paper's book, g
     paper_carbon_g: float = 0.0
-    #: money, in the currency of the prices
+    #: money, in the currency of the prices; what is paid in advance counts once it is due
     cost: float = 0.0
     #: device-seconds that were really observed
     observed_s: float = 0.0
@@ -78,9 +97,14 @@ class Books:
         return sum(self.carbon_g.values())
 
     @property
+    def total_device_s(self) -> float:
+        """Time of all devices while they were held, device-seconds."""
+        return sum(self.device_s.values())
+
+    @property
     def coverage(self) -> float:
         """Share of the time on the books that was really observed; 1 before the first reading."""
-        total_s = sum(self.device_s.values())
+        total_s = self.total_device_s
         return self.observed_s / total_s if total_s else 1.0
 
 
@@ -96,11 +120,14 @@ class Ledger:
         self.intensity = intensity
         self.pue = pue
         self.prices = prices
-        self._time_scale = time_scale
+        #: seconds of the run in a real one
+        self.time_scale = time_scale
         #: sums since the run began
         self.total = Books()
         #: sums since the period began
         self.period = Books()
+        #: for each device, up to when it was read and up to when it is paid for, s
+        self._paid: dict[int, tuple[float, float]] = {}
 
     def book(self, readings: Iterable[Reading]) -> None:
         """Take readings in; each is weighed with the true intensity of its own stretch of time.
@@ -116,7 +143,7 @@ class Ledger:
         return closed
 
     def _book(self, reading: Reading) -> None:
-        duration_s = (reading.end_s - reading.start_s) / self._time_scale
+        duration_s = (reading.end_s - reading.start_s) / self.time_scale
         if not (reading.energy_j >= 0 and math.isfinite(reading.energy_j)):
             message = (
                 f"Expected an energy of zero joules or more for {reading.activity} on device {reading.device} from "
@@ -127,7 +154,8 @@ class Ledger:
         energy_j = reading.energy_j * self.pue
         mean_g_per_kwh = self.intensity.mean(reading.start_s, reading.end_s)
         carbon_g = energy_j / J_PER_KWH * mean_g_per_kwh
-        cost = self.prices.cost(reading, energy_j / J_PER_KWH, duration_s)
+        energy_cost = self.prices.energy_cost(reading.start_s, reading.end_s, energy_j / J_PER_KWH)
+        cost = energy_cost + self._holding_cost(reading)
         paper_w = PAPER_TRAINING_W if reading.activity is Activity.TRAINING else 0.0
         paper_g = paper_w * duration_s / J_PER_KWH * mean_g_per_kwh
         for books in (self.total, self.period):
@@ -138,6 +166,15 @@ class Ledger:
             books.paper_carbon_g += paper_g
             books.cost += cost
             books.observed_s += duration_s * reading.coverage
+
+    def _holding_cost(self, reading: Reading) -> float:
+        """Money for the reading's stretch as far as it is not paid; a device that was away is taken anew."""
+        read_s, paid_s = self._paid.get(reading.device, (-math.inf, -math.inf))
+        if reading.start_s > read_s:
+            paid_s = reading.start_s
+        billed_s = self.prices.billed_s(max(reading.end_s - paid_s, 0.0) / self.time_scale)
+        self._paid[reading.device] = (reading.end_s, paid_s + billed_s * self.time_scale)
+        return self.prices.device_hour * billed_s / HOUR_S
 
 
 def _add(sums: dict[Any, float], key: Activity | Source, amount: float) -> None:

@@ -75,6 +75,10 @@ class Backlog:
         """Take the best one out; there must be one."""
         return self._waiting.pop(0)
 
+    def discard(self, architecture: Architecture) -> None:
+        """Let this one wait no longer, if it does."""
+        self._waiting = [waiting for waiting in self._waiting if waiting.architecture != architecture]
+
 
 def _dominators(values: np.ndarray, numbers: np.ndarray, left: np.ndarray) -> np.ndarray:
     """For each row of ``left`` one undominated row that dominates it, shape (left,); whatever is dominated has one.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from ce_nas.core.clock import VirtualClock
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.rng import stream
+from ce_nas.core.units import HOUR_S
 from ce_nas.energy.ledger import Ledger
 from ce_nas.energy.modelled import PowerModel
 from ce_nas.engine.engine import Engine
@@ -120,6 +121,9 @@ def _plan(materials: Materials) -> Plan:
         unranked=settings.searcher.unranked,
         samples=settings.searcher.samples,
         samples_per_training=settings.searcher.samples_per_training,
+        training_w=settings.cluster.training_w,
+        sampling_w=settings.cluster.sampling_w,
+        idle_w=settings.cluster.idle_w,
         check_s=settings.budget.check,
         retries=settings.live.retries,
     )
@@ -133,6 +137,8 @@ def _limits(settings: Settings) -> Limits:
         energy_j=_or_none_at_all(budget.energy),
         cost=_or_none_at_all(budget.cost),
         evaluations=_or_none_at_all(budget.evaluations),
+        device_s=_or_none_at_all(budget.gpu_hours) * HOUR_S,
+        target=_or_none_at_all(budget.target),
         book=budget.book,
     )
 
@@ -153,13 +159,19 @@ def _power(settings: Settings) -> PowerModel:
 
 def _allocator(policy: PolicySettings) -> Allocator:
     from ce_nas.allocate import rules
+    from ce_nas.allocate.lookahead import LookAhead
+    from ce_nas.allocate.marginal import Marginal
 
     makers: Mapping[str, Callable[[], Allocator]] = {
         "all-evaluation": rules.AllEvaluation,
         "all-sampling": lambda: rules.AllSampling(policy.trainings, policy.closing),
         "fixed": lambda: rules.FixedShare(policy.evaluating),
         "heuristic": rules.Heuristic,
-        "suspend-resume": lambda: rules.SuspendResume(policy.quantile),
+        "look-ahead": lambda: LookAhead(
+            money=policy.money, gain=policy.gain, scored=policy.scored, quantile=policy.caution, miss=policy.miss
+        ),
+        "marginal": lambda: Marginal(gain=policy.gain, scored=policy.scored),
+        "suspend-resume": lambda: rules.SuspendResume(policy.quantile, policy.scored),
         "threshold": lambda: rules.Threshold(policy.quantile),
     }
     return makers[canonical(policy.name, "policy", POLICIES)]()

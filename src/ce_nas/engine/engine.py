@@ -5,22 +5,25 @@ The same loop runs over simulated and over real time: only its clock and its clu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.cluster.roles import Role
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.records import EventKind, Observation, Stop, Task, TaskKind
+from ce_nas.core.records import Allocation, EventKind, Observation, Rates, Stop, Task, TaskKind
 from ce_nas.engine.backlog import Backlog
+from ce_nas.engine.guard import Guard
 from ce_nas.engine.progress import Progress
 from ce_nas.engine.view import Outlook
+from ce_nas.engine.workload import Workload
 from ce_nas.forecast.history import History
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ce_nas.allocate.allocator import Decision
-    from ce_nas.core.records import Allocation, Architecture, Event, Outcome, View
+    from ce_nas.core.records import Architecture, Event, Outcome, View
     from ce_nas.engine.plan import Parts, Plan
 
 __all__ = ["Engine", "Observer"]
@@ -50,6 +53,12 @@ class Engine:
         self._supernet_lost = False
         self._scored_out = False
         self._failures: dict[int, int] = {}
+        self._workload = Workload(parts.evaluator)
+        self._guard = Guard(plan.limits, parts.ledger, parts.cluster.peak_w / parts.cluster.devices)
+        self._allocation: Allocation | None = None
+        self._allocated_s = 0.0
+        #: what the shortest training needs of those that did not fit into the budgets; None while all did
+        self._refused_s: float | None = None
 
     def run(self) -> Stop:
         """Search until a budget is used up or nothing is left to do."""
@@ -78,7 +87,7 @@ class Engine:
 
     def view(self) -> View:
         """All that may be known now."""
-        return self._outlook.view(
+        view = self._outlook.view(
             now_s=self.parts.clock.now_s,
             cluster=self.parts.cluster,
             books=self.parts.ledger.total,
@@ -86,19 +95,26 @@ class Engine:
             backlog=self.backlog,
             suspended=sum(task.kind is TaskKind.EVALUATION for task in self._suspended),
             can_sample=self._can_sample(),
+            allocation=self._allocation,
+            allocated_s=self._allocated_s,
+            rates=self._rates(),
         )
+        self._guard.forecast = view.forecast
+        return view
 
     def step(self, allocation: Allocation) -> None:
-        """Live through one period under ``allocation``, or up to the moment at which a budget is used up."""
+        """Live through one period under ``allocation``, or up to the moment at which the run ends.
+
+        Of the devices that are to train, those are released that could finish nothing within the budgets.
+        """
         start_s = self.parts.clock.now_s
-        self.parts.cluster.assign(allocation)
-        self.feed()
+        self._divide(self._affordable(allocation))
         for until_s in self._looks(start_s):
             self._live(until_s)
             self._look()
             if self.stop:
                 break
-        self._close_period(start_s, allocation)
+        self._close_period(start_s)
 
     def feed(self) -> None:
         """Give every free device a task of its role, as far as there is one."""
@@ -106,6 +122,7 @@ class Engine:
             task = self._next_evaluation() if role is Role.EVALUATING else self._next_sampling()
             if task:
                 self.parts.cluster.submit(device, task)
+                self._workload.begin(task, self.parts.clock.now_s)
                 self._note(
                     "started",
                     task=task.id,
@@ -119,9 +136,11 @@ class Engine:
         """Book what a device drew, and take in what it found."""
         self.parts.ledger.book(event.readings)
         if event.kind is EventKind.FREED:
+            self._workload.pause(event.task, event.at_s)
             self._suspended.append(event.task)
             self._note("suspended", task=event.task.id, device=event.device)
         elif event.kind is EventKind.FAILED:
+            self._workload.pause(event.task, event.at_s)
             self._take_failure(event)
         elif event.task.kind is TaskKind.SUPERNET:
             self._supernet_ready = True
@@ -151,13 +170,47 @@ class Engine:
                 self.feed()
 
     def _look(self) -> None:
-        """Bring the books up to this moment."""
+        """Bring the books up to this moment, and hold no device that can finish nothing any more."""
         self.parts.ledger.book(self.parts.cluster.read())
         self._check_limits()
+        if not self.stop and self._allocation:
+            self._divide(self._affordable(self._allocation))
+
+    def _divide(self, allocation: Allocation) -> None:
+        """Give the devices their roles and work."""
+        if allocation != self._allocation:
+            self._allocation, self._allocated_s = allocation, self.parts.clock.now_s
+            self._note("divided", allocation=allocation.counts())
+        self.parts.cluster.assign(allocation)
+        self.feed()
+
+    def _affordable(self, allocation: Allocation) -> Allocation:
+        """The allocation less the devices that could finish no training within the budgets: those are released.
+
+        What was begun comes first, the nearest to its end before all: while not all of it can be finished any more,
+        nothing is sampled and nothing begun. When nothing at all can be finished, now or later, the run is over.
+        """
+        now_s, lefts_s = self.parts.clock.now_s, self._lefts_s([*self.parts.cluster.running(), *self._suspended])
+        next_s = self._workload.shortest_s if self._refused_s is None else self._refused_s
+        begun, wanted = len(lefts_s), allocation.evaluating
+        fits = self._guard.fitting([*lefts_s, *[next_s] * (wanted - begun)], now_s)
+        if fits >= max(begun, wanted):
+            return allocation
+        if fits == 0:
+            self.stop = self._guard.short_of(min([*lefts_s, next_s]), now_s)
+        sampling = allocation.sampling if fits >= begun else 0
+        evaluating = min(fits, wanted)
+        released = allocation.devices - sampling - evaluating
+        return Allocation(sampling, evaluating, released=released)
+
+    def _lefts_s(self, tasks: Sequence[Task]) -> list[float]:
+        """What the trainings among these still need."""
+        now_s = self.parts.clock.now_s
+        return [self._workload.left_s(task, now_s) for task in tasks if task.kind is TaskKind.EVALUATION]
 
     def _check_limits(self) -> None:
         limits = self.plan.limits
-        self.stop = limits.reached(self.parts.clock.now_s, self.parts.ledger.total, self.progress.evaluations)
+        self.stop = limits.reached(self.parts.clock.now_s, self.parts.ledger.total, self.progress)
         if not self.stop and self.progress.evaluations >= self.parts.evaluator.space.size:
             self.stop = Stop.EXHAUSTED
 
@@ -238,11 +291,34 @@ class Engine:
             return suspended
         if len(self.progress.started) >= self.plan.limits.evaluations:
             return None
-        architecture = self._unranked() or self._best_waiting() or self._proposal()
-        if architecture is None:
-            return None
-        self.progress.start(architecture)
-        return self._task(TaskKind.EVALUATION, (architecture,), self.parts.searcher.fidelity_of(architecture))
+        task = next(filter(self._fits, map(self._training, self._candidates())), None)
+        if task:
+            self.backlog.discard(task.architectures[0])
+            self.progress.start(task.architectures[0])
+            self._tasks += 1
+        return task
+
+    def _candidates(self) -> Iterator[Architecture]:
+        """Whom to train next; those after the first matter only if it cannot be finished within the budgets."""
+        first = self._unranked() or self._best_waiting() or self._proposal()
+        if first is None:
+            return
+        yield first
+        yield from (item.architecture for item in self.backlog.waiting)
+        yield from self.parts.searcher.ask(self.plan.batch, self.progress.started)
+
+    def _training(self, architecture: Architecture) -> Task:
+        fidelity = self.parts.searcher.fidelity_of(architecture)
+        return Task(self._tasks, TaskKind.EVALUATION, (architecture,), fidelity)
+
+    def _fits(self, task: Task) -> bool:
+        """Whether a training can be finished within the budgets beside those under way; what did not is remembered."""
+        now_s = self.parts.clock.now_s
+        lefts_s = [self._workload.left_s(task, now_s), *self._lefts_s(self.parts.cluster.running())]
+        if self._guard.fitting(lefts_s, now_s) == len(lefts_s):
+            return True
+        self._refused_s = min(lefts_s[0], math.inf if self._refused_s is None else self._refused_s)
+        return False
 
     def _unranked(self) -> Architecture | None:
         """Now and then a proposal that no cheap score had a say in: scores may mislead, and must not for good."""
@@ -282,15 +358,16 @@ class Engine:
         return self._task(TaskKind.SAMPLING, tuple(batch)) if batch else None
 
     def _resumable(self, kinds: set[TaskKind]) -> Task | None:
-        """The longest suspended task of these kinds, taken off the list."""
-        task = next((task for task in self._suspended if task.kind in kinds), None)
+        """The longest suspended task of these kinds, taken off the list; of trainings, one that can be finished."""
+        suspended = (task for task in self._suspended if task.kind in kinds)
+        task = next((task for task in suspended if task.kind is not TaskKind.EVALUATION or self._fits(task)), None)
         if task:
             self._suspended.remove(task)
         return task
 
-    def _task(self, kind: TaskKind, architectures: Sequence[Architecture], fidelity: float = 1.0) -> Task:
+    def _task(self, kind: TaskKind, architectures: Sequence[Architecture]) -> Task:
         self._tasks += 1
-        return Task(self._tasks - 1, kind, tuple(architectures), fidelity)
+        return Task(self._tasks - 1, kind, tuple(architectures))
 
     def _can_sample(self) -> bool:
         """Whether something is left to score, or is being scored."""
@@ -307,13 +384,25 @@ class Engine:
             most = min(most, self.plan.samples + self.plan.samples_per_training * len(self.progress.started))
         return max(most - len(self.progress.seen), 0)
 
-    def _close_period(self, start_s: float, allocation: Allocation) -> None:
+    def _rates(self) -> Rates:
+        """What holding and using devices takes, as far as it is known beforehand."""
+        plan, prices, now_s = self.plan, self.parts.ledger.prices, self.parts.clock.now_s
+        pue = self.parts.ledger.pue
+        return Rates(
+            plan.training_w * pue,
+            plan.sampling_w * pue,
+            plan.idle_w * pue,
+            prices.device_hour,
+            prices.ahead(now_s, plan.period_s, plan.limits.time_s),
+        )
+
+    def _close_period(self, start_s: float) -> None:
         now_s, books = self.parts.clock.now_s, self.parts.ledger.close_period()
         self.progress.close_period()
         entry = {
             "period": self._periods,
             "start_s": start_s,
-            "allocation": allocation.counts(),
+            "allocation": self._allocation.counts() if self._allocation else {},
             "intensity_g_per_kwh": self.parts.ledger.intensity.mean(start_s, now_s) if now_s > start_s else None,
             "energy_j": books.energy_j,
             "carbon_g": books.carbon_g,

@@ -11,6 +11,7 @@ from ce_nas.core.records import Stop
 
 if TYPE_CHECKING:
     from ce_nas.energy.ledger import Books
+    from ce_nas.engine.progress import Progress
 
 __all__ = ["Book", "Limits"]
 
@@ -31,19 +32,31 @@ class Limits:
     energy_j: float = math.inf
     cost: float = math.inf
     evaluations: float = math.inf
+    #: time of devices held
+    device_s: float = math.inf
+    #: hypervolume that is enough
+    target: float = math.inf
     #: the book that the carbon budget is counted in
     book: Book = Book.FULL
 
-    def reached(self, now_s: float, books: Books, evaluations: int) -> Stop | None:
-        """The first budget that is used up, or None."""
-        spent = (
-            (Stop.EVALUATIONS, evaluations, self.evaluations),
-            (Stop.CARBON, self.carbon_spent_g(books), self.carbon_g),
-            (Stop.ENERGY, books.total_energy_j, self.energy_j),
-            (Stop.COST, books.cost, self.cost),
-            (Stop.DEADLINE, now_s, self.time_s),
-        )
-        return next((stop for stop, used, limit in spent if used >= limit), None)
+    def reached(self, now_s: float, books: Books, progress: Progress) -> Stop | None:
+        """The first of what ends a run that has come about, or None."""
+        if progress.hypervolume >= self.target:
+            return Stop.TARGET
+        if progress.evaluations >= self.evaluations:
+            return Stop.EVALUATIONS
+        used_up = next((budget for budget, amount in self.left(books).items() if amount <= 0), None)
+        return used_up or (Stop.DEADLINE if now_s >= self.time_s else None)
+
+    def left(self, books: Books) -> dict[Stop, float]:
+        """What remains of each budget that runs down between two events and has a bound, by the stop it leads to."""
+        remains = {
+            Stop.CARBON: self.carbon_g - self.carbon_spent_g(books),
+            Stop.ENERGY: self.energy_j - books.total_energy_j,
+            Stop.COST: self.cost - books.cost,
+            Stop.DEVICE_TIME: self.device_s - books.total_device_s,
+        }
+        return {budget: amount for budget, amount in remains.items() if amount < math.inf}
 
     def carbon_spent_g(self, books: Books) -> float:
         """Grams on the book that the carbon budget is counted in."""
@@ -52,4 +65,4 @@ class Limits:
     @property
     def metered(self) -> bool:
         """Whether a budget runs down between two events, so that it has to be looked at in between."""
-        return math.isfinite(min(self.carbon_g, self.energy_j, self.cost))
+        return math.isfinite(min(self.carbon_g, self.energy_j, self.cost, self.device_s))

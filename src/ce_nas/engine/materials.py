@@ -194,12 +194,12 @@ class Materials:
         """What is paid."""
         stated = self.settings.prices
         if isinstance(stated.electricity_per_kwh, float):
-            return Prices(stated.electricity_per_kwh, stated.gpu_hour)
+            return Prices(stated.electricity_per_kwh, stated.gpu_hour, stated.billing or 0.0)
         from ce_nas.grid.files import read_prices
 
         series = read_prices(stated.electricity_per_kwh).since(self.start)
         series.require(0.0, self.settings.budget.time)
-        return Prices(series, stated.gpu_hour)
+        return Prices(series, stated.gpu_hour, stated.billing or 0.0)
 
 
 def _benchmark(settings: Settings) -> Benchmark:

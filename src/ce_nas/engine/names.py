@@ -9,8 +9,23 @@ from ce_nas.core.errors import MissingExtraError, SettingsError, one_of
 __all__ = ["FORECASTERS", "INNER_SEARCHERS", "POLICIES", "SEARCHERS", "canonical", "require_extra"]
 
 #: other names for policies and searchers
-ALIASES = {"vanilla": "all-evaluation", "one-shot": "all-sampling", "hotcarbon": "heuristic", "random": "uniform"}
-POLICIES = ("all-evaluation", "all-sampling", "fixed", "heuristic", "suspend-resume", "threshold")
+ALIASES = {
+    "vanilla": "all-evaluation",
+    "one-shot": "all-sampling",
+    "hotcarbon": "heuristic",
+    "carbonscaler": "marginal",
+    "random": "uniform",
+}
+POLICIES = (
+    "all-evaluation",
+    "all-sampling",
+    "fixed",
+    "heuristic",
+    "look-ahead",
+    "marginal",
+    "suspend-resume",
+    "threshold",
+)
 SEARCHERS = ("cma", "lamoo", "nsga2", "qlognehvi", "surrogate", "uniform")
 #: searchers that LaMOO can search its regions with
 INNER_SEARCHERS = ("cma", "nsga2", "qlognehvi", "surrogate", "uniform")

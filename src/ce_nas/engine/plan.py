@@ -61,6 +61,10 @@ class Plan:
     #: architectures scored at most for a searcher that learns from scores itself: to begin with, and for each training
     samples: int = 1500
     samples_per_training: int = 10
+    #: what a device is reckoned to draw at its plug, W
+    training_w: float = 0.0
+    sampling_w: float = 0.0
+    idle_w: float = 0.0
     #: how often a budget that runs down between events is looked at: the most by which it can be overrun
     check_s: float = 300.0
     #: how often a failed task is tried again, from its last checkpoint

@@ -39,6 +39,8 @@ class Progress:
         self.hypervolume = 0.0
         #: the same at the end of each period, oldest first
         self.history: list[float] = []
+        #: the same after each full training
+        self.course: list[float] = []
 
     def see(self, architectures: Iterable[Architecture]) -> None:
         """Remember that these are being scored."""
@@ -64,9 +66,10 @@ class Progress:
             self.early += 1
             return False
         self.evaluations += 1
-        if not (feasible and self.front.add(found.values, found.architecture)):
-            return False
-        before, self.hypervolume = self.hypervolume, hypervolume(self.front.values, self._reference)
+        before = self.hypervolume
+        if feasible and self.front.add(found.values, found.architecture):
+            self.hypervolume = hypervolume(self.front.values, self._reference)
+        self.course.append(self.hypervolume)
         return self.hypervolume > before
 
     def close_period(self) -> None:

@@ -99,6 +99,17 @@ class PolicySettings(Section):
     trainings: Annotated[int, Field(ge=1)] = 50
     #: all-sampling: how long before the deadline these trainings begin at the latest
     closing: Duration = 4 * 3600.0
+    #: look-ahead: share of money in what an hour costs; the rest is carbon
+    money: Share = 0.0
+    #: look-ahead and marginal: without a target, what the last doubling of the trainings must have brought, as a share
+    #: of the hypervolume, for the search to be worth more
+    gain: Annotated[float, Field(ge=0, lt=1)] = 1e-3
+    #: look-ahead: plan with this quantile of the forecast where it has any; none: with what is expected
+    caution: Share | None = None
+    #: look-ahead: what a missed target costs, in units of all GPUs working all the time
+    miss: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.4
+    #: look-ahead, marginal and suspend-resume: half of the GPUs that work score architectures until so many are scored
+    scored: Annotated[int, Field(ge=0)] = 20_000
 
 
 class SearcherSettings(Section):
@@ -136,6 +147,10 @@ class BudgetSettings(Section):
     energy: Energy | None = None
     cost: Money | None = None
     evaluations: Annotated[int, Field(ge=1)] | None = None
+    #: hours of GPUs held, all together
+    gpu_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    #: hypervolume that is enough
+    target: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     #: the book that the carbon budget is counted in
     book: Book = Book.FULL
     #: how often carbon, energy and cost are looked at between events: the most by which they can be overrun
@@ -149,6 +164,8 @@ class PriceSettings(Section):
     electricity_per_kwh: Annotated[float, Field(allow_inf_nan=False)] | File = 0.0
     #: price of holding one GPU for one hour
     gpu_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    #: a GPU is paid in stretches of this length, each in full once it has begun; none: to the second
+    billing: Duration | None = None
 
 
 class Settings(Section):
@@ -191,6 +208,8 @@ FLAGS = {
     "energy_budget": ("budget", "energy"),
     "cost_budget": ("budget", "cost"),
     "evaluations": ("budget", "evaluations"),
+    "gpu_hours": ("budget", "gpu_hours"),
+    "target": ("budget", "target"),
     "electricity_price": ("prices", "electricity_per_kwh"),
     "gpu_hour_price": ("prices", "gpu_hour"),
     "seed": ("seed",),

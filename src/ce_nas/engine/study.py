@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ce_nas.allocate.allocator import Allocator
     from ce_nas.cluster.crew import Crew
     from ce_nas.engine.engine import Engine, Observer
+    from ce_nas.forecast.forecaster import Forecaster
     from ce_nas.report.summary import Summary
     from ce_nas.search.searcher import Searcher
     from ce_nas.store.journal import Entry, Journal
@@ -48,21 +49,24 @@ class Study:
     :param allocator: a policy of one's own instead of the one that the settings name.
     :param searcher: a searcher of one's own instead of the one that the settings name.
     :param crew: who works in a live search, instead of the crew that the settings name.
+    :param forecaster: a forecaster of one's own instead of the one that the settings name.
     :param materials: files read already for the same settings, where several studies share them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each part may be one's own
         self,
         settings: Settings | None = None,
         *,
         allocator: Allocator | None = None,
         searcher: Searcher | None = None,
         crew: Crew | None = None,
+        forecaster: Forecaster | None = None,
         materials: Materials | None = None,
     ) -> None:
         self.settings = _with_devices(settings or Settings())
         self._materials = materials or Materials(self.settings)
-        self._own: dict[str, Any] = {"allocator": allocator, "searcher": searcher, "crew": crew}
+        own = {"allocator": allocator, "searcher": searcher, "crew": crew, "forecaster": forecaster}
+        self._own: dict[str, Any] = own
 
     @classmethod
     def of(cls, **flags: object) -> Study:

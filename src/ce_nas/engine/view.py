@@ -11,7 +11,7 @@ from ce_nas.core.units import DAY_S
 
 if TYPE_CHECKING:
     from ce_nas.cluster.cluster import Cluster
-    from ce_nas.core.records import Forecast
+    from ce_nas.core.records import Allocation, Forecast, Rates
     from ce_nas.energy.ledger import Books
     from ce_nas.engine.backlog import Backlog
     from ce_nas.engine.plan import Plan
@@ -48,6 +48,9 @@ class Outlook:
         backlog: Backlog,
         suspended: int,
         can_sample: bool,
+        allocation: Allocation | None,
+        allocated_s: float,
+        rates: Rates,
     ) -> View:
         """All that may be known at ``now_s``."""
         limits = self._plan.limits
@@ -80,6 +83,12 @@ class Outlook:
             energy_left_j=limits.energy_j - books.total_energy_j,
             cost_left=limits.cost - books.cost,
             evaluations_left=limits.evaluations - progress.evaluations,
+            device_s_left=limits.device_s - books.total_device_s,
+            target=limits.target,
+            course=tuple(progress.course),
+            allocation=allocation,
+            allocated_s=allocated_s,
+            rates=rates,
         )
 
     def _forecast(self, past: Past | None) -> Forecast | None:

@@ -1,0 +1,45 @@
+"""How far the tasks of a run have come, told from when they were started and suspended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ce_nas.core.records import TaskKind
+
+if TYPE_CHECKING:
+    from ce_nas.core.records import Task
+    from ce_nas.evaluate.evaluator import Problem
+
+__all__ = ["Workload"]
+
+
+class Workload:
+    """What each task still needs: its duration as the problem states it, less its time on devices so far.
+
+    Writing a checkpoint and loading it count as work here, so that it is a forecast and no reading.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._done_s: dict[int, float] = {}
+        self._since_s: dict[int, float] = {}
+        #: what the shortest training of those begun needed in all, s; 0 before the first
+        self.shortest_s = 0.0
+
+    def begin(self, task: Task, now_s: float) -> None:
+        """Remember that a task was given a device."""
+        if task.id not in self._done_s:
+            self._done_s[task.id] = 0.0
+            if task.kind is TaskKind.EVALUATION:
+                duration_s = self._problem.duration_s(task)
+                self.shortest_s = min(duration_s, self.shortest_s or duration_s)
+        self._since_s[task.id] = now_s
+
+    def pause(self, task: Task, now_s: float) -> None:
+        """Remember that it was suspended."""
+        self._done_s[task.id] += now_s - self._since_s.pop(task.id)
+
+    def left_s(self, task: Task, now_s: float) -> float:
+        """Seconds that a task still needs on a device; also of one that was never begun."""
+        done_s = self._done_s.get(task.id, 0.0) + now_s - self._since_s.get(task.id, now_s)
+        return max(self._problem.duration_s(task) - done_s, 0.0)

@@ -1,0 +1,20 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ce_nas.allocate.division import working
+from ce_nas.core.records import Allocation
+
+
+@given(st.integers(1, 50), st.data())
+def test_every_device_works_or_is_given_back(view_of, devices, data):
+    count = data.draw(st.integers(0, devices))
+    view = view_of(devices=devices, samples=data.draw(st.integers(0, 10)), can_sample=data.draw(st.booleans()))
+    allocation = working(view, count, scored=5)
+    assert allocation.devices == devices
+    assert allocation.released == devices - count
+    scores = view.can_sample and view.samples < 5
+    assert allocation.sampling == ((count + 1) // 2 if scores else 0)
+
+
+def test_a_single_device_scores_first(view_of):
+    assert working(view_of(devices=1, samples=0), 1, scored=5) == Allocation(1, 0)
