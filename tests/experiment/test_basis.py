@@ -11,6 +11,7 @@ def test_the_facts_are_told_once_and_where_they_differ_apart(finding):
     sentences = basis(findings, (0, 1, 2))
     assert sentences[0].startswith("2 runs: CE-NAS, vanilla LaMOO; seeds 0 to 2")
     assert "Benchmark: made by hand." in sentences
+    assert sentences[1].startswith("CE-NAS: Trainings in clean hours")
     assert "seeds 0, 4" in basis(findings, (0, 4))[0]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ce_nas import __version__
 from ce_nas.core.units import as_duration
-from ce_nas.experiment.strategies import strategy_titles
+from ce_nas.experiment.strategies import strategy_sentences, strategy_titles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,8 +41,9 @@ def facts_of(summary: Summary, begun: Mapping[str, Any]) -> dict[str, str]:
 
 def basis(findings: Sequence[Finding], seeds: Sequence[int]) -> list[str]:
     """A sentence a fact; where the runs differ in one, its values."""
-    titles = strategy_titles(one.labels["strategy"] for one in findings)
-    sentences = [f"{len(findings)} runs: {titles}; seeds {_spans(seeds)}; medians with 95 % bootstrap intervals."]
+    names = [one.labels["strategy"] for one in findings]
+    runs = f"{len(findings)} runs: {strategy_titles(names)}"
+    sentences = [f"{runs}; seeds {_spans(seeds)}; medians with 95 % bootstrap intervals.", *strategy_sentences(names)]
     for fact in findings[0].facts:
         values = list(dict.fromkeys(one.facts[fact] for one in findings))
         more = f"; and {len(values) - TOLD} more" if len(values) > TOLD else ""

@@ -10,7 +10,7 @@ from ce_nas.core.errors import SettingsError, one_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["BASELINES", "CE_NAS", "STRATEGIES", "Strategy", "strategy", "strategy_titles"]
+__all__ = ["CE_NAS", "OWN_SEARCHER", "STRATEGIES", "Strategy", "strategy", "strategy_sentences", "strategy_titles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ CE_NAS = Strategy(
     {"policy": {"name": "threshold"}, "searcher": {"name": "surrogate"}},
     owns=(),
 )
+#: CE-NAS, and what it is put beside in the method's own experiments
 STRATEGIES = (
     CE_NAS,
     Strategy(
@@ -62,27 +63,32 @@ STRATEGIES = (
         "The share of sampling grows with the forecast intensity; LaMOO proposes.",
         {"policy": {"name": "heuristic"}, "searcher": {"name": "lamoo", "inner": "uniform"}},
     ),
-    Strategy(
-        "vanilla-surrogate",
-        "vanilla surrogate",
-        "Every device trains at every hour what CE-NAS's searcher proposes, without any cheap score: what is left "
-        "between it and CE-NAS is the work of scores and hours.",
-        {
-            "policy": {"name": "all-evaluation"},
-            "searcher": {"name": "surrogate"},
-            "benchmark": {"cheap_scores": "none"},
-        },
-        owns=("policy", "searcher", "forecaster", "cheap_scores"),
-    ),
 )
-#: what CE-NAS is put beside in the method's own experiments
-BASELINES = ("vanilla-lamoo", "vanilla-random", "one-shot-lamoo", "heuristic-lamoo")
+#: CE-NAS's searcher without scores and hours: what a ratio to it leaves is the work of these
+OWN_SEARCHER = Strategy(
+    "vanilla-surrogate",
+    "vanilla surrogate",
+    "The first 400 trainings of CE-NAS's searcher, on every device at every hour, without any cheap score.",
+    {
+        "policy": {"name": "all-evaluation"},
+        "searcher": {"name": "surrogate"},
+        "benchmark": {"cheap_scores": "none"},
+        "budget": {"evaluations": 400},
+    },
+    owns=("policy", "searcher", "forecaster", "cheap_scores", "evaluations"),
+)
 
 
 def strategy_titles(names: Iterable[str]) -> str:
     """The titles of some strategies, each once, with commas between; a name that is none stands for itself."""
-    titles = {item.name: item.title for item in STRATEGIES}
+    titles = {item.name: item.title for item in (*STRATEGIES, OWN_SEARCHER)}
     return ", ".join(dict.fromkeys(titles.get(name, name) for name in names))
+
+
+def strategy_sentences(names: Iterable[str]) -> list[str]:
+    """What some strategies are, each once; a name that is none is left out."""
+    known = {item.name: item for item in (*STRATEGIES, OWN_SEARCHER)}
+    return [f"{known[name].title}: {known[name].what}" for name in dict.fromkeys(names) if name in known]
 
 
 def strategy(name: str) -> Strategy:
@@ -90,7 +96,7 @@ def strategy(name: str) -> Strategy:
 
     :raises SettingsError: if there is none.
     """
-    found = {item.name: item for item in STRATEGIES}
+    found = {item.name: item for item in (*STRATEGIES, OWN_SEARCHER)}
     if name not in found:
         raise SettingsError(one_of("strategy", name, found))
     return found[name]
