@@ -46,12 +46,15 @@ def panels(count: int, width: float = 5.5, height: float = 4.0) -> tuple[Figure,
 
 
 def band(axes: Axes, x: Sequence[float], intervals: Sequence[Interval], name: str, title: str) -> None:
-    """A median over ``x`` as a line with its interval about it; what is not finite is left out."""
+    """A median over ``x`` as a line with its interval about it.
+
+    What is not finite is left out; a band without an upper end is drawn up to the highest that is known.
+    """
     medians = np.array([one.median for one in intervals], dtype=float)
     low = np.array([one.low for one in intervals], dtype=float)
     high = np.array([one.high for one in intervals], dtype=float)
     known = np.isfinite(medians)
-    top = float(medians[known].max(initial=0.0)) * 1e3
+    top = max(medians[known].max(initial=-np.inf), high[np.isfinite(high)].max(initial=-np.inf))
     places = np.asarray(x, dtype=float)[known]
     axes.plot(places, medians[known], color=colour_of(name), label=title, linewidth=1.6)
     axes.fill_between(places, low[known], np.minimum(high[known], top), color=colour_of(name), alpha=0.18, linewidth=0)

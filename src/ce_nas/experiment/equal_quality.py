@@ -116,7 +116,9 @@ class EqualQuality(Experiment):
         for name in ("vanilla-lamoo", "vanilla-random", "vanilla-surrogate"):
             title = f"against {strategy(name).title}"
             band(ratios, [one.log_share for one in curves[name]], [one.ratio for one in curves[name]], name, title)
-        grams.set(ylabel="kg CO2eq, full book", title="Grams to a level of hypervolume", ylim=(0, None))
+        grams.set(ylabel="kg CO2eq, full book", title="Grams to a level of hypervolume")
+        if any(np.size(line.get_ydata()) for line in grams.lines):
+            grams.set_yscale("log")
         ratios.set(ylabel="times less CO2eq, full book", title="CE-NAS against the others", ylim=(0, None))
         ratios.axhline(
             PAPER_RATIO, color="black", linewidth=0.8, linestyle="--", label=f"the paper's best: {PAPER_RATIO}"
