@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("torch", reason="the transformer needs torch")
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.forecast.fit import FitSettings, Span, fit_transformer
+from ce_nas.forecast.fit import FitSettings, fit_transformer
+from ce_nas.forecast.lessons import Span
 
 SMALL = FitSettings(width=16, layers=1, batch=16, steps=8, looks=3)
 

@@ -9,8 +9,9 @@ pytest.importorskip("torch", reason="the transformer needs torch")
 
 from ce_nas.core.errors import ModelError
 from ce_nas.forecast.adaptive import LEVELS
-from ce_nas.forecast.fit import FitSettings, Span, fit_transformer
+from ce_nas.forecast.fit import FitSettings, fit_transformer
 from ce_nas.forecast.fitted import TransformerForecaster
+from ce_nas.forecast.lessons import Span
 from ce_nas.forecast.model_file import load_model, save_model
 from ce_nas.forecast.naive import SeasonalNaive
 

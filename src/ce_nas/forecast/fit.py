@@ -8,40 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ce_nas.core.errors import SettingsError
 from ce_nas.core.rng import stream
-from ce_nas.core.units import DAY_S, as_time
 from ce_nas.forecast.adaptive import LEVELS
-from ce_nas.forecast.fitted import AHEAD_DAYS, HOURS_A_DAY, Fitted, TransformerForecaster, torch_or_error
-from ce_nas.forecast.refits import BEFORE_DAYS
-from ce_nas.forecast.slots import Slots
-from ce_nas.forecast.windows import CONTEXT_DAYS, Columns, Grounds, Window, Windows
+from ce_nas.forecast.fitted import Fitted, TransformerForecaster, torch_or_error
+from ce_nas.forecast.lessons import AHEAD_DAYS, HOURS_A_DAY, lessons_of
+from ce_nas.forecast.windows import CONTEXT_DAYS, Columns, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from torch import Tensor
 
     from ce_nas.forecast.history import History
+    from ce_nas.forecast.lessons import Lessons, Span
     from ce_nas.forecast.transformer import Transformer
 
-__all__ = ["FitSettings", "Progress", "Span", "fit_transformer"]
+__all__ = ["FitSettings", "Progress", "fit_transformer"]
 
-#: days of a record before its first window: the ground needs some to be worth anything
-WARM_UP_DAYS = 42
-#: longer than any record
-EVER_S = 1e12
 #: shares of the windows whose zone, whose mix, and whose inputs from some hour on, are hidden in training
 HIDE_ZONE, HIDE_MIX, HIDE_AHEAD = 0.15, 0.2, 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of time, its end left out, UTC."""
-
-    begin: datetime
-    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,57 +75,23 @@ def fit_transformer(
     :raises MissingExtraError: if torch is not installed.
     """
     torch_or_error()
-    parts = [_slots(history, validate.end) for history in records]
-    columns = Columns.of([_ended(slots, train.end) for slots in parts])
-    trained = [
-        _Part.of(history.zone, slots, columns, (train, validate)) for history, slots in zip(records, parts, strict=True)
-    ]
+    columns, parts = lessons_of(records, train, validate)
     shape = {
         "columns": columns.count, "context": CONTEXT_DAYS * HOURS_A_DAY, "ahead": AHEAD_DAYS * HOURS_A_DAY,
         "zones": len(records), "levels": len(LEVELS),
         "width": settings.width, "layers": settings.layers, "dropout": settings.dropout,
     }  # fmt: skip
-    weights = [_Training(trained, shape, columns, settings, number).run(tell) for number in range(settings.networks)]
-    spans = {
-        name: [as_time(span.begin), as_time(span.end)] for name, span in (("train", train), ("validate", validate))
-    }
-    fitted = Fitted(columns, tuple(history.zone for history in records), shape, {**spans, **asdict(settings)})
+    weights = [_Training(parts, shape, columns, settings, number).run(tell) for number in range(settings.networks)]
+    training = {"train": train.content(), "validate": validate.content(), **asdict(settings)}
+    fitted = Fitted(columns, tuple(history.zone for history in records), shape, training)
     return TransformerForecaster(fitted, weights)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """One record's windows."""
-
-    windows: Windows
-    #: numbers of the slots before which forecasts are issued
-    train: np.ndarray
-    validate: np.ndarray
-    #: for how many coming slots anything is known
-    known_ahead: int
-
-    @classmethod
-    def of(cls, zone: str, slots: Slots, columns: Columns, spans: tuple[Span, Span]) -> _Part:
-        days = range(BEFORE_DAYS, len(slots) // slots.a_day - AHEAD_DAYS)
-        windows = Windows(slots, columns, Grounds(AHEAD_DAYS).said(slots, days), days)
-        every = np.arange(max(WARM_UP_DAYS, BEFORE_DAYS) * slots.a_day, days.stop * slots.a_day)
-        train, validate = (every[_inside(slots, every, span)] for span in spans)
-        validate = validate[validate % slots.a_day == 0]
-        if not len(train) or not len(validate):
-            message = (
-                f"Expected zone {zone!r} to have forecasts of {AHEAD_DAYS} days to learn from in both spans, after "
-                f"{WARM_UP_DAYS} days to begin with; its record covers {as_time(slots.begin)} on, {len(slots)} hours "
-                f"without a gap. Choose other spans, or a longer record."
-            )
-            raise SettingsError(message)
-        return cls(windows, train, validate, AHEAD_DAYS * slots.a_day if slots.known else 0)
 
 
 class _Training:
     """The training of one network."""
 
     def __init__(
-        self, parts: list[_Part], shape: Mapping[str, Any], columns: Columns, settings: FitSettings, number: int
+        self, parts: Sequence[Lessons], shape: Mapping[str, Any], columns: Columns, settings: FitSettings, number: int
     ) -> None:
         self._parts, self._columns, self._settings, self._number = parts, columns, settings, number
         self._shape = shape
@@ -224,33 +175,6 @@ class _Training:
 
         off = torch.from_numpy(((truth - window.ground) / window.spread).astype(np.float32))
         return pinball(net(torch.from_numpy(window.rows), torch.from_numpy(zones)), off, torch.tensor(LEVELS))
-
-
-def _slots(history: History, end: datetime) -> Slots:
-    """The hours of a record up to ``end``, as far back as there is no gap."""
-    until_s = (end - history.intensity.zero).total_seconds()
-    past = history.past(until_s, EVER_S)
-    slots = Slots.of(past, 0.0, EVER_S) if past else None
-    if slots is None or slots.a_day != HOURS_A_DAY:
-        message = (
-            f"Expected a record of zone {history.zone!r} before {as_time(end)} in steps of an hour or a part of one, "
-            f"got steps of {history.step_s:g} s. Choose another file."
-        )
-        raise SettingsError(message)
-    return slots
-
-
-def _ended(slots: Slots, end: datetime) -> Slots:
-    """The days before ``end``."""
-    return slots.days(0, max(math.floor((end - slots.begin).total_seconds() / DAY_S), 1))
-
-
-def _inside(slots: Slots, issues: np.ndarray, span: Span) -> np.ndarray:
-    """Whether the forecasts issued before these slots begin and end in a span."""
-    first_s, last_s = ((moment - slots.begin).total_seconds() for moment in (span.begin, span.end))
-    at_s = issues * slots.slot_s
-    inside: np.ndarray = (first_s <= at_s) & (at_s + AHEAD_DAYS * DAY_S <= last_s)
-    return inside
 
 
 def _arrays(net: Transformer) -> dict[str, np.ndarray]:

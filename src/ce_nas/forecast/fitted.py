@@ -13,6 +13,7 @@ from ce_nas.core.records import Forecast
 from ce_nas.core.units import DAY_S
 from ce_nas.forecast.adaptive import LEAST_DAYS, LEVELS
 from ce_nas.forecast.forecaster import Forecaster
+from ce_nas.forecast.lessons import AHEAD_DAYS, HOURS_A_DAY
 from ce_nas.forecast.model_file import load_model, save_model
 from ce_nas.forecast.naive import DampedProfile
 from ce_nas.forecast.slots import Slots
@@ -25,12 +26,8 @@ if TYPE_CHECKING:
 
     from ce_nas.forecast.forecaster import Past
 
-__all__ = ["AHEAD_DAYS", "HOURS_A_DAY", "TransformerForecaster", "torch_or_error"]
+__all__ = ["Fitted", "TransformerForecaster", "torch_or_error"]
 
-#: days that the transformer foretells; a longer horizon repeats the last one
-AHEAD_DAYS = 4
-#: the transformer thinks in hours
-HOURS_A_DAY = 24
 KIND = "transformer"
 
 
@@ -132,8 +129,7 @@ def torch_or_error() -> ModuleType:
 
 
 def _fitted(settings: Mapping[str, Any]) -> Fitted:
-    known = {name: (float(middle), float(spread)) for name, (middle, spread) in settings["columns"]["known"].items()}
-    columns = Columns(tuple(settings["columns"]["sources"]), known)
+    columns = Columns.read(settings["columns"])
     if columns.count != settings["shape"]["columns"]:
         message = f"{columns.count} columns"
         raise ValueError(message)

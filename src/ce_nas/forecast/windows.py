@@ -9,7 +9,7 @@ neither the level of a zone nor how lively it is need be learned, and a zone nev
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ce_nas.forecast.slots import Slots
 
-__all__ = ["CONTEXT_DAYS", "GROUND", "Columns", "Grounds", "Window", "Windows"]
+__all__ = ["CONTEXT_DAYS", "GROUND", "LED", "Columns", "Grounds", "Window", "Windows"]
 
 #: days of the past in a window
 CONTEXT_DAYS = 7
@@ -55,6 +55,15 @@ class Columns:
             values = np.concatenate([slots.known[name] for slots in records if name in slots.known])
             known[name] = (float(np.nanmean(values)), float(np.nanstd(values)) or 1.0)
         return cls(tuple(sorted({source for slots in records for source in slots.shares})), known)
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Columns:
+        """From plain JSON.
+
+        :raises KeyError, TypeError, ValueError: if it is something else.
+        """
+        known = {name: (float(middle), float(spread)) for name, (middle, spread) in content["known"].items()}
+        return cls(tuple(content["sources"]), known)
 
     @property
     def count(self) -> int:
