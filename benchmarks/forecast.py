@@ -3,9 +3,9 @@
     python benchmarks/forecast.py --grid FOLDER [--quick] [--json FILE] [--seed N] [--keep FOLDER] [--only PART ...]
 
 Parts
-    weather     six zones with weather forecasts; models learn from 2020, weights and calibration from the first half of
-                2021, and every forecaster is judged on the 181 midnights from 2021-07-01 on, four days ahead, life-cycle
-                factors: CarbonCast's protocol [CC]. CarbonCast's own issues stand beside them.
+    weather     six zones with weather forecasts; models learn from 2020, weights and calibration from the first half
+                of 2021, and every forecaster is judged on the 181 midnights from 2021-07-01 on, four days ahead,
+                life-cycle factors: CarbonCast's protocol [CC]. CarbonCast's own issues stand beside them.
     calendar    all ten zones of the same table without weather.
     zero-shot   zones of another table, in 2024, that the transformer was not trained on.
 
@@ -26,6 +26,7 @@ import argparse
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ class Effort:
         if quick:
             small = FitSettings(seed=seed, looks=2, steps=20)
             return cls(21, 30, small, BoostingSettings(seed=seed, trees=30), 60, 7)
-        return cls(1, 1, FitSettings(seed=seed, networks=2), BoostingSettings(seed=seed), 600, 1)
+        return cls(1, 1, FitSettings(seed=seed), BoostingSettings(seed=seed), 600, 1)
 
     def issues(self, first: datetime, last: datetime, every: int) -> Issues:
         """Midnights in a span."""
@@ -248,10 +249,8 @@ def zero_shot(folder: Path, effort: Effort) -> dict[str, Any]:
     spans = Span(midnight(2021, 1), midnight(2023, 1)), Span(midnight(2023, 1), midnight(2023, 7))
     network = fit_transformer(seen, *spans, effort.transformer)
     issues = effort.issues(midnight(2024, 1), midnight(2024, 12, 27), 4 * effort.test_every)
-    return {
-        history.zone: {one.name: figures(backtest(one, history, issues)) for one in contest}
-        for history, contest in ((one, (network, AdaptiveRidge(), Persistence(), SeasonalNaive())) for one in unseen)
-    }
+    contest = (network, AdaptiveRidge(), Persistence(), SeasonalNaive())
+    return {history.zone: {one.name: figures(backtest(one, history, issues)) for one in contest} for history in unseen}
 
 
 def network_of(folder: Path, effort: Effort, kept: Path | None) -> Forecaster:
@@ -301,10 +300,10 @@ def main() -> None:
         results |= with_weather(flags.grid, effort, kept, flags)
     if "calendar" in parts:
         zones = ALL_ZONES[:2] if flags.quick else ALL_ZONES
-        found = {
-            zone: kept.result(f"calendar-{zone}", lambda zone=zone: zone_by_calendar(flags.grid, zone, effort, flags.seed))
-            for zone in zones
-        }
+        found = {}
+        for zone in zones:
+            work = partial(zone_by_calendar, flags.grid, zone, effort, flags.seed)
+            found[zone] = kept.result(f"calendar-{zone}", work)
         results["calendar"] = {zone: one["forecasters"] for zone, one in found.items()}
         show("Ten zones without weather", results["calendar"])
     if "zero-shot" in parts:
@@ -318,12 +317,10 @@ def with_weather(folder: Path, effort: Effort, kept: Kept, flags: argparse.Names
     """The table of the protocol."""
     zones = WEATHER_ZONES[2:4] if flags.quick else WEATHER_ZONES
     network = network_of(folder, effort, flags.keep)
-    found = {
-        zone: kept.result(
-            f"weather-{zone}", lambda zone=zone: zone_with_weather(folder, zone, effort, network, flags.seed)
-        )
-        for zone in zones
-    }
+    found = {}
+    for zone in zones:
+        work = partial(zone_with_weather, folder, zone, effort, network, flags.seed)
+        found[zone] = kept.result(f"weather-{zone}", work)
     rows = {zone: one["forecasters"] for zone, one in found.items()}
     show("Six zones with weather, second half of 2021", rows)
     by_zone = {zone: one["blend"]["mape_pct_by_day"] for zone, one in rows.items()}

@@ -22,7 +22,7 @@ from ce_nas.forecast.lessons import AHEAD_DAYS, HOURS_A_DAY, lessons_of
 from ce_nas.forecast.model_file import load_model, save_model
 from ce_nas.forecast.naive import DampedProfile
 from ce_nas.forecast.slots import Slots
-from ce_nas.forecast.windows import CONTEXT_DAYS, LED, Columns, Grounds, Window, Windows
+from ce_nas.forecast.windows import CONTEXT_DAYS, Columns, Grounds, Window, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,8 +41,8 @@ CONTEXT, AHEAD = CONTEXT_DAYS * HOURS_A_DAY, AHEAD_DAYS * HOURS_A_DAY
 LATELY_H = (1, 3, 6, 12, 24, 72, 168)
 #: hours around a coming one at which what is known is looked at too
 AROUND_H = (-6, -3, 3, 6)
-#: hours between two forecasts that are learned from
-EVERY_H = 6
+#: hours between two forecasts that are learned from; no part of a day, so that all times of day are
+EVERY_H = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class BoostingForecaster(Forecaster):
         today = range(len(slots) // HOURS_A_DAY, len(slots) // HOURS_A_DAY + 1)
         windows = Windows(slots, self._columns, self._grounds.said(slots, today), today)
         window = windows.cut(np.array([len(slots)]), np.array([slots.known_ahead]))
-        off = self._booster.predict(_told(window))
+        off = self._booster.predict(_told(window, self._columns))
         levels = window.ground[0] + window.spread[0] * (off + self._offsets)
         quantiles = {
             level: slots.in_steps(np.exp(values), horizon_s) for level, values in zip(LEVELS, levels, strict=True)
@@ -139,7 +139,7 @@ def fit_boosting(
     lightgbm = _lightgbm()
     columns, (lessons,) = lessons_of([history], train, validate)
     given = [
-        lightgbm.Dataset(*_taught(lessons, issues), free_raw_data=False)
+        lightgbm.Dataset(*_taught(lessons, columns, issues), free_raw_data=False)
         for issues in (lessons.train[::EVERY_H], lessons.validate)
     ]
     booster = lightgbm.train(
@@ -160,26 +160,24 @@ def fit_boosting(
     return BoostingForecaster(columns, trees, _quantiles(left), training)
 
 
-def _taught(lessons: Lessons, issues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _taught(lessons: Lessons, columns: Columns, issues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What the trees are told at each coming hour after ``issues``, and how far the ground was off then, in spreads."""
     window = lessons.windows.cut(issues, np.full(len(issues), lessons.known_ahead))
     off = (lessons.windows.truth(issues) - window.ground) / window.spread
-    return _told(window), off.ravel()
+    return _told(window, columns), off.ravel()
 
 
-def _told(window: Window) -> np.ndarray:
+def _told(window: Window, columns: Columns) -> np.ndarray:
     """A row for each coming hour of each window, shape ``(windows * ahead, columns)``."""
-    rows = window.rows
-    count = len(rows)
-    coming = rows[:, CONTEXT:, 1:]
-    lead = np.broadcast_to(np.arange(AHEAD, dtype=np.float32)[:, None], (count, AHEAD, 1))
-    at = CONTEXT + np.arange(AHEAD)
-    around = [rows[:, np.minimum(at + hours, CONTEXT + AHEAD - 1), LED:] - rows[:, at, LED:] for hours in AROUND_H]
-    errors = np.stack([rows[:, CONTEXT - hours : CONTEXT, 0].mean(axis=1) for hours in LATELY_H], axis=1)
-    day = rows[:, CONTEXT - HOURS_A_DAY : CONTEXT].mean(axis=1)
-    once = np.concatenate([errors, day[:, LED:]], axis=1)
-    parts = [lead, coming, *around, np.repeat(once[:, None], AHEAD, axis=1)]
-    return np.concatenate(parts, axis=2).reshape(count * AHEAD, -1)
+    past, coming = window.rows[:, :CONTEXT], window.rows[:, CONTEXT:, 1 : columns.mix.start]
+    known = window.rows[:, CONTEXT:, columns.ahead]
+    at = np.arange(AHEAD)
+    around = [known[:, np.clip(at + hours, 0, AHEAD - 1)] - known for hours in AROUND_H]
+    errors = [past[:, CONTEXT - hours :, 0].mean(axis=1) for hours in LATELY_H]
+    once = np.concatenate([np.stack(errors, axis=1), past[:, -HOURS_A_DAY:, columns.mix].mean(axis=1)], axis=1)
+    lead = np.broadcast_to(at.astype(np.float32)[:, None], (len(past), AHEAD, 1))
+    parts = [lead, coming, known, *around, np.repeat(once[:, None], AHEAD, axis=1)]
+    return np.concatenate(parts, axis=2).reshape(len(past) * AHEAD, -1)
 
 
 def _quantiles(left: np.ndarray) -> np.ndarray:

@@ -56,15 +56,14 @@ def _one_day(told: np.ndarray, came: np.ndarray, day: int) -> np.ndarray:
     prior = _prior(came.shape[1], day, told.shape[2])
     known = np.isfinite(came).all(axis=1)
     weights = 0.5 ** (np.arange(len(came))[::-1] / HALF_LIFE_DAYS) * known
-    weighted = told * weights[:, None, None]
-    seen = np.einsum("ihp,ihq->hpq", weighted, told)
-    drawn = np.einsum("ihp,ih->hp", weighted, np.where(known[:, None], came, 0.0)) - np.einsum(
-        "hpq,hp->hq", seen, prior
-    )
+    by_slot = told.transpose(1, 2, 0)
+    weighted = by_slot * weights
+    seen = weighted @ by_slot.transpose(0, 2, 1)
+    drawn = (weighted @ np.where(known[:, None], came, 0.0).T[:, :, None] - seen @ prior[:, :, None])[:, :, 0]
     seen = (seen + seen.sum(axis=0)) / 2
     drawn = (drawn + drawn.sum(axis=0)) / 2
     found = prior + np.linalg.solve(seen + PENALTY * np.eye(told.shape[2]), drawn[:, :, None])[:, :, 0]
-    corrections: np.ndarray = np.einsum("ihp,hp->ih", told, found)
+    corrections: np.ndarray = (found[:, None, :] @ by_slot)[:, 0].T
     return corrections
 
 

@@ -41,9 +41,9 @@ class FitSettings:
     dropout: float = 0.2
     batch: int = 64
     #: steps between two looks at the validation span, looks at the most, and looks without gain before it stops
-    steps: int = 60
-    looks: int = 16
-    patience: int = 4
+    steps: int = 40
+    looks: int = 10
+    patience: int = 3
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
 

@@ -16,6 +16,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,11 +92,16 @@ def wave_rows(slots: Slots, seed: int, count: int = 300) -> np.ndarray:
         0.7 * heat, 0.7 * _around(heat, day), 0.3 * _around(heat, 3 * day),
         *times.T, 0.7 * (weekday >= SATURDAY), 0.3 * (weekday == SUNDAY),
     ]  # fmt: skip
-    rng = stream(seed, "forecast waves")
-    directions = PACE * rng.normal(size=(len(seen), count))
-    phases = rng.uniform(0.0, 2 * np.pi, count)
+    directions, phases = _waves(seed, len(seen), count)
     waves: np.ndarray = np.cos(np.stack(seen, axis=1) @ directions + phases) / np.sqrt(2.0)
     return waves
+
+
+@cache
+def _waves(seed: int, inputs: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Directions and phases of the waves."""
+    rng = stream(seed, "forecast waves")
+    return PACE * rng.normal(size=(inputs, count)), rng.uniform(0.0, 2 * np.pi, count)
 
 
 def _scaled(slots: Slots, name: str) -> np.ndarray:

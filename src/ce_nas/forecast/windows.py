@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ce_nas.forecast.slots import Slots
 
-__all__ = ["CONTEXT_DAYS", "GROUND", "LED", "Columns", "Grounds", "Window", "Windows"]
+__all__ = ["CONTEXT_DAYS", "GROUND", "Columns", "Grounds", "Window", "Windows"]
 
 #: days of the past in a window
 CONTEXT_DAYS = 7
