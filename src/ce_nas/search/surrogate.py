@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.pareto.sorting import best_first
-from ce_nas.search.archive import values_of
 from ce_nas.search.regional import AnyOf, RegionalSearcher, WholeSpace, distinct
 from ce_nas.search.surrogate_belief import Belief
+from ce_nas.search.surrogate_candidates import Candidates
 from ce_nas.search.surrogate_features import Description
 from ce_nas.search.surrogate_knowledge import Knowledge
 from ce_nas.search.uniform import LISTABLE, draw
@@ -39,8 +38,8 @@ _IMAGINED = 8
 _WEIGHED = 768
 #: the most proposals not yet told of that are taken into account
 _PENDING = 32
-#: candidates of a space that cannot be listed: drawn at random, and neighbours of each of the best
-_DRAWN, _BEST, _NEIGHBOURS = 768, 12, 100
+#: architectures of a space that cannot be listed, over whose costs the first proposals are spread
+_LADDER = 768
 #: members with a known cost of which one is drawn to begin with
 _WINDOW = 48
 
@@ -88,6 +87,7 @@ class SurrogateSearcher(RegionalSearcher):
         self._knowledge = Knowledge(space, kinds, known or ())
         if features is not None:
             self._knowledge.score(np.asarray(features, dtype=float))
+        self._candidates = Candidates(space, rng)
         self._description = Description(space)
         self._belief: Belief | None = None
         self._kernels: dict[int, Kernel] = {}
@@ -118,6 +118,8 @@ class SurrogateSearcher(RegionalSearcher):
     def tell(self, observations: Sequence[Observation]) -> None:
         """See :meth:`Searcher.tell`."""
         self._knowledge.tell(observations)
+        if not self._listable:
+            self._candidates.tell(observations)
         self._stale = self._stale or bool(observations)
         for observation in observations:
             self._pending.pop(observation.architecture, None)
@@ -157,7 +159,7 @@ class SurrogateSearcher(RegionalSearcher):
         """Architectures by the first cost that is known of enough of them, the cheapest first, shape ``(n, d)``."""
         costs, architectures = self._knowledge.costs.known, self._space.members if self._listable else np.empty((0, 0))
         if not self._listable and self._knowledge.tells:
-            drawn = draw(self._space, self._rng, _DRAWN, exclude, region)
+            drawn = draw(self._space, self._rng, _LADDER, exclude, region)
             costs, architectures = self._knowledge.costs_of(drawn), np.array(drawn)
         for column in costs.T if len(architectures) else ():
             rows = np.flatnonzero(np.isfinite(column))
@@ -187,7 +189,8 @@ class SurrogateSearcher(RegionalSearcher):
         if fit:
             self._learned = self._knowledge.versions
         if not self._listable:
-            candidates = self._drawn(exclude, region)
+            drawn = self._candidates.drawn(exclude, region, self._knowledge.full.observations)
+            candidates = list(dict.fromkeys([*drawn, *self._waiting(exclude)]))
             self._belief = self._believe(candidates, fit=fit)
         elif self._belief is None or fit:
             self._belief = self._believe(list(self._space.index), fit=fit)
@@ -209,17 +212,6 @@ class SurrogateSearcher(RegionalSearcher):
         trainings, *cheap = self._knowledge.versions
         pairs = zip((min(trainings, _SETTLED), *cheap), self._learned, grown, strict=True)
         return any(now > factor * before for now, before, factor in pairs)
-
-    def _drawn(self, exclude: Container[Architecture], region: Region) -> list[Architecture]:
-        """Candidates of a space that cannot be listed: at random, about the best, and those under way."""
-        drawn = draw(self._space, self._rng, _DRAWN, exclude, region)
-        samples = self._knowledge.full.observations
-        best = [samples[row].architecture for row in best_first(values_of(samples))[:_BEST]]
-        near = [item for one in best for item in islice(self._space.neighbours(one), _NEIGHBOURS)]
-        fitting = distinct(near, exclude)
-        inside = region.contains(fitting).tolist() if fitting else []
-        about = [item for item, yes in zip(fitting, inside, strict=True) if yes]
-        return list(dict.fromkeys([*drawn, *about, *self._waiting(exclude)]))
 
 
 def _one_by_one(belief: Belief, places: Sequence[int], waiting: Sequence[int], n: int) -> list[int]:
