@@ -1,13 +1,19 @@
 """What the settings name is what the engine is made of."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
 from ce_nas.core.errors import MissingExtraError, SettingsError
 from ce_nas.engine.build import build
 from ce_nas.engine.materials import Materials
-from ce_nas.engine.names import FORECASTERS, INNER_SEARCHERS, POLICIES, SEARCHERS
+from ce_nas.engine.names import INNER_SEARCHERS, POLICIES, SEARCHERS
 from ce_nas.engine.settings import settings_from_flags
+from ce_nas.forecast.backtest import Issues
+from ce_nas.forecast.choice import save
+from ce_nas.forecast.conformal import calibrate
+from ce_nas.forecast.naive import SeasonalNaive
 from ce_nas.store.journal import NullJournal
 
 
@@ -34,9 +40,32 @@ def test_what_a_searcher_is_built_on_is_asked_for_before_anything_is_written(set
     Materials(settings_from_flags({"searcher": {"name": "uniform", "inner": "qlognehvi"}})).check()
 
 
-@pytest.mark.parametrize("name", FORECASTERS)
+@pytest.mark.parametrize("name", ["adaptive", "damped-profile", "persistence", "seasonal-naive"])
 def test_every_forecaster_can_be_built(name):
-    assert engine(forecaster=name).parts.forecaster.name == name
+    parts = engine(forecaster=name).parts
+    assert (parts.forecaster.name, parts.forecaster_reason) == (name, "chosen by name")
+
+
+def test_without_a_fitted_model_the_forecaster_needs_no_training():
+    parts = engine().parts
+    assert parts.forecaster.name == "damped-profile"
+    assert parts.forecaster_reason.startswith("no model fitted for zone 'solar' is in the user's data folder")
+    assert parts.forecaster_sha256 is None
+
+
+def test_the_model_that_was_fitted_for_the_zone_is_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("CE_NAS_DATA", str(tmp_path))
+    history = Materials(settings_from_flags()).history
+    start = history.intensity.start
+    table = calibrate(SeasonalNaive(), history, Issues(start + timedelta(days=8), start + timedelta(days=40)))
+    save(tmp_path / "forecasters/solar", SeasonalNaive(), table)
+    parts = engine().parts
+    assert parts.forecaster.name == "seasonal-naive, calibrated"
+    assert parts.forecaster_reason == "a model fitted for zone 'solar' is in the user's data folder"
+    assert len(parts.forecaster_sha256) == 64
+    assert engine(zone="gas").parts.forecaster.name == "damped-profile"
+    named = engine(zone="gas", forecaster=str(tmp_path / "forecasters/solar.json")).parts
+    assert (named.forecaster.name, named.forecaster_reason) == (parts.forecaster.name, "the model's file was named")
 
 
 def test_budgets_reach_the_plan():

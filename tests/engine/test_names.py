@@ -1,14 +1,14 @@
 import pytest
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.engine.names import FORECASTERS, POLICIES, SEARCHERS, canonical
+from ce_nas.engine.names import POLICIES, SEARCHERS, canonical
 
 
 def test_names_and_their_aliases():
     assert canonical("vanilla", "policy", POLICIES) == "all-evaluation"
     assert canonical("one-shot", "policy", POLICIES) == "all-sampling"
     assert canonical("random", "searcher", SEARCHERS) == "uniform"
-    for known in (POLICIES, SEARCHERS, FORECASTERS):
+    for known in (POLICIES, SEARCHERS):
         assert [canonical(name, "thing", known) for name in known] == list(known)
 
 

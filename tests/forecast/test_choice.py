@@ -1,19 +1,99 @@
-"""Every name stands for the forecaster of that name."""
+"""Every name stands for the forecaster of that name, a file for what was fitted; and why is said."""
 
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
 import pytest
 
-from ce_nas.core.errors import SettingsError
-from ce_nas.engine.names import FORECASTERS
-from ce_nas.forecast.choice import named
+from ce_nas.core.errors import ModelError, SettingsError
+from ce_nas.core.units import DAY_S, HOUR_S
+from ce_nas.forecast.backtest import Issues
+from ce_nas.forecast.choice import choose, load, model_path, named, save
+from ce_nas.forecast.conformal import Calibrated, calibrate
+from ce_nas.forecast.history import History
+from ce_nas.forecast.naive import DampedProfile, SeasonalNaive
+from ce_nas.grid.trace import Series
+
+START = datetime(2021, 1, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("name", FORECASTERS)
-def test_a_name_gives_the_forecaster_of_that_name(name):
+@pytest.fixture(scope="module")
+def history():
+    hours = np.arange(60 * 24)
+    noise = np.random.default_rng(0).normal(0, 15, len(hours))
+    return History("X/1", Series(START, HOUR_S, 300 + 60 * np.sin(hours / 12 * np.pi) + noise))
+
+
+@pytest.fixture(scope="module")
+def table(history):
+    return calibrate(DampedProfile(), history, Issues(START + timedelta(days=10), START + timedelta(days=50)))
+
+
+@pytest.mark.parametrize("name", ["adaptive", "damped-profile", "mstl", "persistence", "seasonal-naive"])
+def test_a_name_gives_the_forecaster_of_that_name(name, tmp_path):
     if name == "mstl":
         pytest.importorskip("statsforecast", reason="the forecaster mstl needs the extra 'baselines'")
     assert named(name).name == name
+    chosen = choose(name, "X", tmp_path)
+    assert (chosen.forecaster.name, chosen.reason, chosen.sha256) == (name, "chosen by name", None)
 
 
 def test_another_name_is_refused_with_the_nearest():
     with pytest.raises(SettingsError, match="Did you mean 'adaptive'"):
         named("adaptiv")
+
+
+def test_what_was_fitted_for_a_zone_is_taken_for_it_alone(history, table, tmp_path):
+    where = save(model_path(tmp_path, "X/1"), DampedProfile(), table, {"until": "2021"})
+    assert where == tmp_path / "X_1.json"
+    chosen, other = choose("auto", "X/1", tmp_path), choose("auto", "Y", tmp_path)
+    assert chosen.forecaster.name == "damped-profile, calibrated"
+    assert chosen.reason == "a model fitted for zone 'X/1' is in the user's data folder"
+    assert other.forecaster.name == "damped-profile"
+    assert other.reason.startswith("no model fitted for zone 'Y'")
+    past = history.past(55 * DAY_S, 50 * DAY_S)
+    read, made = chosen.forecaster.predict(past, DAY_S), Calibrated(DampedProfile(), table).predict(past, DAY_S)
+    for level, values in made.quantiles_g_per_kwh.items():
+        assert np.array_equal(values, read.quantiles_g_per_kwh[level])
+
+
+def test_a_model_is_told_apart_by_its_calibration_too(table, tmp_path):
+    path = save(tmp_path / "x", DampedProfile(), table)
+    before = choose(str(path), "X", tmp_path)
+    beside = path.with_suffix(".calibration.json")
+    content = json.loads(beside.read_text())
+    content["offsets"][0][0] -= 0.1
+    beside.write_text(json.dumps(content))
+    assert choose(str(path), "X", tmp_path).sha256 != before.sha256
+    beside.unlink()
+    assert load(path).name == "damped-profile"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"forecaster": "mstl"}, "a calibration of 'damped-profile' in .* got one of 'mstl'"),
+        ({"levels": [0.5]}, "Expected a calibration in .* Fit it again"),
+    ],
+)
+def test_a_calibration_of_something_else_is_refused(table, tmp_path, change, said):
+    path = save(tmp_path / "x", DampedProfile(), table)
+    path.with_suffix(".calibration.json").write_text(json.dumps(table.content() | change))
+    with pytest.raises(ModelError, match=said):
+        load(path)
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path, table):
+    with pytest.raises(ModelError, match="Fit one with 'ce-nas forecast fit'"):
+        choose("nowhere.json", "X", tmp_path)
+    path = save(tmp_path / "x", SeasonalNaive(), table)
+    path.write_text(path.read_text().replace("seasonal-naive", "crystal-ball"))
+    with pytest.raises(ModelError, match=r"Expected a model of transformer, adaptive, .* got 'crystal-ball'"):
+        load(path)
+
+
+def test_a_place_that_cannot_be_written_to_is_said(table, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match="Expected to write"):
+        save(tmp_path / "file" / "x", DampedProfile(), table)

@@ -49,7 +49,11 @@ SETTINGS = {
     "searcher": _flag(
         str, "Who proposes architectures: lamoo (default), surrogate, nsga2, cma, qlognehvi (extra bo), uniform."
     ),
-    "forecaster": _flag(str, "damped-profile (default), adaptive, mstl, seasonal-naive or persistence."),
+    "forecaster": _flag(
+        str,
+        "adaptive, damped-profile, mstl, seasonal-naive, persistence, a fitted model's FILE.json, or auto (default): "
+        "the model fitted for the zone where there is one, else damped-profile.",
+    ),
     "gpus": _flag(int, "GPUs held by the run; 8 by default."),
     "pue": _flag(float, "Power usage effectiveness; 1.56 by default."),
     "hours": _flag(str, "Time budget: hours, or 3d, 90min; 80 by default."),

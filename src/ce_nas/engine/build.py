@@ -14,8 +14,9 @@ from ce_nas.energy.ledger import Ledger
 from ce_nas.energy.modelled import PowerModel
 from ce_nas.engine.engine import Engine
 from ce_nas.engine.limits import Limits
-from ce_nas.engine.names import FORECASTERS, INNER_SEARCHERS, POLICIES, SEARCHERS, canonical
+from ce_nas.engine.names import INNER_SEARCHERS, POLICIES, SEARCHERS, canonical
 from ce_nas.engine.plan import Parts, Plan
+from ce_nas.forecast.choice import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,7 +61,7 @@ def build(  # noqa: PLR0913 - each part may be one's own
     """
     settings = materials.settings
     allocator = allocator or _allocator(settings.policy)
-    forecaster = forecaster or _forecaster(settings.forecaster)
+    chosen = Choice(forecaster, "handed over by the caller") if forecaster else materials.forecaster()
     searcher = _wrapped(searcher or _searcher(materials), materials)
     clock, cluster, problem = _live(materials, folder, crew) if settings.live.on else _simulated(materials)
     ledger = Ledger(materials.intensity, settings.cluster.pue, materials.prices, settings.live.time_scale)
@@ -70,11 +71,13 @@ def build(  # noqa: PLR0913 - each part may be one's own
         evaluator=problem,
         searcher=searcher,
         allocator=allocator,
-        forecaster=forecaster,
+        forecaster=chosen.forecaster,
         ledger=ledger,
         journal=journal,
         constraints=materials.constraints,
         memory=materials.history,
+        forecaster_reason=chosen.reason,
+        forecaster_sha256=chosen.sha256,
     )
     return Engine(parts, _plan(materials), observe)
 
@@ -175,12 +178,6 @@ def _allocator(policy: PolicySettings) -> Allocator:
         "threshold": lambda: rules.Threshold(policy.quantile),
     }
     return makers[canonical(policy.name, "policy", POLICIES)]()
-
-
-def _forecaster(name: str) -> Forecaster:
-    from ce_nas.forecast.choice import named
-
-    return named(canonical(name, "forecaster", FORECASTERS))
 
 
 def _searcher(materials: Materials) -> Searcher:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ce_nas.core.errors import SettingsError, one_of
 from ce_nas.energy.ledger import Prices
-from ce_nas.engine.names import FORECASTERS, INNER_SEARCHERS, POLICIES, SEARCHERS, canonical, require_extra
+from ce_nas.engine.names import INNER_SEARCHERS, POLICIES, SEARCHERS, canonical, require_extra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ce_nas.evaluate.noisy_scores import NoisyScores
     from ce_nas.evaluate.scores import CheapScores
     from ce_nas.evaluate.table import BenchmarkTable
+    from ce_nas.forecast.choice import Choice
     from ce_nas.forecast.history import History
     from ce_nas.grid.trace import GridTrace, Series
     from ce_nas.search.constraints import Constraint, Constraints, Costs
@@ -50,6 +51,7 @@ class Materials:
         _ = self.benchmark, self.objectives, self.constraints, self.cheap_scores, self.history, self.prices
         for name, what, known in self._names():
             canonical(name, what, known)
+        self.forecaster()
         searcher = self.settings.searcher
         require_extra(searcher.inner if searcher.name == "lamoo" else searcher.name)
         if searcher.early is not None:
@@ -61,7 +63,6 @@ class Materials:
             (settings.policy.name, "policy", POLICIES),
             (settings.searcher.name, "searcher", SEARCHERS),
             (settings.searcher.inner, "inner searcher", INNER_SEARCHERS),
-            (settings.forecaster, "forecaster", FORECASTERS),
         )
 
     @cached_property
@@ -171,6 +172,13 @@ class Materials:
         zone, later_s = grid.weather_zone or self.trace.zone, grid.weather_later or 0.0
         known = read_known(grid.weather, zone, later_s) if grid.weather else {}
         return History(self.trace.zone, self.intensity, self.trace.mix_mw, known)
+
+    def forecaster(self) -> Choice:
+        """The forecaster, a new one each time: it may remember what it worked out."""
+        from ce_nas.forecast.choice import choose
+        from ce_nas.library.folder import Library
+
+        return choose(self.settings.forecaster, self.trace.zone, Library().root / "forecasters")
 
     @cached_property
     def hypervolume_max(self) -> float | None:

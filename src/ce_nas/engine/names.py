@@ -1,4 +1,4 @@
-"""The names by which policies, searchers and forecasters are chosen."""
+"""The names by which policies and searchers are chosen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from ce_nas.core.errors import MissingExtraError, SettingsError, one_of
 
-__all__ = ["FORECASTERS", "INNER_SEARCHERS", "POLICIES", "SEARCHERS", "canonical", "require_extra"]
+__all__ = ["INNER_SEARCHERS", "POLICIES", "SEARCHERS", "canonical", "require_extra"]
 
 #: other names for policies and searchers
 ALIASES = {
@@ -31,11 +31,10 @@ SEARCHERS = ("cma", "lamoo", "nsga2", "qlognehvi", "surrogate", "uniform")
 INNER_SEARCHERS = ("cma", "nsga2", "qlognehvi", "surrogate", "uniform")
 #: the package that a searcher needs, and the extra that brings it
 EXTRAS = {"qlognehvi": ("botorch", "bo")}
-FORECASTERS = ("adaptive", "damped-profile", "mstl", "persistence", "seasonal-naive")
 
 
 def canonical(name: str, what: str, known: tuple[str, ...]) -> str:
-    """The one name of a policy, searcher or forecaster that may be called by another.
+    """The one name of a policy or searcher that may be called by another.
 
     :raises SettingsError: if there is none.
     """

@@ -39,6 +39,9 @@ class Parts:
     constraints: Constraints | None = None
     #: what decisions may know of the grid; None: the ledger's intensity, as far as it has ended
     memory: Memory | None = None
+    #: why this forecaster, as the end of a sentence, and the SHA-256 of the files that it was read from, if any
+    forecaster_reason: str = "handed over by the caller"
+    forecaster_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

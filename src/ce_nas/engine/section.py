@@ -20,7 +20,7 @@ from ce_nas.core.units import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Carbon", "Duration", "Energy", "File", "Money", "Section", "Share", "Time", "Watts"]
+__all__ = ["Carbon", "Duration", "Energy", "File", "Model", "Money", "Section", "Share", "Time", "Watts"]
 
 
 def _telling(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -47,6 +47,8 @@ Money = Annotated[float, BeforeValidator(_telling(parse_cost)), _written("")]
 Time = Annotated[datetime, BeforeValidator(_telling(parse_time)), PlainSerializer(datetime.isoformat)]
 #: what a path is in a journal: text, absolute, so that the run can be resumed from anywhere
 File = Annotated[Path, PlainSerializer(lambda path: str(path.resolve()))]
+#: a name, or a model's file, absolute in a journal too
+Model = Annotated[str, PlainSerializer(lambda name: str(Path(name).resolve()) if name.endswith(".json") else name)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Watts = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

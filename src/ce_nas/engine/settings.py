@@ -12,7 +12,7 @@ from ce_nas.core.errors import SettingsError, one_of
 from ce_nas.energy.modelled import AVERAGE_PUE, IDLE_W, TRAINING_W
 from ce_nas.engine.limits import Book
 from ce_nas.engine.live_settings import LiveSettings, with_live_defaults
-from ce_nas.engine.section import Carbon, Duration, Energy, File, Money, Section, Share, Time, Watts
+from ce_nas.engine.section import Carbon, Duration, Energy, File, Model, Money, Section, Share, Time, Watts
 from ce_nas.grid.trace import Factors, Signal  # noqa: TC001 - pydantic reads the annotations at run time
 
 if TYPE_CHECKING:
@@ -177,8 +177,8 @@ class Settings(Section):
     cluster: ClusterSettings = ClusterSettings()
     policy: PolicySettings = PolicySettings()
     searcher: SearcherSettings = SearcherSettings()
-    #: name of the forecaster
-    forecaster: str = "damped-profile"
+    #: name of the forecaster, a fitted model's file, or auto: the model fitted for the zone where there is one
+    forecaster: Model = "auto"
     budget: BudgetSettings = BudgetSettings()
     prices: PriceSettings = PriceSettings()
     live: LiveSettings = LiveSettings()
@@ -259,6 +259,9 @@ def load_settings(path: Path) -> Mapping[str, Any]:
     for section, key in (("benchmark", "table"), ("live", "evaluate"), ("grid", "trace"), ("grid", "weather")):
         if isinstance(tree.get(section), dict) and isinstance(tree[section].get(key), str):
             tree[section][key] = str(path.parent / tree[section][key])
+    model = tree.get("forecaster")
+    if isinstance(model, str) and model.endswith(".json"):
+        tree["forecaster"] = str(path.parent / model)
     return tree
 
 

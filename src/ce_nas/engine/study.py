@@ -124,6 +124,8 @@ class Study:
             "policy": engine.parts.allocator.name,
             "searcher": engine.parts.searcher.name,
             "forecaster": engine.parts.forecaster.name,
+            "forecaster_reason": engine.parts.forecaster_reason,
+            "forecaster_sha256": engine.parts.forecaster_sha256,
             "start": materials.start.isoformat(),
             "objectives": [asdict(item) for item in materials.objectives],
             "hypervolume_max": materials.hypervolume_max,

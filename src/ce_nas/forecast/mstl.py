@@ -1,4 +1,4 @@
-"""A statistical baseline: daily and weekly seasons by repeated loess, the rest by exponential smoothing.
+"""A statistical baseline: daily and weekly seasons by repeated loess, the rest by an ARIMA.
 
 Source
     Bandara, Hyndman, Bergmeir 2021, *MSTL: A Seasonal-Trend Decomposition Algorithm for Time Series with Multiple
@@ -55,9 +55,9 @@ class Mstl(Forecaster):
 
 def _decomposed(known: np.ndarray, day: int, steps: int) -> tuple[np.ndarray, dict[float, np.ndarray]]:
     """The mean and the quantiles of the coming steps, g CO2eq/kWh."""
-    from statsforecast.models import MSTL, AutoETS
+    from statsforecast.models import MSTL, AutoARIMA
 
-    model = MSTL(season_length=[day, 7 * day], trend_forecaster=AutoETS(model="ZZN"))
+    model = MSTL(season_length=[day, 7 * day], trend_forecaster=AutoARIMA(seasonal=False))
     made = model.forecast(y=np.array(known, dtype=np.float64), h=steps, level=list(INTERVALS))
     mean = np.maximum(made["mean"], 0.0)
     quantiles = {0.5: mean}

@@ -122,7 +122,8 @@ def _basis(summary: Summary, power: str, pue: float) -> str:
     references = ", ".join(f"{item['name']} {item['reference']:g} {item['unit']}" for item in summary.objectives)
     lines = [
         _grid_line(grid),
-        f"Forecaster: {summary.forecaster}; decisions see the past and its forecast, the books the true intensity.",
+        f"Forecaster: {summary.forecaster} ({summary.forecaster_reason}).",
+        "Decisions see the past and its forecast, the books the true intensity.",
         f"Benchmark: {benchmark['name']}, {benchmark['architectures']:,} architectures, from {benchmark['origin']}.",
         *benchmark["notes"],
         f"Cheap scores: {benchmark['cheap_scores']}.",

@@ -70,6 +70,8 @@ class Summary:
     policy: str
     searcher: str
     forecaster: str
+    #: why it was taken, as the end of a sentence
+    forecaster_reason: str
     gpus: int
     version: str
     #: SHA-256 of the journal: two runs with the same one did the same, to the letter
@@ -120,6 +122,7 @@ def summarise(entries: Sequence[Entry]) -> Summary:
         policy=begun["policy"],
         searcher=begun["searcher"],
         forecaster=begun["forecaster"],
+        forecaster_reason=begun["forecaster_reason"],
         gpus=settings["cluster"]["gpus"],
         version=begun["version"],
         journal_sha256=_digest(entries),
