@@ -5,8 +5,8 @@
 A search of two minutes hands rehearsed trainings (steps that only wait, kept in checkpoints) to three actors. A node is
 killed every ``--every`` seconds, and another one joins. Then the books and the journal are checked:
 
-- every training is told of once, and each of its steps was taken once, or twice where the kill fell between the step and
-  its checkpoint;
+- every training is told of once, and each of its steps was taken once, or twice where the kill fell between the step
+  and its checkpoint;
 - every device's time is on the books once, but for the time in which it was gone.
 """
 
@@ -68,8 +68,6 @@ def _search(out: Path, stated: argparse.Namespace) -> Result:
     make = functools.partial(RehearsalExecutor, Rehearsal(STEPS, STEP_S))
     crew = RayCrew(make, ["cpu"] * DEVICES, out / "work")
     materials = Materials(settings, OwnBenchmark(own, "rehearsal", "steps that only wait"))
-    (out / "work").rmdir()
-    out.rmdir()
     return Study(settings, crew=crew, materials=materials).run(out)
 
 

@@ -1,9 +1,9 @@
-"""How well a supernet ranks architectures: Kendall's tau of its scores with real trainings, on images that are built in.
+"""How well a supernet ranks architectures: Kendall's tau of its scores with real trainings, on built-in images.
 
     python benchmarks/supernet.py [--quick] [--json FILE] [--seed N] [--architectures N] [--data digits|PATH]
 
-A supernet of NAS-Bench-201's cells is trained once with uniform and once with fair paths, for as many images; then cells
-drawn at random are trained for real and scored by both. The interval is the bootstrap's over the cells.
+A supernet of NAS-Bench-201's cells is trained once with uniform and once with fair paths, for as many images; then
+cells drawn at random are trained for real and scored by both. The interval is the bootstrap's over the cells.
 """
 
 from __future__ import annotations

@@ -3,14 +3,14 @@
     python benchmarks/training.py [--quick] [--json FILE] [--seed N] [--device cpu|cuda] [--repeats N]
 
 Images are random bytes of CIFAR-10's size, so that nothing has to be fetched; what they show does not change the time.
-Both loops train the same networks with the same optimiser, batch, shifts and mirroring. The plain one changes images one
-by one in a DataLoader's workers, as most training scripts do. They take turns, and the figure is the median ratio.
+Both loops train the same networks with the same optimiser, batch, shifts and mirroring. The plain one changes images
+one by one in a DataLoader's workers, as most training scripts do. They take turns, and the figure is the median ratio.
 
-Then the overhead: the loop with a meter that is read every tenth of a second and a pipe that is asked before every step,
-as a worker of a live search has them, against the loop alone, in turns again.
+Then the overhead: the loop with a meter that is read every tenth of a second and a pipe that is asked before every
+step, as a worker of a live search has them, against the loop alone, in turns again.
 
-On a GPU the share of the device's peak of bf16 matrix products is stated besides, and the time that a 200-epoch training
-of the first cell on 25,000 images would take.
+On a GPU the share of the device's peak of bf16 matrix products is stated besides, and the time that a 200-epoch
+training of each cell on 25,000 images would take.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class Row:
     ratio: float
     #: of the device's bf16 peak; None where it is not known
     peak_share: float | None
+    #: s of 200 epochs of 25,000 images at this rate
+    training_s: float
 
 
 def main() -> None:
@@ -69,7 +71,8 @@ def main() -> None:
     rows = [_compared(name, text, images, stated) for name, text in CELLS.items()]
     for row in rows:
         share = f", {row.peak_share:.1%} of the bf16 peak" if row.peak_share else ""
-        print(f"{row.network:8} {row.ours:9.1f} images/s, plain {row.plain:9.1f}: {row.ratio:.2f} times{share}")
+        print(f"{row.network:8} {row.ours:9.1f} images/s, plain {row.plain:9.1f}: {row.ratio:.2f} times{share}; "
+              f"200 epochs of 25,000 images: {row.training_s:,.0f} s")  # fmt: skip
     overhead = _overhead(images, stated)
     print(f"meter and orders: {100 * (overhead - 1):+.2f} % of a training's time (median of paired turns)")
     if stated.json:
@@ -91,8 +94,9 @@ def _compared(name: str, text: str, images: DataSet, stated: argparse.Namespace)
     ratio = statistics.median(one / other for one, other in zip(ours, plain, strict=True))
     flops = 3 * 2 * count_flops(_network(text, stated), (3, 32, 32))  # forward and twice that backward
     peak = next((peak for key, peak in PEAKS.items() if key in _device_name(stated.device)), None)
-    share = statistics.median(ours) * flops / peak if peak else None
-    return Row(name, statistics.median(ours), statistics.median(plain), ratio, share)
+    rate = statistics.median(ours)
+    share = rate * flops / peak if peak else None
+    return Row(name, rate, statistics.median(plain), ratio, share, 200 * 25_000 / rate)
 
 
 def _overhead(images: DataSet, stated: argparse.Namespace) -> float:
@@ -102,11 +106,10 @@ def _overhead(images: DataSet, stated: argparse.Namespace) -> float:
     alone, watched = (Training(_network(text, stated), images, recipe, device=stated.device) for _ in range(2))
     alone.advance(steps=2)
     watched.advance(steps=2)
-    ratios = []
+    ratios, leave = [], _Leave(theirs, _never())
     for _ in range(3 * stated.repeats):
         alone_s = _timed(lambda: alone.advance(steps=stated.steps), stated.device)
         with ProcessMeter(os.getpid, every_s=0.1):
-            leave = _Leave(theirs, _never())
             watched_s = _timed(lambda: watched.advance(leave, steps=stated.steps), stated.device)
         while mine.poll():
             mine.recv()

@@ -55,13 +55,14 @@ class LocalCrew(Crew):
     ) -> None:
         self.devices = len(names)
         self.origin = f"{len(names)} processes on this machine: {', '.join(names)}"
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         context = multiprocessing.get_context("spawn")
         patience = patience or Patience()
         self._workers = [_Worker(context, make, number, name, folder, patience) for number, name in enumerate(names)]
 
     def open(self, post: Callable[[Report], object]) -> None:
         """See :meth:`Crew.open`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
         for worker in self._workers:
             worker.open(post)
 

@@ -88,11 +88,11 @@ class RayCrew(Crew):
             raise MissingExtraError(package, "ray", "A crew over Ray") from error
         self.devices = len(names)
         self.origin = f"{len(names)} actors of Ray"
-        folder.mkdir(parents=True, exist_ok=True)
         self._ray: Any = ray
         self._address = address
         self._share = share or Share()
-        self._arguments = [(make, number, name, folder.absolute()) for number, name in enumerate(names)]
+        self._folder = folder.absolute()
+        self._arguments = [(make, number, name, self._folder) for number, name in enumerate(names)]
         self._actors: list[Any] = []
         self._tasks: dict[int, Task] = {}
         # what was asked of the actors and has not come back: of which device, and of which task it says that it works
@@ -103,6 +103,7 @@ class RayCrew(Crew):
 
     def open(self, post: Callable[[Report], object]) -> None:
         """See :meth:`Crew.open`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
         if not self._ray.is_initialized():
             self._ray.init(address=self._address, log_to_driver=False, include_dashboard=False)
         self._post = post

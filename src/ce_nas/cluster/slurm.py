@@ -88,11 +88,12 @@ class SlurmCrew(Crew):
         except ImportError as error:
             package = "submitit"
             raise MissingExtraError(package, "slurm", "A crew over Slurm") from error
-        folder.mkdir(parents=True, exist_ok=True)
         self.devices = len(names)
         self.origin = f"{len(names)} jobs at a time on {cluster}"
-        self._executor = submitit.AutoExecutor(folder=folder / "jobs", cluster=cluster)
-        self._executor.update_parameters(name="ce-nas", **(stated or {}))
+        self._folder = folder
+        self._cluster = cluster
+        self._stated = dict(stated or {})
+        self._submitit: Any = submitit
         self._jobs = [SlurmJob(make, number, name, folder.absolute()) for number, name in enumerate(names)]
         self._running: dict[int, _Running] = {}
         self._lock = threading.Lock()
@@ -100,6 +101,9 @@ class SlurmCrew(Crew):
 
     def open(self, post: Callable[[Report], object]) -> None:
         """See :meth:`Crew.open`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._executor = self._submitit.AutoExecutor(folder=self._folder / "jobs", cluster=self._cluster)
+        self._executor.update_parameters(name="ce-nas", **self._stated)
         self._post = post
         self._thread = threading.Thread(target=self._listen, name="ce-nas slurm", daemon=True)
         self._thread.start()
