@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from ce_nas.core.errors import SettingsError
+from ce_nas.core.errors import EnergyError, SettingsError
 from ce_nas.core.records import Source
 from ce_nas.energy.meter import Mark, Meter
 from ce_nas.energy.meters import SharedMeter, best_meter
@@ -31,6 +31,16 @@ def test_a_share_of_a_meter_keeps_its_time_and_its_source():
 def test_a_modelled_cpu_is_read_by_its_processor_time():
     with best_meter("cpu", os.getpid, choice="modelled") as meter:
         assert meter.source is Source.MODELLED
+
+
+def test_a_gpu_that_others_compute_on_is_refused(monkeypatch, fake_nvml):
+    nvml = fake_nvml()
+    monkeypatch.setattr("ce_nas.energy.meters.load_nvml", lambda: nvml)
+    nvml.pids = [os.getpid()]
+    assert best_meter("cuda:0", os.getpid).source is Source.COUNTER
+    nvml.pids = [os.getpid(), 1]
+    with pytest.raises(EnergyError, match="cannot be divided"):
+        best_meter("cuda:0", os.getpid)
 
 
 def test_of_a_modelled_gpu_and_of_the_unknown_there_is_none():

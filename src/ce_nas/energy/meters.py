@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Literal
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.energy.meter import Mark, Meter
-from ce_nas.energy.nvidia import nvidia_meter
+from ce_nas.energy.nvidia import load_nvml, nvidia_meter, require_alone
 from ce_nas.energy.process import ProcessMeter
 from ce_nas.energy.rapl import RaplMeter, has_rapl
 
@@ -55,13 +56,20 @@ def best_meter(
     :param device: for instance ``cuda:1`` or ``cpu``.
     :param process_id: the process that works on it.
     :param share: of the CPU's counters that is this device's, where several share it.
-    :raises EnergyError: if the GPU is not there, or tells neither energy nor power.
+    :raises EnergyError: if the GPU is not there, tells neither energy nor power, or others compute on it: its energy
+        cannot be told apart from theirs.
     """
     kind, _, number = device.partition(":")
     if kind == "cuda":
-        return nvidia_meter(int(number or 0)) if choice == "auto" else None
+        return _gpu(int(number or 0)) if choice == "auto" else None
     if kind != "cpu":
         return None
     if choice == "auto" and has_rapl():
         return SharedMeter(RaplMeter(), share)
     return ProcessMeter(process_id)
+
+
+def _gpu(number: int) -> Meter:
+    nvml = load_nvml()
+    require_alone(number, {os.getpid()}, nvml=nvml)
+    return nvidia_meter(number, nvml=nvml)

@@ -99,7 +99,7 @@ def require_alone(index: int, mine: Collection[int], *, nvml: Any = None) -> Non
         message = (
             f"Expected GPU {index} to be this run's alone, but the processes {', '.join(map(str, others))} compute on "
             "it too, and a GPU's energy cannot be divided between processes: choose a free GPU, or let the power be "
-            "modelled with energy.meter = 'modelled'."
+            "modelled with live.meter = 'modelled'."
         )
         raise EnergyError(message)
 

@@ -1,0 +1,39 @@
+from types import SimpleNamespace
+
+import pytest
+
+
+class FakeNvml:
+    """The few calls of the bindings that are used, over made-up GPUs."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, counter=True, power=True, gpus=1):
+        self.counter, self.power, self.gpus, self.energy_mj, self.pids = counter, power, gpus, 5000, [7]
+
+    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
+        if index >= self.gpus:
+            raise self.NVMLError("Invalid Argument")  # noqa: TRY003, EM101
+        return index
+
+    def nvmlDeviceGetName(self, handle):  # noqa: N802
+        return b"Tesla"
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle):  # noqa: N802
+        if not self.counter:
+            raise self.NVMLError("Not Supported")  # noqa: TRY003, EM101
+        return self.energy_mj
+
+    def nvmlDeviceGetPowerUsage(self, handle):  # noqa: N802
+        if not self.power:
+            raise self.NVMLError("Not Supported")  # noqa: TRY003, EM101
+        return 250_000
+
+    def nvmlDeviceGetComputeRunningProcesses(self, handle):  # noqa: N802
+        return [SimpleNamespace(pid=pid) for pid in self.pids]
+
+
+@pytest.fixture
+def fake_nvml():
+    return FakeNvml
