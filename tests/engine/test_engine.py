@@ -5,7 +5,7 @@ import json
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ce_nas.allocate.allocator import Allocator, Decision
@@ -64,6 +64,7 @@ def test_every_policy_runs_to_its_end_and_pays_for_every_device_second(small_stu
 
 
 @settings(max_examples=25, deadline=None)
+@example(seed=13, gpus=1, hours=1, period="20min")  # the run ends at the moment at which a sampling is taken off
 @given(
     seed=st.integers(0, 1000),
     gpus=st.integers(1, 6),
@@ -261,6 +262,16 @@ def test_a_searcher_that_learns_from_scores_gets_as_many_as_it_needs(small_study
     assert everything.summary.samples > 1000
 
 
+def test_no_device_is_held_for_which_sampling_has_no_work(small_study):
+    few = {"searcher": {"samples": 24, "samples_per_training": 0, "batch": 8}, "policy": {"evaluating": 0.3}}
+    result = small_study(few, searcher="surrogate", policy="fixed", hours=2).run()
+    assert 20 <= result.summary.samples <= 24
+    assert result.summary.device_hours_by_activity.get("idle", 0.0) < 0.01
+    divided = [item["allocation"] for item in contents(result, "divided")]
+    assert divided[0]["sampling"] == 2
+    assert divided[-1]["released"] == 2
+
+
 def test_a_supernet_is_trained_before_it_scores(shared_data):
     study = Study.of(
         benchmark="hwnasbench",
@@ -272,6 +283,8 @@ def test_a_supernet_is_trained_before_it_scores(shared_data):
     kinds = [entry.kind for entry in result.entries if entry.kind in {"supernet", "sampled"}]
     assert kinds[0] == "supernet"
     assert kinds.count("supernet") == 1
+    assert contents(result, "divided")[0]["allocation"]["sampling"] == 1  # the other one would only wait
+    assert contents(result, "divided")[1]["allocation"]["sampling"] == 2
     assert "sampled" in kinds
     assert result.summary.energy_j_by_activity["supernet"] > 0
 

@@ -42,3 +42,13 @@ def test_the_shortest_training_begun_is_remembered():
     for number, length in enumerate((7, 3, 5)):
         work.begin(training(number, length), 0.0)
     assert work.shortest_s == 300.0
+
+
+def test_what_was_begun_is_unfinished_until_it_ends():
+    work, first, second = Workload(ByNumber()), training(4, 1), training(2, 1)
+    for task in (first, second):
+        work.begin(task, 0.0)
+    work.pause(first, 5.0)
+    assert work.unfinished == [2, 4]
+    work.end(second)
+    assert work.unfinished == [4]

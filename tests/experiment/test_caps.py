@@ -9,7 +9,7 @@ from ce_nas.experiment.strategies import STRATEGIES
 def test_caps_as_people_write_them_and_those_of_the_paper():
     assert caps_of("500g, 5kg", None) == (0.5, 5.0)
     assert caps_of(None, "hwnasbench") == (5.0, 10.0, 30.0, 50.0)
-    assert caps_of(None, "nb301") == (25.0, 50.0, 75.0, 100.0)
+    assert caps_of(None, "nasbench301") == (25.0, 50.0, 75.0, 100.0)
     for text in ("five", " , "):
         with pytest.raises(SettingsError):
             caps_of(text, None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.cluster.roles import Role
@@ -108,7 +109,7 @@ class Engine:
         Of the devices that are to train, those are released that could finish nothing within the budgets.
         """
         start_s = self.parts.clock.now_s
-        self._divide(self._affordable(allocation))
+        self._divide(self._useful(self._affordable(allocation)))
         for until_s in self._looks(start_s):
             self._live(until_s)
             self._look()
@@ -143,19 +144,20 @@ class Engine:
             self._workload.pause(event.task, event.at_s)
             self._take_failure(event)
         elif event.task.kind is TaskKind.SUPERNET:
+            self._workload.end(event.task)
             self._supernet_ready = True
             self._note("supernet", task=event.task.id, device=event.device)
         elif event.outcome is not None:
+            self._workload.end(event.task)
             self._tell(event, event.outcome)
 
     def close(self) -> None:
         """Write down how the run ended; work under way is named, not finished."""
-        unfinished = [task.id for task in [*self.parts.cluster.running(), *self._suspended]]
         region_of = self.parts.searcher.region_of
         # best first; left out for no other reason than the budget
         waiting = [(item.architecture, region_of(item.architecture)) for item in self.backlog.waiting]
         stop = (self.stop or Stop.DONE).name.lower()
-        self._note("ended", stop=stop, unfinished=sorted(unfinished), waiting=waiting)
+        self._note("ended", stop=stop, unfinished=self._workload.unfinished, waiting=waiting)
         self.parts.journal.commit()
 
     def _live(self, until_s: float) -> None:
@@ -167,14 +169,21 @@ class Engine:
             self.take(event)
             self._check_limits()
             if not self.stop:
-                self.feed()
+                self._go_on()
+
+    def _go_on(self) -> None:
+        """Give free devices work, and hold none for which sampling has no work."""
+        if self._allocation and self._useful(self._allocation) != self._allocation:
+            self._divide(self._useful(self._allocation))
+        else:
+            self.feed()
 
     def _look(self) -> None:
         """Bring the books up to this moment, and hold no device that can finish nothing any more."""
         self.parts.ledger.book(self.parts.cluster.read())
         self._check_limits()
         if not self.stop and self._allocation:
-            self._divide(self._affordable(self._allocation))
+            self._divide(self._useful(self._affordable(self._allocation)))
 
     def _divide(self, allocation: Allocation) -> None:
         """Give the devices their roles and work."""
@@ -202,6 +211,23 @@ class Engine:
         evaluating = min(fits, wanted)
         released = allocation.devices - sampling - evaluating
         return Allocation(sampling, evaluating, released=released)
+
+    def _useful(self, allocation: Allocation) -> Allocation:
+        """The allocation less the devices that sampling has no work for: those are released."""
+        surplus = allocation.sampling - self._samplings()
+        if surplus <= 0:
+            return allocation
+        return replace(allocation, sampling=allocation.sampling - surplus, released=allocation.released + surplus)
+
+    def _samplings(self) -> int:
+        """How many devices sampling has work for: one while the supernet is trained that the scoring needs."""
+        tasks = [*self.parts.cluster.running(), *self._suspended]
+        begun = sum(task.kind is not TaskKind.EVALUATION for task in tasks)
+        if not self._can_sample():
+            return begun
+        if not self._supernet_ready:
+            return max(begun, 1)
+        return begun + math.ceil(self._unscored() / self.plan.batch)
 
     def _lefts_s(self, tasks: Sequence[Task]) -> list[float]:
         """What the trainings among these still need."""
@@ -239,7 +265,9 @@ class Engine:
         )
         if again:
             self._suspended.append(event.task)
-        elif event.task.kind is TaskKind.SUPERNET:
+            return
+        self._workload.end(event.task)
+        if event.task.kind is TaskKind.SUPERNET:
             self._supernet_lost = True
 
     def _take_samples(self, event: Event, outcome: Outcome) -> None:

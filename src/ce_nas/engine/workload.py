@@ -39,6 +39,16 @@ class Workload:
         """Remember that it was suspended."""
         self._done_s[task.id] += now_s - self._since_s.pop(task.id)
 
+    def end(self, task: Task) -> None:
+        """Remember that nothing more will come of it."""
+        self._done_s.pop(task.id, None)
+        self._since_s.pop(task.id, None)
+
+    @property
+    def unfinished(self) -> list[int]:
+        """The numbers of the tasks that were begun and have not ended, ascending."""
+        return sorted(self._done_s)
+
     def left_s(self, task: Task, now_s: float) -> float:
         """Seconds that a task still needs on a device; also of one that was never begun."""
         done_s = self._done_s.get(task.id, 0.0) + now_s - self._since_s.get(task.id, now_s)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Caps", "caps_of"]
 
 #: of the paper's experiments, kg: of NAS-Bench-201 with HW-NAS-Bench, and of NAS-Bench-301
-PAPER_KG = {"nb301": (25.0, 50.0, 75.0, 100.0)}
+PAPER_KG = {"nasbench301": (25.0, 50.0, 75.0, 100.0)}
 DEFAULT_KG = (5.0, 10.0, 30.0, 50.0)
 
 
