@@ -1,5 +1,8 @@
 """The networks of the DARTS space compute what they should, and are as large as was counted without them."""
 
+import io
+
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -13,6 +16,10 @@ from ce_nas.space.darts import DartsSpace, Genotype  # noqa: E402
 from ce_nas.space.darts_sizes import DartsSizes, stages  # noqa: E402
 from ce_nas.space.network.darts import DartsCell, DartsNetwork  # noqa: E402
 from ce_nas.space.network.nb201 import count_parameters  # noqa: E402
+from ce_nas.training.images import DataSet, Images  # noqa: E402
+from ce_nas.training.profile import export_onnx  # noqa: E402
+from ce_nas.training.recipe import Recipe  # noqa: E402
+from ce_nas.training.trainer import Training  # noqa: E402
 
 SPACE = DartsSpace()
 ARCHITECTURES = st.tuples(*(st.integers(0, len(names) - 1) for names in SPACE.choices))
@@ -53,7 +60,7 @@ def tabled_flops(network, size):
 
 
 @given(architecture=ARCHITECTURES)
-@settings(deadline=None, max_examples=3)
+@settings(deadline=None, max_examples=2)
 def test_it_is_as_large_as_was_counted_without_it(architecture):
     with torch.device("meta"):
         network = DartsNetwork(architecture, affine=False)
@@ -77,22 +84,40 @@ def test_logits_come_from_small_and_from_large_images():
 
 
 @pytest.mark.parametrize(("large", "size"), [(False, 32), (False, 64), (True, 224)])
-def test_the_auxiliary_head_has_logits_of_its_own(large, size):
-    network = DartsNetwork(SOME, channels=2, cells=3, classes=5, large=large, auxiliary=True).eval()
+def test_the_auxiliary_head_has_logits_of_its_own_while_training(large, size):
+    network = DartsNetwork(SOME, channels=2, cells=3, classes=5, large=large, auxiliary=True)
     with torch.no_grad():
-        logits, auxiliary = network.with_auxiliary(images(1, size))
-        assert torch.equal(logits, network(images(1, size)))
-    assert logits.shape == auxiliary.shape == (1, 5)
+        logits, auxiliary = network(images(2, size))
+        assert logits.shape == auxiliary.shape == (2, 5)
+        assert network.eval()(images(2, size)).shape == (2, 5)
 
 
-def test_a_network_without_an_auxiliary_head_says_so():
-    with pytest.raises(SettingsError, match="auxiliary=True"):
-        DartsNetwork(SOME, channels=2, cells=3).with_auxiliary(images())
+def test_it_is_trained_by_the_loop_with_its_auxiliary_head_and_dropped_paths():
+    network = DartsNetwork(SOME, channels=2, cells=3, in_channels=1, auxiliary=True)
+    shown = Images(np.random.default_rng(0).integers(0, 256, (40, 1, 32, 32), dtype=np.uint8), np.arange(40) % 10)
+    data = DataSet("noise", "a test", shown, shown, 10, np.full(1, 0.5), np.full(1, 0.3))
+    training = Training(network, data, Recipe(epochs=1, batch=20, drop_path=0.2, auxiliary=0.4), seed=0)
+    before = [one.detach().clone() for one in network.auxiliary.parameters()]
+    assert training.advance()
+    assert network.drop_path > 0
+    assert not all(torch.equal(one, old) for one, old in zip(network.auxiliary.parameters(), before, strict=True))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the exporter, about itself
+def test_it_can_be_exported_to_onnx():
+    pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    network = DartsNetwork(SOME, channels=4, cells=3).eval()
+    target = io.BytesIO()
+    export_onnx(network, (3, 32, 32), target)
+    session = runtime.InferenceSession(target.getvalue(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: images().numpy()})
+    assert torch.allclose(torch.from_numpy(found), network(images()), atol=1e-4)
 
 
 def test_every_parameter_has_a_gradient():
     network = DartsNetwork(SOME, channels=4, cells=3, auxiliary=True)
-    logits, auxiliary = network.with_auxiliary(images())
+    logits, auxiliary = network(images())
     (logits.square().sum() + auxiliary.square().sum()).backward()
     used = {int(source) for cell in network.cells for source in cell.sources}
     unused = [name for name, one in network.named_parameters() if one.grad is None]

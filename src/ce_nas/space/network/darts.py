@@ -70,21 +70,16 @@ class DartsNetwork(nn.Module):
         self.auxiliary = AuxiliaryHead(looked_at, classes, stride=2 if large else 3) if auxiliary else None
         self.classifier = nn.Linear(4 * plan[-1].channels, classes)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits, shape ``(n, classes)``, of images of shape ``(n, in_channels, height, width)``."""
-        *_, features = self._outputs(images)
-        return self.classifier(features.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Logits, shape ``(n, classes)``, of images of shape ``(n, in_channels, height, width)``.
 
-    def with_auxiliary(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits of both classifiers.
-
-        :raises SettingsError: if the network has no auxiliary one.
+        While training with an auxiliary head, its logits come second.
         """
-        if self.auxiliary is None:
-            message = "Expected a network with an auxiliary head, got one without; build it with auxiliary=True."
-            raise SettingsError(message)
         outputs = list(self._outputs(images))
-        return self.classifier(outputs[-1].mean(dim=(2, 3))), self.auxiliary(outputs[self._auxiliary_at])
+        logits: Tensor = self.classifier(outputs[-1].mean(dim=(2, 3)))
+        if self.auxiliary is None or not self.training:
+            return logits
+        return logits, self.auxiliary(outputs[self._auxiliary_at])
 
     def _outputs(self, images: Tensor) -> Iterator[Tensor]:
         """What each cell makes, of shape ``(n, 4 channels of the cell, height, width)``."""
