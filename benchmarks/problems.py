@@ -1,9 +1,18 @@
 """Two published problems over real variables, and what each searcher makes of them.
 
     python benchmarks/problems.py [--quick] [--json FILE] [--seed N] [--seeds N] [--only SEARCHER ...]
+                                  [--problems PROBLEM ...] [--minutes N]
 
 Ten starts are drawn at random, then 18 batches of 5 are asked for: 100 evaluations [LaMOO]; CMA-ES goes on to 1000.
-The figure is log10(HV_max - HV): smaller is better. Medians over the seeds with 95 % bootstrap intervals.
+The figure is log10(HV_max - HV): smaller is better. Medians over the seeds with 95 % bootstrap intervals, and the
+ratio of the hypervolume missing at the end to what pymoo's NSGA-II misses after as many evaluations.
+
+Runs that ``--json`` holds already are not made again, so that a long table can be made in slices of ``--minutes``; a
+file of another version of the package is to be put away first.
+
+LaMOO has the paper's reference points, kernels and Cp. Around CMA-ES a tenth of the proposals is drawn outside, as by
+default; where there are two objectives, a region is searched until the distribution there has converged, and regions
+are drawn by what their samples alone add to the hypervolume. What differs was tried on seeds from 1000 on.
 
 Sources
     [LaMOO] Zhao et al. Multi-objective Optimization by Learning Space Partitions. ICLR 2022. Cp, kernels, references.
@@ -19,7 +28,8 @@ import argparse
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,15 +122,21 @@ def alone(make: Callable[[Problem, np.random.Generator], RegionalSearcher]) -> C
     return lambda problem, seed: make(problem, stream(seed, "searcher"))
 
 
-def lamoo(make: Callable[[Problem, np.random.Generator], RegionalSearcher]) -> Callable[[Problem, int], Searcher]:
-    """The same searcher inside the regions that the partition chooses, with the paper's settings."""
+def lamoo(
+    make: Callable[[Problem, np.random.Generator], RegionalSearcher], select_of_two: str = "leaf", outside: float = 0.0
+) -> Callable[[Problem, int], Searcher]:
+    """The same searcher inside the regions that the partition chooses, with the paper's settings.
+
+    :param select_of_two: how a region is chosen where there are two objectives.
+    :param outside: the share of proposals drawn outside the chosen region.
+    """
     return lambda problem, seed: LamooSearcher(
         problem.space,
         stream(seed, "lamoo"),
         problem.reference,
         make(problem, stream(seed, "searcher")),
-        problem.settings,
-        outside=0.0,
+        replace(problem.settings, select=select_of_two) if len(problem.reference) == 2 else problem.settings,
+        outside=outside,
     )
 
 
@@ -150,7 +166,7 @@ SEARCHERS: dict[str, tuple[Callable[[Problem, int], Searcher], int]] = {
     "nsga2": (alone(nsga2), MANY),
     "lamoo+uniform": (lamoo(uniform), MANY),
     "cma": (alone(cma), MANY),
-    "lamoo+cma": (lamoo(cma), MANY),
+    "lamoo+cma": (lamoo(cma, select_of_two="share", outside=0.1), MANY),
     "qlognehvi": (alone(qlognehvi), EVALUATIONS),
     "lamoo+qlognehvi": (lamoo(qlognehvi), EVALUATIONS),
 }
@@ -212,7 +228,7 @@ PEERS: dict[str, Callable[[Problem, int, int], list[tuple[float, ...]]]] = {
 
 def measured(problem: Problem, name: str, seed: int, evaluations: int) -> dict[str, object]:
     """One run: log10 of the missing hypervolume at 100 and at the end, and how long it took."""
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     if name in PEERS:
         values = PEERS[name](problem, seed, evaluations)
     else:
@@ -222,40 +238,97 @@ def measured(problem: Problem, name: str, seed: int, evaluations: int) -> dict[s
         "problem": problem.name,
         "searcher": name,
         "seed": seed,
-        "seconds": time.perf_counter() - began_s,
+        "seconds": time.process_time() - began_s,
         "log_difference": {str(mark): problem.difference(values[:mark]) for mark in marks},
     }
 
 
-def rows(quick: bool, seed: int, seeds: int = 10, only: list[str] | None = None) -> list[dict[str, object]]:  # noqa: FBT001
+class Cells:
+    """Runs that are made once: kept in a file, if there is one, from where they are taken the next time.
+
+    :param path: the file; None keeps nothing.
+    :param minutes: after so many no further run is begun.
+    """
+
+    def __init__(self, path: Path | None, minutes: float = math.inf) -> None:
+        self._path = path
+        self._ends_s = time.perf_counter() + 60.0 * minutes
+        self.found: dict[str, dict[str, object]] = {}
+        if path and path.exists():
+            self.found = json.loads(path.read_text())["runs"]
+
+    def get(self, key: str, make: Callable[[], dict[str, object]]) -> dict[str, object] | None:
+        """The run of that key, made now if need be; None if the time is up."""
+        if key not in self.found:
+            if time.perf_counter() > self._ends_s:
+                return None
+            self.found[key] = make()
+            self.write([])
+        return self.found[key]
+
+    def write(self, table: list[dict[str, object]]) -> None:
+        """Write all runs, and the rows made of them."""
+        if self._path:
+            draft = self._path.with_suffix(".draft")
+            draft.write_text(json.dumps({"rows": table, "runs": self.found}, indent=1) + "\n")
+            draft.replace(self._path)
+
+
+def rows(  # noqa: PLR0913 - what to run, and how much of it
+    cells: Cells,
+    *,
+    quick: bool,
+    seed: int,
+    seeds: int = 10,
+    only: list[str] | None = None,
+    problems: list[str] | None = None,
+) -> list[dict[str, object]]:
     """A row for every searcher and problem: the medians and intervals of :func:`measured` over the seeds.
 
-    :param quick: two seeds, 30 evaluations for Bayesian optimisation and 100 for the others.
+    :param quick: two seeds, 50 evaluations for Bayesian optimisation and 100 for the others.
     """
     seeds = 2 if quick else seeds
-    table = []
+    table: list[dict[str, object]] = []
     for problem in PROBLEMS:
+        if problems and problem.name not in problems:
+            continue
+        peer: dict[str, list[float]] = {}
         for name in only or [*PEERS, *SEARCHERS]:
             if name == "como-cma" and len(problem.reference) > 2:
                 continue
             most = SEARCHERS[name][1] if name in SEARCHERS else MANY
             evaluations = (50 if most == EVALUATIONS else EVALUATIONS) if quick else most
-            runs = [measured(problem, name, seed + number, evaluations) for number in range(seeds)]
-            table.append(summed_up(runs))
-            print(line(table[-1]), flush=True)
+            runs = [
+                cells.get(
+                    f"{problem.name} {name} {number} {evaluations}",
+                    partial(measured, problem, name, number, evaluations),
+                )
+                for number in range(seed, seed + seeds)
+            ]
+            made = [run for run in runs if run]
+            if made:
+                table.append(summed_up(made, peer))
+                peer = table[-1]["log_difference"] if name == "pymoo-nsga2" else peer
+                print(line(table[-1]), flush=True)
+    cells.write(table)
     return table
 
 
-def summed_up(runs: list[dict[str, object]]) -> dict[str, object]:
-    """The runs of one searcher on one problem as a row."""
+def summed_up(runs: list[dict[str, object]], peer: dict[str, list[float]]) -> dict[str, object]:
+    """The runs of one searcher on one problem as a row.
+
+    :param peer: the figures of pymoo's NSGA-II, to whose missing hypervolume a ratio is given; may be empty.
+    """
     differences = [run["log_difference"] for run in runs]
     marks = {mark: bootstrap_median([float(difference[mark]) for difference in differences]) for mark in differences[0]}
+    last = next(reversed(marks))
     return {
         "problem": runs[0]["problem"],
         "searcher": runs[0]["searcher"],
         "seeds": len(runs),
         "seconds": float(np.median([run["seconds"] for run in runs])),
         "log_difference": {mark: [one.median, one.low, one.high] for mark, one in marks.items()},
+        "ratio": 10.0 ** (marks[last].median - peer[last][0]) if last in peer else None,
     }
 
 
@@ -265,21 +338,30 @@ def line(row: dict[str, object]) -> str:
         f"{mark:>5}: {median:6.2f} [{low:5.2f}, {high:5.2f}]"
         for mark, (median, low, high) in row["log_difference"].items()
     )
-    return f"{row['problem']:14}{row['searcher']:17}{'  '.join(figures)}   {row['seconds']:.1f} s"
+    ratio = "" if row["ratio"] is None else f"  x {row['ratio']:.2f}"
+    head = f"{row['problem']:14}{row['searcher']:17}"
+    return f"{head}{'  '.join(figures)}{ratio}   {row['seeds']} seeds, {row['seconds']:.1f} s"
 
 
 def main() -> None:
     """Measure, print, and write what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two seeds and few evaluations")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--json", type=Path, help="also write the figures here; runs that it holds are not made again")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=10, help="how many seeds")
     parser.add_argument("--only", nargs="+", choices=[*PEERS, *SEARCHERS], help="these searchers alone")
+    parser.add_argument("--problems", nargs="+", choices=[one.name for one in PROBLEMS], help="these problems alone")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no further run after so many")
     arguments = parser.parse_args()
-    table = rows(arguments.quick, arguments.seed, arguments.seeds, arguments.only)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(table, indent=2) + "\n")
+    rows(
+        Cells(arguments.json, arguments.minutes),
+        quick=arguments.quick,
+        seed=arguments.seed,
+        seeds=arguments.seeds,
+        only=arguments.only,
+        problems=arguments.problems,
+    )
 
 
 if __name__ == "__main__":

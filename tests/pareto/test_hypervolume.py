@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ce_nas.core.errors import DataError
-from ce_nas.pareto.hypervolume import hypervolume, hypervolume_gains
+from ce_nas.pareto.dominance import is_front
+from ce_nas.pareto.hypervolume import hypervolume, hypervolume_gains, own_gains
 
 SIDE = 5  # points lie on a grid of integers 0..SIDE, the reference at SIDE
 
@@ -52,6 +53,16 @@ def test_a_gain_is_the_difference_that_the_candidate_makes(tables):
     gains = hypervolume_gains(points, candidates, reference)
     assert gains == pytest.approx(expected, abs=1e-9)
     assert (gains >= 0).all()
+
+
+@given(sets(st.integers(0, 10)))
+def test_an_own_gain_is_what_goes_with_the_point(tables):
+    (points,) = tables
+    reference = [SIDE] * points.shape[1]
+    front = points[is_front(points)]
+    whole = hypervolume(front, reference)
+    without = [hypervolume(front[(front != point).any(axis=1)], reference) for point in points]
+    assert own_gains(points, points, reference) == pytest.approx(whole - np.array(without), abs=1e-9)
 
 
 @given(

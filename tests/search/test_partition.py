@@ -6,7 +6,7 @@ from sklearn.svm import SVC
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.pareto.dominance import dominance_numbers
-from ce_nas.pareto.hypervolume import hypervolume
+from ce_nas.pareto.hypervolume import hypervolume, own_gains
 from ce_nas.search.partition import Partition, PartitionSettings, _median_cut, fit_boundary, path_holds
 from ce_nas.space.cells import NasBench201Space
 
@@ -35,7 +35,7 @@ def nodes(node):
 def test_a_boundary_decides_as_the_support_vector_machine_it_was_taken_from(kernel):
     features, values = samples(0, 150)
     good = dominance_numbers(values) <= _median_cut(dominance_numbers(values))
-    machine = SVC(kernel=kernel, degree=4, gamma="scale").fit(features, good)
+    machine = SVC(kernel=kernel, degree=4, coef0=1.0, gamma="scale").fit(features, good)
     fresh, _ = samples(1, 400)
     boundary = fit_boundary(features, good, kernel)
     assert boundary.decision(fresh) == pytest.approx(machine.decision_function(fresh), abs=1e-9)
@@ -48,7 +48,7 @@ def test_the_solver_alone_finds_what_the_whole_of_scikit_learn_finds_to_the_last
     features, values = samples(n, n)
     good = dominance_numbers(values) <= _median_cut(dominance_numbers(values))
     boundary = fit_boundary(features, good, kernel)
-    machine = SVC(kernel=kernel, degree=4, gamma=boundary.gamma).fit(features, good)
+    machine = SVC(kernel=kernel, degree=4, coef0=1.0, gamma=boundary.gamma).fit(features, good)
     assert np.array_equal(boundary.support, machine.support_vectors_)
     assert np.array_equal(boundary.weights, machine.dual_coef_[0])
     assert boundary.intercept == machine.intercept_[0]
@@ -111,6 +111,24 @@ def test_a_share_of_the_hypervolume_is_the_same_as_the_number():
     number = Partition(features, values, REFERENCE, PartitionSettings(cp=0.2 * hypervolume(values, REFERENCE)))
     bounds = [[tree.upper_bound(leaf) for leaf in tree.root.leaves()] for tree in (share, number)]
     assert bounds[0] == pytest.approx(bounds[1])
+
+
+def test_leaves_are_drawn_in_proportion_to_what_their_samples_alone_add():
+    features, values = samples(7, 120)
+    reference = np.array([60.0, 60.0])
+    partition = Partition(features, values, reference, PartitionSettings(select="share"))
+    leaves = list(partition.root.leaves())
+    adds = own_gains(values, values, reference)
+    shares = np.array([adds[leaf.rows].sum() for leaf in leaves]) / adds.sum()
+    drawn = [leaves.index(partition.chosen(at)) for at in np.linspace(0.0005, 0.9995, 1000)]
+    assert len(leaves) > 2
+    assert np.bincount(drawn, minlength=len(leaves)) / 1000 == pytest.approx(shares, abs=2e-3)
+
+
+def test_where_nothing_adds_the_largest_upper_bound_decides():
+    features, values = samples(7, 120)
+    partition = Partition(features, values, np.array([-99.0, -99.0]), PartitionSettings(select="share"))
+    assert partition.chosen(0.7) is partition.chosen(0.1)
 
 
 def test_descending_takes_the_better_child_at_every_step():

@@ -20,7 +20,7 @@ from ce_nas.pareto.dominance import as_points, is_front
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["hypervolume", "hypervolume_gains"]
+__all__ = ["hypervolume", "hypervolume_gains", "own_gains"]
 
 
 def hypervolume(values: ArrayLike, reference: ArrayLike) -> float:
@@ -47,6 +47,31 @@ def hypervolume_gains(front_values: ArrayLike, candidates: ArrayLike, reference:
     else:
         gains[counts] = [_gain(points, candidate, worst) for candidate in offered[counts]]
     return gains
+
+
+def own_gains(values: ArrayLike, known: ArrayLike, reference: ArrayLike) -> np.ndarray:
+    """What each of ``values`` adds to the hypervolume of the rest of the front, shape ``(n,)``; 0 behind the front.
+
+    :param values: some of ``known``, shape ``(n, m)``; equal points add it together, as one.
+    :param known: all that has been found, shape ``(k, m)``.
+    """
+    points, worst = _inside(known, reference)
+    front = np.unique(points[is_front(points)], axis=0)
+    adds = _own_of_two(front, worst) if len(worst) == 2 else _own_of_many(front, worst)
+    of_point = dict(zip(map(tuple, front.tolist()), adds, strict=True))
+    return np.array([of_point.get(point, 0.0) for point in map(tuple, _matching(values, worst).tolist())])
+
+
+def _own_of_two(front: np.ndarray, reference: np.ndarray) -> list[float]:
+    """The rectangle that each point of a front in ascending order alone dominates."""
+    right, above = np.append(front[1:, 0], reference[0]), np.append(reference[1], front[:-1, 1])
+    adds: list[float] = ((right - front[:, 0]) * (above - front[:, 1])).tolist()
+    return adds
+
+
+def _own_of_many(front: np.ndarray, reference: np.ndarray) -> list[float]:
+    """The box of each point of a front, less what of it the other points dominate."""
+    return [_gain(np.delete(front, row, axis=0), point, reference) for row, point in enumerate(front)]
 
 
 def _matching(values: ArrayLike, reference: np.ndarray) -> np.ndarray:

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.pareto.dominance import is_front
-from ce_nas.pareto.hypervolume import hypervolume_gains
+from ce_nas.pareto.hypervolume import own_gains
 from ce_nas.search.archive import Archive, values_of
 from ce_nas.search.regional import AnyOf, RegionalSearcher, WholeSpace
 from ce_nas.search.uniform import draw
@@ -49,23 +48,30 @@ _ROUNDS, _BARREN, _DRAWS = 40, 8, 5
 _STARTS = 3
 #: how sure a fresh distribution is of its centre's choices
 _TRUST = 0.5
-#: a generation no wider than this share of any variable's range is one point
-_CONVERGED = 3e-2
+#: objectives from which on a front is a surface
+_SURFACE = 3
+#: a generation no wider than this share of any variable's range ends its run: on a front that is a curve it is one
+#: point by then; a surface takes so many points that short runs about many of them find more
+_CONVERGED, _CONVERGED_ON_SURFACES = 3e-2, 0.5
+#: a run starts as wide as this share of the standard deviation of the region's samples, but no narrower than the second
+_OF_SAMPLES, _NARROWEST = 0.5, 0.02
 
 
 class CmaSearcher(RegionalSearcher):
     """CMA-ES for several objectives, asked and told in any batch size, for any space.
 
     One distribution is at work at a time. It starts at a point of the front (of the region's, if there is one), and
-    leaves for another start once it has converged, or once a new region no longer holds its centre. Solutions outside
-    the region are drawn again; where a distribution finds nothing new, what is missing is drawn at random.
+    leaves for another start once it has converged, or once a new region no longer holds its centre. For two objectives
+    it starts the narrower the closer together the region's samples lie, and goes on to a point; for more its runs are
+    wide and short. Solutions outside the region are drawn again; where a distribution finds nothing new, what is
+    missing is drawn at random.
 
     :param space: the space to search.
     :param rng: the searcher's own generator.
     :param reference: reference point of the hypervolume, minimised, shape ``(m,)``.
     :param startup: full trainings before the first distribution; random until then.
     :param population: solutions to a generation; None for 4 + 3 ln(variables).
-    :param spread: standard deviation at the start, as a share of each variable's range.
+    :param spread: the largest standard deviation at the start, as a share of each variable's range.
     """
 
     name = "cma"
@@ -92,20 +98,29 @@ class CmaSearcher(RegionalSearcher):
         self._startup = startup
         self._population = population
         self._spread = spread
+        self._narrowest = _CONVERGED if len(self._reference) < _SURFACE else _CONVERGED_ON_SURFACES
+        self._patient = len(self._reference) < _SURFACE
         self._coding = _Coding(space)
         self._archive = Archive()
         self._known: dict[Architecture, Observation] = {}
         self._run: _Run | None = None
+        self._gave_up = False
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
         return self.ask_within(n, exclude, WholeSpace(self._archive.observations))
 
+    @property
+    def busy(self) -> bool:
+        """See :meth:`RegionalSearcher.busy`: while a distribution goes on that was not begun for want of room."""
+        return self._patient and self._run is not None and not (self._run.converged or self._gave_up)
+
     def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """See :meth:`RegionalSearcher.ask_within`."""
         found: dict[Architecture, None] = {}
         if len(self._archive) >= self._startup and region.samples and self._coding.moves:
-            for _ in range(_STARTS):
+            for start in range(_STARTS):
+                self._gave_up = start > 0
                 run = self._running(region)
                 found.update(dict.fromkeys(self._fresh(run, n - len(found), AnyOf(exclude, found), region)))
                 if len(found) >= n:
@@ -129,15 +144,24 @@ class CmaSearcher(RegionalSearcher):
         return self._run
 
     def _started(self, samples: Sequence[Observation]) -> _Run:
-        """A distribution around one of the region's best, chosen with a chance in proportion to what it alone adds."""
+        """A distribution around one of the region's best, chosen with a chance in proportion to what it alone adds.
+
+        While nothing betters the reference, around the better of two at random.
+        """
         values, known = values_of(samples), values_of(self._archive.observations)
         adds = own_gains(values, known, self._reference)
         if adds.sum() > 0:
             row = int(self._rng.choice(len(adds), p=adds / adds.sum()))
         else:
-            row = int(ranking(values, known, self._reference).argmin())
-        centre = samples[row].architecture
-        return _Run(self._coding, centre, self._spread, self._population, int(self._rng.integers(2**31)))
+            order = np.argsort(ranking(values, known, self._reference))
+            row = int(order[self._rng.integers(len(order), size=2).min()])  # the best may lie in a dead end
+        spread = self._spread
+        if self._patient:
+            spread = min(self._coding.deviation([sample.architecture for sample in samples]), spread)
+        seed = int(self._rng.integers(2**31))
+        return _Run(
+            self._coding, samples[row].architecture, spread, self._population, narrowest=self._narrowest, seed=seed
+        )
 
     def _fresh(self, run: _Run, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """Up to ``n`` architectures of the distribution that are new and in the region.
@@ -194,17 +218,6 @@ def ranking(values: np.ndarray, known: np.ndarray, reference: np.ndarray) -> np.
     return places
 
 
-def own_gains(values: np.ndarray, known: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """What each of ``values`` adds to the hypervolume of all others that are ``known``, shape ``(n,)``."""
-    front = np.unique(known[is_front(known)], axis=0)
-    gains = np.zeros(len(values))
-    for row, point in enumerate(values):
-        alone = (front == point).all(axis=1)
-        if alone.any() and (point < reference).all():
-            gains[row] = hypervolume_gains(front[~alone], point[None], reference)[0]
-    return gains
-
-
 def _dominating(known: np.ndarray, point: np.ndarray) -> int:
     return int(np.count_nonzero((known <= point).all(axis=1) & (known < point).any(axis=1)))
 
@@ -226,6 +239,13 @@ class _Coding:
     def encode(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """The space's own encoding, shape ``(n, columns)``."""
         return self._space.encode(architectures)
+
+    def deviation(self, architectures: Sequence[Architecture]) -> float:
+        """How wide a run among such architectures starts, as a share of the ranges; the widest without numbers."""
+        if not self.real and not self.stepped:
+            return 1.0
+        units = np.array([self.units(architecture) for architecture in architectures])
+        return max(_OF_SAMPLES * float(units.std(axis=0).mean()), _NARROWEST)
 
     @property
     def moves(self) -> int:
@@ -270,10 +290,20 @@ def _kind(domain: Domain) -> str:
 class _Run:
     """A distribution, what was drawn of it and what came of that."""
 
-    def __init__(self, coding: _Coding, centre: Architecture, spread: float, population: int | None, seed: int) -> None:
+    def __init__(  # noqa: PLR0913 - where it starts, how, and when it ends
+        self,
+        coding: _Coding,
+        centre: Architecture,
+        spread: float,
+        population: int | None,
+        *,
+        narrowest: float,
+        seed: int,
+    ) -> None:
         from cmaes import CatCMAwM
 
         self._coding = coding
+        self._narrowest = narrowest
         numbers = len(coding.real) + len(coding.stepped)
         counts = coding.counts()
         self._cma = CatCMAwM(
@@ -289,7 +319,7 @@ class _Run:
         )
         #: where the distribution is taken to be: its start, later the best of its last generation
         self.centre = centre
-        #: whether its last generation was all but one point
+        #: whether its last generation was too narrow to go on
         self.converged = False
         self._waiting: dict[Architecture, deque[CatCMAwM.Solution]] = {}
         self._told: deque[tuple[CatCMAwM.Solution, Observation]] = deque()
@@ -320,7 +350,7 @@ class _Run:
                 self._cma.tell(list(zip(solutions, places.tolist(), strict=True)))
             self.centre = observations[int(places.argmin())].architecture
             width = np.ptp(self._coding.encode([one.architecture for one in observations]), axis=0)
-            self.converged = bool(width.max() < _CONVERGED)
+            self.converged = bool(width.max() < self._narrowest)
 
 
 def _leaning(counts: Sequence[int], choices: Sequence[int]) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ce_nas.core.errors import SettingsError, one_of
 from ce_nas.pareto.dominance import dominance_numbers
-from ce_nas.pareto.hypervolume import hypervolume
+from ce_nas.pareto.hypervolume import hypervolume, own_gains
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,8 @@ __all__ = ["Boundary", "Constraint", "Node", "Partition", "PartitionSettings", "
 Kernel = Literal["rbf", "poly", "linear"]
 #: degree of the polynomial kernel [LaMOO, appendix]
 DEGREE = 4
+#: what is added within the power, so that the lower powers count as well
+OFFSET = 1.0
 #: a machine is taken as it is after so many steps: on a tight cluster a polynomial one would step for minutes
 MOST_STEPS = 10_000
 #: a decision this near to zero is zero but for rounding
@@ -46,14 +48,15 @@ class PartitionSettings:
     cp: float | None = None
     #: weight of exploration as a share of the hypervolume reached so far
     cp_share: float = 0.1
-    #: ``leaf``: the best leaf of all; ``mcts``: the better child at every step down from the root
-    select: Literal["leaf", "mcts"] = "leaf"
+    #: ``leaf``: the best leaf of all; ``mcts``: the better child at every step down from the root; ``share``: any leaf,
+    #: with a chance in proportion to what the front's samples in it alone add to the hypervolume
+    select: Literal["leaf", "mcts", "share"] = "leaf"
 
     def __post_init__(self) -> None:
         if self.kernel not in ("rbf", "poly", "linear"):
             raise SettingsError(one_of("kernel of the partition", self.kernel, ("rbf", "poly", "linear")))
-        if self.select not in ("leaf", "mcts"):
-            raise SettingsError(one_of("way to choose a part of the partition", self.select, ("leaf", "mcts")))
+        if self.select not in ("leaf", "mcts", "share"):
+            raise SettingsError(one_of("way to choose a part of the partition", self.select, ("leaf", "mcts", "share")))
         if self.leaf_size < 1 or self.height < 0 or self.cp_share < 0 or (self.cp is not None and self.cp < 0):
             message = (
                 "Expected a partition with a leaf size of at least 1 and a height, cp and cp_share of at least 0, got "
@@ -80,6 +83,7 @@ class Boundary:
         similarity = features @ self.support.T
         if self.kernel == "poly":
             similarity *= self.gamma
+            similarity += OFFSET
             return np.asarray(similarity**DEGREE @ self.weights + self.intercept)
         similarity *= 2.0
         similarity -= np.einsum("ij,ij->i", features, features)[:, None]
@@ -97,7 +101,7 @@ class Boundary:
         if self.kernel == "linear":
             return [(left, np.ones_like(right)), (np.ones_like(left), right)]
         if self.kernel == "poly":
-            left, right = self.gamma * left, self.gamma * right
+            left, right = self.gamma * left + OFFSET, self.gamma * right
             return [(math.comb(DEGREE, k) * left**k, right ** (DEGREE - k)) for k in range(DEGREE + 1)]
         lengths = norm + np.einsum("ij,ij->i", self.support, self.support)
         return [(np.exp(self.gamma * (2.0 * left - lengths)), np.exp(2.0 * self.gamma * right))]
@@ -177,6 +181,7 @@ def _solve(
         kernel=kernel,
         gamma=gamma,
         degree=DEGREE,
+        coef0=OFFSET,
         cache_size=CACHE_MB,
         max_iter=MOST_STEPS,
     )
@@ -227,10 +232,15 @@ class Partition:
         self.root = Node(None, (), np.arange(len(values)))
         self._grow(self.root, features)
 
-    def chosen(self) -> Node:
-        """The leaf to search in."""
+    def chosen(self, at: float = 0.0) -> Node:
+        """The leaf to search in.
+
+        :param at: a number from 0 to 1, drawn at random, where the settings leave the choice to chance.
+        """
         if self._settings.select == "leaf":
             return max(self.root.leaves(), key=self.upper_bound)
+        if self._settings.select == "share":
+            return self._at(at)
         node = self.root
         while node.children:
             node = max(node.children, key=self.upper_bound)
@@ -251,6 +261,15 @@ class Partition:
         first = len(self._values)
         self._values = np.vstack([self._values, values])
         return sum(self._place(self.root, row, features[row - first]) for row in range(first, len(self._values)))
+
+    def _at(self, at: float) -> Node:
+        """The leaf at ``at`` when all are laid side by side, each as wide as what its samples alone add."""
+        leaves = list(self.root.leaves())
+        adds = own_gains(self._values, self._values, self._reference)
+        ends = np.cumsum([adds[leaf.rows].sum() for leaf in leaves])
+        if ends[-1] <= 0:
+            return max(leaves, key=self.upper_bound)
+        return leaves[min(int(np.searchsorted(ends, at * ends[-1], side="right")), len(leaves) - 1)]
 
     @property
     def _cp(self) -> float:

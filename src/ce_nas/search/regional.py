@@ -68,6 +68,11 @@ class Listed:
 class RegionalSearcher(Searcher):
     """A searcher that can be kept within a region, and then serves to search the leaves of a partition."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether it is in the midst of something that another region would put an end to."""
+        return False
+
     @abstractmethod
     def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """What :meth:`ask` promises, with every proposal inside ``region``."""

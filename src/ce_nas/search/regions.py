@@ -70,8 +70,9 @@ class LamooSearcher(Searcher):
     """Learning space partitions: searches the leaf of the partition that promises most [LaMOO].
 
     Only full trainings build the tree. New ones are sorted into it as they come; the boundaries are learned anew once
-    enough of them are unlearned, and at once when one of them changes the front. A region that has nothing left is
-    never searched on: its deepest boundary is dropped, and :meth:`notes` says so.
+    enough of them are unlearned, and at once when one of them changes the front. A region is searched on as long as the
+    inner searcher is in the midst of something there. One that has nothing left is never searched on: its deepest
+    boundary is dropped, and :meth:`notes` says so.
 
     :param space: the space to search.
     :param rng: the generator of all that is drawn outside the inner searcher.
@@ -117,6 +118,7 @@ class LamooSearcher(Searcher):
         self._archive = Archive()
         self._front: Front[Architecture] = Front()
         self._partition: Partition | None = None
+        self._held: Node | None = None
         self._unlearned = 0
         self._origins: dict[Architecture, str] = {}
         self._notes: list[str] = []
@@ -128,7 +130,7 @@ class LamooSearcher(Searcher):
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`; what lies inside the chosen region comes first."""
-        node = self._divided().chosen() if len(self._archive) else None
+        node = self._held = self._chosen()
         region = self._region(node)
         strays = self._strays(n) if node is not None and node.path else 0
         away = draw(self._space, self._rng, strays, exclude, _Outside(region))
@@ -177,6 +179,13 @@ class LamooSearcher(Searcher):
         """See :meth:`Searcher.notes`; each note is handed out once."""
         notes, self._notes = self._notes, []
         return notes + self._inner.notes()
+
+    def _chosen(self) -> Node | None:
+        """Where to search: where the inner searcher is at work still, else what the partition chooses."""
+        if not len(self._archive) or (self._held is not None and self._held.path and self._inner.busy):
+            return self._held
+        by_chance = self._settings.select == "share"
+        return self._divided().chosen(self._rng.random() if by_chance else 0.0)
 
     def _divided(self) -> Partition:
         if self._partition is None:
