@@ -25,7 +25,6 @@ Sources
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
 from dataclasses import dataclass, replace
@@ -34,6 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from cells import Cells
 
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import stream
@@ -243,37 +243,6 @@ def measured(problem: Problem, name: str, seed: int, evaluations: int) -> dict[s
     }
 
 
-class Cells:
-    """Runs that are made once: kept in a file, if there is one, from where they are taken the next time.
-
-    :param path: the file; None keeps nothing.
-    :param minutes: after so many no further run is begun.
-    """
-
-    def __init__(self, path: Path | None, minutes: float = math.inf) -> None:
-        self._path = path
-        self._ends_s = time.perf_counter() + 60.0 * minutes
-        self.found: dict[str, dict[str, object]] = {}
-        if path and path.exists():
-            self.found = json.loads(path.read_text())["runs"]
-
-    def get(self, key: str, make: Callable[[], dict[str, object]]) -> dict[str, object] | None:
-        """The run of that key, made now if need be; None if the time is up."""
-        if key not in self.found:
-            if time.perf_counter() > self._ends_s:
-                return None
-            self.found[key] = make()
-            self.write([])
-        return self.found[key]
-
-    def write(self, table: list[dict[str, object]]) -> None:
-        """Write all runs, and the rows made of them."""
-        if self._path:
-            draft = self._path.with_suffix(".draft")
-            draft.write_text(json.dumps({"rows": table, "runs": self.found}, indent=1) + "\n")
-            draft.replace(self._path)
-
-
 def rows(  # noqa: PLR0913 - what to run, and how much of it
     cells: Cells,
     *,
@@ -310,7 +279,8 @@ def rows(  # noqa: PLR0913 - what to run, and how much of it
                 table.append(summed_up(made, peer))
                 peer = table[-1]["log_difference"] if name == "pymoo-nsga2" else peer
                 print(line(table[-1]), flush=True)
-    cells.write(table)
+    cells.rows += table
+    cells.write()
     return table
 
 

@@ -2,11 +2,17 @@
 
     python benchmarks/searchers.py [--quick] [--json FILE] [--seed N] [--seeds N] [--jobs N]
                                    [--table FILE] [--supernets FILE] [--only NAME ...] [--problems NAME ...]
+                                   [--minutes N]
 
 The figure is log10(1 - HV/HV_max) after 50, 100 and 200 full trainings: smaller is better, and -2 means that 99 %
 of the largest hypervolume is found. Medians over the seeds with 95 % bootstrap intervals. Every searcher is asked for 8
 architectures at a time; a proposal that was trained before is answered from memory and counts nothing. The last columns
-are milliseconds of processor time of ``ask(1)`` and ``ask(8)`` at 500 trainings, on one core.
+are the ratio of the hypervolume missing at the end to what Optuna's TPE misses, and milliseconds of processor time of
+``ask(1)`` and ``ask(8)`` at 500 trainings, on one core. Bayesian optimisation (qlognehvi) is dear: it is searched with
+only where ``--only`` names it.
+
+Runs that ``--json`` holds already are not made again, so that a long table can be made in slices of ``--minutes``; a
+file of another version of the package is to be put away first.
 
 With a table in NAS-Bench-201's wide layout (``--table``, or ``nasbench201/nb201.parquet`` in the folder of the
 environment variable CE_NAS_TEST_DATA) accuracy is searched against edge-GPU energy on CIFAR-10 and CIFAR-100, and with
@@ -23,7 +29,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import math
 import os
 import time
@@ -36,6 +41,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the times are of one core
 
 import numpy as np
+from cells import Cells
 
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import stream
@@ -158,6 +164,12 @@ def cma(it: Problem, rng: np.random.Generator) -> Any:  # noqa: ANN401 - an opti
     return importlib.import_module("ce_nas.search.cma").CmaSearcher(it.table.space, rng, it.reference)
 
 
+def qlognehvi(it: Problem, rng: np.random.Generator) -> Any:  # noqa: ANN401 - an optional part
+    """Bayesian optimisation over discrete candidates, where BoTorch is installed."""
+    bayes = importlib.import_module("ce_nas.search.bayes")
+    return bayes.QLogNehviSearcher(it.table.space, rng, it.reference, noisy=False)
+
+
 def _alone(kind: Any) -> Callable[[Problem, np.random.Generator], Searcher]:  # noqa: ANN401
     return lambda it, rng: kind(it.table.space, rng)
 
@@ -170,6 +182,8 @@ SEARCHERS: dict[str, Callable[[Problem, np.random.Generator], Searcher]] = {
     "lamoo (nsga2)": partial(lamoo, inner=_alone(Nsga2Searcher)),
     "cma": cma,
     "lamoo (cma)": partial(lamoo, inner=cma),
+    "qlognehvi": qlognehvi,
+    "lamoo (qlognehvi)": partial(lamoo, inner=qlognehvi),
     "lamoo (surrogate)": partial(lamoo, inner=surrogate),
     "surrogate, cost unknown": costs_unknown,
     "surrogate": surrogate,
@@ -181,6 +195,8 @@ SEARCHERS: dict[str, Callable[[Problem, np.random.Generator], Searcher]] = {
 }
 NEED_SUPERNETS = ("surrogate, supernet", "surrogate, supernets", "surrogate, shuffled", "surrogate, adversarial")
 NEED_PACKAGES = {"cma": "cmaes", "lamoo (cma)": "cmaes"}
+#: searched with only where they are named
+DEAR = ("qlognehvi", "lamoo (qlognehvi)")
 
 
 def asked(it: Problem, name: str, seed: int) -> Iterator[list[int]]:
@@ -288,7 +304,7 @@ def ask_ms(it: Problem, name: str, n: int, trainings: int = 500, turns: int = 12
 def usable(files: Files) -> list[str]:
     """The searchers for which everything is there."""
     ours = [name for name in SEARCHERS if files.supernets or name not in NEED_SUPERNETS]
-    ours = [name for name in ours if _installed(NEED_PACKAGES.get(name, "numpy"))]
+    ours = [name for name in ours if name not in DEAR and _installed(NEED_PACKAGES.get(name, "numpy"))]
     return [*(name for name, (package, _) in OTHERS.items() if _installed(package)), *ours]
 
 
@@ -296,42 +312,61 @@ def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def row(problem_name: str, name: str, arguments: argparse.Namespace, files: Files) -> dict[str, object]:
-    """Medians and intervals of one searcher on one problem."""
-    most = 50 if arguments.quick else MARKS[-1]
-    jobs = [(problem_name, name, arguments.seed + number, most, files) for number in range(arguments.seeds)]
-    began_s = time.perf_counter()
-    with ProcessPoolExecutor(arguments.jobs) as pool:
-        found = list(pool.map(one_run, jobs))
+def row(problem_name: str, name: str, arguments: argparse.Namespace, cells: Cells) -> dict[str, Any] | None:
+    """Medians and intervals of one searcher on one problem, over the seeds for which there was time; None without."""
+    files = Files(arguments.table, arguments.supernets)
     it = problem(problem_name, files)
+    most = MARKS[0] if arguments.quick else MARKS[-1]
+    keys = {f"{it.name} | {name} | {seed} | {most}": seed for seed in arguments.numbers}
+    missing = [key for key in keys if key not in cells.found]
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        for start in range(0, len(missing), arguments.jobs):
+            if cells.open:
+                some = missing[start : start + arguments.jobs]
+                runs = pool.map(one_run, [(problem_name, name, keys[key], most, files) for key in some])
+                for key, run in zip(some, runs, strict=True):
+                    cells.put(key, run)
+    found = [cells.found[key] for key in keys if key in cells.found]
+    if not found:
+        return None
     marks = {}
     for mark, values in zip(MARKS, zip(*found, strict=True), strict=False):
         interval = bootstrap_median(values)
         marks[mark] = {"median": interval.median, "low": interval.low, "high": interval.high, "seeds": list(values)}
-    times = {} if name in OTHERS else {f"ask{n}_ms": ask_ms(it, name, n) for n in (1, BATCH)}
-    seconds = (time.perf_counter() - began_s) / arguments.seeds
-    return {"problem": it.name, "searcher": name, "seeds": arguments.seeds, "seconds": seconds, "log": marks, **times}
+    times = {
+        f"ask{n}_ms": cells.get(f"{it.name} | {name} | ask {n}", partial(ask_ms, it, name, n))
+        for n in (1, BATCH)
+        if name not in (*OTHERS, *DEAR)
+    }
+    return {"problem": it.name, "searcher": name, "seeds": len(found), "log": marks, "ratio": None, **times}
 
 
 def line(found: dict[str, Any]) -> str:
     """A row as text."""
     marks = "".join(f"{part['median']:8.2f} [{part['low']:5.2f},{part['high']:6.2f}]" for part in found["log"].values())
-    times = "".join(f"{found[key]:8.1f}" for key in ("ask1_ms", "ask8_ms") if key in found)
-    return f"{found['searcher']:26}{marks}{times}"
+    ratio = f"{found['ratio']:8.2f}" if found["ratio"] is not None else " " * 8
+    times = "".join(f"{found[key]:8.1f}" for key in ("ask1_ms", "ask8_ms") if found.get(key) is not None)
+    return f"{found['searcher']:26}{found['seeds']:3}{marks}{ratio}{times}"
 
 
-def discrete_rows(arguments: argparse.Namespace) -> Iterator[dict[str, object]]:
+def discrete_rows(arguments: argparse.Namespace, cells: Cells) -> None:
     """A row a problem and searcher, printed as they come."""
     files = Files(arguments.table, arguments.supernets)
     most = MARKS[:1] if arguments.quick else MARKS
     for problem_name in arguments.problems:
         it = problem(problem_name, files)
-        print(f"\n{it.name}; log10(1 - HV/{it.hv_max:.2f}), {arguments.seeds} seeds from {arguments.seed}")
-        print(f"{'searcher':26}" + "".join(f"{f'after {mark}':>23}" for mark in most) + "  ask(1)  ask(8), ms at 500")
+        print(f"\n{it.name}; log10(1 - HV/{it.hv_max:.2f}), seeds from {arguments.seed}")
+        head = "".join(f"{f'after {mark}':>23}" for mark in most)
+        print(f"{'searcher':24}seeds{head}  x TPE's  ask(1)  ask(8), ms at 500")
+        peer: float | None = None
         for name in arguments.only or usable(files):
-            found = row(problem_name, name, arguments, files)
-            print(line(found), flush=True)
-            yield found
+            if found := row(problem_name, name, arguments, cells):
+                last = found["log"][most[-1]]["median"]
+                peer = last if name == "optuna TPE" else peer
+                found["ratio"] = None if peer is None else 10.0 ** (last - peer)
+                print(line(found), flush=True)
+                cells.rows.append(found)
+                cells.write()
 
 
 def _default(name: str) -> Path | None:
@@ -344,7 +379,7 @@ def parsed() -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="3 seeds and 50 trainings, CIFAR-10 only")
-    parser.add_argument("--json", type=Path, help="also write the figures here, row after row")
+    parser.add_argument("--json", type=Path, help="also write the figures here; runs that it holds are not made again")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
@@ -352,26 +387,20 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--supernets", type=Path, default=_default("supernet_accuracy_cifar10.npz"))
     parser.add_argument("--only", nargs="+", help="these searchers only")
     parser.add_argument("--problems", nargs="+", default=list(PROBLEMS), choices=list(PROBLEMS))
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no further run after so many")
     parser.add_argument("--discrete", action="store_true", help="leave the problems over real variables out")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.seeds, arguments.problems = min(arguments.seeds, 3), arguments.problems[:1]
+    arguments.numbers = range(arguments.seed, arguments.seed + arguments.seeds)
     return arguments
 
 
 def main() -> None:
     """Measure, print, and write what was measured."""
     arguments = parsed()
-    rows: list[dict[str, object]] = []
-
-    def write() -> None:
-        if arguments.json:
-            content = {"seed": arguments.seed, "quick": arguments.quick, "rows": rows}
-            arguments.json.write_text(json.dumps(content, indent=2) + "\n")
-
-    for found in discrete_rows(arguments):
-        rows.append(found)
-        write()
+    cells = Cells(arguments.json, arguments.minutes)
+    discrete_rows(arguments, cells)
     if not arguments.discrete:
         try:
             problems = importlib.import_module("problems")
@@ -379,8 +408,7 @@ def main() -> None:
             print(f"\nThe problems over real variables are left out: {error}.")
         else:
             print()
-            rows += problems.rows(arguments.quick, arguments.seed)
-            write()
+            problems.rows(cells, quick=arguments.quick, seed=arguments.seed)
 
 
 if __name__ == "__main__":
