@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ce_nas.allocate.allocator import Allocator
+    from ce_nas.allocate.constrained import Rule
     from ce_nas.cluster.cluster import Cluster
     from ce_nas.cluster.crew import Crew
     from ce_nas.core.clock import Clock
@@ -60,7 +61,7 @@ def build(  # noqa: PLR0913 - each part may be one's own
     :raises CeNasError: if a setting, or a file that one names, is of no use.
     """
     settings = materials.settings
-    allocator = allocator or _allocator(settings.policy)
+    allocator = _within_site(allocator or _allocator(settings.policy), materials)
     chosen = Choice(forecaster, "handed over by the caller") if forecaster else materials.forecaster()
     searcher = _wrapped(searcher or _searcher(materials), materials)
     clock, cluster, problem = _live(materials, folder, crew) if settings.live.on else _simulated(materials)
@@ -158,6 +159,22 @@ def _power(settings: Settings) -> PowerModel:
     }
     model = replace(default, **stated)
     return model if model == default else replace(model, origin="stated in the settings")
+
+
+def _within_site(allocator: Allocator, materials: Materials) -> Allocator:
+    """The allocator, kept to what the site allows."""
+    from ce_nas.allocate.constrained import Closed, Constrained, MinimumTime, PowerCap
+
+    site, power = materials.settings.site, _power(materials.settings)
+    pue = materials.settings.cluster.pue
+    rules: list[Rule] = []
+    if site.minimum_time is not None:
+        rules.append(MinimumTime(site.minimum_time))
+    if site.power_cap_w is not None:
+        rules.append(PowerCap(site.power_cap_w, power.peak_w * pue, power.idle_w * pue))
+    if site.closed:
+        rules.append(Closed(materials.closed, materials.start))
+    return Constrained(allocator, rules) if rules else allocator
 
 
 def _allocator(policy: PolicySettings) -> Allocator:

@@ -16,6 +16,7 @@ from ce_nas.engine.names import INNER_SEARCHERS, POLICIES, SEARCHERS, canonical,
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ce_nas.allocate.constrained import Window
     from ce_nas.core.records import Objective
     from ce_nas.engine.settings import BenchmarkSettings, Settings
     from ce_nas.evaluate.benchmark import Benchmark
@@ -48,7 +49,7 @@ class Materials:
 
         :raises CeNasError: if something is.
         """
-        _ = self.benchmark, self.objectives, self.constraints, self.cheap_scores, self.history, self.prices
+        _ = self.closed, self.benchmark, self.objectives, self.constraints, self.cheap_scores, self.history, self.prices
         for name, what, known in self._names():
             canonical(name, what, known)
         self.forecaster()
@@ -119,6 +120,13 @@ class Materials:
         names = [name for name, quantity in benchmark.quantities.items() if not quantity.trained]
         columns = {name: benchmark.column(name) for name in names}
         return {name: partial(benchmark.costs, name) if column is None else column for name, column in columns.items()}
+
+    @cached_property
+    def closed(self) -> tuple[Window, ...]:
+        """When the cluster may not be used."""
+        from ce_nas.allocate.constrained import Window
+
+        return tuple(map(Window.parse, self.settings.site.closed))
 
     @cached_property
     def cheap_scores(self) -> CheapScores | NoisyScores | None:

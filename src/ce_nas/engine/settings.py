@@ -112,6 +112,17 @@ class PolicySettings(Section):
     scored: Annotated[int, Field(ge=0)] = 20_000
 
 
+class SiteSettings(Section):
+    """What the site allows."""
+
+    #: when the cluster may not be used, UTC: mon-fri 09:00-17:00, or 22:00-06:00 for every day
+    closed: tuple[str, ...] = ()
+    #: how long a division of the GPUs stays before it may change; none: a period
+    minimum_time: Duration | None = None
+    #: what all GPUs together may draw, PUE included, W; none: no bound
+    power_cap_w: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
 class SearcherSettings(Section):
     """Who proposes architectures."""
 
@@ -175,6 +186,7 @@ class Settings(Section):
     benchmark: BenchmarkSettings = BenchmarkSettings()
     grid: GridSettings = GridSettings()
     cluster: ClusterSettings = ClusterSettings()
+    site: SiteSettings = SiteSettings()
     policy: PolicySettings = PolicySettings()
     searcher: SearcherSettings = SearcherSettings()
     #: name of the forecaster, a fitted model's file, or auto: the model fitted for the zone where there is one
