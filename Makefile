@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help search test lint bench clean
+.PHONY: help search test lint bench scenarios clean
 
 help:
 	@echo "make search   one carbon-aware architecture search, with its report, in runs/"
 	@echo "make test     lint, types and the whole test suite"
 	@echo "make bench    the benchmarks, with their figures (minutes)"
+	@echo "make scenarios  a thousand random scenarios: budgets, books, tasks, devices (minutes)"
 	@echo "make clean    remove the environment and every cache (not your runs)"
 
 search: .venv/.ready
@@ -25,6 +26,9 @@ bench: .venv/.ready-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[benchmarks]'
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/searchers.py
+
+scenarios: .venv/.ready-test
+	CE_NAS_SCENARIOS=1000 $(BIN)/pytest -q tests/engine/test_scenarios.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

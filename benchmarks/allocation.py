@@ -1,0 +1,302 @@
+"""Grams to the hypervolume that vanilla NAS reaches with its whole budget, policy beside policy.
+
+    python benchmarks/allocation.py [--quick] [--json FILE] [--seed N] [--seeds N] [--jobs N] [--cells FILE]
+                                    [--data FOLDER] [--zones CISO,DE,PJM,SE] [--seasons 01,04,07,10] [--only POLICY ...]
+                                    [--forecasters]
+
+HW-NAS-Bench (CIFAR-10 accuracy up, edge-GPU energy down), 8 GPUs, LaMOO. The level is the median over the seeds of
+what vanilla (all GPUs train, 80 hours) ends at; every other policy has a week, and runs until it has reached the level. Zones
+and seasons are of 2021, real and kept out of all training and tuning, which saw synthetic zones, the year 2020 of other
+zones, and seeds from 100 on. Grams are of the full book. A run that does not reach the level within the week counts as
+infinitely many grams.
+
+The saving against vanilla is the product of two factors, reported apart: *fewer trainings* (vanilla's energy per the
+policy's) and *better hours* (vanilla's grams per kWh per the policy's). Medians over zones, seasons and seeds with 95 %
+bootstrap intervals. The oracle is the look-ahead planner with the truth as its forecast: a bound, and no policy.
+
+Cells that are on file (``--cells``, a JSON object a line) are not run again, so that a long benchmark can go on where
+it was interrupted. ``--forecasters`` runs the look-ahead planner with every forecaster instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import json
+import math
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the times are of one core
+
+from ce_nas.core.units import HOUR_S, J_PER_KWH
+from ce_nas.engine.materials import Materials
+from ce_nas.engine.names import POLICIES
+from ce_nas.engine.settings import settings_from_flags
+from ce_nas.engine.study import Study
+from ce_nas.experiment.statistics import bootstrap_median
+from ce_nas.experiment.truth import Truth
+
+#: in the order of the table; the learned one where the package ships it
+RULES = ["fixed", "threshold", "heuristic", "suspend-resume", "marginal", "look-ahead"]
+#: forecasters that need no training
+FORECASTERS = ["persistence", "seasonal-naive", "damped-profile", "adaptive"]
+HOURS, VANILLA_HOURS = 168.0, 80.0
+TRACE = "grid/carboncast_2020_2021.parquet"
+TABLE = "nasbench201/nb201.parquet"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run."""
+
+    policy: str
+    forecaster: str
+    zone: str
+    season: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Its name on file."""
+        return f"{self.policy}/{self.forecaster}/{self.zone}/{self.season}/{self.seed}"
+
+
+@functools.cache
+def shared(data: str) -> dict[str, object]:
+    """What all runs of a process share: the table and the cheap scores."""
+    materials = Materials(settings_from_flags(benchmark="hwnasbench", table=Path(data) / TABLE))
+    names = ("benchmark", "objectives", "cheap_scores", "hypervolume_max")
+    return {name: getattr(materials, name) for name in names}
+
+
+@functools.cache
+def trace(data: str, zone: str) -> object:
+    """A zone's record."""
+    return Materials(settings_from_flags(trace=Path(data) / TRACE, zone=zone, factors="lifecycle")).trace
+
+
+def materials(cell: Cell, data: str, hours: float, target: float | None) -> Materials:
+    """What a run is made of; what is shared is read once."""
+    flags = {"benchmark": "hwnasbench", "table": Path(data) / TABLE, "searcher": "lamoo", "seed": cell.seed}
+    grid = {"trace": Path(data) / TRACE, "zone": cell.zone, "start": f"2021-{cell.season}-15T00:00"}
+    policy = "look-ahead" if cell.policy == "oracle" else cell.policy
+    forecaster = {} if cell.forecaster in {"default", "truth"} else {"forecaster": cell.forecaster}
+    settings = settings_from_flags(
+        **flags, **grid, **forecaster, factors="lifecycle", policy=policy, hours=hours, target=target
+    )
+    made = Materials(settings)
+    made.__dict__.update(shared(data), trace=trace(data, cell.zone))
+    return made
+
+
+def run_cell(cell: Cell, data: str, target: float) -> dict[str, object]:
+    """One run to the level."""
+    began_s, made = time.process_time(), materials(cell, data, HOURS, target)
+    forecaster = Truth(made.intensity) if cell.forecaster == "truth" else None
+    summary = Study(made.settings, forecaster=forecaster, materials=made).run().summary
+    return {
+        "key": cell.key,
+        **asdict(cell),
+        "target": target,
+        "reached": summary.stop == "target",
+        "carbon_g": summary.carbon_g["full"],
+        "energy_j": summary.energy_j,
+        "evaluations": summary.evaluations,
+        "samples": summary.samples,
+        "hours": summary.simulated_hours,
+        "gpu_hours": sum(summary.device_hours_by_activity.values()),
+        "cpu_s": time.process_time() - began_s,
+    }
+
+
+def run_vanilla(seed: int, searcher: str, data: str) -> dict[str, object]:
+    """Vanilla's whole budget: it looks at no grid, so that one run a seed serves all zones and seasons."""
+    cell = Cell("all-evaluation", "default", "CISO", "07", seed)
+    made = materials(cell, data, VANILLA_HOURS, None)
+    settings = made.settings.model_copy(
+        update={"searcher": made.settings.searcher.model_copy(update={"name": searcher})}
+    )
+    other = Materials(settings)
+    other.__dict__.update(shared(data), trace=trace(data, cell.zone))
+    result = Study(settings, materials=other).run()
+    periods = [entry.content for entry in result.entries if entry.kind == "period"]
+    return {
+        "key": f"vanilla/{searcher}/{seed}",
+        "searcher": searcher,
+        "seed": seed,
+        "hypervolume": result.summary.hypervolume,
+        "hypervolume_share": result.summary.hypervolume_share,
+        "evaluations": result.summary.evaluations,
+        "energy_by_hour_j": [sum(period["energy_j"].values()) for period in periods],
+    }
+
+
+def vanilla_grams(run: dict[str, object], data: str, zone: str, season: str) -> float:
+    """What vanilla's energy weighs in a zone and season, hour by hour."""
+    cell = Cell("all-evaluation", "default", zone, season, 0)
+    intensity = materials(cell, data, VANILLA_HOURS, None).intensity
+    hours = enumerate(run["energy_by_hour_j"])
+    return sum(energy_j / J_PER_KWH * intensity.mean(at * HOUR_S, (at + 1) * HOUR_S) for at, energy_j in hours)
+
+
+def on_file(path: Path) -> dict[str, dict[str, object]]:
+    """The cells that have been run."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return {row["key"]: row for row in map(json.loads, lines)}
+
+
+def run_all(path: Path, jobs: int, tasks: dict[str, tuple]) -> dict[str, dict[str, object]]:
+    """Run what is not on file, a line a run as it ends."""
+    done = on_file(path)
+    missing = [task for key, task in tasks.items() if key not in done]
+    context = multiprocessing.get_context("spawn")
+    with path.open("a") as file, ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        futures = [pool.submit(*task) for task in missing]
+        for future in futures:
+            row = future.result()
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            done[row["key"]] = row
+    return {key: done[key] for key in tasks}
+
+
+def report(rows: list[dict[str, object]], vanilla: dict[tuple[str, str], dict[str, float]]) -> list[dict[str, object]]:
+    """Print a line a policy, and return the figures."""
+    names = list(dict.fromkeys((row["policy"], row["forecaster"]) for row in rows))
+    oracle = {_place(row): row for row in rows if row["forecaster"] == "truth"}
+    heads = ("kg CO2eq", "times less", "fewer trainings", "better hours", "grams / oracle", "g/kWh / oracle")
+    ends = f"{'reached':>9}{'trainings':>10}{'hours':>7}{'runs':>6}"
+    print(f"{'policy':26}" + "".join(f"{head:>22}" for head in heads) + ends)
+    figures = []
+    for policy, forecaster in names:
+        mine = [row for row in rows if (row["policy"], row["forecaster"]) == (policy, forecaster)]
+        figure = _figure(mine, vanilla, oracle) | {"policy": policy, "forecaster": forecaster}
+        figures.append(figure)
+        name = policy if forecaster in {"default", "truth"} else f"{policy}, {forecaster}"
+        cells = "".join(f"{_text(figure[key]):>22}" for key in _COLUMNS)
+        print(f"{name:26}{cells}{figure['reached']:9.0%}{figure['trainings'][0]:10.0f}{figure['hours'][0]:7.1f}"
+              f"{len(mine):6}")  # fmt: skip
+    return figures
+
+
+_COLUMNS = ("carbon_kg", "times_less", "fewer", "better", "to_oracle", "rate_to_oracle")
+
+
+def _figure(mine: list[dict], vanilla: dict, oracle: dict) -> dict[str, object]:
+    """Medians and intervals of one policy's runs; factors and rates are of the runs that reached the level."""
+    reached = [row for row in mine if row["reached"]]
+    bases = {row["key"]: vanilla[row["zone"], row["season"]] for row in mine}
+    bound = {row["key"]: oracle.get(_place(row)) for row in mine}
+    paired = [row for row in mine if bound[row["key"]] and bound[row["key"]]["reached"]]
+    return {
+        "carbon_kg": _interval([_grams(row) / 1000 for row in mine]),
+        "times_less": _interval([bases[row["key"]]["carbon_g"] / _grams(row) for row in mine]),
+        "fewer": _interval([bases[row["key"]]["energy_j"] / row["energy_j"] for row in reached]),
+        "better": _interval([_rate(bases[row["key"]]) / _rate(row) for row in reached]),
+        "to_oracle": _interval([_grams(row) / _grams(bound[row["key"]]) for row in paired]),
+        "rate_to_oracle": _interval([_rate(row) / _rate(bound[row["key"]]) for row in paired if row["reached"]]),
+        "reached": len(reached) / len(mine),
+        "trainings": _interval([row["evaluations"] for row in reached]),
+        "hours": _interval([row["hours"] for row in reached]),
+    }
+
+
+def _grams(row: dict) -> float:
+    return row["carbon_g"] if row["reached"] else math.inf
+
+
+def _rate(row: dict) -> float:
+    return row["carbon_g"] / row["energy_j"]
+
+
+def _place(row: dict[str, object]) -> tuple[object, ...]:
+    return (row["zone"], row["season"], row["seed"])
+
+
+def _interval(values: list[float]) -> tuple[float, float, float]:
+    if not values:
+        return (math.nan,) * 3
+    found = bootstrap_median(values)
+    return (found.median, found.low, found.high)
+
+
+def _text(figure: tuple[float, float, float]) -> str:
+    median, low, high = figure
+    return f"{median:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    data = os.environ.get("CE_NAS_TEST_DATA", "../shared/data")
+    parser.add_argument("--quick", action="store_true", help="one zone, one season, two seeds")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument(
+        "--cells", type=Path, default=Path("allocation-cells.jsonl"), help="runs that need no repeating"
+    )
+    parser.add_argument("--data", default=data, help="folder of the real tables")
+    parser.add_argument("--zones", default="CISO,DE,PJM,SE")
+    parser.add_argument("--seasons", default="01,04,07,10", help="months of 2021; runs begin on the 15th")
+    parser.add_argument("--only", nargs="+", help="policies to run")
+    parser.add_argument("--forecasters", action="store_true", help="the look-ahead planner with every forecaster")
+    return parser.parse_args()
+
+
+def cells_of(chosen: argparse.Namespace) -> list[Cell]:
+    """All runs, seed by seed, so that an interrupted benchmark has run whole seeds."""
+    zones, seasons = chosen.zones.split(","), chosen.seasons.split(",")
+    seeds = range(chosen.seed, chosen.seed + chosen.seeds)
+    if chosen.quick:
+        zones, seasons, seeds = zones[:1], seasons[:1], seeds[:2]
+    policies = [(name, "default") for name in [*RULES, *(["learned"] if "learned" in POLICIES else [])]]
+    if chosen.forecasters:
+        policies = [("look-ahead", name) for name in FORECASTERS]
+    policies.append(("oracle", "truth"))
+    if chosen.only:
+        policies = [pair for pair in policies if pair[0] in chosen.only]
+    places = itertools.product(seeds, zones, seasons, policies)
+    return [Cell(*policy, zone, season, seed) for seed, zone, season, policy in places]
+
+
+def main() -> None:
+    """Run, print, and write what was measured."""
+    chosen = arguments()
+    seeds = range(chosen.seed, chosen.seed + (2 if chosen.quick else chosen.seeds))
+    references = run_all(chosen.cells, chosen.jobs, {
+        f"vanilla/{searcher}/{seed}": (run_vanilla, seed, searcher, chosen.data)
+        for searcher in ("lamoo", "uniform") for seed in seeds
+    })  # fmt: skip
+    for searcher in ("lamoo", "uniform"):
+        ends = [run for run in references.values() if run["searcher"] == searcher]
+        share = _interval([run["hypervolume_share"] for run in ends])
+        trainings = _interval([run["evaluations"] for run in ends])
+        print(f"vanilla, {searcher}: {_text(share)} of the table's hypervolume after {_text(trainings)} trainings")
+    runs = [run for run in references.values() if run["searcher"] == "lamoo"]
+    target = _interval([run["hypervolume"] for run in runs])[0]
+    cells = cells_of(chosen)
+    rows = run_all(chosen.cells, chosen.jobs, {cell.key: (run_cell, cell, chosen.data, target) for cell in cells})
+    vanilla = {}
+    for zone, season in dict.fromkeys((cell.zone, cell.season) for cell in cells):
+        grams = [vanilla_grams(run, chosen.data, zone, season) for run in runs]
+        energies = [sum(run["energy_by_hour_j"]) for run in runs]
+        vanilla[zone, season] = {"carbon_g": _interval(grams)[0], "energy_j": _interval(energies)[0]}
+    overall = _interval([base["carbon_g"] / 1000 for base in vanilla.values()])
+    print(f"vanilla's whole budget: {_text(overall)} kg over zones and seasons; level {target:.2f}")
+    figures = report(list(rows.values()), vanilla)
+    if chosen.json:
+        named = [{"zone": zone, "season": season, **base} for (zone, season), base in vanilla.items()]
+        content = {"level": target, "vanilla": named, "policies": figures}
+        chosen.json.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
