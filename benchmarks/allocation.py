@@ -5,10 +5,10 @@
                                     [--forecasters]
 
 HW-NAS-Bench (CIFAR-10 accuracy up, edge-GPU energy down), 8 GPUs, LaMOO. The level is the median over the seeds of
-what vanilla (all GPUs train, 80 hours) ends at; every other policy has a week, and runs until it has reached the level. Zones
-and seasons are of 2021, real and kept out of all training and tuning, which saw synthetic zones, the year 2020 of other
-zones, and seeds from 100 on. Grams are of the full book. A run that does not reach the level within the week counts as
-infinitely many grams.
+what vanilla (all GPUs train, 80 hours) ends at; every other policy has a week, and runs until it has reached the level.
+Zones and seasons are of 2021, real and kept out of all training and tuning, which saw synthetic zones, the year 2020 of
+other zones, and seeds from 100 on. Grams are of the full book. A run that does not reach the level within the week
+counts as infinitely many grams.
 
 The saving against vanilla is the product of two factors, reported apart: *fewer trainings* (vanilla's energy per the
 policy's) and *better hours* (vanilla's grams per kWh per the policy's). Medians over zones, seasons and seeds with 95 %
