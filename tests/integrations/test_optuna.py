@@ -52,7 +52,7 @@ def test_a_real_study_over_every_kind_of_parameter(inner):
             assert distribution._contains(distribution.to_internal_repr(trial.params[name]))
 
 
-@pytest.mark.parametrize("inner", ["nsga2", "uniform"])  # cma does not yet: its docstring says so
+@pytest.mark.parametrize("inner", INNERS)
 def test_it_beats_random_search(inner):
     def reached(sampler):
         return hypervolume([trial.values for trial in studied(sampler, 80).trials], (5.0, 5.0))
