@@ -2,7 +2,7 @@
 
     python benchmarks/allocation.py [--quick] [--json FILE] [--seed N] [--seeds N] [--jobs N] [--cells FILE]
                                     [--data FOLDER] [--zones CISO,DE,PJM,SE] [--seasons 01,04,07,10] [--only POLICY ...]
-                                    [--forecasters]
+                                    [--forecasters] [--recorded]
 
 HW-NAS-Bench (CIFAR-10 accuracy up, edge-GPU energy down), 8 GPUs, LaMOO. The level is the median over the seeds of
 what vanilla (all GPUs train, 80 hours) ends at; every other policy has a week, and runs until it has reached the level.
@@ -16,6 +16,11 @@ bootstrap intervals. The oracle is the look-ahead planner with the truth as its 
 
 Cells that are on file (``--cells``, a JSON object a line) are not run again, so that a long benchmark can go on where
 it was interrupted. ``--forecasters`` runs the look-ahead planner with every forecaster instead.
+
+How many trainings LaMOO needs is a matter of luck: five times as many with one seed as with another, whatever the
+policy. With ``--recorded`` every policy trains the same architectures in the same order, those of one search a seed on
+record (all GPUs at work, half of them scoring first): then policies differ by hours, checkpoints and start-ups alone,
+pair by pair.
 """
 
 from __future__ import annotations
@@ -31,9 +36,12 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the times are of one core
 
+from ce_nas.allocate.allocator import Allocator, Decision
+from ce_nas.allocate.division import SCORED, working
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.engine.materials import Materials
 from ce_nas.engine.names import POLICIES
@@ -41,6 +49,12 @@ from ce_nas.engine.settings import settings_from_flags
 from ce_nas.engine.study import Study
 from ce_nas.experiment.statistics import bootstrap_median
 from ce_nas.experiment.truth import Truth
+from ce_nas.search.searcher import Searcher
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    from ce_nas.core.records import Architecture, Observation, View
 
 #: in the order of the table; the learned one where the package ships it
 RULES = ["fixed", "threshold", "heuristic", "suspend-resume", "marginal", "look-ahead"]
@@ -65,6 +79,35 @@ class Cell:
     def key(self) -> str:
         """Its name on file."""
         return f"{self.policy}/{self.forecaster}/{self.zone}/{self.season}/{self.seed}"
+
+
+class Busy(Allocator):
+    """All devices work at every hour; half of them score first."""
+
+    name = "busy"
+
+    def decide(self, view: View) -> Decision:
+        """See :meth:`Allocator.decide`."""
+        return Decision(working(view, view.devices, SCORED), "Every device works.")
+
+
+class Recorded(Searcher):
+    """Proposes what a search on record trained, in the same order; scores take their time and tell nothing."""
+
+    name = "recorded"
+    foresees = True
+
+    def __init__(self, order: Sequence[Architecture], members: Sequence[Architecture]) -> None:
+        self._order = order
+        self._members = members
+
+    def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
+        """See :meth:`Searcher.ask`: one is for a training, more are for scores."""
+        left = (item for item in (self._order if n == 1 else self._members) if item not in exclude)
+        return list(itertools.islice(left, n))
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """See :meth:`Searcher.tell`."""
 
 
 @functools.cache
@@ -95,11 +138,21 @@ def materials(cell: Cell, data: str, hours: float, target: float | None) -> Mate
     return made
 
 
-def run_cell(cell: Cell, data: str, target: float) -> dict[str, object]:
-    """One run to the level."""
+def run_record(seed: int, data: str, target: float) -> dict[str, object]:
+    """What one search trained until it reached the level, in the order of its ends."""
+    made = materials(Cell("fixed", "default", "CISO", "07", seed), data, HOURS, target)
+    entries = Study(made.settings, allocator=Busy(), materials=made).run().entries
+    order = [entry.content["architecture"] for entry in entries if entry.kind == "evaluated"]
+    return {"key": f"record/{seed}", "seed": seed, "order": order}
+
+
+def run_cell(cell: Cell, data: str, target: float, order: list[list[int]] | None = None) -> dict[str, object]:
+    """One run to the level, by a search of its own or by one on record."""
     began_s, made = time.process_time(), materials(cell, data, HOURS, target)
     forecaster = Truth(made.intensity) if cell.forecaster == "truth" else None
-    summary = Study(made.settings, forecaster=forecaster, materials=made).run().summary
+    space = made.benchmark.space
+    searcher = Recorded([tuple(item) for item in order], list(map(tuple, space.members.tolist()))) if order else None
+    summary = Study(made.settings, searcher=searcher, forecaster=forecaster, materials=made).run().summary
     return {
         "key": cell.key,
         **asdict(cell),
@@ -248,6 +301,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seasons", default="01,04,07,10", help="months of 2021; runs begin on the 15th")
     parser.add_argument("--only", nargs="+", help="policies to run")
     parser.add_argument("--forecasters", action="store_true", help="the look-ahead planner with every forecaster")
+    parser.add_argument("--recorded", action="store_true", help="every policy trains the same, in the same order")
     return parser.parse_args()
 
 
@@ -283,7 +337,12 @@ def main() -> None:
     runs = [run for run in references.values() if run["searcher"] == "lamoo"]
     target = _interval([run["hypervolume"] for run in runs])[0]
     cells = cells_of(chosen)
-    rows = run_all(chosen.cells, chosen.jobs, {cell.key: (run_cell, cell, chosen.data, target) for cell in cells})
+    tasks = {cell.key: (run_cell, cell, chosen.data, target) for cell in cells}
+    if chosen.recorded:
+        records = {f"record/{seed}": (run_record, seed, chosen.data, target) for seed in seeds}
+        orders = {run["seed"]: run["order"] for run in run_all(chosen.cells, chosen.jobs, records).values()}
+        tasks = {cell.key: (*tasks[cell.key], orders[cell.seed]) for cell in cells}
+    rows = run_all(chosen.cells, chosen.jobs, tasks)
     vanilla = {}
     for zone, season in dict.fromkeys((cell.zone, cell.season) for cell in cells):
         grams = [vanilla_grams(run, chosen.data, zone, season) for run in runs]

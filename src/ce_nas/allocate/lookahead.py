@@ -26,6 +26,8 @@ __all__ = ["LookAhead", "best_level"]
 _PERIODS = 96
 #: shares of the devices among which a period's is chosen: none, half, all
 _LEVELS = 2
+#: what the hours beyond the plan are taken to cost: this quantile of those in it
+_LATER = 0.25
 #: by how much a period counts as dearer than the one before it: of those that cost the same, the sooner
 _HASTE = 3e-4
 #: what a period costs in which no device can be used: more than any that can
@@ -55,7 +57,7 @@ class LookAhead(Allocator):
         gain: float = 1e-3,
         scored: int = SCORED,
         quantile: float | None = None,
-        miss: float = 0.4,
+        miss: float = 1.0,
     ) -> None:
         self._money = money
         self._gain = gain
@@ -115,7 +117,7 @@ def best_level(prices: np.ndarray, work: Work, view: View, miss: float) -> int:
     units_s = unit_s * np.arange(periods * _LEVELS + 1)
     alive, spent = work.survival(units_s), work.spent(units_s) / (unit_s * _LEVELS)
     restart = np.maximum(levels[None, :] - levels[:, None], 0) / _LEVELS * _RESTART_S / view.period_s  # from, to
-    ahead = np.tile(_at_the_end(view, work, periods, miss), (_LEVELS + 1, 1))
+    ahead = np.tile(_at_the_end(prices, work, view, miss), (_LEVELS + 1, 1))
     cost = ahead
     for period in range(periods - 1, -1, -1):
         price = prices[period] * (1.0 + _HASTE * period)
@@ -128,11 +130,17 @@ def best_level(prices: np.ndarray, work: Work, view: View, miss: float) -> int:
     return int(cost[_present(view), :, 0].argmin())
 
 
-def _at_the_end(view: View, work: Work, periods: int, miss: float) -> np.ndarray:
-    """What is to come after the periods planned, by the work done in them, shape (work,): a miss or the work left."""
+def _at_the_end(prices: np.ndarray, work: Work, view: View, miss: float) -> np.ndarray:
+    """What is to come after the periods planned, by the work done in them, shape (work,): a miss, or the work left.
+
+    What is left goes on in hours like the better ones of those that are known.
+    """
+    all_s, periods = view.devices * view.period_s, len(prices)
     if periods * view.period_s >= view.time_left_s:
         return np.full(periods * _LEVELS + 1, miss * (view.now_s + view.time_left_s) / view.period_s)
-    return work.device_s / view.devices / view.period_s + np.arange(periods * _LEVELS + 1) / _LEVELS
+    later = float(np.quantile(prices[prices < _CLOSED], _LATER)) if (prices < _CLOSED).any() else 1.0
+    left_s = work.left_s(all_s / _LEVELS * np.arange(periods * _LEVELS + 1))
+    return np.asarray(later * left_s / all_s)
 
 
 def _present(view: View) -> int:

@@ -46,6 +46,11 @@ class Work:
         alive: np.ndarray = (1.0 + device_s / (self.device_s * _SCALE)) ** -_TAIL
         return alive
 
+    def left_s(self, device_s: np.ndarray) -> np.ndarray:
+        """The time of devices that is still to come on average, of a search that goes on after so much more work."""
+        left_s: np.ndarray = (self.device_s * _SCALE + device_s) / (_TAIL - 1.0)
+        return left_s
+
     def spent(self, device_s: np.ndarray) -> np.ndarray:
         """The time of devices expected to be spent until then, by searches that go on and those that have ended."""
         scale_s = self.device_s * _SCALE

@@ -107,7 +107,7 @@ class PolicySettings(Section):
     #: look-ahead: plan with this quantile of the forecast where it has any; none: with what is expected
     caution: Share | None = None
     #: look-ahead: what a missed target costs, in units of all GPUs working all the time
-    miss: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.4
+    miss: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     #: look-ahead, marginal and suspend-resume: half of the GPUs that work score architectures until so many are scored
     scored: Annotated[int, Field(ge=0)] = 20_000
 
