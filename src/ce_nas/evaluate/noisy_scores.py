@@ -1,4 +1,4 @@
-"""Cheap scores of a space without supernets: the true accuracies, with a supernet's noise upon them."""
+"""Cheap scores of a space without supernets: the accuracies of its benchmark, with a supernet's noise upon them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class NoisyScores:
         self.score_s = epoch_s / 3.0
         self.training_s = noise.epochs * epoch_s
         self.origin = (
-            f"true accuracies with noise like that of the supernet {noise.name!r} of NAS-Bench-201 (Kendall tau "
+            f"foretold accuracies with noise like that of the supernet {noise.name!r} of NAS-Bench-201 (Kendall tau "
             f"{noise.tau:g} over all, {noise.tau_best:g} among the best tenth), seed {seed}; {self.score_s:.3g} s of a "
             f"device each (estimated), the supernet {noise.epochs} mean epochs"
         )
