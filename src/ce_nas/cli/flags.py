@@ -75,23 +75,35 @@ SETTINGS = {
 
 #: those that only a search on real devices has a use for
 LIVE = ("live", "data", "evaluate", "crew", "time_scale")
+#: the settings that say which grid, and what is on record of it
+RECORD = ("trace", "zone", "factors", "weather")
+
+
+def takes_record(command: Command) -> Command:
+    """Let a command's ``**record`` be the settings of the grid."""
+    weather = {
+        "weather_zone": _flag(str, "What the weather file calls the zone, if otherwise."),
+        "weather_later": _flag(str, "How much later than its stamp a value of the weather file speaks of: 24h."),
+    }
+    return _with(command, {**{name: SETTINGS[name] for name in RECORD}, **weather})
 
 
 def takes_settings(*without: str) -> Callable[[Command], Command]:
     """Let a command's ``**flags`` be the shared settings, less those in ``without``."""
+    shared = {name: annotation for name, annotation in SETTINGS.items() if name not in without}
+    return lambda command: _with(command, shared)
 
-    def decorate(command: Command) -> Command:
-        signature = inspect.signature(command, eval_str=True)
-        own = [item for item in signature.parameters.values() if item.kind is not inspect.Parameter.VAR_KEYWORD]
-        shared = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-            for name, annotation in SETTINGS.items()
-            if name not in without
-        ]
-        command.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
-        return command
 
-    return decorate
+def _with(command: Command, shared: dict[str, Any]) -> Command:
+    """The command with the flags ``shared`` in the place of its ``**flags``."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [item for item in signature.parameters.values() if item.kind is not inspect.Parameter.VAR_KEYWORD]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in shared.items()
+    ]
+    command.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    return command
 
 
 def write_json(path: Path | None, content: str | object) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from ce_nas.cli import bench, compare, data, doctor, grid, search
+from ce_nas.cli import bench, compare, data, doctor, forecast, grid, search
 from ce_nas.core.errors import CeNasError
 
 __all__ = ["app", "main"]
@@ -25,6 +25,7 @@ app.command("report")(search.report)
 app.command("compare")(compare.compare)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
+app.add_typer(forecast.app, name="forecast")
 app.add_typer(grid.app, name="grid")
 app.add_typer(data.app, name="data")
 

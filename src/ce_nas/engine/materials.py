@@ -172,6 +172,12 @@ class Materials:
 
     @cached_property
     def history(self) -> History:
+        """What is on record of the grid, its seconds counted from the run's start, checked to outlast it."""
+        _ = self.intensity
+        return self.record.since(self.start)
+
+    @cached_property
+    def record(self) -> History:
         """What is on record of the grid: intensity, mix and what is known ahead."""
         from ce_nas.forecast.history import History
         from ce_nas.grid.files import read_known
@@ -179,7 +185,7 @@ class Materials:
         grid = self.settings.grid
         zone, later_s = grid.weather_zone or self.trace.zone, grid.weather_later or 0.0
         known = read_known(grid.weather, zone, later_s) if grid.weather else {}
-        return History(self.trace.zone, self.intensity, self.trace.mix_mw, known)
+        return History.of(self.trace, known)
 
     def forecaster(self) -> Choice:
         """The forecaster, a new one each time: it may remember what it worked out."""

@@ -207,6 +207,8 @@ FLAGS = {
     "trace": ("grid", "trace"),
     "zone": ("grid", "zone"),
     "weather": ("grid", "weather"),
+    "weather_zone": ("grid", "weather_zone"),
+    "weather_later": ("grid", "weather_later"),
     "start": ("grid", "start"),
     "factors": ("grid", "factors"),
     "signal": ("grid", "signal"),
