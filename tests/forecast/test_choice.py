@@ -89,7 +89,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, table):
         choose("nowhere.json", "X", tmp_path)
     path = save(tmp_path / "x", SeasonalNaive(), table)
     path.write_text(path.read_text().replace("seasonal-naive", "crystal-ball"))
-    with pytest.raises(ModelError, match=r"Expected a model of transformer, adaptive, .* got 'crystal-ball'"):
+    with pytest.raises(ModelError, match=r"Expected a model of transformer, boosting, adaptive, .* got 'crystal-ball'"):
         load(path)
 
 

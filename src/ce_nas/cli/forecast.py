@@ -23,6 +23,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Forecasts of the grid's carbon intensity: fit, predict, backtest, plot.", no_args_is_help=True)
 
+Kind = Annotated[str, typer.Option(help="transformer, boosting, or a name that is only calibrated.")]
 Name = Annotated[str, typer.Option(help="A name, a fitted model's FILE.json, or auto.")]
 Names = Annotated[list[str], typer.Option(help="A name, a fitted model's FILE.json, or auto; may be repeated.")]
 At = Annotated[str | None, typer.Option(help="When it is issued, UTC; the end of the record by default.")]
@@ -44,9 +45,7 @@ TRAINED, STOPPED = 0.6, 0.8
 @takes_record
 def fit(  # noqa: PLR0913 - what to fit, on what, and where to put it
     *,
-    forecaster: Annotated[
-        str, typer.Option(help="transformer, boosting, or a name that is only calibrated.")
-    ] = "transformer",
+    forecaster: Kind = "transformer",
     until: Until = None,
     out: Model = None,
     seed: Seed = 0,

@@ -20,6 +20,7 @@ Factors = Annotated[str | None, typer.Option(help="lifecycle or direct.", show_d
 File = Annotated[Path | None, typer.Option(help="The file of the source 'file'.", show_default=False)]
 Cache = Annotated[Path | None, typer.Option(help="Folder to keep answers in.", show_default=False)]
 Like = Annotated[str | None, typer.Option(help="Built-in zone whose typical day may stand in.", show_default=False)]
+Strict = Annotated[bool, typer.Option("--strict", help="Let nothing stand in for the source: as --worst fresh.")]
 Worst = Annotated[str, typer.Option(help="The worst that will do: fresh, forecast or typical.")]
 
 
@@ -33,6 +34,7 @@ def now(  # noqa: PLR0913 - a source, a zone, and what may stand in for an answe
     cache: Cache = None,
     like: Like = None,
     worst: Worst = "forecast",
+    strict: Strict = False,
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
@@ -57,7 +59,7 @@ def now(  # noqa: PLR0913 - a source, a zone, and what may stand in for an answe
         factors=Kinds(factors) if factors else None,
         file=file,
         like=like,
-        worst=Step(worst),
+        worst=Step.FRESH if strict else Step(worst),
     )
     found = current(feed, zone)
     write_json(json, found.content())

@@ -152,6 +152,7 @@ def _makers() -> dict[str, Callable[[], Forecaster]]:
 
 
 def _loaders() -> dict[str, Callable[[Path], Forecaster]]:
+    from ce_nas.forecast.boosting import BoostingForecaster
     from ce_nas.forecast.fitted import TransformerForecaster
 
-    return {TransformerForecaster.name: TransformerForecaster.load}
+    return {TransformerForecaster.name: TransformerForecaster.load, BoostingForecaster.name: BoostingForecaster.load}
