@@ -13,7 +13,7 @@ from ce_nas.space.darts_sizes import DartsSizes
 from ce_nas.store.folder import RunFolder, read_run
 from ce_nas.store.journal import SqliteJournal
 
-WRITTEN = ("summary.json", "report.md", "report.png")
+WRITTEN = ("summary.json", "report.html", "report.md", "report.png")
 
 
 def run_and_die(study, folder, entries):

@@ -1,6 +1,13 @@
 from ce_nas.core.records import Stop
 from ce_nas.core.units import as_carbon
-from ce_nas.report.markdown import markdown, stop_sentence
+from ce_nas.report.markdown import markdown as of_page
+from ce_nas.report.markdown import stop_sentence
+from ce_nas.report.run_page import run_page
+from ce_nas.report.words import Words
+
+
+def markdown(entries, figures=None):
+    return of_page(run_page(entries, Words("en")), figures)
 
 
 def test_a_reader_finds_cost_answer_hours_and_what_it_is_based_on(result):
@@ -40,3 +47,9 @@ def test_every_stop_is_a_sentence():
     for stop in Stop:
         assert stop_sentence(stop.name.lower()) == str(stop)
         assert str(stop).endswith(".")
+
+
+def test_figures_are_shown_where_they_were_drawn(result):
+    text = markdown(result.entries, "figures")
+    assert text.count("](figures/") == 6
+    assert "](" not in markdown(result.entries)

@@ -13,11 +13,12 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LIVE", "Json", "Quiet", "takes_settings", "write_json"]
+__all__ = ["LIVE", "Json", "Lang", "Quiet", "takes_settings", "write_json"]
 
 Command = TypeVar("Command", bound="Callable[..., None]")
 
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the result as JSON; - for standard output.")]
+Lang = Annotated[str | None, typer.Option("--lang", help="Language: en or ja; that of the locale by default.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no table.")]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.cli.flags import Json, Quiet, takes_settings, write_json
+from ce_nas.cli.flags import Json, Lang, Quiet, takes_settings, write_json
 
 if TYPE_CHECKING:
     from ce_nas.engine.study import Result
@@ -45,16 +45,24 @@ def resume(run: Run, *, json: Json = None, quiet: Quiet = False) -> None:
     _show(result, json, quiet=quiet)
 
 
-def report(run: Run, *, json: Json = None, quiet: Quiet = False) -> None:
-    """Show what a run cost and found, also while it goes on; writes report.md and report.png into its folder."""
+def report(run: Run, *, lang: Lang = None, json: Json = None, quiet: Quiet = False) -> None:
+    """Show what a run cost and found, also while it goes on.
+
+    Writes report.html, report.md and report.png into its folder, and each figure as SVG and PNG into figures/.
+    """
     from ce_nas.engine.study import Result
-    from ce_nas.report.files import write_report
+    from ce_nas.report.files import write_figures, write_report
     from ce_nas.report.summary import summarise
+    from ce_nas.report.words import Words
     from ce_nas.store.folder import read_run
 
+    words = Words(lang)
     entries = read_run(run)
-    write_report(run, entries)
+    legible = write_figures(run, entries, words)
+    write_report(run, entries, words.language)
     _show(Result(summarise(entries), entries, run), json, quiet=quiet)
+    if not (quiet or legible):
+        typer.echo(words("figures_in_english"))
 
 
 def _show(result: Result, json: Path | None, *, quiet: bool) -> None:

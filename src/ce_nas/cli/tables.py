@@ -37,7 +37,7 @@ def print_summary(summary: Summary, path: Path | None) -> None:
     if summary.cost:
         console.print(f"Money: {summary.cost:,.2f} in the currency of your prices.")
     if path:
-        console.print(f"Report: {path / 'report.md'}", soft_wrap=True)
+        console.print(f"Report: {path / 'report.html'}", soft_wrap=True)
 
 
 def print_comparison(comparison: Comparison) -> None:

@@ -15,6 +15,7 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation, EventKind, Observation, Rates, Stop, Task, TaskKind
 from ce_nas.engine.backlog import Backlog
 from ce_nas.engine.guard import Guard
+from ce_nas.engine.noted import noted
 from ce_nas.engine.progress import Progress
 from ce_nas.engine.view import Outlook
 from ce_nas.engine.workload import Workload
@@ -80,10 +81,7 @@ class Engine:
         view = self.view()
         decision = self.parts.allocator.decide(view)
         _check(decision.allocation, view.devices)
-        forecast = view.forecast.over(view.now_s, view.now_s + view.period_s) if view.forecast else None
-        self._note(
-            "decided", allocation=decision.allocation.counts(), reason=decision.reason, forecast_g_per_kwh=forecast
-        )
+        self._note("decided", allocation=decision.allocation.counts(), reason=decision.reason, **noted(view))
         return decision
 
     def view(self) -> View:

@@ -1,0 +1,272 @@
+"""Key to the English and the Japanese words of it."""
+
+from __future__ import annotations
+
+__all__ = ["CATALOGUE"]
+
+CATALOGUE: dict[str, tuple[str, str]] = {
+    # of every page
+    "comma": (", ", "、"),
+    "skip": ("To the content", "本文へ"),
+    "contents": ("Contents", "目次"),
+    "copy": ("Copy the table", "表をコピー"),
+    "copied": ("Copied", "コピーしました"),
+    "made_by": (
+        "Made by ce-nas from the run's journal alone. The page needs no network.",
+        "ce-nas が実行の記録だけから作成。ネットワーク接続は不要です。",
+    ),
+    "unknown": ("not known", "不明"),
+    "none": ("none", "なし"),
+    "all": ("all", "合計"),
+    "share": ("share", "割合"),
+    "nothing_yet": ("Nothing has happened yet.", "まだ何も記録されていません。"),
+    "figures_in_english": (
+        "No font with Japanese glyphs is installed, so the PNG figures are labelled in English.",
+        "日本語フォントが見つからないため、PNG の図の文字は英語です。",
+    ),
+    # a run
+    "run.title": (
+        "{benchmark}: {policy} with {searcher}, seed {seed}",
+        "{benchmark}:方策 {policy}、探索 {searcher}、シード {seed}",
+    ),
+    "run.lead": (
+        "From {start} UTC, {hours} h on {gpus} GPUs. {stop}",
+        "{start} UTC から {hours} 時間、GPU {gpus} 台。{stop}",
+    ),
+    "section.glance": ("At a glance", "概要"),
+    "section.answer": ("Which network to take", "どのネットワークを選ぶか"),
+    "section.hours": ("The grid and the GPUs, hour by hour", "電力系統と GPU の時間ごとの推移"),
+    "section.course": ("What was found for what", "費やした時間と炭素に対する成果"),
+    "section.cost": ("Cost", "コスト"),
+    "section.budgets": ("Budgets, and how the run ended", "予算と終了理由"),
+    "section.settings": ("Settings and seeds", "設定とシード"),
+    "section.basis": ("What this is based on", "数値の根拠"),
+    "carbon": ("Carbon", "炭素排出量"),
+    "co2eq": ("CO2eq", "CO2eq"),
+    "energy": ("Energy", "エネルギー"),
+    "energy.pue": ("energy with PUE", "エネルギー(PUE 込み)"),
+    "with_pue": ("from the grid, PUE included", "系統からの受電量、PUE 込み"),
+    "gpu_hours": ("GPU-hours", "GPU 時間"),
+    "of_hours": ("held, in {hours} h with {gpus} GPUs", "{hours} 時間・GPU {gpus} 台のうちの占有分"),
+    "trainings": ("Full trainings", "完全な学習の回数"),
+    "functions": (" ({count} different functions)", "(異なる関数は {count} 個)"),
+    "samples": ("Scored cheaply", "低コスト評価の数"),
+    "hypervolume": ("Hypervolume", "ハイパーボリューム"),
+    "of_maximum": ("{share} of the table's maximum", "表の最大値の {share}"),
+    "money": ("Money", "費用"),
+    "money.note": ("in the currency of your prices", "指定した価格の通貨単位"),
+    "book.full": ("full book", "全量帳簿"),
+    "book.paper": ("paper's book", "論文の帳簿"),
+    # its answer
+    "no_training": (
+        "No training was finished, so there is no answer yet.",
+        "完了した学習がないため、まだ答えはありません。",
+    ),
+    "architecture": ("architecture", "アーキテクチャ"),
+    "pick.which": ("**Take** `{architecture}`: {values}.", "**推奨**:`{architecture}`({values})。"),
+    "pick.why": (
+        (
+            "Why: of all on the front it gives away least where it gives away most, counted in ways from the front's best "
+            "to its middle: {losses}. Whoever values one objective above the others finds better ends of the front in the "
+            "table."
+        ),
+        (
+            "理由:フロント上で、最も譲る目的での譲り幅が最小です(フロントの最良から中央値までを 100 % として:{losses})。"
+            "特定の目的を重視する場合は、表からフロントの端にあるものを選んでください。"
+        ),
+    ),
+    "pick.loss": ("{name} {share} off the best", "{name} は最良から {share}"),
+    "picked": ("taken", "推奨"),
+    "on_front": ("on the front", "フロント上"),
+    "front.caption": (
+        "{count} evaluated architectures{same} that no other one beats in everything",
+        "すべての目的で他に劣らない、評価済みアーキテクチャ {count} 個{same}",
+    ),
+    "chart.front": ("The front", "パレートフロント"),
+    "alt.front": ("The front of {count} architectures. Its ends:", "{count} 個のアーキテクチャからなるフロント。両端:"),
+    # its hours
+    "hours.text": (
+        "Decisions see the past and its forecast; the books are kept with the true intensity.",
+        "判断に使うのは過去の実績とそれに基づく予測だけです。帳簿は実際の炭素強度で計算します。",
+    ),
+    "hours.caption": ("Every hour in numbers", "各時間の数値"),
+    "from": ("from", "開始"),
+    "grid": ("grid g/kWh", "系統 g/kWh"),
+    "forecast": ("forecast", "予測"),
+    "true": ("true", "実際"),
+    "band": ("{share} of the forecast", "予測の {share} 区間"),
+    "evaluating": ("evaluating", "評価"),
+    "sampling": ("sampling", "サンプリング"),
+    "idle": ("idle", "待機"),
+    "released": ("released", "解放"),
+    "trainings_so_far": ("trainings so far", "累計学習回数"),
+    "gpus": ("GPUs", "GPU 台数"),
+    "hours_since": ("hours since the start", "開始からの時間 [h]"),
+    "synthetic": ("synthetic typical year", "合成した標準年"),
+    "chart.grid": ("Carbon intensity of the grid: {zone}", "系統の炭素強度:{zone}"),
+    "chart.division": ("What the GPUs did", "GPU の割り当て"),
+    "alt.grid": (
+        "Carbon intensity over {hours} hours, between {low} and {high} g CO2eq/kWh.",
+        "{hours} 時間の炭素強度。{low} から {high} g CO2eq/kWh の間。",
+    ),
+    "alt.division": (
+        "GPU-periods evaluating {evaluating}, sampling {sampling}, idle {idle}, released {released}.",
+        "GPU の延べ割り当て:評価 {evaluating}、サンプリング {sampling}、待機 {idle}、解放 {released}。",
+    ),
+    "hint.hour": ("hour {hour}: {true} g/kWh, forecast {forecast}", "{hour} 時間目:{true} g/kWh、予測 {forecast}"),
+    "hint.division": ("hour {hour}", "{hour} 時間目"),
+    # its course
+    "course.text": (
+        (
+            "Hypervolume measures how much of the objectives' range the front covers: more is better. It is shown against "
+            "hours and against grams, by both books."
+        ),
+        (
+            "ハイパーボリュームはフロントが覆う目的空間の大きさで、大きいほど良い値です。"
+            "時間に対して、また両方の帳簿の炭素量に対して示します。"
+        ),
+    ),
+    "found": ("found", "到達値"),
+    "maximum": ("maximum of the table", "表の最大値"),
+    "chart.hours": ("Hypervolume against hours", "時間に対するハイパーボリューム"),
+    "chart.grams": ("Hypervolume against grams", "炭素量に対するハイパーボリューム"),
+    "alt.track": (
+        "Hypervolume rises to {hypervolume} in {hours} hours and {carbon} CO2eq of the full book.",
+        "ハイパーボリュームは {hours} 時間、全量帳簿で {carbon} CO2eq を費やして {hypervolume} に達しました。",
+    ),
+    "hint.track": (
+        "{hour} h, {carbon} CO2eq: hypervolume {hypervolume} after {trainings} trainings",
+        "{hour} 時間、{carbon} CO2eq:学習 {trainings} 回でハイパーボリューム {hypervolume}",
+    ),
+    # its cost
+    "activity": ("activity", "活動"),
+    "activity.training": ("training", "学習"),
+    "activity.sampling": ("sampling", "サンプリング"),
+    "activity.supernet": ("supernet", "スーパーネット"),
+    "activity.checkpoint": ("checkpoint", "チェックポイント保存"),
+    "activity.restore": ("restore", "チェックポイント復元"),
+    "activity.startup": ("start-up", "起動"),
+    "activity.idle": ("idle", "待機"),
+    "chart.activity": ("Grams by activity", "活動ごとの炭素排出量"),
+    "cost.caption": ("Full book, by activity", "全量帳簿、活動別"),
+    "cost.books": (
+        (
+            "Full book: every activity of every GPU held, times PUE, with the grid's true intensity of each moment; a GPU "
+            "that is released, to others or off, is not held. By the paper's book (1 kW a training GPU, nothing else): "
+            "{paper}."
+        ),
+        (
+            "全量帳簿:占有した全 GPU の全活動に PUE を掛け、各時点の実際の系統強度で計算します。"
+            "解放した GPU(他の利用者への返却または電源断)は占有に含みません。"
+            "論文の帳簿(学習中の GPU を 1 kW とし、他は数えない)では {paper} です。"
+        ),
+    ),
+    "cost.coverage": (
+        (
+            "The readings of the sources below cover {share} of the time on the books; of the rest a reading says that "
+            "nothing was observed."
+        ),
+        "帳簿上の時間の {share} が下記の出所の値で覆われています。残りは観測がなかったことを明示しています。",
+    ),
+    "sources.caption": ("Energy by where its readings come from", "エネルギー値の出所"),
+    "source": ("source", "出所"),
+    "source.counter": ("the device's own counter", "機器の積算計"),
+    "source.integrated": ("power samples, integrated", "電力サンプルの積分"),
+    "source.modelled": ("a power model of a measured device", "実測機器の電力モデル"),
+    "source.estimated": ("a stated guess", "明示した推定値"),
+    # its budgets
+    "budgets.caption": ("Budgets", "予算"),
+    "budget": ("budget", "予算"),
+    "limit": ("limit", "上限"),
+    "used": ("used", "使用"),
+    "budget.time": ("time", "時間"),
+    "budget.carbon": ("carbon", "炭素"),
+    "budget.energy": ("energy", "エネルギー"),
+    "budget.cost": ("money", "費用"),
+    "budget.gpu_hours": ("GPU-hours", "GPU 時間"),
+    "budget.evaluations": ("trainings", "学習回数"),
+    "budget.target": ("hypervolume to reach", "目標ハイパーボリューム"),
+    "unfinished": (
+        "{count} tasks were under way and are not finished; what they drew is on the books.",
+        "{count} 個のタスクが未完了のまま終了しました。消費した分は帳簿に含みます。",
+    ),
+    "stop.deadline": (
+        "Nothing more could be finished within the time budget.",
+        "時間予算内に完了できる作業がなくなり終了しました。",
+    ),
+    "stop.carbon": (
+        "Nothing more could be finished within the carbon budget.",
+        "炭素予算内に完了できる作業がなくなり終了しました。",
+    ),
+    "stop.energy": (
+        "Nothing more could be finished within the energy budget.",
+        "エネルギー予算内に完了できる作業がなくなり終了しました。",
+    ),
+    "stop.cost": (
+        "Nothing more could be finished within the cost budget.",
+        "費用予算内に完了できる作業がなくなり終了しました。",
+    ),
+    "stop.device_time": (
+        "Nothing more could be finished within the budget of GPU-hours.",
+        "GPU 時間の予算内に完了できる作業がなくなり終了しました。",
+    ),
+    "stop.target": ("The target was reached.", "目標に到達しました。"),
+    "stop.evaluations": ("The stated number of evaluations was reached.", "指定した評価回数に達しました。"),
+    "stop.exhausted": ("Every architecture of the space was evaluated.", "空間の全アーキテクチャを評価しました。"),
+    "stop.done": ("The policy had no more work to do.", "方策が行うべき作業を終えました。"),
+    "stop.unfinished": ("The run has not ended.", "実行はまだ終わっていません。"),
+    # its settings and what it is based on
+    "seed": ("Seed", "シード"),
+    "version": ("ce-nas", "ce-nas"),
+    "policy": ("Policy", "方策"),
+    "searcher": ("Searcher", "探索"),
+    "forecaster": ("Forecaster", "予測器"),
+    "setting": ("setting", "設定"),
+    "value": ("value", "値"),
+    "settings.caption": ("All settings that are set", "設定の一覧"),
+    "factors.lifecycle": ("life-cycle", "ライフサイクル"),
+    "factors.direct": ("direct", "直接"),
+    "factors.unstated": ("unstated", "出典に記載のない"),
+    "signal.average": ("average", "平均"),
+    "signal.marginal": ("marginal", "限界"),
+    "signal.unstated": ("unstated", "出典に記載のない"),
+    "basis.grid": (
+        (
+            "Grid: zone {zone}, {origin}; {factors} factors, {signal} signal, steps of {step}, {duplicates} duplicate rows "
+            "dropped."
+        ),
+        "系統:ゾーン {zone}、{origin}。{factors}排出係数、{signal}信号、{step} 刻み、重複行 {duplicates} 行を除外。",
+    ),
+    "basis.synthetic": (
+        (
+            "**It is synthetic**: a typical year made after the statistics of a real grid. Its days swing 5 to 19 % wider "
+            "than the real ones, so that better hours look a little better than they are."
+        ),
+        (
+            "**この系統は合成です**:実在の系統の統計から作った標準年です。日内変動は実際より 5〜19 % 大きく、"
+            "時間帯を選ぶ効果は実際よりやや良く見えます。"
+        ),
+    ),
+    "basis.gaps": (
+        "The grid has {count} gaps, none of them touched: {gaps}.",
+        "系統データの欠測 {count} か所(いずれも使用せず):{gaps}。",
+    ),
+    "basis.forecaster": (
+        "Forecaster: {forecaster} ({reason}). Decisions see the past and its forecast, the books the true intensity.",
+        "予測器:{forecaster}({reason})。判断は過去とその予測だけを用い、帳簿は実際の炭素強度を用います。",
+    ),
+    "basis.benchmark": (
+        "Benchmark: {name}, {count} architectures, from {origin}.",
+        "ベンチマーク:{name}、アーキテクチャ {count} 個。出典:{origin}。",
+    ),
+    "basis.scores": ("Cheap scores: {scores}.", "低コスト評価:{scores}。"),
+    "basis.hypervolume": (
+        "Hypervolume against the reference {references}.",
+        "ハイパーボリュームの参照点:{references}。",
+    ),
+    "basis.power": ("Power: {power}; PUE {pue}.", "電力:{power}。PUE {pue}。"),
+    "basis.version": (
+        "ce-nas {version}, seed {seed}, journal sha256 `{sha}`.",
+        "ce-nas {version}、シード {seed}、記録の sha256 `{sha}`。",
+    ),
+}

@@ -1,0 +1,71 @@
+"""A page as one HTML file that needs nothing beside it: no network, no library, no folder."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ce_nas.report.svg import svg
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from ce_nas.report.page import Page, Section
+    from ce_nas.report.words import Words
+
+__all__ = ["html", "section_html", "style"]
+
+
+def html(page: Page) -> str:
+    """The page as a whole file; the same page gives the same text."""
+    return _environment().get_template("page.html").render(page=page, w=page.words, style=style(), script=_script())
+
+
+def section_html(section: Section, words: Words) -> Markup:
+    """One section as a ``<section>`` element, for pages of one's own; :func:`style` holds its looks."""
+    from markupsafe import Markup
+
+    template = _environment().get_template("section.html")
+    return Markup(template.render(section=section, w=words))  # noqa: S704 - the template escapes what it is given
+
+
+def style() -> str:
+    """The looks, as CSS."""
+    return _source("page.css")
+
+
+def _script() -> str:
+    return _source("page.js")
+
+
+def _source(name: str) -> str:
+    environment = _environment()
+    assert environment.loader is not None  # noqa: S101 - it was made with one
+    return environment.loader.get_source(environment, name)[0]
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("ce_nas.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["inline"] = _inline
+    environment.filters["svg"] = lambda chart: Markup(svg(chart))  # noqa: S704 - it escapes what it is given
+    return environment
+
+
+def _inline(text: str) -> Markup:
+    """Text with what is bold or code in it set so."""
+    from markupsafe import Markup, escape
+
+    safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", safe))  # noqa: S704 - escaped above

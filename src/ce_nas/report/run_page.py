@@ -1,0 +1,259 @@
+"""A run's report as a page: what it cost, what was saved against what, which network to take, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ce_nas.core.units import HOUR_S, as_carbon, as_duration, as_energy
+from ce_nas.report import charts
+from ce_nas.report.page import Fact, Page, Section, Table
+from ce_nas.report.pick import pick
+from ce_nas.report.summary import beginning, summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from ce_nas.report.summary import Summary
+    from ce_nas.report.words import Words
+    from ce_nas.store.journal import Entry
+
+__all__ = ["run_page", "run_sections"]
+
+
+def run_page(entries: Sequence[Entry], words: Words, saved: Section | None = None) -> Page:
+    """The report of a journal, of a run that has ended or of what there is of it.
+
+    :param saved: what the same work would have cost at other hours, where somebody worked it out.
+    """
+    summary, begun = summarise(entries), beginning(entries)
+    title = words(
+        "run.title",
+        benchmark=summary.benchmark["name"],
+        policy=summary.policy,
+        searcher=summary.searcher,
+        seed=summary.seed,
+    )
+    lead = words(
+        "run.lead", start=begun["start"][:16].replace("T", " "), hours=f"{summary.simulated_hours:.1f}",
+        gpus=summary.gpus, stop=words.stop(summary.stop),
+    )  # fmt: skip
+    sections = run_sections(entries, words)
+    if saved:
+        sections.insert(1, saved)
+    return Page(title, lead, sections, words)
+
+
+def run_sections(entries: Sequence[Entry], words: Words) -> list[Section]:
+    """The sections of a run's report, each of which can be shown alone."""
+    summary, begun = summarise(entries), beginning(entries)
+    return [
+        _glance(summary, words),
+        _answer(summary, words),
+        _hours(entries, words),
+        _course(entries, summary, words),
+        _cost(summary, words),
+        _budgets(entries, summary, begun["settings"]["budget"], words),
+        _settings(summary, begun["settings"], words),
+        _basis(summary, begun["power"], begun["settings"]["cluster"]["pue"], words),
+    ]
+
+
+def _glance(summary: Summary, words: Words) -> Section:
+    share = "" if summary.hypervolume_share is None else words("of_maximum", share=f"{summary.hypervolume_share:.2%}")
+    held_h = sum(summary.device_hours_by_activity.values())
+    functions = words.functions(summary.evaluations, summary.functions)
+    hours = words("of_hours", hours=f"{summary.simulated_hours:.1f}", gpus=summary.gpus)
+    facts = [
+        Fact(words("carbon"), f"{as_carbon(summary.carbon_g['full'])} CO2eq", words("book.full")),
+        Fact(words("carbon"), f"{as_carbon(summary.carbon_g['paper'])} CO2eq", words("book.paper")),
+        Fact(words("energy"), as_energy(summary.energy_j), words("with_pue")),
+        Fact(words("gpu_hours"), f"{held_h:,.1f} h", hours),
+        Fact(words("trainings"), f"{summary.evaluations:,}", functions.strip()),
+        Fact(words("samples"), f"{summary.samples:,}", ""),
+        Fact(words("hypervolume"), f"{summary.hypervolume:,.6g}", share),
+    ]  # fmt: skip
+    if summary.cost:
+        facts.append(Fact(words("money"), f"{summary.cost:,.2f}", words("money.note")))
+    return Section("glance", words("section.glance"), facts=facts)
+
+
+def _answer(summary: Summary, words: Words) -> Section:
+    chosen = pick(summary)
+    if chosen is None:
+        return Section("answer", words("section.answer"), paragraphs=[words("no_training")])
+    values = words.listed(
+        f"{item['name']} {chosen.member.objectives[item['name']]:,.6g} {item['unit']}".strip()
+        for item in summary.objectives
+    )
+    losses = words.listed(words("pick.loss", name=name, share=f"{loss:.0%}") for name, loss in chosen.losses.items())
+    same = words.functions(len(summary.front), summary.front_functions)
+    rows = [
+        (f"`{item.architecture}`", *(f"{value:,.6g}" for value in item.objectives.values())) for item in summary.front
+    ]
+    head = (words("architecture"), *(charts.objective_label(item) for item in summary.objectives))
+    return Section(
+        "answer",
+        words("section.answer"),
+        paragraphs=[
+            words("pick.which", architecture=chosen.member.architecture, values=values),
+            words("pick.why", losses=losses),
+        ],
+        charts=[charts.front_chart(summary, words, chosen.member.architecture)],
+        tables=[Table(words("front.caption", count=len(rows), same=same), head, rows, copies=True)],
+    )
+
+
+def _hours(entries: Sequence[Entry], words: Words) -> Section:
+    decisions = [entry.content for entry in entries if entry.kind == "decided"]
+    periods = [entry.content for entry in entries if entry.kind == "period"]
+    roles = tuple(charts.COLOURS)
+    rows = [
+        (
+            as_duration(period["start_s"]),
+            _rounded(period["intensity_g_per_kwh"]),
+            _rounded(decision["forecast_g_per_kwh"]),
+            *(str(period["allocation"][name]) for name in roles),
+            as_carbon(sum(period["carbon_g"].values())),
+            f"{period['evaluations']:,}",
+            f"{period['hypervolume']:,.6g}",
+        )
+        for decision, period in zip(decisions, periods, strict=False)
+    ]
+    head = ("from", "grid", "forecast", *roles, "co2eq", "trainings_so_far", "hypervolume")
+    table = Table(words("hours.caption"), tuple(words(name) for name in head), rows, folded=True)
+    drawn = [charts.grid_chart(entries, words), charts.division_chart(entries, words)] if rows else []
+    return Section(
+        "hours",
+        words("section.hours"),
+        paragraphs=[words("hours.text")],
+        charts=drawn,
+        stacked=True,
+        tables=[table] if rows else [],
+    )
+
+
+def _course(entries: Sequence[Entry], summary: Summary, words: Words) -> Section:
+    drawn = charts.track_charts(entries, summary, words)
+    return Section("course", words("section.course"), paragraphs=[words("course.text")], charts=drawn)
+
+
+def _cost(summary: Summary, words: Words) -> Section:
+    rows = [
+        (
+            words(f"activity.{name}"),
+            f"{summary.device_hours_by_activity[name]:,.1f}",
+            as_energy(summary.energy_j_by_activity[name]),
+            as_carbon(carbon_g),
+        )
+        for name, carbon_g in summary.carbon_g_by_activity.items()
+    ]
+    total_h = sum(summary.device_hours_by_activity.values())
+    total = (f"**{words('all')}**", f"{total_h:,.1f}", as_energy(summary.energy_j), as_carbon(summary.carbon_g["full"]))
+    head = (words("activity"), words("gpu_hours"), words("energy.pue"), words("co2eq"))
+    sources = [(words(f"source.{name}"), as_energy(energy_j)) for name, energy_j in summary.energy_j_by_source.items()]
+    tables = [Table(words("cost.caption"), head, [*rows, total])]
+    if sources:
+        tables.append(Table(words("sources.caption"), (words("source"), words("energy.pue")), sources))
+    return Section(
+        "cost",
+        words("section.cost"),
+        charts=[charts.activity_chart(summary, words)] if rows else [],
+        tables=tables,
+        paragraphs=[
+            words("cost.books", paper=as_carbon(summary.carbon_g["paper"])),
+            words("cost.coverage", share=f"{summary.energy_coverage:.1%}"),
+        ],
+    )
+
+
+def _budgets(entries: Sequence[Entry], summary: Summary, budget: Mapping[str, Any], words: Words) -> Section:
+    """What was set, and how much of it is used."""
+    ended = next((entry.content for entry in entries if entry.kind == "ended"), None)
+    unfinished = len(ended["unfinished"]) if ended else None
+    paragraphs = [words.stop(summary.stop)]
+    if unfinished:
+        paragraphs.append(words("unfinished", count=unfinished))
+    head = (words("budget"), words("limit"), words("used"), words("share"))
+    table = Table(words("budgets.caption"), head, list(_used(summary, budget, words)))
+    return Section("budgets", words("section.budgets"), paragraphs=paragraphs, tables=[table])
+
+
+def _used(summary: Summary, budget: Mapping[str, Any], words: Words) -> Iterator[tuple[str, ...]]:
+    held_h = sum(summary.device_hours_by_activity.values())
+    spent: dict[str, tuple[float, Callable[[float], str]]] = {
+        "time": (summary.simulated_hours * HOUR_S, as_duration),
+        "carbon": (summary.carbon_g[budget["book"]], as_carbon),
+        "energy": (summary.energy_j, as_energy),
+        "cost": (summary.cost, "{:,.2f}".format),
+        "gpu_hours": (held_h, "{:,.1f} h".format),
+        "evaluations": (summary.evaluations, "{:,.0f}".format),
+        "target": (summary.hypervolume, "{:,.6g}".format),
+    }
+    for name, (used, shown) in spent.items():
+        limit = None if budget[name] is None else _amount(budget[name])
+        label = words(f"budget.{name}")
+        if name == "carbon" and limit is not None:
+            label += f" ({words('book.' + budget['book'])})"
+        yield (
+            (label, words("none"), shown(used), "")
+            if limit is None
+            else (label, shown(limit), shown(used), f"{used / limit:.1%}")
+        )
+
+
+def _amount(stated: float | str) -> float:
+    """A limit as the settings keep it: a number, with or without its SI unit."""
+    return float(str(stated).split()[0])
+
+
+def _settings(summary: Summary, settings: Mapping[str, Any], words: Words) -> Section:
+    rows = [(f"`{name}`", value) for name, value in _flat(settings)]
+    facts = [
+        Fact(words("seed"), str(summary.seed)),
+        Fact(words("version"), summary.version),
+        Fact(words("policy"), summary.policy),
+        Fact(words("searcher"), summary.searcher),
+        Fact(words("forecaster"), summary.forecaster),
+    ]
+    table = Table(
+        words("settings.caption"), (words("setting"), words("value")), rows, copies=True, folded=True, words=2
+    )
+    return Section("settings", words("section.settings"), facts=facts, tables=[table])
+
+
+def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name}.")
+        elif value not in (None, "", []):
+            yield before + name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _basis(summary: Summary, power: str, pue: float, words: Words) -> Section:
+    grid, benchmark = summary.grid, summary.benchmark
+    references = words.listed(
+        f"{item['name']} {item['reference']:g} {item['unit']}".strip() for item in summary.objectives
+    )
+    notes = [
+        words(
+            "basis.grid", zone=grid["zone"], origin=grid["origin"], factors=words(f"factors.{grid['factors']}"),
+            signal=words(f"signal.{grid['signal']}"), step=as_duration(grid["step_s"]), duplicates=grid["duplicates"],
+        ),
+        *([words("basis.synthetic")] if grid["synthetic"] else []),
+        *([words("basis.gaps", count=len(grid["gaps"]), gaps="; ".join(grid["gaps"][:5]))] if grid["gaps"] else []),
+        words("basis.forecaster", forecaster=summary.forecaster, reason=summary.forecaster_reason),
+        words(
+            "basis.benchmark", name=benchmark["name"], count=f"{benchmark['architectures']:,}",
+            origin=benchmark["origin"],
+        ),
+        *benchmark["notes"],
+        words("basis.scores", scores=benchmark["cheap_scores"]),
+        words("basis.hypervolume", references=references),
+        words("basis.power", power=power, pue=f"{pue:g}"),
+        words("basis.version", version=summary.version, seed=summary.seed, sha=summary.journal_sha256),
+    ]  # fmt: skip
+    return Section("basis", words("section.basis"), notes=[note.strip() for note in notes])
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f}"

@@ -1,0 +1,63 @@
+import pytest
+
+from ce_nas.core.units import as_carbon, as_energy
+from ce_nas.report.page import Section
+from ce_nas.report.run_page import run_page
+from ce_nas.report.words import Words
+
+
+def section(page, name):
+    return next(one for one in page.sections if one.name == name)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_first_figures_are_the_summarys(result, language):
+    page = run_page(result.entries, Words(language))
+    values = [fact.value for fact in section(page, "glance").facts]
+    for grams in result.summary.carbon_g.values():
+        assert f"{as_carbon(grams)} CO2eq" in values
+    assert as_energy(result.summary.energy_j) in values
+    assert f"{result.summary.evaluations:,}" in values
+
+
+def test_budgets_say_what_was_set_and_used(result):
+    (table,) = section(run_page(result.entries, Words("en")), "budgets").tables
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["time"] == ("9.00 h", "9.00 h", "100.0%")
+    assert rows["carbon"] == ("none", as_carbon(result.summary.carbon_g["full"]), "")
+
+
+def test_a_budget_that_was_set_shows_its_share():
+    from ce_nas.engine.study import Study
+
+    entries = Study.of(hours=4, gpus=1, searcher="uniform", policy="vanilla", carbon_budget="10kg", evaluations=2).run()
+    (table,) = section(run_page(entries.entries, Words("en")), "budgets").tables
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["trainings"] == ("2", "2", "100.0%")
+    used = entries.summary.carbon_g["full"] / 10_000
+    assert rows["carbon (full book)"] == ("10.0 kg", as_carbon(used * 10_000), f"{used:.1%}")
+
+
+def test_what_is_taken_is_on_the_front(result):
+    answer = section(run_page(result.entries, Words("en")), "answer")
+    taken = answer.paragraphs[0].split("`")[1]
+    assert taken in {member.architecture for member in result.summary.front}
+    assert len(answer.tables[0].rows) == len(result.summary.front)
+
+
+def test_the_settings_are_all_there(result):
+    (table,) = section(run_page(result.entries, Words("en")), "settings").tables
+    rows = dict(table.rows)
+    assert (rows["`cluster.gpus`"], rows["`policy.name`"], rows["`seed`"]) == ("3", "heuristic", "2")
+
+
+def test_a_ledger_of_savings_comes_second(result):
+    saved = Section("saved", "Saved")
+    assert run_page(result.entries, Words("en"), saved).sections[1] is saved
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_run_that_has_only_begun_has_a_page(result, language):
+    page = run_page(result.entries[:1], Words(language))
+    assert section(page, "answer").charts == ()
+    assert section(page, "hours").charts == []
