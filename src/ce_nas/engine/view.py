@@ -60,7 +60,7 @@ class Outlook:
             now_s=now_s,
             period_s=self._plan.period_s,
             devices=cluster.devices,
-            past_g_per_kwh=past.intensity_g_per_kwh if past else np.empty(0),
+            past_g_per_kwh=past.intensity_g_per_kwh[-round(MEMORY_S / past.step_s) :] if past else np.empty(0),
             past_step_s=self._memory.step_s,
             forecast=self._forecast(past),
             evaluations=progress.evaluations,

@@ -44,7 +44,7 @@ LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 REPLAY_DAYS = 120
 #: how far a day on which all (or nothing) came to lie below a quantile moves it, as a share of its distance from
 #: the median
-RATE = 0.2
+RATE = 0.3
 #: what an expected intensity counts at the least where offsets are relative to it, g CO2eq/kWh
 FLOOR_G_PER_KWH = 1.0
 #: fewer issues than this are no calibration
