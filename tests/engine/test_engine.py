@@ -269,7 +269,7 @@ def test_no_device_is_held_for_which_sampling_has_no_work(small_study):
     assert result.summary.device_hours_by_activity.get("idle", 0.0) < 0.01
     divided = [item["allocation"] for item in contents(result, "divided")]
     assert divided[0]["sampling"] == 2
-    assert divided[-1]["released"] == 2
+    assert {"sampling": 0, "evaluating": 1, "idle": 0, "released": 2} in divided
 
 
 def test_a_supernet_is_trained_before_it_scores(shared_data):

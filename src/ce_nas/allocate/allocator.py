@@ -21,6 +21,8 @@ class Decision:
     reason: str
     #: True if the policy has no more work in mind: the run ends here
     done: bool = False
+    #: the place to go on at; None: where the search is
+    site: str | None = None
 
 
 class Allocator(ABC):

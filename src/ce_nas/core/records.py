@@ -31,6 +31,7 @@ __all__ = [
     "Outcome",
     "Rates",
     "Reading",
+    "SiteView",
     "Source",
     "Stop",
     "Task",
@@ -60,6 +61,7 @@ class Activity(StrEnum):
     RESTORE = "restore"
     STARTUP = "startup"  #: take a device back that was released
     IDLE = "idle"
+    MOVE = "move"  #: carry the search to another site
 
 
 class Source(StrEnum):
@@ -269,6 +271,23 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SiteView:
+    """What an allocator may know of one of several places where the search may go on."""
+
+    name: str
+    #: whether the search is there now
+    here: bool
+    #: what the coming hours are expected to bring there; None while nothing is known
+    forecast: Forecast | None
+    #: energy from the grid per energy at the devices' plugs
+    pue: float
+    #: devices that the search may hold there
+    devices: int
+    #: what it draws to carry the search there, J, before PUE
+    move_j: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class View:
     """All that an allocator may know when it decides: the past, a forecast, and the state of the search."""
 
@@ -323,6 +342,8 @@ class View:
     #: the division of the period that has just ended, and since when it has been the same; None before the first
     allocation: Allocation | None = None
     allocated_s: float = 0.0
+    #: the places where the search may go on; empty where there is but one
+    sites: tuple[SiteView, ...] = ()
     #: which of the coming periods no device can be used in, the present one being 0
     closed: tuple[int, ...] = ()
     #: what doing things costs; None where nobody told

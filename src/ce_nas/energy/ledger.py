@@ -137,6 +137,12 @@ class Ledger:
         for reading in readings:
             self._book(reading)
 
+    def move(self, intensity: Series, pue: float, prices: Prices) -> None:
+        """Weigh what is drawn from now on by another site's grid, building and prices."""
+        self.intensity = intensity
+        self.pue = pue
+        self.prices = prices
+
     def close_period(self) -> Books:
         """The sums since the last call; the next period begins with empty ones."""
         closed, self.period = self.period, Books()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ce_nas.engine.engine import Observer
     from ce_nas.engine.materials import Materials
     from ce_nas.engine.settings import PolicySettings, Settings
+    from ce_nas.engine.sites import Sites
     from ce_nas.evaluate.evaluator import Evaluator, Problem
     from ce_nas.evaluate.noisy_scores import NoisyScores
     from ce_nas.evaluate.scores import CheapScores
@@ -63,6 +64,7 @@ def build(  # noqa: PLR0913 - each part may be one's own
     settings = materials.settings
     allocator = _within_site(allocator or _allocator(settings.policy), materials)
     chosen = Choice(forecaster, "handed over by the caller") if forecaster else materials.forecaster()
+    sites = _sites(materials, chosen.forecaster)
     searcher = _wrapped(searcher or _searcher(materials), materials)
     clock, cluster, problem = _live(materials, folder, crew) if settings.live.on else _simulated(materials)
     ledger = Ledger(materials.intensity, settings.cluster.pue, materials.prices, settings.live.time_scale)
@@ -75,6 +77,7 @@ def build(  # noqa: PLR0913 - each part may be one's own
         forecaster=chosen.forecaster,
         ledger=ledger,
         journal=journal,
+        sites=sites,
         constraints=materials.constraints,
         memory=materials.history,
         forecaster_reason=chosen.reason,
@@ -161,10 +164,44 @@ def _power(settings: Settings) -> PowerModel:
     return model if model == default else replace(model, origin="stated in the settings")
 
 
-def _within_site(allocator: Allocator, materials: Materials) -> Allocator:
-    """The allocator, kept to what the site allows."""
-    from ce_nas.allocate.constrained import Closed, Constrained, MinimumTime, PowerCap
+def _sites(materials: Materials, forecaster: Forecaster) -> Sites | None:
+    """The places where the search may go on; None where there is but one."""
+    from ce_nas.engine.sites import Site, Sites
 
+    stated, cluster = materials.settings.site, materials.settings.cluster
+    if not stated.others:
+        return None
+    home = Site(
+        stated.name,
+        materials.history,
+        forecaster,
+        materials.intensity,
+        cluster.pue,
+        materials.prices,
+        cluster.gpus,
+    )
+    others = [
+        Site(
+            other.name,
+            there.history,
+            there.forecaster().forecaster,
+            there.intensity,
+            other.pue,
+            there.prices,
+            min(other.gpus or cluster.gpus, cluster.gpus),
+        )
+        for other, there in zip(stated.others, materials.others, strict=True)
+    ]
+    return Sites([home, *others], stated.move, stated.move_j)
+
+
+def _within_site(allocator: Allocator, materials: Materials) -> Allocator:
+    """The allocator, at the best of the sites, and kept to what they allow."""
+    from ce_nas.allocate.constrained import Closed, Constrained, MinimumTime, PowerCap
+    from ce_nas.allocate.roaming import Roaming
+
+    if materials.settings.site.others:
+        allocator = Roaming(allocator)
     site, power = materials.settings.site, _power(materials.settings)
     pue = materials.settings.cluster.pue
     rules: list[Rule] = []

@@ -17,8 +17,8 @@ from ce_nas.engine.backlog import Backlog
 from ce_nas.engine.guard import Guard
 from ce_nas.engine.noted import noted
 from ce_nas.engine.progress import Progress
+from ce_nas.engine.purse import Purse
 from ce_nas.engine.view import Outlook
-from ce_nas.engine.workload import Workload
 from ce_nas.forecast.history import History
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ce_nas.allocate.allocator import Decision
     from ce_nas.core.records import Architecture, Event, Outcome, View
     from ce_nas.engine.plan import Parts, Plan
+    from ce_nas.engine.sites import Sites
 
 __all__ = ["Engine", "Observer"]
 
@@ -55,12 +56,11 @@ class Engine:
         self._supernet_lost = False
         self._scored_out = False
         self._failures: dict[int, int] = {}
-        self._workload = Workload(parts.evaluator)
-        self._guard = Guard(plan.limits, parts.ledger, parts.cluster.peak_w / parts.cluster.devices)
+        self._purse = Purse(
+            parts.evaluator, Guard(plan.limits, parts.ledger, parts.cluster.peak_w / parts.cluster.devices)
+        )
         self._allocation: Allocation | None = None
         self._allocated_s = 0.0
-        #: what the shortest training needs of those that did not fit into the budgets; None while all did
-        self._refused_s: float | None = None
 
     def run(self) -> Stop:
         """Search until a budget is used up or nothing is left to do."""
@@ -69,7 +69,7 @@ class Engine:
             if decision.done:
                 self.stop = Stop.DONE
             else:
-                self.step(decision.allocation)
+                self.step(decision.allocation, decision.site)
         self.close()
         return self.stop
 
@@ -98,16 +98,24 @@ class Engine:
             allocated_s=self._allocated_s,
             rates=self._rates(),
         )
-        self._guard.forecast = view.forecast
-        return view
+        self._purse.guard.forecast = view.forecast
+        return replace(view, sites=self.parts.sites.views(view.now_s)) if self.parts.sites else view
 
-    def step(self, allocation: Allocation) -> None:
+    def step(self, allocation: Allocation, site: str | None = None) -> None:
         """Live through one period under ``allocation``, or up to the moment at which the run ends.
 
         Of the devices that are to train, those are released that could finish nothing within the budgets.
+
+        :param site: where to go first; None: the search stays where it is.
         """
         start_s = self.parts.clock.now_s
+        if site is not None and self.parts.sites is not None:
+            self._move(site, self.parts.sites)
+            if self.stop:
+                self._close_period(start_s)
+                return
         self._divide(self._useful(self._affordable(allocation)))
+        self._trim()
         for until_s in self._looks(start_s):
             self._live(until_s)
             self._look()
@@ -121,7 +129,7 @@ class Engine:
             task = self._next_evaluation() if role is Role.EVALUATING else self._next_sampling()
             if task:
                 self.parts.cluster.submit(device, task)
-                self._workload.begin(task, self.parts.clock.now_s)
+                self._purse.workload.begin(task, self.parts.clock.now_s)
                 self._note(
                     "started",
                     task=task.id,
@@ -135,18 +143,18 @@ class Engine:
         """Book what a device drew, and take in what it found."""
         self.parts.ledger.book(event.readings)
         if event.kind is EventKind.FREED:
-            self._workload.pause(event.task, event.at_s)
+            self._purse.workload.pause(event.task, event.at_s)
             self._suspended.append(event.task)
             self._note("suspended", task=event.task.id, device=event.device)
         elif event.kind is EventKind.FAILED:
-            self._workload.pause(event.task, event.at_s)
+            self._purse.workload.pause(event.task, event.at_s)
             self._take_failure(event)
         elif event.task.kind is TaskKind.SUPERNET:
-            self._workload.end(event.task)
+            self._purse.workload.end(event.task)
             self._supernet_ready = True
             self._note("supernet", task=event.task.id, device=event.device)
         elif event.outcome is not None:
-            self._workload.end(event.task)
+            self._purse.workload.end(event.task)
             self._tell(event, event.outcome)
 
     def close(self) -> None:
@@ -155,7 +163,7 @@ class Engine:
         # best first; left out for no other reason than the budget
         waiting = [(item.architecture, region_of(item.architecture)) for item in self.backlog.waiting]
         stop = (self.stop or Stop.DONE).name.lower()
-        self._note("ended", stop=stop, unfinished=self._workload.unfinished, waiting=waiting)
+        self._note("ended", stop=stop, unfinished=self._purse.workload.unfinished, waiting=waiting)
         self.parts.journal.commit()
 
     def _live(self, until_s: float) -> None:
@@ -170,18 +178,35 @@ class Engine:
                 self._go_on()
 
     def _go_on(self) -> None:
-        """Give free devices work, and hold none for which sampling has no work."""
-        if self._allocation and self._useful(self._allocation) != self._allocation:
-            self._divide(self._useful(self._allocation))
-        else:
-            self.feed()
+        """Give free devices work, and hold none for which there is none."""
+        self.feed()
+        self._trim()
+
+    def _trim(self) -> None:
+        """Hold no device that could finish nothing within the budgets, or has nothing to sample."""
+        if self._allocation:
+            needed = self._useful(self._affordable(self._allocation))
+            if needed != self._allocation:
+                self._divide(needed)
+
+    def _move(self, name: str, sites: Sites) -> None:
+        """Carry the search to another site: everything is suspended and given back until it is there."""
+        parts, began_s = self.parts, self.parts.clock.now_s
+        self._divide(Allocation(0, 0, released=parts.cluster.devices))
+        self._live(began_s + sites.move_s)
+        self._look()
+        parts.ledger.book([sites.reading(began_s, parts.clock.now_s)])
+        there = sites.go(name)
+        parts.ledger.move(there.intensity, there.pue, there.prices)
+        self._outlook = Outlook(there.memory, there.forecaster, self.plan)
+        self._note("moved", site=name, move_s=parts.clock.now_s - began_s)
 
     def _look(self) -> None:
         """Bring the books up to this moment, and hold no device that can finish nothing any more."""
         self.parts.ledger.book(self.parts.cluster.read())
         self._check_limits()
-        if not self.stop and self._allocation:
-            self._divide(self._useful(self._affordable(self._allocation)))
+        if not self.stop:
+            self._trim()
 
     def _divide(self, allocation: Allocation) -> None:
         """Give the devices their roles and work."""
@@ -192,23 +217,11 @@ class Engine:
         self.feed()
 
     def _affordable(self, allocation: Allocation) -> Allocation:
-        """The allocation less the devices that could finish no training within the budgets: those are released.
-
-        What was begun comes first, the nearest to its end before all: while not all of it can be finished any more,
-        nothing is sampled and nothing begun. When nothing at all can be finished, now or later, the run is over.
-        """
-        now_s, lefts_s = self.parts.clock.now_s, self._lefts_s([*self.parts.cluster.running(), *self._suspended])
-        next_s = self._workload.shortest_s if self._refused_s is None else self._refused_s
-        begun, wanted = len(lefts_s), allocation.evaluating
-        fits = self._guard.fitting([*lefts_s, *[next_s] * (wanted - begun)], now_s)
-        if fits >= max(begun, wanted):
-            return allocation
-        if fits == 0:
-            self.stop = self._guard.short_of(min([*lefts_s, next_s]), now_s)
-        sampling = allocation.sampling if fits >= begun else 0
-        evaluating = min(fits, wanted)
-        released = allocation.devices - sampling - evaluating
-        return Allocation(sampling, evaluating, released=released)
+        """What of the allocation can be afforded; if nothing can, now or later, the run is over."""
+        begun = [*self.parts.cluster.running(), *self._suspended]
+        afforded, stop = self._purse.affordable(allocation, begun, self.parts.clock.now_s)
+        self.stop = self.stop or stop
+        return afforded
 
     def _useful(self, allocation: Allocation) -> Allocation:
         """The allocation less the devices that sampling has no work for: those are released."""
@@ -227,14 +240,9 @@ class Engine:
             return max(begun, 1)
         return begun + math.ceil(self._unscored() / self.plan.batch)
 
-    def _lefts_s(self, tasks: Sequence[Task]) -> list[float]:
-        """What the trainings among these still need."""
-        now_s = self.parts.clock.now_s
-        return [self._workload.left_s(task, now_s) for task in tasks if task.kind is TaskKind.EVALUATION]
-
     def _check_limits(self) -> None:
         limits = self.plan.limits
-        self.stop = limits.reached(self.parts.clock.now_s, self.parts.ledger.total, self.progress)
+        self.stop = self.stop or limits.reached(self.parts.clock.now_s, self.parts.ledger.total, self.progress)
         if not self.stop and self.progress.evaluations >= self.parts.evaluator.space.size:
             self.stop = Stop.EXHAUSTED
 
@@ -264,7 +272,7 @@ class Engine:
         if again:
             self._suspended.append(event.task)
             return
-        self._workload.end(event.task)
+        self._purse.workload.end(event.task)
         if event.task.kind is TaskKind.SUPERNET:
             self._supernet_lost = True
 
@@ -313,6 +321,7 @@ class Engine:
 
     def _next_evaluation(self) -> Task | None:
         """A suspended training, else the best that waits, else whatever the searcher proposes unseen."""
+        self._purse.ask_anew()
         if suspended := self._resumable({TaskKind.EVALUATION}):
             return suspended
         if len(self.progress.started) >= self.plan.limits.evaluations:
@@ -338,13 +347,8 @@ class Engine:
         return Task(self._tasks, TaskKind.EVALUATION, (architecture,), fidelity)
 
     def _fits(self, task: Task) -> bool:
-        """Whether a training can be finished within the budgets beside those under way; what did not is remembered."""
-        now_s = self.parts.clock.now_s
-        lefts_s = [self._workload.left_s(task, now_s), *self._lefts_s(self.parts.cluster.running())]
-        if self._guard.fitting(lefts_s, now_s) == len(lefts_s):
-            return True
-        self._refused_s = min(lefts_s[0], math.inf if self._refused_s is None else self._refused_s)
-        return False
+        """Whether a training can be finished within the budgets beside those under way."""
+        return self._purse.fits(task, self.parts.cluster.running(), self.parts.clock.now_s)
 
     def _unranked(self) -> Architecture | None:
         """Now and then a proposal that no cheap score had a say in: scores may mislead, and must not for good."""

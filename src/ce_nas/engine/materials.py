@@ -12,13 +12,14 @@ import numpy as np
 from ce_nas.core.errors import SettingsError, one_of
 from ce_nas.energy.ledger import Prices
 from ce_nas.engine.names import INNER_SEARCHERS, POLICIES, SEARCHERS, canonical, require_extra
+from ce_nas.engine.settings import SiteSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ce_nas.allocate.constrained import Window
     from ce_nas.core.records import Objective
-    from ce_nas.engine.settings import BenchmarkSettings, Settings
+    from ce_nas.engine.settings import BenchmarkSettings, OtherSiteSettings, Settings
     from ce_nas.evaluate.benchmark import Benchmark
     from ce_nas.evaluate.nasbench301 import NasBench301
     from ce_nas.evaluate.noisy_scores import NoisyScores
@@ -50,6 +51,7 @@ class Materials:
         :raises CeNasError: if something is.
         """
         _ = self.closed, self.benchmark, self.objectives, self.constraints, self.cheap_scores, self.history, self.prices
+        _require_sites(self)
         for name, what, known in self._names():
             canonical(name, what, known)
         self.forecaster()
@@ -186,6 +188,11 @@ class Materials:
         zone, later_s = grid.weather_zone or self.trace.zone, grid.weather_later or 0.0
         known = read_known(grid.weather, zone, later_s) if grid.weather else {}
         return History.of(self.trace, known)
+
+    @cached_property
+    def others(self) -> tuple[Materials, ...]:
+        """The same run at each of the other sites: their grids and prices."""
+        return tuple(Materials(_at_site(self.settings, other, self.start)) for other in self.settings.site.others)
 
     def forecaster(self) -> Choice:
         """The forecaster, a new one each time: it may remember what it worked out."""
@@ -347,3 +354,46 @@ def _read(path: Path, settings: Settings) -> GridTrace:
         time_column=grid.time_column,
         intensity_column=grid.intensity_column,
     )
+
+
+def _at_site(settings: Settings, other: OtherSiteSettings, start: datetime) -> Settings:
+    """The settings as they would be if the run were at home there."""
+    grid = settings.grid.model_copy(
+        update={
+            "trace": other.trace,
+            "zone": other.zone,
+            "factors": other.factors,
+            "signal": other.signal,
+            "start": start,
+            "weather": None,
+        }
+    )
+    paid = {name: getattr(other, name) for name in ("electricity_per_kwh", "gpu_hour")}
+    prices = settings.prices.model_copy(update={name: what for name, what in paid.items() if what is not None})
+    return settings.model_copy(update={"grid": grid, "prices": prices, "site": SiteSettings()})
+
+
+def _require_sites(materials: Materials) -> None:
+    """Read what the other sites need, and see that they can be told apart and compared.
+
+    :raises SettingsError: if two have one name, the way is shorter than a checkpoint, or signals are mixed.
+    """
+    site, trace = materials.settings.site, materials.trace
+    names = [site.name, *(other.name for other in site.others)]
+    if len(set(names)) < len(names):
+        message = f"Expected sites of different names, got: {', '.join(names)}; give each its own."
+        raise SettingsError(message)
+    if site.others and site.move < materials.settings.cluster.checkpoint_s:
+        message = (
+            f"Expected a site.move of {materials.settings.cluster.checkpoint_s:g} s or more, in which checkpoints are "
+            f"written, got {site.move:g} s."
+        )
+        raise SettingsError(message)
+    for there in materials.others:
+        _ = there.history, there.prices
+        if (there.trace.factors, there.trace.signal) != (trace.factors, trace.signal):
+            message = (
+                f"Expected {trace.factors} factors and a {trace.signal} signal at every site, as at {site.name}, got "
+                f"{there.trace.factors} and {there.trace.signal} for zone {there.trace.zone}; the two do not compare."
+            )
+            raise SettingsError(message)

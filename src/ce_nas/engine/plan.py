@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ce_nas.core.clock import Clock
     from ce_nas.energy.ledger import Ledger
     from ce_nas.engine.limits import Limits
+    from ce_nas.engine.sites import Sites
     from ce_nas.evaluate.evaluator import Problem
     from ce_nas.forecast.forecaster import Forecaster
     from ce_nas.forecast.history import Memory
@@ -35,6 +36,8 @@ class Parts:
     forecaster: Forecaster
     ledger: Ledger
     journal: Journal
+    #: the places where the search may go on; None where there is but one
+    sites: Sites | None = None
     #: bounds that an answer has to keep; None where there are none
     constraints: Constraints | None = None
     #: what decisions may know of the grid; None: the ledger's intensity, as far as it has ended

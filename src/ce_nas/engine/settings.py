@@ -112,8 +112,35 @@ class PolicySettings(Section):
     scored: Annotated[int, Field(ge=0)] = 20_000
 
 
+class OtherSiteSettings(Section):
+    """Another place where the search may go on."""
+
+    name: Annotated[str, Field(min_length=1)]
+    #: file of its carbon intensity; without it the zone is a built-in, synthetic one
+    trace: File | None = None
+    #: its zone
+    zone: str | None = None
+    factors: Factors | None = None
+    signal: Signal | None = None
+    #: energy from the grid per energy at the devices' plugs there
+    pue: Annotated[float, Field(ge=1, le=10)] = AVERAGE_PUE
+    #: GPUs that the search may hold there; none: as many as at home
+    gpus: Annotated[int, Field(ge=1)] | None = None
+    #: what is paid there; none: as at home
+    electricity_per_kwh: Annotated[float, Field(allow_inf_nan=False)] | File | None = None
+    gpu_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+
 class SiteSettings(Section):
-    """What the site allows."""
+    """What the site allows, and where else the search may go on."""
+
+    #: the place where the search begins, which [grid], [cluster] and [prices] describe
+    name: str = "home"
+    #: the other places
+    others: tuple[OtherSiteSettings, ...] = ()
+    #: how long the search rests on its way from one to another, and what that draws, J, before PUE
+    move: Duration = 600.0
+    move_j: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 3.6e6
 
     #: when the cluster may not be used, UTC: mon-fri 09:00-17:00, or 22:00-06:00 for every day
     closed: tuple[str, ...] = ()
@@ -273,6 +300,9 @@ def load_settings(path: Path) -> Mapping[str, Any]:
     for section, key in (("benchmark", "table"), ("live", "evaluate"), ("grid", "trace"), ("grid", "weather")):
         if isinstance(tree.get(section), dict) and isinstance(tree[section].get(key), str):
             tree[section][key] = str(path.parent / tree[section][key])
+    for site in tree.get("site", {}).get("others", []):
+        if isinstance(site, dict) and isinstance(site.get("trace"), str):
+            site["trace"] = str(path.parent / site["trace"])
     model = tree.get("forecaster")
     if isinstance(model, str) and model.endswith(".json"):
         tree["forecaster"] = str(path.parent / model)
