@@ -94,7 +94,7 @@ class Effort:
         """The whole protocol, or a glimpse of it."""
         if quick:
             small = FitSettings(seed=seed, looks=2, steps=20)
-            return cls(21, 30, small, BoostingSettings(seed=seed, trees=30), 60, 7)
+            return cls(14, 30, small, BoostingSettings(seed=seed, trees=30), 60, 7)
         return cls(1, 1, FitSettings(seed=seed), BoostingSettings(seed=seed), 600, 1)
 
     def issues(self, first: datetime, last: datetime, every: int) -> Issues:
@@ -296,17 +296,17 @@ def network_of(folder: Path, effort: Effort, kept: Path | None) -> Forecaster:
 
 def show(title: str, zones: dict[str, dict[str, dict[str, Any]]]) -> None:
     """Print a table: a block a zone, a line a forecaster."""
-    print(f"\n{title}\n{'':12}{'MAPE %, days 1 to 4':>58}{'mean':>8}{'pinball':>9}{'80 %':>7}{'95 %':>7}")
+    print(f"\n{title}\n{'':12}{'MAPE %, days 1 to 4':>62}{'mean':>8}{'pinball':>9}{'80 %':>7}{'95 %':>7}")
     for zone, rows in zones.items():
         for name, row in sorted(rows.items(), key=lambda item: item[1]["mape_pct"]):
             days = "".join(f"{value:8.2f}" for value in row["mape_pct_by_day"])
             held = row.get("coverage_pct") or {}
             rest = (row.get("pinball_g_per_kwh"), held.get("80%"), held.get("95%"))
             cells = "".join(f"{'-' if value is None else format(value, '.2f'):>8}" for value in rest)
-            print(f"{zone:12}{name:26}{days}{row['mape_pct']:8.2f}{cells}")
+            print(f"{zone:12}{name:30}{days}{row['mape_pct']:8.2f}{cells}")
     names = [name for name in next(iter(zones.values())) if all(name in rows for rows in zones.values())]
     for name in sorted(names, key=lambda one: np.mean([rows[one]["mape_pct"] for rows in zones.values()])):
-        print(f"{'mean':12}{name:26}{np.mean([rows[name]['mape_pct'] for rows in zones.values()]):40.2f}")
+        print(f"{'mean':12}{name:30}{np.mean([rows[name]['mape_pct'] for rows in zones.values()]):40.2f}")
 
 
 def main() -> None:
