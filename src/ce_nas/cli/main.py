@@ -39,7 +39,7 @@ def main() -> None:
         sys.stderr.write(f"ce-nas: {error}\n")
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.stderr.write("ce-nas: interrupted; a run in a folder goes on with: ce-nas resume RUN\n")
+        sys.stderr.write("ce-nas: interrupted; a run goes on with: ce-nas resume RUN, a bench with its command\n")
         sys.exit(130)
 
 
