@@ -44,7 +44,7 @@ SETTINGS = {
     "factors": _flag(str, "Which emissions to read: lifecycle or direct."),
     "policy": _flag(
         str,
-        "Who divides the GPUs: heuristic (default), look-ahead, marginal (CarbonScaler), threshold, suspend-resume, "
+        "Who divides the GPUs: look-ahead (default), heuristic, marginal (CarbonScaler), threshold, suspend-resume, "
         "fixed, all-evaluation (vanilla), all-sampling (one-shot).",
     ),
     "searcher": _flag(

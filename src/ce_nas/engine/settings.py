@@ -90,7 +90,7 @@ class ClusterSettings(Section):
 class PolicySettings(Section):
     """Who divides the devices."""
 
-    name: str = "heuristic"
+    name: str = "look-ahead"
     #: fixed: share of the devices that evaluate
     evaluating: Share = 0.5
     #: threshold and suspend-resume: quantile of the past week's intensity up to which an hour is clean
