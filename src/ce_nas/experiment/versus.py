@@ -81,7 +81,7 @@ def versus_table(title: str, first: str, rows: Sequence[Versus]) -> Table:
         "x better hours",
         "seeds that reached it",
         "log10 of the missing share",
-        "of vanilla LaMOO",
+        "of the other",
         "better at the end",
     )
     return Table(title, head, [_row(one) for one in rows])
