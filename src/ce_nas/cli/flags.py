@@ -40,6 +40,8 @@ SETTINGS = {
     "trace": _flag(Path, "CSV or Parquet file of carbon intensity."),
     "zone": _flag(str, "Zone of the trace, or an imported or a built-in zone such as solar or coal."),
     "weather": _flag(Path, "CSV or Parquet file of a weather forecast for the zone, for forecasters that use it."),
+    "weather_zone": _flag(str, "What the weather file calls the zone, if otherwise."),
+    "weather_later": _flag(str, "How much later than its stamp a value of the weather file speaks of: 24h."),
     "start": _flag(str, "When the run begins, UTC: 2021-07-02T06:00."),
     "factors": _flag(str, "Which emissions to read: lifecycle or direct."),
     "policy": _flag(
@@ -77,16 +79,12 @@ SETTINGS = {
 #: those that only a search on real devices has a use for
 LIVE = ("live", "data", "evaluate", "crew", "time_scale")
 #: the settings that say which grid, and what is on record of it
-RECORD = ("trace", "zone", "factors", "weather")
+RECORD = ("trace", "zone", "factors", "weather", "weather_zone", "weather_later")
 
 
 def takes_record(command: Command) -> Command:
     """Let a command's ``**record`` be the settings of the grid."""
-    weather = {
-        "weather_zone": _flag(str, "What the weather file calls the zone, if otherwise."),
-        "weather_later": _flag(str, "How much later than its stamp a value of the weather file speaks of: 24h."),
-    }
-    return _with(command, {**{name: SETTINGS[name] for name in RECORD}, **weather})
+    return _with(command, {name: SETTINGS[name] for name in RECORD})
 
 
 def takes_settings(*without: str) -> Callable[[Command], Command]:
