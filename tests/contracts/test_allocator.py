@@ -10,14 +10,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ce_nas.allocate.learned import Learned
 from ce_nas.allocate.lookahead import LookAhead
 from ce_nas.allocate.marginal import Marginal
+from ce_nas.allocate.observation import FEATURES
+from ce_nas.allocate.policy_file import PolicyNetwork
 from ce_nas.allocate.rules import AllEvaluation, AllSampling, FixedShare, Heuristic, SuspendResume, Threshold
 from ce_nas.core.records import Forecast, View
 from ce_nas.engine.names import POLICIES
 from ce_nas.forecast.forecaster import Past
 from ce_nas.forecast.naive import DampedProfile
 from ce_nas.grid.trace import Series
+
+
+def continuous():
+    """A network that was never trained, and puts out shares."""
+    rng = np.random.default_rng(0)
+    return PolicyNetwork([rng.normal(size=(len(FEATURES), 2))], [np.zeros(2)], discrete=False)
+
 
 ALLOCATORS = {
     "all-evaluation": AllEvaluation,
@@ -28,6 +38,8 @@ ALLOCATORS = {
     "fixed-1": lambda: FixedShare(1.0),
     "fixed-third": lambda: FixedShare(1 / 3),
     "heuristic": Heuristic,
+    "learned": Learned,
+    "learned-continuous": lambda: Learned(continuous()),
     "look-ahead": LookAhead,
     "look-ahead-by-money": lambda: LookAhead(money=0.5, scored=0),
     "marginal": Marginal,

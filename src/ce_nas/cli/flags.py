@@ -46,8 +46,8 @@ SETTINGS = {
     "factors": _flag(str, "Which emissions to read: lifecycle or direct."),
     "policy": _flag(
         str,
-        "Who divides the GPUs: look-ahead (default), heuristic, marginal (CarbonScaler), threshold, suspend-resume, "
-        "fixed, all-evaluation (vanilla), all-sampling (one-shot).",
+        "Who divides the GPUs: look-ahead (default), heuristic, learned, marginal (CarbonScaler), threshold, "
+        "suspend-resume, fixed, all-evaluation (vanilla), all-sampling (one-shot).",
     ),
     "searcher": _flag(
         str, "Who proposes architectures: lamoo (default), surrogate, nsga2, cma, qlognehvi (extra bo), uniform."

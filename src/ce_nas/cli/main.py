@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from ce_nas.cli import bench, compare, data, doctor, forecast, grid, search
+from ce_nas.cli import bench, compare, data, doctor, forecast, grid, policy, search
 from ce_nas.core.errors import CeNasError
 
 __all__ = ["app", "main"]
@@ -27,6 +27,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
 app.add_typer(forecast.app, name="forecast")
 app.add_typer(grid.app, name="grid")
+app.add_typer(policy.app, name="policy")
 app.add_typer(data.app, name="data")
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ce_nas.search.searcher import Searcher
     from ce_nas.store.journal import Journal
 
-__all__ = ["build"]
+__all__ = ["allocator_of", "build"]
 
 
 def build(  # noqa: PLR0913 - each part may be one's own
@@ -62,7 +62,7 @@ def build(  # noqa: PLR0913 - each part may be one's own
     :raises CeNasError: if a setting, or a file that one names, is of no use.
     """
     settings = materials.settings
-    allocator = _within_site(allocator or _allocator(settings.policy), materials)
+    allocator = _within_site(allocator or allocator_of(settings.policy), materials)
     chosen = Choice(forecaster, "handed over by the caller") if forecaster else materials.forecaster()
     sites = _sites(materials, chosen.forecaster)
     searcher = _wrapped(searcher or _searcher(materials), materials)
@@ -214,7 +214,8 @@ def _within_site(allocator: Allocator, materials: Materials) -> Allocator:
     return Constrained(allocator, rules) if rules else allocator
 
 
-def _allocator(policy: PolicySettings) -> Allocator:
+def allocator_of(policy: PolicySettings) -> Allocator:
+    """The policy that the settings name."""
     from ce_nas.allocate import rules
     from ce_nas.allocate.lookahead import LookAhead
     from ce_nas.allocate.marginal import Marginal
@@ -224,6 +225,7 @@ def _allocator(policy: PolicySettings) -> Allocator:
         "all-sampling": lambda: rules.AllSampling(policy.trainings, policy.closing),
         "fixed": lambda: rules.FixedShare(policy.evaluating),
         "heuristic": rules.Heuristic,
+        "learned": lambda: _learned(policy),
         "look-ahead": lambda: LookAhead(
             money=policy.money, gain=policy.gain, scored=policy.scored, quantile=policy.caution, miss=policy.miss
         ),
@@ -232,6 +234,13 @@ def _allocator(policy: PolicySettings) -> Allocator:
         "threshold": lambda: rules.Threshold(policy.quantile),
     }
     return makers[canonical(policy.name, "policy", POLICIES)]()
+
+
+def _learned(policy: PolicySettings) -> Allocator:
+    from ce_nas.allocate.learned import Learned
+    from ce_nas.allocate.policy_file import read_policy
+
+    return Learned(read_policy(policy.network) if policy.network else None)
 
 
 def _searcher(materials: Materials) -> Searcher:

@@ -21,6 +21,7 @@ POLICIES = (
     "all-sampling",
     "fixed",
     "heuristic",
+    "learned",
     "look-ahead",
     "marginal",
     "suspend-resume",

@@ -91,6 +91,8 @@ class PolicySettings(Section):
     """Who divides the devices."""
 
     name: str = "look-ahead"
+    #: learned: file of a policy of one's own; none: the one that comes with the package
+    network: File | None = None
     #: fixed: share of the devices that evaluate
     evaluating: Share = 0.5
     #: threshold and suspend-resume: quantile of the past week's intensity up to which an hour is clean

@@ -1,0 +1,1 @@
+"""Training a policy in the very engine that it will act in."""

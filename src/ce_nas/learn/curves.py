@@ -1,0 +1,31 @@
+"""Learning curves as a figure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["draw_curves"]
+
+
+def draw_curves(folder: Path) -> Path:
+    """Draw ``training.png`` beside the ``training.json`` of a training; returns its path."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    report = json.loads((folder / "training.json").read_text())
+    figure = Figure(figsize=(7.0, 4.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for curve in report["curves"]:
+        axes.plot(curve["steps"], curve["costs"], marker="o", markersize=3, label=f"seed {curve['seed']}")
+    axes.set_xlabel("steps of trial and error (0: after the demonstrations)")
+    axes.set_ylabel("validation: grams and fines,\nshare of the usual grams")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+    path = folder / "training.png"
+    figure.savefig(path, dpi=150)
+    return path

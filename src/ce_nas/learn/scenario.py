@@ -1,0 +1,198 @@
+"""What a policy is trained on: searches of many benchmarks, grids, seasons, sizes and budgets, drawn by chance.
+
+A scenario sets a search a hypervolume to reach: what a vanilla search without cheap scores, of another seed, reached
+after a part of the budget. The search itself is played from a record, so that thousands of them can be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.core.rng import stream
+from ce_nas.core.units import HOUR_S, J_PER_KWH
+from ce_nas.energy.modelled import AVERAGE_PUE, TRAINING_W
+from ce_nas.engine.build import build
+from ce_nas.engine.materials import TYPICAL_YEAR, Materials
+from ce_nas.engine.settings import Settings, settings_from_flags
+from ce_nas.learn.recording import Replay
+from ce_nas.store.journal import NullJournal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from ce_nas.allocate.allocator import Allocator
+    from ce_nas.engine.engine import Engine
+    from ce_nas.forecast.forecaster import Forecaster
+    from ce_nas.grid.trace import GridTrace
+    from ce_nas.learn.recording import Recording
+    from ce_nas.search.searcher import Searcher
+
+__all__ = [
+    "TEST_ZONES",
+    "TRAINING_ZONES",
+    "VALIDATION_ZONES",
+    "Range",
+    "Scenario",
+    "Scenarios",
+    "engine_of",
+    "prepared",
+]
+
+#: built-in zones that a policy is trained on, those that tell which of several is kept, and those of neither
+TRAINING_ZONES = ("coal", "coal-flat", "coal-solar", "gas", "hydro", "imports", "nuclear", "solar", "windy-gas")
+VALIDATION_ZONES = ("hydro-nuclear", "mixed")
+TEST_ZONES = ("gas-nuclear", "wind")
+
+Choice = TypeVar("Choice")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One search for a policy to divide the devices of."""
+
+    dataset: str = "cifar10"
+    zone: str = "solar"
+    #: of the zone's typical year
+    grid_seed: int = 0
+    start: datetime = datetime(TYPICAL_YEAR, 7, 3, tzinfo=UTC)
+    gpus: int = 8
+    hours: float = 80.0
+    #: of the search
+    seed: int = 0
+    searcher: str = "lamoo"
+    #: hypervolume to reach; None where there is none to reach
+    target: float | None = None
+    #: the records, blind and informed, that the search is played from; None where the searcher itself searches
+    replay: tuple[Recording, Recording] | None = field(default=None, compare=False)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the search."""
+        return settings_from_flags(
+            {"grid": {"seed": self.grid_seed}, "searcher": {"unranked": 1.0 if self.replay else 0.5}},
+            dataset=self.dataset,
+            zone=self.zone,
+            start=self.start,
+            gpus=self.gpus,
+            hours=self.hours,
+            seed=self.seed,
+            searcher=self.searcher,
+            target=self.target,
+            forecaster="damped-profile",
+        )
+
+    @property
+    def usual_g(self) -> float:
+        """What all devices would emit in training until the deadline, g: the measure of a reward, seen by no policy."""
+        mean = _year(self.zone, self.grid_seed).since(self.start).mean(0.0, self.hours * HOUR_S)
+        return self.gpus * TRAINING_W * AVERAGE_PUE * self.hours * HOUR_S / J_PER_KWH * mean
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Out of what scenarios are drawn."""
+
+    zones: tuple[str, ...] = TRAINING_ZONES
+    gpus: tuple[int, ...] = (4, 8, 8, 8, 16)
+    hours: tuple[float, ...] = (80.0, 120.0, 168.0, 168.0)
+    #: least and largest part of the devices' time until the deadline in which the vanilla search had reached the target
+    part: tuple[float, float] = (0.15, 0.55)
+    #: how many typical years a zone has
+    years: int = 8
+
+
+class Scenarios:
+    """Draws scenarios; the same seed, name, records and number always give the same one.
+
+    :param name: of the stream: training, validation and test draw from streams of their own.
+    :param recordings: of a benchmark each, two blind records or more and informed ones of other seeds; without any,
+        scenarios have no target, and LaMOO itself searches.
+    """
+
+    def __init__(
+        self, seed: int, name: str, recordings: Sequence[Recording] = (), drawn_from: Range | None = None
+    ) -> None:
+        self._seed = seed
+        self._name = name
+        self._range = drawn_from or Range()
+        self._informed = [item for item in recordings if item.informed]
+        self._blind = [item for item in recordings if not item.informed]
+        for item in self._informed:
+            if len(self._others(item)) < 1:
+                message = (
+                    f"Expected a blind recording on {item.dataset} of another seed than {item.seed}, got none; record "
+                    "more seeds."
+                )
+                raise SettingsError(message)
+
+    def __getitem__(self, number: int) -> Scenario:
+        rng, out_of = stream(self._seed, f"scenarios.{self._name}.{number}"), self._range
+        hours_in = int(rng.integers(360 * 24))
+        gpus, hours = _one(rng, out_of.gpus), _one(rng, out_of.hours)
+        place = Scenario(
+            zone=_one(rng, out_of.zones),
+            grid_seed=int(rng.integers(out_of.years)),
+            start=datetime(TYPICAL_YEAR, 1, 1, tzinfo=UTC) + timedelta(hours=hours_in),
+            gpus=gpus,
+            hours=hours,
+            seed=int(rng.integers(2**31)),
+        )
+        if not self._informed:
+            return place
+        informed = _one(rng, self._informed)
+        vanilla = _one(rng, self._others(informed))
+        own = _one(rng, [item for item in self._blind if item.dataset == informed.dataset])
+        device_s = rng.uniform(*out_of.part) * gpus * hours * HOUR_S
+        trainings = round(device_s / float(_shelf(informed.dataset).table.train_s.mean()))
+        target = float(vanilla.hypervolumes[min(max(trainings, 1), len(vanilla.hypervolumes)) - 1])
+        return replace(place, dataset=informed.dataset, target=target, replay=(own, informed))
+
+    def _others(self, informed: Recording) -> list[Recording]:
+        """Blind records of the same benchmark and another seed."""
+        return [item for item in self._blind if item.dataset == informed.dataset and item.seed != informed.seed]
+
+
+def _one(rng: np.random.Generator, choices: Sequence[Choice]) -> Choice:
+    return choices[int(rng.integers(len(choices)))]
+
+
+def prepared(scenario: Scenario) -> Materials:
+    """The scenario's materials; tables, scores and typical years are shared with those of other scenarios."""
+    materials, shelf = Materials(scenario.settings), _shelf(scenario.dataset)
+    shared = {
+        "benchmark": shelf.benchmark,
+        "objectives": shelf.objectives,
+        "cheap_scores": shelf.cheap_scores,
+        "trace": _year(scenario.zone, scenario.grid_seed),
+    }
+    materials.__dict__.update(shared)
+    return materials
+
+
+def engine_of(scenario: Scenario, allocator: Allocator, forecaster: Forecaster | None = None) -> Engine:
+    """The engine of a scenario: any other one's loop, cluster, books and view, and a journal that keeps nothing."""
+    materials = prepared(scenario)
+    searcher: Searcher | None = None
+    if scenario.replay:
+        searcher = Replay(materials.table.space.listed, *scenario.replay)
+    return build(materials, NullJournal(), allocator=allocator, forecaster=forecaster, searcher=searcher)
+
+
+@cache
+def _shelf(dataset: str) -> Materials:
+    materials = Materials(settings_from_flags(dataset=dataset))
+    materials.check()
+    return materials
+
+
+@cache
+def _year(zone: str, seed: int) -> GridTrace:
+    from ce_nas.grid.synthetic import synthetic_trace
+
+    return synthetic_trace(zone, seed=seed, year=TYPICAL_YEAR)

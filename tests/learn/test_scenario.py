@@ -1,0 +1,77 @@
+import pytest
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.learn.scenario import (
+    TEST_ZONES,
+    TRAINING_ZONES,
+    VALIDATION_ZONES,
+    Range,
+    Scenario,
+    Scenarios,
+    engine_of,
+    prepared,
+)
+
+
+def test_zones_of_training_validation_and_test_are_different_ones():
+    together = [*TRAINING_ZONES, *VALIDATION_ZONES, *TEST_ZONES]
+    assert len(together) == len(set(together)) == 13
+
+
+def test_the_same_seed_name_and_number_give_the_same_scenario(records):
+    one, other = Scenarios(0, "training", records), Scenarios(0, "training", records)
+    assert [one[at] for at in range(5)] == [other[at] for at in range(5)]
+    assert one[0] != Scenarios(1, "training", records)[0]
+    assert one[0] != Scenarios(0, "test", records)[0]
+
+
+def test_scenarios_are_of_many_kinds(records):
+    drawn = [Scenarios(0, "training", records)[at] for at in range(60)]
+    assert {one.zone for one in drawn} == set(TRAINING_ZONES)
+    assert {one.gpus for one in drawn} == {4, 8, 16}
+    assert {one.hours for one in drawn} == {80.0, 120.0, 168.0}
+    assert len({one.start.month for one in drawn}) >= 9
+    assert len({one.target for one in drawn}) >= 3
+
+
+def test_the_target_is_what_a_vanilla_search_of_another_seed_reached(records):
+    for at in range(20):
+        one = Scenarios(0, "training", records)[at]
+        others = [item for item in records if not item.informed and item.seed != one.replay[1].seed]
+        assert any(one.target in item.hypervolumes for item in others)
+        assert not one.replay[0].informed
+        assert one.replay[1].informed
+
+
+def test_past_its_record_the_vanilla_search_stays_where_it_ended(records):
+    ends = {item.hypervolumes[-1] for item in records if not item.informed}
+    drawn = Scenarios(0, "training", records, Range(part=(1.0, 1.0)))
+    assert {drawn[at].target for at in range(10)} <= ends
+
+
+def test_without_records_there_is_no_target_and_the_searcher_searches():
+    one = Scenarios(0, "speed")[0]
+    assert (one.target, one.replay) == (None, None)
+    engine = engine_of(one, None)
+    assert engine.parts.searcher.name == "lamoo"
+
+
+def test_a_record_without_another_seed_to_set_its_target_is_refused(records):
+    with pytest.raises(SettingsError, match="blind recording on cifar10 of another seed than 1"):
+        Scenarios(0, "training", [item for item in records if item.seed == 1])
+
+
+def test_tables_and_years_are_shared(records):
+    one, other = (prepared(Scenario(zone="wind", seed=seed)) for seed in (1, 2))
+    assert one.table is other.table
+    assert one.trace is other.trace
+    assert one.settings.seed != other.settings.seed
+
+
+def test_the_usual_grams_are_those_of_all_devices_training_to_the_deadline():
+    engine = engine_of(Scenario(gpus=2, hours=5.0, searcher="uniform"), None)
+    from ce_nas.core.records import Allocation
+
+    while engine.stop is None:
+        engine.step(Allocation(0, 2))
+    assert engine.parts.ledger.total.total_carbon_g == pytest.approx(Scenario(gpus=2, hours=5.0).usual_g, rel=0.05)

@@ -1,0 +1,61 @@
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sb3_contrib", reason="needs the extra rl")
+
+from ce_nas.allocate.policy_file import read_policy
+from ce_nas.core.errors import SettingsError
+from ce_nas.learn.curves import draw_curves
+from ce_nas.learn.ppo import PpoSettings
+from ce_nas.learn.train import TrainingSettings, train
+
+QUICK = TrainingSettings(seeds=2, demonstrations=4, steps=64, environments=2, validation=2)
+TINY = PpoSettings(rollout=32, look_every=32, batch=16, epochs=2)
+
+
+@pytest.fixture(scope="module")
+def trained(records, tmp_path_factory):
+    out, said = tmp_path_factory.mktemp("trained"), []
+    return train(QUICK, records, out, said.append, TINY), out, said
+
+
+def test_what_was_trained_is_kept_with_what_made_it(trained):
+    network, out, said = trained
+    kept = read_policy(out / "policy.npz")
+    assert all(np.array_equal(one, other) for one, other in zip(network.weights, kept.weights, strict=True))
+    assert kept.made_by["settings"]["demonstrations"] == 4
+    assert kept.made_by["validation_cost"] == min(cost for curve in report(out)["curves"] for cost in curve["costs"])
+    assert any("after 64 steps" in sentence for sentence in said)
+
+
+def test_every_seed_has_its_curve_and_its_checkpoint(trained):
+    _, out, _ = trained
+    curves = report(out)["curves"]
+    assert [curve["seed"] for curve in curves] == [0, 1]
+    for curve in curves:
+        assert curve["steps"] == [0, 32, 64]
+        assert (out / "checkpoints" / f"seed-{curve['seed']}.npz").exists()
+    assert draw_curves(out).stat().st_size > 10_000
+
+
+def test_the_same_seed_trains_the_same_policy(records, tmp_path, trained):
+    train(QUICK, records, tmp_path, lambda _: None, TINY)
+    assert (tmp_path / "policy.npz").read_bytes() == (trained[1] / "policy.npz").read_bytes()
+
+
+def test_from_nothing_under_the_authors_reward_with_continuous_shares(records, tmp_path):
+    settings = TrainingSettings(
+        seeds=1, demonstrations=0, steps=32, environments=2, validation=1, reward="authors", continuous=True
+    )
+    assert not train(settings, records, tmp_path, lambda _: None, TINY).discrete
+
+
+def test_an_unknown_reward_is_named(records, tmp_path):
+    with pytest.raises(SettingsError, match="authors, grams, got 'fame'"):
+        train(TrainingSettings(reward="fame"), records, tmp_path, lambda _: None)
+
+
+def report(out):
+    return json.loads((out / "training.json").read_text())
