@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ce_nas.core.errors import SettingsError
+
 if TYPE_CHECKING:
     from ce_nas.core.records import Allocation, View
 
@@ -23,6 +25,18 @@ class Decision:
     done: bool = False
     #: the place to go on at; None: where the search is
     site: str | None = None
+
+    def require(self, devices: int) -> None:
+        """See that the allocation is of the devices there are.
+
+        :raises SettingsError: if it is not.
+        """
+        if min(self.allocation.counts().values()) < 0 or self.allocation.devices != devices:
+            message = (
+                f"Expected an allocation of {devices} devices, none of its parts below 0, got {self.allocation}; let "
+                "the policy divide the devices of its view."
+            )
+            raise SettingsError(message)
 
 
 class Allocator(ABC):

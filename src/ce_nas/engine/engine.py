@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.cluster.roles import Role
-from ce_nas.core.errors import SettingsError
-from ce_nas.core.records import Allocation, EventKind, Observation, Rates, Stop, Task, TaskKind
+from ce_nas.core.records import Allocation, EventKind, Observation, Stop, Task, TaskKind
 from ce_nas.engine.backlog import Backlog
 from ce_nas.engine.guard import Guard
 from ce_nas.engine.noted import noted
@@ -80,7 +79,7 @@ class Engine:
         """
         view = self.view()
         decision = self.parts.allocator.decide(view)
-        _check(decision.allocation, view.devices)
+        decision.require(view.devices)
         self._note("decided", allocation=decision.allocation.counts(), reason=decision.reason, **noted(view))
         return decision
 
@@ -96,7 +95,7 @@ class Engine:
             can_sample=self._can_sample(),
             allocation=self._allocation,
             allocated_s=self._allocated_s,
-            rates=self._rates(),
+            rates=self.plan.rates(self.parts.ledger, self.parts.clock.now_s),
         )
         self._purse.guard.forecast = view.forecast
         return replace(view, sites=self.parts.sites.views(view.now_s)) if self.parts.sites else view
@@ -414,18 +413,6 @@ class Engine:
             most = min(most, self.plan.samples + self.plan.samples_per_training * len(self.progress.started))
         return max(most - len(self.progress.seen), 0)
 
-    def _rates(self) -> Rates:
-        """What holding and using devices takes, as far as it is known beforehand."""
-        plan, prices, now_s = self.plan, self.parts.ledger.prices, self.parts.clock.now_s
-        pue = self.parts.ledger.pue
-        return Rates(
-            plan.training_w * pue,
-            plan.sampling_w * pue,
-            plan.idle_w * pue,
-            prices.device_hour,
-            prices.ahead(now_s, plan.period_s, plan.limits.time_s),
-        )
-
     def _close_period(self, start_s: float) -> None:
         now_s, books = self.parts.clock.now_s, self.parts.ledger.close_period()
         self.progress.close_period()
@@ -456,9 +443,3 @@ class Engine:
 
     def _note(self, kind: str, /, **content: object) -> None:
         self.parts.journal.append(kind, self.parts.clock.now_s, content)
-
-
-def _check(allocation: Allocation, devices: int) -> None:
-    if min(allocation.counts().values()) < 0 or allocation.devices != devices:
-        message = f"Expected an allocation of {devices} devices, none of its parts below 0, got {allocation}."
-        raise SettingsError(message)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ce_nas.core.records import Rates
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -75,3 +77,9 @@ class Plan:
     check_s: float = 300.0
     #: how often a failed task is tried again, from its last checkpoint
     retries: int = 2
+
+    def rates(self, ledger: Ledger, now_s: float) -> Rates:
+        """What holding and using devices takes, as far as it is known beforehand."""
+        ahead = ledger.prices.ahead(now_s, self.period_s, self.limits.time_s)
+        watts = (self.training_w * ledger.pue, self.sampling_w * ledger.pue, self.idle_w * ledger.pue)
+        return Rates(*watts, ledger.prices.device_hour, ahead)
