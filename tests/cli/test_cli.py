@@ -17,7 +17,9 @@ SMALL = ("--hours", 4, "--gpus", 2, "--searcher", "uniform")
 
 
 def test_search_report_and_resume(tmp_path):
-    found = ce_nas("search", *SMALL, "--seed", 3, "--out", "run", "--json", "result.json", cwd=tmp_path)
+    found = ce_nas(
+        "search", *SMALL, "--policy", "fixed", "--seed", 3, "--out", "run", "--json", "result.json", cwd=tmp_path
+    )
     assert found.returncode == 0, found.stderr
     assert "full book" in found.stdout
     assert "synthetic" in found.stdout
@@ -28,6 +30,28 @@ def test_search_report_and_resume(tmp_path):
         again = ce_nas(command, "run", "--json", "-", "--quiet", cwd=tmp_path)
         assert again.returncode == 0, again.stderr
         assert again.stdout == summary
+    assert {path.name for path in (tmp_path / "run/figures").iterdir()} >= {"saved.svg", "saved.png", "front.svg"}
+    text = (tmp_path / "run/report.html").read_text()
+    resumed = "ce-nas report RUN"  # a finished run's own page does not look back
+    assert resumed in text
+
+
+def test_a_run_is_reported_and_explained_in_japanese(tmp_path):
+    assert ce_nas("search", *SMALL, "--policy", "fixed", "--out", "run", "-q", cwd=tmp_path).returncode == 0
+    assert ce_nas("report", "run", "--lang", "ja", "-q", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "run/report.html").read_text()
+    assert 'lang="ja"' in text
+    assert "すぐに始める" in text
+    found = ce_nas("explain", "run", "--hour", 2, "--lang", "ja", "--html", "why.html", cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert "方策の理由" in found.stdout
+    assert 'lang="ja"' in (tmp_path / "why.html").read_text()
+    found = ce_nas("explain", "run", "+-", "--lang", "en", cwd=tmp_path)
+    assert found.returncode == 2
+    assert "divides no space" in found.stderr
+    found = ce_nas("report", "run", "--lang", "jp", cwd=tmp_path)
+    assert found.returncode == 2
+    assert "expected one of: en, ja" in found.stderr
 
 
 def test_runs_are_numbered_where_no_folder_is_named(tmp_path):
@@ -49,10 +73,11 @@ def test_a_configuration_file_does_what_flags_do(tmp_path):
 def test_compare_shows_and_writes_its_table(tmp_path):
     found = ce_nas(
         "compare", "--policies", "vanilla,fixed", "--searchers", "uniform", "--zones", "solar,gas", "--seeds", 2,
-        "--hours", 3, "--gpus", 2, "--processes", 1, "--json", "table.json", cwd=tmp_path,
+        "--hours", 3, "--gpus", 2, "--processes", 1, "--json", "table.json", "--html", "page.html", cwd=tmp_path,
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
     assert "95 % bootstrap" in found.stdout
+    assert "vanilla + uniform" in (tmp_path / "page.html").read_text()
     rows = json.loads((tmp_path / "table.json").read_text())["rows"]
     assert [(row["zone"], row["strategy"]) for row in rows] == [
         ("solar", "vanilla + uniform"), ("solar", "fixed + uniform"),

@@ -14,7 +14,7 @@ def test_the_same_findings_give_the_same_files(tmp_path, finding):
         write_report(folder, "test", report, found)
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert written[0] == written[1]
-    assert set(written[0]) == {"test.json", "test.md", "test.parquet", "course.png", "course.svg"}
+    assert set(written[0]) == {"test.json", "test.md", "test.html", "test.parquet", "course.png", "course.svg"}
     text = written[0]["test.md"].decode()
     assert "![course](course.png)" in text
     assert "1\\|2" in text

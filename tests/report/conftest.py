@@ -7,3 +7,9 @@ from ce_nas.engine.study import Study
 def result():
     """A finished run with every activity in it."""
     return Study.of(hours=9, gpus=3, searcher="uniform", policy="heuristic", zone="wind", seed=2).run()
+
+
+@pytest.fixture(scope="session")
+def lamoo():
+    """A finished run whose searcher divides the space."""
+    return Study.of(hours=8, gpus=6, searcher="lamoo", policy="heuristic", zone="wind", seed=1).run()

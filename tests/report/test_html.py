@@ -1,4 +1,5 @@
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -99,3 +100,39 @@ def test_a_section_can_be_shown_alone(result):
     for section in run_page(result.entries, words).sections:
         found = parsed(str(section_html(section, words)))
         assert found.tags[0] == ("section", {"id": section.name, "aria-labelledby": f"{section.name}-title"})
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
+        with driver.chromium.launch(executable_path=chromium, args=arguments) as opened:
+            yield opened
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_it_without_a_fault_or_a_request(browser, page, tmp_path, width):
+    _, text = page
+    (tmp_path / "report.html").write_text(text)
+    faults = []
+    shown = browser.new_page(viewport={"width": width, "height": 800})
+    shown.on("console", lambda message: faults.append(message.text))
+    shown.on("pageerror", lambda error: faults.append(str(error)))
+    shown.on("request", lambda request: faults.append(request.url) if request.url.startswith("http") else None)
+    shown.goto((tmp_path / "report.html").as_uri())
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    target = shown.locator("[data-hint]").first
+    target.scroll_into_view_if_needed()
+    shown.wait_for_timeout(300)  # scrolling hides what was said
+    target.hover()
+    shown.locator("#tip").wait_for(state="visible")
+    button = shown.locator("button.copy").first
+    before = button.text_content()
+    button.click()
+    shown.wait_for_function("text => document.querySelector('button.copy').textContent !== text", arg=before)
+    shown.close()
+    assert faults == []

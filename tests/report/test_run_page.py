@@ -1,7 +1,6 @@
 import pytest
 
 from ce_nas.core.units import as_carbon, as_energy
-from ce_nas.report.page import Section
 from ce_nas.report.run_page import run_page
 from ce_nas.report.words import Words
 
@@ -51,9 +50,10 @@ def test_the_settings_are_all_there(result):
     assert (rows["`cluster.gpus`"], rows["`policy.name`"], rows["`seed`"]) == ("3", "heuristic", "2")
 
 
-def test_a_ledger_of_savings_comes_second(result):
-    saved = Section("saved", "Saved")
-    assert run_page(result.entries, Words("en"), saved).sections[1] is saved
+def test_what_was_saved_comes_second_or_why_it_cannot_be_told(result):
+    assert "ce-nas report" in section(run_page(result.entries, Words("en")), "saved").paragraphs[0]
+    page = run_page(result.entries, Words("en"), "the trace is gone.")
+    assert page.sections[1].paragraphs == ["That cannot be told: the trace is gone."]
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

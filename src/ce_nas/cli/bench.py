@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.cli.flags import LIVE, Json, Quiet, takes_settings, write_json
+from ce_nas.cli.flags import LIVE, Json, Lang, Quiet, takes_settings, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,13 +48,17 @@ def experiment(name: str, seeds: int, *without: str) -> Callable[[Callable[..., 
             seeds: Seeds = seeds,
             first_seed: FirstSeed = 0,
             processes: Processes = None,
+            lang: Lang = None,
             json: Json = None,
             quiet: Quiet = False,
             **flags: Any,  # noqa: ANN401 - the experiment's own options, and whatever the shared settings are
         ) -> None:
+            from ce_nas.report.words import language_of
+
+            language_of(lang)  # a slip is said before anything is run
             options = {option.name: flags.pop(option.name) for option in own}
             scenario = _scenario(flags, seeds, first_seed)
-            _run(make(scenario, **options), out, processes, json, quiet=quiet)
+            _run(make(scenario, **options), out, processes, lang, json, quiet=quiet)
 
         shared = takes_settings("seed", *LIVE, *without)(command)
         signature = inspect.signature(shared)
@@ -166,7 +170,9 @@ def _scenario(flags: dict[str, Any], seeds: int, first_seed: int) -> Scenario:
     return Scenario(stated, tuple(range(first_seed, first_seed + seeds)))
 
 
-def _run(experiment: Experiment, out: Path, processes: int | None, json: Path | None, *, quiet: bool) -> None:
+def _run(  # noqa: PLR0913 - what to run, how, and where the result goes
+    experiment: Experiment, out: Path, processes: int | None, lang: str | None, json: Path | None, *, quiet: bool
+) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from ce_nas.experiment.bench import bench
@@ -180,10 +186,11 @@ def _run(experiment: Experiment, out: Path, processes: int | None, json: Path | 
             out,
             processes=processes or os.cpu_count() or 1,
             observe=lambda done, total: progress.update(bar, completed=done, total=total),
+            language=lang,
         )
     write_json(json, plain(report.content))
     if not quiet:
-        _show(report, out / f"{experiment.name}.md")
+        _show(report, out / f"{experiment.name}.html")
 
 
 def _show(report: Report, path: Path) -> None:

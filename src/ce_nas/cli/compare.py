@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ce_nas.cli.flags import LIVE, Json, Quiet, takes_settings, write_json
+from ce_nas.cli.flags import LIVE, Json, Lang, Quiet, takes_settings, write_json
 
 __all__ = ["compare"]
 
@@ -16,6 +17,7 @@ Searchers = Annotated[str, typer.Option(help="Searchers with commas between.")]
 Zones = Annotated[str | None, typer.Option(help="Zones with commas between.  [default: solar, or the trace's]")]
 Seeds = Annotated[int, typer.Option(help="How many seeds: 0, 1, 2, ...", min=1)]
 Processes = Annotated[int | None, typer.Option(help="Processes at once.  [default: one a core]", min=1)]
+Html = Annotated[Path | None, typer.Option("--html", help="Also write a page.", show_default=False)]
 
 
 @takes_settings("policy", "searcher", "zone", "seed", *LIVE)
@@ -26,6 +28,8 @@ def compare(  # noqa: PLR0913 - what is compared, how, and where the result goes
     zones: Zones = None,
     seeds: Seeds = 5,
     processes: Processes = None,
+    html: Html = None,
+    lang: Lang = None,
     json: Json = None,
     quiet: Quiet = False,
     **flags: Any,  # noqa: ANN401 - whatever the shared settings are
@@ -36,7 +40,12 @@ def compare(  # noqa: PLR0913 - what is compared, how, and where the result goes
     from ce_nas.cli.tables import print_comparison
     from ce_nas.experiment.compare import Strategy
     from ce_nas.experiment.compare import compare as run_all
+    from ce_nas.experiment.page import comparison_page
+    from ce_nas.report.html import html as as_html
+    from ce_nas.report.words import Words
+    from ce_nas.store.folder import write_whole
 
+    words = Words(lang)
     strategies = [Strategy(policy, searcher) for searcher in _split(searchers) for policy in _split(policies)]
     places: list[str | None] = [*_split(zones)] if zones else [None]
     with Progress(disable=quiet, transient=True) as progress:
@@ -49,6 +58,8 @@ def compare(  # noqa: PLR0913 - what is compared, how, and where the result goes
             processes=processes or os.cpu_count() or 1,
             observe=lambda _: progress.advance(bar),
         )
+    if html:
+        write_whole(html, as_html(comparison_page(comparison, words)))
     write_json(json, comparison.to_dict())
     if not quiet:
         print_comparison(comparison)

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from ce_nas.cli import bench, compare, data, doctor, forecast, grid, policy, search
+from ce_nas.cli import bench, compare, data, doctor, explain, forecast, grid, policy, search
 from ce_nas.core.errors import CeNasError
 
 __all__ = ["app", "main"]
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("search")(search.search)
 app.command("resume")(search.resume)
 app.command("report")(search.report)
+app.command("explain")(explain.explain)
 app.command("compare")(compare.compare)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")

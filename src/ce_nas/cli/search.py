@@ -10,7 +10,11 @@ import typer
 from ce_nas.cli.flags import Json, Lang, Quiet, takes_settings, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ce_nas.engine.study import Result
+    from ce_nas.report.counterfactual import Counterfactual
+    from ce_nas.store.journal import Entry
 
 __all__ = ["report", "resume", "search"]
 
@@ -45,10 +49,22 @@ def resume(run: Run, *, json: Json = None, quiet: Quiet = False) -> None:
     _show(result, json, quiet=quiet)
 
 
+def _looked_back(entries: Sequence[Entry]) -> Counterfactual | str:
+    """What the run's work would have cost at other hours, or why that cannot be told."""
+    from ce_nas.core.errors import CeNasError
+    from ce_nas.engine.retrospect import counterfactual_of
+
+    try:
+        return counterfactual_of(entries)
+    except CeNasError as error:
+        return str(error)
+
+
 def report(run: Run, *, lang: Lang = None, json: Json = None, quiet: Quiet = False) -> None:
     """Show what a run cost and found, also while it goes on.
 
-    Writes report.html, report.md and report.png into its folder, and each figure as SVG and PNG into figures/.
+    Writes report.html, report.md and report.png into its folder, and each figure as SVG and PNG into figures/; says
+    what was saved against which other hours for the same work.
     """
     from ce_nas.engine.study import Result
     from ce_nas.report.files import write_figures, write_report
@@ -58,8 +74,9 @@ def report(run: Run, *, lang: Lang = None, json: Json = None, quiet: Quiet = Fal
 
     words = Words(lang)
     entries = read_run(run)
-    legible = write_figures(run, entries, words)
-    write_report(run, entries, words.language)
+    saved = _looked_back(entries)
+    legible = write_figures(run, entries, words, saved)
+    write_report(run, entries, words.language, saved)
     _show(Result(summarise(entries), entries, run), json, quiet=quiet)
     if not (quiet or legible):
         typer.echo(words("figures_in_english"))

@@ -24,13 +24,19 @@ __all__ = ["bench"]
 
 
 def bench(
-    experiment: Experiment, out: Path, *, processes: int = 1, observe: Callable[[int, int], None] | None = None
+    experiment: Experiment,
+    out: Path,
+    *,
+    processes: int = 1,
+    observe: Callable[[int, int], None] | None = None,
+    language: str | None = None,
 ) -> Report:
     """Run what is not finished in ``out``, and write the report there.
 
     Several experiments on the same files may share ``out``: a run that they have in common is run once.
 
     :param observe: called with how many cells are finished, and how many there are: first before any is run.
+    :param language: of the page, ``en`` or ``ja``; None: that of the locale.
     :raises CeNasError: if a setting or a file is of no use (nothing was written then), or ``out`` was begun
         with other files.
     """
@@ -46,7 +52,7 @@ def bench(
                 observe(len(cells) - len(missing) + done, len(cells))
         findings = [_found(shelf, cell) for cell in cells]
         report = experiment.report(findings)
-        write_report(out, experiment.name, report, findings)
+        write_report(out, experiment.name, report, findings, language)
     return report
 
 

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 
 from ce_nas.experiment.drawing import STYLE
+from ce_nas.experiment.page import experiment_page
 from ce_nas.experiment.protocol import plain
+from ce_nas.report.html import html
 from ce_nas.report.markdown import table_lines
+from ce_nas.report.words import Words
 from ce_nas.store.folder import write_whole
 
 if TYPE_CHECKING:
@@ -26,17 +29,22 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 
-def write_report(folder: Path, name: str, report: Report, findings: Sequence[Finding]) -> None:
-    """Write ``NAME.json``, ``NAME.md``, ``NAME.parquet`` and each figure as PNG and SVG.
+def write_report(
+    folder: Path, name: str, report: Report, findings: Sequence[Finding], language: str | None = None
+) -> None:
+    """Write ``NAME.json``, ``NAME.md``, ``NAME.html``, ``NAME.parquet`` and each figure as PNG and SVG.
 
+    :param language: of the page's frame: ``en`` or ``ja``; None: that of the locale.
     :raises StoreError: if a file cannot be written; the finished cells are whole.
     """
     write_whole(folder / f"{name}.json", json.dumps(plain(report.content), indent=2) + "\n")
     write_whole(folder / f"{name}.md", _markdown(report))
     write_whole(folder / f"{name}.parquet", _parquet(findings))
+    drawn = {title: _drawn(figure, "svg") for title, figure in report.figures.items()}
     for title, figure in report.figures.items():
-        for ending in ("png", "svg"):
-            write_whole(folder / f"{title}.{ending}", _drawn(figure, ending))
+        write_whole(folder / f"{title}.png", _drawn(figure, "png"))
+        write_whole(folder / f"{title}.svg", drawn[title])
+    write_whole(folder / f"{name}.html", html(experiment_page(report, drawn, Words(language))))
 
 
 def _markdown(report: Report) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from ce_nas.report.catalogue_why import WHY
+
 __all__ = ["CATALOGUE"]
 
 CATALOGUE: dict[str, tuple[str, str]] = {
+    **WHY,
     # of every page
     "comma": (", ", "、"),
     "skip": ("To the content", "本文へ"),
@@ -57,6 +60,96 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "money.note": ("in the currency of your prices", "指定した価格の通貨単位"),
     "book.full": ("full book", "全量帳簿"),
     "book.paper": ("paper's book", "論文の帳簿"),
+    # what it saved
+    "section.saved": ("What was saved, and against what", "何に比べてどれだけ削減したか"),
+    "saved.work": (
+        (
+            "The work of this run: {hours} GPU-hours of training and sampling at {power} W, PUE included. What the same work "
+            "would have cost on the same grid, with the same {gpus} GPUs and within the same {deadline}:"
+        ),
+        (
+            "この実行の作業量:学習とサンプリングの合計 {hours} GPU 時間、{power} W(PUE 込み)。"
+            "同じ系統・同じ GPU {gpus} 台・同じ期限 {deadline} で同じ作業をした場合の炭素量は次のとおりです。"
+        ),
+    ),
+    "saved.less": (
+        "Against **{way}** ({other}) the run needed {run}: **{share} less**.",
+        "**{way}**({other})に対し、この実行は {run}:**{share} 少ない**。",
+    ),
+    "saved.more": (
+        "Against **{way}** ({other}) the run needed {run}: **{share} more**, so it saved nothing there.",
+        "**{way}**({other})に対し、この実行は {run}:**{share} 多く**、削減にはなっていません。",
+    ),
+    "saved.alike": (
+        "Against **{way}** ({other}) the run needed {run}: no difference to speak of ({share}).",
+        "**{way}**({other})に対し、この実行は {run}:実質的な差はありません({share})。",
+    ),
+    "saved.oracle": (
+        (
+            "The most that the right hours could have saved, with the future known: {carbon}, {share} less than starting at "
+            "once."
+        ),
+        "未来が分かっていた場合の下限:{carbon}(すぐに始める場合より {share} 少ない)。",
+    ),
+    "saved.caption": (
+        (
+            "The same work under other rules; shares are grams saved against starting at once, from the run's own start, and "
+            "over {starts} starts on other days (median [lowest, highest])"
+        ),
+        (
+            "同じ作業を別の規則で行った場合。割合は「すぐに始める」に対する削減率:実際の開始時刻、"
+            "および日をずらした {starts} 通りの開始(中央値 [最小, 最大])"
+        ),
+    ),
+    "saved.way": ("how", "方法"),
+    "saved.done": ("done after", "完了まで"),
+    "saved.own_start": ("saved", "削減率"),
+    "saved.all_starts": ("saved over all starts", "全開始での削減率"),
+    "saved.how": (
+        (
+            "Trainings and samplings are one heap of work that can be left and gone on with each period, at the run's own "
+            "prices for checkpoints and start-ups. Threshold, heuristic and look-ahead see the past and the forecast "
+            "({forecaster}) alone, the oracle the truth; all are made to work where they would miss the deadline. They hold "
+            "no idle GPU, which a run now and then must: the saving of the run is rather understated."
+        ),
+        (
+            "学習とサンプリングを、期間ごとに中断・再開できる一つの作業とみなし、保存と起動の費用はこの実行と同じとします。"
+            "閾値・ヒューリスティック・先読みは過去と予測({forecaster})だけを、オラクルは実際の値を見ます。"
+            "期限に遅れる場合は全 GPU を動かします。待機 GPU は持たないと仮定するため、この実行の削減量は控えめに出ます。"
+        ),
+    ),
+    "saved.not_in": (
+        (
+            "What the searcher saved by needing fewer trainings is not in here: that takes runs beside one another "
+            "(`ce-nas compare`, `ce-nas bench equal-quality`)."
+        ),
+        (
+            "探索が学習回数を減らした効果は含みません。それには実行どうしの比較が必要です"
+            "(`ce-nas compare`、`ce-nas bench equal-quality`)。"
+        ),
+    ),
+    "saved.fixed": (
+        (
+            "On other days the rules decide anew, while the run is taken to divide its GPUs hour for hour as it did: that is "
+            "how much of its saving the luck of its own days was."
+        ),
+        (
+            "他の日では各規則は改めて判断しますが、この実行は割り当てを時間ごとにそのまま移します。"
+            "削減のうち、その日の運がどれだけだったかを示します。"
+        ),
+    ),
+    "saved.later": (
+        "Not worked out yet: `ce-nas report RUN` adds what the same work would have cost at other hours.",
+        "未計算です。`ce-nas report RUN` で、同じ作業を他の時間に行った場合の炭素量を追加します。",
+    ),
+    "saved.unknown": ("That cannot be told: {reason}", "計算できません:{reason}"),
+    "rule.run": ("this run", "この実行"),
+    "rule.at-once": ("started at once", "すぐに始める"),
+    "rule.threshold": ("threshold", "閾値"),
+    "rule.heuristic": ("heuristic", "ヒューリスティック"),
+    "rule.look-ahead": ("look-ahead", "先読み"),
+    "rule.oracle": ("oracle", "オラクル"),
+    "chart.saved": ("Grams of the same work", "同じ作業の炭素排出量"),
     # its answer
     "no_training": (
         "No training was finished, so there is no answer yet.",

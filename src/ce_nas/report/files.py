@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ce_nas.report.page import Section
+    from ce_nas.report.counterfactual import Counterfactual
     from ce_nas.store.journal import Entry
 
 __all__ = ["FIGURES", "write_figures", "write_report"]
@@ -27,7 +27,7 @@ FIGURES = "figures"
 
 
 def write_report(
-    folder: Path, entries: Sequence[Entry], language: str | None = None, saved: Section | None = None
+    folder: Path, entries: Sequence[Entry], language: str | None = None, saved: Counterfactual | str | None = None
 ) -> None:
     """Write ``summary.json``, ``report.html``, ``report.md`` and ``report.png``.
 
@@ -45,7 +45,9 @@ def write_report(
     write_whole(folder / "report.png", overview(entries))
 
 
-def write_figures(folder: Path, entries: Sequence[Entry], words: Words) -> bool:
+def write_figures(
+    folder: Path, entries: Sequence[Entry], words: Words, saved: Counterfactual | str | None = None
+) -> bool:
     """Write each figure of a report as SVG and PNG into ``figures`` in the folder; ``report.md`` shows them then.
 
     :returns: whether the PNGs are in the language of ``words``; without a font that has its glyphs they are in English.
@@ -53,9 +55,9 @@ def write_figures(folder: Path, entries: Sequence[Entry], words: Words) -> bool:
     """
     from ce_nas.report.raster import japanese_font, png
 
-    page = run_page(entries, words)
+    page = run_page(entries, words, saved)
     legible = words.language == "en" or japanese_font() is not None
-    drawn = page if legible else run_page(entries, Words("en"))
+    drawn = page if legible else run_page(entries, Words("en"), saved)
     (folder / FIGURES).mkdir(exist_ok=True)
     for chart, legible_chart in zip(page.charts, drawn.charts, strict=True):
         write_whole(folder / FIGURES / f"{chart.name}.svg", svg(chart))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,7 @@ def _environment() -> Environment:
     )
     environment.filters["inline"] = _inline
     environment.filters["svg"] = lambda chart: Markup(svg(chart))  # noqa: S704 - it escapes what it is given
+    environment.filters["data"] = lambda picture: f"data:image/svg+xml;base64,{b64encode(picture.content).decode()}"
     return environment
 
 

@@ -37,6 +37,7 @@ def _blocks(section: Section, figures: str | None) -> Iterator[str]:
         for chart in section.charts:
             alt = chart.alt.replace("\n", ", ").replace("|", "\\|").replace("[", "(").replace("]", ")")
             yield f"![{alt}]({figures}/{chart.name}.svg)"
+        yield from (f"![{picture.alt}]({figures}/{picture.name}.svg)" for picture in section.pictures)
     for table in section.tables:
         yield f"{table.caption}:"
         yield table_lines(table.head, table.rows)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ce_nas.report.chart import Chart
     from ce_nas.report.words import Words
 
-__all__ = ["Fact", "Page", "Section", "Table"]
+__all__ = ["Fact", "Page", "Picture", "Section", "Table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,18 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure that was drawn already."""
+
+    #: file name without ending
+    name: str
+    #: what it shows, for who cannot see it
+    alt: str
+    #: an SVG file
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """One part of a page, with a heading of its own; it can be shown alone."""
 
@@ -53,6 +65,7 @@ class Section:
     charts: Sequence[Chart] = ()
     #: whether its figures share their horizontal axis and stand one under the other
     stacked: bool = False
+    pictures: Sequence[Picture] = ()
     tables: Sequence[Table] = ()
     notes: Sequence[str] = ()
 

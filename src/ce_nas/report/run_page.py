@@ -8,11 +8,13 @@ from ce_nas.core.units import HOUR_S, as_carbon, as_duration, as_energy
 from ce_nas.report import charts
 from ce_nas.report.page import Fact, Page, Section, Table
 from ce_nas.report.pick import pick
+from ce_nas.report.saved import saved_section, unsaved_section
 from ce_nas.report.summary import beginning, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from ce_nas.report.counterfactual import Counterfactual
     from ce_nas.report.summary import Summary
     from ce_nas.report.words import Words
     from ce_nas.store.journal import Entry
@@ -20,10 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["run_page", "run_sections"]
 
 
-def run_page(entries: Sequence[Entry], words: Words, saved: Section | None = None) -> Page:
+def run_page(entries: Sequence[Entry], words: Words, saved: Counterfactual | str | None = None) -> Page:
     """The report of a journal, of a run that has ended or of what there is of it.
 
-    :param saved: what the same work would have cost at other hours, where somebody worked it out.
+    :param saved: what the same work would have cost at other hours, if that was worked out; a sentence: why it cannot.
     """
     summary, begun = summarise(entries), beginning(entries)
     title = words(
@@ -38,8 +40,9 @@ def run_page(entries: Sequence[Entry], words: Words, saved: Section | None = Non
         gpus=summary.gpus, stop=words.stop(summary.stop),
     )  # fmt: skip
     sections = run_sections(entries, words)
-    if saved:
-        sections.insert(1, saved)
+    sections.insert(
+        1, unsaved_section(saved, words) if saved is None or isinstance(saved, str) else saved_section(saved, words)
+    )
     return Page(title, lead, sections, words)
 
 
