@@ -238,6 +238,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "activity.supernet": ("supernet", "スーパーネット"),
     "activity.checkpoint": ("checkpoint", "チェックポイント保存"),
     "activity.restore": ("restore", "チェックポイント復元"),
+    "activity.move": ("move to another place", "別の場所への移動"),
     "activity.startup": ("start-up", "起動"),
     "activity.idle": ("idle", "待機"),
     "chart.activity": ("Grams by activity", "活動ごとの炭素排出量"),
