@@ -35,6 +35,46 @@ def test_binary_cifar100_takes_the_fine_labels(tmp_path, pixels):
     assert (found.train.labels == fine).all()
 
 
+def python_2_batch(pixels, labels, key):
+    """A batch as Python 2 pickled the official ones: text and bytes are both strings of single bytes."""
+    rows = pixels.reshape(len(pixels), -1)
+
+    def text(word):
+        return b"U" + bytes([len(word)]) + word
+
+    shape = b"K" + bytes([rows.shape[0]]) + b"M" + rows.shape[1].to_bytes(2, "little") + b"\x86"
+    dtype = (
+        b"cnumpy\ndtype\n"
+        + text(b"u1")
+        + b"K\x00K\x01\x87R(K\x03"
+        + text(b"|")
+        + b"NNN"
+        + 2 * b"J\xff\xff\xff\xff"
+        + b"K\x00tb"
+    )
+    begun = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85" + text(b"b") + b"\x87R"
+    content = b"T" + rows.size.to_bytes(4, "little") + rows.tobytes()
+    array = begun + b"(K\x01" + shape + dtype + b"\x89" + content + b"tb"
+    numbers = b"](" + b"".join(b"K" + bytes([label]) for label in labels.tolist()) + b"e"
+    return b"\x80\x02}(" + text(b"data") + array + text(key) + numbers + b"u."
+
+
+@pytest.mark.parametrize(("name", "key"), [("cifar-10-batches-py", b"labels"), ("cifar-100-python", b"fine_labels")])
+def test_pickled_batches_are_read_without_running_anything(tmp_path, pixels, name, key):
+    folder, labels = tmp_path / name, np.arange(20) % 10
+    folder.mkdir()
+    for file in (
+        ["train", "test"] if key == b"fine_labels" else [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]
+    ):
+        (folder / file).write_bytes(python_2_batch(pixels, labels, key))
+    found = load_images(folder)
+    assert (found.test.pixels == pixels).all()
+    assert (found.test.labels == labels).all()
+    next(folder.glob("t*")).write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(DataError, match="asks for os"):
+        load_images(folder)
+
+
 def test_a_packed_archive(tmp_path, pixels):
     folder = binary_folder(tmp_path / "cifar-10-batches-bin", pixels, np.arange(20) % 10)
     with tarfile.open(tmp_path / "cifar-mine.tar.gz", "w:gz") as archive:

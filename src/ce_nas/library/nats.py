@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ce_nas.core.errors import DataError, TableError
+from ce_nas.evaluate.array_pickle import load_arrays
 from ce_nas.evaluate.nasbench201 import is_wide_layout
 from ce_nas.evaluate.own_table import read_frame
-from ce_nas.library.pickles import load_arrays
 from ce_nas.library.piece import Piece
 from ce_nas.space.cells import NasBench201Space
 

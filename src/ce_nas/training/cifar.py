@@ -113,9 +113,9 @@ def _files(path: Path, part: str) -> list[Path]:
 
 def _read_pickled(path: Path) -> Images:
     """A pickled batch: rows of 3,072 bytes, red plane first, and a list of labels [CIFAR]."""
-    from ce_nas.evaluate.plain_pickle import load_plain
+    from ce_nas.evaluate.array_pickle import load_arrays
 
-    batch = load_plain(path)
+    batch = load_arrays(path.read_bytes(), str(path))
     labels = batch.get("labels", batch.get("fine_labels")) if isinstance(batch, dict) else None
     if labels is None or not isinstance(batch.get("data"), np.ndarray):
         message = f"Expected a CIFAR batch with data and labels in {path}, got none; get the archive anew."

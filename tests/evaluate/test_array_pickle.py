@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from ce_nas.core.errors import DataError
-from ce_nas.library.pickles import load_arrays
+from ce_nas.evaluate.array_pickle import load_arrays
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 ARRAYS = arrays.arrays(

@@ -57,7 +57,7 @@ def load_arrays(content: bytes, name: str) -> Any:  # noqa: ANN401 - whatever pl
     """
     try:
         _walk(content)
-        return _ArrayUnpickler(io.BytesIO(content)).load()
+        return _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()  # Python 2 wrote bytes as text
     except Exception as error:  # whatever the opcode that the broken bytes happen to be raises
         message = (
             f"Expected a pickle of plain containers and numpy arrays in {name}, but {error}; get the file anew from "
@@ -170,6 +170,7 @@ class _Array(np.ndarray):
         if not (isinstance(state, tuple) and len(state) == 5):
             _refuse("it holds an array in a form unknown")
         _, shape, dtype, fortran, data = state
+        data = data.encode("latin1") if isinstance(data, str) else data
         checked = _checked(shape, dtype, data)
         super().__setstate__((1, shape, checked, bool(fortran), bytes(data)))  # type: ignore[arg-type]
 
