@@ -1,8 +1,10 @@
 """What every crew keeps: each task is begun, gone on with and reported once, whatever befalls its worker."""
 
+import builtins
 import collections
 import functools
 import queue
+from dataclasses import replace
 
 import pytest
 
@@ -29,7 +31,9 @@ def over_ray(folder):
     ray = pytest.importorskip("ray", reason="a crew over Ray needs the extra ray")
     from ce_nas.cluster.ray import RayCrew
 
+    plain = builtins.print
     ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, configure_logging=False)
+    builtins.print = plain  # Ray puts one of its own in its place, for the whole process
     return RayCrew(MAKE, ["cpu", "cpu"], folder)
 
 
@@ -37,7 +41,8 @@ def over_slurm(folder):
     pytest.importorskip("submitit", reason="a crew over Slurm needs the extra slurm")
     from ce_nas.cluster.slurm import SlurmCrew
 
-    return SlurmCrew(MAKE, ["cpu", "cpu"], folder, {"timeout_min": 5}, cluster="local")
+    make = functools.partial(RehearsalExecutor, replace(REHEARSAL, step_s=0.15))  # an order to leave travels by a file
+    return SlurmCrew(make, ["cpu", "cpu"], folder, {"timeout_min": 5}, cluster="local", look_s=0.05)
 
 
 CREWS = {"local": local, "ray": over_ray, "slurm": over_slurm}
@@ -54,7 +59,7 @@ class Opened:
         self.loses_devices = name == "ray"  # whose machines come and go
         crew.open(self.reports.put)
 
-    def hear(self, *said, timeout_s=60.0):
+    def hear(self, *said, timeout_s=150.0):
         """The next report of one of these kinds."""
         while True:
             report = self.reports.get(timeout=timeout_s)

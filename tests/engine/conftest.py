@@ -25,4 +25,9 @@ def nb301_flags(tiny_nb301, tmp_path):
     """Flags of a search in the DARTS space whose supernet is trained in minutes."""
     noise = tmp_path / "noise.json"
     noise.write_text(as_json([replace(read_noise(), epochs=10)]))
-    return {"benchmark": "nasbench301", "table": tiny_nb301, "cheap_scores": str(noise), "objectives": "accuracy,flops"}
+    return {
+        "benchmark": "nasbench301",
+        "table": tiny_nb301,
+        "cheap_scores": str(noise),
+        "objectives": "accuracy:max:0,flops",
+    }

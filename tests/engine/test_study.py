@@ -155,7 +155,7 @@ def test_a_benchmark_without_a_table_is_searched_by_every_searcher(small_study, 
 
 def test_a_benchmark_without_a_table_keeps_bounds_stops_early_and_resumes(small_study, nb301_flags, tmp_path):
     base = {"searcher": {"batch": 20, "early": 0.1}}
-    flags = {**nb301_flags, "constraints": "params<=0.9", "hours": 2.5}
+    flags = {**nb301_flags, "constraints": "params<=0.9", "hours": 2.5, "policy": "heuristic"}
     whole = small_study(base, **flags).run(tmp_path / "whole").summary
     assert whole.hypervolume_share is None
     assert "of the table's maximum" not in (tmp_path / "whole" / "report.md").read_text()

@@ -161,11 +161,11 @@ class PowerCap(Rule):
     def mend(self, view: View, decision: Decision) -> Decision:
         """See :meth:`Rule.mend`."""
         wanted = decision.allocation
-        most = int(self._cap_w / self._working_w) if self._working_w else view.devices
+        most = int(min(self._cap_w / self._working_w, view.devices)) if self._working_w else view.devices
         evaluating = min(wanted.evaluating, most)
         sampling = min(wanted.sampling, most - evaluating)
         left_w = self._cap_w - (evaluating + sampling) * self._working_w
-        idle = min(wanted.idle, int(left_w / self._idle_w)) if self._idle_w else wanted.idle
+        idle = int(min(left_w / self._idle_w, wanted.idle)) if self._idle_w else wanted.idle
         allowed = Allocation(sampling, evaluating, idle, view.devices - sampling - evaluating - idle)
         if allowed == wanted:
             return decision

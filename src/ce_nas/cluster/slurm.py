@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SlurmCrew", "SlurmJob"]
 
-#: time between two looks at the jobs, s
-_LOOK_S = 1.0
+#: how long jobs that were told to leave are waited for in the end, s
+_GRACE_S = 60.0
 _MOST_LINES = 20
 
 
@@ -70,11 +70,12 @@ class SlurmCrew(Crew):
     :param names: the devices, all alike.
     :param folder: where checkpoints lie; every machine has to see it.
     :param stated: parameters of the jobs as submitit names them: ``slurm_partition``, ``gpus_per_node``, ...
+    :param look_s: time between two looks at the jobs.
     :param cluster: ``slurm``; ``local`` or ``debug`` let submitit run the jobs on this machine.
     :raises MissingExtraError: if submitit is not installed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who works, where, with what, looked at how often
         self,
         make: Callable[[str], Executor],
         names: Sequence[str],
@@ -82,6 +83,7 @@ class SlurmCrew(Crew):
         stated: Mapping[str, Any] | None = None,
         *,
         cluster: str = "slurm",
+        look_s: float = 2.0,
     ) -> None:
         try:
             import submitit
@@ -92,6 +94,7 @@ class SlurmCrew(Crew):
         self.origin = f"{len(names)} jobs at a time on {cluster}"
         self._folder = folder
         self._cluster = cluster
+        self._look_s = look_s
         self._stated = dict(stated or {})
         self._submitit: Any = submitit
         self._jobs = [SlurmJob(make, number, name, folder.absolute()) for number, name in enumerate(names)]
@@ -129,15 +132,15 @@ class SlurmCrew(Crew):
         """See :meth:`Crew.close`."""
         for device in list(self._running):
             self.leave(device)
-        for _ in range(round(60 / _LOOK_S)):
+        for _ in range(round(_GRACE_S / self._look_s)):
             if not self._running:
                 break
-            threading.Event().wait(_LOOK_S)
+            threading.Event().wait(self._look_s)
         self._over.set()
         self._thread.join()
 
     def _listen(self) -> None:
-        while not self._over.wait(_LOOK_S):
+        while not self._over.wait(self._look_s):
             with self._lock:
                 jobs = list(self._running.items())
             for device, running in jobs:
@@ -145,10 +148,11 @@ class SlurmCrew(Crew):
 
     def _look(self, device: int, running: _Running) -> None:
         """Report what is new of one job."""
-        if not running.told and running.job.state == "RUNNING":
+        done = running.job.done()
+        if not running.told and (done or running.job.state == "RUNNING"):
             running.told = True
             self._post(Report(device, Said.WORKING, running.task.id))
-        if running.job.done():
+        if done:
             with self._lock:
                 del self._running[device]
             self._post(self._report(device, running))
