@@ -1,6 +1,5 @@
 """What every crew keeps: each task is begun, gone on with and reported once, whatever befalls its worker."""
 
-import builtins
 import collections
 import functools
 import queue
@@ -31,9 +30,7 @@ def over_ray(folder):
     ray = pytest.importorskip("ray", reason="a crew over Ray needs the extra ray")
     from ce_nas.cluster.ray import RayCrew
 
-    plain = builtins.print
     ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, configure_logging=False)
-    builtins.print = plain  # Ray puts one of its own in its place, for the whole process
     return RayCrew(MAKE, ["cpu", "cpu"], folder)
 
 
