@@ -1,10 +1,11 @@
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from ce_nas.core.errors import StoreError
-from ce_nas.store.folder import RunFolder, next_folder, read_run, write_whole
+from ce_nas.store.folder import RunFolder, is_held, next_folder, read_run, write_whole
 
 
 def test_folders_are_numbered_on(tmp_path):
@@ -34,6 +35,15 @@ def test_a_folder_is_held_by_one(tmp_path):
             RunFolder.open(tmp_path / "run")
     RunFolder.open(tmp_path / "run").close()
     assert read_run(tmp_path / "run") == []
+
+
+@pytest.mark.skipif(not Path("/proc/locks").is_file(), reason="no table of locks on this system")
+def test_whether_a_folder_is_held_is_told_without_a_lock(tmp_path):
+    with RunFolder.create(tmp_path / "run"):
+        assert is_held(tmp_path / "run")
+    assert is_held(tmp_path / "run") is False
+    assert is_held(tmp_path / "run", tmp_path / "no-table") is None
+    assert is_held(tmp_path / "other") is None
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):

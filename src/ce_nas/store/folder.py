@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
 from ce_nas.core.errors import StoreError
@@ -11,11 +12,10 @@ from ce_nas.store.journal import SqliteJournal, read_entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from ce_nas.store.journal import Entry
 
-__all__ = ["RunFolder", "next_folder", "read_run", "write_whole"]
+__all__ = ["JOURNAL", "RunFolder", "is_held", "next_folder", "read_run", "write_whole"]
 
 JOURNAL = "journal.sqlite"
 LOCK = "lock"
@@ -89,6 +89,20 @@ class RunFolder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def is_held(path: Path, table: Path = Path("/proc/locks")) -> bool | None:
+    """Whether a process of this machine is at the run in ``path``; None where that cannot be known without a lock.
+
+    :param table: the system's table of the locks that are held; asking for the lock itself could turn a process away
+        that begins at this very moment.
+    """
+    try:
+        held, lock = table.read_text(), (path / LOCK).stat()
+    except OSError:
+        return None
+    place = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
+    return any("FLOCK" in line and place in line.split() for line in held.splitlines())
 
 
 def read_run(path: Path) -> Sequence[Entry]:

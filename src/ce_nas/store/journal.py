@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["FORMAT", "Entry", "Journal", "MemoryJournal", "NullJournal", "SqliteJournal", "read_entries"]
+__all__ = [
+    "FORMAT",
+    "Entry",
+    "Journal",
+    "MemoryJournal",
+    "NullJournal",
+    "SqliteJournal",
+    "entries_from",
+    "read_entries",
+]
 
 #: version of the journal's layout
 FORMAT = 1
@@ -91,7 +100,7 @@ class SqliteJournal(Journal):
     def __init__(self, path: Path, *, durable: bool = False) -> None:
         self._durable = durable
         self._connection = _connect(path)
-        self._recorded = _read(self._connection)
+        self._recorded = entries_from(self._connection, 0)
         self._at = 0
 
     @property
@@ -143,9 +152,28 @@ def read_entries(path: Path) -> list[Entry]:
         raise StoreError(message)
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
-        return _read(connection)
+        return entries_from(connection, 0)
     finally:
         connection.close()
+
+
+def entries_from(connection: sqlite3.Connection, first: int) -> list[Entry]:
+    """The entries of an open journal from number ``first`` on.
+
+    :raises StoreError: if it is no journal, damaged, or of another format.
+    """
+    try:
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        rows = connection.execute(
+            "SELECT kind, at_s, body FROM entries WHERE seq >= ? ORDER BY seq", (first,)
+        ).fetchall()
+    except sqlite3.Error as error:
+        message = f"Expected a run's journal, but {error}; the file is damaged or is something else."
+        raise StoreError(message) from error
+    if found != FORMAT:
+        message = f"Expected a journal of format {FORMAT}, got format {found}; read it with the ce-nas that wrote it."
+        raise StoreError(message)
+    return [Entry(*row) for row in rows]
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -161,19 +189,6 @@ def _connect(path: Path) -> sqlite3.Connection:
         )
         raise StoreError(message) from error
     return connection
-
-
-def _read(connection: sqlite3.Connection) -> list[Entry]:
-    try:
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        rows = connection.execute("SELECT kind, at_s, body FROM entries ORDER BY seq").fetchall()
-    except sqlite3.Error as error:
-        message = f"Expected a run's journal, but {error}; the file is damaged or is something else."
-        raise StoreError(message) from error
-    if found != FORMAT:
-        message = f"Expected a journal of format {FORMAT}, got format {found}; read it with the ce-nas that wrote it."
-        raise StoreError(message)
-    return [Entry(*row) for row in rows]
 
 
 def _text(content: Mapping[str, object]) -> str:
