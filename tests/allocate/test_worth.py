@@ -12,10 +12,24 @@ from ce_nas.allocate.worth import USUAL, Work, still_worth
 
 def test_a_search_is_reckoned_to_take_the_usual_and_then_half_as_long_again(view_of):
     for done, trainings in ((0, USUAL), (120, USUAL - 120), (195, 97.5), (400, 200)):
-        view = view_of(evaluations=done, trained_s=done * 900.0, target=5000.0, course=(1.0,) * done)
+        view = view_of(
+            evaluations=done, trained_s=done * 900.0, target=5000.0, course=(1.0,) * done, running=0, suspended=0
+        )
         work = still_worth(view, 1e-3)
         assert work.trainings == trainings
         assert work.training_s == (900.0 if done else 1500.0)
+
+
+def test_trainings_under_way_are_not_charged_to_those_that_have_ended(view_of):
+    # eight devices train for hours of ten; the first has just ended, and seven are half-way on average
+    view = view_of(
+        evaluations=1, running=7, suspended=0, trained_s=(1 + 7 / 2) * 36_000.0, target=5000.0, course=(1.0,)
+    )
+    assert still_worth(view, 1e-3).training_s == 36_000.0
+    waiting = view_of(
+        evaluations=1, running=0, suspended=7, trained_s=(1 + 7 / 2) * 36_000.0, target=5000.0, course=(1.0,)
+    )
+    assert still_worth(waiting, 1e-3).training_s == 36_000.0
 
 
 def test_without_a_target_the_last_doubling_tells(view_of):

@@ -69,5 +69,11 @@ def still_worth(view: View, gain: float) -> Work | None:
         brought = view.hypervolume - view.course[done // 2]
         if brought <= gain * view.hypervolume:
             return None
-    training_s = view.trained_s / done if done else _TRAINING_S
-    return Work(max(USUAL - done, done / 2, float(_FEWEST)), training_s)
+    return Work(max(USUAL - done, done / 2, float(_FEWEST)), _training_s(view))
+
+
+def _training_s(view: View) -> float:
+    """What a training takes: those that are under way count as half done, or the first hours would look wasted."""
+    if not view.evaluations:
+        return _TRAINING_S
+    return view.trained_s / (view.evaluations + (view.running + view.suspended) / 2)
