@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ce_nas.report.catalogue_board import BOARD
 from ce_nas.report.catalogue_why import WHY
 
 __all__ = ["CATALOGUE"]
 
 CATALOGUE: dict[str, tuple[str, str]] = {
     **WHY,
+    **BOARD,
     # of every page
     "comma": (", ", "、"),
     "skip": ("To the content", "本文へ"),

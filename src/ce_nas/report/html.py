@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from ce_nas.report.page import Page, Section
     from ce_nas.report.words import Words
 
-__all__ = ["html", "section_html", "style"]
+__all__ = ["html", "inline", "script", "section_html", "style"]
 
 
 def html(page: Page) -> str:
     """The page as a whole file; the same page gives the same text."""
-    return _environment().get_template("page.html").render(page=page, w=page.words, style=style(), script=_script())
+    return _environment().get_template("page.html").render(page=page, w=page.words, style=style(), script=script())
 
 
 def section_html(section: Section, words: Words) -> Markup:
@@ -37,7 +37,8 @@ def style() -> str:
     return _source("page.css")
 
 
-def _script() -> str:
+def script() -> str:
+    """What pages do when a reader points at a figure, or copies a table, as JavaScript."""
     return _source("page.js")
 
 
@@ -59,13 +60,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["inline"] = _inline
+    environment.filters["inline"] = inline
     environment.filters["svg"] = lambda chart: Markup(svg(chart))  # noqa: S704 - it escapes what it is given
     environment.filters["data"] = lambda picture: f"data:image/svg+xml;base64,{b64encode(picture.content).decode()}"
     return environment
 
 
-def _inline(text: str) -> Markup:
+def inline(text: str) -> Markup:
     """Text with what is bold or code in it set so."""
     from markupsafe import Markup, escape
 

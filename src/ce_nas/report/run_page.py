@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.core.units import HOUR_S, as_carbon, as_duration, as_energy
+from ce_nas.core.units import as_carbon, as_duration, as_energy
 from ce_nas.report import charts
+from ce_nas.report.budgets import used
 from ce_nas.report.page import Fact, Page, Section, Table
 from ce_nas.report.pick import pick
 from ce_nas.report.saved import saved_section, unsaved_section
@@ -182,31 +183,24 @@ def _budgets(entries: Sequence[Entry], summary: Summary, budget: Mapping[str, An
 
 
 def _used(summary: Summary, budget: Mapping[str, Any], words: Words) -> Iterator[tuple[str, ...]]:
-    held_h = sum(summary.device_hours_by_activity.values())
-    spent: dict[str, tuple[float, Callable[[float], str]]] = {
-        "time": (summary.simulated_hours * HOUR_S, as_duration),
-        "carbon": (summary.carbon_g[budget["book"]], as_carbon),
-        "energy": (summary.energy_j, as_energy),
-        "cost": (summary.cost, "{:,.2f}".format),
-        "gpu_hours": (held_h, "{:,.1f} h".format),
-        "evaluations": (summary.evaluations, "{:,.0f}".format),
-        "target": (summary.hypervolume, "{:,.6g}".format),
+    shown: dict[str, Callable[[float], str]] = {
+        "time": as_duration,
+        "carbon": as_carbon,
+        "energy": as_energy,
+        "cost": "{:,.2f}".format,
+        "gpu_hours": "{:,.1f} h".format,
+        "evaluations": "{:,.0f}".format,
+        "target": "{:,.6g}".format,
     }
-    for name, (used, shown) in spent.items():
-        limit = None if budget[name] is None else _amount(budget[name])
+    for name, (spent, limit) in used(summary, budget).items():
         label = words(f"budget.{name}")
         if name == "carbon" and limit is not None:
             label += f" ({words('book.' + budget['book'])})"
         yield (
-            (label, words("none"), shown(used), "")
+            (label, words("none"), shown[name](spent), "")
             if limit is None
-            else (label, shown(limit), shown(used), f"{used / limit:.1%}")
+            else (label, shown[name](limit), shown[name](spent), f"{spent / limit:.1%}")
         )
-
-
-def _amount(stated: float | str) -> float:
-    """A limit as the settings keep it: a number, with or without its SI unit."""
-    return float(str(stated).split()[0])
 
 
 def _settings(summary: Summary, settings: Mapping[str, Any], words: Words) -> Section:

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from ce_nas.core.errors import StoreError
 from ce_nas.store.journal import Entry, entries_from
 
-__all__ = ["Follower"]
+__all__ = ["Follower", "Stamp", "stamps"]
 
 #: bytes of the header of a write-ahead log: it holds a number that is new with every log
 _HEADER = 32
@@ -38,7 +38,7 @@ class Follower:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._log = path.with_name(f"{path.name}-wal")
+        self._log = _log_of(path)
         self._folder = TemporaryDirectory(prefix="ce-nas-")
         self._copy = Path(self._folder.name) / "journal"
         self._seen: tuple[Stamp, Stamp] | None = None
@@ -56,7 +56,7 @@ class Follower:
 
         :raises StoreError: if there is no journal, or it is damaged.
         """
-        seen = _stamp(self._path), _stamp(self._log)
+        seen = stamps(self._path)
         if seen[0] is None:
             message = f"Expected a run's journal at {str(self._path)!r}, found none; give the folder of a run."
             raise StoreError(message)
@@ -111,6 +111,15 @@ class Follower:
     def _forget(self) -> None:
         self._header = None
         self._copy.unlink(missing_ok=True)
+
+
+def stamps(journal: Path) -> tuple[Stamp, Stamp]:
+    """What a journal and the log beside it are at this moment: where nothing changed, there is nothing to read."""
+    return _stamp(journal), _stamp(_log_of(journal))
+
+
+def _log_of(journal: Path) -> Path:
+    return journal.with_name(f"{journal.name}-wal")
 
 
 def _stamp(path: Path) -> Stamp:

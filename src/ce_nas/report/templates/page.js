@@ -21,11 +21,11 @@ const copy = async (text) => {
   document.execCommand("copy");
   area.remove();
 };
-for (const button of document.querySelectorAll("button.copy")) {
-  const before = button.textContent;
-  button.addEventListener("click", async () => {
-    await copy(textOf(button.parentElement.previousElementSibling.querySelector("table")));
-    button.textContent = button.dataset.done;
-    setTimeout(() => { button.textContent = before; }, 2000);
-  });
-}
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("button.copy");
+  if (!button) return;
+  const before = button.dataset.before ??= button.textContent;
+  await copy(textOf(button.parentElement.previousElementSibling.querySelector("table")));
+  button.textContent = button.dataset.done;
+  setTimeout(() => { button.textContent = before; }, 2000);
+});

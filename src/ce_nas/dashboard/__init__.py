@@ -1,0 +1,1 @@
+"""Pages in a browser over run folders, which are read and nothing else."""

@@ -1,0 +1,190 @@
+"""The pages' addresses, and what answers there."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ce_nas.core.errors import CeNasError, SettingsError, StoreError
+from ce_nas.dashboard.guard import Guard
+from ce_nas.dashboard.language import language_of_request, remember
+from ce_nas.dashboard.live import Ledgers, live_page
+from ce_nas.dashboard.overview import overview
+from ce_nas.dashboard.renderings import Look, Rendering, Renderings
+from ce_nas.dashboard.site import Frame, assets, page
+from ce_nas.report.html import html
+from ce_nas.report.run_page import run_page
+from ce_nas.report.words import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from ce_nas.dashboard.guard import Access
+    from ce_nas.dashboard.runs import Runs
+    from ce_nas.report.words import Language
+
+__all__ = ["Dashboard"]
+
+#: seconds that one look at the list may read runs that were never read
+READING_S = 1.0
+HTML = "text/html; charset=utf-8"
+#: the longest query that is answered
+LONGEST = 4000
+
+log = logging.getLogger(__name__)
+
+
+class Dashboard:
+    """The pages as an ASGI application.
+
+    :param runs: what there is to see.
+    :param access: who may see it.
+    :param language: the language of who states none; None: that of the browser.
+    """
+
+    def __init__(self, runs: Runs, access: Access, language: Language | None = None) -> None:
+        self._runs = runs
+        self._language = language
+        self._pages = Renderings()
+        self._ledgers = Ledgers(self._pages.later)
+        self._assets = {name: (kind, Rendering.of(text)) for name, (kind, text) in assets().items()}
+        handlers = {HTTPException: self._lost, CeNasError: self._said, Exception: self._broken}
+        inner = Starlette(routes=self._routes(), exception_handlers=handlers)  # type: ignore[arg-type] # of their kinds
+        self._app: ASGIApp = Guard(inner, access, self._refused)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        await self._app(scope, receive, send)
+
+    def close(self) -> None:
+        """Let go of threads and copies."""
+        self._pages.close()
+        self._runs.close()
+
+    def _routes(self) -> list[Route]:
+        return [
+            Route("/", self._overview),
+            Route("/run/{name}", self._run),
+            Route("/run/{name}/report.html", self._report),
+            Route("/run/{name}/summary.json", self._summary),
+            Route("/static/{name}", self._asset),
+        ]
+
+    async def _overview(self, request: Request) -> Response:
+        words = self._words(request)
+        query, sort = request.query_params.get("q", "").strip(), request.query_params.get("sort", "")
+
+        def look() -> Look:
+            found = self._runs.listing(READING_S)
+            return Look(found.mark, lambda: overview(found, query, sort, words))
+
+        return await self._page(request, words, look)
+
+    async def _run(self, request: Request) -> Response:
+        words, name = self._words(request), request.path_params["name"]
+
+        def look() -> Look:
+            run = self._runs.run(name)
+            standing, entries = run.standing(), run.entries()
+            saved = self._ledgers.of(entries, standing.summary.journal_sha256) if standing.ended else None
+            mark = (len(entries), standing.summary.journal_sha256, saved is None)
+            return Look(mark, lambda: live_page(name, entries, saved, words, goes_on=not standing.ended))
+
+        return await self._page(request, words, look)
+
+    async def _report(self, request: Request) -> Response:
+        """The report as one file to keep."""
+        words, name = self._words(request), request.path_params["name"]
+
+        def look() -> Look:
+            run = self._runs.run(name)
+            standing, entries = run.standing(), run.entries()
+            saved = self._ledgers.of(entries, standing.summary.journal_sha256) if standing.ended else None
+            return Look((len(entries), saved is None), lambda: html(run_page(entries, words, saved)))
+
+        response = await self._page(request, words, look)
+        response.headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(name)}.html"
+        return response
+
+    async def _summary(self, request: Request) -> Response:
+        words, name = self._words(request), request.path_params["name"]
+
+        def look() -> Look:
+            standing = self._runs.run(name).standing()
+            return Look(standing.summary.journal_sha256, standing.summary.to_json)
+
+        return await self._page(request, words, look, kind="application/json")
+
+    async def _asset(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in self._assets:
+            raise HTTPException(404)
+        kind, rendering = self._assets[name]
+        return _answer(request, rendering, f"{kind}; charset=utf-8")
+
+    async def _page(
+        self, request: Request, words: Words, look: Callable[[], Look], *, kind: str = HTML, slow: bool = False
+    ) -> Response:
+        """What ``look`` says that this address shows, set for all who ask for it in this language."""
+        query = sorted((name, value) for name, value in request.query_params.multi_items() if name != "lang")
+        if len(request.url.query) > LONGEST:
+            message = f"Expected an address of {LONGEST} signs at most, got {len(request.url.query)}; choose less."
+            raise SettingsError(message)
+        key = (request.url.path, tuple(query), words.language)
+        rendering = await self._pages.of(key, look, slow=slow)
+        response = _answer(request, rendering, kind)
+        remember(request, response)
+        return response
+
+    def _words(self, request: Request) -> Words:
+        return Words(language_of_request(request, self._language))
+
+    def _refused(self, status: int, key: str, scope: Scope) -> Response:
+        from starlette.requests import Request
+
+        words = self._words(Request(scope))
+        headers = {"www-authenticate": "Bearer"} if status == 401 else {"allow": "GET, HEAD"} if status == 405 else {}
+        return _error(status, words(key), words, headers)
+
+    async def _lost(self, request: Request, error: HTTPException) -> Response:
+        words = self._words(request)
+        return _error(error.status_code, words("board.error.lost"), words)
+
+    async def _said(self, request: Request, error: CeNasError) -> Response:
+        """What is wrong with what was asked for, in the error's own sentence."""
+        status = 400 if isinstance(error, SettingsError) else 404 if isinstance(error, StoreError) else 422
+        return _error(status, str(error), self._words(request))
+
+    async def _broken(self, request: Request, error: Exception) -> Response:
+        log.error("could not make %s", request.url.path, exc_info=error)
+        words = self._words(request)
+        return _error(500, words("board.error.inside"), words)
+
+
+def _answer(request: Request, rendering: Rendering, kind: str) -> Response:
+    """A rendering, or that the browser has it already."""
+    headers = {
+        "etag": rendering.etag,
+        "cache-control": "private, no-cache",
+        "vary": "Accept-Encoding, Accept-Language, Cookie",
+    }
+    if rendering.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(rendering.packed, headers={**headers, "content-encoding": "gzip"}, media_type=kind)
+    return Response(rendering.body, headers=headers, media_type=kind)
+
+
+def _error(status: int, sentence: str, words: Words, headers: dict[str, str] | None = None) -> Response:
+    frame = Frame(words("board.error"), sentence, "", "/")
+    kept = {"cache-control": "no-store", **(headers or {})}
+    return Response(page("error.html", frame, words), status, headers=kept, media_type=HTML)
