@@ -101,6 +101,8 @@ class Follower:
         known = self._entries
         connection = sqlite3.connect(self._copy)
         try:
+            if _is_empty(connection):  # it was made this very moment
+                return []
             new = entries_from(connection, max(len(known) - 1, 0))
             if known and new[:1] != known[-1:]:
                 return entries_from(connection, 0)
@@ -111,6 +113,13 @@ class Follower:
     def _forget(self) -> None:
         self._header = None
         self._copy.unlink(missing_ok=True)
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    try:
+        return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+    except sqlite3.Error:
+        return False  # what is wrong is said by who reads it
 
 
 def stamps(journal: Path) -> tuple[Stamp, Stamp]:
