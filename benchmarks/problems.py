@@ -10,9 +10,10 @@ ratio of the hypervolume missing at the end to what pymoo's NSGA-II misses after
 Runs that ``--json`` holds already are not made again, so that a long table can be made in slices of ``--minutes``; a
 file of another version of the package is to be put away first.
 
-LaMOO has the paper's reference points, kernels and Cp. Around CMA-ES a twentieth of the proposals is drawn outside;
-where there are two objectives, a region is searched until the distribution there has converged, and regions
-are drawn by what their samples alone add to the hypervolume. What differs was tried on seeds from 1000 on.
+LaMOO has the paper's reference points, kernels and Cp. Around Bayesian optimisation regions are drawn by what their
+samples alone add to the hypervolume. Around CMA-ES a twentieth of the proposals is drawn outside; where there are two
+objectives, a region is searched until the distribution there has converged, and regions are drawn likewise. What
+differs was tried on seeds from 1000 on.
 
 Sources
     [LaMOO] Zhao et al. Multi-objective Optimization by Learning Space Partitions. ICLR 2022. Cp, kernels, references.
@@ -39,10 +40,11 @@ from ce_nas.core.records import Observation
 from ce_nas.core.rng import stream
 from ce_nas.experiment.statistics import bootstrap_median
 from ce_nas.pareto.hypervolume import hypervolume
-from ce_nas.search.bayes import QLogNehviSearcher
 from ce_nas.search.cma import CmaSearcher
+from ce_nas.search.ehvi import EhviSearcher
 from ce_nas.search.evolution import Nsga2Searcher
 from ce_nas.search.partition import PartitionSettings
+from ce_nas.search.qlognehvi import QLogNehviSearcher
 from ce_nas.search.regions import LamooSearcher
 from ce_nas.search.uniform import UniformSearcher
 from ce_nas.space.domains import Float
@@ -123,19 +125,24 @@ def alone(make: Callable[[Problem, np.random.Generator], RegionalSearcher]) -> C
 
 
 def lamoo(
-    make: Callable[[Problem, np.random.Generator], RegionalSearcher], select_of_two: str = "leaf", outside: float = 0.0
+    make: Callable[[Problem, np.random.Generator], RegionalSearcher],
+    select: str = "leaf",
+    outside: float = 0.0,
+    *,
+    of_two: bool = False,
 ) -> Callable[[Problem, int], Searcher]:
     """The same searcher inside the regions that the partition chooses, with the paper's settings.
 
-    :param select_of_two: how a region is chosen where there are two objectives.
+    :param select: how a region is chosen.
     :param outside: the share of proposals drawn outside the chosen region.
+    :param of_two: whether that way to choose a region is for two objectives alone.
     """
     return lambda problem, seed: LamooSearcher(
         problem.space,
         stream(seed, "lamoo"),
         problem.reference,
         make(problem, stream(seed, "searcher")),
-        replace(problem.settings, select=select_of_two) if len(problem.reference) == 2 else problem.settings,
+        problem.settings if of_two and len(problem.reference) > 2 else replace(problem.settings, select=select),
         outside=outside,
     )
 
@@ -155,9 +162,14 @@ def cma(problem: Problem, rng: np.random.Generator) -> RegionalSearcher:
     return CmaSearcher(problem.space, rng, problem.reference)
 
 
+def ehvi(problem: Problem, rng: np.random.Generator) -> RegionalSearcher:
+    """Bayesian optimisation by the exact expected hypervolume improvement."""
+    return EhviSearcher(problem.space, rng, problem.reference)
+
+
 def qlognehvi(problem: Problem, rng: np.random.Generator) -> RegionalSearcher:
-    """Bayesian optimisation, with settings that 100 evaluations of ten seeds can afford."""
-    return QLogNehviSearcher(problem.space, rng, problem.reference, climbs=1, noisy=False)
+    """Bayesian optimisation by BoTorch, which supposes noise."""
+    return QLogNehviSearcher(problem.space, rng, problem.reference, climbs=1)
 
 
 #: the searchers, and how many evaluations each can be given
@@ -166,9 +178,11 @@ SEARCHERS: dict[str, tuple[Callable[[Problem, int], Searcher], int]] = {
     "nsga2": (alone(nsga2), MANY),
     "lamoo+uniform": (lamoo(uniform), MANY),
     "cma": (alone(cma), MANY),
-    "lamoo+cma": (lamoo(cma, select_of_two="share", outside=0.05), MANY),
+    "lamoo+cma": (lamoo(cma, "share", 0.05, of_two=True), MANY),
+    "ehvi": (alone(ehvi), EVALUATIONS),
+    "lamoo+ehvi": (lamoo(ehvi, "share"), EVALUATIONS),
     "qlognehvi": (alone(qlognehvi), EVALUATIONS),
-    "lamoo+qlognehvi": (lamoo(qlognehvi), EVALUATIONS),
+    "lamoo+qlognehvi": (lamoo(qlognehvi, "share"), EVALUATIONS),
 }
 
 

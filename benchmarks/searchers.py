@@ -52,6 +52,7 @@ from ce_nas.evaluate.table import BenchmarkTable, objective, table_values
 from ce_nas.evaluate.zero_cost_table import load_builtin
 from ce_nas.experiment.statistics import bootstrap_median
 from ce_nas.pareto.hypervolume import hypervolume
+from ce_nas.search.ehvi import EhviSearcher
 from ce_nas.search.evolution import Nsga2Searcher
 from ce_nas.search.regions import LamooSearcher
 from ce_nas.search.surrogate import SurrogateSearcher
@@ -164,10 +165,14 @@ def cma(it: Problem, rng: np.random.Generator) -> Any:  # noqa: ANN401 - an opti
     return importlib.import_module("ce_nas.search.cma").CmaSearcher(it.table.space, rng, it.reference)
 
 
+def ehvi(it: Problem, rng: np.random.Generator) -> EhviSearcher:
+    """Bayesian optimisation over discrete candidates."""
+    return EhviSearcher(it.table.space, rng, it.reference)
+
+
 def qlognehvi(it: Problem, rng: np.random.Generator) -> Any:  # noqa: ANN401 - an optional part
-    """Bayesian optimisation over discrete candidates, where BoTorch is installed."""
-    bayes = importlib.import_module("ce_nas.search.bayes")
-    return bayes.QLogNehviSearcher(it.table.space, rng, it.reference, noisy=False)
+    """The same by BoTorch, where it is installed."""
+    return importlib.import_module("ce_nas.search.qlognehvi").QLogNehviSearcher(it.table.space, rng, it.reference)
 
 
 def _alone(kind: Any) -> Callable[[Problem, np.random.Generator], Searcher]:  # noqa: ANN401
@@ -182,6 +187,8 @@ SEARCHERS: dict[str, Callable[[Problem, np.random.Generator], Searcher]] = {
     "lamoo (nsga2)": partial(lamoo, inner=_alone(Nsga2Searcher)),
     "cma": cma,
     "lamoo (cma)": partial(lamoo, inner=cma),
+    "ehvi": ehvi,
+    "lamoo (ehvi)": partial(lamoo, inner=ehvi),
     "qlognehvi": qlognehvi,
     "lamoo (qlognehvi)": partial(lamoo, inner=qlognehvi),
     "lamoo (surrogate)": partial(lamoo, inner=surrogate),

@@ -7,11 +7,12 @@ import pytest
 
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import stream
-from ce_nas.search.bayes import QLogNehviSearcher
 from ce_nas.search.cma import CmaSearcher
+from ce_nas.search.ehvi import EhviSearcher
 from ce_nas.search.evolution import Nsga2Searcher
 from ce_nas.search.fidelity import PromotingSearcher
 from ce_nas.search.partition import PartitionSettings
+from ce_nas.search.qlognehvi import QLogNehviSearcher
 from ce_nas.search.regions import LamooSearcher
 from ce_nas.search.surrogate import SurrogateSearcher
 from ce_nas.search.uniform import UniformSearcher
@@ -49,7 +50,7 @@ def cma(space, rng, objectives):
 def bayes(space, rng, objectives):
     pytest.importorskip("botorch", reason="the extra bo is not installed")
     return QLogNehviSearcher(
-        space, rng, [200.0] * objectives, startup=42, candidates=16, draws=4, noisy=False
+        space, rng, [200.0] * objectives, startup=45, candidates=16, draws=4
     )  # models are dear: most proposals of these tests are drawn without one
 
 
@@ -63,6 +64,8 @@ SEARCHERS = {
     "lamoo-surrogate": lamoo(surrogate),
     "cma": cma,
     "lamoo-cma": lamoo(cma),
+    "ehvi": lambda space, rng, objectives: EhviSearcher(space, rng, [200.0] * objectives, candidates=64),
+    "lamoo-ehvi": lamoo(lambda *parts: EhviSearcher(*parts[:2], [200.0] * parts[2], startup=30, candidates=32)),
     "qlognehvi": bayes,
     "promoting": lambda *parts: PromotingSearcher(surrogate(*parts)),
     "lamoo-linear-nsga2": lamoo(lambda space, rng, _: Nsga2Searcher(space, rng), kernel="linear"),

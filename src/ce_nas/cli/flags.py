@@ -50,7 +50,7 @@ SETTINGS = {
         "suspend-resume, fixed, all-evaluation (vanilla), all-sampling (one-shot).",
     ),
     "searcher": _flag(
-        str, "Who proposes architectures: lamoo (default), surrogate, nsga2, cma, qlognehvi (extra bo), uniform."
+        str, "Who proposes architectures: lamoo (default), surrogate, nsga2, cma, ehvi, qlognehvi (extra bo), uniform."
     ),
     "forecaster": _flag(
         str,

@@ -274,8 +274,12 @@ def _plain_searcher(name: str, materials: Materials) -> RegionalSearcher:
         from ce_nas.search.cma import CmaSearcher
 
         return CmaSearcher(space, rng, _reference(materials))
+    if name == "ehvi":
+        from ce_nas.search.ehvi import EhviSearcher
+
+        return EhviSearcher(space, rng, _reference(materials))
     if name == "qlognehvi":
-        from ce_nas.search.bayes import QLogNehviSearcher
+        from ce_nas.search.qlognehvi import QLogNehviSearcher
 
         return QLogNehviSearcher(space, rng, _reference(materials))
     from ce_nas.search.surrogate import SurrogateSearcher

@@ -27,9 +27,9 @@ POLICIES = (
     "suspend-resume",
     "threshold",
 )
-SEARCHERS = ("cma", "lamoo", "nsga2", "qlognehvi", "surrogate", "uniform")
+SEARCHERS = ("cma", "ehvi", "lamoo", "nsga2", "qlognehvi", "surrogate", "uniform")
 #: searchers that LaMOO can search its regions with
-INNER_SEARCHERS = ("cma", "nsga2", "qlognehvi", "surrogate", "uniform")
+INNER_SEARCHERS = ("cma", "ehvi", "nsga2", "qlognehvi", "surrogate", "uniform")
 #: the package that a searcher needs, and the extra that brings it
 EXTRAS = {"qlognehvi": ("botorch", "bo")}
 

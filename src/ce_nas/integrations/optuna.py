@@ -27,6 +27,7 @@ import numpy as np
 from ce_nas.core.errors import MissingExtraError, SettingsError, one_of
 from ce_nas.core.records import Observation
 from ce_nas.search.cma import CmaSearcher
+from ce_nas.search.ehvi import EhviSearcher
 from ce_nas.search.evolution import Nsga2Searcher
 from ce_nas.search.partition import PartitionSettings
 from ce_nas.search.regions import LamooSearcher
@@ -58,8 +59,8 @@ __all__ = ["LamooSampler"]
 
 Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 SearchSpace = dict[str, Distribution]
-Inner = Literal["cma", "nsga2", "qlognehvi", "uniform"]
-INNERS = ("cma", "nsga2", "qlognehvi", "uniform")
+Inner = Literal["cma", "ehvi", "nsga2", "qlognehvi", "uniform"]
+INNERS = ("cma", "ehvi", "nsga2", "qlognehvi", "uniform")
 
 #: the objectives of a trial that breaks a constraint, before the violation is counted: behind any that breaks none
 _FAR = 1e100
@@ -77,9 +78,9 @@ class LamooSampler(BaseSampler):
 
     :param seed: the same seed gives the same trials, if they run one after the other.
     :param n_startup_trials: completed trials before the first partition; independent samples until then.
-    :param inner: who searches inside a region: ``nsga2``, ``uniform``, ``qlognehvi`` (needs the extra ``bo``) or
-        ``cma``, which is for real parameters above all: over mixed ones a run may stick to a wrong choice, and it fell
-        behind random sampling with 2 of 13 seeds.
+    :param inner: who searches inside a region: ``nsga2``, ``uniform``, ``ehvi`` (few trials, little noise),
+        ``qlognehvi`` (few trials, noise; needs the extra ``bo``) or ``cma``, which is for real parameters above all:
+        over mixed ones a run may stick to a wrong choice, and it fell behind random sampling with 2 of 13 seeds.
     :param settings: how the space is divided; None for the usual way, around ``cma`` with ``select="share"``.
     :param outside: the share of trials drawn outside the chosen region, against pruning too much; 0 to 1.
     :param reference_point: the worst value of each objective that counts, in the study's own directions; None for a
@@ -207,11 +208,11 @@ class LamooSampler(BaseSampler):
     def _searcher(self, space: MixedSpace, reference: np.ndarray) -> LamooSearcher:
         inner: RegionalSearcher
         if self._inner == "qlognehvi":
-            from ce_nas.search.bayes import QLogNehviSearcher
+            from ce_nas.search.qlognehvi import QLogNehviSearcher
 
             inner = QLogNehviSearcher(space, self._rng, reference)
-        elif self._inner == "cma":
-            inner = CmaSearcher(space, self._rng, reference)
+        elif self._inner in ("cma", "ehvi"):
+            inner = (CmaSearcher if self._inner == "cma" else EhviSearcher)(space, self._rng, reference)
         else:
             inner = (Nsga2Searcher if self._inner == "nsga2" else UniformSearcher)(space, self._rng)
         settings = self._settings or PartitionSettings(select="share" if self._inner == "cma" else "leaf")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.errors import SettingsError
+from ce_nas.search.pending import Pending
 from ce_nas.search.regional import AnyOf, RegionalSearcher, WholeSpace, distinct
 from ce_nas.search.surrogate_belief import Belief
 from ce_nas.search.surrogate_candidates import Candidates
@@ -36,8 +37,6 @@ _SETTLED = 300
 _IMAGINED = 8
 #: candidates of the largest gain among which they are chosen
 _WEIGHED = 768
-#: the most proposals not yet told of that are taken into account
-_PENDING = 32
 #: architectures of a space that cannot be listed, over whose costs the first proposals are spread
 _LADDER = 768
 #: members with a known cost of which one is drawn to begin with
@@ -95,7 +94,7 @@ class SurrogateSearcher(RegionalSearcher):
         self._learned = (0, 0, 0)
         self._stale = True
         self._begun = 0
-        self._pending: dict[Architecture, None] = {}
+        self._pending = Pending()
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
@@ -112,7 +111,7 @@ class SurrogateSearcher(RegionalSearcher):
         if able and n > begins:
             found += self._promising(n - begins, AnyOf(exclude, set(found)), region)
         found += draw(self._space, self._rng, n - len(found), AnyOf(exclude, set(found)), region)
-        self._pending.update(dict.fromkeys(found))
+        self._pending.add(found)
         return found
 
     def tell(self, observations: Sequence[Observation]) -> None:
@@ -121,8 +120,7 @@ class SurrogateSearcher(RegionalSearcher):
         if not self._listable:
             self._candidates.tell(observations)
         self._stale = self._stale or bool(observations)
-        for observation in observations:
-            self._pending.pop(observation.architecture, None)
+        self._pending.tell(observations)
 
     def expected(self, exclude: Container[Architecture] = ()) -> tuple[list[Architecture], np.ndarray, np.ndarray]:
         """What the models say now: candidates, their expected objectives ``(n, m)`` and their expected gains ``(n,)``.
@@ -170,18 +168,12 @@ class SurrogateSearcher(RegionalSearcher):
     def _promising(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """Up to ``n`` candidates of the largest expected gain, those of equal gain in random order."""
         belief = self._current(exclude, region)
-        waiting = [belief.place[item] for item in self._waiting(exclude) if item in belief.place]
+        waiting = [belief.place[item] for item in self._pending.taken(exclude) if item in belief.place]
         gains = belief.gains()
         order = np.lexsort((self._rng.random(len(gains)), -gains))
         enough = 1 if n == 1 and not waiting else max(2 * n, _WEIGHED)
         places = list(islice(_fitting(belief, order, exclude, region), enough))
         return [belief.candidates[place] for place in _one_by_one(belief, places, waiting, n)]
-
-    def _waiting(self, exclude: Container[Architecture]) -> list[Architecture]:
-        """Proposals that were taken up and not told of yet, the newest."""
-        taken = [architecture for architecture in self._pending if architecture in exclude][-_PENDING:]
-        self._pending = dict.fromkeys(taken)
-        return taken
 
     def _current(self, exclude: Container[Architecture], region: Region) -> Belief:
         """What is believed of all members, or of candidates drawn anew where they cannot be listed."""
@@ -190,7 +182,7 @@ class SurrogateSearcher(RegionalSearcher):
             self._learned = self._knowledge.versions
         if not self._listable:
             drawn = self._candidates.drawn(exclude, region, self._knowledge.full.observations)
-            candidates = list(dict.fromkeys([*drawn, *self._waiting(exclude)]))
+            candidates = list(dict.fromkeys([*drawn, *self._pending.taken(exclude)]))
             self._belief = self._believe(candidates, fit=fit)
         elif self._belief is None or fit:
             self._belief = self._believe(list(self._space.index), fit=fit)
