@@ -5,19 +5,20 @@
 A search of two minutes hands rehearsed trainings (steps that only wait, kept in checkpoints) to three actors. A node is
 killed every ``--every`` seconds, and another one joins. Then the books and the journal are checked:
 
-- every training is told of once, and each of its steps was taken once, or twice where the kill fell between the step
-  and its checkpoint;
-- every device's time is on the books once, but for the time in which it was gone.
+- every training that was begun is told of once, has failed for good under its name, or is named as unfinished;
+- every step of those told of was taken once, or twice where the kill fell between a step's checkpoint and its record;
+- every device's time is on the books once, but for the time in which it was gone, and the grams of the books are the
+  readings' joules, PUE and the grid's intensity multiplied out anew.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import concurrent.futures
 import functools
 import json
 import tempfile
-import threading
 from pathlib import Path
 
 import ray
@@ -40,28 +41,25 @@ def main() -> None:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     nodes = [cluster.add_node(num_cpus=1) for _ in range(DEVICES)]
     ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
-    over, killed = threading.Event(), []
-    thread = threading.Thread(target=_kill, args=(cluster, nodes, over, killed, stated.every))
-    thread.start()
     try:
-        with tempfile.TemporaryDirectory() as place:
-            result = _search(Path(place) / "run", stated)
-            over.set()
-            thread.join()
-            content = {"killed": len(killed), **_checked(result, stated.seconds)}
+        with tempfile.TemporaryDirectory() as place, concurrent.futures.ThreadPoolExecutor(1) as pool:
+            search = pool.submit(_search, Path(place) / "run", stated)
+            killed = _kill(cluster, nodes, search, stated.every)
+            result = search.result()
+            pue = result.entries[0].content["settings"]["cluster"]["pue"]
+            content = {"nodes killed and replaced": killed, **_checked(result, stated.seconds, pue)}
     finally:
-        over.set()
         ray.shutdown()
         cluster.shutdown()
     for name, value in content.items():
-        print(f"{name:24} {value}")
+        print(f"{name:34} {value}")
     if stated.json:
         stated.json.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def _search(out: Path, stated: argparse.Namespace) -> Result:
     settings = settings_from_flags(
-        {"live": {"devices": ["cpu"] * DEVICES, "retries": 100}, "cluster": {"gpus": DEVICES}},
+        {"live": {"devices": ["cpu"] * DEVICES, "retries": 100, "guess": "0.001s"}, "cluster": {"gpus": DEVICES}},
         live=True, searcher="uniform", policy="vanilla", hours=stated.seconds / 3600, time_scale=1.0, seed=stated.seed,
     )  # fmt: skip
     own = OwnSpace.of(SPACE, ["first:min:10", "second:min:10"], "SPACE")
@@ -71,42 +69,57 @@ def _search(out: Path, stated: argparse.Namespace) -> Result:
     return Study(settings, crew=crew, materials=materials).run(out)
 
 
-def _kill(cluster: Cluster, nodes: list, over: threading.Event, killed: list, every_s: float) -> None:
-    """Take the oldest node away without a word, and let another one join."""
-    while not over.wait(every_s):
-        node = nodes.pop(0)
-        cluster.remove_node(node, allow_graceful=False)
-        killed.append(node)
+def _kill(cluster: Cluster, nodes: list, search: concurrent.futures.Future, every_s: float) -> int:
+    """Take the oldest node away without a word, and let another one join, until the search is over; how often."""
+    killed = 0
+    while not concurrent.futures.wait([search], timeout=every_s).done:
+        cluster.remove_node(nodes.pop(0), allow_graceful=False)
         nodes.append(cluster.add_node(num_cpus=1))
+        killed += 1
+    return killed
 
 
-def _checked(result: Result, seconds: float) -> dict[str, object]:
+def _checked(result: Result, seconds: float, pue: float) -> dict[str, object]:
     """What was lost, counted twice, or left off the books."""
-    run = result.path
-    told = collections.Counter(entry.content["task"] for entry in result.entries if entry.kind == "evaluated")
+    run, kinds = result.path, collections.defaultdict(list)
+    for entry in result.entries:
+        kinds[entry.kind].append(entry.content)
+    told = collections.Counter(content["task"] for content in kinds["evaluated"])
+    begun = {content["task"] for content in kinds["started"]}
+    given_up = {content["task"] for content in kinds["failed"] if not content["again"]}
+    unfinished = set(kinds["ended"][0]["unfinished"])
     lines = (run / "work" / "steps").read_text().splitlines()
     steps = collections.Counter(tuple(map(int, line.split())) for line in lines)
-    finished = [task for task in told if len([1 for step in range(STEPS) if (task, step) in steps]) == STEPS]
-    failures = collections.Counter(entry.content["failure"] for entry in result.entries if entry.kind == "failed")
+    finished = [task for task in told if all((task, step) in steps for step in range(STEPS))]
     booked_s = sum(result.summary.device_hours_by_activity.values()) * 3600
-    gone_s = _gone_s(run / "recording.jsonl", seconds)
+    recorded = [json.loads(line) for line in (run / "recording.jsonl").read_text().splitlines()]
+    gone_s = _gone_s(recorded, seconds)
+    drawn_j = sum(content[0] for kind, _, content in recorded if kind == "drew")
     return {
-        "trainings": len(told),
+        "tasks begun": len(begun),
+        "finished": len(told),
+        "given up": len(given_up),
+        "unfinished at the end": len(unfinished),
+        "unaccounted for": len(begun - set(told) - given_up - unfinished),
         "told of twice": sum(count > 1 for count in told.values()),
-        "without all their steps": len(told) - len(finished),
-        "failures": dict(failures),
+        "finished without all their steps": len(told) - len(finished),
+        "failures": dict(collections.Counter(content["failure"] for content in kinds["failed"])),
+        "steps taken": len(steps),
         "steps taken again": sum(count - 1 for count in steps.values()),
         "device-seconds booked": round(booked_s, 3),
         "device-seconds gone": round(gone_s, 3),
-        "difference": round(DEVICES * seconds - booked_s - gone_s, 3),
+        "device-seconds missing": round(DEVICES * seconds - booked_s - gone_s, 3),
+        "J read, times PUE": round(drawn_j * pue, 3),
+        "J booked": round(result.summary.energy_j, 3),
+        "g booked": round(result.summary.carbon_g["full"], 6),
     }
 
 
-def _gone_s(recording: Path, seconds: float) -> float:
+def _gone_s(recorded: list, seconds: float) -> float:
     """Device-seconds between a device's going and its coming back."""
     since: dict[int, float] = {}
     total_s = 0.0
-    for kind, at_s, content in map(json.loads, recording.read_text().splitlines()):
+    for kind, at_s, content in recorded:
         if kind == "report" and content[1] == "gone":
             since[content[0]] = at_s
         if kind == "report" and content[1] == "back":

@@ -232,3 +232,20 @@ def test_what_a_killed_run_left_unread_is_estimated_and_said_not_to_be_observed(
     assert [reading.coverage for reading in last] == [0.0]
     assert all(reading.energy_j > 0 for reading in last)
     assert all(reading.source is POWER.source for reading in last)
+
+
+def test_a_device_that_is_gone_is_given_no_other_task_when_its_own_is_told_to_have_failed(stage):
+    stage.say(0, Said.GONE, words="unplugged")
+    stage.hear()
+    stage.say(0, Said.FAILED, 0, failure=Failure.LOST, words="unplugged")
+    event = stage.hear()
+    assert (event.kind, event.failure) == (EventKind.FAILED, "lost")
+    assert [number for number, _ in stage.cluster.free()] == [1]
+    gone_s = event.readings[-1].end_s
+    stage.clock.next(stage.clock.now_s + 500.0)
+    stage.say(0, Said.BACK)
+    stage.hear()
+    back_s = stage.clock.now_s
+    stage.clock.next(back_s + 10.0)
+    first = next(reading for reading in stage.cluster.read() if reading.device == 0)
+    assert gone_s < first.start_s == back_s

@@ -135,3 +135,11 @@ def test_an_order_to_leave_that_comes_too_late_does_no_harm(opened):
     opened.crew.leave(0)
     opened.crew.start(0, evaluation(9))
     assert opened.hear(Said.FINISHED, Said.LEFT, Said.FAILED).task_id == 9
+
+
+@pytest.mark.parametrize("name", CREWS)
+def test_a_crew_that_was_never_opened_closes(name, tmp_path, monkeypatch):
+    if name == "ray":
+        ray = pytest.importorskip("ray", reason="a crew over Ray needs the extra ray")
+        monkeypatch.setattr(ray, "init", lambda **_: None)
+    CREWS[name](tmp_path).close()

@@ -23,7 +23,7 @@ class Said(StrEnum):
     FINISHED = "finished"  #: the task is done
     LEFT = "left"  #: the task was left with a checkpoint
     FAILED = "failed"  #: the task failed; what its last checkpoint holds can be gone on with
-    GONE = "gone"  #: the device can no longer be used; a task on it has failed already
+    GONE = "gone"  #: the device can no longer be used; of a task on it FAILED follows, when no other can come
     BACK = "back"  #: the device is there again
 
 
@@ -68,4 +68,7 @@ class Crew(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let every worker leave and go home; waits for them, and ends those that take too long."""
+        """Let every worker leave and go home; waits for them, and ends those that take too long.
+
+        A crew that was never opened has nobody to wait for.
+        """

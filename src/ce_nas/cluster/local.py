@@ -201,10 +201,10 @@ class _Worker:
             task = self._task
             if report.said not in {Said.WORKING, Said.BACK}:
                 self._task, self._leaving = None, False
-        if report.said is Said.GONE and task is not None:
-            self._post(Report(self._number, Said.FAILED, task.id, failure=Failure.LOST, words=report.words))
         if report.said is not Said.BACK:  # a process that was replaced was never said to be gone
             self._post(report)
+        if report.said is Said.GONE and task is not None:
+            self._post(Report(self._number, Said.FAILED, task.id, failure=Failure.LOST, words=report.words))
 
     def _replace(self, failure: Failure) -> bool:
         """End the process, say what became of its task, and start another; False once it was sent home."""

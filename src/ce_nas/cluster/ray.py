@@ -100,6 +100,7 @@ class RayCrew(Crew):
         self._greetings: dict[Any, tuple[int, Task | None]] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="ce-nas ray", daemon=True)
 
     def open(self, post: Callable[[Report], object]) -> None:
         """See :meth:`Crew.open`."""
@@ -108,7 +109,6 @@ class RayCrew(Crew):
             self._ray.init(address=self._address, log_to_driver=False, include_dashboard=False)
         self._post = post
         self._actors = [self._engaged(device) for device in range(self.devices)]
-        self._thread = threading.Thread(target=self._listen, name="ce-nas ray", daemon=True)
         self._thread.start()
 
     def start(self, device: int, task: Task) -> None:
@@ -129,7 +129,8 @@ class RayCrew(Crew):
         if self._answers:
             self._ray.wait(list(self._answers), num_returns=len(self._answers), timeout=60.0)
         self._over.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         for actor in self._actors:
             self._ray.kill(actor)
 
@@ -192,8 +193,8 @@ class RayCrew(Crew):
                 self._post(Report(device, Said.WORKING, task.id))
         except self._ray.exceptions.RayError as error:
             words = str(error).partition("\n")[0]
-            self._post(Report(device, Said.FAILED, task.id, failure=Failure.LOST, words=words))
             self._post(Report(device, Said.GONE, words="its actor is lost"))
+            self._post(Report(device, Said.FAILED, task.id, failure=Failure.LOST, words=words))
             self._replace(device)
             return
         self._post(report)

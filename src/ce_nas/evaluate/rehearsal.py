@@ -68,9 +68,9 @@ class RehearsalExecutor(Executor):
                 return None
             first = False
             threading.Event().wait(self._rehearsal.step_s)
-            _keep(checkpoint, step + 1)
             with (folder / "steps").open("a") as file:
                 file.write(f"{task.id} {step}\n")
+            _keep(checkpoint, step + 1)
         return self._found(task)
 
     def _mishap(self, task: Task, folder: Path) -> Mishap | None:

@@ -1,0 +1,87 @@
+"""A Slurm of this machine alone: its own munged, slurmctld and slurmd, where Debian's packages are installed."""
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+CONF = """
+ClusterName=loopback
+SlurmctldHost={host}(127.0.0.1)
+AuthInfo=socket={folder}/munge/socket
+SlurmUser={user}
+SlurmdUser={user}
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SchedulerParameters=batch_sched_delay=1,sched_interval=2,bf_interval=2
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+MpiDefault=none
+JobRequeue=1
+KillWait=2
+ReturnToService=2
+NodeName={host} NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
+PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
+"""
+NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
+
+
+def free_port():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+def find(name):
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory):
+    """A Slurm of one node with two cores; skipped where it is not installed or may not be started."""
+    pytest.importorskip("submitit", reason="a crew over Slurm needs the extra slurm")
+    missing = [name for name in NEEDED if find(name) is None]
+    if missing or os.getuid() != 0:
+        pytest.skip(f"a Slurm of one's own needs slurmctld, slurmd and munge, and root; missing: {missing}")
+    folder = tmp_path_factory.mktemp("slurm")
+    for name in ("munge", "state", "spool"):
+        (folder / name).mkdir(mode=0o700)
+    (folder / "munge" / "key").write_bytes(os.urandom(1024))
+    (folder / "munge" / "key").chmod(0o400)
+    host, ports = socket.gethostname().partition(".")[0], (free_port(), free_port())
+    conf = folder / "slurm.conf"
+    conf.write_text(CONF.format(folder=folder, host=host, user=getpass.getuser(), ports=ports))
+    munge = [f"--{name}-file={folder}/munge/{name}" for name in ("key", "pid", "log", "seed")]
+    os.environ["SLURM_CONF"] = str(conf)
+    try:
+        subprocess.run([find("munged"), "--force", f"--socket={folder}/munge/socket", *munge], check=True)
+        for name in ("slurmctld", "slurmd"):
+            subprocess.run([find(name), "-f", str(conf)], check=True)
+        for _ in range(100):
+            command = ["sinfo", "-h", "-o", "%T"]
+            if "idle" in subprocess.run(command, check=False, capture_output=True, text=True).stdout:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.skip("Slurm's node did not come up")
+        yield conf
+    finally:
+        for pid in (folder / "slurmd.pid", folder / "slurmctld.pid", folder / "munge" / "pid"):
+            if pid.exists():
+                os.kill(int(pid.read_text()), signal.SIGTERM)
+        del os.environ["SLURM_CONF"]
