@@ -36,6 +36,8 @@ _GRACE_S = 60.0
 _LAG_S = 30.0
 #: how long a job that was told of its end waits for it, s
 _END_S = 120.0
+#: how often a job may run out of its time
+_TIMEOUTS = 10_000
 _MOST_LINES = 20
 
 
@@ -161,7 +163,9 @@ class SlurmCrew(Crew):
     def open(self, post: Callable[[Report], object]) -> None:
         """See :meth:`Crew.open`; jobs that an earlier life of the run left in the queue are cancelled first."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._executor = self._submitit.AutoExecutor(folder=self._folder / "jobs", cluster=self._cluster)
+        # a training may run out of a partition's time as often as it takes: each time it has come further
+        patience = {"slurm_max_num_timeout": _TIMEOUTS} if self._cluster == "slurm" else {}
+        self._executor = self._submitit.AutoExecutor(self._folder / "jobs", cluster=self._cluster, **patience)
         self._executor.update_parameters(name="ce-nas", **self._stated)
         if self._cluster == "slurm":
             self._cancel_orphans()
