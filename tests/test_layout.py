@@ -14,7 +14,7 @@ FLOORS = {
     "forecast": 3, "search": 3, "evaluate": 3, "energy": 3, "training": 3, "report": 3,
     "cluster": 4, "library": 4,
     "engine": 5,
-    "learn": 6, "experiment": 6, "dashboard": 6, "integrations": 6,
+    "learn": 6, "experiment": 6, "pilot": 6, "dashboard": 6, "integrations": 6,
     "cli": 7,
 }  # fmt: skip
 MODULES = sorted(SOURCE.rglob("*.py"))

@@ -26,7 +26,7 @@ def test_both_languages_have_every_key_with_the_same_values(key):
     assert japanese
     assert fields(english) == fields(japanese)
     assert not JAPANESE.search(english)
-    assert JAPANESE.search(japanese) or len(english) < 12
+    assert JAPANESE.search(japanese) or len(re.sub(r"{\w+}", "", english)) < 12
 
 
 def keys_asked_for():

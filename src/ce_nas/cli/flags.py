@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LIVE", "Json", "Lang", "Quiet", "takes_settings", "write_json"]
+__all__ = ["LIVE", "Json", "Lang", "Quiet", "takes_settings", "with_flags", "write_json"]
 
 Command = TypeVar("Command", bound="Callable[..., None]")
 
@@ -84,17 +84,17 @@ RECORD = ("trace", "zone", "factors", "weather", "weather_zone", "weather_later"
 
 def takes_record(command: Command) -> Command:
     """Let a command's ``**record`` be the settings of the grid."""
-    return _with(command, {name: SETTINGS[name] for name in RECORD})
+    return with_flags(command, {name: SETTINGS[name] for name in RECORD})
 
 
 def takes_settings(*without: str) -> Callable[[Command], Command]:
     """Let a command's ``**flags`` be the shared settings, less those in ``without``."""
     shared = {name: annotation for name, annotation in SETTINGS.items() if name not in without}
-    return lambda command: _with(command, shared)
+    return lambda command: with_flags(command, shared)
 
 
-def _with(command: Command, shared: dict[str, Any]) -> Command:
-    """The command with the flags ``shared`` in the place of its ``**flags``."""
+def with_flags(command: Command, shared: dict[str, Any]) -> Command:
+    """The command with the flags ``shared``, name to annotation, in the place of its ``**flags``."""
     signature = inspect.signature(command, eval_str=True)
     own = [item for item in signature.parameters.values() if item.kind is not inspect.Parameter.VAR_KEYWORD]
     added = [

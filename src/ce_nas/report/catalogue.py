@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ce_nas.report.catalogue_board import BOARD
+from ce_nas.report.catalogue_pilot import PILOT
 from ce_nas.report.catalogue_why import WHY
 
 __all__ = ["CATALOGUE"]
@@ -10,6 +11,7 @@ __all__ = ["CATALOGUE"]
 CATALOGUE: dict[str, tuple[str, str]] = {
     **WHY,
     **BOARD,
+    **PILOT,
     # of every page
     "comma": (", ", "、"),
     "skip": ("To the content", "本文へ"),

@@ -36,7 +36,18 @@ if TYPE_CHECKING:
     from ce_nas.grid.trace import Series
     from ce_nas.store.journal import Entry
 
-__all__ = ["RULES", "Counterfactual", "Replay", "Row", "Spread", "Work", "counterfactual", "replay", "work_of"]
+__all__ = [
+    "RULES",
+    "Counterfactual",
+    "Replay",
+    "Row",
+    "Spread",
+    "Work",
+    "counterfactual",
+    "replay",
+    "replays",
+    "work_of",
+]
 
 #: the rules, in the order in which they are shown; ``oracle`` knows the truth
 RULES = ("at-once", "threshold", "heuristic", "look-ahead", "oracle")
@@ -166,10 +177,10 @@ def counterfactual(entries: Sequence[Entry], history: History, forecaster: Forec
         entries[-1].at_s,
         (),
     )
-    own = {"run": run, **_replays(work, history, forecaster, 0.0)}
+    own = {"run": run, **replays(work, history, forecaster, 0.0)}
     saved = {rule: [1.0 - one.carbon_g / own["at-once"].carbon_g] for rule, one in own.items()}
     for start_s in _other_starts(work, series):
-        there = _replays(work, history, forecaster, start_s)
+        there = replays(work, history, forecaster, start_s)
         grams = {"run": _moved_g(periods, series, start_s), **{rule: one.carbon_g for rule, one in there.items()}}
         for rule, shares in saved.items():
             shares.append(1.0 - grams[rule] / grams["at-once"])
@@ -202,8 +213,13 @@ def _moved_g(periods: Sequence[tuple[dict[str, Any], float]], series: Series, st
     return total
 
 
-def _replays(work: Work, history: History, forecaster: Forecaster, start_s: float) -> dict[str, Replay]:
-    """The work under each rule, from one start."""
+def replays(work: Work, history: History, forecaster: Forecaster, start_s: float) -> dict[str, Replay]:
+    """The work under each rule, from one start.
+
+    :param history: the grid's record, with its seconds counted from where ``start_s`` is counted.
+    :param start_s: when the work begins, s.
+    :raises TraceError: if the grid's record is too short for a rule to end.
+    """
     series = history.intensity
     views = [_view(work, history, forecaster, start_s, period) for period in range(work.periods)]
     truth = np.array(

@@ -16,12 +16,19 @@ if TYPE_CHECKING:
     from ce_nas.report.page import Page, Section
     from ce_nas.report.words import Words
 
-__all__ = ["html", "inline", "script", "section_html", "style"]
+__all__ = ["html", "inline", "paper_html", "script", "section_html", "style"]
 
 
 def html(page: Page) -> str:
     """The page as a whole file; the same page gives the same text."""
     return _environment().get_template("page.html").render(page=page, w=page.words, style=style(), script=script())
+
+
+def paper_html(page: Page, footer: str) -> str:
+    """The page as a whole file that is meant for sheets of A4: a sheet up to each section that begins a new one."""
+    template = _environment().get_template("paper.html")
+    looks = style() + _source("paper.css")
+    return template.render(page=page, w=page.words, style=looks, script=script(), footer=footer)
 
 
 def section_html(section: Section, words: Words) -> Markup:

@@ -68,6 +68,8 @@ class Section:
     pictures: Sequence[Picture] = ()
     tables: Sequence[Table] = ()
     notes: Sequence[str] = ()
+    #: whether it begins a new sheet, of a page that is meant for paper
+    new_sheet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
