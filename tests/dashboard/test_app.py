@@ -8,7 +8,11 @@ from ce_nas.dashboard.app import LONGEST
 from ce_nas.report.summary import summarise
 from ce_nas.store.folder import read_run
 
-PAGES = ["/", "/run/runs~wind", "/run/runs~killed", "/run/runs~deep~solar"]
+PAGES = [
+    "/", "/?q=wind&sort=-carbon", "/run/runs~wind", "/run/runs~killed", "/run/runs~deep~solar", "/compare",
+    "/compare?run=runs~wind&run=runs~deep~solar", "/zones", "/zones?zone=wind&hours=4", "/run/runs~wind/explain",
+    "/run/runs~wind/explain?hour=2",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -67,6 +71,20 @@ def test_what_is_not_there_is_said_on_a_page(client, path):
     assert found.status_code == 404
     assert '<p class="lead">' in found.text
     assert "Traceback" not in found.text
+
+
+def test_the_order_of_the_chosen_runs_counts(client):
+    one, two = (
+        client.get(f"/compare?run=runs~{a}&run=runs~{b}").text for a, b in (("wind", "killed"), ("killed", "wind"))
+    )
+    assert "<strong>A</strong> runs/wind" in one
+    assert "<strong>A</strong> runs/killed" in two
+
+
+def test_a_wish_that_makes_no_sense_is_said_on_a_page(client):
+    found = client.get("/zones?hours=1000")
+    assert found.status_code == 400
+    assert "from 1 to 96" in found.text
 
 
 def test_too_long_an_address_is_said(client):

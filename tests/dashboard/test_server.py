@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ce_nas.core.errors import MissingExtraError, SettingsError
-from ce_nas.dashboard.server import Address, address_of, serve
+from ce_nas.dashboard.server import Address, Shown, address_of, serve
 
 
 def test_on_the_loopback_no_token_is_needed_elsewhere_one_is_made_up():
@@ -39,18 +39,18 @@ def test_a_place_without_runs_and_an_address_that_is_taken_are_said(tmp_path):
         pytest.fail("it must not get so far")
 
     with pytest.raises(SettingsError, match="folder of runs"):
-        serve([tmp_path / "nothing"], Address("127.0.0.1", 0, (), None), None, never)
+        serve(Shown([tmp_path / "nothing"]), Address("127.0.0.1", 0, (), None), never)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(SettingsError, match="choose another --port"):
-            serve([tmp_path], Address("127.0.0.1", taken.getsockname()[1], (), None), None, never)
+            serve(Shown([tmp_path]), Address("127.0.0.1", taken.getsockname()[1], (), None), never)
 
 
 def test_without_the_extra_it_is_said_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'ce-nas\[dashboard\]'"):
-        serve([tmp_path], Address("127.0.0.1", 0, (), None), None, lambda *_: None)
+        serve(Shown([tmp_path]), Address("127.0.0.1", 0, (), None), lambda *_: None)
 
 
 def test_the_command_serves_at_the_lowest_priority_and_ends_when_interrupted(folder):

@@ -25,6 +25,9 @@ Names = Annotated[
     list[str] | None,
     typer.Option("--host-name", help="A name by which browsers may call the server; may be repeated."),
 ]
+Traces = Annotated[
+    list[Path] | None, typer.Option(help="CSV or Parquet file of a zone's carbon intensity; may be repeated.")
+]
 
 
 def serve(  # noqa: PLR0913 - what is shown, where, and how
@@ -33,6 +36,7 @@ def serve(  # noqa: PLR0913 - what is shown, where, and how
     host: Host = "127.0.0.1",
     port: Port = 8765,
     host_name: Names = None,
+    trace: Traces = None,
     lang: Lang = None,
     quiet: Quiet = False,
 ) -> None:
@@ -41,19 +45,19 @@ def serve(  # noqa: PLR0913 - what is shown, where, and how
     It only reads: it cannot hold up, stop or change a run. Elsewhere than on the loopback the pages need a token: that
     of CE_NAS_DASHBOARD_TOKEN, else one that is made up and shown. Needs the extra 'dashboard'.
     """
-    from ce_nas.dashboard.server import TOKEN, address_of
+    from ce_nas.dashboard.server import TOKEN, Shown, address_of
     from ce_nas.dashboard.server import serve as show
     from ce_nas.report.words import language_of
 
     roots = runs or [Path("runs")]
     address = address_of(host, port, host_name or [], os.environ.get(TOKEN))
-    language = language_of(lang) if lang else None
+    shown = Shown(roots, trace or (), language_of(lang) if lang else None)
 
     def announce(found: Address, count: int) -> None:
         if not quiet:
             _announce(found, count, roots)
 
-    show(roots, address, language, announce)
+    show(shown, address, announce)
 
 
 def _announce(address: Address, count: int, roots: list[Path]) -> None:

@@ -11,13 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ce_nas.core.clock import utc_now
 from ce_nas.core.errors import CeNasError, SettingsError, StoreError
+from ce_nas.dashboard.comparing import beside, choice_page, comparing_page, label_of
 from ce_nas.dashboard.guard import Guard
 from ce_nas.dashboard.language import language_of_request, remember
 from ce_nas.dashboard.live import Ledgers, live_page
+from ce_nas.dashboard.outlook import Outlooks
 from ce_nas.dashboard.overview import overview
 from ce_nas.dashboard.renderings import Look, Rendering, Renderings
 from ce_nas.dashboard.site import Frame, assets, page
+from ce_nas.dashboard.why import Question, why_page
+from ce_nas.dashboard.zones import Wish, zones_page
 from ce_nas.report.html import html
 from ce_nas.report.run_page import run_page
 from ce_nas.report.words import Words
@@ -48,11 +53,15 @@ class Dashboard:
 
     :param runs: what there is to see.
     :param access: who may see it.
+    :param outlooks: the zones; None: those that are built in or were imported.
     :param language: the language of who states none; None: that of the browser.
     """
 
-    def __init__(self, runs: Runs, access: Access, language: Language | None = None) -> None:
+    def __init__(
+        self, runs: Runs, access: Access, outlooks: Outlooks | None = None, language: Language | None = None
+    ) -> None:
         self._runs = runs
+        self._outlooks = outlooks or Outlooks({})
         self._language = language
         self._pages = Renderings()
         self._ledgers = Ledgers(self._pages.later)
@@ -73,7 +82,10 @@ class Dashboard:
     def _routes(self) -> list[Route]:
         return [
             Route("/", self._overview),
+            Route("/compare", self._compare),
+            Route("/zones", self._zones),
             Route("/run/{name}", self._run),
+            Route("/run/{name}/explain", self._explain),
             Route("/run/{name}/report.html", self._report),
             Route("/run/{name}/summary.json", self._summary),
             Route("/static/{name}", self._asset),
@@ -100,6 +112,38 @@ class Dashboard:
             return Look(mark, lambda: live_page(name, entries, saved, words, goes_on=not standing.ended))
 
         return await self._page(request, words, look)
+
+    async def _compare(self, request: Request) -> Response:
+        words = self._words(request)
+        names = list(dict.fromkeys(request.query_params.getlist("run")))
+
+        def look() -> Look:
+            found = self._runs.listing(READING_S)
+            known = [(one.name, label_of(one.summary)) for one in found.standings]
+            if not names:
+                return Look(found.mark, lambda: choice_page(known, words))
+            chosen = [self._runs.run(name) for name in names]
+            mark = (tuple(known), tuple(run.standing().summary.journal_sha256 for run in chosen))
+            return Look(mark, lambda: comparing_page(names, beside(chosen), known, words))
+
+        return await self._page(request, words, look)
+
+    async def _zones(self, request: Request) -> Response:
+        words, now = self._words(request), utc_now()
+        wish = Wish.of(request.query_params)
+        mark = now.replace(minute=0, second=0, microsecond=0)
+        look = Look(mark, lambda: zones_page(self._outlooks, wish, now, words))
+        return await self._page(request, words, lambda: look, slow=True)
+
+    async def _explain(self, request: Request) -> Response:
+        words, name = self._words(request), request.path_params["name"]
+        asked = Question(*(request.query_params.get(part, "").strip() for part in ("what", "hour")))
+
+        def look() -> Look:
+            entries = self._runs.run(name).entries()
+            return Look(len(entries), lambda: why_page(name, entries, asked, words))
+
+        return await self._page(request, words, look, slow=True)
 
     async def _report(self, request: Request) -> Response:
         """The report as one file to keep."""
@@ -135,11 +179,11 @@ class Dashboard:
         self, request: Request, words: Words, look: Callable[[], Look], *, kind: str = HTML, slow: bool = False
     ) -> Response:
         """What ``look`` says that this address shows, set for all who ask for it in this language."""
-        query = sorted((name, value) for name, value in request.query_params.multi_items() if name != "lang")
+        query = tuple(pair for pair in request.query_params.multi_items() if pair[0] != "lang")
         if len(request.url.query) > LONGEST:
             message = f"Expected an address of {LONGEST} signs at most, got {len(request.url.query)}; choose less."
             raise SettingsError(message)
-        key = (request.url.path, tuple(query), words.language)
+        key = (request.url.path, query, words.language)
         rendering = await self._pages.of(key, look, slow=slow)
         response = _answer(request, rendering, kind)
         remember(request, response)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ce_nas.core.errors import MissingExtraError, SettingsError
+from ce_nas.dashboard.outlook import Outlooks, given_traces
 from ce_nas.dashboard.runs import Runs
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from ce_nas.report.words import Language
 
-__all__ = ["TOKEN", "Address", "address_of", "serve"]
+__all__ = ["TOKEN", "Address", "Shown", "address_of", "serve"]
 
 #: the environment's variable for the token
 TOKEN = "CE_NAS_DASHBOARD_TOKEN"  # noqa: S105 - the name of a variable
@@ -62,10 +63,20 @@ def address_of(host: str, port: int, names: Sequence[str], stated: str | None) -
     return Address(host, port, tuple(names), stated or secrets.token_urlsafe(24))
 
 
-def serve(
-    roots: Sequence[Path], address: Address, language: Language | None, announce: Callable[[Address, int], None]
-) -> None:
-    """Show the runs below ``roots`` until the process is interrupted.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the pages show."""
+
+    #: folders of runs, or folders that hold such folders
+    roots: Sequence[Path]
+    #: files of carbon intensity, beside the zones that are built in or were imported
+    traces: Sequence[Path] = ()
+    #: the language of who states none; None: that of the browser
+    language: Language | None = None
+
+
+def serve(shown: Shown, address: Address, announce: Callable[[Address, int], None]) -> None:
+    """Show runs and zones until the process is interrupted.
 
     :param announce: told where the pages are, and how many runs there are, once they can be opened.
     :raises SettingsError: if there is nothing at one of the roots, or the address cannot be had.
@@ -81,13 +92,14 @@ def serve(
 
     from ce_nas.dashboard.guard import Access
 
-    _require(roots)
+    _require(shown.roots)
+    outlooks = Outlooks(given_traces(shown.traces))
     door = _bound(address)
     os.nice(19)  # a run comes first
-    runs = Runs(roots)
+    runs = Runs(shown.roots)
     known = Address(address.host, door.getsockname()[1], address.names, address.token)
     hosts = {"localhost", *(name.lower() for name in address.names), address.host.lower(), socket.gethostname().lower()}
-    board = Dashboard(runs, Access(frozenset(hosts), address.token), language)
+    board = Dashboard(runs, Access(frozenset(hosts), address.token), outlooks, shown.language)
     options = uvicorn.Config(
         board, log_level="warning", access_log=False, server_header=False, limit_concurrency=CONNECTIONS,
         timeout_keep_alive=IDLE_S, timeout_graceful_shutdown=2, lifespan="off",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ce_nas.report.summary import Summary
     from ce_nas.report.track import Track
 
-__all__ = ["Comparison", "Row", "Run", "Strategy", "compare"]
+__all__ = ["Comparison", "Row", "Run", "Strategy", "compare", "side_by_side"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,16 @@ def compare(  # noqa: PLR0913 - four axes, what they share, and how to run them
         runs.append(run)
         if observe:
             observe(run)
-    runs.sort(key=lambda run: run.seed)  # whichever came first: the bootstrap draws by place
-    rows = [_row(strategy, zone, runs, strategies[0]) for zone in zones for strategy in strategies]
+    return side_by_side(runs, strategies, zones)
+
+
+def side_by_side(runs: Sequence[Run], strategies: Sequence[Strategy], zones: Sequence[str | None]) -> Comparison:
+    """Runs that there are, a row a strategy and zone; each strategy has the same seeds in a zone.
+
+    :param strategies: the first is what the ratios refer to.
+    """
+    ordered = sorted(runs, key=lambda run: run.seed)  # whichever came first: the bootstrap draws by place
+    rows = [_row(strategy, zone, ordered, strategies[0]) for zone in zones for strategy in strategies]
     return Comparison(str(strategies[0]), tuple(rows))
 
 

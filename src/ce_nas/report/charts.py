@@ -24,6 +24,7 @@ __all__ = [
     "front_chart",
     "grid_chart",
     "objective_label",
+    "risen",
     "track_charts",
 ]
 
@@ -128,14 +129,14 @@ def track_charts(entries: Sequence[Entry], summary: Summary, words: Words) -> tu
     hypervolume = words("hypervolume")
     by_hours = Chart(
         "hours", words("chart.hours"), alt, words("hours_since"), hypervolume,
-        (_risen(course, course.hours, words("found"), BLUE, hints), *best), log_x=True,
+        (risen(course, course.hours, words("found"), BLUE, hints), *best), log_x=True,
     )  # fmt: skip
     full, paper = ([grams / G_PER_KG for grams in column] for column in (course.carbon_g, course.paper_carbon_g))
     by_grams = Chart(
         "grams", words("chart.grams"), alt, "kg CO2eq", hypervolume,
         (
-            _risen(course, paper, words("book.paper"), GREY, dashed=True),
-            _risen(course, full, words("book.full"), BLUE, hints),
+            risen(course, paper, words("book.paper"), GREY, dashed=True),
+            risen(course, full, words("book.full"), BLUE, hints),
             *best,
         ),
         log_x=True,
@@ -176,7 +177,7 @@ def _member_hint(member: Any, summary: Summary) -> str:  # noqa: ANN401 - a memb
     return f"{member.architecture}\n{values}"
 
 
-def _risen(  # noqa: PLR0913 - what rises, over what, and how it looks
+def risen(  # noqa: PLR0913 - what rises, over what, and how it looks
     course: Track,
     amounts: Sequence[float],
     name: str,
