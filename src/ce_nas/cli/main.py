@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from ce_nas.cli import bench, compare, data, doctor, explain, forecast, grid, pilot, policy, search, serve
+from ce_nas.cli import bench, compare, data, doctor, explain, forecast, grid, pilot, policy, search, serve, watch
 from ce_nas.core.errors import CeNasError
 
 __all__ = ["app", "main"]
@@ -23,6 +23,7 @@ app.command("search")(search.search)
 app.command("resume")(search.resume)
 app.command("report")(search.report)
 app.command("explain")(explain.explain)
+app.command("watch")(watch.watch)
 app.command("compare")(compare.compare)
 app.command("pilot")(pilot.pilot)
 app.command("serve")(serve.serve)

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.core.units import HOUR_S
+from ce_nas.core.units import HOUR_S, as_carbon, as_duration, as_energy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ce_nas.report.summary import Summary
 
-__all__ = ["Used", "used"]
+__all__ = ["SHOWN", "Used", "used"]
 
+#: an amount of each budget, for people
+SHOWN: dict[str, Callable[[float], str]] = {
+    "time": as_duration,
+    "carbon": as_carbon,
+    "energy": as_energy,
+    "cost": "{:,.2f}".format,
+    "gpu_hours": "{:,.1f} h".format,
+    "evaluations": "{:,.0f}".format,
+    "target": "{:,.6g}".format,
+}
 #: what was used in the budget's own unit, and the limit if one is set
 Used = tuple[float, float | None]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ce_nas.report.catalogue_board import BOARD
 from ce_nas.report.catalogue_pilot import PILOT
+from ce_nas.report.catalogue_watch import WATCH
 from ce_nas.report.catalogue_why import WHY
 
 __all__ = ["CATALOGUE"]
@@ -12,6 +13,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     **WHY,
     **BOARD,
     **PILOT,
+    **WATCH,
     # of every page
     "comma": (", ", "、"),
     "skip": ("To the content", "本文へ"),

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.units import as_carbon, as_duration, as_energy
 from ce_nas.report import charts
-from ce_nas.report.budgets import used
+from ce_nas.report.budgets import SHOWN, used
 from ce_nas.report.page import Fact, Page, Section, Table
 from ce_nas.report.pick import pick
 from ce_nas.report.saved import saved_section, unsaved_section
 from ce_nas.report.summary import beginning, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ce_nas.report.counterfactual import Counterfactual
     from ce_nas.report.summary import Summary
@@ -183,23 +183,14 @@ def _budgets(entries: Sequence[Entry], summary: Summary, budget: Mapping[str, An
 
 
 def _used(summary: Summary, budget: Mapping[str, Any], words: Words) -> Iterator[tuple[str, ...]]:
-    shown: dict[str, Callable[[float], str]] = {
-        "time": as_duration,
-        "carbon": as_carbon,
-        "energy": as_energy,
-        "cost": "{:,.2f}".format,
-        "gpu_hours": "{:,.1f} h".format,
-        "evaluations": "{:,.0f}".format,
-        "target": "{:,.6g}".format,
-    }
     for name, (spent, limit) in used(summary, budget).items():
         label = words(f"budget.{name}")
         if name == "carbon" and limit is not None:
             label += f" ({words('book.' + budget['book'])})"
         yield (
-            (label, words("none"), shown[name](spent), "")
+            (label, words("none"), SHOWN[name](spent), "")
             if limit is None
-            else (label, shown[name](limit), shown[name](spent), f"{spent / limit:.1%}")
+            else (label, SHOWN[name](limit), SHOWN[name](spent), f"{spent / limit:.1%}")
         )
 
 
