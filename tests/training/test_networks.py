@@ -12,7 +12,8 @@ from ce_nas.space.darts import DartsSpace  # noqa: E402
 from ce_nas.space.fbnet import FbNetSpace  # noqa: E402
 from ce_nas.space.space import Space  # noqa: E402
 from ce_nas.training.images import DataSet, Images  # noqa: E402
-from ce_nas.training.networks import build_network, build_supernet  # noqa: E402
+from ce_nas.training.networks import build_network, build_supernet, space_of  # noqa: E402
+from ce_nas.training.recipe import Recipe  # noqa: E402
 
 SPACES = {"nas-bench-201": NasBench201Space, "darts": DartsSpace, "fbnet": FbNetSpace}
 
@@ -38,3 +39,32 @@ def test_a_space_without_is_told_what_has_them():
         build_network(Space("own", ["a"], ["xy"]), (0,), 4, 1, images(8, 1))
     with pytest.raises(SettingsError, match=r"supernet of its own \(nas-bench-201\), got 'darts'"):
         build_supernet(DartsSpace(), 4, 1, images(8, 1))
+
+
+def test_a_recipe_with_an_auxiliary_head_gets_one_where_there_is_one():
+    space, data = DartsSpace(), images(32, 3)
+    (architecture,) = space.sample(stream(0, "networks"), 1)
+    with torch.device("meta"):
+        network = build_network(space, architecture, 4, 3, data, Recipe(auxiliary=0.4))
+        logits, auxiliary = network.train()(torch.empty(2, 3, 32, 32))
+    assert logits.shape == auxiliary.shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("space", "side", "recipe", "said"),
+    [
+        ("nb201", 32, Recipe(auxiliary=0.4), "without auxiliary for nas-bench-201"),
+        ("fbnet", 32, Recipe(drop_path=0.2), "without drop_path for fbnet"),
+        ("darts", 8, Recipe(auxiliary=0.4), "images of 32 pixels or more .* got 8"),
+    ],
+)
+def test_what_a_network_does_not_have_is_said(space, side, recipe, said):
+    one = space_of(space)
+    (architecture,) = one.sample(stream(0, "networks"), 1)
+    with pytest.raises(SettingsError, match=said):
+        build_network(one, architecture, 4, 3, images(side, 3), recipe)
+
+
+def test_an_unknown_space_is_told_which_there_are():
+    with pytest.raises(SettingsError, match="fbnet"):
+        space_of("fbnett")

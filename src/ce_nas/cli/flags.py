@@ -71,13 +71,14 @@ SETTINGS = {
     "seed": _flag(int, "Seed of all random numbers; 0 by default."),
     "live": Annotated[bool | None, typer.Option("--live", help="Train for real, on this machine's GPUs or its CPU.")],
     "data": _flag(str, "With --live: images to train on, by name (digits) or path."),
+    "space": _flag(str, "With --live: whose networks: nb201 (default), darts or fbnet."),
     "evaluate": _flag(Path, "With --live: a Python file with SPACE, OBJECTIVES and a function evaluate."),
     "crew": _flag(str, "With --live: who does the work: local (default), ray or slurm."),
     "time_scale": _flag(float, "With --live: seconds of the grid in a real one; 60: an hour a minute."),
 }
 
 #: those that only a search on real devices has a use for
-LIVE = ("live", "data", "evaluate", "crew", "time_scale")
+LIVE = ("live", "data", "space", "evaluate", "crew", "time_scale")
 #: the settings that say which grid, and what is on record of it
 RECORD = ("trace", "zone", "factors", "weather", "weather_zone", "weather_later")
 

@@ -34,6 +34,11 @@ def print_summary(summary: Summary, path: Path | None) -> None:
         f"{same_functions(summary.evaluations, summary.functions)}, {summary.samples:,} architectures "
         f"scored cheaply, hypervolume {summary.hypervolume:,.6g}{share}."
     )
+    if found := summary.cheap_ranking:
+        console.print(
+            f"The cheap scores order the {found.trainings:,} trainings that were scored before by {found.objective} "
+            f"with Kendall's tau {found.tau:.2f} [{found.low:.2f}, {found.high:.2f}]."
+        )
     if summary.cost:
         console.print(f"Money: {summary.cost:,.2f} in the currency of your prices.")
     if path:

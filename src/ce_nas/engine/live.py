@@ -58,15 +58,14 @@ def live_benchmark(settings: Settings) -> Benchmark:
         return OwnFile.read(live.evaluate).benchmark
     from ce_nas.training.benchmark import NetworkBenchmark
 
-    return NetworkBenchmark(live.data, live.channels, live.cells, _recipe(settings))
+    return NetworkBenchmark(live.data, live.channels, live.cells, _recipe(settings), live.space)
 
 
 def live_problem(materials: Materials) -> LiveProblem:
     """The same for the engine."""
     live = materials.settings.live
-    supernet = (
-        live.supernet and not (live.evaluate or materials.own) and materials.settings.benchmark.cheap_scores != "none"
-    )
+    networks = not (live.evaluate or materials.own)
+    supernet = live.supernet and networks and live.space == "nb201" and _scores_cheaply(materials.settings)
     return LiveProblem(materials.benchmark.space, materials.objectives, live.guess, supernet=supernet)
 
 
@@ -86,6 +85,10 @@ def live_cluster(
     crew = crew or _crew(settings, _executor(materials), folder / WORK)
     shelf = Shelf(folder / WORK, int(settings.live.checkpoint_quota_gb * 1e9))
     return clock, LiveCluster(crew, clock, recording, power, _meters(settings, crew), shelf)
+
+
+def _scores_cheaply(settings: Settings) -> bool:
+    return settings.benchmark.cheap_scores != "none"
 
 
 def _found(settings: Settings) -> tuple[str, ...]:

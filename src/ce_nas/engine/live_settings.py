@@ -23,6 +23,8 @@ class LiveSettings(Section):
     on: bool = False
     #: images to train on: digits (built in), or a file or folder of a known layout
     data: str = "digits"
+    #: whose networks: nb201 (NAS-Bench-201's cells), darts (two cells of the DARTS space) or fbnet (22 MBConv layers)
+    space: Literal["nb201", "darts", "fbnet"] = "nb201"
     #: a Python file with SPACE, OBJECTIVES and evaluate: searched instead of networks on images
     evaluate: File | None = None
     #: who does the work: local (a process a device), ray or slurm
@@ -35,7 +37,7 @@ class LiveSettings(Section):
     meter: Literal["auto", "modelled"] = "auto"
     #: share of the training images that accuracy is measured on
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    #: channels of a network's first stage, and cells a stage
+    #: channels of a network's first stage, and cells a stage; of darts in all
     channels: Annotated[int, Field(ge=1)] = 8
     cells: Annotated[int, Field(ge=1)] = 1
     #: how a network is trained; none: as suits the images

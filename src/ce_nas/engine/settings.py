@@ -258,6 +258,7 @@ FLAGS = {
     "seed": ("seed",),
     "live": ("live", "on"),
     "data": ("live", "data"),
+    "space": ("live", "space"),
     "evaluate": ("live", "evaluate"),
     "crew": ("live", "crew"),
     "time_scale": ("live", "time_scale"),

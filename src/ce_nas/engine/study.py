@@ -136,7 +136,7 @@ class Study:
                 "origin": benchmark.origin,
                 "notes": list(benchmark.notes),
                 "sha256": benchmark.fingerprint,
-                "cheap_scores": cheap.origin if cheap else "none: nothing can be sampled",
+                "cheap_scores": cheap.origin if cheap else _scored_by(engine, self.settings),
                 "cheap_scores_sha256": cheap.fingerprint if cheap else None,
             },
             "grid": {
@@ -153,6 +153,14 @@ class Study:
                 "known_ahead_sha256": materials.history.known_fingerprints,
             },
         }
+
+
+def _scored_by(engine: Engine, settings: Settings) -> str:
+    """What scores in a run whose scores are no table's."""
+    if not engine.parts.evaluator.can_score:
+        return "none: nothing can be sampled"
+    live = settings.live
+    return f"a supernet that the run trains, {live.paths} paths, for {live.supernet_epochs:g} times a network's epochs"
 
 
 def _with_devices(settings: Settings) -> Settings:

@@ -360,6 +360,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "ベンチマーク:{name}、アーキテクチャ {count} 個。出典:{origin}。",
     ),
     "basis.scores": ("Cheap scores: {scores}.", "低コスト評価:{scores}。"),
+    "basis.ranking": (
+        "The cheap scores order the {trainings} trainings that were scored before by {objective} with Kendall's tau "
+        "{tau} [{low}, {high}, 95 %]. What was trained was partly chosen by them, which makes tau smaller than over the "
+        "whole space.",
+        "事前に低コスト評価された {trainings} 件の学習について、{objective} の順位との Kendall の τ は {tau}"
+        "(95 % 区間 {low}~{high})。学習対象は一部この評価で選ばれているため、空間全体での τ より小さくなります。",
+    ),
     "basis.hypervolume": (
         "Hypervolume against the reference {references}.",
         "ハイパーボリュームの参照点:{references}。",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ce_nas.report.counterfactual import Counterfactual
+    from ce_nas.report.ranking import Ranking
     from ce_nas.report.summary import Summary
     from ce_nas.report.words import Words
     from ce_nas.store.journal import Entry
@@ -236,11 +237,17 @@ def _basis(summary: Summary, power: str, pue: float, words: Words) -> Section:
         ),
         *benchmark["notes"],
         words("basis.scores", scores=benchmark["cheap_scores"]),
+        *([words("basis.ranking", **_ranking(summary.cheap_ranking))] if summary.cheap_ranking else []),
         words("basis.hypervolume", references=references),
         words("basis.power", power=power, pue=f"{pue:g}"),
         words("basis.version", version=summary.version, seed=summary.seed, sha=summary.journal_sha256),
     ]  # fmt: skip
     return Section("basis", words("section.basis"), notes=[note.strip() for note in notes])
+
+
+def _ranking(found: Ranking) -> dict[str, str]:
+    shown = {name: f"{getattr(found, name):.2f}" for name in ("tau", "low", "high")}
+    return {"objective": found.objective, "trainings": f"{found.trainings:,}", **shown}
 
 
 def _rounded(value: float | None) -> str:

@@ -11,11 +11,13 @@ from ce_nas.core.errors import StoreError
 from ce_nas.core.records import Objective
 from ce_nas.core.units import HOUR_S
 from ce_nas.pareto.dominance import Front
+from ce_nas.report.ranking import ranking_of
 from ce_nas.space.isomorphism import functions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ce_nas.report.ranking import Ranking
     from ce_nas.store.journal import Entry
 
 __all__ = ["FrontMember", "Summary", "beginning", "summarise"]
@@ -59,6 +61,8 @@ class Summary:
     #: different functions among them, as far as it is known which architectures compute the same
     functions: int
     samples: int
+    #: how well the cheap scores ordered what was then trained; None where too little of it was scored before
+    cheap_ranking: Ranking | None
     simulated_hours: float
     #: by the first objective, best first
     front: list[FrontMember]
@@ -113,6 +117,7 @@ def summarise(entries: Sequence[Entry]) -> Summary:
         evaluations=last.get("evaluations", 0),
         functions=functions(entry.content["text"] for entry in entries if _is_training(entry)),
         samples=last.get("samples", 0),
+        cheap_ranking=ranking_of(entries, objectives),
         simulated_hours=entries[-1].at_s / HOUR_S,
         front=front,
         front_functions=functions(member.architecture for member in front),

@@ -117,7 +117,7 @@ class TrainingExecutor(Executor):
     def _evaluate(self, task: Task, folder: Path, leave: Callable[[], bool]) -> Outcome | None:
         plan, architecture = self._plan, task.architectures[0]
         torch.manual_seed(plan.seed)
-        network = build_network(plan.space, architecture, plan.channels, plan.cells, self._data)
+        network = build_network(plan.space, architecture, plan.channels, plan.cells, self._data, plan.recipe)
         epochs = max(round(task.fidelity * plan.recipe.epochs), 1)
         training = Training(network, self._data, plan.recipe, seed=plan.seed, device=self._device, epochs=epochs)
         if not self._carry_on(training, folder / f"task-{task.id}.pt", leave):
