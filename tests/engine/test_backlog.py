@@ -53,3 +53,11 @@ def test_of_equals_who_came_first_comes_first():
     dropped = backlog.add(candidates([(1, 1), (0, 2)], first=1))
     assert [item.architecture for item in dropped] == [(2,)]
     assert [backlog.pop().architecture for _ in range(2)] == [(0,), (1,)]
+
+
+def test_without_an_explanation_the_same_ones_wait():
+    told, silent = Backlog(3), Backlog(3)
+    everyone = candidates([(5, 1), (1, 5), (3, 3), (4, 4), (2, 6)])
+    assert len(told.add(everyone)) == 2
+    assert silent.add(everyone, explain=False) == []
+    assert silent.waiting == told.waiting

@@ -141,6 +141,18 @@ def test_descending_takes_the_better_child_at_every_step():
         node = node.parent
 
 
+def test_a_value_follows_the_samples_that_are_inserted():
+    features, values = samples(4, 90)
+    partition = Partition(features[:60], values[:60], REFERENCE, PartitionSettings())
+    before = {node: node.value for node in nodes(partition.root)}
+    for row in range(60, 90):
+        partition.insert(features[row][None], values[row][None] - 3.0)
+    for node in nodes(partition.root):
+        known = np.vstack([values[:60], values[60:] - 3.0])
+        assert node.value == hypervolume(known[node.rows], REFERENCE)
+    assert partition.root.value > before[partition.root]
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 10**6), st.integers(1, 30))
 def test_inserted_samples_lie_where_the_path_says(seed, fresh):

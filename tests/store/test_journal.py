@@ -107,3 +107,8 @@ def test_a_null_journal_takes_everything_and_keeps_nothing():
 
 def test_an_entry_is_parsed_when_asked():
     assert Entry("x", 0.0, '{"a":[1,2]}').content == {"a": [1, 2]}
+
+
+def test_only_a_journal_that_nobody_will_read_keeps_nothing():
+    assert not NullJournal().keeps
+    assert MemoryJournal().keeps

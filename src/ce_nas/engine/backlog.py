@@ -43,8 +43,11 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, candidates: Sequence[Observation]) -> list[Dropped]:
-        """Let candidates wait, rank all anew, and return those for which there is no room."""
+    def add(self, candidates: Sequence[Observation], *, explain: bool = True) -> list[Dropped]:
+        """Let candidates wait, rank all anew, and return those for which there is no room.
+
+        :param explain: whether anybody wants to know who was dropped and why; if not, none are returned.
+        """
         everyone = [*self._waiting, *candidates]
         if not everyone:
             return []
@@ -52,7 +55,9 @@ class Backlog:
         numbers = dominance_numbers(values)
         order = np.argsort(numbers, kind="stable")
         kept, left = order[: self.capacity], order[self.capacity :]
-        self._waiting = [everyone[at] for at in kept]
+        self._waiting = [everyone[at] for at in kept.tolist()]
+        if not explain:
+            return []
         dominators = _dominators(values, numbers, left)
         return [
             Dropped(

@@ -72,15 +72,17 @@ class Engine:
         self.close()
         return self.stop
 
-    def decide(self) -> Decision:
+    def decide(self, view: View | None = None) -> Decision:
         """Ask the allocator for the next period, and put its answer and reason into the journal.
 
+        :param view: what may be known now, if it was asked for already.
         :raises SettingsError: if its allocation is not of the devices there are.
         """
-        view = self.view()
+        view = view or self.view()
         decision = self.parts.allocator.decide(view)
         decision.require(view.devices)
-        self._note("decided", allocation=decision.allocation.counts(), reason=decision.reason, **noted(view))
+        if self.parts.journal.keeps:
+            self._note("decided", allocation=decision.allocation.counts(), reason=decision.reason, **noted(view))
         return decision
 
     def view(self) -> View:
@@ -224,7 +226,7 @@ class Engine:
 
     def _useful(self, allocation: Allocation) -> Allocation:
         """The allocation less the devices that sampling has no work for: those are released."""
-        surplus = allocation.sampling - self._samplings()
+        surplus = allocation.sampling - self._samplings() if allocation.sampling else 0
         if surplus <= 0:
             return allocation
         return replace(allocation, sampling=allocation.sampling - surplus, released=allocation.released + surplus)
@@ -285,7 +287,8 @@ class Engine:
         self.parts.searcher.tell(found)
         candidates = [item for item in found if item.architecture not in self.progress.started]
         # a searcher that learns from the scores itself chooses better than their vote would
-        dropped = [] if self.parts.searcher.foresees else self.backlog.add(candidates)
+        keeps = self.parts.journal.keeps
+        dropped = [] if self.parts.searcher.foresees else self.backlog.add(candidates, explain=keeps)
         region_of = self.parts.searcher.region_of
         reasons = [
             (item.architecture, region_of(item.architecture), item.rank, item.dominance_number, item.dominated_by)
@@ -366,7 +369,7 @@ class Engine:
         if self.progress.scored:
             proposals = self.parts.searcher.ask(self.plan.batch, self.progress.started)
             known = [self.progress.scored[item] for item in proposals if item in self.progress.scored]
-            self.backlog.add(known)
+            self.backlog.add(known, explain=False)
 
     def _proposal(self) -> Architecture | None:
         proposals = self.parts.searcher.ask(1, self.progress.started)

@@ -32,6 +32,7 @@ class Guard:
 
     def __init__(self, limits: Limits, ledger: Ledger, peak_w: float) -> None:
         self._limits = limits
+        self._metered = limits.metered
         self._ledger = ledger
         self._peak_w = peak_w * ledger.pue
         #: the latest forecast; None while nothing is known of the grid: carbon is left out of account then
@@ -39,6 +40,9 @@ class Guard:
 
     def fitting(self, lefts_s: Sequence[float], now_s: float) -> int:
         """How many trainings that still need so long can be finished, begun now side by side, the shortest first."""
+        if not self._metered:  # asked at every event
+            time_s = self._limits.time_s
+            return sum(now_s + needs_s <= time_s for needs_s in lefts_s)
         left = self._limits.left(self._ledger.total)
         for count, needs_s in enumerate(sorted(lefts_s)):
             needs = self._needs(needs_s, now_s)
@@ -70,7 +74,7 @@ class Guard:
 
     def _needs(self, needs_s: float, start_s: float) -> dict[Stop, float]:
         """What one training takes from a moment to its end, of each budget that has a bound."""
-        if not self._limits.metered:
+        if not self._metered:
             return {}
         end_s, held_s = start_s + needs_s, needs_s / self._ledger.time_scale
         energy_j = held_s * self._training_w()

@@ -21,6 +21,7 @@ class Workload:
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
+        self._lasts_s: dict[int, float] = {}
         self._done_s: dict[int, float] = {}
         self._since_s: dict[int, float] = {}
         #: what the shortest training of those begun needed in all, s; 0 before the first
@@ -30,8 +31,8 @@ class Workload:
         """Remember that a task was given a device."""
         if task.id not in self._done_s:
             self._done_s[task.id] = 0.0
+            duration_s = self._lasts_s[task.id] = self._problem.duration_s(task)
             if task.kind is TaskKind.EVALUATION:
-                duration_s = self._problem.duration_s(task)
                 self.shortest_s = min(duration_s, self.shortest_s or duration_s)
         self._since_s[task.id] = now_s
 
@@ -41,6 +42,7 @@ class Workload:
 
     def end(self, task: Task) -> None:
         """Remember that nothing more will come of it."""
+        self._lasts_s.pop(task.id, None)
         self._done_s.pop(task.id, None)
         self._since_s.pop(task.id, None)
 
@@ -51,5 +53,8 @@ class Workload:
 
     def left_s(self, task: Task, now_s: float) -> float:
         """Seconds that a task still needs on a device; also of one that was never begun."""
-        done_s = self._done_s.get(task.id, 0.0) + now_s - self._since_s.get(task.id, now_s)
-        return max(self._problem.duration_s(task) - done_s, 0.0)
+        lasts_s = self._lasts_s.get(task.id)
+        if lasts_s is None:
+            return max(self._problem.duration_s(task), 0.0)
+        done_s = self._done_s[task.id] + now_s - self._since_s.get(task.id, now_s)
+        return lasts_s - done_s if lasts_s > done_s else 0.0

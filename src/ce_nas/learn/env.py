@@ -109,7 +109,7 @@ class SearchEnv(gymnasium.Env[np.ndarray, Any]):
         before, engine = self._view, self._engine
         self._puppet.allocation = self._allocation(action)
         spent_g = engine.parts.ledger.total.total_carbon_g
-        engine.step(engine.decide().allocation)
+        engine.step(engine.decide(before).allocation)
         self._view = engine.view()
         period = self._period(before, engine.parts.ledger.total.total_carbon_g - spent_g)
         info = {"reached": period.reached, "carbon_g": engine.parts.ledger.total.total_carbon_g}

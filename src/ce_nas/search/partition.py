@@ -15,9 +15,10 @@ import numpy as np
 from ce_nas.core.errors import SettingsError, one_of
 from ce_nas.pareto.dominance import dominance_numbers
 from ce_nas.pareto.hypervolume import hypervolume, own_gains
+from ce_nas.search.kinship import Kinship
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Boundary", "Constraint", "Node", "Partition", "PartitionSettings", "fit_boundary", "path_holds"]
 
@@ -75,6 +76,10 @@ class Boundary:
     support: np.ndarray
     weights: np.ndarray
     intercept: float
+    #: where kernels are looked up: the samples that are the support vectors, shape (s,), and the kernel of each squared
+    #: distance; None elsewhere
+    origins: np.ndarray | None = None
+    by_square: np.ndarray | None = None
 
     def decision(self, features: np.ndarray) -> np.ndarray:
         """Distance from the boundary in the kernel's space, shape ``(n,)``; above zero on the good side."""
@@ -141,27 +146,24 @@ def fit_boundary(features: np.ndarray, good: np.ndarray, kernel: Kernel) -> Boun
     :param features: shape ``(n, d)``.
     :param good: which rows are good, shape ``(n,)``; both kinds must occur.
     """
+    return _fitted(Kinship(features), np.arange(len(features)), good, kernel)[0]
+
+
+def _fitted(kin: Kinship, rows: np.ndarray, good: np.ndarray, kernel: Kernel) -> tuple[Boundary, np.ndarray]:
+    """The boundary that is learned from some of the samples, and its decision for each of them, shape ``(rows,)``."""
+    features = kin.features[rows]
     spread = float(features.var())
     gamma = 1.0 / (features.shape[1] * spread) if spread > 0 else 1.0  # scikit-learn's "scale"
-    one_hot = kernel == "rbf" and bool((features * features == features).all())
-    support, weights, intercept = (
-        _solve(_similarities(features, gamma), good, "precomputed", gamma)
-        if one_hot
-        else _solve(features, good, kernel, gamma)
-    )
-    return Boundary(kernel, gamma, features[support], weights, intercept)
-
-
-def _similarities(features: np.ndarray, gamma: float) -> np.ndarray:
-    """The Gaussian kernel among rows of zeros and ones, shape ``(n, n)``: they are at a few distances only.
-
-    It is what the solver would work out for itself, to the last bit, but pair by pair and over and over.
-    """
-    common = features @ features.T
-    lengths = common.diagonal()
-    squares = (lengths[:, None] + lengths - 2.0 * common).astype(np.intp)
-    by_square = [math.exp(-gamma * square) for square in range(int(squares.max()) + 1)]
-    return np.asarray(np.array(by_square)[squares])
+    similarities = kin.kernel(rows, gamma) if kernel == "rbf" else None
+    if similarities is None:
+        support, weights, intercept = _solve(features, good, kernel, gamma)
+        boundary = Boundary(kernel, gamma, features[support], weights, intercept)
+        return boundary, boundary.decision(features)
+    support, weights, intercept = _solve(similarities, good, "precomputed", gamma)
+    weight_of_all = np.zeros(len(rows))
+    weight_of_all[support] = weights
+    boundary = Boundary(kernel, gamma, features[support], weights, intercept, rows[support], kin.by_square(gamma))
+    return boundary, similarities @ weight_of_all + intercept
 
 
 def _solve(
@@ -192,20 +194,34 @@ def _solve(
 class Node:
     """A part of the space, and the samples known to lie in it."""
 
+    #: the hypervolume of samples by their rows
+    worth: Callable[[np.ndarray], float]
     #: the node of which this is a part; None at the root
     parent: Node | None
     #: what an architecture must meet to lie here, from the root's boundary down
     path: tuple[Constraint, ...]
     #: rows of the samples, oldest first
     rows: np.ndarray
-    #: hypervolume of the samples
-    value: float = 0.0
     #: what divides this part into ``children``; None at a leaf
     boundary: Boundary | None = None
     #: the largest dominance number among the samples that still counted as good when the boundary was learned
     good_up_to: int = 0
     #: the good side and the bad side of the boundary; none at a leaf
     children: tuple[Node, ...] = field(default=())
+    _value: float | None = None
+
+    @property
+    def value(self) -> float:
+        """Hypervolume of the samples; worked out when it is asked for."""
+        if self._value is None:
+            self._value = self.worth(self.rows)
+        return self._value
+
+    def take(self, row: int, *, adds: bool) -> None:
+        """Let one more sample lie here; ``adds`` says whether it may add to the hypervolume."""
+        self.rows = np.append(self.rows, row)
+        if adds:
+            self._value = None
 
     def leaves(self) -> Iterator[Node]:
         """The undivided parts below, the good side first; the node itself if it is one."""
@@ -218,19 +234,21 @@ class Node:
 class Partition:
     """The tree over all samples, and what it says of where to search.
 
-    :param features: the samples encoded, shape ``(n, d)``.
+    :param features: the samples encoded, shape ``(n, d)``; or with what was worked out of them before, which goes on
+        to be kept up.
     :param values: their objectives, minimised, shape ``(n, m)``.
     :param reference: the reference point of the hypervolume, shape ``(m,)``.
     """
 
     def __init__(
-        self, features: np.ndarray, values: np.ndarray, reference: np.ndarray, settings: PartitionSettings
+        self, features: np.ndarray | Kinship, values: np.ndarray, reference: np.ndarray, settings: PartitionSettings
     ) -> None:
+        self._kin = features if isinstance(features, Kinship) else Kinship(features)
         self._values = values
         self._reference = reference
         self._settings = settings
-        self.root = Node(None, (), np.arange(len(values)))
-        self._grow(self.root, features)
+        self.root = Node(self._worth, None, (), np.arange(len(values)))
+        self._grow(self.root)
 
     def chosen(self, at: float = 0.0) -> Node:
         """The leaf to search in.
@@ -251,7 +269,7 @@ class Partition:
         if node.parent is None:
             return node.value
         visits, parent_visits = len(node.rows), len(node.parent.rows)
-        return node.value + 2.0 * self._cp * float(np.sqrt(2.0 * np.log(parent_visits) / visits))
+        return node.value + 2.0 * self._cp * math.sqrt(2.0 * math.log(parent_visits) / visits)
 
     def insert(self, features: np.ndarray, values: np.ndarray) -> int:
         """Take in new samples without moving a boundary; returns how many fell on the wrong side of one.
@@ -259,8 +277,9 @@ class Partition:
         A sample is on the wrong side where the boundary calls it good and its dominance number bad, or the reverse.
         """
         first = len(self._values)
+        self._kin.add(features)
         self._values = np.vstack([self._values, values])
-        return sum(self._place(self.root, row, features[row - first]) for row in range(first, len(self._values)))
+        return sum(map(self._place, range(first, len(self._values))))
 
     def _at(self, at: float) -> Node:
         """The leaf at ``at`` when all are laid side by side, each as wide as what its samples alone add."""
@@ -275,8 +294,10 @@ class Partition:
     def _cp(self) -> float:
         return self._settings.cp_share * self.root.value if self._settings.cp is None else self._settings.cp
 
-    def _grow(self, node: Node, features: np.ndarray) -> None:
-        node.value = hypervolume(self._values[node.rows], self._reference)
+    def _worth(self, rows: np.ndarray) -> float:
+        return hypervolume(self._values[rows], self._reference)
+
+    def _grow(self, node: Node) -> None:
         if len(node.path) >= self._settings.height or len(node.rows) <= self._settings.leaf_size:
             return
         numbers = dominance_numbers(self._values[node.rows])
@@ -284,34 +305,43 @@ class Partition:
         good = numbers <= node.good_up_to
         if good.all():
             return
-        inside = features[node.rows]
-        boundary = fit_boundary(inside, good, self._settings.kernel)
-        called_good = boundary.is_good(boundary.decision(inside))
+        boundary, decision = _fitted(self._kin, node.rows, good, self._settings.kernel)
+        called_good = boundary.is_good(decision)
         if called_good.all() or not called_good.any():
             return
         node.boundary = boundary
         node.children = tuple(
-            Node(node, (*node.path, Constraint(boundary, side)), node.rows[called_good == side])
+            Node(self._worth, node, (*node.path, Constraint(boundary, side)), node.rows[called_good == side])
             for side in (True, False)
         )
         for child in node.children:
-            self._grow(child, features)
+            self._grow(child)
 
-    def _place(self, node: Node, row: int, features: np.ndarray) -> bool:
-        node.rows = np.append(node.rows, row)
-        dominating = self._dominating(node.rows, row)
-        if dominating == 0:  # else it adds nothing to the hypervolume
-            node.value = hypervolume(self._values[node.rows], self._reference)
-        if node.boundary is None:
-            return False
-        called_good = bool(node.boundary.is_good(node.boundary.decision(features[None]))[0])
-        deeper_wrong = self._place(node.children[0 if called_good else 1], row, features)
-        return called_good != (dominating <= node.good_up_to) or deeper_wrong
+    def _place(self, row: int) -> bool:
+        """Sort one sample in, from the root down; returns whether it fell on the wrong side of a boundary."""
+        dominates, node, wrong = self._dominating(row), self.root, False
+        while True:
+            dominating = int(np.count_nonzero(dominates[node.rows]))
+            node.take(row, adds=dominating == 0)
+            if node.boundary is None:
+                return wrong
+            called_good = self._calls_good(node.boundary, row)
+            wrong = wrong or called_good != (dominating <= node.good_up_to)
+            node = node.children[0 if called_good else 1]
 
-    def _dominating(self, rows: np.ndarray, row: int) -> int:
-        """How many of the samples in ``rows`` dominate that in ``row``."""
-        others, own = self._values[rows], self._values[row]
-        return int(np.count_nonzero((others <= own).all(axis=1) & (others < own).any(axis=1)))
+    def _calls_good(self, boundary: Boundary, row: int) -> bool:
+        if boundary.origins is None or boundary.by_square is None:
+            return bool(boundary.is_good(boundary.decision(self._kin.features[row][None]))[0])
+        likeness = boundary.by_square.take(self._kin.squares(row, boundary.origins))
+        return bool(boundary.is_good(likeness @ boundary.weights + boundary.intercept))
+
+    def _dominating(self, row: int) -> np.ndarray:
+        """Which of all samples dominate that in ``row``, shape ``(n,)``."""
+        no_worse, better = np.ones(len(self._values), dtype=bool), np.zeros(len(self._values), dtype=bool)
+        for others, own in zip(self._values.T, self._values[row].tolist(), strict=True):
+            no_worse &= others <= own
+            better |= others < own
+        return no_worse & better
 
 
 def _median_cut(numbers: np.ndarray) -> int:

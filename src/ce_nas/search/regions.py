@@ -14,6 +14,7 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.pareto.dominance import Front
 from ce_nas.search.archive import Archive, values_of
 from ce_nas.search.diversity import front_diversity
+from ce_nas.search.kinship import Kinship
 from ce_nas.search.membership import Membership
 from ce_nas.search.partition import Partition, PartitionSettings
 from ce_nas.search.regional import AnyOf, WholeSpace
@@ -118,6 +119,7 @@ class LamooSearcher(Searcher):
         self._archive = Archive()
         self._front: Front[Architecture] = Front()
         self._partition: Partition | None = None
+        self._kin: Kinship | None = None
         self._held: Node | None = None
         self._unlearned = 0
         self._origins: dict[Architecture, str] = {}
@@ -190,11 +192,22 @@ class LamooSearcher(Searcher):
     def _divided(self) -> Partition:
         if self._partition is None:
             samples = self._archive.observations
-            features = self._space.encode([sample.architecture for sample in samples])
-            self._partition = Partition(features, values_of(samples), self._reference, self._settings)
+            self._partition = Partition(self._kinship(samples), values_of(samples), self._reference, self._settings)
             self._membership.forget()
             self._unlearned = 0
         return self._partition
+
+    def _kinship(self, samples: Sequence[Observation]) -> Kinship:
+        """How much alike all samples are; those that came since it was last asked for are added."""
+        known = len(self._kin) if self._kin else 0
+        if fresh := [sample.architecture for sample in samples[known:]]:
+            features = self._space.encode(fresh)
+            if self._kin is None:
+                self._kin = Kinship(features)
+            else:
+                self._kin.add(features)
+        assert self._kin is not None  # noqa: S101 - a partition is made of one sample or more
+        return self._kin
 
     def _region(self, node: Node | None) -> Region:
         samples = self._archive.observations

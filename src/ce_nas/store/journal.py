@@ -63,6 +63,9 @@ class Entry:
 class Journal(ABC):
     """Takes entries in; never changes or forgets one."""
 
+    #: whether anything is kept: if not, what is dear to write down need not be made
+    keeps: bool = True
+
     @abstractmethod
     def append(self, kind: str, at_s: float, content: Mapping[str, object]) -> None:
         """Add an entry."""
@@ -73,6 +76,8 @@ class Journal(ABC):
 
 class NullJournal(Journal):
     """Keeps nothing: for training a policy, where nobody will ask."""
+
+    keeps = False
 
     def append(self, kind: str, at_s: float, content: Mapping[str, object]) -> None:
         """See :meth:`Journal.append`."""
