@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
@@ -12,13 +13,13 @@ from ce_nas.engine.build import build
 from ce_nas.engine.materials import Materials
 from ce_nas.engine.settings import Settings, settings_from_flags
 from ce_nas.report.files import write_report
+from ce_nas.report.notebook import RunFront, run_html, run_line
 from ce_nas.report.summary import beginning, summarise
 from ce_nas.store.folder import RunFolder, read_run
 from ce_nas.store.journal import FORMAT, MemoryJournal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from ce_nas.allocate.allocator import Allocator
     from ce_nas.cluster.crew import Crew
@@ -31,15 +32,35 @@ if TYPE_CHECKING:
 __all__ = ["Result", "Study", "resume", "settings_of"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Result:
-    """What came of a study."""
+    """What came of a study, or of what there is of it; a notebook shows it with its figures."""
 
     summary: Summary
     #: the journal's entries
     entries: Sequence[Entry]
     #: the run's folder; None if it was kept in memory
     path: Path | None = None
+
+    @classmethod
+    def read(cls, path: Path | str) -> Result:
+        """What is on record of the run in a folder, also while it goes on.
+
+        :raises StoreError: if there is no run.
+        """
+        entries = read_run(Path(path))
+        return cls(summarise(entries), entries, Path(path))
+
+    @property
+    def front(self) -> RunFront:
+        """The architectures of the answer, best first by the first objective."""
+        return RunFront(self.summary)
+
+    def __repr__(self) -> str:
+        return f"<Result {run_line(self.summary)}>"
+
+    def _repr_html_(self) -> str:
+        return run_html(self.entries)
 
 
 class Study:

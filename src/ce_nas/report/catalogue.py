@@ -24,6 +24,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Made by ce-nas from the run's journal alone. The page needs no network.",
         "ce-nas が実行の記録だけから作成。ネットワーク接続は不要です。",
     ),
+    "notebook.more": ("and {count} more", "ほか {count} 行"),
     "unknown": ("not known", "不明"),
     "none": ("none", "なし"),
     "all": ("all", "合計"),

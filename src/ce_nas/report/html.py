@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ce_nas.report.page import Page, Section
     from ce_nas.report.words import Words
 
-__all__ = ["html", "inline", "paper_html", "script", "section_html", "style"]
+__all__ = ["fragment", "html", "inline", "paper_html", "script", "section_html", "style"]
 
 
 def html(page: Page) -> str:
@@ -29,6 +29,11 @@ def paper_html(page: Page, footer: str) -> str:
     template = _environment().get_template("paper.html")
     looks = style() + _source("paper.css")
     return template.render(page=page, w=page.words, style=looks, script=script(), footer=footer)
+
+
+def fragment(template: str, words: Words, **values: object) -> str:
+    """A template that is a part of a page, filled in."""
+    return _environment().get_template(template).render(w=words, **values)
 
 
 def section_html(section: Section, words: Words) -> Markup:

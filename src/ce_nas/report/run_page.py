@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ce_nas.report.words import Words
     from ce_nas.store.journal import Entry
 
-__all__ = ["run_page", "run_sections"]
+__all__ = ["run_page", "run_sections", "run_title"]
 
 
 def run_page(entries: Sequence[Entry], words: Words, saved: Counterfactual | str | None = None) -> Page:
@@ -30,13 +30,7 @@ def run_page(entries: Sequence[Entry], words: Words, saved: Counterfactual | str
     :param saved: what the same work would have cost at other hours, if that was worked out; a sentence: why it cannot.
     """
     summary, begun = summarise(entries), beginning(entries)
-    title = words(
-        "run.title",
-        benchmark=summary.benchmark["name"],
-        policy=summary.policy,
-        searcher=summary.searcher,
-        seed=summary.seed,
-    )
+    title = run_title(summary, words)
     lead = words(
         "run.lead", start=begun["start"][:16].replace("T", " "), hours=f"{summary.simulated_hours:.1f}",
         gpus=summary.gpus, stop=words.stop(summary.stop),
@@ -46,6 +40,17 @@ def run_page(entries: Sequence[Entry], words: Words, saved: Counterfactual | str
         1, unsaved_section(saved, words) if saved is None or isinstance(saved, str) else saved_section(saved, words)
     )
     return Page(title, lead, sections, words)
+
+
+def run_title(summary: Summary, words: Words) -> str:
+    """What was searched, by whom, with which seed."""
+    return words(
+        "run.title",
+        benchmark=summary.benchmark["name"],
+        policy=summary.policy,
+        searcher=summary.searcher,
+        seed=summary.seed,
+    )
 
 
 def run_sections(entries: Sequence[Entry], words: Words) -> list[Section]:
