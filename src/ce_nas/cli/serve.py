@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,7 +58,8 @@ def serve(  # noqa: PLR0913 - what is shown, where, and how
         if not quiet:
             _announce(found, count, roots)
 
-    show(shown, address, announce)
+    with suppress(KeyboardInterrupt):  # the way to end it
+        show(shown, address, announce)
 
 
 def _announce(address: Address, count: int, roots: list[Path]) -> None:

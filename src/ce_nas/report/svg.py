@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["svg"]
 
-WIDTH, HEIGHT = 560, 270
+WIDTH, HEIGHT = 480, 260
 LEFT, RIGHT, BOTTOM = 66, 14, 46
 #: a bar with its distance to the next one
 BAR = 30
