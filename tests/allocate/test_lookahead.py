@@ -16,12 +16,14 @@ ALL, NONE = Allocation(0, 8), Allocation(0, 0, released=8)
 #: dirty now, clean from the sixth hour on
 LATER_CLEAN = [400.0] * 6 + [100.0] * 40
 NOW_CLEAN = [100.0] * 6 + [400.0] * 40
+#: a search that has come near its target lately: little work is left
+NEAR = {"course": (4000.0,) * 37 + (4990.0,) * 113, "hypervolume": 4990.0}
 
 
 @pytest.fixture(scope="session")
 def decide(view_of):
     def make(coming, policy=(), **rest):
-        known = {"target": 5000.0, "evaluations": 150, "allocation": NONE, "trained_s": 225e3}
+        known = {"target": 5000.0, "evaluations": 150, "allocation": NONE, "trained_s": 225e3, **NEAR}
         return LookAhead(**{"scored": 0} | dict(policy)).decide(view_of(coming=coming, **known | rest))
 
     return make
@@ -36,11 +38,25 @@ def test_it_works_in_dirty_hours_if_the_deadline_leaves_no_others(decide):
     assert decide(LATER_CLEAN, now_s=75 * HOUR_S, time_left_s=5 * HOUR_S).allocation == ALL
 
 
-def test_a_missed_target_that_costs_little_is_missed(decide):
-    dear = decide(LATER_CLEAN, time_left_s=5 * HOUR_S, policy={"miss": 10.0})
-    cheap = decide(LATER_CLEAN, time_left_s=5 * HOUR_S, policy={"miss": 0.01})
+def test_it_works_in_dearer_hours_the_more_an_hour_after_the_deadline_costs(decide):
+    dear = decide(LATER_CLEAN, time_left_s=16 * HOUR_S, policy={"miss": 20.0})
+    cheap = decide(LATER_CLEAN, time_left_s=16 * HOUR_S, policy={"miss": 1.0})
     assert dear.allocation == ALL
     assert cheap.allocation == NONE
+
+
+def test_it_works_at_more_hours_as_the_deadline_nears(decide):
+    """An hour somewhat dirtier than the mean is let go by while time is long, and used when it gets scarce."""
+    coming = [330.0, *[300.0] * 200]
+    assert decide(coming, time_left_s=160 * HOUR_S).allocation == NONE
+    assert decide(coming, time_left_s=8 * HOUR_S).allocation == ALL
+
+
+def test_a_deadline_beyond_the_plan_is_reckoned_with(decide):
+    coming = [330.0, *[300.0] * 95]
+    late = {"course": (4000.0,) * 3000, "hypervolume": 4000.0, "evaluations": 3000, "trained_s": 4.5e6}
+    assert decide(coming, time_left_s=2000 * HOUR_S).allocation == NONE
+    assert decide(coming, time_left_s=200 * HOUR_S, **late).allocation == ALL
 
 
 def test_it_does_not_take_devices_back_for_a_trifle(decide):
@@ -84,7 +100,7 @@ def test_what_is_under_way_is_not_thrown_away_at_the_end(decide):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.floats(0.5, 2.0), min_size=2, max_size=12), st.floats(5, 500), st.floats(0.01, 5.0))
+@given(st.lists(st.floats(0.5, 2.0), min_size=2, max_size=12), st.floats(5, 500), st.floats(1.0, 5.0))
 def test_the_programme_takes_the_best_first_step(view_of, prices, trainings, miss):
     view = view_of(time_left_s=len(prices) * HOUR_S, allocation=NONE)
     work = Work(trainings, 1500.0)
@@ -101,7 +117,7 @@ def _optimum(prices, work, miss):
     @cache
     def ahead(period, before, done):
         if period == len(prices):
-            return miss * len(prices)
+            return miss * float(work.left_s(done * 4 * HOUR_S)) / (8 * HOUR_S)
         return min(of(period, before, done, level) for level in (0, 1, 2))
 
     def of(period, before, done, level):

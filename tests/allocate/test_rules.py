@@ -169,6 +169,17 @@ def test_rounding_does_not_make_a_flat_grid_dirty(devices, noise):
         assert decide(allocator, flat, 300.1 + noise, devices=devices) == Allocation(0, devices)
 
 
+def test_suspend_resume_rests_less_the_scarcer_time_gets_before_a_target(view_of):
+    known = {"coming": 400.0, "target": 5000.0, "evaluations": 0, "course": (), "trained_s": 0.0}
+    counts = [
+        SuspendResume(0.5, 0).decide(view_of(**known, time_left_s=hours * HOUR_S)).allocation.evaluating
+        for hours in (4000, 168, 24)
+    ]
+    assert counts == [0, 0, 8]
+    without = view_of(**known | {"target": math.inf}, time_left_s=24 * HOUR_S)
+    assert SuspendResume(0.5, 0).decide(without).allocation.evaluating == 0
+
+
 def test_one_shot_samples_until_the_closing_hours_and_then_trains_what_is_missing():
     rule = AllSampling(trainings=24, closing_s=4 * HOUR_S)
     assert decide(rule, time_left_s=40 * HOUR_S) == Allocation(8, 0)

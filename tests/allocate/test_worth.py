@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ce_nas.allocate.worth import USUAL, Work, still_worth
+from ce_nas.allocate.worth import AGEING, USUAL, Work, share_needed, still_worth
 
 
-def test_a_search_is_reckoned_to_take_the_usual_and_then_half_as_long_again(view_of):
-    for done, trainings in ((0, USUAL), (120, USUAL - 120), (195, 97.5), (400, 200)):
+def test_a_search_ages_well(view_of):
+    """The longer it has gone on, the longer it may go on; with no gain since a quarter of its trainings."""
+    for done, trainings in ((0, USUAL), (100, USUAL + 100 * AGEING), (400, USUAL + 400 * AGEING)):
         view = view_of(
-            evaluations=done, trained_s=done * 900.0, target=5000.0, course=(1.0,) * done, running=0, suspended=0
+            evaluations=done, trained_s=done * 900.0, target=5000.0, course=(4000.0,) * done, running=0, suspended=0
         )
         work = still_worth(view, 1e-3)
         assert work.trainings == trainings
@@ -32,6 +33,31 @@ def test_trainings_under_way_are_not_charged_to_those_that_have_ended(view_of):
     assert still_worth(waiting, 1e-3).training_s == 36_000.0
 
 
+def test_the_faster_the_gap_to_the_target_closes_the_sooner_it_is_reckoned_to_be_reached(view_of):
+    def reckoned(course):
+        return still_worth(view_of(evaluations=40, course=course, target=5000.0, hypervolume=course[-1]), 0).trainings
+
+    still = reckoned((4000.0,) * 40)
+    slow = reckoned((4000.0,) * 10 + (4500.0,) * 30)
+    fast = reckoned((4000.0,) * 10 + (4990.0,) * 30)
+    assert still == USUAL + 40 * AGEING
+    assert slow == pytest.approx(still * math.sqrt(0.5))
+    assert fast < slow
+    assert reckoned((4000.0,) * 10 + (4999.9999,) * 30) > 0.1 * still  # one lucky training is not believed too much
+
+
+def test_a_target_far_beyond_the_last_period_needs_all_of_them(view_of):
+    known = {"evaluations": 0, "course": (), "trained_s": 0.0, "target": 5000.0}
+    assert share_needed(view_of(**known, time_left_s=3600.0), 0.9) == 1.0
+    week = {**known, "time_left_s": 168 * 3600.0}
+    open_all, half_closed = (share_needed(view_of(**week, closed=closed), 0.9) for closed in ((), tuple(range(84))))
+    assert 0.0 < open_all < 1.0
+    assert half_closed == pytest.approx(2 * open_all)
+    assert share_needed(view_of(**week), 0.5) < open_all
+    assert share_needed(view_of(**week | {"target": math.inf}), 0.9) == 0.0
+    assert share_needed(view_of(**week, closed=tuple(range(200))), 0.9) == 1.0
+
+
 def test_without_a_target_the_last_doubling_tells(view_of):
     rising, flat = tuple(np.linspace(1.0, 2.0, 100)), (*(1.0,) * 40, *(2.0,) * 60)
     for course, worth in ((rising, True), (flat, False)):
@@ -47,5 +73,6 @@ def test_half_of_the_searches_go_on_after_the_work_foretold(trainings, training_
     assert alive[0] == 1.0
     assert (np.diff(alive) < 0).all()
     assert work.survival(work.device_s) == pytest.approx(0.5)
+    assert work.survival(work.enough_s(0.9)) == pytest.approx(0.1)
     fine_s = np.linspace(0.0, work.device_s, 2001)
     assert work.spent(work.device_s) == pytest.approx(np.trapezoid(work.survival(fine_s), fine_s), rel=1e-4)

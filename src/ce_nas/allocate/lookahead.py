@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["LookAhead", "best_level"]
 
 #: the most periods that are planned
-_PERIODS = 96
+_PERIODS = 168
 #: shares of the devices among which a period's is chosen: none, half, all
 _LEVELS = 2
 #: what the hours beyond the plan are taken to cost: this quantile of those in it
 _LATER = 0.25
 #: by how much a period counts as dearer than the one before it: of those that cost the same, the sooner
-_HASTE = 3e-4
+_HASTE = 1e-4
 #: what a period costs in which no device can be used: more than any that can
 _CLOSED = 1e6
 #: what it costs to put a device to work that was not: its start-up, a checkpoint written and loaded, s at full power
@@ -45,7 +45,8 @@ class LookAhead(Allocator):
         brought for the search to be worth more.
     :param scored: half of the devices that work score architectures until so many are scored.
     :param quantile: plan with this quantile of the forecast where it has one; None: with what is expected.
-    :param miss: what a target missed at the deadline costs, in units of all devices working all the time left.
+    :param miss: what an hour's work costs that is left for after the deadline, in units of a mean hour before it; 1 or
+        more. The scarcer time gets, the likelier work is left, and the dearer may an hour be that is worked in.
     """
 
     name = "look-ahead"
@@ -57,7 +58,7 @@ class LookAhead(Allocator):
         gain: float = 1e-3,
         scored: int = SCORED,
         quantile: float | None = None,
-        miss: float = 1.0,
+        miss: float = 1.5,
     ) -> None:
         self._money = money
         self._gain = gain
@@ -131,16 +132,19 @@ def best_level(prices: np.ndarray, work: Work, view: View, miss: float) -> int:
 
 
 def _at_the_end(prices: np.ndarray, work: Work, view: View, miss: float) -> np.ndarray:
-    """What is to come after the periods planned, by the work done in them, shape (work,): a miss, or the work left.
+    """What is to come after the periods planned, by the work done in them, shape (work,).
 
-    What is left goes on in hours like the better ones of those that are known.
+    Up to the deadline all devices work, in hours like the better ones of those that are known; what is left then costs
+    ``miss`` times a mean hour.
     """
     all_s, periods = view.devices * view.period_s, len(prices)
-    if periods * view.period_s >= view.time_left_s:
-        return np.full(periods * _LEVELS + 1, miss * (view.now_s + view.time_left_s) / view.period_s)
+    done_s = all_s / _LEVELS * np.arange(periods * _LEVELS + 1)
+    more_s = all_s * max(view.time_left_s / view.period_s - periods, 0.0)
     later = float(np.quantile(prices[prices < _CLOSED], _LATER)) if (prices < _CLOSED).any() else 1.0
-    left_s = work.left_s(all_s / _LEVELS * np.arange(periods * _LEVELS + 1))
-    return np.asarray(later * left_s / all_s)
+    alive = work.survival(done_s + more_s) / work.survival(done_s)
+    within_s = (work.spent(done_s + more_s) - work.spent(done_s)) / work.survival(done_s)
+    missed_s = alive * work.left_s(done_s + more_s)
+    return np.asarray((later * within_s + miss * missed_s) / all_s)
 
 
 def _present(view: View) -> int:

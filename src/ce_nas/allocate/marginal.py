@@ -14,7 +14,7 @@ import numpy as np
 
 from ce_nas.allocate.allocator import Allocator, Decision
 from ce_nas.allocate.division import SCORED, finishing, working
-from ce_nas.allocate.worth import still_worth
+from ce_nas.allocate.worth import SURE, still_worth
 from ce_nas.core.units import HOUR_S
 
 if TYPE_CHECKING:
@@ -24,20 +24,22 @@ __all__ = ["Marginal"]
 
 
 class Marginal(Allocator):
-    """Plans the work expected as a job of known length, as CarbonScaler does; planned anew each period.
+    """Plans the work that is most likely enough as a job of known length, as CarbonScaler does; anew each period.
 
     :param falling: by how much each further device adds less than the one before it, as a share of the first one's
         work: what trains side by side cannot learn of one another.
     :param gain: without a target, the share of the hypervolume that the last doubling of trainings must have brought.
     :param scored: half of the devices that work score architectures until so many are scored.
+    :param sure: the chance with which the work planned must be enough, 0 to less than 1.
     """
 
     name = "marginal"
 
-    def __init__(self, *, falling: float = 0.02, gain: float = 1e-3, scored: int = SCORED) -> None:
+    def __init__(self, *, falling: float = 0.02, gain: float = 1e-3, scored: int = SCORED, sure: float = SURE) -> None:
         self._falling = falling
         self._gain = gain
         self._scored = scored
+        self._sure = sure
 
     def decide(self, view: View) -> Decision:
         """See :meth:`Allocator.decide`."""
@@ -51,10 +53,11 @@ class Marginal(Allocator):
             intensities = view.forecast.ahead(view.now_s, view.period_s, periods)
         intensities[[period for period in view.closed if period < periods]] = np.inf
         adds = np.maximum(1.0 - self._falling * np.arange(view.devices), 0.1)
-        count = _greedy(intensities, adds, work.device_s / view.period_s)
+        planned_s = work.enough_s(self._sure)
+        count = _greedy(intensities, adds, planned_s / view.period_s)
         reason = (
-            f"{work.device_s / HOUR_S:.0f} GPU-hours expected: {count} of {view.devices} GPUs are among the cheapest "
-            f"of the {periods} periods left at {intensities[0]:.0f} g/kWh."
+            f"{planned_s / HOUR_S:.0f} GPU-hours are enough with a chance of {self._sure:.0%}: {count} of "
+            f"{view.devices} GPUs are among the cheapest of the {periods} periods left at {intensities[0]:.0f} g/kWh."
         )
         return Decision(working(view, count, self._scored), reason)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ce_nas.allocate.allocator import Allocator, Decision
 from ce_nas.allocate.division import SCORED, working
+from ce_nas.allocate.worth import SURE, share_needed
 from ce_nas.core.records import Allocation
 from ce_nas.core.units import HOUR_S
 
@@ -94,19 +95,22 @@ class Threshold(Allocator):
 class SuspendResume(Allocator):
     """Every device works while the coming period is forecast clean, and is given back while it is not.
 
-    :param quantile: the quantile of the past week's intensity up to which a period is clean, 0 to 1.
+    :param quantile: the quantile of the past week's intensity up to which a period is clean, 0 to 1; a larger one where
+        the time left calls for it.
     :param scored: half of the devices that work score architectures until so many are scored; the others evaluate.
+    :param sure: the chance with which the clean periods must be enough to reach a target, 0 to less than 1.
     """
 
     name = "suspend-resume"
 
-    def __init__(self, quantile: float = 0.5, scored: int = SCORED) -> None:
+    def __init__(self, quantile: float = 0.5, scored: int = SCORED, sure: float = SURE) -> None:
         self._quantile = quantile
         self._scored = scored
+        self._sure = sure
 
     def decide(self, view: View) -> Decision:
         """See :meth:`Allocator.decide`."""
-        clean, reason = _is_clean(view, self._quantile)
+        clean, reason = _is_clean(view, max(self._quantile, share_needed(view, self._sure)))
         return Decision(working(view, view.devices if clean else 0, self._scored), reason)
 
 

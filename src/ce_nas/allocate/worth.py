@@ -1,4 +1,10 @@
-"""How much work a search is still worth: told from what its trainings brought lately."""
+"""How much work a search is still worth: told from what its trainings brought lately.
+
+Nobody knows how many trainings a search needs. What is known is that searches age well: the longer one has gone on, the
+longer it may go on, and the faster it has closed in on its target lately, the sooner it will be there. The figures here
+were fitted to searches on record (HW-NAS-Bench and NAS-Bench-201, three data sets, LaMOO and the surrogate, 47 searches
+with seeds from 100 on, targets from 0.99 of what they end at to nearly all of it), by maximum likelihood.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +17,16 @@ if TYPE_CHECKING:
 
     from ce_nas.core.records import View
 
-__all__ = ["Work", "still_worth"]
+__all__ = ["SURE", "Work", "share_needed", "still_worth"]
 
-#: trainings that a search is reckoned to take; one that goes on beyond them may go on for half as long again
+#: trainings that are as likely to be enough as not: so many before the first, and more by these shares of those done
 USUAL = 200
-#: the fewest that are reckoned with
+AGEING, AGEING_BLIND = 1.5, 0.4
+#: what share of the trainings done ago the gap to the target is compared with, and the least ratio that counts
+_AGO, _LEAST = 4, 0.02
+#: the chance with which rules that plan so many hours want them to be enough
+SURE = 0.9
+#: the fewest trainings after which a search may be worth no more
 _FEWEST = 20
 #: seconds that a training is reckoned to take before one has ended
 _TRAINING_S = 1500.0
@@ -37,6 +48,10 @@ class Work:
     def device_s(self) -> float:
         """Time of devices that is as likely to be enough as not."""
         return self.trainings * self.training_s
+
+    def enough_s(self, chance: float) -> float:
+        """Time of devices that is enough with this chance, 0 to less than 1."""
+        return float(self.device_s * _SCALE * ((1.0 - chance) ** (-1.0 / _TAIL) - 1.0))
 
     def survival(self, device_s: np.ndarray) -> np.ndarray:
         """The chance that the search goes on after so much more work: a half after :attr:`device_s`, with a long tail.
@@ -69,7 +84,20 @@ def still_worth(view: View, gain: float) -> Work | None:
         brought = view.hypervolume - view.course[done // 2]
         if brought <= gain * view.hypervolume:
             return None
-    return Work(max(USUAL - done, done / 2, float(_FEWEST)), _training_s(view))
+    return _work(view)
+
+
+def share_needed(view: View, sure: float) -> float:
+    """The share of the time left in which all devices must work to reach the target with this chance, 0 to 1."""
+    if math.isinf(view.target):
+        return 0.0
+    closed_s = view.period_s * sum(period * view.period_s < view.time_left_s for period in view.closed)
+    open_s = view.devices * (view.time_left_s - closed_s)
+    return min(_work(view).enough_s(sure) / open_s, 1.0) if open_s > 0 else 1.0
+
+
+def _work(view: View) -> Work:
+    return Work(_trainings(view), _training_s(view))
 
 
 def _training_s(view: View) -> float:
@@ -77,3 +105,19 @@ def _training_s(view: View) -> float:
     if not view.evaluations:
         return _TRAINING_S
     return view.trained_s / (view.evaluations + (view.running + view.suspended) / 2)
+
+
+def _trainings(view: View) -> float:
+    """How many more are as likely to be enough as not."""
+    done = view.evaluations
+    if math.isinf(view.target):
+        return USUAL + AGEING_BLIND * done
+    return (USUAL + AGEING * done) * math.sqrt(_closing(view))
+
+
+def _closing(view: View) -> float:
+    """The gap to the target now by what it was after a quarter of the trainings: 1 if nothing was gained since."""
+    ago = view.evaluations // _AGO
+    before = view.target - view.course[ago - 1] if ago else 0.0
+    gap = view.target - view.hypervolume
+    return min(max(gap / before, _LEAST), 1.0) if before > 0 else 1.0

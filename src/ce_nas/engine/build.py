@@ -229,8 +229,8 @@ def allocator_of(policy: PolicySettings) -> Allocator:
         "look-ahead": lambda: LookAhead(
             money=policy.money, gain=policy.gain, scored=policy.scored, quantile=policy.caution, miss=policy.miss
         ),
-        "marginal": lambda: Marginal(gain=policy.gain, scored=policy.scored),
-        "suspend-resume": lambda: rules.SuspendResume(policy.quantile, policy.scored),
+        "marginal": lambda: Marginal(gain=policy.gain, scored=policy.scored, sure=policy.sure),
+        "suspend-resume": lambda: rules.SuspendResume(policy.quantile, policy.scored, policy.sure),
         "threshold": lambda: rules.Threshold(policy.quantile),
     }
     return makers[canonical(policy.name, "policy", POLICIES)]()

@@ -5,13 +5,13 @@ The same loop runs over simulated and over real time: only its clock and its clu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.cluster.roles import Role
-from ce_nas.core.records import Allocation, EventKind, Observation, Stop, Task, TaskKind
+from ce_nas.core.records import Allocation, EventKind, Observation, Stop, TaskKind
+from ce_nas.engine.agenda import Agenda
 from ce_nas.engine.backlog import Backlog
 from ce_nas.engine.guard import Guard
 from ce_nas.engine.noted import noted
@@ -21,10 +21,10 @@ from ce_nas.engine.view import Outlook
 from ce_nas.forecast.history import History
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from ce_nas.allocate.allocator import Decision
-    from ce_nas.core.records import Architecture, Event, Outcome, View
+    from ce_nas.core.records import Event, Outcome, View
     from ce_nas.engine.plan import Parts, Plan
     from ce_nas.engine.sites import Sites
 
@@ -47,17 +47,12 @@ class Engine:
         self._observe = observe
         memory = parts.memory or History(plan.zone, parts.ledger.intensity)
         self._outlook = Outlook(memory, parts.forecaster, plan)
-        self._suspended: list[Task] = []
-        self._tasks = 0
         self._periods = 0
-        self._supernet_asked = parts.evaluator.supernet_training_s == 0
-        self._supernet_ready = self._supernet_asked
-        self._supernet_lost = False
-        self._scored_out = False
         self._failures: dict[int, int] = {}
         self._purse = Purse(
             parts.evaluator, Guard(plan.limits, parts.ledger, parts.cluster.peak_w / parts.cluster.devices)
         )
+        self._agenda = Agenda(parts, plan, self.progress, self.backlog, self._purse)
         self._allocation: Allocation | None = None
         self._allocated_s = 0.0
 
@@ -93,8 +88,8 @@ class Engine:
             books=self.parts.ledger.total,
             progress=self.progress,
             backlog=self.backlog,
-            suspended=sum(task.kind is TaskKind.EVALUATION for task in self._suspended),
-            can_sample=self._can_sample(),
+            suspended=sum(task.kind is TaskKind.EVALUATION for task in self._agenda.suspended),
+            can_sample=self._agenda.can_sample,
             allocation=self._allocation,
             allocated_s=self._allocated_s,
             rates=self.plan.rates(self.parts.ledger, self.parts.clock.now_s),
@@ -127,7 +122,7 @@ class Engine:
     def feed(self) -> None:
         """Give every free device a task of its role, as far as there is one."""
         for device, role in self.parts.cluster.free():
-            task = self._next_evaluation() if role is Role.EVALUATING else self._next_sampling()
+            task = self._agenda.next_evaluation() if role is Role.EVALUATING else self._agenda.next_sampling()
             if task:
                 self.parts.cluster.submit(device, task)
                 self._purse.workload.begin(task, self.parts.clock.now_s)
@@ -145,14 +140,14 @@ class Engine:
         self.parts.ledger.book(event.readings)
         if event.kind is EventKind.FREED:
             self._purse.workload.pause(event.task, event.at_s)
-            self._suspended.append(event.task)
+            self._agenda.suspend(event.task)
             self._note("suspended", task=event.task.id, device=event.device)
         elif event.kind is EventKind.FAILED:
             self._purse.workload.pause(event.task, event.at_s)
             self._take_failure(event)
         elif event.task.kind is TaskKind.SUPERNET:
             self._purse.workload.end(event.task)
-            self._supernet_ready = True
+            self._agenda.take_supernet()
             self._note("supernet", task=event.task.id, device=event.device)
         elif event.outcome is not None:
             self._purse.workload.end(event.task)
@@ -219,27 +214,17 @@ class Engine:
 
     def _affordable(self, allocation: Allocation) -> Allocation:
         """What of the allocation can be afforded; if nothing can, now or later, the run is over."""
-        begun = [*self.parts.cluster.running(), *self._suspended]
+        begun = [*self.parts.cluster.running(), *self._agenda.suspended]
         afforded, stop = self._purse.affordable(allocation, begun, self.parts.clock.now_s)
         self.stop = self.stop or stop
         return afforded
 
     def _useful(self, allocation: Allocation) -> Allocation:
         """The allocation less the devices that sampling has no work for: those are released."""
-        surplus = allocation.sampling - self._samplings() if allocation.sampling else 0
+        surplus = allocation.sampling - self._agenda.samplings if allocation.sampling else 0
         if surplus <= 0:
             return allocation
         return replace(allocation, sampling=allocation.sampling - surplus, released=allocation.released + surplus)
-
-    def _samplings(self) -> int:
-        """How many devices sampling has work for: one while the supernet is trained that the scoring needs."""
-        tasks = [*self.parts.cluster.running(), *self._suspended]
-        begun = sum(task.kind is not TaskKind.EVALUATION for task in tasks)
-        if not self._can_sample():
-            return begun
-        if not self._supernet_ready:
-            return max(begun, 1)
-        return begun + math.ceil(self._unscored() / self.plan.batch)
 
     def _check_limits(self) -> None:
         limits = self.plan.limits
@@ -271,11 +256,11 @@ class Engine:
             "failed", task=event.task.id, device=event.device, failure=event.failure, words=event.words, again=again
         )
         if again:
-            self._suspended.append(event.task)
+            self._agenda.suspend(event.task)
             return
         self._purse.workload.end(event.task)
         if event.task.kind is TaskKind.SUPERNET:
-            self._supernet_lost = True
+            self._agenda.lose_supernet()
 
     def _take_samples(self, event: Event, outcome: Outcome) -> None:
         architectures = event.task.architectures
@@ -320,101 +305,6 @@ class Engine:
             energy_j=books.total_energy_j,
             cost=books.cost,
         )
-
-    def _next_evaluation(self) -> Task | None:
-        """A suspended training, else the best that waits, else whatever the searcher proposes unseen."""
-        self._purse.ask_anew()
-        if suspended := self._resumable({TaskKind.EVALUATION}):
-            return suspended
-        if len(self.progress.started) >= self.plan.limits.evaluations:
-            return None
-        task = next(filter(self._fits, map(self._training, self._candidates())), None)
-        if task:
-            self.backlog.discard(task.architectures[0])
-            self.progress.start(task.architectures[0])
-            self._tasks += 1
-        return task
-
-    def _candidates(self) -> Iterator[Architecture]:
-        """Whom to train next; those after the first matter only if it cannot be finished within the budgets."""
-        first = self._unranked() or self._best_waiting() or self._proposal()
-        if first is None:
-            return
-        yield first
-        yield from (item.architecture for item in self.backlog.waiting)
-        yield from self.parts.searcher.ask(self.plan.batch, self.progress.started)
-
-    def _training(self, architecture: Architecture) -> Task:
-        fidelity = self.parts.searcher.fidelity_of(architecture)
-        return Task(self._tasks, TaskKind.EVALUATION, (architecture,), fidelity)
-
-    def _fits(self, task: Task) -> bool:
-        """Whether a training can be finished within the budgets beside those under way."""
-        return self._purse.fits(task, self.parts.cluster.running(), self.parts.clock.now_s)
-
-    def _unranked(self) -> Architecture | None:
-        """Now and then a proposal that no cheap score had a say in: scores may mislead, and must not for good."""
-        started = len(self.progress.started)
-        share = 1.0 if self.parts.searcher.foresees else self.plan.unranked
-        due = int((started + 1) * share) > int(started * share)
-        return self._proposal() if due and self.progress.scored else None
-
-    def _best_waiting(self) -> Architecture | None:
-        if not self.backlog:
-            self._refill()
-        return self.backlog.pop().architecture if self.backlog else None
-
-    def _refill(self) -> None:
-        """Let what was scored before, and is proposed again now, wait once more: its score costs nothing."""
-        if self.progress.scored:
-            proposals = self.parts.searcher.ask(self.plan.batch, self.progress.started)
-            known = [self.progress.scored[item] for item in proposals if item in self.progress.scored]
-            self.backlog.add(known, explain=False)
-
-    def _proposal(self) -> Architecture | None:
-        proposals = self.parts.searcher.ask(1, self.progress.started)
-        return proposals[0] if proposals else None
-
-    def _next_sampling(self) -> Task | None:
-        """A suspended sampling, else the supernet's training if it is due, else a new batch to score."""
-        if suspended := self._resumable({TaskKind.SAMPLING, TaskKind.SUPERNET}):
-            return suspended
-        if not self._supernet_asked:
-            self._supernet_asked = True
-            return self._task(TaskKind.SUPERNET, ())
-        if not (self._supernet_ready and self._can_sample()):
-            return None
-        batch = self.parts.searcher.ask(min(self.plan.batch, self._unscored()), self.progress.seen)
-        self.progress.see(batch)
-        self._scored_out = not batch  # bounds, or a searcher, may leave most of a space out
-        return self._task(TaskKind.SAMPLING, tuple(batch)) if batch else None
-
-    def _resumable(self, kinds: set[TaskKind]) -> Task | None:
-        """The longest suspended task of these kinds, taken off the list; of trainings, one that can be finished."""
-        suspended = (task for task in self._suspended if task.kind in kinds)
-        task = next((task for task in suspended if task.kind is not TaskKind.EVALUATION or self._fits(task)), None)
-        if task:
-            self._suspended.remove(task)
-        return task
-
-    def _task(self, kind: TaskKind, architectures: Sequence[Architecture]) -> Task:
-        self._tasks += 1
-        return Task(self._tasks - 1, kind, tuple(architectures))
-
-    def _can_sample(self) -> bool:
-        """Whether something is left to score, or is being scored."""
-        evaluator = self.parts.evaluator
-        if not evaluator.can_score or self._supernet_lost or self._scored_out:
-            return False
-        pending = any(task.kind is not TaskKind.EVALUATION for task in self._suspended)
-        return pending or self._unscored() > 0
-
-    def _unscored(self) -> int:
-        """How many more architectures are to be scored: all, or as many as a searcher that learns from scores needs."""
-        most = self.parts.evaluator.space.size
-        if self.parts.searcher.foresees:
-            most = min(most, self.plan.samples + self.plan.samples_per_training * len(self.progress.started))
-        return max(most - len(self.progress.seen), 0)
 
     def _close_period(self, start_s: float) -> None:
         now_s, books = self.parts.clock.now_s, self.parts.ledger.close_period()

@@ -108,8 +108,10 @@ class PolicySettings(Section):
     gain: Annotated[float, Field(ge=0, lt=1)] = 1e-3
     #: look-ahead: plan with this quantile of the forecast where it has any; none: with what is expected
     caution: Share | None = None
-    #: look-ahead: what a missed target costs, in units of all GPUs working all the time
-    miss: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    #: look-ahead: what an hour's work costs that is left for after the deadline, in units of a mean hour before it
+    miss: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
+    #: marginal and suspend-resume: the chance with which the hours planned must be enough to reach a target
+    sure: Annotated[float, Field(ge=0, lt=1)] = 0.9
     #: look-ahead, marginal and suspend-resume: half of the GPUs that work score architectures until so many are scored
     scored: Annotated[int, Field(ge=0)] = 20_000
 
