@@ -1,6 +1,7 @@
 """What every searcher keeps, whatever it does."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -90,9 +91,9 @@ def observation(architecture, objectives=2, fidelity=1.0):
     return Observation(architecture, tuple(map(float, values)), fidelity)
 
 
-def rounds(searcher, objectives=2, count=8, n=6):
+def rounds(searcher, objectives=2, count=8, n=6, known=()):
     """Proposals of several rounds of asking and telling."""
-    known, proposals = set(), []
+    known, proposals = set(known), []
     for _ in range(count):
         asked = searcher.ask(n, known)
         proposals.append(asked)
@@ -134,6 +135,21 @@ def test_the_same_seed_gives_the_same_proposals_and_another_seed_others(make, sp
     first, again, other = (rounds(make(space, stream(seed, "s"), 2)) for seed in (3, 3, 4))
     assert first == again
     assert first != other
+
+
+def test_saved_in_the_middle_and_loaded_it_goes_on_the_same(make, space):
+    searcher = make(space, stream(5, "s"), 2)
+    known = {architecture for asked in rounds(searcher, count=3) for architecture in asked}
+    under_way = searcher.ask(3, known)
+    known |= set(under_way)
+    loaded = pickle.loads(pickle.dumps(searcher))
+    results = []
+    for one in (searcher, loaded):
+        first = rounds(one, count=2, known=known)
+        one.tell([observation(architecture) for architecture in under_way])
+        results.append((first, rounds(one, count=2, known=known | {item for asked in first for item in asked})))
+    assert results[0] == results[1]
+    assert searcher.notes() == loaded.notes()
 
 
 def test_the_global_generator_is_not_touched(make):

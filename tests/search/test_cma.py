@@ -57,6 +57,9 @@ class Half:
         self._space = space
         self.samples = [sample for sample in samples if self.contains([sample.architecture])[0]]
 
+    def rows(self, space):
+        return np.flatnonzero(self.contains(space.members))
+
     def contains(self, architectures):
         return self._space.encode(architectures)[:, 0] < 0.5
 
@@ -81,7 +84,7 @@ def test_it_beats_chance(name):
     space = SPACES[name]
     by_cma = [reached(space, CmaSearcher(space, stream(seed, "s"), REFERENCE), 150) for seed in range(3)]
     by_chance = [reached(space, UniformSearcher(space, stream(seed, "s")), 150) for seed in range(3)]
-    assert np.median(by_cma) > max(by_chance)
+    assert min(by_cma) > max(by_chance)
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -169,11 +172,11 @@ def test_it_starts_the_narrower_the_closer_the_samples_lie():
     assert sigma[1] == pytest.approx(0.3 * sigma[0], rel=0.01)
 
 
-def test_while_nothing_betters_the_reference_it_starts_in_different_places():
+def test_while_nothing_betters_the_reference_it_starts_anywhere():
     searcher = CmaSearcher(REAL, stream(0, "cma"), (-1.0, -1.0))
     told = observed(REAL, REAL.sample(stream(0, "starts"), 30))
     searcher.tell(told)
-    assert len({searcher._started(told).centre for _ in range(20)}) > 5
+    assert len({searcher._started(WholeSpace(told)).centre for _ in range(20)}) == 20
 
 
 def test_a_converged_distribution_makes_room_for_another():

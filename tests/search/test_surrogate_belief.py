@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ce_nas.core.records import Observation
-from ce_nas.search.surrogate_belief import Belief, Warp, _informative
+from ce_nas.search.surrogate_belief import Belief, Straight, Warp, _informative
 from ce_nas.search.surrogate_features import Description
 from ce_nas.search.surrogate_knowledge import Knowledge
 from ce_nas.space.space import Space
@@ -58,6 +58,23 @@ def test_good_values_are_told_further_apart_than_bad_ones():
     warp = Warp.of(np.array([0.0, 1.0, 2.0, 10.0, 30.0]), 40.0)
     steps = np.diff(warp.targets(np.array([0.0, 1.0, 20.0, 21.0])))
     assert steps[0] > 3.0 * steps[2]
+
+
+def test_a_straight_scale_keeps_sums_and_puts_failures_at_the_worst():
+    scale = Straight.of(np.array([1.0, 5.0, 9.0, np.inf]), 8.0)
+    targets = scale.targets(np.array([1.0, 5.0, 9.0, np.nan, np.inf]))
+    assert np.diff(targets[:3])[0] == pytest.approx(np.diff(targets[:3])[1])
+    np.testing.assert_allclose(scale.values(targets), [1.0, 5.0, 9.0, 9.0, 9.0])
+    assert targets[:3].mean() == pytest.approx(0.0)
+
+
+def test_a_cost_that_adds_up_is_believed_of_all_after_a_few():
+    weights = np.random.default_rng(3).uniform(1.0, 9.0, size=(3, 6))
+    costs = np.array([sum(weights[place, choice] for place, choice in enumerate(cell)) for cell in MEMBERS])
+    known = Knowledge(SPACE, (True, False))
+    pairs = [(cell, float(costs[SPACE.index[cell]])) for cell in CELLS[:30]]
+    known.tell([Observation(cell, (values(cell)[0], cost)) for cell, cost in pairs])
+    assert np.abs(belief(known).values()[:, 1] - costs).max() < 0.2 * costs.std()
 
 
 def test_what_was_trained_is_believed_nearly_as_told():

@@ -71,7 +71,10 @@ def _own_of_two(front: np.ndarray, reference: np.ndarray) -> list[float]:
 
 def _own_of_many(front: np.ndarray, reference: np.ndarray) -> list[float]:
     """The box of each point of a front, less what of it the other points dominate."""
-    return [_gain(np.delete(front, row, axis=0), point, reference) for row, point in enumerate(front)]
+    if len(reference) == 1:
+        return [float(point[0]) for point in reference - front]
+    adds: list[float] = moocore.hv_contributions(front, ref=reference).tolist() if len(front) else []
+    return adds
 
 
 def _matching(values: ArrayLike, reference: np.ndarray) -> np.ndarray:

@@ -52,9 +52,9 @@ _TRUST = 0.5
 _SURFACE = 3
 #: a generation no wider than this share of any variable's range ends its run: on a front that is a curve it is one
 #: point by then; a surface takes so many points that short runs about many of them find more
-_CONVERGED, _CONVERGED_ON_SURFACES = 3e-2, 0.5
+_CONVERGED, _CONVERGED_ON_SURFACES = 1.5e-2, 0.85
 #: a run starts as wide as this share of the standard deviation of the region's samples, but no narrower than the second
-_OF_SAMPLES, _NARROWEST = 0.5, 0.02
+_OF_SAMPLES, _NARROWEST = 0.25, 0.02
 
 
 class CmaSearcher(RegionalSearcher):
@@ -140,28 +140,33 @@ class CmaSearcher(RegionalSearcher):
     def _running(self, region: Region) -> _Run:
         """The distribution at work, or a new one where that has ended or its centre lies outside the region."""
         if self._run is None or self._run.converged or not region.contains([self._run.centre])[0]:
-            self._run = self._started(region.samples)
+            self._run = self._started(region)
         return self._run
 
-    def _started(self, samples: Sequence[Observation]) -> _Run:
-        """A distribution around one of the region's best, chosen with a chance in proportion to what it alone adds.
+    def _started(self, region: Region) -> _Run:
+        """A distribution around one of the region's best, or anywhere while nothing betters the reference.
 
-        While nothing betters the reference, around the better of two at random.
+        Then the best may lie in a dead end, and where many samples lie says nothing.
         """
-        values, known = values_of(samples), values_of(self._archive.observations)
+        known = values_of(self._archive.observations)
+        spread = self._spread
+        if (known < self._reference).all(axis=1).any():
+            samples = region.samples
+            centre = samples[self._best_place(values_of(samples), known)].architecture
+            if self._patient:
+                spread = min(self._coding.deviation([sample.architecture for sample in samples]), spread)
+        else:
+            centre = (draw(self._space, self._rng, 1, (), region) or [region.samples[0].architecture])[0]
+        seed = int(self._rng.integers(2**31))
+        return _Run(self._coding, centre, spread, self._population, narrowest=self._narrowest, seed=seed)
+
+    def _best_place(self, values: np.ndarray, known: np.ndarray) -> int:
+        """Chosen with a chance in proportion to what each alone adds; behind the front the better of two at random."""
         adds = own_gains(values, known, self._reference)
         if adds.sum() > 0:
-            row = int(self._rng.choice(len(adds), p=adds / adds.sum()))
-        else:
-            order = np.argsort(ranking(values, known, self._reference))
-            row = int(order[self._rng.integers(len(order), size=2).min()])  # the best may lie in a dead end
-        spread = self._spread
-        if self._patient:
-            spread = min(self._coding.deviation([sample.architecture for sample in samples]), spread)
-        seed = int(self._rng.integers(2**31))
-        return _Run(
-            self._coding, samples[row].architecture, spread, self._population, narrowest=self._narrowest, seed=seed
-        )
+            return int(self._rng.choice(len(adds), p=adds / adds.sum()))
+        order = np.argsort(ranking(values, known, self._reference))
+        return int(order[self._rng.integers(len(order), size=2).min()])
 
     def _fresh(self, run: _Run, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """Up to ``n`` architectures of the distribution that are new and in the region.

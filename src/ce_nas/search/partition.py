@@ -287,7 +287,7 @@ class Partition:
         adds = own_gains(self._values, self._values, self._reference)
         ends = np.cumsum([adds[leaf.rows].sum() for leaf in leaves])
         if ends[-1] <= 0:
-            return max(leaves, key=self.upper_bound)
+            return self.root  # nothing betters the reference yet: one part promises as little as another
         return leaves[min(int(np.searchsorted(ends, at * ends[-1], side="right")), len(leaves) - 1)]
 
     @property

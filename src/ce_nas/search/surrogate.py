@@ -36,7 +36,7 @@ _SETTLED = 300
 #: proposals of one ask that take one another into account
 _IMAGINED = 8
 #: candidates of the largest gain among which they are chosen
-_WEIGHED = 768
+_WEIGHED = 384
 #: architectures of a space that cannot be listed, over whose costs the first proposals are spread
 _LADDER = 768
 #: members with a known cost of which one is drawn to begin with

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ce_nas.search.surrogate_features import Description
     from ce_nas.search.surrogate_knowledge import Knowledge
 
-__all__ = ["Belief", "Warp"]
+__all__ = ["Belief", "Straight", "Warp"]
 
 #: nodes over which an expectation is taken
 _NODES = 8
@@ -62,6 +62,30 @@ class Warp:
         return np.asarray(np.exp(logs) + self.best - self.margin)
 
 
+@dataclass(frozen=True, slots=True)
+class Straight:
+    """As :class:`Warp` for what adds up: targets are values, centred and scaled."""
+
+    #: stands for what failed
+    worst: float
+    centre: float
+    scale: float
+
+    @classmethod
+    def of(cls, values: np.ndarray, reference: float) -> Straight:
+        """The scale of minimised ``values``, shape ``(n,)``, of which some must be finite."""
+        finite = values[np.isfinite(values)]
+        return cls(max(reference, float(finite.max())), float(finite.mean()), float(finite.std()) or 1.0)
+
+    def targets(self, values: np.ndarray) -> np.ndarray:
+        """Targets of values."""
+        return np.asarray((np.where(np.isfinite(values), values, self.worst) - self.centre) / self.scale)
+
+    def values(self, targets: np.ndarray) -> np.ndarray:
+        """Values of targets."""
+        return np.asarray(targets * self.scale + self.centre)
+
+
 class Belief:
     """Models of the objectives over candidates; samples may be added, kernels and candidates stay.
 
@@ -93,7 +117,7 @@ class Belief:
         self._nodes = normal_nodes(_NODES, len(self._modelled))
         self._front = np.empty((0, len(reference)))
         self._posteriors: dict[int, Posterior] = {}
-        self._warps: dict[int, Warp] = {}
+        self._warps: dict[int, Warp | Straight] = {}
         self._means: dict[int, np.ndarray] = {}
         self._learn(kernels, fit=fit)
         field = self._groups(candidates)
@@ -111,8 +135,7 @@ class Belief:
         for objective, posterior in self._posteriors.items():
             if new:
                 posterior.add(groups[objective])
-            warp = Warp.of(values[:, objective], self._reference[objective])
-            self._warps[objective] = warp
+            warp = self._warps[objective] = self._warp(objective, values[:, objective])
             self._means[objective] = posterior.mean(warp.targets(values[:, objective]))
         counts = values[(values < self._reference).all(axis=1)]
         self._front = counts[is_front(counts)]
@@ -165,12 +188,17 @@ class Belief:
         for objective in self._modelled:
             kernel = kernels.get(objective)
             if kernel is None or len(kernel.lengths) != len(groups[objective]):
-                kernel = Kernel.prior(len(groups[objective]))
+                straight = 0 if self._knowledge.trained[objective] else self._straight
+                kernel = Kernel.prior(len(groups[objective]), straight)
             elif not fit:
                 self.kernels[objective] = kernel
                 continue
-            warp = Warp.of(values[:, objective], self._reference[objective])
+            warp = self._warp(objective, values[:, objective])
             self.kernels[objective] = fit_kernel(groups[objective], warp.targets(values[rows, objective]), kernel)
+
+    def _warp(self, objective: int, values: np.ndarray) -> Warp | Straight:
+        kind = Warp if self._knowledge.trained[objective] else Straight
+        return kind.of(values, self._reference[objective])
 
     def _values(self, places: np.ndarray, node: np.ndarray) -> np.ndarray:
         """The objectives of some candidates if they turn out ``node`` deviations from what is expected."""
@@ -186,6 +214,7 @@ class Belief:
         groups = self._description.groups(architectures)
         groups += [as_group(sheet.of(architectures), normaliser) for sheet, normaliser in self._cheap]
         details = self._description.details(architectures)
+        self._straight = len(details)
         trained = self._knowledge.trained
         return {objective: groups if trained[objective] else groups + details for objective in self._modelled}
 

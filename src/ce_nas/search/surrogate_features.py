@@ -24,6 +24,8 @@ __all__ = ["Description", "Normaliser", "as_group"]
 
 _SKIP = NB201_OPERATIONS.index("skip_connect")
 _POINTWISE, _SPATIAL = NB201_OPERATIONS.index("nor_conv_1x1"), NB201_OPERATIONS.index("nor_conv_3x3")
+#: the node whose sum a cell hands on
+_OUTPUT = 3
 #: different operations that change what passes them: all but none and skip_connect
 _KINDS = len(NB201_OPERATIONS) - 2
 
@@ -47,8 +49,15 @@ class Description:
         return [scale.apply(group) for scale, group in zip(self._cells, raw, strict=True)]
 
     def details(self, architectures: Sequence[Architecture] | np.ndarray) -> list[np.ndarray]:
-        """As :meth:`groups`: what has no effect on that, though a cost may depend on it."""
-        return [self._one_hot(architectures)] if self._cells else []
+        """As :meth:`groups`: what costs may add up from, whether or not it has an effect on that.
+
+        All choices; of a cell also those of the edges that lead to the output, if any path does: the others are left
+        out by whatever runs it.
+        """
+        if not self._cells:
+            return [self._one_hot(architectures)]
+        cells = np.asarray(architectures, dtype=np.intp).reshape(-1, len(NB201_EDGES))
+        return [self._one_hot(cells), self._one_hot(_run(cells))]
 
     def _one_hot(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         one_hot = self._space.encode(architectures) / np.sqrt(len(self._space.variables))
@@ -93,6 +102,18 @@ def _paths() -> list[list[int]]:
     edge = {(source, to): place for place, (to, source) in enumerate(NB201_EDGES)}
     ways = [(0, *middle, 3) for length in range(3) for middle in itertools.combinations((1, 2), length)]
     return [[edge[step] for step in itertools.pairwise(way)] for way in ways]
+
+
+def _run(cells: np.ndarray) -> np.ndarray:
+    """Cells without the operations whose outcome is not used, and without any where no path is alive."""
+    paths = _paths()
+    alive = np.asarray(np.stack([(cells[:, path] > 0).all(axis=1) for path in paths]).any(axis=0))
+    used = np.ones(cells.shape, dtype=bool)
+    for edge, (to, _) in enumerate(NB201_EDGES):
+        if to < _OUTPUT:
+            ends = [path[path.index(edge) + 1 :] for path in paths if edge in path]
+            used[:, edge] = np.stack([(cells[:, end] > 0).all(axis=1) for end in ends]).any(axis=0)
+    return np.where(used & alive[:, None], cells, 0)
 
 
 def _path_counts(cells: np.ndarray, alive: np.ndarray, paths: Sequence[Sequence[int]]) -> np.ndarray:
