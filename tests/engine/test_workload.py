@@ -15,6 +15,9 @@ class ByNumber(Evaluator):
     def duration_s(self, task):
         return 100.0 * task.architectures[0][0]
 
+    def took(self, task, duration_s):
+        self.learnt = (task.id, duration_s)
+
     def run(self, task):
         return Outcome(task.id, ((0.0,),))
 
@@ -52,3 +55,14 @@ def test_what_was_begun_is_unfinished_until_it_ends():
     assert work.unfinished == [2, 4]
     work.end(second)
     assert work.unfinished == [4]
+
+
+def test_what_a_task_took_is_learnt_once_it_is_done():
+    problem = ByNumber()
+    work, task = Workload(problem), training(3, 10)
+    work.begin(task, 100.0)
+    work.pause(task, 500.0)
+    work.begin(task, 9000.0)
+    work.finish(task, 9100.0)
+    assert problem.learnt == (3, 500.0)
+    assert work.unfinished == []

@@ -38,6 +38,9 @@ SETTINGS = {
         "FILE[:NAME] of supernet accuracies (npz or Parquet); of nasbench301 a supernet to err like; none: no scores.",
     ),
     "trace": _flag(Path, "CSV or Parquet file of carbon intensity."),
+    "grid": _flag(
+        str, "With --live: the grid as it is now, by electricity-maps, watttime, uk (no key), eia or entsoe."
+    ),
     "zone": _flag(str, "Zone of the trace, or an imported or a built-in zone such as solar or coal."),
     "weather": _flag(Path, "CSV or Parquet file of a weather forecast for the zone, for forecasters that use it."),
     "weather_zone": _flag(str, "What the weather file calls the zone, if otherwise."),
@@ -78,7 +81,7 @@ SETTINGS = {
 }
 
 #: those that only a search on real devices has a use for
-LIVE = ("live", "data", "space", "evaluate", "crew", "time_scale")
+LIVE = ("live", "grid", "data", "space", "evaluate", "crew", "time_scale")
 #: the settings that say which grid, and what is on record of it
 RECORD = ("trace", "zone", "factors", "weather", "weather_zone", "weather_later")
 

@@ -214,11 +214,14 @@ class LiveCluster(Cluster):
 
     def _go_live(self) -> None:
         """Real time begins to pass: whatever is under way is given to the crew."""
+        for device in self._fleet:
+            if device.gone:  # workers begin anew, and one that still cannot work says so again
+                self._come_or_go(device, "", gone=False)
+        if not self._clock.live:
+            return  # it did so once, and another life of the run went on from there
         self._crew.open(self._clock.post)
         for device in self._fleet:
             device.mark = self._mark(device)
-            if device.gone:  # workers begin anew, and one that still cannot work says so again
-                self._come_or_go(device, "", gone=False)
             if device.task is not None:
                 self._crew.start(device.number, device.task)
                 if device.leaving:

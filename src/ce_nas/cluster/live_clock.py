@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.cluster.crew import Report, Said
-from ce_nas.core.clock import Clock, WallClock
+from ce_nas.core.clock import Clock, WallClock, utc_now
 from ce_nas.core.records import Outcome
 from ce_nas.evaluate.executor import Failure
 
@@ -26,11 +27,17 @@ class LiveClock(Clock):
 
     :param recording: what is lived through again first; new reports are put there.
     :param time_scale: seconds of the run that pass in one real second.
+    :param calendar: tells the moment, UTC, at which real time begins to pass.
     """
 
-    def __init__(self, recording: Recording, time_scale: float = 1.0) -> None:
+    def __init__(
+        self, recording: Recording, time_scale: float = 1.0, calendar: Callable[[], datetime] = utc_now
+    ) -> None:
         self.time_scale = time_scale
+        #: when real time began to pass, or did so again after a pause: by the run, s, and by the calendar
+        self.began: tuple[float, datetime] | None = None
         self._recording = recording
+        self._calendar = calendar
         self._now_s = 0.0
         self._wall: WallClock | None = None
         self._begin: Callable[[], None] = lambda: None
@@ -46,7 +53,7 @@ class LiveClock(Clock):
         return self._wall is not None
 
     def when_live(self, begin: Callable[[], None]) -> None:
-        """Call ``begin`` when real time begins to pass."""
+        """Call ``begin`` when real time begins to pass, and wherever in the record it did; :attr:`live` tells which."""
         self._begin = begin
 
     def post(self, signal: Any, in_s: float = 0.0) -> int:  # noqa: ANN401
@@ -59,6 +66,7 @@ class LiveClock(Clock):
 
     def next(self, until_s: float) -> Any | None:  # noqa: ANN401
         """See :meth:`Clock.next`."""
+        self._relive()
         if (recorded := self._recording.peek) is not None:
             if recorded.kind != "report" or recorded.at_s > until_s:
                 self._now_s = max(self._now_s, until_s)
@@ -76,9 +84,19 @@ class LiveClock(Clock):
     def _passing(self) -> WallClock:
         """Real time, from the moment of the run at which it is first asked for."""
         if self._wall is None:
-            self._wall = WallClock(self.time_scale, self._now_s)
+            self._relive()
+            self._wall, moment = WallClock(self.time_scale, self._now_s), self._calendar()
+            self.began = (self._now_s, moment)
+            self._recording.put("live", self._now_s, moment.isoformat())
             self._begin()
         return self._wall
+
+    def _relive(self) -> None:
+        """Go through the beginnings of real time that are next on record."""
+        while (recorded := self._recording.peek) is not None and recorded.kind == "live":
+            self._recording.take("live")
+            self.began = (recorded.at_s, datetime.fromisoformat(recorded.content))
+            self._begin()
 
 
 def _plain(report: Report) -> list[object]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -27,10 +27,17 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Reading
     from ce_nas.grid.trace import Series
 
-__all__ = ["Books", "Ledger", "Prices"]
+__all__ = ["Books", "Intensity", "Ledger", "Prices"]
 
 #: what the authors charge for a device that trains
 PAPER_TRAINING_W = 1000.0
+
+
+class Intensity(Protocol):
+    """A grid's carbon intensity over the run's time."""
+
+    def mean(self, start_s: float, end_s: float) -> float:
+        """The mean between two moments, g CO2eq/kWh."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +123,7 @@ class Ledger:
     :param time_scale: seconds of the run in a real one: what is charged by the hour is charged for real ones.
     """
 
-    def __init__(self, intensity: Series, pue: float, prices: Prices, time_scale: float = 1.0) -> None:
+    def __init__(self, intensity: Intensity, pue: float, prices: Prices, time_scale: float = 1.0) -> None:
         self.intensity = intensity
         self.pue = pue
         self.prices = prices
@@ -137,7 +144,7 @@ class Ledger:
         for reading in readings:
             self._book(reading)
 
-    def move(self, intensity: Series, pue: float, prices: Prices) -> None:
+    def move(self, intensity: Intensity, pue: float, prices: Prices) -> None:
         """Weigh what is drawn from now on by another site's grid, building and prices."""
         self.intensity = intensity
         self.pue = pue

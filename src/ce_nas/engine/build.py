@@ -11,9 +11,11 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.rng import stream
 from ce_nas.core.units import HOUR_S
 from ce_nas.energy.ledger import Ledger
+from ce_nas.energy.live_ledger import LiveLedger
 from ce_nas.energy.modelled import PowerModel
 from ce_nas.engine.engine import Engine
 from ce_nas.engine.limits import Limits
+from ce_nas.engine.live_grid import FeedForecaster, LiveGrid
 from ce_nas.engine.names import INNER_SEARCHERS, POLICIES, SEARCHERS, canonical
 from ce_nas.engine.plan import Parts, Plan
 from ce_nas.forecast.choice import Choice
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from ce_nas.allocate.constrained import Rule
     from ce_nas.cluster.cluster import Cluster
     from ce_nas.cluster.crew import Crew
+    from ce_nas.cluster.live_clock import LiveClock
     from ce_nas.core.clock import Clock
     from ce_nas.core.records import Architecture
     from ce_nas.engine.engine import Observer
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from ce_nas.search.regional import RegionalSearcher
     from ce_nas.search.searcher import Searcher
     from ce_nas.store.journal import Journal
+    from ce_nas.store.recording import Recording
 
 __all__ = ["allocator_of", "build"]
 
@@ -66,8 +70,13 @@ def build(  # noqa: PLR0913 - each part may be one's own
     chosen = Choice(forecaster, "handed over by the caller") if forecaster else materials.forecaster()
     sites = _sites(materials, chosen.forecaster)
     searcher = _wrapped(searcher or _searcher(materials), materials)
-    clock, cluster, problem = _live(materials, folder, crew) if settings.live.on else _simulated(materials)
-    ledger = Ledger(materials.intensity, settings.cluster.pue, materials.prices, settings.live.time_scale)
+    clock, cluster, problem, recording = (
+        _live(materials, folder, crew) if settings.live.on else (*_simulated(materials), None)
+    )
+    grid = _live_grid(materials, clock, recording, journal) if materials.feed else None
+    if grid is not None:
+        chosen = replace(chosen, forecaster=FeedForecaster(grid, chosen.forecaster))
+    ledger = _ledger(materials, grid)
     parts = Parts(
         clock=clock,
         cluster=cluster,
@@ -79,7 +88,7 @@ def build(  # noqa: PLR0913 - each part may be one's own
         journal=journal,
         sites=sites,
         constraints=materials.constraints,
-        memory=materials.history,
+        memory=grid or materials.history,
         forecaster_reason=chosen.reason,
         forecaster_sha256=chosen.sha256,
     )
@@ -105,22 +114,43 @@ def _simulated(materials: Materials) -> tuple[Clock, Cluster, Problem]:
     return clock, SimulatedCluster(settings.cluster.gpus, clock, evaluator, _power(settings)), evaluator
 
 
-def _live(materials: Materials, folder: Path | None, crew: Crew | None) -> tuple[Clock, Cluster, Problem]:
+def _ledger(materials: Materials, grid: LiveGrid | None) -> Ledger:
+    """The books, by the trace or by what a live grid says, and says later."""
+    settings = materials.settings
+    if grid is None:
+        return Ledger(materials.intensity, settings.cluster.pue, materials.prices, settings.live.time_scale)
+    ledger = LiveLedger(grid, settings.cluster.pue, materials.prices, settings.live.time_scale)
+    grid.keep(ledger)
+    return ledger
+
+
+def _live_grid(materials: Materials, clock: Clock, recording: Recording | None, journal: Journal) -> LiveGrid:
+    """The grid as it is now."""
+    feed = materials.feed
+    assert feed is not None  # noqa: S101 - asked for by the settings, and checked with them
+    assert recording is not None  # noqa: S101 - a live grid is of a live search
+    lost = materials.settings.grid.stop_when_lost
+    return LiveGrid(feed, materials.zone, cast("LiveClock", clock), recording, journal, stop_when_lost=lost)
+
+
+def _live(
+    materials: Materials, folder: Path | None, crew: Crew | None
+) -> tuple[Clock, Cluster, Problem, Recording | None]:
     """Time that passes, and devices that are there."""
     from ce_nas.engine.live import live_cluster, live_problem
 
     if folder is None:
         message = "Expected a folder for the checkpoints of a live search, got none; name one with out."
         raise SettingsError(message)
-    clock, cluster = live_cluster(materials, _power(materials.settings), folder, crew)
-    return clock, cluster, live_problem(materials)
+    clock, cluster, recording = live_cluster(materials, _power(materials.settings), folder, crew)
+    return clock, cluster, live_problem(materials), recording
 
 
 def _plan(materials: Materials) -> Plan:
     settings = materials.settings
     return Plan(
         start=materials.start,
-        zone=materials.trace.zone,
+        zone=materials.zone,
         limits=_limits(settings),
         period_s=settings.searcher.period,
         batch=settings.searcher.batch,
@@ -132,6 +162,7 @@ def _plan(materials: Materials) -> Plan:
         sampling_w=settings.cluster.sampling_w,
         idle_w=settings.cluster.idle_w,
         check_s=settings.budget.check,
+        time_scale=settings.live.time_scale,
         retries=settings.live.retries,
     )
 

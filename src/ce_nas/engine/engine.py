@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ce_nas.cluster.roles import Role
 from ce_nas.core.records import Allocation, EventKind, Observation, Stop, TaskKind
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Event, Outcome, View
     from ce_nas.engine.plan import Parts, Plan
     from ce_nas.engine.sites import Sites
+    from ce_nas.grid.trace import Series
 
 __all__ = ["Engine", "Observer"]
 
@@ -45,7 +46,7 @@ class Engine:
         #: why the run is over; None while it goes on
         self.stop: Stop | None = None
         self._observe = observe
-        memory = parts.memory or History(plan.zone, parts.ledger.intensity)
+        memory = parts.memory or History(plan.zone, cast("Series", parts.ledger.intensity))
         self._outlook = Outlook(memory, parts.forecaster, plan)
         self._periods = 0
         self._failures: dict[int, int] = {}
@@ -146,11 +147,11 @@ class Engine:
             self._purse.workload.pause(event.task, event.at_s)
             self._take_failure(event)
         elif event.task.kind is TaskKind.SUPERNET:
-            self._purse.workload.end(event.task)
+            self._purse.workload.finish(event.task, event.at_s)
             self._agenda.take_supernet()
             self._note("supernet", task=event.task.id, device=event.device)
         elif event.outcome is not None:
-            self._purse.workload.end(event.task)
+            self._purse.workload.finish(event.task, event.at_s)
             self._tell(event, event.outcome)
 
     def close(self) -> None:

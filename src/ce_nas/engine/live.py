@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ce_nas.core.clock import utc_now
 from ce_nas.evaluate.live import LiveProblem
 from ce_nas.store.recording import Recording
 from ce_nas.store.shelf import Shelf
@@ -33,15 +34,18 @@ WORK = "work"
 
 
 def with_devices(settings: Settings) -> Settings:
-    """The settings of a live search with its devices named; others as they are."""
-    live = settings.live
+    """The settings of a live search with its devices named, and its beginning on a live grid; others as they are."""
+    live, grid = settings.live, settings.grid
     if not live.on:
         return settings
     devices = live.devices or _found(settings)
+    if grid.live and grid.start is None:
+        grid = grid.model_copy(update={"start": utc_now().replace(microsecond=0)})
     return settings.model_copy(
         update={
             "live": live.model_copy(update={"devices": devices}),
             "cluster": settings.cluster.model_copy(update={"gpus": len(devices)}),
+            "grid": grid,
         }
     )
 
@@ -71,8 +75,8 @@ def live_problem(materials: Materials) -> LiveProblem:
 
 def live_cluster(
     materials: Materials, power: PowerModel, folder: Path, crew: Crew | None = None
-) -> tuple[LiveClock, LiveCluster]:
-    """Devices that work in ``folder``, and their clock; a recording there is lived through again first.
+) -> tuple[LiveClock, LiveCluster, Recording]:
+    """Devices that work in ``folder``, their clock, and the recording there, which is lived through again first.
 
     :param crew: one's own, instead of the one that the settings name.
     """
@@ -81,10 +85,10 @@ def live_cluster(
 
     settings = materials.settings
     recording = Recording(folder / RECORDING)
-    clock = LiveClock(recording, settings.live.time_scale)
+    clock = LiveClock(recording, settings.live.time_scale, materials.feed.now if materials.feed else utc_now)
     crew = crew or _crew(settings, _executor(materials), folder / WORK)
     shelf = Shelf(folder / WORK, int(settings.live.checkpoint_quota_gb * 1e9))
-    return clock, LiveCluster(crew, clock, recording, power, _meters(settings, crew), shelf)
+    return clock, LiveCluster(crew, clock, recording, power, _meters(settings, crew), shelf), recording
 
 
 def _scores_cheaply(settings: Settings) -> bool:

@@ -12,8 +12,12 @@ from ce_nas.training.recipe import Recipe  # noqa: TC001 - pydantic reads the an
 
 __all__ = ["LiveSettings", "with_live_defaults"]
 
-#: a search that can be watched from beginning to end: digits, and an hour of the grid a minute
-_DEMONSTRATION: dict[str, dict[str, Any]] = {"budget": {"time": "4 h"}, "live": {"time_scale": 60.0}}
+#: a search that can be watched from beginning to end: digits, an hour of the grid a minute, devices that change sides
+_DEMONSTRATION: dict[str, dict[str, Any]] = {
+    "budget": {"time": "4 h"},
+    "live": {"time_scale": 60.0, "guess": "10min"},
+    "policy": {"name": "heuristic"},
+}
 
 
 class LiveSettings(Section):
@@ -70,12 +74,14 @@ class LiveSettings(Section):
 def with_live_defaults(tree: Mapping[str, Any]) -> Mapping[str, Any]:
     """The settings as written, with what a live search needs otherwise than a simulated one put under them.
 
-    Without images or a function of one's own it is a demonstration: four hours of the grid in four minutes.
+    Without images, a function of one's own or a live grid it is a demonstration: four hours of the grid in four
+    minutes.
     """
-    live = tree.get("live", {})
+    live, grid = tree.get("live", {}), tree.get("grid", {})
     if not (isinstance(live, Mapping) and live.get("on")):
         return tree
-    under: dict[str, dict[str, Any]] = {"searcher": {"batch": 16}, "budget": {}, "live": {}}
-    if live.get("data", "digits") == "digits" and not live.get("evaluate"):
+    under: dict[str, dict[str, Any]] = {"searcher": {"batch": 16}, "budget": {}, "live": {}, "policy": {}}
+    real = isinstance(grid, Mapping) and grid.get("live")
+    if live.get("data", "digits") == "digits" and not (live.get("evaluate") or real):
         under |= {section: {**under[section], **values} for section, values in _DEMONSTRATION.items()}
-    return {**tree, **{section: {**values, **tree.get(section, {})} for section, values in under.items()}}
+    return {**tree, **{section: {**values, **tree.get(section, {})} for section, values in under.items() if values}}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ce_nas.core.errors import SettingsError, one_of
 from ce_nas.energy.ledger import Prices
+from ce_nas.engine.live_feed import live_facts, live_feed_of
 from ce_nas.engine.names import INNER_SEARCHERS, POLICIES, SEARCHERS, canonical, require_extra
 from ce_nas.engine.settings import SiteSettings
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ce_nas.evaluate.table import BenchmarkTable
     from ce_nas.forecast.choice import Choice
     from ce_nas.forecast.history import History
+    from ce_nas.grid.live.feed import Extend, Feed
     from ce_nas.grid.trace import GridTrace, Series
     from ce_nas.search.constraints import Constraint, Constraints, Costs
 
@@ -44,13 +46,19 @@ class Materials:
     settings: Settings
     #: what is searched, where the settings cannot name it
     own: Benchmark | None = None
+    #: the live grid, where the settings cannot name it
+    own_feed: Feed | None = None
 
     def check(self) -> None:
         """Read everything, so that whatever is of no use is said before anything is written.
 
         :raises CeNasError: if something is.
         """
-        _ = self.closed, self.benchmark, self.objectives, self.constraints, self.cheap_scores, self.history, self.prices
+        _ = self.closed, self.benchmark, self.objectives, self.constraints, self.cheap_scores, self.prices
+        if self.feed:
+            self.feed.source.check(self.zone)
+        else:
+            _ = self.history
         _require_sites(self)
         for name, what, known in self._names():
             canonical(name, what, known)
@@ -149,6 +157,43 @@ class Materials:
         return read_scores(supernet_file(Library(), wanted), self.table)
 
     @cached_property
+    def feed(self) -> Feed | None:
+        """The grid as it is now, by a live source; None where a trace tells it.
+
+        :raises SettingsError: if the settings do not go with a live grid.
+        """
+        return self.own_feed or live_feed_of(self.settings, self._extending)
+
+    @property
+    def zone(self) -> str:
+        """The grid's zone."""
+        return str(self.settings.grid.zone) if self.settings.grid.live or self.own_feed else self.trace.zone
+
+    def grid_facts(self) -> dict[str, Any]:
+        """What the grid stands for, for the journal."""
+        if self.feed:
+            return live_facts(self.feed, self.zone)
+        trace = self.trace
+        return {
+            "zone": trace.zone,
+            "synthetic": trace.synthetic,
+            "factors": trace.factors,
+            "signal": trace.signal,
+            "origin": trace.origin,
+            "step_s": trace.step_s,
+            "duplicates": trace.duplicates,
+            "gaps": [str(gap) for gap in trace.gaps],
+            "sha256": trace.fingerprint,
+            "mix": sorted(trace.mix_mw),
+            "known_ahead_sha256": self.history.known_fingerprints,
+        }
+
+    def _extending(self) -> Extend:
+        from ce_nas.forecast.live_memory import extending
+
+        return extending(self.forecaster().forecaster)
+
+    @cached_property
     def trace(self) -> GridTrace:
         """The grid."""
         return _trace(self.settings)
@@ -199,7 +244,7 @@ class Materials:
         from ce_nas.forecast.choice import choose
         from ce_nas.library.folder import Library
 
-        return choose(self.settings.forecaster, self.trace.zone, Library().root / "forecasters")
+        return choose(self.settings.forecaster, self.zone, Library().root / "forecasters")
 
     @cached_property
     def hypervolume_max(self) -> float | None:
@@ -378,7 +423,7 @@ def _require_sites(materials: Materials) -> None:
 
     :raises SettingsError: if two have one name, the way is shorter than a checkpoint, or signals are mixed.
     """
-    site, trace = materials.settings.site, materials.trace
+    site = materials.settings.site
     names = [site.name, *(other.name for other in site.others)]
     if len(set(names)) < len(names):
         message = f"Expected sites of different names, got: {', '.join(names)}; give each its own."
@@ -390,7 +435,7 @@ def _require_sites(materials: Materials) -> None:
         )
         raise SettingsError(message)
     for there in materials.others:
-        _ = there.history, there.prices
+        _, trace = (there.history, there.prices), materials.trace
         if (there.trace.factors, there.trace.signal) != (trace.factors, trace.signal):
             message = (
                 f"Expected {trace.factors} factors and a {trace.signal} signal at every site, as at {site.name}, got "

@@ -75,6 +75,8 @@ class Plan:
     idle_w: float = 0.0
     #: how often a budget that runs down between events is looked at: the most by which it can be overrun
     check_s: float = 300.0
+    #: seconds of the run in a real one
+    time_scale: float = 1.0
     #: how often a failed task is tried again, from its last checkpoint
     retries: int = 2
 

@@ -26,6 +26,12 @@ def counterfactual_of(entries: Sequence[Entry]) -> Counterfactual:
     :raises CeNasError: if the grid's file is not there any more or has changed, or nothing was worked on yet.
     """
     begun = beginning(entries)
+    if begun["grid"]["sha256"] is None:
+        message = (
+            f"Other hours of a grid that was live ({begun['grid']['origin']}) are known only as far as the run read "
+            "them: what its work would have cost then cannot be told."
+        )
+        raise TraceError(message)
     materials = Materials(Settings.model_validate(begun["settings"]))
     if materials.trace.fingerprint != begun["grid"]["sha256"]:
         message = (

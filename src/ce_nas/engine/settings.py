@@ -49,7 +49,16 @@ class GridSettings(Section):
 
     #: CSV or Parquet file of carbon intensity; without it the zone is a built-in, synthetic one
     trace: File | None = None
-    #: zone of the trace, or the name of a built-in or an imported zone
+    #: a live source instead of a trace: electricity-maps, watttime, uk, eia or entsoe; for searches on real devices
+    live: Literal["electricity-maps", "watttime", "uk", "eia", "entsoe"] | None = None
+    #: live: folder where its answers are kept
+    cache: File | None = None
+    #: live: built-in zone whose typical day may stand in, and the worst that may: forecast or typical
+    like: str | None = None
+    worst: Literal["fresh", "forecast", "typical"] = "typical"
+    #: live: whether to stop once nothing may stand in any more, instead of going on with what is known last
+    stop_when_lost: bool = False
+    #: zone of the trace or of the live source, or the name of a built-in or an imported zone
     zone: str | None = None
     #: CSV or Parquet file of what is known ahead (a weather or production forecast), and its zone if called otherwise
     weather: File | None = None
@@ -236,6 +245,7 @@ FLAGS = {
     "constraints": ("benchmark", "constraints"),
     "cheap_scores": ("benchmark", "cheap_scores"),
     "trace": ("grid", "trace"),
+    "grid": ("grid", "live"),
     "zone": ("grid", "zone"),
     "weather": ("grid", "weather"),
     "weather_zone": ("grid", "weather_zone"),

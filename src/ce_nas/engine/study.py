@@ -10,9 +10,11 @@ from threadpoolctl import threadpool_limits
 
 from ce_nas import __version__
 from ce_nas.engine.build import build
+from ce_nas.engine.live_grid import LiveGrid
 from ce_nas.engine.materials import Materials
 from ce_nas.engine.settings import Settings, settings_from_flags
 from ce_nas.report.files import write_report
+from ce_nas.report.live import has_ended, is_provisional
 from ce_nas.report.notebook import RunFront, run_html, run_line
 from ce_nas.report.summary import beginning, summarise
 from ce_nas.store.folder import RunFolder, read_run
@@ -121,10 +123,12 @@ class Study:
         return self._run_in(folder, observe, durable=durable)
 
     def _run_in(self, folder: RunFolder, observe: Observer | None, *, durable: bool) -> Result:
-        self._search(folder.journal(durable=durable), observe, folder.path)
+        journal = folder.journal(durable=durable)
+        self._search(journal, observe, folder.path, again=has_ended(journal.recorded))
         return _finished(folder.path)
 
-    def _search(self, journal: Journal, observe: Observer | None, folder: Path | None) -> None:
+    def _search(self, journal: Journal, observe: Observer | None, folder: Path | None, *, again: bool = False) -> None:
+        """Search to the end; ``again`` if it had come to its end before, and only its live grid is looked at anew."""
         engine = build(self._materials, journal, folder=folder, observe=observe, **self._own)
         journal.append("begun", 0.0, self._beginning(engine))
         journal.commit()
@@ -133,11 +137,14 @@ class Study:
                 engine.run()
             finally:
                 engine.parts.cluster.close()
+        if isinstance(engine.parts.memory, LiveGrid):
+            engine.parts.memory.settle(engine.parts.clock.now_s, again=again)
+            journal.commit()
 
     def _beginning(self, engine: Engine) -> dict[str, Any]:
         """All that a reader of the journal needs to know of the run, and all that a resumed one must share."""
         materials, cheap = self._materials, self._materials.cheap_scores
-        benchmark, trace = materials.benchmark, materials.trace
+        benchmark = materials.benchmark
         return {
             "format": FORMAT,
             "version": __version__,
@@ -160,19 +167,7 @@ class Study:
                 "cheap_scores": cheap.origin if cheap else _scored_by(engine, self.settings),
                 "cheap_scores_sha256": cheap.fingerprint if cheap else None,
             },
-            "grid": {
-                "zone": trace.zone,
-                "synthetic": trace.synthetic,
-                "factors": trace.factors,
-                "signal": trace.signal,
-                "origin": trace.origin,
-                "step_s": trace.step_s,
-                "duplicates": trace.duplicates,
-                "gaps": [str(gap) for gap in trace.gaps],
-                "sha256": trace.fingerprint,
-                "mix": sorted(trace.mix_mw),
-                "known_ahead_sha256": materials.history.known_fingerprints,
-            },
+            "grid": materials.grid_facts(),
         }
 
 
@@ -196,13 +191,15 @@ def _with_devices(settings: Settings) -> Settings:
 def resume(path: Path, observe: Observer | None = None, *, durable: bool = False) -> Result:
     """Continue the run in ``path``, or return what came of it if it has ended.
 
+    One that has ended on a live grid is booked anew where the grid's source has said more since.
+
     :raises StoreError: if there is no run, or another process is at it.
     :raises ReplayError: if the files that it was begun with, or this package, have changed since.
     """
     with RunFolder.open(path) as folder:
         entries = read_run(path)
         settings = settings_of(path)
-        if entries[-1].kind == "ended":
+        if has_ended(entries) and not is_provisional(entries):
             return _finished(path)
         return Study(settings).resume(folder, observe, durable=durable)
 

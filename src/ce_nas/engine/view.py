@@ -74,7 +74,7 @@ class Outlook:
             running=sum(task.kind is TaskKind.EVALUATION for task in cluster.running()),
             suspended=suspended,
             can_sample=can_sample,
-            trained_s=books.device_s.get(Activity.TRAINING, 0.0),
+            trained_s=books.device_s.get(Activity.TRAINING, 0.0) * self._plan.time_scale,
             carbon_spent_g=carbon_g,
             energy_spent_j=books.total_energy_j,
             cost_spent=books.cost,

@@ -40,6 +40,12 @@ class Workload:
         """Remember that it was suspended."""
         self._done_s[task.id] += now_s - self._since_s.pop(task.id)
 
+    def finish(self, task: Task, now_s: float) -> None:
+        """Remember that it is done, and let the problem learn what it took."""
+        began_s = self._since_s.get(task.id, now_s)
+        self._problem.took(task, self._done_s.get(task.id, 0.0) + now_s - began_s)
+        self.end(task)
+
     def end(self, task: Task) -> None:
         """Remember that nothing more will come of it."""
         self._lasts_s.pop(task.id, None)

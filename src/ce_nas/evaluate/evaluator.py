@@ -28,6 +28,9 @@ class Problem(ABC):
     def duration_s(self, task: Task) -> float:
         """Seconds the whole task takes, or is expected to take, on one device without interruption."""
 
+    def took(self, task: Task, duration_s: float) -> None:  # noqa: B027 - one that knows has nothing to learn
+        """Learn what a finished task took on its devices, checkpoints included, s."""
+
 
 class Evaluator(Problem):
     """Carries out tasks over one space, for stated objectives."""

@@ -17,7 +17,7 @@ __all__ = ["LiveProblem"]
 
 
 class LiveProblem(Problem):
-    """A space and objectives, with a guess of how long its tasks take.
+    """A space and objectives, with a guess of how long its tasks take until some have been done.
 
     :param guess_s: a full training, s of the run's time; a supernet is taken to need five, a score a hundredth.
     :param supernet: whether there is a supernet to score by.
@@ -28,12 +28,25 @@ class LiveProblem(Problem):
         self.objectives = tuple(objectives)
         self.supernet_training_s = 5.0 * guess_s if supernet else 0.0
         self.can_score = supernet
-        self._guess_s = guess_s
+        self._units_s = {TaskKind.EVALUATION: guess_s, TaskKind.SAMPLING: 0.01 * guess_s}
+        # units done of each kind, and what they took, s
+        self._done: dict[TaskKind, tuple[float, float]] = {}
 
     def duration_s(self, task: Task) -> float:
-        """See :meth:`Problem.duration_s`: a guess."""
-        if task.kind is TaskKind.EVALUATION:
-            return self._guess_s * task.fidelity
+        """See :meth:`Problem.duration_s`: the mean of those done, else a guess."""
         if task.kind is TaskKind.SUPERNET:
             return self.supernet_training_s
-        return 0.01 * self._guess_s * len(task.architectures)
+        return self._units_s[task.kind] * _units(task)
+
+    def took(self, task: Task, duration_s: float) -> None:
+        """See :meth:`Problem.took`; a training's share, and a score, are units whose mean is kept."""
+        if task.kind is TaskKind.SUPERNET:
+            return
+        units, total_s = self._done.get(task.kind, (0.0, 0.0))
+        self._done[task.kind] = units + _units(task), total_s + duration_s
+        self._units_s[task.kind] = self._done[task.kind][1] / self._done[task.kind][0]
+
+
+def _units(task: Task) -> float:
+    """Full trainings, or architectures scored."""
+    return task.fidelity if task.kind is TaskKind.EVALUATION else float(len(task.architectures))

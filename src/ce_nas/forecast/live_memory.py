@@ -16,6 +16,7 @@ from ce_nas.core.units import DAY_S
 from ce_nas.forecast.forecaster import Past
 from ce_nas.forecast.history import Memory
 from ce_nas.grid.live.regular import Window
+from ce_nas.grid.live.source import Quality
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ce_nas.forecast.forecaster import Forecaster
     from ce_nas.grid.live.feed import Extend, Feed
     from ce_nas.grid.live.source import LiveSeries
-    from ce_nas.grid.live.steps import Degradation
+    from ce_nas.grid.live.steps import Degradation, Supply
 
 __all__ = ["LiveMemory", "extending"]
 
@@ -48,6 +49,7 @@ class LiveMemory(Memory):
         self._start = start
         self._note = note
         self._noted: set[tuple[str, datetime, datetime]] = set()
+        self._supply: Supply | None = None
 
     def past(self, now_s: float, lookback_s: float, ahead_s: float = 0.0) -> Past | None:
         """See :meth:`Memory.past`; nothing is known ahead.
@@ -62,6 +64,7 @@ class LiveMemory(Memory):
         supply = self._feed.past(
             self._zone, over - timedelta(seconds=complete_s), over, context_s=max(lookback_s - complete_s, 0.0)
         )
+        self._supply = supply
         for degradation in supply.degradations:
             self._tell(degradation)
         series = supply.series
@@ -73,6 +76,15 @@ class LiveMemory(Memory):
         end = series.start_of(ended)
         steps = max(round(lookback_s / self.step_s), 1)
         return Past(values[-steps:], self.step_s, (end - self._start).total_seconds(), end, self._zone)
+
+    def quality(self, step: datetime) -> Quality:
+        """How the value of the step that begins then came to be, as of the last look."""
+        for series in (self._supply.series, self._supply.known) if self._supply else ():
+            if series is not None:
+                place = round((step - series.trace.start).total_seconds() / series.trace.step_s)
+                if 0 <= place < len(series):
+                    return series.qualities[place]
+        return Quality.MISSING
 
     def _tell(self, degradation: Degradation) -> None:
         what = (str(degradation.step), degradation.start, degradation.end)

@@ -78,7 +78,7 @@ class StandIn:
 
     def materials(self, settings: Settings, trace: GridTrace) -> Materials:
         """What a search of CE-NAS on the stretched benchmark refers to, on a grid that was read already."""
-        return _Stretched(settings, self.table, trace, self.factor)
+        return _Stretched(settings, self.table, grid_trace=trace, factor=self.factor)
 
 
 def power_settings(figures: PilotFigures) -> dict[str, Any]:

@@ -361,6 +361,27 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "ベンチマーク:{name}、アーキテクチャ {count} 個。出典:{origin}。",
     ),
     "basis.scores": ("Cheap scores: {scores}.", "低コスト評価:{scores}。"),
+    "live_grid.read": (
+        "The grid was live: its feed was asked {looks} times, and {values} values were read, each of them in the journal.",
+        "電力系統は実時間の値です。フィードへの問い合わせ {looks} 回、読み取った値 {values} 件(すべて記録済み)。",
+    ),
+    "live_grid.stood_in": (
+        "Times that something stood in for the source: {steps}.",
+        "情報源に代わる値を使った回数:{steps}。",
+    ),
+    "live_grid.lost": (
+        "At {count} of them the feed was lost, and what was known last went on, hour for hour of the day before.",
+        "うち {count} 回はフィードが失われ、最後に分かっていた値(前日の同時刻)で続行しました。",
+    ),
+    "live_grid.revised": (
+        "Steps of the grid that were booked anew once the source had said them: {steps}, {carbon} CO2eq in all.",
+        "情報源の確定値で計上し直した区間:{steps}、合計 {carbon} CO2eq。",
+    ),
+    "live_grid.provisional": (
+        "{carbon} CO2eq still rest on forecasts of steps that the source had not said by the last look; ce-nas resume "
+        "books them anew once it has.",
+        "{carbon} CO2eq は最後の問い合わせ時点で未公表の区間の予測値に基づきます。公表後に ce-nas resume で計上し直せます。",
+    ),
     "basis.ranking": (
         "The cheap scores order the {trainings} trainings that were scored before by {objective} with Kendall's tau "
         "{tau} [{low}, {high}, 95 %]. What was trained was partly chosen by them, which makes tau smaller than over the "

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ce_nas.report.counterfactual import Counterfactual
+    from ce_nas.report.live import GridTold
     from ce_nas.report.ranking import Ranking
     from ce_nas.report.summary import Summary
     from ce_nas.report.words import Words
@@ -234,6 +235,7 @@ def _basis(summary: Summary, power: str, pue: float, words: Words) -> Section:
             signal=words(f"signal.{grid['signal']}"), step=as_duration(grid["step_s"]), duplicates=grid["duplicates"],
         ),
         *([words("basis.synthetic")] if grid["synthetic"] else []),
+        *([_live_grid(summary.grid_told, words)] if summary.grid_told else []),
         *([words("basis.gaps", count=len(grid["gaps"]), gaps="; ".join(grid["gaps"][:5]))] if grid["gaps"] else []),
         words("basis.forecaster", forecaster=summary.forecaster, reason=summary.forecaster_reason),
         words(
@@ -248,6 +250,23 @@ def _basis(summary: Summary, power: str, pue: float, words: Words) -> Section:
         words("basis.version", version=summary.version, seed=summary.seed, sha=summary.journal_sha256),
     ]  # fmt: skip
     return Section("basis", words("section.basis"), notes=[note.strip() for note in notes])
+
+
+def _live_grid(told: GridTold, words: Words) -> str:
+    """How a live grid was known, in a few sentences."""
+    stood_in = words.listed(f"{step} {count}" for step, count in sorted(told.stood_in.items()))
+    sentences = [
+        words("live_grid.read", looks=f"{told.looks:,}", values=f"{told.values:,}"),
+        words("live_grid.stood_in", steps=stood_in) if stood_in else "",
+        words("live_grid.lost", count=f"{told.lost:,}") if told.lost else "",
+        words("live_grid.revised", steps=f"{told.revised:,}", carbon=_signed(told.revised_g)),
+        words("live_grid.provisional", carbon=as_carbon(told.provisional_g)) if told.provisional_g else "",
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def _signed(carbon_g: float) -> str:
+    return f"{'-' if carbon_g < 0 else '+'}{as_carbon(abs(carbon_g))}"
 
 
 def _ranking(found: Ranking) -> dict[str, str]:

@@ -11,12 +11,14 @@ from ce_nas.core.errors import StoreError
 from ce_nas.core.records import Objective
 from ce_nas.core.units import HOUR_S
 from ce_nas.pareto.dominance import Front
+from ce_nas.report.live import grid_told, settled_g
 from ce_nas.report.ranking import ranking_of
 from ce_nas.space.isomorphism import functions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ce_nas.report.live import GridTold
     from ce_nas.report.ranking import Ranking
     from ce_nas.store.journal import Entry
 
@@ -71,6 +73,8 @@ class Summary:
     objectives: list[dict[str, Any]]
     benchmark: dict[str, Any]
     grid: dict[str, Any]
+    #: how the grid was known, if it was live; None for a trace
+    grid_told: GridTold | None
     policy: str
     searcher: str
     forecaster: str
@@ -97,14 +101,18 @@ def summarise(entries: Sequence[Entry]) -> Summary:
     last = periods[-1] if periods else {}
     ended = next((entry.content for entry in entries if entry.kind == "ended"), None)
     device_s = _summed(period["device_s"] for period in periods)
-    carbon = _summed(period["carbon_g"] for period in periods)
+    later_g, paper_later_g = settled_g(entries)
+    carbon = _summed([*(period["carbon_g"] for period in periods), later_g])
     energy = _summed(period["energy_j"] for period in periods)
     front = _front(entries, objectives)
     hypervolume, top = last.get("hypervolume", 0.0), begun["hypervolume_max"]
     return Summary(
         stop=ended["stop"] if ended else "unfinished",
         seed=settings["seed"],
-        carbon_g={"full": sum(carbon.values()), "paper": sum(period["paper_carbon_g"] for period in periods)},
+        carbon_g={
+            "full": sum(carbon.values()),
+            "paper": sum(period["paper_carbon_g"] for period in periods) + paper_later_g,
+        },
         energy_j=sum(energy.values()),
         carbon_g_by_activity=carbon,
         energy_j_by_activity=energy,
@@ -124,6 +132,7 @@ def summarise(entries: Sequence[Entry]) -> Summary:
         objectives=[asdict(item) for item in objectives],
         benchmark=begun["benchmark"],
         grid=begun["grid"],
+        grid_told=grid_told(entries),
         policy=begun["policy"],
         searcher=begun["searcher"],
         forecaster=begun["forecaster"],
