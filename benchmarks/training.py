@@ -1,13 +1,20 @@
 """How fast networks train: this package's loop against a plain one with a DataLoader, side by side in the same run.
 
-    python benchmarks/training.py [--quick] [--json FILE] [--seed N] [--device cpu|cuda] [--repeats N]
+    python benchmarks/training.py [--quick] [--json FILE] [--seed N] [--device cpu|cuda] [--repeats N] [--only overhead]
 
 Images are random bytes of CIFAR-10's size, so that nothing has to be fetched; what they show does not change the time.
-Both loops train the same networks with the same optimiser, batch, shifts and mirroring. The plain one changes images
-one by one in a DataLoader's workers, as most training scripts do. They take turns, and the figure is the median ratio.
+Both loops train the same networks with the same optimiser, batch, shifts and mirroring: three cells of NAS-Bench-201
+(16 channels, 5 cells a stage) and a network of DARTS' size (36 channels, 20 cells). The plain one changes images one
+by one in a DataLoader, as most training scripts do. They take turns, and the figure is the median of the turns' ratios
+with its bootstrap interval. On a CPU images are counted by a second of processor time, of one thread, since a machine
+that is busy otherwise says nothing by its clock; images by the clock stand beside. On a GPU the clock counts.
 
-Then the overhead: the loop with a meter that is read every tenth of a second and a pipe that is asked before every
-step, as a worker of a live search has them, against the loop alone, in turns again.
+Then the overhead, of which two things are told:
+
+- *in the worker*: a training that is asked before every step whether to leave, gives its signs of life, has a meter
+  read beside it every tenth of a second and writes a checkpoint a minute, against the same training alone, in turns;
+  and what each of these takes by itself, told to more digits than a busy machine lets two trainings differ.
+- *beside it*: the processor time of the engine's own process while a live search goes on.
 
 On a GPU the share of the device's peak of bf16 matrix products is stated besides, and the time that a 200-epoch
 training of each cell on 25,000 images would take.
@@ -16,10 +23,13 @@ training of each cell on 25,000 images would take.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import multiprocessing
 import os
 import statistics
+import tempfile
+import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,11 +39,20 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from ce_nas.cluster.worker import _Leave
+from ce_nas.cluster.local import LocalCrew
+from ce_nas.cluster.worker import BEAT_S, _Leave
 from ce_nas.core.rng import stream
 from ce_nas.energy.process import ProcessMeter
+from ce_nas.engine.materials import Materials
+from ce_nas.engine.settings import settings_from_flags
+from ce_nas.engine.study import Study
+from ce_nas.evaluate.own_space import OwnBenchmark, OwnSpace
+from ce_nas.evaluate.rehearsal import Rehearsal, RehearsalExecutor
 from ce_nas.space.cells import NasBench201Space
+from ce_nas.space.darts import DartsSpace
+from ce_nas.space.network.darts import DartsNetwork
 from ce_nas.space.network.nb201 import NasBench201Network, count_flops
+from ce_nas.training.executor import CHECKPOINT_EVERY_S
 from ce_nas.training.images import DataSet, Images, data_set
 from ce_nas.training.recipe import Recipe
 from ce_nas.training.trainer import Training
@@ -43,6 +62,7 @@ CELLS = {
     "mixed": "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|avg_pool_3x3~0|nor_conv_3x3~1|skip_connect~2|",
     "light": "|nor_conv_1x1~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|none~1|skip_connect~2|",
 }
+DARTS = "darts"
 #: bf16 matrix products without sparsity, from NVIDIA's data sheets, FLOP/s
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
 
@@ -52,11 +72,16 @@ class Row:
     """What one network did."""
 
     network: str
-    #: images a second by this package's loop and by the plain one, medians
+    #: images a second by this package's loop and the plain one, medians: of processor time on a CPU, else of the clock
     ours: float
     plain: float
-    #: median of the turns' ratios
+    #: the same by the clock
+    ours_clock: float
+    plain_clock: float
+    #: median of the turns' ratios, with its 95 % bootstrap interval
     ratio: float
+    low: float
+    high: float
     #: of the device's bf16 peak; None where it is not known
     peak_share: float | None
     #: s of 200 epochs of 25,000 images at this rate
@@ -67,54 +92,150 @@ def main() -> None:
     """Run what the command line asks for."""
     stated = _arguments()
     torch.manual_seed(stated.seed)
-    images = _images(2048 if stated.quick or stated.device == "cpu" else 25_000, stated.seed)
-    rows = [_compared(name, text, images, stated) for name, text in CELLS.items()]
-    for row in rows:
-        share = f", {row.peak_share:.1%} of the bf16 peak" if row.peak_share else ""
-        print(f"{row.network:8} {row.ours:9.1f} images/s, plain {row.plain:9.1f}: {row.ratio:.2f} times{share}; "
-              f"200 epochs of 25,000 images: {row.training_s:,.0f} s")  # fmt: skip
+    if stated.device == "cpu":
+        torch.set_num_threads(1)
+    images = _images(1024 if stated.quick or stated.device == "cpu" else 25_000, stated.seed)
+    rows = []
+    for name in [] if stated.only == "overhead" else [*CELLS, DARTS]:
+        rows.append(_compared(name, images, stated))
+        print(_line(rows[-1], stated), flush=True)
     overhead = _overhead(images, stated)
-    print(f"meter and orders: {100 * (overhead - 1):+.2f} % of a training's time (median of paired turns)")
+    for words, value in overhead.items():
+        print(f"{words:60} {value}", flush=True)
     if stated.json:
-        content = {"device": stated.device, "rows": [asdict(row) for row in rows], "overhead": overhead - 1}
+        content = {"device": stated.device, "rows": [asdict(row) for row in rows], "overhead": overhead}
         stated.json.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def _compared(name: str, text: str, images: DataSet, stated: argparse.Namespace) -> Row:
+def _line(row: Row, stated: argparse.Namespace) -> str:
+    share = f", {row.peak_share:.1%} of the bf16 peak" if row.peak_share else ""
+    clock = f" (by the clock {row.ours_clock:.1f} and {row.plain_clock:.1f})" if stated.device == "cpu" else ""
+    return (
+        f"{row.network:8} {row.ours:9.1f} images/s, plain {row.plain:9.1f}{clock}: "
+        f"{row.ratio:.3f} times [{row.low:.3f}, {row.high:.3f}]{share}; "
+        f"200 epochs of 25,000 images: {row.training_s:,.0f} s"
+    )
+
+
+def _compared(name: str, images: DataSet, stated: argparse.Namespace) -> Row:
     """One network by both loops, in turns."""
     recipe = Recipe(batch=stated.batch, precision="bf16" if stated.device == "cuda" else "float32", deterministic=False)
-    ours, plain = [], []
-    training = Training(_network(text, stated), images, recipe, device=stated.device)
-    loop = _PlainLoop(_network(text, stated), images, recipe, stated.device)
-    training.advance(steps=2)
-    loop.run(2)
-    for _ in range(stated.repeats):
-        ours.append(stated.steps * stated.batch / _timed(lambda: training.advance(steps=stated.steps), stated.device))
-        plain.append(stated.steps * stated.batch / _timed(lambda: loop.run(stated.steps), stated.device))
-    ratio = statistics.median(one / other for one, other in zip(ours, plain, strict=True))
-    flops = 3 * 2 * count_flops(_network(text, stated), (3, 32, 32))  # forward and twice that backward
+    training = Training(_network(name, stated), images, recipe, device=stated.device)
+    loop = _PlainLoop(_network(name, stated), images, recipe, stated.device)
+    training.advance(steps=1)
+    loop.run(1)
+    turns = []
+    for turn in range(stated.repeats):
+        pair = [lambda: training.advance(steps=stated.steps), lambda: loop.run(stated.steps)]
+        order = (0, 1) if turn % 2 == 0 else (1, 0)  # whoever comes second finds another machine
+        timed = {which: _timed(pair[which], stated.device) for which in order}
+        turns.append((timed[0], timed[1]))
+    count, used = stated.steps * stated.batch, 1 if stated.device == "cpu" else 0
+    ratio, low, high = _interval([plain[used] / ours[used] for ours, plain in turns], stated.seed)
+    rates = [[count / statistics.median(turn[who][how] for turn in turns) for how in (used, 0)] for who in (0, 1)]
+    flops = 3 * 2 * count_flops(_network(name, stated), (3, 32, 32))  # forward and twice that backward
     peak = next((peak for key, peak in PEAKS.items() if key in _device_name(stated.device)), None)
-    rate = statistics.median(ours)
-    share = rate * flops / peak if peak else None
-    return Row(name, rate, statistics.median(plain), ratio, share, 200 * 25_000 / rate)
+    share = rates[0][0] * flops / peak if peak else None
+    return Row(
+        name, rates[0][0], rates[1][0], rates[0][1], rates[1][1], ratio, low, high, share, 200 * 25_000 / rates[0][0]
+    )
 
 
-def _overhead(images: DataSet, stated: argparse.Namespace) -> float:
-    """Time of a training that is metered and may be told to leave, per time of one that is alone."""
+def _overhead(images: DataSet, stated: argparse.Namespace) -> dict[str, str]:
+    """What watching a training and running a search around it takes, each of a training's processor time."""
+    training, step_s = _watched_alone(images, stated)
     mine, theirs = multiprocessing.Pipe()
-    recipe, text = Recipe(batch=stated.batch, deterministic=False), CELLS["light"]
-    alone, watched = (Training(_network(text, stated), images, recipe, device=stated.device) for _ in range(2))
-    alone.advance(steps=2)
-    watched.advance(steps=2)
-    ratios, leave = [], _Leave(theirs, _never())
-    for _ in range(3 * stated.repeats):
-        alone_s = _timed(lambda: alone.advance(steps=stated.steps), stated.device)
-        with ProcessMeter(os.getpid, every_s=0.1):
-            watched_s = _timed(lambda: watched.advance(leave, steps=stated.steps), stated.device)
+    leave = _Leave(theirs, threading.Event())
+    asking_s = _each(leave, 20_000)
+    with ProcessMeter(os.getpid, every_s=1e9) as meter:
+        mark_s = _each(meter.mark, 2_000)
+    with tempfile.TemporaryDirectory() as folder:
+        saving_s = _each(lambda: training.save(Path(folder) / "task.pt"), 20)
+    shares = {
+        "asked before every step": asking_s / step_s,
+        "a sign of life every second": _each(lambda: mine.send(None), 1_000) / BEAT_S,
+        "a checkpoint a minute": saving_s / CHECKPOINT_EVERY_S,
+        "a meter's look every tenth of a second": mark_s / 0.1,
+    }
+    pairs = _pairs(training, leave, mine, stated)
+    ratio, low, high = _interval(pairs, stated.seed)
+    engine_s, search_s = _engine_share(stated)
+    return {
+        "a step of the smallest cell": f"{1e3 * step_s:.1f} ms of processor time",
+        **{f"in the worker: {what}": f"{share:.4%}" for what, share in shares.items()},
+        "in the worker: all of these": f"{sum(shares.values()):.3%}",
+        "in the worker: watched against alone": (
+            f"{ratio - 1:+.2%} [{low - 1:+.2%}, {high - 1:+.2%}], {len(pairs)} pairs"
+        ),
+        "beside it: the engine's process, one device": f"{engine_s / search_s:.3%} of {search_s:.0f} s",
+    }
+
+
+def _watched_alone(images: DataSet, stated: argparse.Namespace) -> tuple[Training, float]:
+    """The training whose steps are shortest, and the processor time of one."""
+    recipe = Recipe(epochs=10_000, batch=stated.batch, deterministic=False)
+    training = Training(_network("light", stated), images, recipe, device=stated.device)
+    training.advance(steps=2)
+    return training, _timed(lambda: training.advance(steps=5), stated.device)[1] / 5
+
+
+def _pairs(training: Training, leave: _Leave, mine, stated: argparse.Namespace) -> list[float]:  # noqa: ANN001 - a pipe's end
+    """Ratios of processor time, watched by alone: the same training, in turns that begin with either."""
+    ratios = []
+    for turn in range(4 * stated.repeats):
+        timed = {}
+        for watched in (turn % 2 == 0, turn % 2 == 1):
+            if watched:
+                with ProcessMeter(os.getpid, every_s=0.1):
+                    timed[watched] = _timed(lambda: training.advance(leave, steps=stated.steps), stated.device)[1]
+            else:
+                timed[watched] = _timed(lambda: training.advance(steps=stated.steps), stated.device)[1]
         while mine.poll():
             mine.recv()
-        ratios.append(watched_s / alone_s)
-    return statistics.median(ratios)
+        ratios.append(timed[True] / timed[False])
+    return ratios
+
+
+def _engine_share(stated: argparse.Namespace) -> tuple[float, float]:
+    """Processor time of the engine's process while a search of real seconds goes on, and how long it went on.
+
+    Its trainings only wait, five seconds each, so that nothing else is in the figure; what is loaded before is not.
+    """
+    seconds = 10.0 if stated.quick else 60.0
+    settings = settings_from_flags(
+        {"live": {"devices": ["cpu"], "guess": "5s"}, "searcher": {"period": "20s"}},
+        live=True, searcher="lamoo", policy="vanilla", hours=seconds / 3600, time_scale=1.0, seed=stated.seed,
+    )  # fmt: skip
+    own = OwnSpace.of({f"c{number}": list(range(8)) for number in range(4)}, ["a:min:10", "b:min:10"], "SPACE")
+    materials = Materials(settings, OwnBenchmark(own, "rehearsal", "steps that only wait"))
+    make = functools.partial(RehearsalExecutor, Rehearsal(50, 0.1))
+    with tempfile.TemporaryDirectory() as place:
+        run = Path(place) / "run"
+        began = []
+        study = Study(settings, crew=LocalCrew(make, ["cpu"], run / "work"), materials=materials)
+
+        def observe(_: object) -> None:
+            began.append((time.process_time(), time.monotonic()))
+
+        study.run(run, observe)
+    (first_s, first_at), (last_s, last_at) = began[0], began[-1]
+    return last_s - first_s, last_at - first_at
+
+
+def _each(do, times: int) -> float:  # noqa: ANN001 - anything that is called
+    """Processor time of one call, s."""
+    started_s = time.process_time()
+    for _ in range(times):
+        do()
+    return (time.process_time() - started_s) / times
+
+
+def _interval(values: list[float], seed: int) -> tuple[float, float, float]:
+    """The median, with its 95 % bootstrap interval."""
+    rng = stream(seed, "bootstrap")
+    draws = np.median(rng.choice(values, size=(2000, len(values))), axis=1)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return float(np.median(values)), float(low), float(high)
 
 
 class _PlainLoop:
@@ -170,9 +291,13 @@ class _Changed(Dataset):
         return image.flip(2) if torch.rand(1) < 0.5 else image, int(self._images.labels[at])
 
 
-def _network(text: str, stated: argparse.Namespace) -> NasBench201Network:
+def _network(name: str, stated: argparse.Namespace) -> nn.Module:
+    if name == DARTS:
+        (architecture,) = DartsSpace().sample(stream(stated.seed, "darts"), 1)
+        channels, cells = (8, 3) if stated.quick else (36, 20)
+        return DartsNetwork(architecture, channels=channels, cells=cells)
     channels, cells = (4, 1) if stated.quick else (16, 5)
-    return NasBench201Network(NasBench201Space().parse(text), channels=channels, cells=cells)
+    return NasBench201Network(NasBench201Space().parse(CELLS[name]), channels=channels, cells=cells)
 
 
 def _images(count: int, seed: int) -> DataSet:
@@ -181,18 +306,13 @@ def _images(count: int, seed: int) -> DataSet:
     return data_set("random", "random bytes", images, images)
 
 
-def _timed(run, device: str) -> float:  # noqa: ANN001 - anything that is called
-    started_s = time.perf_counter()
+def _timed(run, device: str) -> tuple[float, float]:  # noqa: ANN001 - anything that is called
+    """Seconds by the clock, and of processor time of all threads."""
+    started_s, used_s = time.perf_counter(), time.process_time()
     run()
     if device == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - started_s
-
-
-def _never():  # noqa: ANN202 - an event that is never set
-    import threading
-
-    return threading.Event()
+    return time.perf_counter() - started_s, time.process_time() - used_s
 
 
 def _device_name(device: str) -> str:
@@ -206,10 +326,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=["cpu", "cuda"])
     parser.add_argument("--repeats", type=int, default=None)
+    parser.add_argument("--only", choices=["overhead"], help="the overhead alone")
     stated = parser.parse_args()
     gpu = stated.device == "cuda"
-    stated.batch = 256 if gpu else 64
-    stated.steps = 100 if gpu else (3 if stated.quick else 4)
+    stated.batch = 256 if gpu else 32
+    stated.steps = 100 if gpu else 2
     stated.repeats = stated.repeats or (3 if stated.quick else 5)
     return stated
 
