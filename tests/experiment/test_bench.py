@@ -26,7 +26,7 @@ class Small(Experiment):
     def cells(self):
         return [cell(strategy("vanilla-random"), self.flags, seed) for seed in range(self.seeds)]
 
-    def report(self, findings):
+    def report(self, findings, words):
         finals = [one.track.final for one in findings]
         rows = [(str(final),) for final in finals]
         return Report(

@@ -6,6 +6,7 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.experiment.cells import run_cell
 from ce_nas.experiment.noise import JUDGES, Noise
 from ce_nas.experiment.protocol import Scenario, plain
+from ce_nas.report.words import Words
 
 
 def test_a_benchmark_without_single_seeds_is_refused():
@@ -25,6 +26,7 @@ def test_each_run_observes_another_seed_and_is_judged_on_more(shared_data, findi
     assert random.judged["test accuracy"][-1] != random.judged["mean of seeds"][-1] != random.track.final
     verdicts = {"judged": {judge: [99.0] for judge in JUDGES}, "judged_max": dict.fromkeys(JUDGES, 100.0)}
     findings = [replace(finding(marks=[(90, 1, 300, 1)], **one.labels), **verdicts) for one in cells]
+    assert experiment.report(findings, Words("ja")).tables[0].rows[0][0] == "学習時の値:1 シード"
     content = plain(experiment.report(findings).content)
     rows = content["against_vanilla_lamoo"]
     assert [row["log_share"]["median"] for row in rows] == pytest.approx([-1, -2, -2])

@@ -9,3 +9,13 @@ def test_figures_as_people_read_them():
     assert interval_text(Interval(2.0, 1.0, math.inf)) == "2 [1, -]"
     assert interval_text(None) == ""
     assert (probability_text(0.00001), probability_text(0.0195)) == ("p < 0.001", "p = 0.019")
+
+
+def test_a_comparison_of_pairs_names_how_many_were_better():
+    from ce_nas.experiment.statistics import Paired
+    from ce_nas.experiment.words import better_text
+    from ce_nas.report.words import Words
+
+    assert better_text(Paired(10, 9, 0.002), Words("en")) == "9 of 10, p = 0.002"
+    assert better_text(Paired(10, 9, 0.002), Words("ja")) == "10 組中 9、p = 0.002"
+    assert better_text(None, Words("en")) == ""

@@ -12,7 +12,7 @@ from ce_nas.engine.settings import settings_from_flags
 from ce_nas.experiment.basis import basis
 from ce_nas.experiment.cells import cell
 from ce_nas.experiment.devices import draw_ratios
-from ce_nas.experiment.protocol import Experiment, Report
+from ce_nas.experiment.protocol import ENGLISH, Experiment, Report
 from ce_nas.experiment.strategies import CE_NAS, Strategy, strategy
 from ce_nas.experiment.versus import REFERENCE, versus, versus_table
 
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
     from ce_nas.experiment.cells import Cell, Finding
     from ce_nas.experiment.protocol import Scenario
+    from ce_nas.report.words import Words
 
 __all__ = ["Ablations", "supernets_by_rank"]
+
+#: how the names of variants begin that differ by their cheap scores
+SCORES = "scores:"
 
 
 def supernets_by_rank(path: Path, flags: Mapping[str, object], count: int) -> list[tuple[str, float]]:
@@ -67,21 +71,22 @@ class Ablations(Experiment):
             for seed in self._scenario.seeds
         ]
 
-    def report(self, findings: Sequence[Finding]) -> Report:
+    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
         """See :meth:`Experiment.report`."""
+        shown = {one.title: _title(one, words) for one in self._variants}
         rows = [versus(one.title, findings, one.name) for one in self._variants]
         full = [versus(one.title, findings, one.name, CE_NAS.name) for one in self._variants[1:]]
         return Report(
-            title="Ablations",
+            title=words("exp.ablations"),
             content={
                 "experiment": self.name,
                 "seeds": list(self._scenario.seeds),
                 "against_vanilla_lamoo": [one.to_dict() for one in rows],
                 "against_ce_nas": [one.to_dict() for one in full],
             },
-            tables=[versus_table("Against vanilla LaMOO", "variant", rows)],
+            tables=[versus_table(words("exp.ablations.table"), words("exp.ablations.variant"), rows, words, shown)],
             figures={self.name: draw_ratios(rows, "CE-NAS without its parts, and with other scores")},
-            notes=[*basis(findings, self._scenario.seeds), *(f"{one.title}: {one.what}" for one in self._variants[1:])],
+            notes=[*basis(findings, self._scenario.seeds, words), *(_told(one, words) for one in self._variants[1:])],
         )
 
 
@@ -90,41 +95,48 @@ def _without() -> list[Strategy]:
         _variant(
             "no-forecast",
             "without forecast",
-            "The coming hour is taken to be as the last one was.",
             {"forecaster": "persistence"},
         ),
         _variant(
             "no-agent",
             "without policy",
-            "Half of the devices train and half of them sample, whatever the hour.",
             {"policy": {"name": "fixed"}},
         ),
         _variant(
             "no-surrogate",
             "LaMOO in its place",
-            "The partition proposes, uniformly in its regions, and the scores rank.",
             {"searcher": {"name": "lamoo", "inner": "uniform"}},
         ),
         _variant(
             "in-partition",
             "in LaMOO's regions",
-            "The searcher is kept within the regions of LaMOO's partition.",
             {"searcher": {"name": "lamoo", "inner": "surrogate"}},
         ),
         _variant(
             "no-scores",
             "without cheap scores",
-            "Nothing is sampled.",
             {"benchmark": {"cheap_scores": "none"}},
         ),
     ]
 
 
 def _scored_by(title: str, scores: str) -> Strategy:
-    return _variant(f"scores:{scores}", title, f"Cheap scores: {scores}.", {"benchmark": {"cheap_scores": scores}})
+    return _variant(f"{SCORES}{scores}", title, {"benchmark": {"cheap_scores": scores}})
 
 
-def _variant(name: str, title: str, what: str, changed: Mapping[str, Any]) -> Strategy:
+def _title(one: Strategy, words: Words) -> str:
+    """What a table calls a variant; CE-NAS and other scores have names of their own."""
+    return one.title if one.name == CE_NAS.name or one.name.startswith(SCORES) else words(f"exp.variant.{one.name}")
+
+
+def _told(one: Strategy, words: Words) -> str:
+    """What a variant is."""
+    scores = one.name.removeprefix(SCORES)
+    what = words(f"exp.what.{one.name}") if scores == one.name else words("exp.variant.scores", scores=scores)
+    return words("exp.who", title=_title(one, words), what=what)
+
+
+def _variant(name: str, title: str, changed: Mapping[str, Any]) -> Strategy:
     """CE-NAS with some settings changed, whatever the user's flags say of them."""
     flags = {"policy": "policy", "searcher": "searcher", "benchmark": "cheap_scores", "forecaster": "forecaster"}
-    return Strategy(name, title, what, {**CE_NAS.settings, **changed}, owns=tuple(flags[key] for key in changed))
+    return Strategy(name, title, {**CE_NAS.settings, **changed}, owns=tuple(flags[key] for key in changed))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ce_nas import __version__
 from ce_nas.core.units import as_duration
+from ce_nas.experiment.protocol import ENGLISH
 from ce_nas.experiment.strategies import strategy_sentences, strategy_titles
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from ce_nas.experiment.cells import Finding
     from ce_nas.report.summary import Summary
+    from ce_nas.report.words import Words
 
 __all__ = ["basis", "facts_of"]
 
@@ -39,15 +41,18 @@ def facts_of(summary: Summary, begun: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def basis(findings: Sequence[Finding], seeds: Sequence[int]) -> list[str]:
-    """A sentence a fact; where the runs differ in one, its values."""
+def basis(findings: Sequence[Finding], seeds: Sequence[int], words: Words = ENGLISH) -> list[str]:
+    """A sentence a fact; where the runs differ in one, its values, in the words of their journals."""
     names = [one.labels["strategy"] for one in findings]
-    runs = f"{len(findings)} runs: {strategy_titles(names)}"
-    sentences = [f"{runs}; seeds {_spans(seeds)}; medians with 95 % bootstrap intervals.", *strategy_sentences(names)]
+    sentences = [
+        words("exp.runs", count=len(findings), strategies=strategy_titles(names), seeds=_spans(seeds, words)),
+        *strategy_sentences(names, words),
+    ]
     for fact in findings[0].facts:
         values = list(dict.fromkeys(one.facts[fact] for one in findings))
-        more = f"; and {len(values) - TOLD} more" if len(values) > TOLD else ""
-        sentences.append(f"{fact}: {' | '.join(values[:TOLD])}{more}.")
+        more = words("exp.fact.more", count=len(values) - TOLD) if len(values) > TOLD else ""
+        name = words(f"exp.fact.{fact.lower().replace(' ', '_')}")
+        sentences.append(words("exp.fact", name=name, values=f"{' | '.join(values[:TOLD])}{more}"))
     return [*sentences, f"ce-nas {__version__}."]
 
 
@@ -55,8 +60,8 @@ def _seconds(text: str) -> float:
     return float(text.removesuffix(" s"))
 
 
-def _spans(seeds: Sequence[int]) -> str:
+def _spans(seeds: Sequence[int], words: Words) -> str:
     ordered = sorted(seeds)
     if len(ordered) > 1 and ordered == list(range(ordered[0], ordered[-1] + 1)):
-        return f"{ordered[0]} to {ordered[-1]}"
+        return words("exp.seeds", first=ordered[0], last=ordered[-1])
     return ", ".join(map(str, ordered))

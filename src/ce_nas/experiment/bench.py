@@ -13,6 +13,7 @@ from ce_nas.experiment.cells import run_cell
 from ce_nas.experiment.pool import in_parallel
 from ce_nas.experiment.shelf import Shelf
 from ce_nas.experiment.writing import write_report
+from ce_nas.report.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -36,7 +37,7 @@ def bench(
     Several experiments on the same files may share ``out``: a run that they have in common is run once.
 
     :param observe: called with how many cells are finished, and how many there are: first before any is run.
-    :param language: of the page, ``en`` or ``ja``; None: that of the locale.
+    :param language: of the report, ``en`` or ``ja``; None: that of the locale.
     :raises CeNasError: if a setting or a file is of no use (nothing was written then), or ``out`` was begun
         with other files.
     """
@@ -51,7 +52,7 @@ def bench(
             if observe:
                 observe(len(cells) - len(missing) + done, len(cells))
         findings = [_found(shelf, cell) for cell in cells]
-        report = experiment.report(findings)
+        report = experiment.report(findings, Words(language))
         write_report(out, experiment.name, report, findings, language)
     return report
 

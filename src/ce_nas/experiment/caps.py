@@ -11,10 +11,10 @@ from ce_nas.experiment.basis import basis
 from ce_nas.experiment.cells import cell
 from ce_nas.experiment.drawing import colour_of, panels
 from ce_nas.experiment.gaps import log_gap, top_of
-from ce_nas.experiment.protocol import Experiment, Report, Table, of_strategy
+from ce_nas.experiment.protocol import ENGLISH, Experiment, Report, Table, of_strategy
 from ce_nas.experiment.standing import Standing, standing
 from ce_nas.experiment.strategies import CE_NAS, STRATEGIES, strategy
-from ce_nas.experiment.words import interval_text, probability_text
+from ce_nas.experiment.words import better_text, interval_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ce_nas.experiment.cells import Cell, Finding
     from ce_nas.experiment.protocol import Scenario
+    from ce_nas.report.words import Words
 
 __all__ = ["Caps", "caps_of"]
 
@@ -66,7 +67,7 @@ class Caps(Experiment):
             for seed in self._scenario.seeds
         ]
 
-    def report(self, findings: Sequence[Finding]) -> Report:
+    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
         """See :meth:`Experiment.report`."""
         top, meaning = top_of(findings)
         found = {
@@ -74,16 +75,19 @@ class Caps(Experiment):
             for cap in self._caps_kg
         }
         return Report(
-            title="Hypervolume under carbon caps",
+            title=words("exp.caps"),
             content={
                 "experiment": self.name,
                 "seeds": list(self._scenario.seeds),
                 "hypervolume_top": top,
                 "caps": [_content(cap, standings) for cap, standings in found.items()],
             },
-            tables=[_table(cap, standings) for cap, standings in found.items()],
+            tables=[_table(cap, standings, words) for cap, standings in found.items()],
             figures={self.name: self._figure(findings, top)},
-            notes=[*basis(findings, self._scenario.seeds), f"Gaps are to {meaning}, {top:,.6g}; smaller is better."],
+            notes=[
+                *basis(findings, self._scenario.seeds, words),
+                words("exp.gaps", top=words(meaning), value=f"{top:,.6g}"),
+            ],
         )
 
     def _figure(self, findings: Sequence[Finding], top: float) -> Figure:
@@ -111,7 +115,7 @@ def _content(cap: float, standings: Sequence[Standing]) -> dict[str, object]:
     }
 
 
-def _table(cap: float, standings: Sequence[Standing]) -> Table:
+def _table(cap: float, standings: Sequence[Standing], words: Words) -> Table:
     rows = [
         (
             strategy(one.strategy).title,
@@ -120,17 +124,17 @@ def _table(cap: float, standings: Sequence[Standing]) -> Table:
             interval_text(one.carbon_kg),
             interval_text(one.paper_carbon_kg),
             interval_text(one.evaluations),
-            f"{one.paired.better} of {one.paired.pairs}, {probability_text(one.paired.p_value)}" if one.paired else "",
+            better_text(one.paired, words),
         )
         for one in standings
     ]
     head = (
-        "strategy",
-        "log10 of the missing hypervolume",
-        "hypervolume",
-        "kg, full book",
-        "kg, paper's book",
-        "trainings",
-        "CE-NAS better (Wilcoxon)",
+        words("exp.strategy"),
+        words("exp.log_missing"),
+        words("exp.hypervolume"),
+        words("exp.kg.full"),
+        words("exp.kg.paper"),
+        words("exp.trainings"),
+        words("exp.better"),
     )
-    return Table(f"Up to {cap:g} kg CO2eq, full book", head, rows)
+    return Table(words("exp.caps.table", cap=f"{cap:g}"), head, rows)

@@ -12,7 +12,7 @@ from ce_nas.engine.settings import settings_from_flags
 from ce_nas.experiment.basis import basis
 from ce_nas.experiment.cells import cell
 from ce_nas.experiment.drawing import colour_of, panels
-from ce_nas.experiment.protocol import Experiment, Report
+from ce_nas.experiment.protocol import ENGLISH, Experiment, Report
 from ce_nas.experiment.strategies import CE_NAS, strategy
 from ce_nas.experiment.versus import REFERENCE, Versus, versus, versus_table
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ce_nas.experiment.cells import Cell, Finding
     from ce_nas.experiment.protocol import Scenario
+    from ce_nas.report.words import Words
 
 __all__ = ["Devices", "draw_ratios"]
 
@@ -75,21 +76,21 @@ class Devices(Experiment):
             for seed in self._scenario.seeds
         ]
 
-    def report(self, findings: Sequence[Finding]) -> Report:
+    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
         """See :meth:`Experiment.report`."""
         rows = [versus(str(place), findings, dataset=place.dataset, cost=place.cost) for place in self._places]
-        missing = [f"Image sets that the table does not hold: {', '.join(self._missing)}."] if self._missing else []
+        missing = [words("exp.devices.missing", names=", ".join(self._missing))] if self._missing else []
         return Report(
-            title="Every device and image set",
+            title=words("exp.devices"),
             content={
                 "experiment": self.name,
                 "seeds": list(self._scenario.seeds),
                 "places": [one.to_dict() for one in rows],
                 "missing_image_sets": self._missing,
             },
-            tables=[versus_table("CE-NAS against vanilla LaMOO", "image set, cost", rows)],
+            tables=[versus_table(words("exp.against.lamoo"), words("exp.devices.place"), rows, words)],
             figures={self.name: draw_ratios(rows, "CE-NAS against vanilla LaMOO")},
-            notes=[*basis(findings, self._scenario.seeds), *missing],
+            notes=[*basis(findings, self._scenario.seeds, words), *missing],
         )
 
     def _flags(self, place: _Place) -> dict[str, object]:

@@ -13,7 +13,7 @@ from ce_nas.experiment.basis import basis
 from ce_nas.experiment.cells import cell
 from ce_nas.experiment.drawing import PAPER_RATIO, band, panels
 from ce_nas.experiment.gaps import log_share, top_of
-from ce_nas.experiment.protocol import Experiment, Report, Table, of_strategy
+from ce_nas.experiment.protocol import ENGLISH, Experiment, Report, Table, of_strategy
 from ce_nas.experiment.ratios import Pair, paired, split_of
 from ce_nas.experiment.statistics import Interval, bootstrap_median
 from ce_nas.experiment.strategies import CE_NAS, strategy
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ce_nas.experiment.cells import Cell, Finding
     from ce_nas.experiment.protocol import Scenario
+    from ce_nas.report.words import Words
 
 __all__ = ["EqualQuality"]
 
@@ -33,20 +34,7 @@ __all__ = ["EqualQuality"]
 REFERENCES = ("vanilla-lamoo", "vanilla-random", "one-shot-lamoo", "heuristic-lamoo", "vanilla-surrogate")
 #: levels of hypervolume: log10 of the share of the largest that is missing, from 10 % down
 FIRST, LAST, STEP = -1.0, -4.0, -0.05
-NOTES = (
-    (
-        "Times less: grams of the other strategy when it first reached its own final hypervolume, for each gram of "
-        "CE-NAS when it first reached the same; a seed in which CE-NAS never did counts as 0."
-    ),
-    (
-        "Fewer trainings: the ratio of the energy drawn until then, whatever it was spent on; better hours: the ratio "
-        "of the grid's mean intensities, weighed with that energy. Within a seed their product is the ratio."
-    ),
-    (
-        "At most: the largest median over levels of hypervolume, from 90 % of the largest on, that the other strategy "
-        "reached in at least half of the seeds."
-    ),
-)
+NOTES = ("exp.equal.times_less", "exp.equal.split", "exp.equal.most")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +62,7 @@ class EqualQuality(Experiment):
         """See :meth:`Experiment.cells`."""
         return [cell(one, self._scenario.flags, seed) for one in self._strategies for seed in self._scenario.seeds]
 
-    def report(self, findings: Sequence[Finding]) -> Report:
+    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
         """See :meth:`Experiment.report`."""
         top, meaning = top_of(findings)
         finals = {name: paired(_tracks(findings, CE_NAS.name), _tracks(findings, name)) for name in REFERENCES}
@@ -88,11 +76,15 @@ class EqualQuality(Experiment):
             "strategies": {one.name: _spending(of_strategy(findings, one.name), top) for one in self._strategies},
         }
         return Report(
-            title="Grams to equal quality",
+            title=words("exp.equal"),
             content=content,
-            tables=[_final_table(finals, curves), _level_table(findings, top)],
+            tables=[_final_table(finals, curves, words), _level_table(findings, top, words)],
             figures={self.name: self._figure(findings, curves, top)},
-            notes=[*basis(findings, self._scenario.seeds), f"Gaps refer to {meaning}, {top:,.6g}.", *NOTES],
+            notes=[
+                *basis(findings, self._scenario.seeds, words),
+                words("exp.equal.gaps", top=words(meaning), value=f"{top:,.6g}"),
+                *map(words, NOTES),
+            ],
         )
 
     def _levels(self, findings: Sequence[Finding], other: str, top: float) -> list[Level]:
@@ -195,7 +187,7 @@ def _kg_to(findings: Sequence[Finding], share: float, top: float) -> Interval:
     return bootstrap_median([one.carbon_g / G_PER_KG if one else math.inf for one in reached])
 
 
-def _final_table(finals: dict[str, list[Pair]], curves: dict[str, list[Level]]) -> Table:
+def _final_table(finals: dict[str, list[Pair]], curves: dict[str, list[Level]], words: Words) -> Table:
     rows = []
     for name, pairs in finals.items():
         split, best = split_of(pairs), max(curves[name], key=lambda one: one.ratio.median, default=None)
@@ -208,28 +200,28 @@ def _final_table(finals: dict[str, list[Pair]], curves: dict[str, list[Level]]) 
                 interval_text(split.training_count_ratio),
                 interval_text(bootstrap_median([pair.paper_ratio for pair in pairs])),
                 f"{split.reached:.0%}",
-                f"{interval_text(best.ratio)} at {best.log_share:g}" if best else "",
+                words("exp.equal.at", ratio=interval_text(best.ratio), level=f"{best.log_share:g}") if best else "",
             )
         )
     head = (
-        "CE-NAS against",
-        "times less CO2eq, full book",
-        "= fewer trainings (energy)",
-        "x better hours",
-        "ratio of training counts",
-        "times less, paper's book",
-        "seeds that reached it",
-        "at most",
+        words("exp.equal.against"),
+        words("exp.equal.full"),
+        words("exp.versus.fewer"),
+        words("exp.versus.hours"),
+        words("exp.equal.counts"),
+        words("exp.equal.paper"),
+        words("exp.versus.reached"),
+        words("exp.equal.at_most"),
     )
-    return Table("At the other strategy's final hypervolume", head, rows)
+    return Table(words("exp.equal.final"), head, rows)
 
 
-def _level_table(findings: Sequence[Finding], top: float) -> Table:
+def _level_table(findings: Sequence[Finding], top: float, words: Words) -> Table:
     shares = (-1.5, -2.0, -2.3, -2.5, -2.7, -3.0)
     names = (CE_NAS.name, *REFERENCES)
     rows = [
         (strategy(name).title, *(interval_text(_kg_to(of_strategy(findings, name), share, top)) for share in shares))
         for name in names
     ]
-    head = ("kg CO2eq, full book, to a missing share of 10^", *(f"{share:g}" for share in shares))
-    return Table("At levels of hypervolume", head, rows)
+    head = (words("exp.equal.levels.head"), *(f"{share:g}" for share in shares))
+    return Table(words("exp.equal.levels"), head, rows)

@@ -17,15 +17,15 @@ SMALLEST_SHARE = 1e-6
 
 
 def top_of(findings: Sequence[Finding]) -> tuple[float, str]:
-    """The hypervolume that gaps refer to, and what it is: the whole table's, or else the largest that any run found.
+    """The hypervolume that gaps refer to, and a key of words for it: the whole table's, or else the largest found.
 
     The latter is a little above it, so that the best run has a gap, too.
     """
     known = next((one.hypervolume_max for one in findings if one.hypervolume_max is not None), None)
     if known is not None:
-        return known, "the hypervolume of the whole table"
+        return known, "exp.top.table"
     found = max(one.track.final for one in findings)
-    return found * (1.0 + 1e-4), "0.01 % above the largest hypervolume that any of the runs found"
+    return found * (1.0 + 1e-4), "exp.top.found"
 
 
 def log_gap(top: float, hypervolume: float) -> float:

@@ -11,7 +11,7 @@ from ce_nas.engine.settings import settings_from_flags
 from ce_nas.experiment.basis import basis
 from ce_nas.experiment.cells import cell
 from ce_nas.experiment.devices import draw_ratios
-from ce_nas.experiment.protocol import Experiment, Report
+from ce_nas.experiment.protocol import ENGLISH, Experiment, Report
 from ce_nas.experiment.strategies import CE_NAS, strategy
 from ce_nas.experiment.versus import REFERENCE, judged_by, versus, versus_table
 
@@ -20,16 +20,13 @@ if TYPE_CHECKING:
 
     from ce_nas.experiment.cells import Cell, Finding
     from ce_nas.experiment.protocol import Scenario
+    from ce_nas.report.words import Words
 
 __all__ = ["Noise"]
 
 _ONE_SEED = re.compile(r"accuracy_s\d+")
 #: judge to the metric that stands in for the accuracy
 JUDGES = {"mean of seeds": "accuracy", "test accuracy": "test_accuracy"}
-JUDGED = (
-    "each run the next of them. An answer is the front as the run itself believes in it: judged anew it may lose. "
-    "Times less: to the hypervolume, by the judge, of the other strategy's last answer."
-)
 
 
 class Noise(Experiment):
@@ -66,15 +63,17 @@ class Noise(Experiment):
             for seed in self._scenario.seeds
         ]
 
-    def report(self, findings: Sequence[Finding]) -> Report:
+    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
         """See :meth:`Experiment.report`."""
+        shown = {f"judged by {judge}": words(f"exp.noise.{judge}") for judge in JUDGES}
+        shown["as trained: one seed"] = words("exp.noise.one seed")
         rows = [versus("as trained: one seed", findings)]
         rows += [versus(f"judged by {judge}", judged_by(findings, judge)) for judge in JUDGES]
         random = [
             versus(f"judged by {judge}", judged_by(findings, judge), reference="vanilla-random") for judge in JUDGES
         ]
         return Report(
-            title="Noisy trainings",
+            title=words("exp.noise"),
             content={
                 "experiment": self.name,
                 "seeds": list(self._scenario.seeds),
@@ -82,11 +81,14 @@ class Noise(Experiment):
                 "against_vanilla_random": [one.to_dict() for one in random],
             },
             tables=[
-                versus_table("CE-NAS against vanilla LaMOO", "", rows),
-                versus_table("CE-NAS against vanilla random", "", random),
+                versus_table(words("exp.against.lamoo"), "", rows, words, shown),
+                versus_table(words("exp.against.random"), "", random, words, shown),
             ],
             figures={self.name: draw_ratios(rows, "Trainings of one seed: CE-NAS against vanilla LaMOO")},
-            notes=[*basis(findings, self._scenario.seeds), f"A training finds {', '.join(self._observed)}; {JUDGED}"],
+            notes=[
+                *basis(findings, self._scenario.seeds, words),
+                words("exp.noise.judged", observed=", ".join(self._observed)),
+            ],
         )
 
     def _flags(self, seed: int) -> dict[str, object]:

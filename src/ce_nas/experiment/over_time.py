@@ -12,11 +12,11 @@ from ce_nas.experiment.basis import basis
 from ce_nas.experiment.cells import cell
 from ce_nas.experiment.drawing import band, panels
 from ce_nas.experiment.gaps import log_gap, top_of
-from ce_nas.experiment.protocol import Experiment, Report, Table, of_strategy
+from ce_nas.experiment.protocol import ENGLISH, Experiment, Report, Table, of_strategy
 from ce_nas.experiment.standing import Standing, standing
 from ce_nas.experiment.statistics import Interval, bootstrap_median
 from ce_nas.experiment.strategies import CE_NAS, STRATEGIES, strategy
-from ce_nas.experiment.words import interval_text, probability_text
+from ce_nas.experiment.words import better_text, interval_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ce_nas.experiment.cells import Cell, Finding
     from ce_nas.experiment.protocol import Scenario
     from ce_nas.report.track import Spent
+    from ce_nas.report.words import Words
 
 __all__ = ["HypervolumeOverTime"]
 
@@ -47,7 +48,7 @@ class HypervolumeOverTime(Experiment):
         """See :meth:`Experiment.cells`."""
         return [cell(one, self._scenario.flags, seed) for one in STRATEGIES for seed in self._scenario.seeds]
 
-    def report(self, findings: Sequence[Finding]) -> Report:
+    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
         """See :meth:`Experiment.report`."""
         top, meaning = top_of(findings)
         last_h = max(one.track.hours[-1] for one in findings if one.track.hours)
@@ -55,7 +56,7 @@ class HypervolumeOverTime(Experiment):
         standings = [standing(findings, one.name, CE_NAS.name, top) for one in STRATEGIES]
         courses = {one.name: _course(of_strategy(findings, one.name), marks, top) for one in STRATEGIES}
         return Report(
-            title="Hypervolume over time",
+            title=words("exp.over_time"),
             content={
                 "experiment": self.name,
                 "seeds": list(self._scenario.seeds),
@@ -64,9 +65,12 @@ class HypervolumeOverTime(Experiment):
                 "courses": courses,
                 "final": [asdict(one) for one in standings],
             },
-            tables=[_course_table(courses, marks), _final_table(standings)],
+            tables=[_course_table(courses, marks, words), _final_table(standings, words)],
             figures={self.name: _figure(findings, top, last_h)},
-            notes=[*basis(findings, self._scenario.seeds), f"Gaps are to {meaning}, {top:,.6g}; smaller is better."],
+            notes=[
+                *basis(findings, self._scenario.seeds, words),
+                words("exp.gaps", top=words(meaning), value=f"{top:,.6g}"),
+            ],
         )
 
 
@@ -88,15 +92,15 @@ def _spent_at(findings: Sequence[Finding], hour: float, amount: Callable[[Spent]
     return bootstrap_median([amount(one.track.within(one.track.hours, hour)[1]) for one in findings])
 
 
-def _course_table(courses: dict[str, dict[str, list[Interval]]], hours: Sequence[float]) -> Table:
+def _course_table(courses: dict[str, dict[str, list[Interval]]], hours: Sequence[float], words: Words) -> Table:
     rows = [
         (strategy(name).title, *(interval_text(interval) for interval in course["log_gap"]))
         for name, course in courses.items()
     ]
-    return Table("log10 of the missing hypervolume", ("after", *(f"{hour:g} h" for hour in hours)), rows)
+    return Table(words("exp.log_missing"), (words("exp.over_time.after"), *(f"{hour:g} h" for hour in hours)), rows)
 
 
-def _final_table(standings: Sequence[Standing]) -> Table:
+def _final_table(standings: Sequence[Standing], words: Words) -> Table:
     rows = [
         (
             strategy(one.strategy).title,
@@ -106,21 +110,21 @@ def _final_table(standings: Sequence[Standing]) -> Table:
             interval_text(one.carbon_kg),
             interval_text(one.paper_carbon_kg),
             interval_text(one.evaluations),
-            f"{one.paired.better} of {one.paired.pairs}, {probability_text(one.paired.p_value)}" if one.paired else "",
+            better_text(one.paired, words),
         )
         for one in standings
     ]
     head = (
-        "at the end",
-        "hypervolume",
-        "log10 missing",
-        "log10 missing share",
-        "kg CO2eq, full book",
-        "kg, paper's book",
-        "trainings",
-        "CE-NAS better (Wilcoxon)",
+        words("exp.over_time.end.head"),
+        words("exp.hypervolume"),
+        words("exp.over_time.missing"),
+        words("exp.over_time.share"),
+        words("exp.kg.co2"),
+        words("exp.kg.paper"),
+        words("exp.trainings"),
+        words("exp.better"),
     )
-    return Table("At the end", head, rows)
+    return Table(words("exp.over_time.end"), head, rows)
 
 
 def _figure(findings: Sequence[Finding], top: float, last_h: float) -> Figure:

@@ -21,7 +21,7 @@ BLUE = "#0072b2"
 
 
 def experiment_page(report: Report, drawn: Mapping[str, bytes], words: Words) -> Page:
-    """An experiment's report; its own words stay in the English that they were written in.
+    """An experiment's report, in the words that it was made with.
 
     :param drawn: name of each figure to its SVG.
     """
@@ -62,9 +62,7 @@ def _zone(zone: str, rows: Sequence[Row], at: int, words: Words) -> Section:
             _interval(row.carbon_kg),
             _interval(row.paper_carbon_kg),
             _interval(row.energy_kwh),
-            f"{_interval(row.hypervolume_share.scaled(100))} %"
-            if row.hypervolume_share
-            else _interval(row.hypervolume),
+            _found(row),
             _interval(row.evaluations),
             _interval(row.carbon_ratio),
             f"{row.reached:.0%}",

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import SettingsError
+from ce_nas.report.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
     from ce_nas.experiment.cells import Cell, Finding
 
-__all__ = ["Experiment", "Report", "Scenario", "Table", "of_strategy", "plain"]
+__all__ = ["ENGLISH", "Experiment", "Report", "Scenario", "Table", "of_strategy", "plain"]
+
+
+#: what an experiment speaks where nothing else is asked for
+ENGLISH = Words("en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,11 @@ class Experiment(ABC):
         """
 
     @abstractmethod
-    def report(self, findings: Sequence[Finding]) -> Report:
-        """What the findings of all cells, in the order of :meth:`cells`, come to."""
+    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
+        """What the findings of all cells, in the order of :meth:`cells`, come to.
+
+        :param words: of titles, tables and notes; figures and ``content`` are the same in every language.
+        """
 
 
 def of_strategy(findings: Iterable[Finding], name: str, **axes: object) -> list[Finding]:

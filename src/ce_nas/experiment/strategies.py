@@ -10,6 +10,8 @@ from ce_nas.core.errors import SettingsError, one_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ce_nas.report.words import Words
+
 __all__ = ["CE_NAS", "OWN_SEARCHER", "STRATEGIES", "Strategy", "strategy", "strategy_sentences", "strategy_titles"]
 
 
@@ -21,8 +23,6 @@ class Strategy:
     name: str
     #: what a figure calls it
     title: str
-    #: one sentence
-    what: str
     #: settings that make it what it is, as in a file; whatever is not said here is as the user's flags say
     settings: Mapping[str, Any] = field(default_factory=dict)
     #: flags that do not reach it: it would not be what it is
@@ -32,7 +32,6 @@ class Strategy:
 CE_NAS = Strategy(
     "ce-nas",
     "CE-NAS",
-    "Trainings in clean hours, cheap scores in dirty ones; a surrogate that learns from both proposes.",
     {"policy": {"name": "threshold"}, "searcher": {"name": "surrogate"}},
     owns=(),
 )
@@ -42,25 +41,21 @@ STRATEGIES = (
     Strategy(
         "vanilla-lamoo",
         "vanilla LaMOO",
-        "Every device trains at every hour what LaMOO proposes, which draws uniformly in its regions.",
         {"policy": {"name": "all-evaluation"}, "searcher": {"name": "lamoo", "inner": "uniform"}},
     ),
     Strategy(
         "vanilla-random",
         "vanilla random",
-        "Every device trains at every hour what is drawn at random.",
         {"policy": {"name": "all-evaluation"}, "searcher": {"name": "uniform"}},
     ),
     Strategy(
         "one-shot-lamoo",
         "one-shot LaMOO",
-        "Every device scores what LaMOO proposes; the best by the scores are trained in the end.",
         {"policy": {"name": "all-sampling"}, "searcher": {"name": "lamoo", "inner": "uniform"}},
     ),
     Strategy(
         "heuristic-lamoo",
         "heuristic LaMOO",
-        "The share of sampling grows with the forecast intensity; LaMOO proposes.",
         {"policy": {"name": "heuristic"}, "searcher": {"name": "lamoo", "inner": "uniform"}},
     ),
 )
@@ -68,7 +63,6 @@ STRATEGIES = (
 OWN_SEARCHER = Strategy(
     "vanilla-surrogate",
     "vanilla surrogate",
-    "The first 400 trainings of CE-NAS's searcher, on every device at every hour, without any cheap score.",
     {
         "policy": {"name": "all-evaluation"},
         "searcher": {"name": "surrogate"},
@@ -85,10 +79,14 @@ def strategy_titles(names: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(titles.get(name, name) for name in names))
 
 
-def strategy_sentences(names: Iterable[str]) -> list[str]:
+def strategy_sentences(names: Iterable[str], words: Words) -> list[str]:
     """What some strategies are, each once; a name that is none is left out."""
     known = {item.name: item for item in (*STRATEGIES, OWN_SEARCHER)}
-    return [f"{known[name].title}: {known[name].what}" for name in dict.fromkeys(names) if name in known]
+    return [
+        words("exp.who", title=known[name].title, what=words(f"exp.what.{name}"))
+        for name in dict.fromkeys(names)
+        if name in known
+    ]
 
 
 def strategy(name: str) -> Strategy:

@@ -6,16 +6,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.experiment.gaps import log_share
-from ce_nas.experiment.protocol import Table, of_strategy
+from ce_nas.experiment.protocol import ENGLISH, Table, of_strategy
 from ce_nas.experiment.ratios import Split, paired, split_of
 from ce_nas.experiment.statistics import Interval, Paired, bootstrap_median, paired_test
 from ce_nas.experiment.strategies import CE_NAS
-from ce_nas.experiment.words import interval_text, probability_text
+from ce_nas.experiment.words import better_text, interval_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ce_nas.experiment.cells import Finding
+    from ce_nas.report.words import Words
 
 __all__ = ["REFERENCE", "Versus", "judged_by", "versus", "versus_table"]
 
@@ -72,29 +73,35 @@ def judged_by(findings: Sequence[Finding], judge: str) -> list[Finding]:
     ]
 
 
-def versus_table(title: str, first: str, rows: Sequence[Versus]) -> Table:
-    """A row a place."""
+def versus_table(
+    title: str, first: str, rows: Sequence[Versus], words: Words = ENGLISH, shown: Mapping[str, str] | None = None
+) -> Table:
+    """A row a place.
+
+    :param first: what the places are.
+    :param shown: place to what people call it, where that is another.
+    """
     head = (
         first,
-        "times less CO2eq to its final hypervolume",
-        "= fewer trainings (energy)",
-        "x better hours",
-        "seeds that reached it",
-        "log10 of the missing share",
-        "of the other",
-        "better at the end",
+        words("exp.versus.times_less"),
+        words("exp.versus.fewer"),
+        words("exp.versus.hours"),
+        words("exp.versus.reached"),
+        words("exp.versus.log_share"),
+        words("exp.versus.other"),
+        words("exp.versus.better"),
     )
-    return Table(title, head, [_row(one) for one in rows])
+    return Table(title, head, [_row(one, (shown or {}).get(one.place, one.place), words) for one in rows])
 
 
-def _row(one: Versus) -> tuple[str, ...]:
+def _row(one: Versus, place: str, words: Words) -> tuple[str, ...]:
     return (
-        one.place,
+        place,
         interval_text(one.split.ratio),
         interval_text(one.split.fewer_trainings),
         interval_text(one.split.better_hours),
         f"{one.split.reached:.0%}",
         interval_text(one.log_share),
         interval_text(one.reference_log_share),
-        f"{one.paired.better} of {one.paired.pairs}, {probability_text(one.paired.p_value)}",
+        better_text(one.paired, words),
     )

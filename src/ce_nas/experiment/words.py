@@ -6,9 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ce_nas.experiment.statistics import Interval
+    from ce_nas.experiment.statistics import Interval, Paired
+    from ce_nas.report.words import Words
 
-__all__ = ["figure_text", "interval_text", "probability_text"]
+__all__ = ["better_text", "figure_text", "interval_text", "probability_text"]
 
 
 def figure_text(value: float) -> str:
@@ -28,3 +29,11 @@ def interval_text(interval: Interval | None) -> str:
 def probability_text(p_value: float) -> str:
     """A p value."""
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def better_text(paired: Paired | None, words: Words) -> str:
+    """In how many pairs the first was the better, and whether by chance; nothing of nothing."""
+    if paired is None:
+        return ""
+    probability = probability_text(paired.p_value)
+    return words("exp.better_of", better=paired.better, pairs=paired.pairs, probability=probability)

@@ -34,11 +34,11 @@ def write_report(
 ) -> None:
     """Write ``NAME.json``, ``NAME.md``, ``NAME.html``, ``NAME.parquet`` and each figure as PNG and SVG.
 
-    :param language: of the page's frame: ``en`` or ``ja``; None: that of the locale.
+    :param language: of what stands around the report's own words: ``en`` or ``ja``; None: that of the locale.
     :raises StoreError: if a file cannot be written; the finished cells are whole.
     """
     write_whole(folder / f"{name}.json", json.dumps(plain(report.content), indent=2) + "\n")
-    write_whole(folder / f"{name}.md", _markdown(report))
+    write_whole(folder / f"{name}.md", _markdown(report, Words(language)))
     write_whole(folder / f"{name}.parquet", _parquet(findings))
     drawn = {title: _drawn(figure, "svg") for title, figure in report.figures.items()}
     for title, figure in report.figures.items():
@@ -47,12 +47,12 @@ def write_report(
     write_whole(folder / f"{name}.html", html(experiment_page(report, drawn, Words(language))))
 
 
-def _markdown(report: Report) -> str:
+def _markdown(report: Report, words: Words) -> str:
     parts = [f"# {report.title}"]
     for table in report.tables:
         parts += [f"## {table.title}", table_lines(table.head, table.rows)]
     parts += [f"![{title}]({title}.png)" for title in report.figures]
-    parts += ["## What this is based on", "\n".join(f"- {note}" for note in report.notes)]
+    parts += [f"## {words('section.basis')}", "\n".join(f"- {note}" for note in report.notes)]
     return "\n\n".join(parts) + "\n"
 
 

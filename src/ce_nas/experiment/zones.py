@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,12 @@ from ce_nas.engine.settings import settings_from_flags
 from ce_nas.experiment.basis import basis
 from ce_nas.experiment.cells import cell
 from ce_nas.experiment.devices import draw_ratios
-from ce_nas.experiment.protocol import Experiment, Report, Table, of_strategy
+from ce_nas.experiment.protocol import ENGLISH, Experiment, Report, Table, of_strategy
 from ce_nas.experiment.ratios import paired, split_of
 from ce_nas.experiment.statistics import paired_test
 from ce_nas.experiment.strategies import CE_NAS, strategy
 from ce_nas.experiment.versus import REFERENCE, versus, versus_table
-from ce_nas.experiment.words import interval_text, probability_text
+from ce_nas.experiment.words import better_text, interval_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ce_nas.experiment.cells import Cell, Finding
     from ce_nas.experiment.protocol import Scenario
     from ce_nas.experiment.ratios import Pair
+    from ce_nas.experiment.statistics import Paired
+    from ce_nas.report.words import Words
 
 __all__ = ["Zones", "four_seasons", "zones_known"]
 
@@ -85,29 +88,29 @@ class Zones(Experiment):
             for seed in self._scenario.seeds
         ]
 
-    def report(self, findings: Sequence[Finding]) -> Report:
+    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
         """See :meth:`Experiment.report`."""
         zones = [versus(zone, _pooled(findings, zone=zone)) for zone in self._zones]
         starts = [versus(start[:10], _pooled(findings, start=start)) for start in self._starts]
         pairs = _pairs(_pooled(findings))
         overall = split_of(pairs)
         return Report(
-            title="Zones and seasons",
+            title=words("exp.zones"),
             content={
                 "experiment": self.name,
                 "seeds": list(self._scenario.seeds),
                 "overall": overall,
                 "zones": [one.to_dict() for one in zones],
                 "starts": [one.to_dict() for one in starts],
-                "cheaper": _cheaper(pairs),
+                "cheaper": asdict(_cheaper(pairs)),
             },
             tables=[
-                versus_table("By zone, over all starts", "zone", zones),
-                versus_table("By start, over all zones", "start", starts),
-                _overall_table(pairs),
+                versus_table(words("exp.zones.by_zone"), words("exp.zones.zone"), zones, words),
+                versus_table(words("exp.zones.by_start"), words("exp.zones.start"), starts, words),
+                _overall_table(pairs, words),
             ],
             figures={self.name: draw_ratios([*zones, *starts], "CE-NAS against vanilla LaMOO")},
-            notes=basis(findings, self._scenario.seeds),
+            notes=basis(findings, self._scenario.seeds, words),
         )
 
 
@@ -128,21 +131,26 @@ def _pairs(findings: Sequence[Finding]) -> list[Pair]:
     return paired([one.track for one in ours], [one.track for one in theirs])
 
 
-def _cheaper(pairs: Sequence[Pair]) -> dict[str, object]:
+def _cheaper(pairs: Sequence[Pair]) -> Paired:
     """Whether CE-NAS needs fewer grams, pair by pair; where it falls short, as if it needed a million times more."""
     logs = [float(np.log10(max(pair.ratio, 1e-6))) for pair in pairs]
-    found = paired_test(logs, [0.0] * len(logs))
-    return {"pairs": found.pairs, "better": found.better, "p_value": found.p_value}
+    return paired_test(logs, [0.0] * len(logs))
 
 
-def _overall_table(pairs: Sequence[Pair]) -> Table:
+def _overall_table(pairs: Sequence[Pair], words: Words) -> Table:
     split, cheaper = split_of(pairs), _cheaper(pairs)
     row = (
         interval_text(split.ratio),
         interval_text(split.fewer_trainings),
         interval_text(split.better_hours),
         f"{split.reached:.0%}",
-        f"{cheaper['better']} of {cheaper['pairs']}, {probability_text(float(str(cheaper['p_value'])))}",
+        better_text(cheaper, words),
     )
-    head = ("times less CO2eq", "= fewer trainings (energy)", "x better hours", "reached", "fewer grams (Wilcoxon)")
-    return Table("Over all zones, starts and seeds", head, [row])
+    head = (
+        words("exp.zones.times_less"),
+        words("exp.versus.fewer"),
+        words("exp.versus.hours"),
+        words("exp.zones.reached"),
+        words("exp.zones.fewer_grams"),
+    )
+    return Table(words("exp.zones.overall"), head, [row])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ce_nas.report.catalogue_bench import BENCH
 from ce_nas.report.catalogue_board import BOARD
 from ce_nas.report.catalogue_pilot import PILOT
 from ce_nas.report.catalogue_watch import WATCH
@@ -11,6 +12,7 @@ __all__ = ["CATALOGUE"]
 
 CATALOGUE: dict[str, tuple[str, str]] = {
     **WHY,
+    **BENCH,
     **BOARD,
     **PILOT,
     **WATCH,
