@@ -85,7 +85,8 @@ def space(request):
 
 
 def observation(architecture, objectives=2, fidelity=1.0):
-    weights = np.array([[1, 3, 2, 1, 2], [-2, 1, -1, 3, -3], [1, -1, 1, -1, 1]])[:objectives]
+    rows = [[1, 3, 2, 1, 2], [-2, 1, -1, 3, -3], [1, -1, 1, -1, 1], [2, -2, 1, 0, 1], [-1, 0, -2, 1, 3]]
+    weights = np.array(rows)[:objectives]
     places = np.arange(len(architecture)) % 5
     values = weights[:, places] @ np.array(architecture)
     return Observation(architecture, tuple(map(float, values)), fidelity)
@@ -111,6 +112,12 @@ def test_proposals_are_distinct_new_members_of_the_space(make, space, objectives
     assert len(set(proposals)) == len(proposals)
     assert all(space.contains(architecture) for architecture in proposals)
     assert all(type(choice) is int for architecture in proposals for choice in architecture)
+
+
+@pytest.mark.parametrize("objectives", [4, 5])
+def test_up_to_five_objectives_are_searched(make, objectives):
+    proposals = rounds(make(listed_space(), stream(0, "s"), objectives), objectives, count=5)
+    assert len({architecture for asked in proposals for architecture in asked}) == 30
 
 
 def test_nothing_excluded_is_proposed(make):

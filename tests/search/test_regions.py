@@ -61,6 +61,13 @@ def test_the_share_outside_can_be_none_or_all(outside, inside):
     assert region.contains(proposals).tolist() == [inside] * 30
 
 
+@pytest.mark.parametrize(("whole", "most", "least"), [(0.0, 0, 0), (0.5, 30, 10), (1.0, 40, 40)])
+def test_in_some_turns_the_whole_space_is_searched(whole, most, least):
+    searcher, exclude = told(outside=0.0, whole=whole)
+    regions = [searcher.region_of(searcher.ask(1, exclude)[0]) for _ in range(40)]
+    assert least <= regions.count("") <= most
+
+
 def test_the_region_s_samples_are_those_inside_it():
     searcher, cells = told()
     searcher.ask(1, cells)
@@ -146,9 +153,9 @@ def test_any_regional_searcher_can_search_the_leaf(inner):
     assert region.contains(proposals).all()
 
 
-@pytest.mark.parametrize("wrong", [{"outside": 1.2}, {"rebuild_every": 0}, {"rebuild_share": -1.0}])
+@pytest.mark.parametrize("wrong", [{"outside": 1.2}, {"whole": -0.1}, {"rebuild_every": 0}, {"rebuild_share": -1.0}])
 def test_settings_that_make_no_sense_are_refused(wrong):
-    with pytest.raises(SettingsError, match="Expected a share"):
+    with pytest.raises(SettingsError, match="Expected shares"):
         told(**wrong)
 
 

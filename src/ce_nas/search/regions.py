@@ -81,6 +81,8 @@ class LamooSearcher(Searcher):
     :param inner: who searches inside a region; None for uniform draws.
     :param settings: how the space is divided.
     :param outside: the share of proposals drawn outside the chosen region, against pruning too much; 0 to 1.
+    :param whole: the share of the turns at which the inner searcher has the whole space, which does the same for one
+        that goes far by itself; 0 to 1.
     :param rebuild_every: so many new full trainings move the boundaries; one on the wrong side counts as two.
     :param rebuild_share: and there must be so many for each one known: late in a search a few change little.
     """
@@ -96,14 +98,15 @@ class LamooSearcher(Searcher):
         settings: PartitionSettings | None = None,
         *,
         outside: float = 0.1,
+        whole: float = 0.0,
         rebuild_every: int = 8,
         rebuild_share: float = 0.08,
     ) -> None:
-        if not 0 <= outside <= 1 or rebuild_every < 1 or rebuild_share < 0:
+        if not (0 <= outside <= 1 and 0 <= whole <= 1) or rebuild_every < 1 or rebuild_share < 0:
             message = (
-                "Expected a share outside the region from 0 to 1, a rebuild every 1 or more trainings and a rebuild "
-                f"share of at least 0, got outside={outside}, rebuild_every={rebuild_every} and "
-                f"rebuild_share={rebuild_share}."
+                "Expected shares outside the region and in the whole space from 0 to 1, a rebuild every 1 or more "
+                f"trainings and a rebuild share of at least 0, got outside={outside}, whole={whole}, "
+                f"rebuild_every={rebuild_every} and rebuild_share={rebuild_share}."
             )
             raise SettingsError(message)
         self._space = space
@@ -113,6 +116,7 @@ class LamooSearcher(Searcher):
         self.foresees = self._inner.foresees
         self._settings = settings or PartitionSettings()
         self._outside = outside
+        self._whole = whole
         self._rebuild_every = rebuild_every
         self._rebuild_share = rebuild_share
         self._membership = Membership(space)
@@ -186,6 +190,8 @@ class LamooSearcher(Searcher):
         """Where to search: where the inner searcher is at work still, else what the partition chooses."""
         if not len(self._archive) or (self._held is not None and self._held.path and self._inner.busy):
             return self._held
+        if self._whole and self._rng.random() < self._whole:
+            return self._divided().root
         by_chance = self._settings.select == "share"
         return self._divided().chosen(self._rng.random() if by_chance else 0.0)
 
