@@ -80,3 +80,14 @@ def test_an_allocation_knows_its_devices_and_cannot_be_changed():
 
 def test_every_end_is_a_sentence():
     assert all(stop.value[0].isupper() and stop.value.endswith(".") for stop in Stop)
+
+
+def test_what_lies_beyond_a_forecast_is_as_an_average_day_of_it():
+    days = np.concatenate([np.full(5, 999.0), np.arange(24.0), np.arange(24.0) + 100.0])  # a part of a day, and two
+    forecast = Forecast("test", 0.0, 0.0, 3600.0, days)
+    ahead = forecast.ahead(0.0, 3600.0, 53 + 30)
+    assert ahead[:53].tolist() == pytest.approx(days.tolist())
+    assert ahead[53:77].tolist() == pytest.approx((np.arange(24.0) + 50.0).tolist())
+    assert ahead[77:].tolist() == pytest.approx((np.arange(6.0) + 50.0).tolist())
+    short = Forecast("test", 0.0, 0.0, 3600.0, np.array([1.0, 2.0]))
+    assert short.ahead(0.0, 3600.0, 5).tolist() == pytest.approx([1.0, 2.0, 1.0, 2.0, 1.0])

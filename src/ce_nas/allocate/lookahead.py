@@ -58,7 +58,7 @@ class LookAhead(Allocator):
         gain: float = 1e-3,
         scored: int = SCORED,
         quantile: float | None = None,
-        miss: float = 1.5,
+        miss: float = 2.0,
     ) -> None:
         self._money = money
         self._gain = gain

@@ -214,20 +214,26 @@ class Forecast:
     def ahead(self, start_s: float, step_s: float, steps: int, quantile: float | None = None) -> np.ndarray:
         """Expected mean intensity of each of the coming steps of a length of one's own, g CO2eq/kWh, shape (steps,).
 
-        What lies beyond the forecast is as its last day. With a ``quantile``, that of the nearest level known is taken
-        in place of the mean; where none is known, the mean.
+        What lies beyond the forecast is as an average day of it. With a ``quantile``, that of the nearest level known
+        is taken in place of the mean; where none is known, the mean.
         """
         known = self.mean_g_per_kwh
         if quantile is not None and self.quantiles_g_per_kwh:
             known = self.quantiles_g_per_kwh[min(self.quantiles_g_per_kwh, key=lambda level: abs(level - quantile))]
         needed = math.ceil((start_s + steps * step_s - self.start_s) / self.step_s)
-        last_day = known[-max(round(DAY_S / self.step_s), 1) :]
         if needed > len(known):
-            known = np.concatenate([known, np.resize(last_day, needed - len(known))])
+            known = np.concatenate([known, np.resize(_average_day(known, self.step_s), needed - len(known))])
         edges = (start_s + step_s * np.arange(steps + 1) - self.start_s) / self.step_s
         sums = np.interp(edges, np.arange(len(known) + 1), np.concatenate([[0.0], np.cumsum(known)]))
         sums += np.minimum(edges, 0.0) * known[0]  # the first step stands for what lies before it
         return np.asarray(np.diff(sums) * self.step_s / step_s)
+
+
+def _average_day(values: np.ndarray, step_s: float) -> np.ndarray:
+    """The mean of the days that values end with, hour by hour; all of them where they are less than a day."""
+    steps = max(round(DAY_S / step_s), 1)
+    days = len(values) // steps
+    return np.asarray(values[-days * steps :].reshape(days, steps).mean(axis=0)) if days else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +328,7 @@ class View:
     suspended: int
     #: whether there is anything left to sample
     can_sample: bool
-    #: what was spent up to now: time of the devices in trainings, and what the budgets are counted in
+    #: what was spent up to now: time of the devices in trainings, by the run's clock, and what budgets are counted in
     trained_s: float
     carbon_spent_g: float
     energy_spent_j: float
