@@ -2,6 +2,9 @@ import pytest
 
 from ce_nas.engine.settings import settings_from_flags
 from ce_nas.engine.study import Study
+from ce_nas.pilot.figures import PilotFigures
+from ce_nas.pilot.outlay import Outlay, Way
+from ce_nas.pilot.result import Facts, PilotResult, Place
 from ce_nas.store.folder import RunFolder
 
 pytest.importorskip("starlette", reason="starlette is not installed (extra dashboard)")
@@ -39,15 +42,49 @@ def held(folder):
 
 
 @pytest.fixture(scope="session")
-def board(folder):
+def outlooks():
+    """The zones, whose forecasts take a moment: worked out once for all tests."""
+    from ce_nas.dashboard.outlook import Outlooks
+
+    return Outlooks({})
+
+
+@pytest.fixture(scope="session")
+def board(folder, outlooks):
     """The pages, as anybody on this machine sees them."""
     from ce_nas.dashboard.app import Dashboard
     from ce_nas.dashboard.guard import Access
     from ce_nas.dashboard.runs import Runs
 
-    dashboard = Dashboard(Runs([folder]), Access())
+    dashboard = Dashboard(Runs([folder]), Access(), outlooks)
     yield dashboard
     dashboard.close()
+
+
+@pytest.fixture(scope="session")
+def piloted():
+    """What a pilot found, made up: today's searches take twice what those of CE-NAS do."""
+
+    def way(name, share):
+        rows = [[Outlay(share * 3e8 * (1 + seed), share * 3e4 * (1 + day), share * 4e6, share * 2e5, 100 * share)
+                 for day in range(2)] for seed in range(2)]  # fmt: skip
+        return Way(name, tuple(map(tuple, rows)))
+
+    figures = PilotFigures.of({"electricity_price": "0.3", "zone": "wind"})
+    starts = ("2023-04-12T00:00", "2023-10-11T12:00")
+    facts = Facts(
+        (0, 1), starts, "wind", "built-in", synthetic=True, benchmark="a benchmark", gpus=8, deadline_s=3.6e5,
+        idle_w=60.0, forecaster="damped-profile", policy="look-ahead", searcher="lamoo", factor=2.0, version="0.1.0",
+    )  # fmt: skip
+    today, hours, ours = way("today", 1.0), way("good-hours", 0.9), way("ce-nas", 0.5)
+    places = (
+        Place("zone", "wind", own=True, intensity_g_per_kwh=400.0, today=today, good_hours=hours, ce_nas=ours),
+        Place("scores", "none", own=False, intensity_g_per_kwh=400.0, today=today, good_hours=hours, ce_nas=today),
+    )
+    return PilotResult(
+        figures, facts, measured=False, billed=way("billed", 1.1), today=today, good_hours=hours,
+        best_hours=way("best-hours", 0.8), ce_nas=ours, places=places,
+    )  # fmt: skip
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from ce_nas.store.folder import read_run
 PAGES = [
     "/", "/?q=wind&sort=-carbon", "/run/runs~wind", "/run/runs~killed", "/run/runs~deep~solar", "/compare",
     "/compare?run=runs~wind&run=runs~deep~solar", "/zones", "/zones?zone=wind&hours=4", "/run/runs~wind/explain",
-    "/run/runs~wind/explain?hour=2",
+    "/run/runs~wind/explain?hour=2", "/pilot",
 ]  # fmt: skip
 
 
@@ -117,3 +117,22 @@ def test_a_name_from_elsewhere_and_a_post_are_pages_in_ones_language(client):
 
 def test_a_run_that_goes_on_asks_for_news_and_one_that_has_ended_stops(client):
     assert 'data-every="3"' in client.get("/run/runs~killed").text
+
+
+def test_a_pilot_is_begun_by_its_form_and_its_paper_can_be_kept(client, board, monkeypatch, piloted):
+    monkeypatch.setattr("ce_nas.dashboard.pilots.run_pilot", lambda *_: piloted)
+    monkeypatch.setattr(board._pilots, "_later", lambda work: work())
+    assert client.get("/pilot/decision.html?gpus=5&go=1", headers={"sec-fetch-site": "cross-site",
+                      "sec-fetch-mode": "navigate"}).status_code == 400  # fmt: skip
+    assert not board._pilots._found
+    client.get("/pilot?gpus=4&go=1")
+    found = client.get("/pilot/decision.html?gpus=4&go=1")
+    assert found.status_code == 200
+    assert found.headers["content-disposition"] == "attachment; filename=decision.html"
+    assert "<style>" in found.text
+
+
+def test_a_figure_that_makes_no_sense_is_said_above_the_form(client):
+    found = client.get("/pilot?gpus=0&go=1")
+    assert found.status_code == 200
+    assert "Expected gpus between 1 and 512, got 0." in found.text

@@ -31,6 +31,21 @@ def test_nothing_but_reading_is_allowed(method):
     assert client(Access()).request(method, "/").status_code == 405
 
 
+@pytest.mark.parametrize(
+    ("site", "mode", "status"),
+    [
+        ("cross-site", "no-cors", 403),
+        ("cross-site", "cors", 403),
+        ("cross-site", "navigate", 200),
+        ("same-origin", "cors", 200),
+        ("none", "navigate", 200),
+    ],
+)
+def test_another_site_may_lead_here_but_not_load_from_here(site, mode, status):
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": mode}
+    assert client(Access()).get("/", headers=headers).status_code == status
+
+
 def test_every_answer_holds_the_browser_back():
     for path, access in (("/", Access()), ("/", Access(token=TOKEN)), ("/?token=" + TOKEN, Access(token=TOKEN))):
         found = client(access).get(path)

@@ -19,10 +19,12 @@ from ce_nas.dashboard.language import language_of_request, remember
 from ce_nas.dashboard.live import Ledgers, live_page
 from ce_nas.dashboard.outlook import Outlooks
 from ce_nas.dashboard.overview import overview
+from ce_nas.dashboard.pilots import Asked, Pilots, Progress, pilot_page
 from ce_nas.dashboard.renderings import Look, Rendering, Renderings
 from ce_nas.dashboard.site import Frame, assets, page
 from ce_nas.dashboard.why import Question, why_page
 from ce_nas.dashboard.zones import Wish, zones_page
+from ce_nas.pilot.page import decision_html
 from ce_nas.report.html import html
 from ce_nas.report.run_page import run_page
 from ce_nas.report.words import Words
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from ce_nas.dashboard.guard import Access
     from ce_nas.dashboard.runs import Runs
+    from ce_nas.pilot.result import PilotResult
     from ce_nas.report.words import Language
 
 __all__ = ["Dashboard"]
@@ -65,6 +68,7 @@ class Dashboard:
         self._language = language
         self._pages = Renderings()
         self._ledgers = Ledgers(self._pages.later)
+        self._pilots = Pilots(self._pages.at_length)
         self._assets = {name: (kind, Rendering.of(text)) for name, (kind, text) in assets().items()}
         handlers = {HTTPException: self._lost, CeNasError: self._said, Exception: self._broken}
         inner = Starlette(routes=self._routes(), exception_handlers=handlers)  # type: ignore[arg-type] # of their kinds
@@ -84,6 +88,8 @@ class Dashboard:
             Route("/", self._overview),
             Route("/compare", self._compare),
             Route("/zones", self._zones),
+            Route("/pilot", self._pilot),
+            Route("/pilot/decision.html", self._decision),
             Route("/run/{name}", self._run),
             Route("/run/{name}/explain", self._explain),
             Route("/run/{name}/report.html", self._report),
@@ -134,6 +140,40 @@ class Dashboard:
         mark = now.replace(minute=0, second=0, microsecond=0)
         look = Look(mark, lambda: zones_page(self._outlooks, wish, now, words))
         return await self._page(request, words, lambda: look, slow=True)
+
+    async def _pilot(self, request: Request) -> Response:
+        words, asked = self._words(request), Asked.of(request.query_params)
+
+        def look() -> Look:
+            found = self._piloted(asked, request)
+            mark = found if isinstance(found, Progress | str | None) else "found"
+            return Look(mark, lambda: pilot_page(asked, found, self._outlooks.names(), words))
+
+        return await self._page(request, words, look)
+
+    async def _decision(self, request: Request) -> Response:
+        """The decision paper as one file to print."""
+        words, asked = self._words(request), Asked.of(request.query_params)
+
+        def look() -> Look:
+            found = self._piloted(asked, request)
+            if found is None or isinstance(found, Progress | str):
+                message = "Expected a pilot that has been simulated; open the page of its form first, and wait for it."
+                raise SettingsError(message)
+            return Look("found", lambda: decision_html(found, words))
+
+        response = await self._page(request, words, look)
+        response.headers["content-disposition"] = "attachment; filename=decision.html"
+        return response
+
+    def _piloted(self, asked: Asked, request: Request) -> PilotResult | Progress | str | None:
+        """The pilot that was asked for, begun if it was not; what another site leads to is only shown as a form."""
+        if not asked.sent or request.headers.get("sec-fetch-site") == "cross-site":
+            return None
+        try:
+            return self._pilots.of(asked.figures(self._outlooks.traces), asked.effort)
+        except CeNasError as error:
+            return str(error)
 
     async def _explain(self, request: Request) -> Response:
         words, name = self._words(request), request.path_params["name"]

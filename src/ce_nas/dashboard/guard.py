@@ -92,10 +92,8 @@ class Guard:
 
     def _turned_away(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
-        if not self._access.knows(headers.get("host", "")):
-            return self._refuse(421, "board.error.host", scope)
-        if scope["method"] not in {"GET", "HEAD"}:
-            return self._refuse(405, "board.error.method", scope)
+        if fault := self._fault(scope, headers):
+            return self._refuse(*fault, scope)
         if self._access.token is None or scope["path"].startswith(OPEN):
             return None
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -105,6 +103,17 @@ class Guard:
         if self._access.lets_in(_bearer(headers)) or self._access.lets_in(_cookie(headers)):
             return None
         return self._refuse(401, "board.error.token", scope)
+
+    def _fault(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
+        """What is wrong with how somebody asks, whoever it is."""
+        if not self._access.knows(headers.get("host", "")):
+            return 421, "board.error.host"
+        if scope["method"] not in {"GET", "HEAD"}:
+            return 405, "board.error.method"
+        # a page of another site may lead here, but not load from here, nor have anything worked out unseen
+        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+            return 403, "board.error.cross"
+        return None
 
 
 def _remembered(scope: Scope, query: list[tuple[str, str]], token: str) -> Response:

@@ -70,6 +70,11 @@ class Outlooks:
 
         return list(dict.fromkeys([*self._given, *trace_zones(Library()), *(zone.name for zone in zones())]))
 
+    @property
+    def traces(self) -> dict[str, Path]:
+        """The given zones, by the files that they are in."""
+        return {name: flags["trace"] for name, flags in self._given.items()}
+
     def of(self, name: str, now: datetime) -> Outlook | str:
         """The outlook of a zone, or in a sentence why there is none.
 

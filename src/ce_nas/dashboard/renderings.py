@@ -71,6 +71,7 @@ class Renderings:
         self._locks: dict[Hashable, asyncio.Lock] = {}
         self._quick = ThreadPoolExecutor(1, "pages")
         self._slow = ThreadPoolExecutor(1, "slow-pages")
+        self._long = ThreadPoolExecutor(1, "long-work")
 
     async def of(self, key: Hashable, look: Callable[[], Look], *, slow: bool = False) -> Rendering:
         """The page of a key. While somebody sets it anew, others get the one before.
@@ -112,7 +113,11 @@ class Renderings:
         """Do some work when the slow thread comes to it."""
         self._slow.submit(work)
 
+    def at_length(self, work: Callable[[], None]) -> None:
+        """Do some work that may take minutes, in a thread in which no page waits."""
+        self._long.submit(work)
+
     def close(self) -> None:
-        """Finish what is being set, and begin nothing more."""
-        for lane in (self._quick, self._slow):
+        """Begin nothing more."""
+        for lane in (self._quick, self._slow, self._long):
             lane.shutdown(wait=False, cancel_futures=True)

@@ -10,6 +10,7 @@ BOARD: dict[str, tuple[str, str]] = {
     "board.page.runs": ("Runs", "実行一覧"),
     "board.page.compare": ("Compare", "比較"),
     "board.page.zones": ("Zones", "ゾーン"),
+    "board.page.pilot": ("Pilot", "導入試算"),
     "board.language": ("Language", "言語"),
     "board.live": ("This page keeps itself up to date.", "このページは自動で更新されます。"),
     "board.reload": ("Without JavaScript, reload it.", "JavaScript が無効の場合は再読み込みしてください。"),
@@ -28,6 +29,10 @@ BOARD: dict[str, tuple[str, str]] = {
     "board.error.method": (
         "These pages can only be read: expected GET or HEAD.",
         "このページは読み取り専用です。GET か HEAD だけを受け付けます。",
+    ),
+    "board.error.cross": (
+        "Another site asked for this page; open it from here, or by its address.",
+        "他のサイトからの要求です。このサイト内から、またはアドレスで開いてください。",
     ),
     "board.error.token": (
         "These pages need the token that the server showed when it was started: open the address with ?token=... at its end.",
@@ -226,4 +231,35 @@ BOARD: dict[str, tuple[str, str]] = {
         "The record of zone {zone} ends at {until}: its now is then.",
         "ゾーン {zone} の記録は {until} までです。「今」はその時点を指します。",
     ),
+    # pilot
+    "board.pilot.title": ("A pilot on your own figures", "自チームの数値による導入試算"),
+    "board.pilot.lead": (
+        (
+            "State what a search costs you today; a pilot is simulated, and a decision paper of two pages comes out: kWh, kg, "
+            "money and hours of today's way and of CE-NAS, with intervals, and what is not known."
+        ),
+        (
+            "現在の探索の数値を入力すると、試行をシミュレーションし、2 ページの判断資料を作成します。"
+            "現在の方法と CE-NAS の kWh・kg・費用・時間を区間付きで示し、分かっていないことも記します。"
+        ),
+    ),
+    "board.pilot.left_out": (
+        (
+            "What is left out is assumed, as shown in grey, and the paper says so. A search of yours is stood in for by "
+            "NAS-Bench-201; `ce-nas pilot --run` takes measured runs instead."
+        ),
+        (
+            "空欄は灰色の値を仮定し、資料にその旨を記します。探索は NAS-Bench-201 で代用します。"
+            "実測した実行を使うには `ce-nas pilot --run` を利用してください。"
+        ),
+    ),
+    "board.pilot.effort": ("How thorough", "精度"),
+    "board.pilot.effort.quick": ("quick: two seeds and days", "簡易:シード・日 各 2"),
+    "board.pilot.effort.usual": ("usual: four seeds and days", "標準:シード・日 各 4"),
+    "board.pilot.deadline": ("twice today's time", "現在の所要時間の 2 倍"),
+    "board.pilot.go": ("Simulate the pilot", "試算する"),
+    "board.pilot.others": ("Other figures", "数値を変更"),
+    "board.pilot.save": ("Save the paper, for two sheets of A4", "資料を保存(A4 2 枚)"),
+    "board.pilot.waits": ("It waits for its turn.", "順番を待っています。"),
+    "board.pilot.simulated": ("{done} of {total} searches are simulated.", "探索 {total} 回のうち {done} 回を完了。"),
 }
