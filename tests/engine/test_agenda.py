@@ -1,9 +1,15 @@
 """Which task a free device is given."""
 
+from dataclasses import replace
+
 import pytest
 
+from ce_nas.core.records import Outcome, TaskKind
 from ce_nas.core.rng import stream
+from ce_nas.engine.build import build
+from ce_nas.engine.engine import Engine
 from ce_nas.engine.study import Study
+from ce_nas.store.journal import MemoryJournal
 
 
 def contents(result, kind):
@@ -94,3 +100,61 @@ def test_what_a_searcher_leaves_out_is_not_waited_for(small_study):
 
 def contents_at(result, kind):
     return [entry for entry in result.entries if entry.kind == kind]
+
+
+class Fewshot:
+    """An evaluator that pretends to have a supernet, and to be judged by its trainings."""
+
+    def __init__(self, evaluator):
+        self._evaluator = evaluator
+        self.supernet_training_s, self.judges_scores = 60.0, True
+
+    def __getattr__(self, name):
+        return getattr(self._evaluator, name)
+
+    def duration_s(self, task):
+        took_s = {TaskKind.SUPERNET: 60.0, TaskKind.SAMPLING: 600.0}  # slow enough that scores are not all known soon
+        return took_s.get(task.kind) or self._evaluator.duration_s(task)
+
+    def run(self, task):
+        return Outcome(task.id, ()) if task.kind is TaskKind.SUPERNET else self._evaluator.run(task)
+
+
+def few_shot(study, **plan):
+    """The tasks begun, when what is trained is judged, and regions get supernets of their own."""
+    journal = MemoryJournal()
+    engine = build(study._materials, journal)
+    evaluator = Fewshot(engine.parts.evaluator)
+    engine.parts.cluster._evaluator = evaluator
+    parts = replace(engine.parts, evaluator=evaluator)
+    Engine(parts, replace(engine.plan, **plan)).run()
+    return [entry.content for entry in journal.entries if entry.kind in {"started", "evaluated"}]
+
+
+def test_regions_get_supernets_of_their_own_one_every_so_many_trainings(small_study):
+    study = small_study(searcher="lamoo", policy="fixed", hours=12)
+    told = few_shot(study, few_shot=2, few_shot_every=5, few_shot_share=0.5)
+    supernets, trained = [], 0
+    for content in told:
+        trained += "values" in content
+        if content.get("kind") == "supernet":
+            supernets.append((trained, len(content["architectures"]), content["fidelity"]))
+    assert supernets[0] == (0, 0, 1.0)
+    assert len(supernets) == 3
+    for number, (after, members, share) in enumerate(supernets[1:], 1):
+        assert after >= 5 * number  # apart from one another, and not before the space is divided
+        assert 0 < members < 15_625
+        assert share == 0.5
+
+
+def test_what_was_trained_without_a_score_is_scored_to_judge_the_scores(small_study):
+    told = few_shot(small_study(searcher="uniform", policy="fixed", hours=8))
+    scored = [tuple(cell) for item in told if item.get("kind") == "sampling" for cell in item["architectures"]]
+    assert len(scored) == len(set(scored))
+    started = [tuple(item["architectures"][0]) for item in told if item.get("kind") == "evaluation"]
+    assert sum(cell in set(scored) for cell in started) > 0.7 * len(set(started))
+
+
+def test_a_searcher_that_divides_no_space_gets_no_regional_supernets(small_study):
+    told = few_shot(small_study(searcher="uniform", policy="fixed", hours=6), few_shot=2, few_shot_every=2)
+    assert sum(content.get("kind") == "supernet" for content in told) == 1

@@ -121,7 +121,7 @@ class Task:
     #: number of the task in its run, from 0
     id: int
     kind: TaskKind
-    #: what to score or train; empty for a supernet's training
+    #: what to score or train; of a supernet's training the members of its region, none for the whole space's
     architectures: tuple[Architecture, ...]
     #: share of a full training to run, above 0 and up to 1
     fidelity: float = 1.0

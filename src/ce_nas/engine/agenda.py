@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Agenda"]
 
+#: members of a region that its supernet's paths are drawn from, at most
+_MEMBERS = 4096
+
 
 class Agenda:
     """Chooses the tasks of free devices, and keeps those that were suspended.
@@ -38,6 +41,9 @@ class Agenda:
         self._supernet_ready = self._supernet_asked
         self._supernet_lost = False
         self._scored_out = False
+        # supernets of regions begun, and after how many trainings the last one was
+        self._regional = self._regional_after = 0
+        self._judged: set[Architecture] = set()
 
     def suspend(self, task: Task) -> None:
         """Let a task wait for a device to go on."""
@@ -47,9 +53,9 @@ class Agenda:
         """Remember that the supernet is trained: from now on it scores."""
         self._supernet_ready = True
 
-    def lose_supernet(self) -> None:
-        """Remember that there will be no supernet: nothing is scored."""
-        self._supernet_lost = True
+    def lose_supernet(self, task: Task) -> None:
+        """Remember that there will be no such supernet; without that of the whole space nothing is scored."""
+        self._supernet_lost = self._supernet_lost or not task.architectures
 
     @property
     def can_sample(self) -> bool:
@@ -94,10 +100,31 @@ class Agenda:
             return self._task(TaskKind.SUPERNET, ())
         if not (self._supernet_ready and self.can_sample):
             return None
+        if regional := self._regional_supernet():
+            return regional
         batch = self._parts.searcher.ask(min(self._plan.batch, self._unscored()), self._progress.seen)
         self._progress.see(batch)
         self._scored_out = not batch  # bounds, or a searcher, may leave most of a space out
-        return self._task(TaskKind.SAMPLING, tuple(batch)) if batch else None
+        return self._task(TaskKind.SAMPLING, (*batch, *self._unjudged())) if batch else None
+
+    def _regional_supernet(self) -> Task | None:
+        """The training of a supernet for the region that promises most by now, if one is due."""
+        plan, done = self._plan, self._progress.evaluations
+        if self._regional >= plan.few_shot or done < self._regional_after + plan.few_shot_every:
+            return None
+        members = self._parts.searcher.promising(_MEMBERS)
+        if not members:  # the space is not divided yet
+            return None
+        self._regional, self._regional_after = self._regional + 1, done
+        return self._task(TaskKind.SUPERNET, members, plan.few_shot_share)
+
+    def _unjudged(self) -> list[Architecture]:
+        """What was trained without a score, if the scores are to be judged by the trainings; each once."""
+        if not self._parts.evaluator.judges_scores:
+            return []
+        unscored = sorted(self._progress.started - set(self._progress.scored) - self._judged)
+        self._judged.update(unscored)
+        return unscored
 
     def _candidates(self) -> Iterator[Architecture]:
         """Whom to train next; those after the first matter only if it cannot be finished within the budgets."""
@@ -147,9 +174,9 @@ class Agenda:
             self.suspended.remove(task)
         return task
 
-    def _task(self, kind: TaskKind, architectures: Sequence[Architecture]) -> Task:
+    def _task(self, kind: TaskKind, architectures: Sequence[Architecture], fidelity: float = 1.0) -> Task:
         self._tasks += 1
-        return Task(self._tasks - 1, kind, tuple(architectures))
+        return Task(self._tasks - 1, kind, tuple(architectures), fidelity)
 
     def _unscored(self) -> int:
         """How many more architectures are to be scored: all, or as many as a searcher that learns from scores needs."""

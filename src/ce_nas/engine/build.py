@@ -162,6 +162,9 @@ def _plan(materials: Materials) -> Plan:
         sampling_w=settings.cluster.sampling_w,
         idle_w=settings.cluster.idle_w,
         check_s=settings.budget.check,
+        few_shot=settings.live.few_shot,
+        few_shot_every=settings.live.few_shot_every,
+        few_shot_share=settings.live.few_shot_share,
         time_scale=settings.live.time_scale,
         retries=settings.live.retries,
     )

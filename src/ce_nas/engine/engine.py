@@ -261,7 +261,7 @@ class Engine:
             return
         self._purse.workload.end(event.task)
         if event.task.kind is TaskKind.SUPERNET:
-            self._agenda.lose_supernet()
+            self._agenda.lose_supernet(event.task)
 
     def _take_samples(self, event: Event, outcome: Outcome) -> None:
         architectures = event.task.architectures

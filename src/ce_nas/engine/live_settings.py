@@ -52,6 +52,11 @@ class LiveSettings(Section):
     supernet_epochs: Annotated[float, Field(gt=0)] = 3.0
     #: uniform: a path a step; fair: as many as there are operations, each used once
     paths: Literal["uniform", "fair"] = "uniform"
+    #: regions of the partition that get a supernet of their own, at most: begun with the weights of the whole space's
+    few_shot: Annotated[int, Field(ge=0)] = 0
+    #: one every so many trainings, each trained for this share of the whole space's
+    few_shot_every: Annotated[int, Field(ge=1)] = 10
+    few_shot_share: Annotated[float, Field(gt=0, le=1)] = 0.25
     #: what a training is taken to last until one has, in the run's time
     guess: Duration = 600.0
     #: how often a failed task is tried again

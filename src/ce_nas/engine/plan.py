@@ -75,6 +75,11 @@ class Plan:
     idle_w: float = 0.0
     #: how often a budget that runs down between events is looked at: the most by which it can be overrun
     check_s: float = 300.0
+    #: regions of the searcher's partition that get a supernet of their own at most, so many trainings apart, each for
+    #: this share of the training of the whole space's
+    few_shot: int = 0
+    few_shot_every: int = 10
+    few_shot_share: float = 0.25
     #: seconds of the run in a real one
     time_scale: float = 1.0
     #: how often a failed task is tried again, from its last checkpoint

@@ -23,6 +23,8 @@ class Problem(ABC):
     supernet_training_s: float
     #: whether it has cheap scores, so that sampling is possible at all
     can_score: bool
+    #: whether what was trained without a score is scored too, so that the scores can be judged by the trainings
+    judges_scores: bool = False
 
     @abstractmethod
     def duration_s(self, task: Task) -> float:

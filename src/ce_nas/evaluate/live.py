@@ -27,7 +27,7 @@ class LiveProblem(Problem):
         self.space = space
         self.objectives = tuple(objectives)
         self.supernet_training_s = 5.0 * guess_s if supernet else 0.0
-        self.can_score = supernet
+        self.can_score = self.judges_scores = supernet
         self._units_s = {TaskKind.EVALUATION: guess_s, TaskKind.SAMPLING: 0.01 * guess_s}
         # units done of each kind, and what they took, s
         self._done: dict[TaskKind, tuple[float, float]] = {}
@@ -35,7 +35,7 @@ class LiveProblem(Problem):
     def duration_s(self, task: Task) -> float:
         """See :meth:`Problem.duration_s`: the mean of those done, else a guess."""
         if task.kind is TaskKind.SUPERNET:
-            return self.supernet_training_s
+            return self.supernet_training_s * task.fidelity
         return self._units_s[task.kind] * _units(task)
 
     def took(self, task: Task, duration_s: float) -> None:

@@ -85,6 +85,10 @@ class PromotingSearcher(Searcher):
         """See :meth:`Searcher.region_of`."""
         return self._inner.region_of(architecture)
 
+    def promising(self, n: int) -> list[Architecture]:
+        """See :meth:`Searcher.promising`."""
+        return self._inner.promising(n)
+
     def notes(self) -> list[str]:
         """See :meth:`Searcher.notes`."""
         return self._inner.notes()

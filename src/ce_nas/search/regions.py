@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LamooSearcher", "PathRegion"]
 
+#: spaces up to this size have their regions listed
+_LISTED = 1 << 20
+
 
 class PathRegion:
     """The part of a space that lies on the stated side of every boundary of a path."""
@@ -174,6 +177,15 @@ class LamooSearcher(Searcher):
         those of the moment at which the architecture was proposed last.
         """
         return self._origins.get(architecture)
+
+    def promising(self, n: int) -> list[Architecture]:
+        """See :meth:`Searcher.promising`; of a space that can be listed, once it is divided."""
+        node = self._chosen() if len(self._archive) and self._space.size <= _LISTED else None
+        if node is None or not node.path:
+            return []
+        rows = self._region(node).rows(self._space)
+        step = max(-(-len(rows) // n), 1)
+        return self._space.architectures(self._space.members[rows[::step]])
 
     def diversity(self) -> FrontDiversity:
         """How diverse the front is, and in how many leaves of the partition it lies."""

@@ -44,6 +44,10 @@ class Searcher(ABC):
         """The part of the space that ``architecture`` was proposed from; None where the space is not divided."""
         return None
 
+    def promising(self, n: int) -> list[Architecture]:  # noqa: ARG002 - most divide no space
+        """Up to ``n`` members of the region that promises most, spread evenly; none where the space is not divided."""
+        return []
+
     def notes(self) -> list[str]:
         """What the searcher did since it was last asked that a reader of the journal should know."""
         return []

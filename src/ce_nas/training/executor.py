@@ -1,12 +1,14 @@
 """Tasks carried out by training real networks: an executor of one device.
 
-A supernet's final weights lie in the run's folder of checkpoints, where every device's executor finds them.
+A supernet's final weights lie in the run's folder of checkpoints, where every device's executor finds them: those of
+the whole space in ``supernet.pt``, those of a region in ``supernet-TASK.pt``, its members in ``supernet-TASK.json``.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ from ce_nas.core.records import Outcome, Task, TaskKind
 from ce_nas.energy.meter import between
 from ce_nas.energy.meters import best_meter
 from ce_nas.evaluate.executor import Executor, Failure, TaskError
+from ce_nas.store.folder import write_whole
 from ce_nas.training.networks import build_network, build_supernet
 from ce_nas.training.profile import measure_latency
 from ce_nas.training.recipe import Recipe
@@ -26,7 +29,7 @@ from ce_nas.training.supernet import Paths, SupernetTraining, score_paths
 from ce_nas.training.trainer import DivergedError, Training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from ce_nas.core.records import Architecture, Objective
@@ -87,7 +90,7 @@ class TrainingExecutor(Executor):
             torch.set_num_threads(max(torch.get_num_threads() // 2, 1))
         # for the checkpoint's own record of its cost; the run's books are kept by the cluster's meters
         self._meter = best_meter(device, os.getpid)
-        self._supernet: tuple[SharedNetwork, SupernetTraining] | None = None
+        self._supernets: dict[str, _Supernet] = {}
 
     def run(self, task: Task, folder: Path, leave: Callable[[], bool]) -> Outcome | None:
         """See :meth:`Executor.run`."""
@@ -125,26 +128,30 @@ class TrainingExecutor(Executor):
         return Outcome(task.id, (self._values(architecture, self._accuracy(training)),))
 
     def _train_supernet(self, task: Task, folder: Path, leave: Callable[[], bool]) -> Outcome | None:
-        _, training = self._new_supernet()
-        if not self._carry_on(training, folder / f"task-{task.id}.pt", leave):
+        """Train the supernet of the whole space, or of a region, begun with the weights of the whole space's."""
+        members, checkpoint = task.architectures, folder / f"task-{task.id}.pt"
+        supernet = self._new_supernet(members, task.fidelity)
+        if members and not checkpoint.exists():
+            supernet.training.inherit(self._held("supernet.pt", folder).network)
+        if not self._carry_on(supernet.training, checkpoint, leave):
             return None
-        training.save(folder / "supernet.pt")
+        if members:  # the weights come last: they say that all is there
+            write_whole(folder / f"supernet-{task.id}.json", json.dumps([task.fidelity, members]))
+        supernet.training.save(folder / (f"supernet-{task.id}.pt" if members else "supernet.pt"))
         return Outcome(task.id, ())
 
     def _score(self, task: Task, folder: Path, leave: Callable[[], bool]) -> Outcome | None:
-        """Score by the supernet; what was scored before the task was left is scored again, alike."""
-        if self._supernet is None:
-            network, training = self._new_supernet()
-            training.load(folder / "supernet.pt")
-            self._supernet = network, training
-        network, training = self._supernet
+        """Score by the supernets; what was scored before the task was left is scored again, alike."""
+        names = ["supernet.pt", *sorted((path.name for path in folder.glob("supernet-*.pt")), key=_number)]
+        supernets = [self._held(name, folder) for name in reversed(names)]
         scores: list[float] = []
         for architecture in task.architectures:
             if leave():
                 return None
+            supernet = next(one for one in supernets if not one.members or architecture in one.members)
             found = score_paths(
-                training,
-                network,
+                supernet.training,
+                supernet.network,
                 [architecture],
                 self._validation,
                 recalibration_batches=self._plan.recalibration_batches,
@@ -154,7 +161,17 @@ class TrainingExecutor(Executor):
         values = tuple(self._values(one, score) for one, score in zip(task.architectures, scores, strict=True))
         return Outcome(task.id, values, tuple((score,) for score in scores))
 
-    def _new_supernet(self) -> tuple[SharedNetwork, SupernetTraining]:
+    def _held(self, name: str, folder: Path) -> _Supernet:
+        """A trained supernet, read once."""
+        if name not in self._supernets:
+            described = (folder / name).with_suffix(".json")
+            fidelity, members = json.loads(described.read_text()) if described.exists() else (1.0, ())
+            supernet = self._new_supernet([tuple(member) for member in members], fidelity)
+            supernet.training.load(folder / name)
+            self._supernets[name] = supernet
+        return self._supernets[name]
+
+    def _new_supernet(self, members: Sequence[Architecture], fidelity: float) -> _Supernet:
         plan = self._plan
         torch.manual_seed(plan.seed)
         network = build_supernet(plan.space, plan.channels, plan.cells, self._data)
@@ -162,12 +179,13 @@ class TrainingExecutor(Executor):
             network,
             plan.space,
             self._data,
-            plan.supernet_recipe,
-            paths=plan.paths,
+            replace(plan.supernet_recipe, epochs=max(round(fidelity * plan.supernet_recipe.epochs), 1)),
+            paths="uniform" if members else plan.paths,  # a region need not hold every operation
+            within=members or None,
             seed=plan.seed,
             device=self._device,
         )
-        return network, training
+        return _Supernet(network, training, frozenset(members))
 
     def _carry_on(self, training: Training, checkpoint: Path, leave: Callable[[], bool]) -> bool:
         """Train from the checkpoint, if there is one, to the end or until told to leave; whether it is the end."""
@@ -206,6 +224,20 @@ class TrainingExecutor(Executor):
         if name == "flops":
             return count_flops(network, self._data.shape) / 1e6
         return 1e3 * measure_latency(network, self._data.shape, device=str(self._device), passes=30).median_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Supernet:
+    """Shared weights, their training, and whom they are for; nobody in particular: the whole space."""
+
+    network: SharedNetwork
+    training: SupernetTraining
+    members: frozenset[Architecture]
+
+
+def _number(name: str) -> int:
+    """Of ``supernet-TASK.pt``."""
+    return int(name.removeprefix("supernet-").removesuffix(".pt"))
 
 
 class _Asked:
