@@ -132,7 +132,7 @@ def few_shot(study, **plan):
 
 
 def test_regions_get_supernets_of_their_own_one_every_so_many_trainings(small_study):
-    study = small_study(searcher="lamoo", policy="fixed", hours=12)
+    study = small_study(searcher="lamoo", policy="fixed", hours=16, gpus=4)
     told = few_shot(study, few_shot=2, few_shot_every=5, few_shot_share=0.5)
     supernets, trained = [], 0
     for content in told:
