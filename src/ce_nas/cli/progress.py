@@ -31,8 +31,8 @@ ROLES = {
 }
 #: how many hours of the division are shown side by side
 HOURS_SHOWN = 60
-#: without a terminal, a line every so many periods
-PERIODS_A_LINE = 10
+#: without a terminal, a line for the first period, and then for every such share of the time budget
+LINE_EVERY = 0.1
 
 
 @contextmanager
@@ -58,6 +58,7 @@ class _Course:
         self._divisions: list[Mapping[str, int]] = []
         self._carbon_g = 0.0
         self._last: Mapping[str, Any] = {}
+        self._told_h = 0.0
 
     def take(self, period: Mapping[str, Any]) -> _Course:
         """Take in a period that has ended."""
@@ -66,17 +67,20 @@ class _Course:
         self._carbon_g += sum(period["carbon_g"].values())
         return self
 
-    @property
-    def periods(self) -> int:
-        """Periods that have ended."""
-        return len(self._divisions)
+    def due(self) -> bool:
+        """Whether so much has happened since this was last answered by True that it is worth a line."""
+        hours = self._last["now_s"] / HOUR_S
+        if self._told_h and hours - self._told_h < LINE_EVERY * self._budget_h:
+            return False
+        self._told_h = hours
+        return True
 
     def line(self) -> str:
         """The run so far in one line."""
-        last, hours = self._last, self._last["now_s"] / HOUR_S
+        last = self._last
         division = ", ".join(f"{count} {role}" for role, count in last["allocation"].items() if count)
         return (
-            f"{hours:.0f} of {self._budget_h:.0f} h  {as_carbon(self._carbon_g)} CO2eq  "
+            f"{self._hours()}  {as_carbon(self._carbon_g)} CO2eq  "
             f"hypervolume {last['hypervolume']:,.5g}  {last['evaluations']:,} trainings  GPUs: {division}"
         )
 
@@ -87,9 +91,9 @@ class _Course:
         hours = self._last["now_s"] / HOUR_S
         figures = Table.grid(padding=(0, 2))
         figures.add_row(
-            "simulated",
+            "time",
             ProgressBar(total=self._budget_h, completed=hours, width=40),
-            f"{hours:.0f} of {self._budget_h:.0f} h",
+            self._hours(),
         )
         figures.add_row("carbon", f"{as_carbon(self._carbon_g)} CO2eq", _intensity(self._last))
         figures.add_row(
@@ -98,6 +102,11 @@ class _Course:
             f"{self._last['evaluations']:,} trainings, {self._last['samples']:,} scored",
         )
         return Group(figures, self._division())
+
+    def _hours(self) -> str:
+        """How much of the time budget has passed; short ones to the minute."""
+        hours, digits = self._last["now_s"] / HOUR_S, 0 if self._budget_h >= 10 else 1 if self._budget_h >= 1 else 2
+        return f"{hours:.{digits}f} of {self._budget_h:.{digits}f} h"
 
     def _division(self) -> Text:
         """A column an hour, a row a GPU: who evaluates, samples, rests and is given back."""
@@ -128,5 +137,5 @@ def _intensity(period: Mapping[str, Any]) -> str:
 
 
 def _print_line(console: Console, course: _Course) -> None:
-    if course.periods % PERIODS_A_LINE == 1:
+    if course.due():
         console.print(course.line(), highlight=False, soft_wrap=True)

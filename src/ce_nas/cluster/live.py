@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.cluster.cluster import Cluster
 from ce_nas.cluster.crew import Report, Said
-from ce_nas.cluster.roles import ACTIVITIES, ROLES, Role, divided
+from ce_nas.cluster.fleet import FleetCluster
+from ce_nas.cluster.roles import ACTIVITIES, Role
 from ce_nas.core.errors import ClusterError
 from ce_nas.core.records import Activity, Event, EventKind, Reading, Source
 from ce_nas.energy.meter import between
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ce_nas.cluster.crew import Crew
     from ce_nas.cluster.live_clock import LiveClock
-    from ce_nas.core.records import Allocation, Task
+    from ce_nas.core.records import Task
     from ce_nas.energy.meter import Mark, Meter
     from ce_nas.energy.modelled import PowerModel
     from ce_nas.store.recording import Recording
@@ -49,7 +49,7 @@ class _Device:
     mark: Mark | None = None
 
 
-class LiveCluster(Cluster):
+class LiveCluster(FleetCluster[_Device]):
     """Devices of a crew on a live clock.
 
     While a recording is lived through again the crew is not asked for anything; when real time begins to pass, it is
@@ -72,7 +72,7 @@ class LiveCluster(Cluster):
         meters: Sequence[Meter | None] | None = None,
         shelf: Shelf | None = None,
     ) -> None:
-        self.devices = crew.devices
+        super().__init__([_Device(number) for number in range(crew.devices)])
         self.peak_w = crew.devices * power.peak_w
         self._meters = list(meters) if meters is not None else [None] * crew.devices
         self.power_origin = "; ".join(dict.fromkeys(self._origin(meter, power) for meter in self._meters))
@@ -80,35 +80,10 @@ class LiveCluster(Cluster):
         self._clock = clock
         self._recording = recording
         self._power = power
-        self._fleet = [_Device(number) for number in range(crew.devices)]
         self._begun: set[int] = set()
         self._finished: set[int] = set()
         self._shelf = shelf
         clock.when_live(self._go_live)
-
-    def assign(self, allocation: Allocation) -> None:
-        """See :meth:`Cluster.assign`; of tasks of one kind those that began first stay."""
-        order = sorted(self._fleet, key=lambda device: (device.task.id if device.task else -1, device.number))
-        roles = divided(order, allocation)
-        for device in self._fleet:
-            role = roles[device.number]
-            if device.task is not None and role is not ROLES[device.task.kind]:
-                self._leave(device)
-            device.role = role
-            if device.gone:
-                continue
-            if device.away and role is not Role.RELEASED:
-                self._take_back(device)
-            elif device.task is None and role is Role.RELEASED:
-                self._let_go(device)
-
-    def free(self) -> Sequence[tuple[int, Role]]:
-        """See :meth:`Cluster.free`; a device that is gone is left out."""
-        return [
-            (device.number, device.role)
-            for device in self._fleet
-            if device.task is None and not device.gone and device.role in {Role.EVALUATING, Role.SAMPLING}
-        ]
 
     def submit(self, device: int, task: Task) -> None:
         """See :meth:`Cluster.submit`."""
@@ -135,20 +110,6 @@ class LiveCluster(Cluster):
             return None
         return self._over(device, device.task, report)
 
-    def read(self) -> list[Reading]:
-        """See :meth:`Cluster.read`."""
-        return [reading for device in self._fleet for reading in self._read(device)]
-
-    def suspend_all(self) -> None:
-        """See :meth:`Cluster.suspend_all`."""
-        for device in self._fleet:
-            self._leave(device)
-            device.role = Role.IDLE
-
-    def running(self) -> Sequence[Task]:
-        """See :meth:`Cluster.running`."""
-        return [device.task for device in self._fleet if device.task is not None and not device.leaving]
-
     @property
     def usable(self) -> int:
         """How many devices are there."""
@@ -160,6 +121,10 @@ class LiveCluster(Cluster):
         for meter in self._meters:
             if meter is not None:
                 meter.close()
+
+    def _staying(self) -> Sequence[_Device]:
+        """Those first whose tasks began first; how long one still needs nobody knows."""
+        return sorted(self._fleet, key=lambda device: (device.task.id if device.task else -1, device.number))
 
     def _over(self, device: _Device, task: Task, report: Report) -> Event:
         readings = tuple(self._read(device))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.cluster.cluster import Cluster
-from ce_nas.cluster.roles import ACTIVITIES, ROLES, Role, divided
+from ce_nas.cluster.fleet import FleetCluster
+from ce_nas.cluster.roles import ACTIVITIES, Role
 from ce_nas.core.records import Activity, Event, EventKind, TaskKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ce_nas.core.clock import Clock
-    from ce_nas.core.records import Allocation, Reading, Task
+    from ce_nas.core.records import Reading, Task
     from ce_nas.energy.modelled import PowerModel
     from ce_nas.evaluate.evaluator import Evaluator
 
@@ -38,6 +38,8 @@ class _Device:
     ready_s: float = 0.0
     #: whether it is given back to others, off the books
     away: bool = False
+    #: none is ever lost
+    gone: bool = False
     #: what it drew before that and nobody read yet
     unread: list[Reading] = field(default_factory=list)
     #: up to when it was read, s
@@ -46,44 +48,21 @@ class _Device:
     ticket: int = -1
 
 
-class SimulatedCluster(Cluster):
+class SimulatedCluster(FleetCluster[_Device]):
     """Devices on a clock that jumps or passes.
 
     Sampling is suspended without a checkpoint, since every score found is kept; a training costs one, and its loading.
     """
 
     def __init__(self, devices: int, clock: Clock, evaluator: Evaluator, power: PowerModel) -> None:
-        self.devices = devices
+        super().__init__([_Device(number) for number in range(devices)])
         self.peak_w = devices * power.peak_w
         self.power_origin = f"{power.source}: {power.origin}"
         self._clock = clock
         self._evaluator = evaluator
         self._power = power
-        self._fleet = [_Device(number) for number in range(devices)]
         # seconds of work already done on suspended tasks, by task number
         self._done_s: dict[int, float] = {}
-
-    def assign(self, allocation: Allocation) -> None:
-        """See :meth:`Cluster.assign`; the tasks nearest their end stay."""
-        nearest_end = sorted(self._fleet, key=_left_s)
-        roles = divided(nearest_end, allocation)
-        for device in self._fleet:
-            role = roles[device.number]
-            if device.task is not None and role is not ROLES[device.task.kind]:
-                self._suspend(device)
-            device.role = role
-            if device.away and role is not Role.RELEASED:
-                self._take_back(device)
-            elif device.task is None and role is Role.RELEASED:
-                self._let_go(device)
-
-    def free(self) -> Sequence[tuple[int, Role]]:
-        """See :meth:`Cluster.free`."""
-        return [
-            (device.number, device.role)
-            for device in self._fleet
-            if device.task is None and device.role in {Role.EVALUATING, Role.SAMPLING}
-        ]
 
     def submit(self, device: int, task: Task) -> None:
         """See :meth:`Cluster.submit`."""
@@ -117,21 +96,11 @@ class SimulatedCluster(Cluster):
         outcome = self._evaluator.run(task)
         return Event(EventKind.FINISHED, device.number, self._clock.now_s, task, outcome, readings)
 
-    def read(self) -> list[Reading]:
-        """See :meth:`Cluster.read`."""
-        return [reading for device in self._fleet for reading in self._read(device)]
+    def _staying(self) -> Sequence[_Device]:
+        """Those first whose tasks are nearest their end."""
+        return sorted(self._fleet, key=_left_s)
 
-    def suspend_all(self) -> None:
-        """See :meth:`Cluster.suspend_all`."""
-        for device in self._fleet:
-            self._suspend(device)
-            device.role = Role.IDLE
-
-    def running(self) -> Sequence[Task]:
-        """See :meth:`Cluster.running`."""
-        return [device.task for device in self._fleet if device.task is not None and not device.leaving]
-
-    def _suspend(self, device: _Device) -> None:
+    def _leave(self, device: _Device) -> None:
         """Take the task off; what was done of it is kept, at the price of a checkpoint if it is a training."""
         if device.task is None or device.leaving:
             return
