@@ -18,22 +18,22 @@ class Listens(Allocator):
     name = "listens"
 
     def decide(self, view):
-        self.seen = view.forecast
+        self.seen, self.rates = view.forecast, view.rates
         return Decision(Allocation(2, view.devices - 2), "Everything works.")
 
 
 def site(name, g_per_kwh, **rest):
     forecast = None if g_per_kwh is None else Forecast("test", 0.0, 0.0, 3600.0, np.full(24, float(g_per_kwh)))
-    known = {"here": False, "pue": 1.5, "devices": 8, "move_j": 3.6e6}
+    known = {"here": False, "pue": 1.5, "devices": 8, "move_j": 3.6e6, "rates": RATES}
     return SiteView(name, forecast=forecast, **known | rest)
 
 
 @pytest.fixture
 def decide(view_of):
-    def make(*sites):
+    def make(*sites, money=0.0):
         inner = Listens()
         view = replace(view_of(), sites=sites, rates=RATES, forecast=sites[0].forecast if sites else None)
-        return Roaming(inner).decide(view), inner
+        return Roaming(inner, money).decide(view), inner
 
     return make
 
@@ -69,3 +69,26 @@ def test_no_more_devices_work_than_there_are_at_the_place(decide):
 def test_with_one_place_nothing_changes(decide):
     decision, _ = decide()
     assert (decision.allocation, decision.site) == (Allocation(2, 6), None)
+
+
+def test_money_chooses_the_place_as_far_as_it_is_asked_to(decide):
+    dear = replace(RATES, device_hour=3.0)
+    cheap = replace(RATES, device_hour=1.0)
+    places = (site("home", 100, here=True, rates=dear), site("cheap", 150, rates=cheap))
+    decision, inner = decide(*places)
+    assert (decision.site, inner.rates) == (None, dear)
+    decision, inner = decide(*places, money=1.0)
+    assert (decision.site, inner.rates) == ("cheap", cheap)
+    assert "3.13 at home and 1.14 at cheap a GPU's hour" in decision.reason
+    decision, _ = decide(*places, money=0.8)
+    assert "150 at home and 225 at cheap, g/kWh with PUE; 3.13" in decision.reason
+
+
+def test_a_tariff_is_read_in_the_runs_own_periods(decide):
+    by_night = replace(RATES, prices_per_kwh=np.array([2.0] * 12 + [0.1] * 12))
+    decision, _ = decide(
+        site("home", 100, here=True, rates=replace(RATES, prices_per_kwh=np.array([1.0]))),
+        site("night", 100, rates=by_night),
+        money=1.0,
+    )
+    assert decision.site == "night"

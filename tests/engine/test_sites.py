@@ -6,7 +6,7 @@ import pytest
 
 from ce_nas.allocate.allocator import Allocator, Decision
 from ce_nas.core.errors import CeNasError
-from ce_nas.core.records import Allocation
+from ce_nas.core.records import Activity, Allocation
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.engine.build import build
 from ce_nas.engine.engine import Engine
@@ -51,7 +51,9 @@ def entries(engine, kind):
 def test_on_the_way_everything_is_suspended_and_given_back(moved):
     _, engine, _ = moved
     (entry,) = entries(engine, "moved")
-    assert entry.content == {"site": "north", "move_s": 900.0}
+    assert (entry.content["left"], entry.content["site"], entry.content["move_s"]) == ("home", "north", 900.0)
+    books = engine.parts.ledger.total
+    assert (entry.content["energy_j"], entry.content["carbon_g"]) == books.of(Activity.MOVE)
     assert entry.at_s == 2 * HOUR_S + 900.0
     began = [item.at_s for item in entries(engine, "started")]
     assert not [at_s for at_s in began if 2 * HOUR_S <= at_s < entry.at_s]

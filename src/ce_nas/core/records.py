@@ -291,6 +291,8 @@ class SiteView:
     devices: int
     #: what it draws to carry the search there, J, before PUE
     move_j: float
+    #: what doing things costs there
+    rates: Rates
 
 
 @dataclass(frozen=True, slots=True, eq=False)

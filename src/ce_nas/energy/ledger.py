@@ -93,6 +93,10 @@ class Books:
     #: device-seconds that were really observed
     observed_s: float = 0.0
 
+    def of(self, activity: Activity) -> tuple[float, float]:
+        """Energy drawn from the grid by an activity, J, and its carbon, g."""
+        return self.energy_j.get(activity, 0.0), self.carbon_g.get(activity, 0.0)
+
     @property
     def total_energy_j(self) -> float:
         """Energy drawn from the grid by everything, J."""

@@ -235,7 +235,7 @@ def _within_site(allocator: Allocator, materials: Materials) -> Allocator:
     from ce_nas.allocate.roaming import Roaming
 
     if materials.settings.site.others:
-        allocator = Roaming(allocator)
+        allocator = Roaming(allocator, materials.settings.policy.money)
     site, power = materials.settings.site, _power(materials.settings)
     pue = materials.settings.cluster.pue
     rules: list[Rule] = []

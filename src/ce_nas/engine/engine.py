@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from ce_nas.cluster.roles import Role
-from ce_nas.core.records import Allocation, EventKind, Observation, Stop, TaskKind
+from ce_nas.core.records import Activity, Allocation, EventKind, Observation, Stop, TaskKind
 from ce_nas.engine.agenda import Agenda
 from ce_nas.engine.backlog import Backlog
 from ce_nas.engine.guard import Guard
@@ -93,10 +93,10 @@ class Engine:
             can_sample=self._agenda.can_sample,
             allocation=self._allocation,
             allocated_s=self._allocated_s,
-            rates=self.plan.rates(self.parts.ledger, self.parts.clock.now_s),
+            rates=self.plan.rates(self.parts.ledger.prices, self.parts.ledger.pue, self.parts.clock.now_s),
         )
         self._purse.guard.forecast = view.forecast
-        return replace(view, sites=self.parts.sites.views(view.now_s)) if self.parts.sites else view
+        return replace(view, sites=self.parts.sites.views(view.now_s, self.plan)) if self.parts.sites else view
 
     def step(self, allocation: Allocation, site: str | None = None) -> None:
         """Live through one period under ``allocation``, or up to the moment at which the run ends.
@@ -192,11 +192,16 @@ class Engine:
         self._divide(Allocation(0, 0, released=parts.cluster.devices))
         self._live(began_s + sites.move_s)
         self._look()
+        before = parts.ledger.total.of(Activity.MOVE)
         parts.ledger.book([sites.reading(began_s, parts.clock.now_s)])
-        there = sites.go(name)
+        energy_j, carbon_g = (
+            now - then for now, then in zip(parts.ledger.total.of(Activity.MOVE), before, strict=True)
+        )
+        left, there = sites.here.name, sites.go(name)
         parts.ledger.move(there.intensity, there.pue, there.prices)
         self._outlook = Outlook(there.memory, there.forecaster, self.plan)
-        self._note("moved", site=name, move_s=parts.clock.now_s - began_s)
+        took = {"move_s": parts.clock.now_s - began_s, "energy_j": energy_j, "carbon_g": carbon_g}
+        self._note("moved", left=left, site=name, **took)
 
     def _look(self) -> None:
         """Bring the books up to this moment, and hold no device that can finish nothing any more."""

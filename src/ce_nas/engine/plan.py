@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ce_nas.allocate.allocator import Allocator
     from ce_nas.cluster.cluster import Cluster
     from ce_nas.core.clock import Clock
-    from ce_nas.energy.ledger import Ledger
+    from ce_nas.energy.ledger import Ledger, Prices
     from ce_nas.engine.limits import Limits
     from ce_nas.engine.sites import Sites
     from ce_nas.evaluate.evaluator import Problem
@@ -85,8 +85,7 @@ class Plan:
     #: how often a failed task is tried again, from its last checkpoint
     retries: int = 2
 
-    def rates(self, ledger: Ledger, now_s: float) -> Rates:
-        """What holding and using devices takes, as far as it is known beforehand."""
-        ahead = ledger.prices.ahead(now_s, self.period_s, self.limits.time_s)
-        watts = (self.training_w * ledger.pue, self.sampling_w * ledger.pue, self.idle_w * ledger.pue)
-        return Rates(*watts, ledger.prices.device_hour, ahead)
+    def rates(self, prices: Prices, pue: float, now_s: float) -> Rates:
+        """What holding and using devices takes at a place, as far as it is known beforehand."""
+        ahead = prices.ahead(now_s, self.period_s, self.limits.time_s)
+        return Rates(self.training_w * pue, self.sampling_w * pue, self.idle_w * pue, prices.device_hour, ahead)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ce_nas.energy.ledger import Prices
+    from ce_nas.engine.plan import Plan
     from ce_nas.forecast.forecaster import Forecaster
     from ce_nas.forecast.history import Memory
     from ce_nas.grid.trace import Series
@@ -48,9 +49,9 @@ class Sites:
         self.move_s = move_s
         self._move_j = move_j
 
-    def views(self, now_s: float) -> tuple[SiteView, ...]:
+    def views(self, now_s: float, plan: Plan) -> tuple[SiteView, ...]:
         """What an allocator may know of each place."""
-        return tuple(self._view(site, now_s) for site in self._sites.values())
+        return tuple(self._view(site, now_s, plan) for site in self._sites.values())
 
     def go(self, name: str) -> Site:
         """Be at another place from now on."""
@@ -61,7 +62,8 @@ class Sites:
         """What carrying the search drew."""
         return Reading(0, Activity.MOVE, start_s, end_s, self._move_j, Source.ESTIMATED)
 
-    def _view(self, site: Site, now_s: float) -> SiteView:
+    def _view(self, site: Site, now_s: float, plan: Plan) -> SiteView:
         past = site.memory.past(now_s, max(MEMORY_S, site.forecaster.lookback_s), HORIZON_S)
         forecast = site.forecaster.predict(past, HORIZON_S) if past else None
-        return SiteView(site.name, site is self.here, forecast, site.pue, site.devices, self._move_j)
+        rates = plan.rates(site.prices, site.pue, now_s)
+        return SiteView(site.name, site is self.here, forecast, site.pue, site.devices, self._move_j, rates)

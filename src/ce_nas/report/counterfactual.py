@@ -140,9 +140,16 @@ class Counterfactual:
 def work_of(entries: Sequence[Entry]) -> Work:
     """The work of a run, from its journal.
 
-    :raises TraceError: if nothing was worked on.
+    :raises TraceError: if nothing was worked on, or not all of it at one site.
     """
     settings = beginning(entries)["settings"]
+    moves = sum(entry.kind == "moved" for entry in entries)
+    if moves:
+        message = (
+            f"Expected a run that stayed at one site, got one with {moves} moves: there is no one grid on which its "
+            "work could be put to other hours. To see what moving saved, run the same settings without site.others."
+        )
+        raise TraceError(message)
     cluster, periods = settings["cluster"], [entry.content for entry in entries if entry.kind == "period"]
     device_s = sum(period["device_s"].get(name, 0.0) for period in periods for name in WORK)
     energy_j = sum(period["energy_j"].get(name, 0.0) for period in periods for name in WORK)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ce_nas.core.units import as_carbon, as_duration, as_energy
 from ce_nas.report import charts
 from ce_nas.report.budgets import SHOWN, used
+from ce_nas.report.moves import moves_table
 from ce_nas.report.page import Fact, Page, Section, Table
 from ce_nas.report.pick import pick
 from ce_nas.report.saved import saved_section, unsaved_section
@@ -139,7 +140,7 @@ def _hours(entries: Sequence[Entry], words: Words) -> Section:
         paragraphs=[words("hours.text")],
         charts=drawn,
         stacked=True,
-        tables=[table] if rows else [],
+        tables=[one for one in (moves_table(entries, words), table if rows else None) if one],
     )
 
 
