@@ -3,18 +3,26 @@
     python benchmarks/environment.py [--quick] [--json FILE] [--seed N]
 
 Side by side: searches with LaMOO in the loop, with uniform sampling in the loop, and played from records, as in
-training. One process; seconds of the wall clock and of the processor are told apart, since other programs may be at
-work. A step is a period of 8 GPUs, with all that happens in it, the view and the observation.
+training. A step is a period of 8 GPUs with all that happens in it: the engine's loop, cluster, books and guard, every
+training and scoring that ends, the searcher's answers, the forecast, the view and the observation. By one process, and
+by two side by side, whose steps are added up. Seconds of the wall clock and of the processor are told apart, since
+other programs may be at work: where they differ, what a core is able to is the second figure.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import multiprocessing
+import os
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: a process is to use one core
 
 import numpy as np
 
@@ -22,11 +30,15 @@ from ce_nas.allocate.menu import MENU
 from ce_nas.allocate.observation import FEATURES
 from ce_nas.learn.env import SearchEnv
 from ce_nas.learn.recording import recorded
-from ce_nas.learn.scenario import Range, Scenario, Scenarios
+from ce_nas.learn.scenario import Range, Scenario, Scenarios, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SEARCHES, POLICIES = ("lamoo", "uniform", "records"), ("random", "rule")
+#: scenarios that are made ready before the clock runs: tables and typical years are read once in a training
+READY = 40
+EIGHT = Range(gpus=(8,), hours=(80.0,), budgeted=0.0)
 REST, EVALUATE, SAMPLE = MENU.index((0.0, 0.0)), MENU.index((1.0, 0.0)), MENU.index((0.0, 1.0))
 CLEANER = FEATURES.index("cleaner_within_24")
 
@@ -35,7 +47,7 @@ class Live:
     """Scenarios of 8 GPUs and 80 hours without a target, in which the searcher itself searches."""
 
     def __init__(self, seed: int, searcher: str) -> None:
-        self._drawn = Scenarios(seed, "speed", (), Range(gpus=(8,), hours=(80.0,)))
+        self._drawn = Scenarios(seed, "speed", (), EIGHT)
         self._searcher = searcher
 
     def __getitem__(self, number: int) -> Scenario:
@@ -54,8 +66,20 @@ def by_rule(_: np.random.Generator, env: SearchEnv, seen: np.ndarray) -> int:
     return SAMPLE if env.view.can_sample else EVALUATE
 
 
-def measured(env: SearchEnv, choose: Callable[..., int], steps: int, seed: int) -> dict[str, float]:
-    """Steps a second over so many steps."""
+def measured(search: str, policy: str, steps: int, seed: int, process: int = 0) -> dict[str, float]:
+    """Steps a second over so many steps, in scenarios of the process's own."""
+    scenarios = Scenarios(seed, "speed", recorded(), EIGHT) if search == "records" else Live(seed, search)
+    first = process * 1000
+    env, choose = SearchEnv(scenarios, first=first), {"random": at_random, "rule": by_rule}[policy]
+    for number in range(READY):
+        prepared(scenarios[first + number])
+    played(env, choose, 4, seed)  # imports and caches are no part of a step
+    env.reset(options={"number": first})
+    return played(env, choose, steps, seed)
+
+
+def played(env: SearchEnv, choose: Callable[..., int], steps: int, seed: int) -> dict[str, float]:
+    """Steps a second of an environment."""
     rng = np.random.default_rng(seed)
     seen, _ = env.reset()
     evaluations = 0
@@ -70,6 +94,19 @@ def measured(env: SearchEnv, choose: Callable[..., int], steps: int, seed: int) 
     return {"steps_per_s": steps / wall_s, "steps_per_cpu_s": steps / cpu_s, "trainings_per_step": evaluations / steps}
 
 
+def side_by_side(search: str, policy: str, steps: int, seed: int) -> dict[str, float]:
+    """The same by two processes at once, their steps a second added up."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        futures = [pool.submit(measured, search, policy, steps, seed, process) for process in range(2)]
+        rows = [future.result() for future in futures]
+    return {
+        "steps_per_s": sum(row["steps_per_s"] for row in rows),
+        "steps_per_cpu_s": float(np.mean([row["steps_per_cpu_s"] for row in rows])),
+        "trainings_per_step": float(np.mean([row["trainings_per_step"] for row in rows])),
+    }
+
+
 def main() -> None:
     """Measure, print, and write what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -78,18 +115,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     steps = 80 if arguments.quick else 800
-    played = Scenarios(arguments.seed, "speed", recorded(), Range(gpus=(8,), hours=(80.0,)))
-    kinds = {"lamoo": Live(arguments.seed, "lamoo"), "uniform": Live(arguments.seed, "uniform"), "records": played}
     rows = []
-    print(f"{'search':10}{'policy':10}{'steps/s':>10}{'steps/CPU s':>13}{'trainings/step':>16}")
-    for kind, scenarios in kinds.items():
-        for policy, choose in (("random", at_random), ("rule", by_rule)):
-            env = SearchEnv(scenarios)
-            measured(env, choose, 4, arguments.seed)  # imports and caches are no part of a step
-            found = measured(env, choose, steps, arguments.seed)
-            rows.append({"search": kind, "policy": policy, **found})
-            figures = f"{found['steps_per_s']:10.0f}{found['steps_per_cpu_s']:13.0f}{found['trainings_per_step']:16.1f}"
-            print(f"{kind:10}{policy:10}{figures}")
+    print(f"{'in the loop':12}{'policy':8}{'processes':>10}{'steps/s':>9}{'steps/CPU s':>13}{'trainings/step':>16}")
+    for search, policy, processes in itertools.product(SEARCHES, POLICIES, (1, 2)):
+        found = (measured if processes == 1 else side_by_side)(search, policy, steps, arguments.seed)
+        rows.append({"search": search, "policy": policy, "processes": processes, **found})
+        figures = f"{found['steps_per_s']:9.0f}{found['steps_per_cpu_s']:13.0f}{found['trainings_per_step']:16.1f}"
+        print(f"{search:12}{policy:8}{processes:10}{figures}", flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps({"steps": steps, "rows": rows}, indent=2) + "\n")
 

@@ -102,3 +102,18 @@ def test_budgets_are_seen_as_what_is_left_of_them(seen):
     assert seen(**half)["carbon_left_share"] == 0.5
     assert seen()["carbon_left_share"] == 1.0
     assert seen(time_left_s=10 * HOUR_S, now_s=30 * HOUR_S)["time_left_share"] == 0.25
+
+
+def test_the_fewer_trainings_are_to_come_the_dearer_seems_an_hour_that_is_not_the_best(seen):
+    found = seen(devices=8, evaluations=10, trained_s=10 * 1800.0, time_left_s=24 * HOUR_S)  # 16 trainings a period
+    names = [name for name in FEATURES if name.startswith("too_dear_for_")]
+    too_dear = [found[name] for name in names]
+    assert too_dear == sorted(too_dear, reverse=True)
+    assert found["too_dear_for_10"] == pytest.approx((DAY[0] - DAY.min()) / DAY.mean(), abs=1e-5)
+    assert found["too_dear_for_400"] == -1.0  # 25 periods, of 24
+    assert found["trainings_till_end"] == pytest.approx(math.log1p(24 * 16) / 8.0)
+    assert found["trainings_in_cleaner"] == pytest.approx(math.log1p(np.count_nonzero(DAY[0] > DAY) * 16) / 8.0)
+
+
+def test_before_the_first_training_has_ended_its_length_is_a_guess(seen):
+    assert seen(devices=1)["trainings_till_end"] == pytest.approx(math.log1p(96 * 3600 / 1500) / 8.0)

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from ce_nas.core.errors import SettingsError
+from ce_nas.core.records import Allocation, Stop
 from ce_nas.learn.scenario import (
     TEST_ZONES,
     TRAINING_ZONES,
@@ -70,8 +73,27 @@ def test_tables_and_years_are_shared(records):
 
 def test_the_usual_grams_are_those_of_all_devices_training_to_the_deadline():
     engine = engine_of(Scenario(gpus=2, hours=5.0, searcher="uniform"), None)
-    from ce_nas.core.records import Allocation
-
     while engine.stop is None:
         engine.step(Allocation(0, 2))
     assert engine.parts.ledger.total.total_carbon_g == pytest.approx(Scenario(gpus=2, hours=5.0).usual_g, rel=0.05)
+
+
+def test_a_quarter_of_the_scenarios_have_a_budget_of_their_own_and_are_else_the_same(records):
+    one, other = Scenarios(0, "training", records), Scenarios(0, "training", records, Range(budgeted=0.0))
+    drawn = [one[at] for at in range(80)]
+    assert 10 <= sum(item.budget is not None for item in drawn) <= 30
+    assert {item.budget for item in drawn} == {None, "carbon", "energy", "cost"}
+    assert all(0.05 <= item.budget_share <= 0.4 for item in drawn if item.budget)
+    assert [replace(item, budget=None, budget_share=1.0) for item in drawn] == [other[at] for at in range(80)]
+
+
+@pytest.mark.parametrize("budget", ["carbon", "energy", "cost"])
+def test_a_budget_is_a_share_of_what_all_devices_would_use(budget):
+    one = Scenario(gpus=2, hours=20.0, searcher="uniform", budget=budget, budget_share=0.25)
+    engine = engine_of(one, None)
+    while engine.stop is None:
+        engine.step(Allocation(0, 2))
+    assert engine.stop is {"carbon": Stop.CARBON, "energy": Stop.ENERGY, "cost": Stop.COST}[budget]
+    books = engine.parts.ledger.total
+    assert 0.1 * one.usual_g < books.total_carbon_g < 0.3 * one.usual_g
+    assert (books.cost > 0) == (budget == "cost")

@@ -27,6 +27,12 @@ STRETCHES = (0, 1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 72, 96)
 REACHES = (6, 12, 24, 48, 96)
 #: how far back the growth of the hypervolume is looked at, in periods
 GROWTH = (1, 3, 6, 12, 24)
+#: trainings that may be still to come: nobody knows how many are
+TO_COME = (10, 25, 50, 100, 200, 400)
+#: seconds that a training is reckoned to take before one has ended
+TRAINING_S = 1500.0
+#: trainings that stand for one in the logarithm of their number
+MANY = 8.0
 #: beyond so many periods or trainings without growth, and doublings of the trainings, more is all the same
 MOST_STILL = 48
 MOST_DOUBLINGS = 3.0
@@ -38,6 +44,9 @@ FEATURES: tuple[str, ...] = (
     *(f"cleaner_within_{reach}" for reach in REACHES),
     *(f"cleanest_within_{reach}" for reach in REACHES),
     "cleaner_till_end",
+    *(f"too_dear_for_{trainings}" for trainings in TO_COME),
+    "trainings_till_end",
+    "trainings_in_cleaner",
     "forecast_known",
     "spread_of_day_ahead",
     "quantiles_known",
@@ -85,6 +94,8 @@ def observe(view: View) -> np.ndarray:
     level = _level(week, coming)
     parts = (
         _ahead(coming, level),
+        _too_dear(view, coming),
+        _known(coming),
         _uncertainty(view, level),
         _past(view, week, coming, level),
         _growth(view),
@@ -104,7 +115,7 @@ def _level(week: np.ndarray, coming: np.ndarray) -> float:
 def _ahead(coming: np.ndarray, level: float) -> list[float]:
     """Stretches ahead; 0 where they lie beyond the deadline or the forecast. Then the coming period among others."""
     if not len(coming):
-        return [0.0] * (len(STRETCHES) - 1 + 2 * len(REACHES) + 2)
+        return [0.0] * (len(STRETCHES) - 1 + 2 * len(REACHES) + 1)
     sums = np.concatenate([[0.0], np.cumsum(coming)])
     stretches = []
     for first, last in pairwise(STRETCHES):
@@ -117,11 +128,36 @@ def _ahead(coming: np.ndarray, level: float) -> list[float]:
         end = min(reach, len(coming))
         cleaner.append(float(below[end - 1]) / end)
         cleanest.append(float(lowest[end - 1]) / now)
-    return [*stretches, *cleaner, *cleanest, float(below[-1]) / LONG, 1.0]
+    return [*stretches, *cleaner, *cleanest, float(below[-1]) / LONG]
 
 
 #: periods that stand for one in the number of cleaner ones
 LONG = 40.0
+
+
+def _too_dear(view: View, coming: np.ndarray) -> list[float]:
+    """By how much the coming period is dearer than the dearest that is needed, were so many trainings still to come.
+
+    In units of the mean of what is ahead; -1 where all that is ahead is needed. Then the trainings that the periods
+    ahead have room for, and the cleaner ones among them.
+    """
+    if not len(coming):
+        return [0.0] * (len(TO_COME) + 2)
+    training_s = view.trained_s / view.evaluations if view.evaluations and view.trained_s else TRAINING_S
+    a_period = view.devices * view.period_s / training_s
+    ordered, now, mean = np.sort(coming), float(coming[0]), max(float(coming.mean()), 1e-9)
+    too_dear = []
+    for trainings in TO_COME:
+        needed = math.ceil(trainings / a_period)
+        too_dear.append((now - float(ordered[needed - 1])) / mean if needed < len(ordered) else -1.0)
+    cleaner = int(np.searchsorted(ordered, now))
+    room = (len(ordered) * a_period, cleaner * a_period)
+    return [*too_dear, *(math.log1p(trainings) / MANY for trainings in room)]
+
+
+def _known(coming: np.ndarray) -> list[float]:
+    """Whether there is a forecast."""
+    return [float(len(coming) > 0)]
 
 
 def _uncertainty(view: View, level: float) -> list[float]:

@@ -35,9 +35,7 @@ if TYPE_CHECKING:
     from ce_nas.engine.materials import Materials
     from ce_nas.engine.settings import PolicySettings, Settings
     from ce_nas.engine.sites import Sites
-    from ce_nas.evaluate.evaluator import Evaluator, Problem
-    from ce_nas.evaluate.noisy_scores import NoisyScores
-    from ce_nas.evaluate.scores import CheapScores
+    from ce_nas.evaluate.evaluator import Problem
     from ce_nas.forecast.forecaster import Forecaster
     from ce_nas.search.constraints import Costs
     from ce_nas.search.regional import RegionalSearcher
@@ -95,22 +93,11 @@ def build(  # noqa: PLR0913 - each part may be one's own
     return Engine(parts, _plan(materials), observe)
 
 
-def _evaluator(materials: Materials) -> Evaluator:
-    """Who carries tasks out on the benchmark; each kind of it has cheap scores of its own kind."""
-    from ce_nas.evaluate.nasbench301 import NasBench301, NasBench301Evaluator
-    from ce_nas.evaluate.tabular import TabularEvaluator
-
-    objectives, scores = materials.objectives, materials.cheap_scores
-    if isinstance(materials.benchmark, NasBench301):
-        return NasBench301Evaluator(materials.benchmark, objectives, cast("NoisyScores | None", scores))
-    return TabularEvaluator(materials.table, objectives, cast("CheapScores | None", scores))
-
-
 def _simulated(materials: Materials) -> tuple[Clock, Cluster, Problem]:
     """Time that jumps, and devices that are not there."""
     from ce_nas.cluster.simulated import SimulatedCluster
 
-    clock, settings, evaluator = VirtualClock(), materials.settings, _evaluator(materials)
+    clock, settings, evaluator = VirtualClock(), materials.settings, materials.evaluator
     return clock, SimulatedCluster(settings.cluster.gpus, clock, evaluator, _power(settings)), evaluator
 
 

@@ -14,6 +14,7 @@ from ce_nas.energy.ledger import Prices
 from ce_nas.engine.live_feed import live_facts, live_feed_of
 from ce_nas.engine.names import INNER_SEARCHERS, POLICIES, SEARCHERS, canonical, require_extra
 from ce_nas.engine.settings import SiteSettings
+from ce_nas.evaluate.carrying import evaluator_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Objective
     from ce_nas.engine.settings import BenchmarkSettings, OtherSiteSettings, Settings
     from ce_nas.evaluate.benchmark import Benchmark
+    from ce_nas.evaluate.evaluator import Evaluator
     from ce_nas.evaluate.nasbench301 import NasBench301
     from ce_nas.evaluate.noisy_scores import NoisyScores
     from ce_nas.evaluate.scores import CheapScores
@@ -155,6 +157,11 @@ class Materials:
         from ce_nas.library.tables import supernet_file
 
         return read_scores(supernet_file(Library(), wanted), self.table)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Who carries tasks out on the benchmark."""
+        return evaluator_of(self.benchmark, self.objectives, self.cheap_scores)
 
     @cached_property
     def feed(self) -> Feed | None:

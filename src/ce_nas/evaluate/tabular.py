@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,10 +53,18 @@ class TabularEvaluator(Evaluator):
 
     def run(self, task: Task) -> Outcome:
         """See :meth:`Evaluator.run`."""
-        rows = [self.space.index[architecture] for architecture in task.architectures]
+        index = self.space.index
+        rows = [index[architecture] for architecture in task.architectures]
         if task.kind is TaskKind.SAMPLING and self._cheap:
-            return Outcome(task.id, _rows(self._estimates, rows), _rows(self._cheap.values, rows))
+            estimates, scores = self._scored
+            return Outcome(task.id, tuple([estimates[row] for row in rows]), tuple([scores[row] for row in rows]))
         return Outcome(task.id, _rows(self._values if task.fidelity == 1.0 else self._early[task.fidelity], rows))
+
+    @cached_property
+    def _scored(self) -> tuple[list[tuple[float, ...]], list[tuple[float, ...]]]:
+        """Estimates and raw scores of every architecture: a search asks for thousands of them, time and again."""
+        scores = self._cheap.values if self._cheap else self._estimates[:, :0]
+        return list(map(tuple, self._estimates.tolist())), list(map(tuple, scores.tolist()))
 
     def _stopped(self, found: Mapping[str, np.ndarray]) -> np.ndarray:
         """The objectives as far as a training that was stopped tells them; the others as they are, shape (size, m)."""

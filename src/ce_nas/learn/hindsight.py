@@ -10,7 +10,7 @@ policy that learns this from observations alone learns the price up to which wor
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -92,7 +92,7 @@ def demonstrate(scenarios: Scenarios, numbers: Iterable[int], seed: int) -> Demo
     found = []
     for number in numbers:
         scenario = scenarios[number]
-        needed = play(scenario, Unwaiting())
+        needed = play(replace(scenario, budget=None), Unwaiting())  # a budget changes the hours, not the work
         if not needed.reached:  # nothing that a policy does could help
             continue
         wavering = Wavering(stream(seed, f"wavering.{number}"))

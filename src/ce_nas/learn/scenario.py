@@ -6,10 +6,11 @@ after a part of the budget. The search itself is played from a record, so that t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.rng import stream
@@ -49,6 +50,9 @@ TRAINING_ZONES = ("coal", "coal-flat", "coal-solar", "gas", "hydro", "imports", 
 VALIDATION_ZONES = ("hydro-nuclear", "mixed")
 TEST_ZONES = ("gas-nuclear", "wind")
 
+#: what a kWh costs where money is the budget: any price will do, since the budget is set in relation to it
+PRICE_PER_KWH = 0.2
+
 Choice = TypeVar("Choice")
 
 
@@ -68,6 +72,10 @@ class Scenario:
     searcher: str = "lamoo"
     #: hypervolume to reach; None where there is none to reach
     target: float | None = None
+    #: which budget there is beside the time: carbon, energy or cost; None where there is none
+    budget: str | None = None
+    #: how much of it, as a share of what all devices would use in training until the deadline
+    budget_share: float = 1.0
     #: the records, blind and informed, that the search is played from; None where the searcher itself searches
     replay: tuple[Recording, Recording] | None = field(default=None, compare=False)
 
@@ -75,7 +83,12 @@ class Scenario:
     def settings(self) -> Settings:
         """The settings of the search."""
         return settings_from_flags(
-            {"grid": {"seed": self.grid_seed}, "searcher": {"unranked": 1.0 if self.replay else 0.5}},
+            {
+                "grid": {"seed": self.grid_seed},
+                "searcher": {"unranked": 1.0 if self.replay else 0.5},
+                "prices": {"electricity_per_kwh": PRICE_PER_KWH if self.budget == "cost" else 0.0},
+                "budget": {self.budget: self._bound} if self.budget else {},
+            },
             dataset=self.dataset,
             zone=self.zone,
             start=self.start,
@@ -91,7 +104,21 @@ class Scenario:
     def usual_g(self) -> float:
         """What all devices would emit in training until the deadline, g: the measure of a reward, seen by no policy."""
         mean = _year(self.zone, self.grid_seed).since(self.start).mean(0.0, self.hours * HOUR_S)
-        return self.gpus * TRAINING_W * AVERAGE_PUE * self.hours * HOUR_S / J_PER_KWH * mean
+        return self._usual_j / J_PER_KWH * mean
+
+    @property
+    def _usual_j(self) -> float:
+        """The energy that all devices would draw from the grid in training until the deadline."""
+        return self.gpus * TRAINING_W * AVERAGE_PUE * self.hours * HOUR_S
+
+    @property
+    def _bound(self) -> str | float:
+        """The budget as settings state it."""
+        usual_kwh = self._usual_j / J_PER_KWH
+        if self.budget == "cost":
+            return self.budget_share * usual_kwh * PRICE_PER_KWH
+        usual, unit = (self.usual_g, "g") if self.budget == "carbon" else (usual_kwh, "kWh")
+        return f"{self.budget_share * usual}{unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +132,10 @@ class Range:
     part: tuple[float, float] = (0.15, 0.55)
     #: how many typical years a zone has
     years: int = 8
+    #: share of the scenarios that have a budget of carbon, energy or money
+    budgeted: float = 0.25
+    #: the least and the most of it, as a share of what all devices would use until the deadline
+    budget: tuple[float, float] = (0.05, 0.4)
 
 
 class Scenarios:
@@ -143,6 +174,7 @@ class Scenarios:
             hours=hours,
             seed=int(rng.integers(2**31)),
         )
+        place = replace(place, **self._budget(number))
         if not self._informed:
             return place
         informed = _one(rng, self._informed)
@@ -152,6 +184,14 @@ class Scenarios:
         trainings = round(device_s / float(_shelf(informed.dataset).table.train_s.mean()))
         target = float(vanilla.hypervolumes[min(max(trainings, 1), len(vanilla.hypervolumes)) - 1])
         return replace(place, dataset=informed.dataset, target=target, replay=(own, informed))
+
+    def _budget(self, number: int) -> dict[str, Any]:
+        """Which budget a scenario has, and how much of it: small ones are as likely as large ones."""
+        rng, out_of = stream(self._seed, f"budgets.{self._name}.{number}"), self._range
+        if rng.random() >= out_of.budgeted:
+            return {}
+        least, most = map(math.log, out_of.budget)
+        return {"budget": _one(rng, ("carbon", "energy", "cost")), "budget_share": math.exp(rng.uniform(least, most))}
 
     def _others(self, informed: Recording) -> list[Recording]:
         """Blind records of the same benchmark and another seed."""
@@ -169,6 +209,7 @@ def prepared(scenario: Scenario) -> Materials:
         "benchmark": shelf.benchmark,
         "objectives": shelf.objectives,
         "cheap_scores": shelf.cheap_scores,
+        "evaluator": shelf.evaluator,
         "trace": _year(scenario.zone, scenario.grid_seed),
     }
     materials.__dict__.update(shared)

@@ -48,7 +48,7 @@ class TrainingSettings:
     continuous: bool = False
     environments: int = 4
     #: scenarios that tell how good a policy is
-    validation: int = 24
+    validation: int = 48
     #: looks at a policy without an improvement after which its training ends
     patience: int = 4
 

@@ -29,6 +29,7 @@ class Membership:
         self._space = space
         combinations = math.prod(map(len, space.choices))
         self._grid = Grid(space) if space.one_hot and combinations <= LARGEST_GRID else None
+        self._member_codes: np.ndarray | None = None
         self._good: dict[Boundary, np.ndarray] = {}
         self._rows: dict[tuple[Constraint, ...], np.ndarray] = {}
 
@@ -41,17 +42,28 @@ class Membership:
         """Whether each architecture meets every constraint of ``path``, shape ``(n,)``."""
         if self._grid is None:
             return path_holds(path, self._space.encode(architectures))
-        codes = self._grid.codes(architectures)
-        holds = np.ones(len(codes), dtype=bool)
-        for constraint in path:
-            holds &= self._is_good(self._grid, constraint.boundary)[codes] == constraint.good
-        return holds
+        return self._behind(self._grid, path, self._grid.codes(architectures))
 
     def rows(self, path: tuple[Constraint, ...]) -> np.ndarray:
         """The rows of the space's members that meet every constraint of ``path``, ascending; for listable spaces."""
         if path not in self._rows:
-            self._rows[path] = np.flatnonzero(self.holds(path, self._space.members))
+            self._rows[path] = np.flatnonzero(self._of_members(path))
         return self._rows[path]
+
+    def _of_members(self, path: tuple[Constraint, ...]) -> np.ndarray:
+        """What :meth:`holds` says of every member of the space."""
+        if self._grid is None:
+            return self.holds(path, self._space.members)
+        if self._member_codes is None:
+            self._member_codes = self._grid.codes(self._space.members)
+        return self._behind(self._grid, path, self._member_codes)
+
+    def _behind(self, grid: Grid, path: tuple[Constraint, ...], codes: np.ndarray) -> np.ndarray:
+        """Whether the architectures of these codes meet every constraint of ``path``, shape ``(n,)``."""
+        holds = np.ones(len(codes), dtype=bool)
+        for constraint in path:
+            holds &= self._is_good(grid, constraint.boundary)[codes] == constraint.good
+        return holds
 
     def _is_good(self, grid: Grid, boundary: Boundary) -> np.ndarray:
         if boundary not in self._good:

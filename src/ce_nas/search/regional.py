@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture, Observation
     from ce_nas.space.space import Space
 
-__all__ = ["AnyOf", "Listed", "Region", "RegionalSearcher", "WholeSpace"]
+__all__ = ["AnyOf", "Listed", "Region", "RegionalSearcher", "WholeSpace", "distinct", "left_of"]
 
 
 class Region(Protocol):
@@ -82,10 +82,11 @@ class AnyOf:
     """The architectures in any of several containers: what was excluded, and what has been proposed meanwhile."""
 
     def __init__(self, *parts: Container[Architecture]) -> None:
-        self._parts = parts
+        #: containers that are no such thing themselves
+        self.parts = tuple(inner for part in parts for inner in (part.parts if isinstance(part, AnyOf) else (part,)))
 
     def __contains__(self, architecture: object) -> bool:
-        for part in self._parts:  # noqa: SIM110 - asked a million times a run, and any() takes three times as long
+        for part in self.parts:  # noqa: SIM110 - asked a million times a run, and any() takes three times as long
             if architecture in part:
                 return True
         return False
@@ -93,4 +94,12 @@ class AnyOf:
 
 def distinct(architectures: Iterable[Architecture], exclude: Container[Architecture]) -> list[Architecture]:
     """The first occurrence of each architecture that is not excluded, in order."""
-    return [architecture for architecture in dict.fromkeys(architectures) if architecture not in exclude]
+    return left_of(dict.fromkeys(architectures), exclude)
+
+
+def left_of(architectures: Iterable[Architecture], exclude: Container[Architecture]) -> list[Architecture]:
+    """The architectures that are not excluded, in order; asked of hundreds of thousands in a run."""
+    parts = exclude.parts if isinstance(exclude, AnyOf) else (exclude,)
+    for part in parts:
+        architectures = [architecture for architecture in architectures if architecture not in part]
+    return list(architectures)

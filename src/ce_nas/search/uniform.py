@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from ce_nas.search.regional import AnyOf, RegionalSearcher, WholeSpace, distinct
+from ce_nas.search.regional import AnyOf, RegionalSearcher, WholeSpace, distinct, left_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -22,6 +21,8 @@ __all__ = ["UniformSearcher", "draw"]
 LISTABLE = 1 << 18
 #: how many more than twice the number wanted are drawn at random from a list before all of it is gone through
 _FEW_MORE = 6
+#: how much of a list is gone through at a time
+_AT_A_TIME = 512
 #: sizes of the blocks drawn at random; a block is doubled while the ones before it did not suffice
 _FIRST_BLOCK, _LARGEST_BLOCK = 16, 1024
 #: architectures drawn at random before a search of a huge space is given up
@@ -74,11 +75,14 @@ def _listed(
     if not len(rows):
         return []
     few = rows[rng.integers(len(rows), size=2 * n + _FEW_MORE)]
-    found = distinct((space.listed[row] for row in few.tolist()), exclude)
+    listed = space.listed
+    found = distinct([listed[row] for row in few.tolist()], exclude)
     if len(found) < n:
-        taken = AnyOf(exclude, set(found))
-        rest = (space.listed[row] for row in rng.permutation(rows).tolist())
-        found += islice((architecture for architecture in rest if architecture not in taken), n - len(found))
+        taken, rest = AnyOf(exclude, set(found)), rng.permutation(rows)
+        for first in range(0, len(rest), _AT_A_TIME):
+            found += left_of([listed[row] for row in rest[first : first + _AT_A_TIME].tolist()], taken)
+            if len(found) >= n:
+                break
     return found[:n]
 
 

@@ -1,0 +1,29 @@
+"""Who carries tasks out on a benchmark that is on record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ce_nas.core.records import Objective
+    from ce_nas.evaluate.benchmark import Benchmark
+    from ce_nas.evaluate.evaluator import Evaluator
+    from ce_nas.evaluate.noisy_scores import NoisyScores
+    from ce_nas.evaluate.scores import CheapScores
+    from ce_nas.evaluate.table import BenchmarkTable
+
+__all__ = ["evaluator_of"]
+
+
+def evaluator_of(
+    benchmark: Benchmark, objectives: Sequence[Objective], scores: CheapScores | NoisyScores | None
+) -> Evaluator:
+    """The evaluator of a benchmark, a table or NAS-Bench-301; each kind has cheap scores of its own kind."""
+    from ce_nas.evaluate.nasbench301 import NasBench301, NasBench301Evaluator
+    from ce_nas.evaluate.tabular import TabularEvaluator
+
+    if isinstance(benchmark, NasBench301):
+        return NasBench301Evaluator(benchmark, objectives, cast("NoisyScores | None", scores))
+    return TabularEvaluator(cast("BenchmarkTable", benchmark), objectives, cast("CheapScores | None", scores))

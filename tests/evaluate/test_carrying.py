@@ -1,0 +1,13 @@
+from ce_nas.engine.materials import Materials
+from ce_nas.engine.settings import settings_from_flags
+from ce_nas.evaluate.carrying import evaluator_of
+from ce_nas.evaluate.tabular import TabularEvaluator
+
+
+def test_a_table_is_looked_up_and_scored_if_there_are_scores():
+    materials = Materials(settings_from_flags())
+    scored = evaluator_of(materials.benchmark, materials.objectives, materials.cheap_scores)
+    blind = evaluator_of(materials.benchmark, materials.objectives, None)
+    assert isinstance(scored, TabularEvaluator)
+    assert (scored.can_score, blind.can_score) == (True, False)
+    assert scored.objectives == materials.objectives
