@@ -119,3 +119,9 @@ def test_what_a_table_alone_can_answer_is_refused_without_one(tiny_nb301):
 def test_what_nasbench301_does_not_know_is_said_before_the_run(tiny_nb301, flags, error, said):
     with pytest.raises(error, match=said):
         materials(benchmark="nasbench301", table=tiny_nb301, **flags).check()
+
+
+def test_runs_that_share_their_materials_share_who_carries_tasks_out():
+    materials = Materials(settings_from_flags())
+    assert materials.evaluator is materials.evaluator
+    assert materials.evaluator.space is materials.benchmark.space
