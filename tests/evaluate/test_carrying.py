@@ -1,6 +1,11 @@
+from types import SimpleNamespace
+
+import pytest
+
+from ce_nas.core.errors import SettingsError
 from ce_nas.engine.materials import Materials
 from ce_nas.engine.settings import settings_from_flags
-from ce_nas.evaluate.carrying import evaluator_of
+from ce_nas.evaluate.carrying import evaluator_of, table_of
 from ce_nas.evaluate.tabular import TabularEvaluator
 
 
@@ -11,3 +16,8 @@ def test_a_table_is_looked_up_and_scored_if_there_are_scores():
     assert isinstance(scored, TabularEvaluator)
     assert (scored.can_score, blind.can_score) == (True, False)
     assert scored.objectives == materials.objectives
+
+
+def test_what_is_no_table_has_no_table():
+    with pytest.raises(SettingsError, match="all listed, but NAS-Bench-301 has no table"):
+        table_of(SimpleNamespace(name="NAS-Bench-301"))

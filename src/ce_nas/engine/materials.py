@@ -14,7 +14,7 @@ from ce_nas.energy.ledger import Prices
 from ce_nas.engine.live_feed import live_facts, live_feed_of
 from ce_nas.engine.names import INNER_SEARCHERS, POLICIES, SEARCHERS, canonical, require_extra
 from ce_nas.engine.settings import SiteSettings
-from ce_nas.evaluate.carrying import evaluator_of
+from ce_nas.evaluate.carrying import evaluator_of, table_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,14 +89,7 @@ class Materials:
 
         :raises SettingsError: if it is none.
         """
-        from ce_nas.evaluate.table import BenchmarkTable
-
-        if not isinstance(self.benchmark, BenchmarkTable):
-            message = (
-                f"Expected a benchmark whose architectures are all listed, but {self.benchmark.name} has no table."
-            )
-            raise SettingsError(message)
-        return self.benchmark
+        return table_of(self.benchmark)
 
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from ce_nas.core.errors import SettingsError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,16 +16,32 @@ if TYPE_CHECKING:
     from ce_nas.evaluate.scores import CheapScores
     from ce_nas.evaluate.table import BenchmarkTable
 
-__all__ = ["evaluator_of"]
+__all__ = ["evaluator_of", "table_of"]
 
 
 def evaluator_of(
     benchmark: Benchmark, objectives: Sequence[Objective], scores: CheapScores | NoisyScores | None
 ) -> Evaluator:
-    """The evaluator of a benchmark, a table or NAS-Bench-301; each kind has cheap scores of its own kind."""
+    """The evaluator of a benchmark, a table or NAS-Bench-301; each kind has cheap scores of its own kind.
+
+    :raises SettingsError: if it is neither.
+    """
     from ce_nas.evaluate.nasbench301 import NasBench301, NasBench301Evaluator
     from ce_nas.evaluate.tabular import TabularEvaluator
 
     if isinstance(benchmark, NasBench301):
         return NasBench301Evaluator(benchmark, objectives, cast("NoisyScores | None", scores))
-    return TabularEvaluator(cast("BenchmarkTable", benchmark), objectives, cast("CheapScores | None", scores))
+    return TabularEvaluator(table_of(benchmark), objectives, cast("CheapScores | None", scores))
+
+
+def table_of(benchmark: Benchmark) -> BenchmarkTable:
+    """The benchmark, for what can be asked of a table alone.
+
+    :raises SettingsError: if it is none.
+    """
+    from ce_nas.evaluate.table import BenchmarkTable
+
+    if not isinstance(benchmark, BenchmarkTable):
+        message = f"Expected a benchmark whose architectures are all listed, but {benchmark.name} has no table."
+        raise SettingsError(message)
+    return benchmark

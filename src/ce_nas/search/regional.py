@@ -83,7 +83,9 @@ class AnyOf:
 
     def __init__(self, *parts: Container[Architecture]) -> None:
         #: containers that are no such thing themselves
-        self.parts = tuple(inner for part in parts for inner in (part.parts if isinstance(part, AnyOf) else (part,)))
+        self.parts: tuple[Container[Architecture], ...] = tuple(
+            inner for part in parts for inner in (part.parts if isinstance(part, AnyOf) else (part,))
+        )
 
     def __contains__(self, architecture: object) -> bool:
         for part in self.parts:  # noqa: SIM110 - asked a million times a run, and any() takes three times as long
