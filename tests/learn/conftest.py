@@ -32,4 +32,4 @@ def scenarios(records):
     """Searches of 4 GPUs and 10 hours."""
     from ce_nas.learn.scenario import Range, Scenarios
 
-    return Scenarios(0, "test", records, Range(gpus=(4,), hours=(10.0,)))
+    return Scenarios(0, "test", records, Range(gpus=(4,), hours=(10.0,), budgeted=0.0))
