@@ -2,11 +2,11 @@
 
     python benchmarks/viewers.py [--quick] [--json FILE] [--seed N]
 
-The same search runs without anybody looking and with a dashboard that 50 viewers have open, in pairs, one way first
-and then the other. Each viewer asks for the run's page as a browser does that keeps it up to date: over one
-connection, packed, with the tag of what it has. The search's own time is taken in its process, start-up excluded: wall
-time, and time on a processor, which does not see what else the machine is at. Server and viewers share the machine
-with the search, unlike browsers of people elsewhere.
+The same search runs again and again in this process, in pairs: once with nobody looking and once with 50 viewers who
+have its page open in the dashboard, now in this order and now in the other, so that whatever else the machine is at
+meets both alike. Each viewer asks as a browser does that keeps the page up to date: over one connection, packed, with
+the tag of what it has. The server is what ``ce-nas serve`` starts. Told are the ratios of the search's wall time, and
+of its time on a processor. Server and viewers share the machine with the search, unlike browsers of people elsewhere.
 """
 
 from __future__ import annotations
@@ -21,11 +21,15 @@ import statistics
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from ce_nas.engine.materials import Materials
+from ce_nas.engine.settings import settings_from_flags
+from ce_nas.engine.study import Study
 from ce_nas.experiment.statistics import bootstrap_median
 
 if TYPE_CHECKING:
@@ -37,25 +41,38 @@ EVERY_S = 3.0
 #: a run that is not there yet is asked for again after so many seconds
 RETRY_S = 0.5
 
-SEARCH = """
-import json, sys, time
-from pathlib import Path
-from ce_nas.engine.materials import Materials
-from ce_nas.engine.settings import settings_from_flags
-from ce_nas.engine.study import Study
-hours, seed, folder = float(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-settings = settings_from_flags(hours=hours, seed=seed, policy="heuristic", searcher="lamoo", zone="solar")
-materials = Materials(settings)
-materials.check()
-study = Study(settings, materials=materials)
-ended = []
-wall_s, processor_s = time.perf_counter(), time.process_time()
-def observe(period):
-    ended[:] = [time.perf_counter() - wall_s, time.process_time() - processor_s]
-result = study.run(folder, observe)
-print(json.dumps({"wall_s": ended[0], "processor_s": ended[1], "sha256": result.summary.journal_sha256,
-                  "entries": len(result.entries)}))
-"""
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What one search took."""
+
+    wall_s: float
+    processor_s: float
+    #: the journal's SHA-256
+    sha256: str
+
+
+class Audience:
+    """Viewers in a process of their own, who look at what they are told to."""
+
+    def __init__(self, address: str) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own script
+            [sys.executable, __file__, "--watch", address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def look_at(self, path: str) -> None:
+        """Look at a page from now on; nothing: at none."""
+        assert self._process.stdin is not None  # noqa: S101 - it is piped
+        self._process.stdin.write(f"{path}\n")
+        self._process.stdin.flush()
+
+    def leave(self) -> list[tuple[int, float, int]]:
+        """What they were answered: status, seconds and bytes of each answer."""
+        answers: list[tuple[int, float, int]] = json.loads(self._process.communicate()[0])
+        return answers
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], int]:
@@ -66,64 +83,81 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], in
     return int(head[0].split()[1]), headers, len(body)
 
 
-async def view(host: str, port: int, path: str, rng: random.Random, seen: list[tuple[int, float, int]]) -> None:
-    """Keep a page up to date, as a browser does, for ever; every answer goes into ``seen``."""
-    reader, writer = await asyncio.open_connection(host, port)
-    tag = ""
-    await asyncio.sleep(rng.random() * EVERY_S)
-    while True:
-        asked = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept-Encoding: gzip\r\n"
+class Viewer:
+    """One of them."""
+
+    def __init__(self, address: str, number: int) -> None:
+        self._host, self._port = re.fullmatch(r"http://([\d.]+):(\d+)/", address).groups()  # type: ignore[union-attr] # it is one
+        self._rng = random.Random(number)  # noqa: S311 - when it asks
+        self.answers: list[tuple[int, float, int]] = []
+
+    async def look(self, path: str) -> None:
+        """Keep a page up to date, as a browser does, until cancelled."""
+        reader, writer = await asyncio.open_connection(self._host, int(self._port))
+        tag = ""
+        try:
+            await asyncio.sleep(self._rng.random() * RETRY_S)
+            while True:
+                status, tag = await self._ask(reader, writer, path, tag)
+                await asyncio.sleep(RETRY_S if status == 404 else EVERY_S * (0.9 + 0.2 * self._rng.random()))
+        finally:
+            writer.close()
+
+    async def _ask(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, tag: str
+    ) -> tuple[int, str]:
+        asked = f"GET {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nAccept-Encoding: gzip\r\n"
         began_s = time.perf_counter()
         writer.write((asked + (f"If-None-Match: {tag}\r\n" if tag else "") + "\r\n").encode())
         status, headers, size = await _answer(reader)
-        seen.append((status, time.perf_counter() - began_s, size))
-        tag = headers.get("etag", tag)
-        await asyncio.sleep(RETRY_S if status == 404 else EVERY_S * (0.9 + 0.2 * rng.random()))
+        self.answers.append((status, time.perf_counter() - began_s, size))
+        return status, headers.get("etag", tag)
 
 
-async def watch(address: str, path: str) -> list[tuple[int, float, int]]:
-    """All viewers, until standard input ends."""
-    host, port = re.fullmatch(r"http://([\d.]+):(\d+)/", address).groups()  # type: ignore[union-attr] # it is one
-    seen: list[tuple[int, float, int]] = []
-    rng = random.Random(0)  # noqa: S311 - when a viewer asks
-    tasks = [asyncio.create_task(view(host, int(port), path, rng, seen)) for _ in range(VIEWERS)]
-    await asyncio.to_thread(sys.stdin.read)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    return seen
+async def watch(address: str) -> list[tuple[int, float, int]]:
+    """All viewers, at the page that the last line of standard input names, until it ends."""
+    viewers = [Viewer(address, number) for number in range(VIEWERS)]
+    looking: list[asyncio.Task[None]] = []
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        for task in looking:
+            task.cancel()
+        await asyncio.gather(*looking, return_exceptions=True)
+        looking = [asyncio.create_task(viewer.look(line.strip())) for viewer in viewers] if line.strip() else []
+    return [answer for viewer in viewers for answer in viewer.answers]
 
 
-def search(hours: float, seed: int, folder: Path) -> dict[str, object]:
-    """One search in a process of its own: its times."""
-    command = [sys.executable, "-c", SEARCH, str(hours), str(seed), str(folder)]
-    ended = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own script
-    found: dict[str, object] = json.loads(ended.stdout)
-    return found
+def search(materials: Materials, folder: Path) -> Took:
+    """One search, from its first decision to its last: files read before and the report after it do not count."""
+    times: list[tuple[float, float]] = []
+    study = Study(materials.settings, materials=materials)
+    found = study.run(folder, lambda _: times.append((time.perf_counter(), time.process_time())))
+    (wall_s, processor_s), (wall_end_s, processor_end_s) = times[0], times[-1]
+    return Took(wall_end_s - wall_s, processor_end_s - processor_s, found.summary.journal_sha256)
 
 
-def watched(hours: float, seed: int, runs: Path, name: str) -> dict[str, object]:
-    """One search with the viewers looking on: its times, and what they were answered."""
-    serve = [sys.executable, "-m", "ce_nas", "serve", str(runs), "--port", "0"]
-    with ExitStack() as stack:
-        server = stack.enter_context(subprocess.Popen(serve, stdout=subprocess.PIPE, text=True))  # noqa: S603 - ours
-        stack.callback(server.terminate)
-        assert server.stdout is not None  # noqa: S101 - it is piped
-        address = next(found[0] for line in server.stdout if (found := re.search(r"http://[\d.]+:\d+/", line)))
-        path = f"/run/{runs.name}~{name}"
-        looking = stack.enter_context(
-            subprocess.Popen(  # noqa: S603 - our own script
-                [sys.executable, __file__, "--watch", address, path],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        )
-        stack.callback(looking.kill)
-        found = search(hours, seed, runs / name)
-        answers = json.loads(looking.communicate("")[0])
-        spent_s = _processor_s(server.pid)
-    return {**found, "answers": answers, "server_processor_s": spent_s}
+def pairs(count: int, materials: Materials, runs: Path, audience: Audience) -> Iterator[tuple[Took, Took]]:
+    """The same search without and with viewers, now in this order and now in the other."""
+    for number in range(count):
+        found = {}
+        for looked_at in ((False, True), (True, False))[number % 2]:
+            name = f"{number}-{'with' if looked_at else 'without'}"
+            audience.look_at(f"/run/{runs.name}~{name}" if looked_at else "")
+            time.sleep(RETRY_S)
+            found[looked_at] = search(materials, runs / name)
+        audience.look_at("")
+        if found[False].sha256 != found[True].sha256:
+            message = f"Expected the same journal with viewers as without, got {found}."
+            raise RuntimeError(message)
+        yield found[False], found[True]
+
+
+def served(runs: Path, stack: ExitStack) -> tuple[int, str]:
+    """The dashboard: its process and its address."""
+    command = [sys.executable, "-m", "ce_nas", "serve", str(runs), "--port", "0"]
+    server = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))  # noqa: S603 - ours
+    stack.callback(server.terminate)
+    assert server.stdout is not None  # noqa: S101 - it is piped
+    return server.pid, next(found[0] for line in server.stdout if (found := re.search(r"http://[\d.]+:\d+/", line)))
 
 
 def _processor_s(pid: int) -> float:
@@ -132,59 +166,63 @@ def _processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def pairs(count: int, hours: float, seed: int, runs: Path) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
-    """The same search without and with viewers, now in this order and now in the other."""
-    for number in range(count):
-        ways = [
-            lambda name: search(hours, seed, runs / name),
-            lambda name: watched(hours, seed, runs, name),
-        ]
-        order = (0, 1) if number % 2 == 0 else (1, 0)
-        found = {way: ways[way](f"{number}-{way}") for way in order}
-        if found[0]["sha256"] != found[1]["sha256"]:
-            message = f"Expected the same journal with viewers as without, got {found[0]} and {found[1]}."
-            raise RuntimeError(message)
-        yield found[0], found[1]
+def measure(hours: float, count: int, seed: int) -> dict[str, object]:
+    """All pairs, and what they come to."""
+    materials = Materials(
+        settings_from_flags(hours=hours, seed=seed, policy="heuristic", searcher="lamoo", zone="solar")
+    )
+    materials.check()
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        search(materials, Path(folder) / "first")  # caches are filled once
+        runs = Path(folder) / "runs"
+        runs.mkdir()
+        pid, address = served(runs, stack)
+        audience = Audience(address)
+        found = list(pairs(count, materials, runs, audience))
+        spent_s, answers = _processor_s(pid), audience.leave()
+    ratios = {}
+    for name in ("processor_s", "wall_s"):
+        one = bootstrap_median([getattr(two, name) / getattr(alone, name) for alone, two in found])
+        summed = sum(getattr(two, name) for _, two in found) / sum(getattr(alone, name) for alone, _ in found)
+        ratios[name] = {"median": one.median, "low": one.low, "high": one.high, "of_sums": summed}
+    waits_ms = sorted(1e3 * took_s for _, took_s, _ in answers)
+    return {
+        "hours": hours,
+        "viewers": VIEWERS,
+        "cores": os.cpu_count(),
+        "ratios": ratios,
+        "server_share_of_a_core": spent_s / sum(two.wall_s for _, two in found),
+        "answers": {
+            str(status): sum(one[0] == status for one in answers) for status in sorted({a[0] for a in answers})
+        },
+        "answer_ms": {"median": statistics.median(waits_ms), "95 %": waits_ms[int(0.95 * len(waits_ms))]},
+        "pairs": [{"without": asdict(alone), "with": asdict(two)} for alone, two in found],
+    }
 
 
 def main() -> None:
     """Measure, print, and write what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one pair of 80 hours instead of twelve of 400")
+    parser.add_argument("--quick", action="store_true", help="two pairs of 80 hours instead of twenty of 160")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--watch", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--watch", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.watch:
         os.nice(19)  # viewers are elsewhere: here they only must not be in the way
-        print(json.dumps(asyncio.run(watch(*arguments.watch))))
+        with suppress(KeyboardInterrupt):
+            print(json.dumps(asyncio.run(watch(arguments.watch))))
         return
-    hours, count = (80.0, 1) if arguments.quick else (400.0, 12)
-    with TemporaryDirectory() as folder:
-        found = list(pairs(count, hours, arguments.seed, Path(folder)))
-    rows = [{"without": without, "with": looked_at} for without, looked_at in found]
+    hours, count = (80.0, 2) if arguments.quick else (160.0, 20)
+    found = measure(hours, count, arguments.seed)
     print(f"{hours:.0f} h, {VIEWERS} viewers, {count} pairs, {os.cpu_count()} cores, seed {arguments.seed}")
-    ratios = {}
-    for what in ("processor_s", "wall_s"):
-        one = bootstrap_median([row["with"][what] / row["without"][what] for row in rows])
-        ratios[what] = [one.median, one.low, one.high]
-        alone = statistics.median(row["without"][what] for row in rows)
-        print(f"{what:12} {alone:8.2f} s alone; with viewers x {one.median:.4f} [{one.low:.4f}, {one.high:.4f}]")
-    answers = [answer for row in rows for answer in row["with"]["answers"]]
-    waits_ms = sorted(1e3 * took_s for _, took_s, _ in answers)
-    sizes = {status: sum(one[0] == status for one in answers) for status in sorted({one[0] for one in answers})}
-    share = statistics.median(row["with"]["server_processor_s"] / row["with"]["wall_s"] for row in rows)
-    print(
-        f"{len(answers):,} answers by status {sizes}, median {statistics.median(waits_ms):.0f} ms, "
-        f"95 % within {waits_ms[int(0.95 * len(waits_ms))]:.0f} ms; the server took {share:.1%} of a core"
-    )
+    for name, one in found["ratios"].items():  # type: ignore[attr-defined] # a mapping
+        shown = f"x {one['median']:.4f} [{one['low']:.4f}, {one['high']:.4f}], of the sums {one['of_sums']:.4f}"
+        print(f"{name:12} with viewers {shown}")
+    print(f"answers by status {found['answers']}, ms {found['answer_ms']}")
+    print(f"the server took {found['server_share_of_a_core']:.1%} of a core while somebody looked")
     if arguments.json:
-        kept = [
-            {way: {key: value for key, value in one.items() if key != "answers"} for way, one in row.items()}
-            for row in rows
-        ]
-        result = {"hours": hours, "viewers": VIEWERS, "ratios": ratios, "answers": sizes, "pairs": kept}
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":
