@@ -153,7 +153,7 @@ def _overhead(images: DataSet, stated: argparse.Namespace) -> dict[str, str]:
         saving_s = _each(lambda: training.save(Path(folder) / "task.pt"), 20)
     shares = {
         "asked before every step": asking_s / step_s,
-        "a sign of life every second": _each(lambda: mine.send(None), 1_000) / BEAT_S,
+        "a sign of life every second": _each(lambda: (theirs.send(None), mine.recv()), 1_000) / BEAT_S,
         "a checkpoint a minute": saving_s / CHECKPOINT_EVERY_S,
         "a meter's look every tenth of a second": mark_s / 0.1,
     }

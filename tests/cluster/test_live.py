@@ -249,3 +249,24 @@ def test_a_device_that_is_gone_is_given_no_other_task_when_its_own_is_told_to_ha
     stage.clock.next(back_s + 10.0)
     first = next(reading for reading in stage.cluster.read() if reading.device == 0)
     assert gone_s < first.start_s == back_s
+
+
+def test_a_task_s_time_at_work_leaves_its_start_and_its_checkpoint_out(stage):
+    stage.clock.next(stage.clock.now_s + 3000.0)  # it starts
+    stage.say(0, Said.WORKING, 0)
+    stage.hear()
+    began_s = stage.clock.now_s
+    stage.clock.next(began_s + 1000.0)
+    stage.cluster.assign(Allocation(2, 0))
+    left_s = stage.clock.now_s
+    stage.clock.next(left_s + 2000.0)  # it writes
+    stage.say(0, Said.LEFT, 0)
+    assert stage.hear().worked_s == pytest.approx(left_s - began_s)
+    stage.cluster.assign(Allocation(0, 2))
+    stage.cluster.submit(1, evaluation(0))
+    stage.say(1, Said.WORKING, 0)
+    stage.hear()
+    again_s = stage.clock.now_s
+    stage.clock.next(again_s + 500.0)
+    stage.say(1, Said.FINISHED, 0, FOUND)
+    assert stage.hear().worked_s == pytest.approx(left_s - began_s + stage.clock.now_s - again_s)

@@ -7,7 +7,7 @@ class Squeue:
     """A queue that holds what the test says."""
 
     def __init__(self):
-        self.now_s, self.jobs, self.asked = 0.0, "4\n5\n", 0
+        self.now_s, self.jobs, self.asked = 0.0, "4 R\n5 PD\n", 0
 
     def __call__(self):
         self.asked += 1
@@ -41,7 +41,7 @@ def test_an_older_look_says_nothing_of_a_job():
     squeue = Squeue()
     queue = queue_of(squeue)
     queue.holds("4", 0.0)
-    squeue.now_s, squeue.jobs = 2.0, "4\n5\n6\n"
+    squeue.now_s, squeue.jobs = 2.0, "4 R\n5 PD\n6 R\n"
     assert queue.holds("6", 1.0) is True
 
 
@@ -49,3 +49,8 @@ def test_a_controller_that_does_not_answer_is_no_empty_queue():
     squeue = Squeue()
     squeue.jobs = None
     assert queue_of(squeue).holds("4", 0.0) is None
+
+
+def test_it_tells_who_waits():
+    queue = queue_of(Squeue())
+    assert (queue.waits("4", 0.0), queue.waits("5", 0.0), queue.waits("6", 0.0)) == (False, True, False)

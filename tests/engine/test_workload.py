@@ -66,3 +66,6 @@ def test_what_a_task_took_is_learnt_once_it_is_done():
     work.finish(task, 9100.0)
     assert problem.learnt == (3, 500.0)
     assert work.unfinished == []
+    work.begin(training(4, 10), 100.0)
+    work.finish(training(4, 10), 900.0, 650.0)  # at work for that long, and loading for the rest
+    assert problem.learnt == (4, 650.0)

@@ -41,6 +41,8 @@ class _Device:
     away: bool = False
     gone: bool = False
     activity: Activity = Activity.IDLE
+    #: since when it is at work on its task, s; None while it loads, or writes a checkpoint
+    working_since_s: float | None = None
     #: what it drew and nobody read yet
     unread: list[Reading] = field(default_factory=list)
     #: up to when it was read, s
@@ -82,6 +84,8 @@ class LiveCluster(FleetCluster[_Device]):
         self._power = power
         self._begun: set[int] = set()
         self._finished: set[int] = set()
+        # time at work in earlier sittings, s, by task
+        self._worked_s: dict[int, float] = {}
         self._shelf = shelf
         clock.when_live(self._go_live)
 
@@ -107,6 +111,7 @@ class LiveCluster(FleetCluster[_Device]):
         device.unread += self._draw(device)
         if report.said is Said.WORKING:
             device.activity = Activity.CHECKPOINT if device.leaving else ACTIVITIES[device.task.kind]
+            device.working_since_s = None if device.leaving else self._clock.now_s
             return None
         return self._over(device, device.task, report)
 
@@ -127,7 +132,7 @@ class LiveCluster(FleetCluster[_Device]):
         return sorted(self._fleet, key=lambda device: (device.task.id if device.task else -1, device.number))
 
     def _over(self, device: _Device, task: Task, report: Report) -> Event:
-        readings = tuple(self._read(device))
+        readings, worked_s = tuple(self._read(device)), self._rest(device, task)
         device.task, device.leaving, device.activity = None, False, Activity.IDLE
         if device.role is Role.RELEASED:
             self._let_go(device)
@@ -144,12 +149,21 @@ class LiveCluster(FleetCluster[_Device]):
             readings,
             failure=report.failure,
             words=report.words,
+            worked_s=worked_s,
         )
+
+    def _rest(self, device: _Device, task: Task) -> float:
+        """A device is no longer at work on its task; for how long it, and others before it, were."""
+        since_s, device.working_since_s = device.working_since_s, None
+        more_s = 0.0 if since_s is None else self._clock.now_s - since_s
+        self._worked_s[task.id] = self._worked_s.get(task.id, 0.0) + more_s
+        return self._worked_s[task.id]
 
     def _leave(self, device: _Device) -> None:
         if device.task is None or device.leaving:
             return
         device.unread += self._draw(device)
+        self._rest(device, device.task)
         device.leaving, device.activity = True, Activity.CHECKPOINT
         if self._clock.live:
             self._crew.leave(device.number)

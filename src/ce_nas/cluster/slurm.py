@@ -231,7 +231,7 @@ class SlurmCrew(Crew):
         if done or vanished:
             with self._lock:
                 del self._running[device]
-            if self._cluster == "slurm" and self._queue.holds(str(running.job.job_id), monotonic_s()):
+            if self._cluster == "slurm" and self._queue.waits(str(running.job.job_id), monotonic_s()):
                 running.job.cancel(check=False)  # it was put back into the queue while it finished
             self._jobs[device].under_way.unlink(missing_ok=True)
             self._post(self._report(device, running, done=done))

@@ -181,6 +181,9 @@ class Event:
     #: how the task failed, if it did, and that in words
     failure: str | None = None
     words: str = ""
+    #: time that a finished task was at work in all, s, its processes' start and its checkpoints left out; None: all
+    #: the time that it had a device
+    worked_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -147,11 +147,11 @@ class Engine:
             self._purse.workload.pause(event.task, event.at_s)
             self._take_failure(event)
         elif event.task.kind is TaskKind.SUPERNET:
-            self._purse.workload.finish(event.task, event.at_s)
+            self._purse.workload.finish(event.task, event.at_s, event.worked_s)
             self._agenda.take_supernet()
             self._note("supernet", task=event.task.id, device=event.device)
         elif event.outcome is not None:
-            self._purse.workload.finish(event.task, event.at_s)
+            self._purse.workload.finish(event.task, event.at_s, event.worked_s)
             self._tell(event, event.outcome)
 
     def close(self) -> None:

@@ -40,10 +40,13 @@ class Workload:
         """Remember that it was suspended."""
         self._done_s[task.id] += now_s - self._since_s.pop(task.id)
 
-    def finish(self, task: Task, now_s: float) -> None:
-        """Remember that it is done, and let the problem learn what it took."""
-        began_s = self._since_s.get(task.id, now_s)
-        self._problem.took(task, self._done_s.get(task.id, 0.0) + now_s - began_s)
+    def finish(self, task: Task, now_s: float, worked_s: float | None = None) -> None:
+        """Remember that it is done, and let the problem learn what it took.
+
+        :param worked_s: the time that it was at work, if that is known; else that it had a device.
+        """
+        held_s = self._done_s.get(task.id, 0.0) + now_s - self._since_s.get(task.id, now_s)
+        self._problem.took(task, held_s if worked_s is None else worked_s)
         self.end(task)
 
     def end(self, task: Task) -> None:

@@ -31,7 +31,7 @@ class Problem(ABC):
         """Seconds the whole task takes, or is expected to take, on one device without interruption."""
 
     def took(self, task: Task, duration_s: float) -> None:  # noqa: B027 - one that knows has nothing to learn
-        """Learn what a finished task took on its devices, checkpoints included, s."""
+        """Learn for how long a finished task was at work on its devices, s."""
 
 
 class Evaluator(Problem):
