@@ -35,6 +35,10 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(data.app, name="data")
 
 
+#: the status of a command that was interrupted, by a key or SIGTERM
+_INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line; what is wrong with the input is said in a sentence, with status 2."""
     signal.signal(signal.SIGTERM, _interrupted)  # a batch system's way to say that the time is up
@@ -43,9 +47,10 @@ def main() -> None:
     except CeNasError as error:
         sys.stderr.write(f"ce-nas: {error}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("ce-nas: interrupted; a run goes on with: ce-nas resume RUN, a bench with its command\n")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # what typer makes of an interruption, without a word
+            sys.stderr.write("ce-nas: interrupted; a run goes on with: ce-nas resume RUN, a bench with its command\n")
+        raise
 
 
 def _interrupted(*_: object) -> None:
