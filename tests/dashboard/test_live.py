@@ -46,7 +46,7 @@ def test_a_ledger_is_worked_out_once_and_later(entries):
 def test_why_there_can_be_no_ledger_is_said(entries):
     ledgers = Ledgers(lambda work: work())
     ledgers.of(entries[:1], "a")
-    assert "Expected" in ledgers.of(entries[:1], "a")
+    assert "no work to weigh" in ledgers.of(entries[:1], "a")
 
 
 def test_only_so_many_ledgers_are_kept(entries):

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,6 +11,7 @@ from ce_nas.forecast.history import History
 from ce_nas.forecast.naive import SeasonalNaive
 from ce_nas.grid.trace import Series
 from ce_nas.report.counterfactual import RULES, Work, counterfactual, replay, work_of
+from ce_nas.store.journal import Entry
 
 HOUR = 3600.0
 START = datetime(2024, 5, 1, tzinfo=UTC)
@@ -113,6 +115,30 @@ def test_rules_see_nothing_of_the_future(result):
     assert min(teller.ends) >= -14 * 86400 - HOUR
 
 
+def test_a_live_run_is_weighed_in_its_own_hours_and_by_its_own_checkpoints(result):
+    """An hour a minute: a minute on the books is an hour of the run."""
+    begun = result.entries[0].content
+    begun["settings"]["live"] = {"on": True, "time_scale": 60.0}
+    live = [Entry("begun", 0.0, json.dumps(begun)), *result.entries[1:]]
+    plain, found = work_of(result.entries), work_of(live)
+    assert found.device_s == pytest.approx(60 * plain.device_s)
+    assert found.device_s * found.power_w == pytest.approx(plain.device_s * plain.power_w)
+    assert (found.enter_s, found.enter_j, found.leave_j) == (0.0, 0.0, 0.0)  # it never left a device
+    at, period = next((at, entry) for at, entry in enumerate(live) if entry.kind == "period")
+    content = period.content
+    content["energy_j"] |= {"checkpoint": 8.0, "restore": 20.0, "startup": 0.0}
+    content["device_s"] |= {"checkpoint": 1.0, "restore": 2.0, "startup": 0.0}
+    left = Entry("suspended", period.at_s, '{"device":0,"task":1}')
+    live[at : at + 1] = [left, left, Entry("period", period.at_s, json.dumps(content))]
+    periods = [entry.content for entry in live if entry.kind == "period"]
+    startups_s = sum(one["device_s"].get("startup", 0.0) for one in periods)
+    startups_j = sum(one["energy_j"].get("startup", 0.0) for one in periods)
+    found = work_of(live)
+    assert found.leave_j == 4.0
+    assert found.enter_s == pytest.approx(60.0 * (2.0 + startups_s) / 2)
+    assert found.enter_j == pytest.approx((20.0 + startups_j) / 2)
+
+
 def test_where_nothing_was_done_nothing_can_be_said(result):
-    with pytest.raises(TraceError, match="nothing was yet"):
+    with pytest.raises(TraceError, match="no work to weigh"):
         work_of(result.entries[:1])

@@ -1,8 +1,13 @@
+import json
+
 import pytest
 
 from ce_nas.core.units import as_carbon, as_energy
+from ce_nas.engine.retrospect import counterfactual_of
+from ce_nas.report.markdown import markdown
 from ce_nas.report.run_page import run_page
 from ce_nas.report.words import Words
+from ce_nas.store.journal import Entry
 
 
 def section(page, name):
@@ -62,3 +67,33 @@ def test_a_run_that_has_only_begun_has_a_page(result, language):
     page = run_page(result.entries[:1], Words(language))
     assert section(page, "answer").charts == ()
     assert section(page, "hours").charts == []
+
+
+def with_failures(entries):
+    told = {"task": 3, "device": 0, "failure": "raised", "words": "ValueError: no memory", "again": True}
+    failed = [Entry("failed", 60.0, json.dumps({**told, "again": again})) for again in (True, True, False)]
+    return [*entries[:-1], *failed, entries[-1]]
+
+
+def test_the_answers_to_what_everyone_asks_stand_at_the_top(result):
+    first = run_page(result.entries, Words("en"), counterfactual_of(result.entries)).sections[0].paragraphs
+    assert first[0].startswith("The search emitted **")
+    assert "**started at once**" in first[1]
+    assert "Against **" in first[2]
+    assert first[3].startswith("**Take** `")
+    without = run_page(result.entries, Words("en")).sections[0].paragraphs
+    assert [text[:8] for text in without] == ["The sear", "**Take**"]
+    nothing = run_page(result.entries[:1], Words("en")).sections[0].paragraphs
+    assert nothing[1:] == [Words("en")("no_training")]
+
+
+def test_failed_tasks_are_told_with_their_words(result):
+    text = markdown(run_page(with_failures(list(result.entries)), Words("en")))
+    assert "3 times a task failed; 1 of them it was given up. The last one said: `ValueError: no memory`" in text
+    assert "failed" not in " ".join(section(run_page(result.entries, Words("en")), "budgets").paragraphs)
+
+
+def test_a_lonely_network_is_said_to_be_alone(result):
+    first = next(at for at, entry in enumerate(result.entries) if entry.kind == "evaluated")
+    page = run_page(result.entries[: first + 1], Words("en"))
+    assert "the only one on the front" in " ".join(section(page, "answer").paragraphs)

@@ -73,11 +73,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "section.saved": ("What was saved, and against what", "何に比べてどれだけ削減したか"),
     "saved.work": (
         (
-            "The work of this run: {hours} GPU-hours of training and sampling at {power} W, PUE included. What the same work "
+            "The work of this run: {time} of GPU time in training and sampling, at {power} W a GPU, PUE included. What the same work "
             "would have cost on the same grid, with the same {gpus} GPUs and within the same {deadline}:"
         ),
         (
-            "この実行の作業量:学習とサンプリングの合計 {hours} GPU 時間、{power} W(PUE 込み)。"
+            "この実行の作業量:学習とサンプリングに GPU 時間で合計 {time}、GPU 1 台あたり {power} W(PUE 込み)。"
             "同じ系統・同じ GPU {gpus} 台・同じ期限 {deadline} で同じ作業をした場合の炭素量は次のとおりです。"
         ),
     ),
@@ -168,16 +168,35 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "pick.which": ("**Take** `{architecture}`: {values}.", "**推奨**:`{architecture}`({values})。"),
     "pick.why": (
         (
-            "Why: of all on the front it gives away least where it gives away most, counted in ways from the front's best "
-            "to its middle: {losses}. Whoever values one objective above the others finds better ends of the front in the "
-            "table."
+            "Why this one: nothing is known of what the network is for, so the one is taken whose largest sacrifice is the "
+            "smallest. Where 0 % is the front's best value and 100 % its median, it stands at {losses}. If one objective "
+            "matters more to you, take another row of the table, which is sorted by {first}."
         ),
         (
-            "理由:フロント上で、最も譲る目的での譲り幅が最小です(フロントの最良から中央値までを 100 % として:{losses})。"
-            "特定の目的を重視する場合は、表からフロントの端にあるものを選んでください。"
+            "この一つを選ぶ理由:用途が不明なため、最も大きな譲歩が最小になるものを選びました。"
+            "フロントの最良値を 0 %、中央値を 100 % とすると、{losses} の位置にあります。"
+            "特定の目的を重視する場合は、表({first} の順)から別の行を選んでください。"
         ),
     ),
-    "pick.loss": ("{name} {share} off the best", "{name} は最良から {share}"),
+    "pick.only": (
+        "Why this one: it is the only one on the front; more trainings would tell more.",
+        "この一つを選ぶ理由:フロント上にあるのはこれだけです。学習を増やせば選択肢が増えます。",
+    ),
+    "pick.loss": ("{name} {share}", "{name} {share}"),
+    "short.carbon": (
+        (
+            "The search emitted **{carbon} CO2eq** with {energy} of electricity (the full book: all that every GPU drew while "
+            "it was held, times PUE, at the grid's true intensity)."
+        ),
+        (
+            "この探索の排出量は **{carbon} CO2eq**、電力量は {energy} です"
+            "(全量帳簿:占有した全 GPU の消費に PUE を掛け、実際の系統強度で計算)。"
+        ),
+    ),
+    "failures": (
+        "{count} times a task failed; {given_up} of them it was given up. The last one said: `{words}`",
+        "タスクが {count} 回失敗し、うち {given_up} 回は断念しました。最後の内容:`{words}`",
+    ),
     "picked": ("taken", "推奨"),
     "on_front": ("on the front", "フロント上"),
     "front.caption": (

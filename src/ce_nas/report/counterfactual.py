@@ -29,7 +29,7 @@ from ce_nas.report.plan import cheapest
 from ce_nas.report.summary import beginning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ce_nas.forecast.forecaster import Forecaster
     from ce_nas.forecast.history import History
@@ -151,10 +151,13 @@ def work_of(entries: Sequence[Entry]) -> Work:
         )
         raise TraceError(message)
     cluster, periods = settings["cluster"], [entry.content for entry in entries if entry.kind == "period"]
-    device_s = sum(period["device_s"].get(name, 0.0) for period in periods for name in WORK)
+    live = settings["live"]
+    # on the books of a live run whose hours are shorter ones are seconds as they passed, not those of the run
+    scale = live["time_scale"] if live["on"] else 1.0
+    device_s = scale * sum(period["device_s"].get(name, 0.0) for period in periods for name in WORK)
     energy_j = sum(period["energy_j"].get(name, 0.0) for period in periods for name in WORK)
     if device_s <= 0:
-        message = "Expected a run in which something was trained or sampled, got one in which nothing was yet."
+        message = "Nothing has been trained or sampled yet, so there is no work to weigh."
         raise TraceError(message)
     return Work(
         device_s=device_s,
@@ -162,10 +165,33 @@ def work_of(entries: Sequence[Entry]) -> Work:
         devices=cluster["gpus"],
         period_s=_seconds(settings["searcher"]["period"]),
         deadline_s=max(_seconds(settings["budget"]["time"]), entries[-1].at_s),
-        enter_s=cluster["startup_s"] + cluster["restore_s"],
-        enter_j=cluster["pue"] * (cluster["startup_j"] + cluster["restore_j"]),
-        leave_j=cluster["pue"] * cluster["checkpoint_j"],
+        **(_measured_moves(entries, periods, scale) if live["on"] else _modelled_moves(cluster)),
     )
+
+
+def _modelled_moves(cluster: Mapping[str, Any]) -> dict[str, float]:
+    """What it takes to leave a device and to come back, by the settings of a simulated cluster."""
+    return {
+        "enter_s": cluster["startup_s"] + cluster["restore_s"],
+        "enter_j": cluster["pue"] * (cluster["startup_j"] + cluster["restore_j"]),
+        "leave_j": cluster["pue"] * cluster["checkpoint_j"],
+    }
+
+
+def _measured_moves(entries: Sequence[Entry], periods: Sequence[Any], scale: float) -> dict[str, float]:
+    """The same of a live run: what its own checkpoints and their loading took, on average; nothing if it had none."""
+    times = sum(entry.kind == "suspended" for entry in entries)
+    if not times:
+        return {}
+
+    def mean(book: str, *activities: str) -> float:
+        return float(sum(period[book].get(name, 0.0) for period in periods for name in activities)) / times
+
+    return {
+        "enter_s": scale * mean("device_s", "startup", "restore"),
+        "enter_j": mean("energy_j", "startup", "restore"),
+        "leave_j": mean("energy_j", "checkpoint"),
+    }
 
 
 def counterfactual(entries: Sequence[Entry], history: History, forecaster: Forecaster) -> Counterfactual:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.core.units import as_carbon, as_duration, as_energy
+from ce_nas.core.units import HOUR_S, as_carbon, as_duration, as_energy
 from ce_nas.report import charts
 from ce_nas.report.budgets import SHOWN, used
 from ce_nas.report.moves import moves_table
 from ce_nas.report.page import Fact, Page, Section, Table
 from ce_nas.report.pick import pick
-from ce_nas.report.saved import saved_section, unsaved_section
+from ce_nas.report.saved import saved_section, saved_sentences, unsaved_section
 from ce_nas.report.summary import beginning, summarise
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def run_page(entries: Sequence[Entry], words: Words, saved: Counterfactual | str
         gpus=summary.gpus, stop=words.stop(summary.stop),
     )  # fmt: skip
     sections = run_sections(entries, words)
+    sections[0] = replace(sections[0], paragraphs=_short(summary, saved, words))
     sections.insert(
         1, unsaved_section(saved, words) if saved is None or isinstance(saved, str) else saved_section(saved, words)
     )
@@ -70,17 +72,40 @@ def run_sections(entries: Sequence[Entry], words: Words) -> list[Section]:
     ]
 
 
+def _short(summary: Summary, saved: Counterfactual | str | None, words: Words) -> list[str]:
+    """The answers to what everyone asks first: how much, saved against what, and which one to take."""
+    carbon, energy = as_carbon(summary.carbon_g["full"]), as_energy(summary.energy_j)
+    told = [words("short.carbon", carbon=carbon, energy=energy)]
+    if not summary.front:
+        return [*told, words("no_training")]
+    if saved is not None and not isinstance(saved, str):
+        told += saved_sentences(saved, words)
+    return [*told, *_which(summary, words)]
+
+
+def _which(summary: Summary, words: Words) -> list[str]:
+    """The network to take; nothing before any was trained."""
+    chosen = pick(summary)
+    if chosen is None:
+        return []
+    values = words.listed(
+        f"{item['name']} {chosen.member.objectives[item['name']]:,.6g} {item['unit']}".strip()
+        for item in summary.objectives
+    )
+    return [words("pick.which", architecture=chosen.member.architecture, values=values)]
+
+
 def _glance(summary: Summary, words: Words) -> Section:
     share = "" if summary.hypervolume_share is None else words("of_maximum", share=f"{summary.hypervolume_share:.2%}")
-    held_h = sum(summary.device_hours_by_activity.values())
+    held_s = sum(summary.device_hours_by_activity.values()) * HOUR_S
     functions = words.functions(summary.evaluations, summary.functions)
     hours = words("of_hours", hours=f"{summary.simulated_hours:.1f}", gpus=summary.gpus)
     facts = [
         Fact(words("carbon"), f"{as_carbon(summary.carbon_g['full'])} CO2eq", words("book.full")),
         Fact(words("carbon"), f"{as_carbon(summary.carbon_g['paper'])} CO2eq", words("book.paper")),
         Fact(words("energy"), as_energy(summary.energy_j), words("with_pue")),
-        Fact(words("gpu_hours"), f"{held_h:,.1f} h", hours),
-        Fact(words("trainings"), f"{summary.evaluations:,}", functions.strip()),
+        Fact(words("gpu_hours"), as_duration(held_s), hours),
+        Fact(words("trainings"), f"{summary.evaluations:,}", functions.strip(" ()")),
         Fact(words("samples"), f"{summary.samples:,}", ""),
         Fact(words("hypervolume"), f"{summary.hypervolume:,.6g}", share),
     ]  # fmt: skip
@@ -93,10 +118,6 @@ def _answer(summary: Summary, words: Words) -> Section:
     chosen = pick(summary)
     if chosen is None:
         return Section("answer", words("section.answer"), paragraphs=[words("no_training")])
-    values = words.listed(
-        f"{item['name']} {chosen.member.objectives[item['name']]:,.6g} {item['unit']}".strip()
-        for item in summary.objectives
-    )
     losses = words.listed(words("pick.loss", name=name, share=f"{loss:.0%}") for name, loss in chosen.losses.items())
     same = words.functions(len(summary.front), summary.front_functions)
     rows = [
@@ -107,8 +128,10 @@ def _answer(summary: Summary, words: Words) -> Section:
         "answer",
         words("section.answer"),
         paragraphs=[
-            words("pick.which", architecture=chosen.member.architecture, values=values),
-            words("pick.why", losses=losses),
+            *_which(summary, words),
+            words("pick.why", losses=losses, first=summary.objectives[0]["name"])
+            if len(rows) > 1
+            else words("pick.only"),
         ],
         charts=[charts.front_chart(summary, words, chosen.member.architecture)],
         tables=[Table(words("front.caption", count=len(rows), same=same), head, rows, copies=True)],
@@ -185,9 +208,20 @@ def _budgets(entries: Sequence[Entry], summary: Summary, budget: Mapping[str, An
     paragraphs = [words.stop(summary.stop)]
     if unfinished:
         paragraphs.append(words("unfinished", count=unfinished))
+    paragraphs += _failures(entries, words)
     head = (words("budget"), words("limit"), words("used"), words("share"))
     table = Table(words("budgets.caption"), head, list(_used(summary, budget, words)))
     return Section("budgets", words("section.budgets"), paragraphs=paragraphs, tables=[table])
+
+
+def _failures(entries: Sequence[Entry], words: Words) -> list[str]:
+    """How many tasks failed, how often each was given up, and the last one's own words; nothing where none did."""
+    failures = [entry.content for entry in entries if entry.kind == "failed"]
+    if not failures:
+        return []
+    last = str(failures[-1]["words"] or failures[-1]["failure"])
+    given_up = sum(not one["again"] for one in failures)
+    return [words("failures", count=len(failures), given_up=given_up, words=last)]
 
 
 def _used(summary: Summary, budget: Mapping[str, Any], words: Words) -> Iterator[tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ce_nas.core.units import G_PER_KG, HOUR_S, as_carbon, as_duration, as_energy
+from ce_nas.core.units import G_PER_KG, as_carbon, as_duration, as_energy
 from ce_nas.report.chart import Chart, Curve
 from ce_nas.report.page import Section, Table
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ce_nas.report.counterfactual import Counterfactual, Row
     from ce_nas.report.words import Words
 
-__all__ = ["saved_section", "unsaved_section"]
+__all__ = ["saved_section", "saved_sentences", "unsaved_section"]
 
 RUN, RULE = "#b34700", "#0072b2"
 #: a difference smaller than this share is none
@@ -21,15 +21,13 @@ ALIKE = 0.005
 
 def saved_section(found: Counterfactual, words: Words) -> Section:
     """What the run saved, and what it could have saved."""
-    run, work = found.row("run"), found.work
-    best = min((found.row(name) for name in ("threshold", "heuristic", "look-ahead")), key=lambda row: row.carbon_g)
+    work = found.work
     paragraphs = [
         words(
-            "saved.work", hours=f"{work.device_s / HOUR_S:,.1f}", power=f"{work.power_w:,.0f}", gpus=work.devices,
+            "saved.work", time=as_duration(work.device_s), power=f"{work.power_w:,.3g}", gpus=work.devices,
             deadline=as_duration(work.deadline_s),
         ),
-        _against(run, found.row("at-once"), words),
-        _against(run, best, words),
+        *saved_sentences(found, words),
         words("saved.oracle", carbon=as_carbon(found.row("oracle").carbon_g), share=f"{found.row('oracle').saved:.1%}"),
     ]  # fmt: skip
     head = ("saved.way", "co2eq", "energy.pue", "saved.done", "saved.own_start", "saved.all_starts")
@@ -43,6 +41,13 @@ def saved_section(found: Counterfactual, words: Words) -> Section:
         tables=[Table(caption, tuple(words(name) for name in head), rows)],
         notes=[words("saved.how", forecaster=found.forecaster), words("saved.not_in"), words("saved.fixed")],
     )
+
+
+def saved_sentences(found: Counterfactual, words: Words) -> list[str]:
+    """The run beside starting at once, and beside the best of the simple rules."""
+    run = found.row("run")
+    best = min((found.row(name) for name in ("threshold", "heuristic", "look-ahead")), key=lambda row: row.carbon_g)
+    return [_against(run, found.row("at-once"), words), _against(run, best, words)]
 
 
 def unsaved_section(reason: str | None, words: Words) -> Section:
