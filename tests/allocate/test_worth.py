@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ce_nas.allocate.worth import AGEING, USUAL, Work, share_needed, still_worth
+from ce_nas.core.records import Rates
 
 
 def test_a_search_ages_well(view_of):
@@ -56,6 +57,23 @@ def test_a_target_far_beyond_the_last_period_needs_all_of_them(view_of):
     assert share_needed(view_of(**week), 0.5) < open_all
     assert share_needed(view_of(**week | {"target": math.inf}), 0.9) == 0.0
     assert share_needed(view_of(**week, closed=tuple(range(200))), 0.9) == 1.0
+
+
+def test_no_more_work_is_planned_than_the_budgets_afford(view_of):
+    rates = Rates(500.0, 500.0, 90.0, 1.8, np.array([0.4]))
+    known = {"evaluations": 0, "course": (), "trained_s": 0.0, "rates": rates, "coming": [300.0] * 10 + [100.0] * 30}
+
+    def hours(**budget):
+        return still_worth(view_of(**known | budget), 1e-3).device_s / 3600.0
+
+    assert hours() == pytest.approx(USUAL * 1500.0 / 3600.0)
+    assert hours(carbon_left_g=1000.0) == pytest.approx(1000.0 / 100.0 / 0.5)  # in hours like the clean ones
+    assert hours(energy_left_j=5 * 3.6e6) == pytest.approx(5 / 0.5)
+    assert hours(cost_left=20.0) == pytest.approx(20.0 / 2.0)
+    assert hours(device_s_left=9000.0) == pytest.approx(2.5)
+    assert hours(evaluations_left=12) == pytest.approx(12 * 1500.0 / 3600.0)
+    assert hours(carbon_left_g=1000.0, coming=None) == hours()  # nothing is known of the grid
+    assert hours(cost_left=20.0, rates=None) == hours()
 
 
 def test_without_a_target_the_last_doubling_tells(view_of):

@@ -12,9 +12,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
+from ce_nas.core.units import HOUR_S, J_PER_KWH
+
+if TYPE_CHECKING:
     from ce_nas.core.records import View
 
 __all__ = ["SURE", "Work", "share_needed", "still_worth"]
@@ -26,6 +28,8 @@ AGEING, AGEING_BLIND = 1.5, 0.4
 _AGO, _LEAST = 4, 0.02
 #: the chance with which rules that plan so many hours want them to be enough
 SURE = 0.9
+#: what hours a budget of carbon is taken to be spent in: those up to this quantile of the coming ones, in periods
+_CLEAN, _LOOKED_AHEAD = 0.25, 168
 #: the fewest trainings after which a search may be worth no more
 _FEWEST = 20
 #: seconds that a training is reckoned to take before one has ended
@@ -97,7 +101,22 @@ def share_needed(view: View, sure: float) -> float:
 
 
 def _work(view: View) -> Work:
-    return Work(_trainings(view), _training_s(view))
+    training_s = _training_s(view)
+    return Work(max(min(_trainings(view), _affordable_s(view) / training_s, view.evaluations_left), 1.0), training_s)
+
+
+def _affordable_s(view: View) -> float:
+    """Time of devices that the budgets leave for trainings, in hours like the cleaner and cheaper ones to come."""
+    left_s = [view.device_s_left]
+    if view.rates is not None and view.rates.training_w > 0:
+        energy_j = view.energy_left_j
+        if view.forecast is not None:
+            periods = int(min(max(view.time_left_s // view.period_s, 1), _LOOKED_AHEAD))
+            clean = float(np.quantile(view.forecast.ahead(view.now_s, view.period_s, periods), _CLEAN))
+            energy_j = min(energy_j, view.carbon_left_g / max(clean, 1e-9) * J_PER_KWH)
+        hour = view.rates.device_hour / HOUR_S + view.rates.training_w / J_PER_KWH * view.rates.prices_per_kwh.min()
+        left_s += [energy_j / view.rates.training_w, view.cost_left / hour if hour > 0 else math.inf]
+    return min(left_s)
 
 
 def _training_s(view: View) -> float:

@@ -110,7 +110,7 @@ class PolicySettings(Section):
     trainings: Annotated[int, Field(ge=1)] = 50
     #: all-sampling: how long before the deadline these trainings begin at the latest
     closing: Duration = 4 * 3600.0
-    #: look-ahead: share of money in what an hour costs; the rest is carbon
+    #: look-ahead, and the choice between sites: share of money in what an hour costs; the rest is carbon
     money: Share = 0.0
     #: look-ahead and marginal: without a target, what the last doubling of the trainings must have brought, as a share
     #: of the hypervolume, for the search to be worth more
