@@ -1,6 +1,7 @@
 """Every name stands for the forecaster of that name, a file for what was fitted; and why is said."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 from ce_nas.core.errors import ModelError, SettingsError
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.backtest import Issues
+from ce_nas.forecast.blend import BlendForecaster
 from ce_nas.forecast.choice import choose, load, model_path, named, save
 from ce_nas.forecast.conformal import Calibrated, calibrate
 from ce_nas.forecast.history import History
+from ce_nas.forecast.model_file import save_model
 from ce_nas.forecast.naive import DampedProfile, SeasonalNaive
 from ce_nas.grid.trace import Series
 
@@ -89,7 +92,9 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, table):
         choose("nowhere.json", "X", tmp_path)
     path = save(tmp_path / "x", SeasonalNaive(), table)
     path.write_text(path.read_text().replace("seasonal-naive", "crystal-ball"))
-    with pytest.raises(ModelError, match=r"Expected a model of transformer, boosting, adaptive, .* got 'crystal-ball'"):
+    with pytest.raises(
+        ModelError, match=r"Expected a model of transformer, boosting, blend, adaptive, .* got 'crystal-ball'"
+    ):
         load(path)
 
 
@@ -97,3 +102,24 @@ def test_a_place_that_cannot_be_written_to_is_said(table, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelError, match="Expected to write"):
         save(tmp_path / "file" / "x", DampedProfile(), table)
+
+
+def test_a_blend_is_saved_and_read_with_its_parts(tmp_path, history, table):
+    parts = [DampedProfile(), SeasonalNaive()]
+    blend = BlendForecaster(parts, {"X/1": np.array([[0.3, 0.7]])})
+    where = save(tmp_path / "mixed", blend, replace(table, forecaster="blend"))
+    found = load(where)
+    assert isinstance(found, Calibrated)
+    past = history.since(START + timedelta(days=40)).past(0.0, found.lookback_s, DAY_S)
+    assert found.predict(past, DAY_S).mean_g_per_kwh == pytest.approx(blend.predict(past, DAY_S).mean_g_per_kwh)
+    chosen = choose(str(where), "X/1", tmp_path)
+    assert chosen.forecaster.name == "blend, calibrated"
+    # a part that was fitted has a file beside the blend, and the blend's digest depends on it
+    save_model(tmp_path / "mixed.part1", {"kind": "seasonal-naive"}, {})
+    assert choose(str(where), "X/1", tmp_path).sha256 != chosen.sha256
+
+
+def test_a_blend_whose_part_is_missing_says_where_it_should_be(tmp_path):
+    where = save_model(tmp_path / "mixed", {"kind": "blend", "parts": ["transformer"], "weights": {"X": [[1.0]]}}, {})
+    with pytest.raises(ModelError, match=r"part 0 of a blend, 'transformer', at .*mixed\.part0\.json"):
+        load(where)

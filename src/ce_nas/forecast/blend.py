@@ -67,7 +67,7 @@ class BlendForecaster(Forecaster):
         return Forecast(self.name, past.end_s, past.end_s, past.step_s, mean, quantiles)
 
     def save(self, path: str | Path) -> Path:
-        """Write the weights, and return where; the parts are saved by themselves."""
+        """Write the weights, and return where; the parts are saved by themselves (``choice.save`` does both)."""
         weights = {zone: values.tolist() for zone, values in self.weights.items()}
         return save_model(path, {"kind": KIND, "parts": [part.name for part in self.parts], "weights": weights}, {})
 

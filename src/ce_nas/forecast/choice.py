@@ -1,7 +1,8 @@
 """Which forecaster is taken, and why: one of a name, a fitted model's file, or whichever there is for the zone.
 
 A model's files are ``NAME.json``, with ``NAME.npz`` for its weights, and ``NAME.calibration.json`` where its quantiles
-were calibrated. A forecaster that needs no training has such files too once it is calibrated.
+were calibrated. A forecaster that needs no training has such files too once it is calibrated. The parts of a blend
+stand beside it as ``NAME.part0.json``, ``NAME.part1.json`` and so on, but for those that need no training.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ce_nas.core.errors import ModelError, SettingsError, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from hashlib import _Hash as Hash
 
     from ce_nas.forecast.conformal import Calibration
     from ce_nas.forecast.forecaster import Forecaster
@@ -27,6 +29,8 @@ __all__ = ["AUTO", "DEFAULT", "Choice", "choose", "load", "model_path", "named",
 AUTO = "auto"
 #: what is taken where nothing was fitted
 DEFAULT = "damped-profile"
+#: the kind of a model that is made of others
+BLEND = "blend"
 #: how the name of a model's file ends
 SUFFIX = ".json"
 
@@ -80,7 +84,7 @@ def named(name: str) -> Forecaster:
 
 
 def save(path: Path, forecaster: Forecaster, calibration: Calibration, fitted: Mapping[str, Any] | None = None) -> Path:
-    """Write a forecaster's files, and return where its settings are.
+    """Write a forecaster's files, those of its parts among them, and return where its settings are.
 
     :param fitted: what it was calibrated on, for those who read the file.
     :raises ModelError: if they cannot be written.
@@ -89,6 +93,9 @@ def save(path: Path, forecaster: Forecaster, calibration: Calibration, fitted: M
 
     write = getattr(forecaster, "save", None)
     where = write(path) if write else save_model(path, {"kind": forecaster.name, "training": dict(fitted or {})}, {})
+    for place, part in enumerate(getattr(forecaster, "parts", ())):
+        if write_part := getattr(part, "save", None):
+            write_part(_part_path(Path(where), place))
     beside = where.with_suffix(".calibration.json")
     try:
         beside.write_text(json.dumps(calibration.content(), indent=1, sort_keys=True) + "\n")
@@ -110,10 +117,12 @@ def load(path: Path) -> Forecaster:
     loaders = _loaders()
     if kind in loaders:
         forecaster = loaders[kind](path)
+    elif kind == BLEND:
+        forecaster = _blend(path)
     elif kind in _makers():
         forecaster = named(kind)
     else:
-        known = ", ".join([*loaders, *_makers()])
+        known = ", ".join([*loaders, BLEND, *_makers()])
         message = f"Expected a model of {known} in {str(path)!r}, got {kind!r}. Fit it again."
         raise ModelError(message)
     beside = path.with_suffix(".calibration.json")
@@ -133,13 +142,50 @@ def load(path: Path) -> Forecaster:
     return Calibrated(forecaster, calibration)
 
 
+def _blend(path: Path) -> Forecaster:
+    """A blend with its parts, which stand beside it, or need no training.
+
+    :raises ModelError: if one of them is missing.
+    """
+    from ce_nas.forecast.blend import BlendForecaster
+
+    parts = []
+    for place, name in enumerate(_parts(path)):
+        beside = _part_path(path, place)
+        if not beside.is_file() and name not in _makers():
+            message = f"Expected part {place} of a blend, {name!r}, at {str(beside)!r}, found none. Save it there."
+            raise ModelError(message)
+        parts.append(load(beside) if beside.is_file() else named(name))
+    return BlendForecaster.load(path, parts)
+
+
+def _parts(path: Path) -> list[str]:
+    """The names of the parts of the model at ``path``; none of one that is no blend."""
+    from ce_nas.forecast.model_file import load_model
+
+    names = load_model(path)[0].get("parts")
+    return names if isinstance(names, list) else []
+
+
+def _part_path(path: Path, place: int) -> Path:
+    """Where a part of the blend at ``path`` is."""
+    return path.with_name(f"{path.stem}.part{place}{SUFFIX}")
+
+
 def _fitted(path: Path, reason: str) -> Choice:
     forecaster = load(path)
     digest = hashlib.sha256()
+    _take(digest, path)
+    for place in range(len(_parts(path))):
+        _take(digest, _part_path(path, place))
+    return Choice(forecaster, reason, digest.hexdigest())
+
+
+def _take(digest: Hash, path: Path) -> None:
+    """Take a model's files into a digest, as far as they are there."""
     for suffix in (SUFFIX, ".npz", ".calibration.json"):
         beside = path.with_suffix(suffix)
         digest.update(beside.read_bytes() if beside.is_file() else b"")
-    return Choice(forecaster, reason, digest.hexdigest())
 
 
 def _makers() -> dict[str, Callable[[], Forecaster]]:

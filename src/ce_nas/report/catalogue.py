@@ -82,15 +82,15 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         ),
     ),
     "saved.less": (
-        "Against **{way}** ({other}) the run needed {run}: **{share} less**.",
+        "Against the same work, **{way}** ({other}), the run needed {run}: **{share} less**.",
         "**{way}**({other})に対し、この実行は {run}:**{share} 少ない**。",
     ),
     "saved.more": (
-        "Against **{way}** ({other}) the run needed {run}: **{share} more**, so it saved nothing there.",
+        "Against the same work, **{way}** ({other}), the run needed {run}: **{share} more**, so it saved nothing there.",
         "**{way}**({other})に対し、この実行は {run}:**{share} 多く**、削減にはなっていません。",
     ),
     "saved.alike": (
-        "Against **{way}** ({other}) the run needed {run}: no difference to speak of ({share}).",
+        "Against the same work, **{way}** ({other}), the run needed {run}: no difference to speak of ({share}).",
         "**{way}**({other})に対し、この実行は {run}:実質的な差はありません({share})。",
     ),
     "saved.oracle": (
