@@ -1,6 +1,7 @@
 """How fast networks train: this package's loop against a plain one with a DataLoader, side by side in the same run.
 
-    python benchmarks/training.py [--quick] [--json FILE] [--seed N] [--device cpu|cuda] [--repeats N] [--only overhead]
+    python benchmarks/training.py [--quick] [--json FILE] [--seed N] [--device cpu|cuda] [--repeats N]
+                                  [--only overhead|rates]
 
 Images are random bytes of CIFAR-10's size, so that nothing has to be fetched; what they show does not change the time.
 Both loops train the same networks with the same optimiser, batch, shifts and mirroring: three cells of NAS-Bench-201
@@ -11,9 +12,9 @@ that is busy otherwise says nothing by its clock; images by the clock stand besi
 
 Then the overhead, of which two things are told:
 
-- *in the worker*: a training that is asked before every step whether to leave, gives its signs of life, has a meter
-  read beside it every tenth of a second and writes a checkpoint a minute, against the same training alone, in turns;
-  and what each of these takes by itself, told to more digits than a busy machine lets two trainings differ.
+- *in the worker*: a training that is asked before every step whether to leave, gives its signs of life, has its meter
+  read beside it every second and writes a checkpoint a minute; each of these by itself, told to more digits than a busy
+  machine lets two trainings differ, and the same training so watched against alone, in turns (without checkpoints).
 - *beside it*: the processor time of the engine's own process while a live search goes on.
 
 On a GPU the share of the device's peak of bf16 matrix products is stated besides, and the time that a 200-epoch
@@ -99,7 +100,7 @@ def main() -> None:
     for name in [] if stated.only == "overhead" else [*CELLS, DARTS]:
         rows.append(_compared(name, images, stated))
         print(_line(rows[-1], stated), flush=True)
-    overhead = _overhead(images, stated)
+    overhead = {} if stated.only == "rates" else _overhead(images, stated)
     for words, value in overhead.items():
         print(f"{words:60} {value}", flush=True)
     if stated.json:
@@ -124,13 +125,14 @@ def _compared(name: str, images: DataSet, stated: argparse.Namespace) -> Row:
     loop = _PlainLoop(_network(name, stated), images, recipe, stated.device)
     training.advance(steps=1)
     loop.run(1)
+    steps = 1 if name == DARTS and stated.device == "cpu" else stated.steps
     turns = []
     for turn in range(stated.repeats):
-        pair = [lambda: training.advance(steps=stated.steps), lambda: loop.run(stated.steps)]
+        pair = [lambda: training.advance(steps=steps), lambda: loop.run(steps)]
         order = (0, 1) if turn % 2 == 0 else (1, 0)  # whoever comes second finds another machine
         timed = {which: _timed(pair[which], stated.device) for which in order}
         turns.append((timed[0], timed[1]))
-    count, used = stated.steps * stated.batch, 1 if stated.device == "cpu" else 0
+    count, used = steps * stated.batch, 1 if stated.device == "cpu" else 0
     ratio, low, high = _interval([plain[used] / ours[used] for ours, plain in turns], stated.seed)
     rates = [[count / statistics.median(turn[who][how] for turn in turns) for how in (used, 0)] for who in (0, 1)]
     flops = 3 * 2 * count_flops(_network(name, stated), (3, 32, 32))  # forward and twice that backward
@@ -155,7 +157,7 @@ def _overhead(images: DataSet, stated: argparse.Namespace) -> dict[str, str]:
         "asked before every step": asking_s / step_s,
         "a sign of life every second": _each(lambda: (theirs.send(None), mine.recv()), 1_000) / BEAT_S,
         "a checkpoint a minute": saving_s / CHECKPOINT_EVERY_S,
-        "a meter's look every tenth of a second": mark_s / 0.1,
+        "its meter's look every second": mark_s,
     }
     pairs = _pairs(training, leave, mine, stated)
     ratio, low, high = _interval(pairs, stated.seed)
@@ -181,15 +183,15 @@ def _watched_alone(images: DataSet, stated: argparse.Namespace) -> tuple[Trainin
 
 def _pairs(training: Training, leave: _Leave, mine, stated: argparse.Namespace) -> list[float]:  # noqa: ANN001 - a pipe's end
     """Ratios of processor time, watched by alone: the same training, in turns that begin with either."""
-    ratios = []
-    for turn in range(4 * stated.repeats):
+    ratios, steps = [], 4 * stated.steps
+    for turn in range(3 * stated.repeats):
         timed = {}
         for watched in (turn % 2 == 0, turn % 2 == 1):
             if watched:
-                with ProcessMeter(os.getpid, every_s=0.1):
-                    timed[watched] = _timed(lambda: training.advance(leave, steps=stated.steps), stated.device)[1]
+                with ProcessMeter(os.getpid):
+                    timed[watched] = _timed(lambda: training.advance(leave, steps=steps), stated.device)[1]
             else:
-                timed[watched] = _timed(lambda: training.advance(steps=stated.steps), stated.device)[1]
+                timed[watched] = _timed(lambda: training.advance(steps=steps), stated.device)[1]
         while mine.poll():
             mine.recv()
         ratios.append(timed[True] / timed[False])
@@ -326,7 +328,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=["cpu", "cuda"])
     parser.add_argument("--repeats", type=int, default=None)
-    parser.add_argument("--only", choices=["overhead"], help="the overhead alone")
+    parser.add_argument("--only", choices=["overhead", "rates"], help="the overhead, or the images a second, alone")
     stated = parser.parse_args()
     gpu = stated.device == "cuda"
     stated.batch = 256 if gpu else 32
