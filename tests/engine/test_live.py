@@ -136,3 +136,10 @@ def test_the_demonstration_takes_four_minutes_and_is_only_the_default():
 
 def test_of_other_machines_as_many_devices_as_are_asked_for(own):
     assert Study.of(**flags(own, crew="ray")).settings.live.devices == ("cuda", "cuda")
+
+
+def test_paths_that_a_space_cannot_have_are_refused_before_anything_is_written(tmp_path):
+    settings = settings_from_flags({"live": {"paths": "fair"}}, live=True, space="darts")
+    with pytest.raises(SettingsError, match=r"live\.paths 'uniform' for darts"):
+        Study(settings).run(tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -37,8 +37,18 @@ def test_every_space_has_networks_for_small_and_large_images(name, side, channel
 def test_a_space_without_is_told_what_has_them():
     with pytest.raises(SettingsError, match=r"network of its own \(nas-bench-201, darts, fbnet\), got 'own'"):
         build_network(Space("own", ["a"], ["xy"]), (0,), 4, 1, images(8, 1))
-    with pytest.raises(SettingsError, match=r"supernet of its own \(nas-bench-201\), got 'darts'"):
-        build_supernet(DartsSpace(), 4, 1, images(8, 1))
+    with pytest.raises(SettingsError, match=r"supernet of its own \(nas-bench-201, darts, fbnet\), got 'own'"):
+        build_supernet(Space("own", ["a"], ["xy"]), 4, 1, images(8, 1))
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(("side", "channels"), [(32, 3), (8, 1), (128, 3)])
+def test_every_space_has_a_supernet_whose_paths_are_its_architectures(name, side, channels):
+    space = SPACES[name]()
+    with torch.device("meta"):
+        supernet = build_supernet(space, 4, 3, images(side, channels)).eval()
+        for supernet.path in space.sample(stream(0, "paths"), 2):
+            assert supernet(torch.empty(2, channels, side, side)).shape == (2, 3)
 
 
 def test_a_recipe_with_an_auxiliary_head_gets_one_where_there_is_one():

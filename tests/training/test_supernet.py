@@ -4,6 +4,8 @@ import torch
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.space.cells import NasBench201Space
+from ce_nas.space.darts import DartsSpace
+from ce_nas.space.network.darts import SharedDartsNetwork
 from ce_nas.space.network.shared import SharedNetwork
 from ce_nas.training.recipe import Recipe
 from ce_nas.training.supernet import SupernetTraining, score_paths
@@ -78,3 +80,9 @@ def test_scores_tell_a_network_from_none_and_do_not_depend_on_their_order(digits
     assert scores[0] > scores[1] + 10  # none passes nothing on: it can but guess
     again = score_paths(training, network, cells[::-1], digits.validation)
     np.testing.assert_array_equal(scores, again[::-1])
+
+
+def test_fair_paths_need_as_many_choices_everywhere(digits):
+    network = SharedDartsNetwork(channels=4, cells=2, in_channels=1)
+    with pytest.raises(SettingsError, match="uniform paths in darts"):
+        SupernetTraining(network, DartsSpace(), digits, RECIPE, paths="fair")

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ce_nas.core.clock import utc_now
+from ce_nas.core.errors import SettingsError
 from ce_nas.evaluate.live import LiveProblem
 from ce_nas.store.recording import Recording
 from ce_nas.store.shelf import Shelf
@@ -62,6 +63,11 @@ def live_benchmark(settings: Settings) -> Benchmark:
         return OwnFile.read(live.evaluate).benchmark
     from ce_nas.training.benchmark import NetworkBenchmark
 
+    if live.supernet and live.paths == "fair" and live.space == "darts":
+        message = (
+            "Expected live.paths 'uniform' for darts, got 'fair', which needs as many choices everywhere; leave it out."
+        )
+        raise SettingsError(message)
     return NetworkBenchmark(live.data, live.channels, live.cells, _recipe(settings), live.space)
 
 
@@ -69,7 +75,7 @@ def live_problem(materials: Materials) -> LiveProblem:
     """The same for the engine."""
     live = materials.settings.live
     networks = not (live.evaluate or materials.own)
-    supernet = live.supernet and networks and live.space == "nb201" and _scores_cheaply(materials.settings)
+    supernet = live.supernet and networks and _scores_cheaply(materials.settings)
     return LiveProblem(materials.benchmark.space, materials.objectives, live.guess, supernet=supernet)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ce_nas.core.records import Architecture, Objective
-    from ce_nas.space.network.shared import SharedNetwork
+    from ce_nas.space.network.shared import PathNetwork
     from ce_nas.space.space import Space
     from ce_nas.training.images import DataSet, Images
 
@@ -230,7 +230,7 @@ class TrainingExecutor(Executor):
 class _Supernet:
     """Shared weights, their training, and whom they are for; nobody in particular: the whole space."""
 
-    network: SharedNetwork
+    network: PathNetwork
     training: SupernetTraining
     members: frozenset[Architecture]
 

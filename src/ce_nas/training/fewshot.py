@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ce_nas.core.records import Architecture
     from ce_nas.search.regional import Region
-    from ce_nas.space.network.shared import SharedNetwork
+    from ce_nas.space.network.shared import PathNetwork
     from ce_nas.space.space import Space
     from ce_nas.training.images import DataSet, Images
     from ce_nas.training.recipe import Recipe
@@ -35,7 +35,7 @@ class _Supernet:
     """One region's."""
 
     region: Region | None
-    network: SharedNetwork
+    network: PathNetwork
     training: SupernetTraining
 
 
@@ -51,7 +51,7 @@ class RegionalSupernets:
 
     def __init__(  # noqa: PLR0913 - what is shared by which paths, trained on what, how and where
         self,
-        build: Callable[[], SharedNetwork],
+        build: Callable[[], PathNetwork],
         space: Space,
         data: DataSet,
         recipe: Recipe,

@@ -8,8 +8,8 @@ from ce_nas.core.errors import SettingsError, one_of
 from ce_nas.space.cells import NasBench201Space
 from ce_nas.space.darts import DartsSpace
 from ce_nas.space.fbnet import FbNetSpace
-from ce_nas.space.network.darts import DartsNetwork
-from ce_nas.space.network.mbconv import FbNetNetwork
+from ce_nas.space.network.darts import DartsNetwork, SharedDartsNetwork
+from ce_nas.space.network.mbconv import FbNetNetwork, SharedFbNetNetwork
 from ce_nas.space.network.nb201 import NasBench201Network
 from ce_nas.space.network.shared import SharedNetwork
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ce_nas.core.records import Architecture
+    from ce_nas.space.network.shared import PathNetwork
     from ce_nas.space.space import Space
     from ce_nas.training.images import DataSet
     from ce_nas.training.recipe import Recipe
@@ -92,14 +93,22 @@ def build_network(  # noqa: PLR0913, PLR0917 - a network's measures, and what it
     raise _unknown(space, "network", "nas-bench-201, darts, fbnet")
 
 
-def build_supernet(space: Space, channels: int, cells: int, data: DataSet) -> SharedNetwork:
-    """The network whose paths are all of a space's architectures.
+def build_supernet(space: Space, channels: int, cells: int, data: DataSet) -> PathNetwork:
+    """The network whose paths are all of a space's architectures; its measures are those of :func:`build_network`.
 
     :raises SettingsError: if none is known for the space.
     """
+    classes, (colours, height, _) = data.classes, data.shape
     if isinstance(space, NasBench201Space):
-        return SharedNetwork(channels=channels, cells=cells, classes=data.classes, in_channels=data.shape[0])
-    raise _unknown(space, "supernet", "nas-bench-201")
+        return SharedNetwork(channels=channels, cells=cells, classes=classes, in_channels=colours)
+    if isinstance(space, DartsSpace):
+        return SharedDartsNetwork(
+            channels=channels, cells=cells, classes=classes, in_channels=colours, large=height >= LARGE
+        )
+    if isinstance(space, FbNetSpace):
+        frame = "imagenet" if height >= LARGE else "cifar100"
+        return SharedFbNetNetwork(frame=frame, classes=classes, in_channels=colours)
+    raise _unknown(space, "supernet", "nas-bench-201, darts, fbnet")
 
 
 def _unknown(space: Space, what: str, known: str) -> SettingsError:

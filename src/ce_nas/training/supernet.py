@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ce_nas.core.records import Architecture
-    from ce_nas.space.network.shared import SharedNetwork
+    from ce_nas.space.network.shared import PathNetwork
     from ce_nas.space.space import Space
     from ce_nas.training.images import DataSet, Images
     from ce_nas.training.recipe import Recipe
@@ -47,7 +47,7 @@ class SupernetTraining(Training):
 
     def __init__(  # noqa: PLR0913 - a training, and where its paths come from
         self,
-        network: SharedNetwork,
+        network: PathNetwork,
         space: Space,
         data: DataSet,
         recipe: Recipe,
@@ -61,6 +61,12 @@ class SupernetTraining(Training):
             raise SettingsError(one_of("way to draw paths", paths, _PATHS))
         if paths == "fair" and within is not None:
             message = "Expected uniform paths inside a region, got fair ones: a region need not hold every operation."
+            raise SettingsError(message)
+        if paths == "fair" and len({len(names) for names in space.choices}) > 1:
+            message = (
+                f"Expected uniform paths in {space.name}, got fair ones: its variables have different numbers of "
+                "choices, so that no few paths use each exactly once."
+            )
             raise SettingsError(message)
         super().__init__(network, data, recipe, seed=seed, device=device)
         self._shared = network
@@ -92,7 +98,7 @@ class SupernetTraining(Training):
 
 def score_paths(  # noqa: PLR0913 - a supernet, what to score, on what, and how thoroughly
     training: Training,
-    network: SharedNetwork,
+    network: PathNetwork,
     architectures: Sequence[Architecture],
     images: Images,
     *,

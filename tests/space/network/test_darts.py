@@ -14,7 +14,7 @@ from ce_nas.core.errors import SettingsError  # noqa: E402
 from ce_nas.core.rng import stream  # noqa: E402
 from ce_nas.space.darts import DartsSpace, Genotype  # noqa: E402
 from ce_nas.space.darts_sizes import DartsSizes, stages  # noqa: E402
-from ce_nas.space.network.darts import DartsCell, DartsNetwork  # noqa: E402
+from ce_nas.space.network.darts import DartsCell, DartsNetwork, SharedDartsNetwork  # noqa: E402
 from ce_nas.space.network.nb201 import count_parameters  # noqa: E402
 from ce_nas.training.images import DataSet, Images  # noqa: E402
 from ce_nas.training.profile import export_onnx  # noqa: E402
@@ -171,3 +171,21 @@ def test_paths_are_dropped_while_training_alone():
 def test_what_is_no_architecture_is_refused(architecture):
     with pytest.raises(SettingsError, match="a choice for each of its 22 variables"):
         DartsNetwork(architecture)
+
+
+def test_a_path_of_the_supernet_computes_what_its_network_alone_would():
+    torch.manual_seed(0)
+    shared = SharedDartsNetwork(channels=4, cells=3, in_channels=1)
+    for path in DartsSpace().sample(np.random.default_rng(3), 2):
+        alone, theirs, found = DartsNetwork(path, channels=4, cells=3, in_channels=1), shared.state_dict(), {}
+        for name in alone.state_dict():
+            parts = name.split(".")
+            if "operations" in parts:
+                cell, which = alone.cells[int(parts[1])], int(parts[3])
+                pairs = DartsSpace().genotype(path)
+                pairs = pairs.reduce if shared.cells[int(parts[1])].reduction else pairs.normal
+                parts[2:4] = ["edges", f"{which // 2 + 2}_{cell.sources[which]}", pairs[which][0]]
+            found[name] = theirs[".".join(parts)]
+        alone.load_state_dict(found)
+        images, shared.path = torch.randn(3, 1, 8, 8), path
+        torch.testing.assert_close(shared.eval()(images), alone.eval()(images))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st  # noqa: E402
 from ce_nas.core.errors import SettingsError  # noqa: E402
 from ce_nas.core.rng import stream  # noqa: E402
 from ce_nas.space.fbnet import FBNET_BLOCKS, Block, FbNetSpace, Place, frame_of, places  # noqa: E402
-from ce_nas.space.network.mbconv import FbNetNetwork, InvertedResidual  # noqa: E402
+from ce_nas.space.network.mbconv import FbNetNetwork, InvertedResidual, SharedFbNetNetwork  # noqa: E402
 from ce_nas.space.network.nb201 import count_flops, count_parameters  # noqa: E402
 from ce_nas.training.profile import export_onnx  # noqa: E402
 
@@ -121,3 +121,18 @@ def test_what_is_no_architecture_is_refused(architecture):
 def test_a_frame_that_is_none_is_refused():
     with pytest.raises(SettingsError, match="cifar100, imagenet"):
         FbNetNetwork(SOME, frame="mnist")
+
+
+def test_a_path_of_the_supernet_computes_what_its_network_alone_would():
+    torch.manual_seed(0)
+    shared = SharedFbNetNetwork(classes=10, in_channels=1)
+    (path,) = SPACE.sample(stream(3, "paths"), 1)
+    alone, theirs, found = FbNetNetwork(path, classes=10, in_channels=1), shared.state_dict(), {}
+    for name in alone.state_dict():
+        parts = name.split(".")
+        if parts[0] == "layers":
+            parts.insert(2, str(path[int(parts[1])]))
+        found[name] = theirs[".".join(parts)]
+    alone.load_state_dict(found)
+    images, shared.path = torch.randn(3, 1, 8, 8), path
+    torch.testing.assert_close(shared.eval()(images), alone.eval()(images))

@@ -15,15 +15,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.space.darts import DARTS_NODES, DartsSpace
+from ce_nas.space.darts import DARTS_EDGES, DARTS_NODES, DARTS_OPERATIONS, DartsSpace
 from ce_nas.space.darts_sizes import STEM_CHANNELS, Stage, stages
+from ce_nas.space.network.shared import PathNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ce_nas.core.records import Architecture
+    from ce_nas.space.darts import Genotype
 
-__all__ = ["AuxiliaryHead", "DartsCell", "DartsNetwork"]
+__all__ = ["AuxiliaryHead", "DartsCell", "DartsNetwork", "SharedDartsNetwork"]
 
 _SPACE = DartsSpace()
 
@@ -121,6 +123,65 @@ class DartsCell(nn.Module):
                 _dropped(self.operations[place](nodes[self.sources[place]]), self.operations[place], drop)
                 for place in (first, first + 1)
             )
+            nodes.append(lower + upper)
+        return torch.cat(nodes[-len(DARTS_NODES) :], dim=1)
+
+
+class SharedDartsNetwork(PathNetwork):
+    """The same network with every operation on every edge of its cells; its path says which are at work.
+
+    :param channels: see :class:`DartsNetwork`, as the others.
+    """
+
+    def __init__(
+        self, *, channels: int = 32, cells: int = 8, classes: int = 10, in_channels: int = 3, large: bool = False
+    ) -> None:
+        super().__init__()
+        self.path: Architecture = (0,) * len(_SPACE.variables)
+        stem = channels if large else STEM_CHANNELS * channels
+        self.stem = _large_stem(in_channels, stem) if large else nn.ModuleList([_stem(in_channels, stem)])
+        plan = list(stages(stem, channels, cells, image=0, halved=large))
+        self.cells = nn.ModuleList([_SharedDartsCell(stage) for stage in plan])
+        self.classifier = nn.Linear(4 * plan[-1].channels, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the present path, shape ``(n, classes)``, of images of shape ``(n, in_channels, h, w)``."""
+        genotype = _SPACE.genotype(self.path)
+        before_last = self.stem[0](images)
+        last = self.stem[1](before_last) if len(self.stem) > 1 else before_last
+        for cell in self.cells:
+            before_last, last = last, cell(before_last, last, genotype)
+        return self.classifier(last.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+
+
+class _SharedDartsCell(nn.Module):
+    """A cell that holds every operation on every edge that there may be."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        shrink = _Halve if stage.after_reduction else _ReluConvBn
+        self.reduction = stage.reduction
+        self.older = shrink(stage.before_last, stage.channels)
+        self.newer = _ReluConvBn(stage.last, stage.channels)
+        self.edges = nn.ModuleDict(
+            {
+                f"{node}_{source}": nn.ModuleDict(
+                    {
+                        name: _operation(name, stage.channels, 2 if stage.reduction and source < 2 else 1, affine=True)
+                        for name in DARTS_OPERATIONS
+                    }
+                )
+                for node, source in DARTS_EDGES
+            }
+        )
+
+    def forward(self, older: Tensor, newer: Tensor, genotype: Genotype) -> Tensor:
+        """The four nodes along a path, shape ``(n, 4 channels, height, width)``."""
+        nodes = [self.older(older), self.newer(newer)]
+        pairs = genotype.reduce if self.reduction else genotype.normal
+        for node in DARTS_NODES:
+            mine = pairs[2 * (node - 2) : 2 * (node - 1)]
+            lower, upper = (self.edges[f"{node}_{source}"][name](nodes[source]) for name, source in mine)  # type: ignore[index]
             nodes.append(lower + upper)
         return torch.cat(nodes[-len(DARTS_NODES) :], dim=1)
 

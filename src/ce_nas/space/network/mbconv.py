@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.space.fbnet import FBNET_BLOCKS, STAGES, STEM_CHANNELS, Block, FbNetSpace, frame_of, places
+from ce_nas.space.fbnet import FBNET_BLOCKS, LAYERS, STAGES, STEM_CHANNELS, Block, FbNetSpace, frame_of, places
+from ce_nas.space.network.shared import PathNetwork
 
 if TYPE_CHECKING:
     from ce_nas.core.records import Architecture
     from ce_nas.space.fbnet import Place
 
-__all__ = ["FbNetNetwork", "InvertedResidual"]
+__all__ = ["FbNetNetwork", "InvertedResidual", "SharedFbNetNetwork"]
 
 _BLOCKS = tuple(FBNET_BLOCKS.values())
 
@@ -54,6 +55,31 @@ class FbNetNetwork(nn.Module):
         """Logits, shape ``(n, classes)``, of images of shape ``(n, in_channels, height, width)``."""
         features = self.head(self.layers(self.stem(images)))
         return self.classifier(features.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+
+
+class SharedFbNetNetwork(PathNetwork):
+    """The same with all nine blocks in every layer; its path says which one is at work.
+
+    :param frame: see :class:`FbNetNetwork`, as the others.
+    """
+
+    def __init__(self, *, frame: str = "cifar100", classes: int | None = None, in_channels: int = 3) -> None:
+        super().__init__()
+        shape = frame_of(frame)
+        self.path: Architecture = (len(_BLOCKS) - 1,) * LAYERS  # skips
+        self.stem = _ConvBn(in_channels, STEM_CHANNELS, 3, stride=shape.stem_stride)
+        self.layers = nn.ModuleList(
+            [nn.ModuleList([_layer(block, place) for block in _BLOCKS]) for place in places(frame)]
+        )
+        self.head = _ConvBn(STAGES[-1][1], shape.head_channels, 1)
+        self.classifier = nn.Linear(shape.head_channels, classes or shape.classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the present path, shape ``(n, classes)``, of images of shape ``(n, in_channels, h, w)``."""
+        x = self.stem(images)
+        for blocks, code in zip(self.layers, self.path, strict=True):
+            x = blocks[code](x)  # type: ignore[index]
+        return self.classifier(self.head(x).mean(dim=(2, 3)))  # type: ignore[no-any-return]
 
 
 class InvertedResidual(nn.Module):

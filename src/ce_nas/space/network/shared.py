@@ -1,4 +1,4 @@
-"""A supernet: one network of shared weights in which every cell of NAS-Bench-201 is a path.
+"""Supernets: networks of shared weights in which every architecture is a path; that of NAS-Bench-201.
 
 Sources
     [FairNAS] Chu, Zhang, Xu. FairNAS: Rethinking Evaluation Fairness of Weight Sharing NAS. ICCV 2021.
@@ -20,13 +20,20 @@ from ce_nas.space.network.nb201 import ReluConvBn, ResidualBlock
 if TYPE_CHECKING:
     from ce_nas.core.records import Architecture
 
-__all__ = ["SharedNetwork"]
+__all__ = ["PathNetwork", "SharedNetwork"]
 
 _NODES = 4
 _NONE, _SKIP = NB201_OPERATIONS.index("none"), NB201_OPERATIONS.index("skip_connect")
 
 
-class SharedNetwork(nn.Module):
+class PathNetwork(nn.Module):
+    """A network of shared weights in which every architecture of a space is a path."""
+
+    #: the architecture that a forward pass goes through
+    path: Architecture
+
+
+class SharedNetwork(PathNetwork):
     """NAS-Bench-201's skeleton whose every edge holds every operation; :attr:`path` says which one is at work.
 
     :param channels: channels of the first stage.
