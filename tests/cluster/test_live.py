@@ -270,3 +270,30 @@ def test_a_task_s_time_at_work_leaves_its_start_and_its_checkpoint_out(stage):
     stage.clock.next(again_s + 500.0)
     stage.say(1, Said.FINISHED, 0, FOUND)
     assert stage.hear().worked_s == pytest.approx(left_s - began_s + stage.clock.now_s - again_s)
+
+
+def test_a_device_that_was_gone_is_back_with_every_life_of_a_run_also_when_that_is_lived_again(tmp_path):
+    def begun(path):
+        stage = Stage(path)
+        stage.cluster.assign(Allocation(0, 2))
+        stage.cluster.submit(0, evaluation(0))
+        stage.clock.next(50.0)
+        return stage
+
+    first = begun(tmp_path / "one")
+    first.say(1, Said.GONE, words="unplugged")
+    first.hear()
+    assert first.cluster.free() == []
+    second = begun(tmp_path / "one")
+    second.hear()  # gone, as it was
+    assert second.cluster.free() == []
+    second.clock.next(second.clock.now_s + 10.0)  # real time begins to pass anew
+    assert second.cluster.free() == [(1, Role.EVALUATING)]
+    second.say(0, Said.WORKING, 0)
+    second.hear()
+    third = begun(tmp_path / "one")
+    third.hear()
+    assert third.cluster.free() == []
+    third.hear()  # the second life's only word: its beginning comes before it
+    assert not third.clock.live
+    assert third.cluster.free() == [(1, Role.EVALUATING)]

@@ -1,6 +1,6 @@
-"""A live run's time: it is what came last, and a recording brings it to the same place again."""
+"""The clock of a live run: what it hands out is on record, and so is when real time began to pass."""
 
-import pytest
+from datetime import UTC, datetime, timedelta
 
 from ce_nas.cluster.crew import Report, Said
 from ce_nas.cluster.live_clock import LiveClock
@@ -8,77 +8,52 @@ from ce_nas.core.records import Outcome
 from ce_nas.evaluate.executor import Failure
 from ce_nas.store.recording import Recording
 
-#: a run's second lasts this many real ones
-SCALE = 1000.0
-REPORTS = (
-    Report(0, Said.WORKING, 3),
-    Report(0, Said.FINISHED, 3, Outcome(3, ((0.25, 7.0),), ((0.5,),))),
-    Report(1, Said.FAILED, 4, failure=Failure.OUT_OF_MEMORY, words="too large"),
-)
+SCALE = 50_000.0
+NOON = datetime(2024, 5, 15, 12, tzinfo=UTC)
+REPORTS = [
+    Report(0, Said.FINISHED, 3, Outcome(3, ((1.0, 2.0),), ((4.0,),))),
+    Report(1, Said.FAILED, 4, failure=Failure.HUNG, words="it gave no sign of life"),
+    Report(1, Said.GONE),
+]
 
 
-def lived(clock, until_s=50.0):
-    """What the clock hands out up to a moment, with the moments."""
-    seen = []
-    while (report := clock.next(until_s)) is not None:
-        seen.append((report, clock.now_s))
-    return seen
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "recording.jsonl"
-
-
-@pytest.fixture
-def first(path):
-    """A run that was told three things."""
-    clock = LiveClock(Recording(path), SCALE)
-    for report in REPORTS:
-        clock.post(report)
-    return lived(clock)
-
-
-def test_reports_are_handed_out_in_order_and_time_never_goes_back(first):
-    assert [report for report, _ in first] == list(REPORTS)
-    moments = [moment for _, moment in first]
-    assert moments == sorted(moments)
-    assert moments[-1] <= 50.0
-
-
-def test_a_recording_is_lived_through_again_to_the_letter(path, first):
-    again = LiveClock(Recording(path), SCALE)
-    begun = []
-    again.when_live(lambda: begun.append(again.now_s))
-    handed = [(again.next(50.0), again.now_s) for _ in first]
-    assert handed == first
-    assert not again.live
-    assert not begun
-    again.post(REPORTS[0], 0.0)
-    assert again.live
-    assert begun == [first[-1][1]]
-
-
-def test_what_was_recorded_later_waits_for_its_moment(path, first):
-    again = LiveClock(Recording(path), SCALE)
-    before_s = first[0][1] / 2
-    assert again.next(before_s) is None
-    assert again.now_s == before_s
-    assert again.next(50.0) == REPORTS[0]
-
-
-def test_time_stands_still_until_something_is_handed_out(path):
-    clock = LiveClock(Recording(path), SCALE)
-    clock.post(REPORTS[0])
-    assert clock.now_s == 0.0
+def life(path, calendar, reports):
+    """One life of a run: what it is handed out up to the end of its reports, and the clock."""
+    clock, begun = LiveClock(Recording(path), SCALE, lambda: calendar), []
+    clock.when_live(lambda: begun.append((clock.live, clock.began)))
     clock.next(50.0)
-    moment_s = clock.now_s
-    assert clock.now_s == moment_s
+    handed = []
+    for report in reports:
+        if clock.live:
+            clock.post(report)
+        handed.append((clock.next(1e6), clock.now_s))
+    return clock, handed, begun
 
 
-def test_a_call_that_was_taken_back_does_not_come(path):
-    clock = LiveClock(Recording(path), SCALE)
-    ticket = clock.post(REPORTS[0], 5.0)
+def test_another_life_is_handed_out_the_same_at_the_same_times(tmp_path):
+    _, first, _ = life(tmp_path / "recording", NOON, REPORTS)
+    assert [report for report, _ in first] == REPORTS
+    clock, second, _ = life(tmp_path / "recording", NOON + timedelta(hours=5), REPORTS)
+    assert second == first
+    assert not clock.live
+
+
+def test_every_beginning_of_real_time_is_on_record_by_run_and_calendar(tmp_path):
+    later = NOON + timedelta(hours=5)
+    _, handed, begun = life(tmp_path / "recording", NOON, REPORTS)
+    assert begun == [(True, (0.0, NOON))]
+    second, _, _ = life(tmp_path / "recording", later, REPORTS)
+    second.next(second.now_s + 100.0)
+    assert second.began == (handed[-1][1], later)
+    third, again, begun = life(tmp_path / "recording", later + timedelta(hours=1), REPORTS)
+    assert again == handed
+    third.next(third.now_s + 10.0)
+    assert begun[:2] == [(False, (0.0, NOON)), (False, (handed[-1][1], later))]
+    assert begun[2] == (True, (handed[-1][1], later + timedelta(hours=1)))
+
+
+def test_only_time_that_passes_takes_signals_back(tmp_path):
+    clock, _, _ = life(tmp_path / "recording", NOON, [])
+    ticket = clock.post(REPORTS[0], in_s=1e9)
     clock.cancel(ticket)
-    assert clock.next(20.0) is None
-    assert clock.now_s == 20.0
+    assert clock.next(clock.now_s + 100.0) is None
