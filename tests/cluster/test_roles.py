@@ -1,6 +1,6 @@
-"""Laws of a new division: everybody gets one role, as many each as was asked for, and work is disturbed last."""
+"""Dividing devices anew: the counts are kept, and as few running tasks as can be are disturbed."""
 
-from collections import Counter
+import collections
 from dataclasses import dataclass
 
 from hypothesis import given
@@ -11,60 +11,53 @@ from ce_nas.core.records import Allocation, Task, TaskKind
 
 
 @dataclass
-class Chair:
+class Seat:
     number: int
-    task: Task | None = None
-    leaving: bool = False
-    away: bool = False
+    task: Task | None
+    leaving: bool
+    away: bool
 
 
 @st.composite
-def rooms(draw):
-    """Some devices, and a division of them."""
+def fleets(draw):
+    """Devices in an order of their own, and an allocation of them."""
     count = draw(st.integers(1, 8))
     seats = []
-    for number in range(count):
+    for number in draw(st.permutations(range(count))):
         kind = draw(st.sampled_from([None, *TaskKind]))
-        task = None if kind is None else Task(number, kind, ((0,),))
-        seats.append(Chair(number, task, draw(st.booleans()), task is None and draw(st.booleans())))
-    cuts = sorted(draw(st.lists(st.integers(0, count), min_size=3, max_size=3)))
-    sampling, evaluating, idle = cuts[0], cuts[1] - cuts[0], cuts[2] - cuts[1]
-    return seats, Allocation(sampling, evaluating, idle, count - cuts[2])
+        task = None if kind is None else Task(number, kind, ((number,),))
+        seats.append(Seat(number, task, task is not None and draw(st.booleans()), task is None and draw(st.booleans())))
+    roles = collections.Counter(draw(st.lists(st.sampled_from(list(Role)), min_size=count, max_size=count)))
+    allocation = Allocation(roles[Role.SAMPLING], roles[Role.EVALUATING], roles[Role.IDLE], roles[Role.RELEASED])
+    return seats, allocation
 
 
-def wanted(allocation):
-    return Counter({
-        Role.SAMPLING: allocation.sampling, Role.EVALUATING: allocation.evaluating,
-        Role.IDLE: allocation.idle, Role.RELEASED: allocation.released,
-    })  # fmt: skip
-
-
-@given(rooms())
-def test_every_device_gets_one_role_and_every_role_its_number(room):
-    seats, allocation = room
+@given(fleets())
+def test_every_device_has_a_role_and_the_counts_are_the_allocations(fleet):
+    seats, allocation = fleet
     roles = divided(seats, allocation)
-    assert set(roles) == {seat.number for seat in seats}
-    assert Counter(roles.values()) == +wanted(allocation)
+    assert sorted(roles) == list(range(len(seats)))
+    counts = collections.Counter(map(str, roles.values()))
+    assert {name: counts[name] for name in allocation.counts()} == allocation.counts()
 
 
-@given(rooms())
-def test_no_task_is_disturbed_while_its_role_is_wanted(room):
-    """As many tasks of each kind go on as there are, or as their role is wanted."""
-    seats, allocation = room
+@given(fleets())
+def test_a_task_stays_unless_fewer_of_its_kind_are_wanted_and_the_first_stay_first(fleet):
+    seats, allocation = fleet
     roles = divided(seats, allocation)
     for role in (Role.EVALUATING, Role.SAMPLING):
-        at_work = [seat for seat in seats if seat.task and not seat.leaving and ROLES[seat.task.kind] is role]
-        going_on = [seat for seat in at_work if roles[seat.number] is role]
-        assert len(going_on) == min(len(at_work), wanted(allocation)[role])
-        assert going_on == at_work[: len(going_on)]
+        working = [seat for seat in seats if seat.task and not seat.leaving and ROLES[seat.task.kind] is role]
+        kept = [seat for seat in working if roles[seat.number] is role]
+        wanted = allocation.counts()[str(role)]
+        assert kept[: min(len(working), wanted)] == working[:wanted]
 
 
-@given(rooms())
-def test_nothing_is_fetched_back_while_a_free_device_is_held(room):
-    """A device that is away works only if every idle one that is held works or rests by somebody's wish."""
-    seats, allocation = room
+@given(fleets())
+def test_a_device_that_is_away_is_taken_back_only_when_no_other_is_free(fleet):
+    seats, allocation = fleet
     roles = divided(seats, allocation)
-    free = [seat for seat in seats if seat.task is None or seat.leaving]
-    fetched = [seat for seat in free if seat.away and roles[seat.number] in {Role.EVALUATING, Role.SAMPLING}]
-    given_back = [seat for seat in free if not seat.away and roles[seat.number] is Role.RELEASED]
-    assert not (fetched and given_back)
+    settled = {seat.number for seat in seats if seat.task and not seat.leaving}
+    held = [roles[seat.number] for seat in seats if not seat.away and seat.number not in settled]
+    away = [roles[seat.number] for seat in seats if seat.away]
+    if any(role is not Role.RELEASED for role in away):
+        assert all(role is not Role.RELEASED for role in held)

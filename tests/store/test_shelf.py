@@ -36,3 +36,12 @@ def test_a_tasks_folder_goes_as_a_whole(tmp_path):
     os.utime(tmp_path / "task-1", ns=(0, 0))
     assert shelf.tidy(finished={1, 3}) == [1]
     assert [item.name for item in tmp_path.iterdir()] == ["task-3.pt"]
+
+
+def test_a_checkpoint_that_is_just_being_written_is_let_be(tmp_path):
+    shelf = filled(tmp_path, {0: 400, 1: 400})
+    (tmp_path / "task-1.pt.part").write_bytes(bytes(400))
+    assert shelf.tidy(finished={0, 1}) == []
+    (tmp_path / "task-2.pt").write_bytes(bytes(400))
+    assert shelf.tidy(finished={0, 1}) == [0]
+    assert (tmp_path / "task-1.pt.part").exists()

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Shelf"]
 
+#: what a checkpoint is called until it is whole
+_UNFINISHED = ".part"
+
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
@@ -35,7 +38,7 @@ class Shelf:
         kept = sorted(self._kept())
         taken, removed = sum(size for _, _, size in kept), []
         for _, item, size in kept:
-            task = int(item.stem.removeprefix("task-"))
+            task = int(item.name.removeprefix("task-").partition(".")[0])
             if taken > self.quota_bytes and task in finished:
                 _remove(item)
                 taken -= size
@@ -49,8 +52,10 @@ class Shelf:
         return removed
 
     def _kept(self) -> Iterator[tuple[int, Path, int]]:
-        """When each was last changed, where it is, and its bytes."""
+        """When each was last changed, where it is, and its bytes; one that is just being written is left out."""
         for item in self.folder.glob("task-*"):
+            if item.suffix == _UNFINISHED:
+                continue
             with suppress(FileNotFoundError):  # a worker may be replacing it at this very moment
                 yield item.stat().st_mtime_ns, item, _bytes(item)
 
