@@ -24,6 +24,7 @@ from ce_nas.engine.study import resume
 from ce_nas.experiment.compare import Strategy, compare
 from ce_nas.experiment.page import comparison_page, experiment_page
 from ce_nas.experiment.protocol import Report, Table
+from ce_nas.pilot.page import decision_html
 from ce_nas.report.explain import explain_hour, explain_run
 from ce_nas.report.html import html
 from ce_nas.report.run_page import run_page
@@ -325,7 +326,7 @@ def test_a_run_that_goes_on_is_followed_without_a_reload(open_as, address, going
 
 
 @pytest.fixture(scope="module")
-def static_pages(folder, tmp_path_factory):
+def static_pages(folder, piloted, tmp_path_factory):
     """The pages that commands write into files."""
     place = tmp_path_factory.mktemp("static")
     entries = read_run(folder / "wind")
@@ -349,6 +350,8 @@ def static_pages(folder, tmp_path_factory):
             "static-hour": lambda words: explain_hour(entries, 3, words),
         }.items()
     }
+    for language in ("en", "ja"):
+        (place / f"static-decision-{language}.html").write_text(decision_html(piloted, Words(language)))
     for (name, language), page in pages.items():
         (place / f"{name}-{language}.html").write_text(html(page))
     return place
@@ -360,6 +363,6 @@ def test_every_page_that_a_command_writes(open_as, static_pages, axe, language, 
     seen = open_as(language, size)
     page = seen.page()
     axe = axe if (language, size) in JUDGED else ""
-    for name in ("report", "compare", "bench", "explain", "hour"):
+    for name in ("report", "compare", "bench", "explain", "hour", "decision"):
         page.goto((static_pages / f"static-{name}-{language}.html").as_uri())
         seen.look(page, f"static-{name}", axe)
