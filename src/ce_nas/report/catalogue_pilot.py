@@ -103,14 +103,13 @@ PILOT: dict[str, tuple[str, str]] = {
             "**Same quality** means the same hypervolume (accuracy against cost): the one that today's way ends with, seed "
             "by seed. CE-NAS is told it as its target. Today's way is charged only until it was first there, though it would "
             "be paid to its last training. Today's way: all GPUs train at once and throughout what the same searcher "
-            "({searcher}) proposes, without cheap scores; CE-NAS: {searcher} with the built-in scores and policy {policy}, told "
-            "that the quality has to be reached (`policy.miss` 10)."
+            "({searcher}) proposes, without cheap scores; CE-NAS: {searcher} with the built-in scores and policy {policy}."
         ),
         (
             "**同じ品質**とは、同じハイパーボリューム(精度とコスト)を指します。現在の方法が最後に達する値を、シードごとに"
             "CE-NAS の目標とします。現在の方法は、実際には最後の学習まで費用がかかりますが、その値に初めて達した時点までだけを数えます。"
             "現在の方法:同じ探索({searcher})の提案を、低コスト評価なしで、全 GPU がすぐに学習し続けます。"
-            "CE-NAS:{searcher}、方策 {policy}(品質は必達、`policy.miss` 10)、組込みの低コスト評価。"
+            "CE-NAS:{searcher}、方策 {policy}、組込みの低コスト評価。"
         ),
     ),
     "pilot.quality.paired": (
