@@ -49,3 +49,10 @@ def test_tau_is_kendalls(pairs):
     first, second = np.array(pairs, dtype=float).T
     expected = kendalltau(first, second).statistic
     assert kendall_tau(first, second) == pytest.approx(0.0 if np.isnan(expected) else expected)
+
+
+def test_scores_that_come_after_the_training_count_too():
+    entries = journal_of([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 6, 5])
+    scores = [entry for entry in entries if entry.kind != "evaluated"]
+    trainings = [entry for entry in entries if entry.kind == "evaluated"]
+    assert ranking_of([*trainings, *scores], OBJECTIVES) == ranking_of(entries, OBJECTIVES)

@@ -36,7 +36,7 @@ def print_summary(summary: Summary, path: Path | None) -> None:
     )
     if found := summary.cheap_ranking:
         console.print(
-            f"The cheap scores order the {found.trainings:,} trainings that were scored before by {found.objective} "
+            f"The cheap scores order the {found.trainings:,} trainings that were scored too by {found.objective} "
             f"with Kendall's tau {found.tau:.2f} [{found.low:.2f}, {found.high:.2f}]."
         )
     if summary.cost:

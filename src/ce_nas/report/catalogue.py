@@ -412,10 +412,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{carbon} CO2eq は最後の問い合わせ時点で未公表の区間の予測値に基づきます。公表後に ce-nas resume で計上し直せます。",
     ),
     "basis.ranking": (
-        "The cheap scores order the {trainings} trainings that were scored before by {objective} with Kendall's tau "
+        "The cheap scores order the {trainings} trainings that were scored too by {objective} with Kendall's tau "
         "{tau} [{low}, {high}, 95 %]. What was trained was partly chosen by them, which makes tau smaller than over the "
         "whole space.",
-        "事前に低コスト評価された {trainings} 件の学習について、{objective} の順位との Kendall の τ は {tau}"
+        "低コスト評価もされた {trainings} 件の学習について、{objective} の順位との Kendall の τ は {tau}"
         "(95 % 区間 {low}~{high})。学習対象は一部この評価で選ばれているため、空間全体での τ より小さくなります。",
     ),
     "basis.hypervolume": (

@@ -1,4 +1,4 @@
-"""How well a run's cheap scores ordered what it then trained: Kendall's tau, over the trainings scored before.
+"""How well a run's cheap scores ordered what it then trained: Kendall's tau, over the trainings scored too.
 
 Source
     [Kendall] Kendall. Rank Correlation Methods. 1970, section 4: the variance of tau is 2 (1 - tau^2) / n at most.
@@ -35,19 +35,19 @@ class Ranking:
     #: a 95 % interval at least that wide [Kendall]
     low: float
     high: float
-    #: full trainings whose architecture was scored before it was trained
+    #: full trainings whose architecture was scored too, before or after
     trainings: int
 
 
 def ranking_of(entries: Sequence[Entry], objectives: Sequence[Objective]) -> Ranking | None:
-    """The ranking of a journal's run; None where too few of its trainings were scored before.
+    """The ranking of a journal's run; None where too few of its trainings were scored too.
 
     Told is the first objective that the scores only estimate. What was trained was chosen by the scores, in part, so
     that its range, and with it tau, is smaller than over the whole space.
     """
     scored: dict[tuple[int, ...], list[float]] = {}
     batches: dict[int, list[list[int]]] = {}
-    pairs: list[tuple[list[float], list[float]]] = []
+    trained: dict[tuple[int, ...], list[float]] = {}
     for entry in entries:
         if entry.kind not in {"started", "sampled", "evaluated"}:
             continue
@@ -57,9 +57,8 @@ def ranking_of(entries: Sequence[Entry], objectives: Sequence[Objective]) -> Ran
         elif entry.kind == "sampled":
             scored |= dict(zip(map(tuple, batches.pop(content["task"])), content["values"], strict=True))
         elif entry.kind == "evaluated" and content["fidelity"] == 1.0:
-            found = scored.get(tuple(content["architecture"]))
-            if found is not None:
-                pairs.append((found, content["values"]))
+            trained[tuple(content["architecture"])] = content["values"]
+    pairs = [(scored[architecture], values) for architecture, values in trained.items() if architecture in scored]
     return _ranking(pairs, objectives)
 
 

@@ -63,7 +63,7 @@ class Summary:
     #: different functions among them, as far as it is known which architectures compute the same
     functions: int
     samples: int
-    #: how well the cheap scores ordered what was then trained; None where too little of it was scored before
+    #: how well the cheap scores ordered what was then trained; None where too little of it was scored too
     cheap_ranking: Ranking | None
     simulated_hours: float
     #: by the first objective, best first
