@@ -12,6 +12,7 @@ from ce_nas.core.units import (
     as_carbon,
     as_duration,
     as_energy,
+    as_hours,
     as_time,
     parse_carbon_g,
     parse_cost,
@@ -166,3 +167,8 @@ def test_an_offset_moves_the_clock_and_not_the_moment(local, offset_min):
 def test_units_agree_with_each_other():
     assert units.J_PER_KWH == 1000 * units.HOUR_S
     assert units.DAY_S == 24 * units.HOUR_S
+
+
+def test_hours_show_what_a_short_run_took():
+    assert [as_hours(hours, 0.11) for hours in (0.0, 0.0104, 0.11)] == ["0.000", "0.010", "0.110"]
+    assert [as_hours(hours, 1240.0) for hours in (0.04, 1239.96)] == ["0.0", "1,240.0"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from ce_nas.core.units import as_carbon, as_energy
+from ce_nas.core.units import as_carbon, as_energy, as_hours
 from ce_nas.report.markdown import same_functions, stop_sentence
 
 if TYPE_CHECKING:
@@ -112,12 +112,14 @@ def _cost_table(summary: Summary) -> Table:
     table.add_column("activity")
     for head in ("GPU-hours", "energy", "CO2eq"):
         table.add_column(head, justify="right")
+    total_h = sum(summary.device_hours_by_activity.values())
     for name, carbon_g in summary.carbon_g_by_activity.items():
         hours, energy_j = summary.device_hours_by_activity[name], summary.energy_j_by_activity[name]
-        table.add_row(name, f"{hours:,.1f}", as_energy(energy_j), as_carbon(carbon_g))
+        table.add_row(name, as_hours(hours, total_h), as_energy(energy_j), as_carbon(carbon_g))
     table.add_section()
-    total_h = sum(summary.device_hours_by_activity.values())
-    table.add_row("full book", f"{total_h:,.1f}", as_energy(summary.energy_j), as_carbon(summary.carbon_g["full"]))
+    table.add_row(
+        "full book", as_hours(total_h, total_h), as_energy(summary.energy_j), as_carbon(summary.carbon_g["full"])
+    )
     table.add_row("paper's book", "", "", as_carbon(summary.carbon_g["paper"]))
     return table
 

@@ -19,6 +19,7 @@ __all__ = [
     "as_carbon",
     "as_duration",
     "as_energy",
+    "as_hours",
     "as_time",
     "parse_carbon_g",
     "parse_cost",
@@ -101,6 +102,11 @@ def as_energy(energy_j: float) -> str:
 def as_duration(duration_s: float) -> str:
     """Seconds the way people read them: ``"42.0 s"``, ``"17.5 min"``, ``"80.0 h"``; days are never used."""
     return _scaled(duration_s, ((HOUR_S, "h"), (MINUTE_S, "min"), (1.0, "s")))
+
+
+def as_hours(hours: float, of: float) -> str:
+    """Hours that stand among others whose sum is ``of``: to a tenth, or to a thousandth where all are a few."""
+    return f"{hours:,.1f}" if of >= 10.0 else f"{hours:.3f}"
 
 
 def as_time(moment: datetime) -> str:

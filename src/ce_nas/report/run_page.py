@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.core.units import HOUR_S, as_carbon, as_duration, as_energy
+from ce_nas.core.units import HOUR_S, as_carbon, as_duration, as_energy, as_hours
 from ce_nas.report import charts
 from ce_nas.report.budgets import SHOWN, used
 from ce_nas.report.moves import moves_table
@@ -173,17 +173,18 @@ def _course(entries: Sequence[Entry], summary: Summary, words: Words) -> Section
 
 
 def _cost(summary: Summary, words: Words) -> Section:
+    total_h = sum(summary.device_hours_by_activity.values())
     rows = [
         (
             words(f"activity.{name}"),
-            f"{summary.device_hours_by_activity[name]:,.1f}",
+            as_hours(summary.device_hours_by_activity[name], total_h),
             as_energy(summary.energy_j_by_activity[name]),
             as_carbon(carbon_g),
         )
         for name, carbon_g in summary.carbon_g_by_activity.items()
     ]
-    total_h = sum(summary.device_hours_by_activity.values())
-    total = (f"**{words('all')}**", f"{total_h:,.1f}", as_energy(summary.energy_j), as_carbon(summary.carbon_g["full"]))
+    all_told = (as_hours(total_h, total_h), as_energy(summary.energy_j), as_carbon(summary.carbon_g["full"]))
+    total = (f"**{words('all')}**", *all_told)
     head = (words("activity"), words("gpu_hours"), words("energy.pue"), words("co2eq"))
     sources = [(words(f"source.{name}"), as_energy(energy_j)) for name, energy_j in summary.energy_j_by_source.items()]
     tables = [Table(words("cost.caption"), head, [*rows, total])]
