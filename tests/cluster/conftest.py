@@ -51,6 +51,16 @@ def find(name):
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
+def end(pid):
+    """Let a daemon end; kill it if it does not."""
+    for sent in (signal.SIGTERM, *[0] * 50, signal.SIGKILL):
+        try:
+            os.kill(pid, sent)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+
+
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory):
     """A Slurm of one node with two cores; skipped where it is not installed or may not be started."""
@@ -83,5 +93,5 @@ def slurm(tmp_path_factory):
     finally:
         for pid in (folder / "slurmd.pid", folder / "slurmctld.pid", folder / "munge" / "pid"):
             if pid.exists():
-                os.kill(int(pid.read_text()), signal.SIGTERM)
+                end(int(pid.read_text()))
         del os.environ["SLURM_CONF"]
