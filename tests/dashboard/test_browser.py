@@ -135,9 +135,11 @@ def going(folder, tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(folder, going, piloted, outlooks):
     """A server in a thread: in a process of its own it would wait for whatever else this machine is at."""
-    dashboard = Dashboard(Runs([folder, going.parent]), Access(), outlooks)
+    runs = Runs([folder, going.parent])
+    runs.listing(600.0)  # on a busy machine the first page would list only those that were read in a second
+    dashboard = Dashboard(runs, Access(), outlooks)
     dashboard._pilots.of = lambda *_: piloted  # simulating one takes longer than all of these tests
-    options = uvicorn.Config(dashboard, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+    options = uvicorn.Config(dashboard, log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1)
     server = uvicorn.Server(options)
     with closing(socket.create_server(("127.0.0.1", 0))) as door:
         thread = threading.Thread(target=server.run, args=([door],))

@@ -60,12 +60,12 @@ def test_the_command_serves_at_the_lowest_priority_and_ends_when_interrupted(fol
             head, line = server.stdout.readline(), server.stdout.readline()
             assert "3 runs" in head
             address = re.search(r"http://127\.0\.0\.1:\d+/", line)[0]
-            with urllib.request.urlopen(address, timeout=20) as answer:
+            with urllib.request.urlopen(address, timeout=120) as answer:
                 assert b'<html lang="ja">' in answer.read()
                 assert "server" not in answer.headers
             if Path("/proc").is_dir():
                 assert os.getpriority(os.PRIO_PROCESS, server.pid) == 19
         finally:
             server.send_signal(signal.SIGINT)
-        assert server.wait(20) == 0
+        assert server.wait(120) == 0
         assert server.stderr.read() == ""

@@ -102,7 +102,7 @@ def serve(shown: Shown, address: Address, announce: Callable[[Address, int], Non
     board = Dashboard(runs, Access(frozenset(hosts), address.token), outlooks, shown.language)
     # what fails while a page is made is logged by the pages; what uvicorn says beside that is about its own end
     options = uvicorn.Config(
-        board, log_level="critical", access_log=False, server_header=False, limit_concurrency=CONNECTIONS,
+        board, log_level="critical", access_log=False, ws="none", server_header=False, limit_concurrency=CONNECTIONS,
         timeout_keep_alive=IDLE_S, timeout_graceful_shutdown=2, lifespan="off",
     )  # fmt: skip
     announce(known, len(runs.find()))
