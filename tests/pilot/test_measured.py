@@ -50,6 +50,7 @@ def test_beside_runs_of_today_both_are_charged_to_the_same_quality(runs):
         assert "today-1" in text
         assert words("pilot.rule.own_start").split("'")[0] in text
     assert result.to_dict()["metered_share"] == 0.0
+    assert "Too few runs to tell" in decision_page(result, Words("en")).sections[0].paragraphs[0]
 
 
 def test_runs_that_cannot_be_compared_are_refused(runs, tmp_path):

@@ -37,6 +37,10 @@ TodayRuns = Annotated[
 ]
 
 
+#: columns that a terminal has room for: the way, and its kWh, kg, money and hours
+SHOWN = 5
+
+
 def _figure(kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotation of any kind, for typer
     return Annotated[kind | None, typer.Option(help=text, show_default=False)]
 
@@ -144,11 +148,11 @@ def _show(page: Page, path: Path) -> None:
     for text in (page.lead, *decision.paragraphs):
         console.print(_plain(text), markup=False)
     (found,) = search.tables
-    table = Table(title=found.caption, title_justify="left")
-    for place, name in enumerate(found.head):
+    table = Table(title=decision.title, title_justify="left")
+    for place, name in enumerate(found.head[:SHOWN]):
         table.add_column(name, justify="left" if place < found.words else "right")
     for row in found.rows:
-        table.add_row(*map(_plain, row))
+        table.add_row(*map(_plain, row[:SHOWN]))
     console.print(table)
     console.print(str(path), markup=False, soft_wrap=True)
 

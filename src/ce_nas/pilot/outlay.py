@@ -86,12 +86,12 @@ def times_less(before: Way, after: Way, amount: Callable[[Outlay], float]) -> In
 
 
 def percent(share: Interval) -> str:
-    """A share saved, with its interval, for people; a dash where the quality was not reached."""
+    """A share saved, with its interval if it has any, for people; a dash where the quality was not reached."""
     ends = [
         f"{round(value, 2) + 0.0:.0%}" if math.isfinite(value) else "-"  # never -0%
         for value in (share.median, share.low, share.high)
     ]
-    return f"{ends[0]} [{ends[1]}, {ends[2]}]"
+    return ends[0] if share.low == share.high else f"{ends[0]} [{ends[1]}, {ends[2]}]"
 
 
 def _paired(before: Way, after: Way, compare: Callable[[Outlay, Outlay], float]) -> Interval:

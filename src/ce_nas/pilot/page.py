@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["decision_html", "decision_page"]
 
+#: measured runs from which on a verdict is passed
+FEWEST = 3
 BLUE, ORANGE = "#0072b2", "#b34700"
 
 
@@ -53,7 +55,10 @@ def _lead(result: PilotResult, words: Words) -> str:
     }
     if result.measured:
         few = words("pilot.few") if len(facts.seeds) == 1 else ""
-        return words("pilot.lead.measured", runs=facts.benchmark, count=len(facts.seeds), few=few, **shared)
+        return words(
+            "pilot.lead.measured", runs=facts.benchmark, count=len(facts.seeds), few=few,
+            share=f"{result.metered:.0%}", **shared,
+        )  # fmt: skip
     return words(
         "pilot.lead.simulated", gpu_hours=f"{figures.gpu_hours:,g}", trainings=figures.trainings,
         seeds=len(facts.seeds), starts=len(facts.starts), **shared,
@@ -72,6 +77,8 @@ def _decision(result: PilotResult, words: Words) -> Section:
 def _verdict(result: PilotResult, words: Words) -> str:
     today = share_saved(result.today, result.ce_nas, _carbon)
     hours = share_saved(result.good_hours, result.ce_nas, _carbon)
+    if result.measured and len(result.facts.seeds) < FEWEST:
+        return words("pilot.verdict.few", share=percent(today), hours=percent(hours), count=len(result.facts.seeds))
     if not math.isfinite(today.median):
         return words("pilot.verdict.late", reached=f"{result.ce_nas.reached:.0%}")
     if today.low <= 0:

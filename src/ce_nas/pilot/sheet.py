@@ -110,7 +110,7 @@ def plan_section(result: PilotResult, words: Words) -> Section:
     ]
     head = (words("pilot.stage"), words("pilot.what"), words("pilot.gate"))
     title = words("pilot.section.plan")
-    return Section("plan", title, tables=[Table("", head, rows, words=3)])
+    return Section("plan", title, tables=[Table(words("pilot.plan.caption"), head, rows, words=3)])
 
 
 def rests_on_section(result: PilotResult, words: Words) -> Section:

@@ -20,11 +20,11 @@ PILOT: dict[str, tuple[str, str]] = {
     ),
     "pilot.lead.measured": (
         (
-            "From **measured** runs ({runs}): {gpus} GPUs, zone {zone}; {searches} searches a year, deadline {deadline}. "
-            "Medians with 95 % intervals over {count} runs{few}."
+            "From **your own runs** ({runs}), {share} of whose energy was metered: {gpus} GPUs, zone {zone}; {searches} "
+            "searches a year, deadline {deadline}. Medians with 95 % intervals over {count} runs of CE-NAS{few}."
         ),
         (
-            "**実測**した実行({runs})による結果です。GPU {gpus} 台、ゾーン {zone}、年 {searches} 回、期限 {deadline}。"
+            "**自分たちの実行**({runs}、エネルギーの {share} が計測値)による結果です。GPU {gpus} 台、ゾーン {zone}、年 {searches} 回、期限 {deadline}。"
             "中央値と 95 % 区間(実行 {count} 回{few})。"
         ),
     ),
@@ -60,6 +60,16 @@ PILOT: dict[str, tuple[str, str]] = {
     "pilot.verdict.unclear": (
         "**Not shown.** CE-NAS against today's way: {share} less carbon a search; the interval holds zero.",
         "**効果は確認できません。** 現在の方法に対する CE-NAS の炭素削減は {share} で、区間がゼロを含みます。",
+    ),
+    "pilot.verdict.few": (
+        (
+            "**Too few runs to tell** ({count}): in them CE-NAS needed {share} less carbon than today's way, and {hours} less "
+            "than today's own work moved to the good hours. Measure three or more each way."
+        ),
+        (
+            "**判断には実行が足りません**({count} 回)。CE-NAS の炭素は、現在の方法より {share}、現在の作業を良い時間帯に"
+            "移した場合より {hours} 少ない結果でした。各方法で 3 回以上計測してください。"
+        ),
     ),
     "pilot.verdict.late": (
         (
@@ -270,6 +280,7 @@ PILOT: dict[str, tuple[str, str]] = {
     ),
     # the plan
     "pilot.section.plan": ("The plan, with a gate for each stage", "段階計画と各段階の関門"),
+    "pilot.plan.caption": ("Three stages", "三つの段階"),
     "pilot.stage": ("stage", "段階"),
     "pilot.what": ("what", "内容"),
     "pilot.gate": ("go on only if", "次へ進む条件"),
