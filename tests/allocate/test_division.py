@@ -18,3 +18,8 @@ def test_every_device_works_or_is_given_back(view_of, devices, data):
 
 def test_a_single_device_scores_first(view_of):
     assert working(view_of(devices=1, samples=0), 1, scored=5) == Allocation(1, 0)
+
+
+def test_no_more_devices_score_than_there_is_to_score(view_of):
+    assert working(view_of(devices=8, samples=0, samplings=1), 8, scored=5) == Allocation(1, 7)
+    assert working(view_of(devices=8, samples=0, samplings=0), 8, scored=5) == Allocation(0, 8)

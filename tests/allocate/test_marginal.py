@@ -13,8 +13,8 @@ HOUR_S = 3600.0
 @pytest.fixture(scope="session")
 def decide(view_of):
     def make(coming, **rest):
-        near = {"course": (4000.0,) * 37 + (4990.0,) * 113, "hypervolume": 4990.0}
-        known = {"target": 5000.0, "evaluations": 150, "trained_s": 225e3, **near}
+        near = {"course": (4000.0,) * 37 + (4980.0,) * 100 + (4990.0,) * 13, "hypervolume": 4990.0}
+        known = {"target": 5000.0, "evaluations": 150, "trained_s": 75e3, **near}
         return Marginal(scored=0).decide(view_of(coming=coming, **known | rest))
 
     return make
@@ -42,7 +42,8 @@ def test_it_plans_for_more_where_it_wants_to_be_surer(view_of):
 
 
 def test_it_is_done_once_the_search_is_worth_no_more(decide):
-    over = decide([200.0] * 40, target=math.inf, running=0, suspended=0)
+    flat = {"target": math.inf, "course": (4990.0,) * 150}
+    over = decide([200.0] * 40, **flat, running=0, suspended=0)
     assert over.done
-    under_way = decide([200.0] * 40, target=math.inf, running=1, suspended=1)
+    under_way = decide([200.0] * 40, **flat, running=1, suspended=1)
     assert (under_way.done, under_way.allocation) == (False, Allocation(0, 2, released=6))

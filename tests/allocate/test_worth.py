@@ -39,12 +39,18 @@ def test_the_faster_the_gap_to_the_target_closes_the_sooner_it_is_reckoned_to_be
         return still_worth(view_of(evaluations=40, course=course, target=5000.0, hypervolume=course[-1]), 0).trainings
 
     still = reckoned((4000.0,) * 40)
-    slow = reckoned((4000.0,) * 10 + (4500.0,) * 30)
-    fast = reckoned((4000.0,) * 10 + (4990.0,) * 30)
+    slow = reckoned((4000.0,) * 20 + (4500.0,) * 20)
+    fast = reckoned((4000.0,) * 20 + (4990.0,) * 20)
     assert still == USUAL + 40 * AGEING
-    assert slow == pytest.approx(still * math.sqrt(0.5))
+    assert slow == pytest.approx(still * 0.5 ** (0.5 * 40 / 90))
     assert fast < slow
-    assert reckoned((4000.0,) * 10 + (4999.9999,) * 30) > 0.1 * still  # one lucky training is not believed too much
+    assert reckoned((4000.0,) * 20 + (4999.9999,) * 20) > 0.4 * still  # one lucky training is not believed too much
+
+
+def test_a_search_that_has_stood_still_for_long_may_stand_still_for_as_long_again(view_of):
+    course = (4000.0,) * 100 + (4999.0,) * 1900
+    view = view_of(evaluations=2000, course=course, target=5000.0, hypervolume=4999.0, trained_s=3e6)
+    assert still_worth(view, 0).trainings >= 1900
 
 
 def test_a_target_far_beyond_the_last_period_needs_all_of_them(view_of):

@@ -24,7 +24,8 @@ def finishing(view: View) -> Allocation:
 def working(view: View, count: int, scored: int) -> Allocation:
     """So many devices work and the others are given back.
 
-    Until ``scored`` architectures are scored, half of those that work score; one of an odd number more than evaluates.
+    Until ``scored`` architectures are scored, half of those that work score, as far as there is anything to score; one
+    of an odd number more than evaluates.
     """
-    sampling = (count + 1) // 2 if view.can_sample and view.samples < scored else 0
+    sampling = int(min((count + 1) // 2, view.samplings)) if view.can_sample and view.samples < scored else 0
     return Allocation(sampling, count - sampling, released=view.devices - count)

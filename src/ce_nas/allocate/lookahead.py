@@ -13,7 +13,7 @@ import numpy as np
 
 from ce_nas.allocate.allocator import Allocator, Decision
 from ce_nas.allocate.division import SCORED, finishing, working
-from ce_nas.allocate.worth import still_worth
+from ce_nas.allocate.worth import SURE, share_needed, still_worth
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 
 if TYPE_CHECKING:
@@ -47,24 +47,27 @@ class LookAhead(Allocator):
     :param quantile: plan with this quantile of the forecast where it has one; None: with what is expected.
     :param miss: what an hour's work costs that is left for after the deadline, in units of a mean hour before it; 1 or
         more. The scarcer time gets, the likelier work is left, and the dearer may an hour be that is worked in.
+    :param sure: every open hour is worked in once all of them are needed to reach a target with this chance.
     """
 
     name = "look-ahead"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a plan weighs, each of them a setting
         self,
         *,
         money: float = 0.0,
         gain: float = 1e-3,
         scored: int = SCORED,
         quantile: float | None = None,
-        miss: float = 2.0,
+        miss: float = 1.5,
+        sure: float = SURE,
     ) -> None:
         self._money = money
         self._gain = gain
         self._scored = scored
         self._quantile = quantile
         self._miss = miss
+        self._sure = sure
 
     def decide(self, view: View) -> Decision:
         """See :meth:`Allocator.decide`."""
@@ -72,7 +75,8 @@ class LookAhead(Allocator):
         if work is None:
             return Decision(finishing(view), _no_more(view, self._gain), done=view.running + view.suspended == 0)
         prices = self._prices(view)
-        level = best_level(prices, work, view, self._miss)
+        urgent = prices[0] < _CLOSED and share_needed(view, self._sure) >= 1.0
+        level = _LEVELS if urgent else best_level(prices, work, view, self._miss)
         reason = _reason(view, work, prices, level)
         return Decision(working(view, round(level / _LEVELS * view.devices), self._scored), reason)
 

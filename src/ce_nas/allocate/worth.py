@@ -9,6 +9,7 @@ with seeds from 100 on, targets from 0.99 of what they end at to nearly all of i
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,13 @@ __all__ = ["SURE", "Work", "share_needed", "still_worth"]
 USUAL = 200
 AGEING, AGEING_BLIND = 1.5, 0.4
 #: what share of the trainings done ago the gap to the target is compared with, and the least ratio that counts
-_AGO, _LEAST = 4, 0.02
+_AGO, _LEAST = 4, 0.05
 #: the chance with which rules that plan so many hours want them to be enough
 SURE = 0.9
 #: what hours a budget of carbon is taken to be spent in: those up to this quantile of the coming ones, in periods
 _CLEAN, _LOOKED_AHEAD = 0.25, 168
+#: after so many trainings half of what its progress tells is believed
+_EARLY = 50
 #: the fewest trainings after which a search may be worth no more
 _FEWEST = 20
 #: seconds that a training is reckoned to take before one has ended
@@ -131,7 +134,13 @@ def _trainings(view: View) -> float:
     done = view.evaluations
     if math.isinf(view.target):
         return USUAL + AGEING_BLIND * done
-    return (USUAL + AGEING * done) * math.sqrt(_closing(view))
+    trusted = 0.5 * done / (done + _EARLY)  # in the first trainings a gap falls fast, and that tells little
+    return max((USUAL + AGEING * done) * math.pow(_closing(view), trusted), float(_still_for(view)))
+
+
+def _still_for(view: View) -> int:
+    """How many trainings ago the hypervolume grew last: the next gain is as likely as not to take as many again."""
+    return view.evaluations - bisect_left(view.course, view.hypervolume) if view.evaluations else 0
 
 
 def _closing(view: View) -> float:

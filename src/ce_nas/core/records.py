@@ -359,3 +359,5 @@ class View:
     closed: tuple[int, ...] = ()
     #: what doing things costs; None where nobody told
     rates: Rates | None = None
+    #: how many devices sampling has work for just now; infinite where nobody told
+    samplings: float = math.inf

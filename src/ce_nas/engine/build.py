@@ -248,7 +248,12 @@ def allocator_of(policy: PolicySettings) -> Allocator:
         "heuristic": rules.Heuristic,
         "learned": lambda: _learned(policy),
         "look-ahead": lambda: LookAhead(
-            money=policy.money, gain=policy.gain, scored=policy.scored, quantile=policy.caution, miss=policy.miss
+            money=policy.money,
+            gain=policy.gain,
+            scored=policy.scored,
+            quantile=policy.caution,
+            miss=policy.miss,
+            sure=policy.sure,
         ),
         "marginal": lambda: Marginal(gain=policy.gain, scored=policy.scored, sure=policy.sure),
         "suspend-resume": lambda: rules.SuspendResume(policy.quantile, policy.scored, policy.sure),

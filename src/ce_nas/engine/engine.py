@@ -96,6 +96,7 @@ class Engine:
             rates=self.plan.rates(self.parts.ledger.prices, self.parts.ledger.pue, self.parts.clock.now_s),
         )
         self._purse.guard.forecast = view.forecast
+        view = replace(view, samplings=self._agenda.samplings)
         return replace(view, sites=self.parts.sites.views(view.now_s, self.plan)) if self.parts.sites else view
 
     def step(self, allocation: Allocation, site: str | None = None) -> None:

@@ -118,8 +118,8 @@ class PolicySettings(Section):
     #: look-ahead: plan with this quantile of the forecast where it has any; none: with what is expected
     caution: Share | None = None
     #: look-ahead: what an hour's work costs that is left for after the deadline, in units of a mean hour before it
-    miss: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
-    #: marginal and suspend-resume: the chance with which the hours planned must be enough to reach a target
+    miss: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
+    #: look-ahead, marginal and suspend-resume: the chance with which the hours planned must be enough to reach a target
     sure: Annotated[float, Field(ge=0, lt=1)] = 0.9
     #: look-ahead, marginal and suspend-resume: half of the GPUs that work score architectures until so many are scored
     scored: Annotated[int, Field(ge=0)] = 20_000
