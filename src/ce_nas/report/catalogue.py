@@ -239,8 +239,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{hours} 時間の炭素強度。{low} から {high} g CO2eq/kWh の間。",
     ),
     "alt.division": (
-        "GPU-periods evaluating {evaluating}, sampling {sampling}, idle {idle}, released {released}.",
-        "GPU の延べ割り当て:評価 {evaluating}、サンプリング {sampling}、待機 {idle}、解放 {released}。",
+        "GPU-hours evaluating {evaluating}, sampling {sampling}, idle {idle}, released {released}.",
+        "GPU 時間:評価 {evaluating}、サンプリング {sampling}、待機 {idle}、解放 {released}。",
     ),
     "hint.hour": ("hour {hour}: {true} g/kWh, forecast {forecast}", "{hour} 時間目:{true} g/kWh、予測 {forecast}"),
     "hint.division": ("hour {hour}", "{hour} 時間目"),

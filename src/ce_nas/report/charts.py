@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.units import G_PER_KG, HOUR_S, as_carbon, as_energy
 from ce_nas.report.chart import Chart, Curve
+from ce_nas.report.divisions import stretches
 from ce_nas.report.track import track
 
 if TYPE_CHECKING:
@@ -66,25 +67,25 @@ def grid_chart(entries: Sequence[Entry], words: Words) -> Chart:
 
 
 def division_chart(entries: Sequence[Entry], words: Words) -> Chart:
-    """Which GPUs did what, hour by hour."""
-    pairs = _periods(entries)
-    edges = _edges(pairs)
-    below, curves = [0.0] * len(pairs), []
+    """Which GPUs did what, from each change to the next."""
+    times = stretches(entries)
+    edges = (*(time.begin_h for time in times), times[-1].end_h) if times else (0.0,)
+    below, curves = [0.0] * len(times), []
     hints = tuple(
-        words("hint.division", hour=f"{edge:.0f}")
+        words("hint.division", hour=f"{time.begin_h:.3g}")
         + "\n"
-        + "\n".join(f"{words(role)}: {period['allocation'][role]}" for role in COLOURS)
-        for edge, (_, period) in zip(edges, pairs, strict=False)
+        + "\n".join(f"{words(role)}: {time.allocation[role]}" for role in COLOURS)
+        for time in times
     )
     for role, colour in COLOURS.items():
-        above = [low + period["allocation"][role] for low, (_, period) in zip(below, pairs, strict=True)]
+        above = [low + time.allocation[role] for low, time in zip(below, times, strict=True)]
         last = role == "released"
         curves.append(
             Curve(words(role), "band", edges, tuple(above), colour, low=tuple(below), hints=hints if last else ())
         )
         below = above
-    hours = {role: sum(period["allocation"][role] for _, period in pairs) for role in COLOURS}
-    alt = words("alt.division", **{role: f"{count:,}" for role, count in hours.items()})
+    hours = {role: sum(time.hours * time.allocation[role] for time in times) for role in COLOURS}
+    alt = words("alt.division", **{role: f"{count:,.0f}" for role, count in hours.items()})
     return Chart(
         "division", words("chart.division"), alt, words("hours_since"), words("gpus"), tuple(curves), counts=True
     )

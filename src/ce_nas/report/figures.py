@@ -9,6 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from ce_nas.core.units import G_PER_KG, HOUR_S
+from ce_nas.report.divisions import stretches
 from ce_nas.report.summary import summarise
 from ce_nas.report.track import track
 
@@ -69,9 +70,9 @@ def _draw_grid(axes: Axes, entries: Sequence[Entry], summary: Summary) -> None:
 
 
 def _draw_division(axes: Axes, entries: Sequence[Entry]) -> None:
-    pairs = _periods(entries)
-    hours = [period["start_s"] / HOUR_S for _, period in pairs]
-    counts = [[period["allocation"][role] for _, period in pairs] for role in COLOURS]
+    times = stretches(entries)
+    hours = [time.begin_h for time in times] + [time.end_h for time in times[-1:]]
+    counts = [[time.allocation[role] for time in [*times, *times[-1:]]] for role in COLOURS]
     axes.stackplot(hours, counts, labels=list(COLOURS), colors=list(COLOURS.values()), step="post")
     axes.set(ylabel="GPUs", xlabel="hours since the start")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, fontsize=8, frameon=False)
