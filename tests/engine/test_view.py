@@ -4,7 +4,7 @@ import pytest
 
 from ce_nas.allocate.allocator import Allocator, Decision
 from ce_nas.core.records import Allocation
-from ce_nas.core.units import DAY_S
+from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.engine.build import build
 from ce_nas.engine.materials import Materials
 from ce_nas.engine.settings import settings_from_flags
@@ -45,3 +45,22 @@ def test_an_allocator_sees_two_weeks_and_a_forecaster_what_it_looks_back_on(fore
     assert last.past_g_per_kwh[-1] == materials.intensity.at(last.now_s - 1.0)
     if isinstance(forecaster, Long):
         assert len(forecaster.shown.intensity_g_per_kwh) == 100 * 24
+
+
+def seen(**settings):
+    """The views of a small search."""
+    watching = Watching()
+    build(
+        Materials(settings_from_flags(hours=6, gpus=1, searcher="uniform", **settings)),
+        NullJournal(),
+        allocator=watching,
+    ).run()
+    return watching.views
+
+
+def test_time_in_training_is_told_in_the_runs_own_seconds():
+    """Books charge real seconds; a planner reckons in those of the run, however fast it passes."""
+    plain, fast = seen(), seen(time_scale=60.0)
+    assert plain[-1].trained_s > 3 * HOUR_S
+    assert [view.trained_s for view in fast] == pytest.approx([view.trained_s for view in plain])
+    assert fast[-1].energy_spent_j == pytest.approx(plain[-1].energy_spent_j)
