@@ -31,13 +31,24 @@ def begun(tmp_path, entries):
         yield tmp_path / "run", journal
 
 
+def heeding_ctrl_c():
+    """A process whose parents run in the background of a shell would ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A process in a terminal of its own, and what it wrote."""
 
     def __init__(self, *arguments):
         ours, theirs = pty.openpty()
         environment = {**os.environ, "TERM": "xterm", "COLUMNS": "70", "LINES": "40"}
-        self.process = subprocess.Popen([*WATCH, *map(str, arguments)], stdout=theirs, stderr=theirs, env=environment)
+        self.process = subprocess.Popen(
+            [*WATCH, *map(str, arguments)],
+            stdout=theirs,
+            stderr=theirs,
+            env=environment,
+            preexec_fn=heeding_ctrl_c,  # noqa: PLW1509 - the child is a plain process, started before any other thread
+        )
         os.close(theirs)
         self.text = ""
         self._wrote = threading.Condition()

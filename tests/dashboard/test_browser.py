@@ -216,7 +216,7 @@ class Tour:
         self.look("explain-hour")
         self.fill(what="nonsense", hour="")
         self.press("board.why.ask")
-        assert self.page.get_by_role("alert").is_visible()
+        self.page.get_by_role("alert").wait_for()
         self.look("explain-problem")
 
     def many_runs(self):
@@ -295,7 +295,7 @@ def test_it_works_without_javascript(open_as, address):
     for name in ("runs~wind", "runs~killed"):
         page.locator(f'input[value="{name}"]').check()
     page.get_by_role("button", name="Compare the chosen runs").click()
-    assert page.locator("#figure-beside-grams svg").is_visible()
+    page.locator("#figure-beside-grams svg").wait_for()
 
 
 def test_pointing_at_a_figure_shows_its_numbers(open_as, address):

@@ -22,7 +22,7 @@ def chosen(network, shown):
 
 
 def test_it_learns_what_was_shown_and_holds_it_beyond():
-    network, fresh = imitate(simple(), 0), simple(seed=1)
+    network, fresh = imitate(simple(800), 0), simple(seed=1)
     matters = fresh.weights > 0.5
     assert (chosen(network, fresh) == fresh.choices)[matters].mean() > 0.9
 
