@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ce_nas.core.records import Observation
@@ -40,6 +40,7 @@ def test_a_warp_gives_back_what_it_took(numbers):
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30))
+@example([0.0, 7.058783754313505e-14])
 def test_a_warp_keeps_the_order_and_has_a_standard_scale(numbers):
     given_values = np.array(numbers)
     targets = Warp.of(given_values, 40.0).targets(given_values)

@@ -28,6 +28,8 @@ __all__ = ["Belief", "Straight", "Warp"]
 _NODES = 8
 #: the most samples a kernel is learned from: the best of them, and an even share of the rest
 _BEST, _REST = 96, 48
+#: values that are spread less than this, in logarithms, are equal but for rounding
+_ROUNDING = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Warp:
         cap = max(reference, median)
         margin = max(median - best, 1e-3 * (cap - best), 1e-9)
         logs = np.log(np.minimum(values, cap) - best + margin)
-        return cls(best, margin, cap, float(logs.mean()), float(logs.std()) or 1.0)
+        spread = float(logs.std())
+        return cls(best, margin, cap, float(logs.mean()), spread if spread > _ROUNDING else 1.0)
 
     def targets(self, values: np.ndarray) -> np.ndarray:
         """Targets of values; a failure is as bad as can be."""
