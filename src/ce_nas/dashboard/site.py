@@ -8,7 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from ce_nas.report.html import inline, script, section_html, style
+from ce_nas.report.html import script, section_html, style, templates
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -40,7 +40,7 @@ class Frame:
 
 def page(template: str, frame: Frame, words: Words, **content: object) -> str:
     """A page as HTML."""
-    return _environment().get_template(template).render(frame=frame, w=words, **content)
+    return _templates().get_template(template).render(frame=frame, w=words, **content)
 
 
 def run_address(name: str, below: str = "", /, **query: str) -> str:
@@ -59,17 +59,8 @@ def assets() -> dict[str, tuple[str, str]]:
 
 
 @cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ce_nas.dashboard"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["inline"] = inline
+def _templates() -> Environment:
+    environment = templates("ce_nas.dashboard")
     environment.globals["section_html"] = section_html
     environment.globals["run_address"] = run_address
     return environment

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
 from ce_nas.core.errors import SettingsError, one_of
+from ce_nas.core.toml import read_toml
 from ce_nas.energy.modelled import AVERAGE_PUE, IDLE_W, TRAINING_W
 from ce_nas.engine.limits import Book
 from ce_nas.engine.live_settings import LiveSettings, with_live_defaults
@@ -303,15 +303,7 @@ def load_settings(path: Path) -> Mapping[str, Any]:
 
     :raises SettingsError: if it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            tree = tomllib.load(file)
-    except OSError as error:
-        message = f"Expected a configuration file at {str(path)!r}, but {error.strerror or error}."
-        raise SettingsError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"Expected TOML in {str(path)!r}, but {error}."
-        raise SettingsError(message) from error
+    tree = read_toml(path, "a configuration file")
     for section, key in (("benchmark", "table"), ("live", "evaluate"), ("grid", "trace"), ("grid", "weather")):
         if isinstance(tree.get(section), dict) and isinstance(tree[section].get(key), str):
             tree[section][key] = str(path.parent / tree[section][key])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ce_nas.core.errors import SettingsError, one_of
+from ce_nas.core.toml import read_toml
 from ce_nas.core.units import HOUR_S, parse_duration_s
 from ce_nas.energy.modelled import AVERAGE_PUE, IDLE_W, TRAINING_W
 
@@ -133,15 +133,7 @@ def read_figures(path: Path) -> dict[str, Any]:
 
     :raises SettingsError: if it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
-    except OSError as error:
-        message = f"Expected a file of figures at {str(path)!r}, but {error.strerror or error}."
-        raise SettingsError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"Expected TOML in {str(path)!r}, but {error}."
-        raise SettingsError(message) from error
+    content = read_toml(path, "a file of figures")
     if isinstance(content.get("trace"), str):
         content["trace"] = str(path.parent / content["trace"])
     return content

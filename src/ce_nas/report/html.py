@@ -16,31 +16,33 @@ if TYPE_CHECKING:
     from ce_nas.report.page import Page, Section
     from ce_nas.report.words import Words
 
-__all__ = ["fragment", "html", "inline", "paper_html", "script", "section_html", "style"]
+__all__ = ["fragment", "html", "inline", "paper_html", "script", "section_html", "style", "templates"]
+
+REPORT = "ce_nas.report"
 
 
 def html(page: Page) -> str:
     """The page as a whole file; the same page gives the same text."""
-    return _environment().get_template("page.html").render(page=page, w=page.words, style=style(), script=script())
+    return templates(REPORT).get_template("page.html").render(page=page, w=page.words, style=style(), script=script())
 
 
 def paper_html(page: Page, footer: str) -> str:
     """The page as a whole file that is meant for sheets of A4: a sheet up to each section that begins a new one."""
-    template = _environment().get_template("paper.html")
+    template = templates(REPORT).get_template("paper.html")
     looks = style() + _source("paper.css")
     return template.render(page=page, w=page.words, style=looks, script=script(), footer=footer)
 
 
 def fragment(template: str, words: Words, **values: object) -> str:
     """A template that is a part of a page, filled in."""
-    return _environment().get_template(template).render(w=words, **values)
+    return templates(REPORT).get_template(template).render(w=words, **values)
 
 
 def section_html(section: Section, words: Words) -> Markup:
     """One section as a ``<section>`` element, for pages of one's own; :func:`style` holds its looks."""
     from markupsafe import Markup
 
-    template = _environment().get_template("section.html")
+    template = templates(REPORT).get_template("section.html")
     return Markup(template.render(section=section, w=words))  # noqa: S704 - the template escapes what it is given
 
 
@@ -55,18 +57,19 @@ def script() -> str:
 
 
 def _source(name: str) -> str:
-    environment = _environment()
+    environment = templates(REPORT)
     assert environment.loader is not None  # noqa: S101 - it was made with one
     return environment.loader.get_source(environment, name)[0]
 
 
 @cache
-def _environment() -> Environment:
+def templates(package: str) -> Environment:
+    """A package's templates, as all pages are filled in: everything is escaped, and nothing may be left out."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("ce_nas.report"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -74,10 +74,10 @@ class BayesianSearcher(RegionalSearcher, ABC):
         rng: np.random.Generator,
         reference: Sequence[float] | np.ndarray,
         *,
-        startup: int,
-        candidates: int,
-        climbs: int,
-        most: int,
+        startup: int = 10,
+        candidates: int = 512,
+        climbs: int = 4,
+        most: int = 250,
     ) -> None:
         if startup < 1 or min(candidates, most) < 2 or climbs < 0:
             message = (

@@ -14,11 +14,8 @@ from ce_nas.search.smooth import SmoothProcess, fit_lengths, prior_lengths
 from ce_nas.search.smooth_gain import Boxes, LogGain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
 
-    from ce_nas.space.space import Space
 
 __all__ = ["EhviSearcher"]
 
@@ -34,19 +31,6 @@ class EhviSearcher(BayesianSearcher):
     """
 
     name = "ehvi"
-
-    def __init__(  # noqa: PLR0913 - a space, a stream, a reference, and four settings
-        self,
-        space: Space,
-        rng: np.random.Generator,
-        reference: Sequence[float] | np.ndarray,
-        *,
-        startup: int = 10,
-        candidates: int = 512,
-        climbs: int = 4,
-        most: int = 250,
-    ) -> None:
-        super().__init__(space, rng, reference, startup=startup, candidates=candidates, climbs=climbs, most=most)
 
     def _promise(self, features: np.ndarray, values: np.ndarray) -> LogGain:
         begin = prior_lengths(features.shape[1])
