@@ -137,16 +137,29 @@ def _plots(
     entries: Sequence[Entry], periods: Sequence[dict[str, Any]], labels: _Labels
 ) -> Iterator[tuple[str, RenderableType]]:
     """The GPUs now and over the hours, the grid with its forecast, and the hypervolume."""
-    words, division, ended = labels.words, _division(entries), entries[-1].kind == "ended"
+    division, ended = _division(entries), entries[-1].kind == "ended"
     if division and not ended:
         yield labels("now"), _roles(division, labels)
-    decided = next((entry.content for entry in reversed(entries) if entry.kind == "decided"), None)
     lived = [period for period in periods if period["intensity_g_per_kwh"] is not None]
-    ahead = list(decided["ahead_g_per_kwh"])[:AHEAD] if decided and not ended else []
     if not lived:
         return
-    ahead = ahead[: labels.room // 3]
+    ahead = [] if ended else _ahead(entries)[: labels.room // 3]
     shown = lived[-(labels.room - len(ahead) - bool(ahead)) :]
+    yield from _grid(shown, ahead, labels, ended=ended)
+    yield from _work(shown, labels)
+    yield from _found(shown, beginning(entries)["hypervolume_max"], labels)
+
+
+def _ahead(entries: Sequence[Entry]) -> list[float]:
+    """The intensities that the last decision expected, g CO2eq/kWh."""
+    decided = next((entry.content for entry in reversed(entries) if entry.kind == "decided"), None)
+    return list(decided["ahead_g_per_kwh"])[:AHEAD] if decided else []
+
+
+def _grid(
+    shown: Sequence[dict[str, Any]], ahead: Sequence[float], labels: _Labels, *, ended: bool
+) -> Iterator[tuple[str, RenderableType]]:
+    """The grid as it was, and as it is expected."""
     true = [period["intensity_g_per_kwh"] for period in shown]
     low, high = min(*true, *ahead, math.inf), max(*true, *ahead, -math.inf)
     line = Text(sparkline(true, low, high))
@@ -154,16 +167,23 @@ def _plots(
         line.append("│", style="dim").append(sparkline(ahead, low, high), style="yellow")
     yield labels("grid"), line
     key = "watch.grid.ahead" if ahead else "watch.grid.ended" if ended else "watch.grid.text"
-    yield "", Text(words(key, now=f"{true[-1]:.0f}", low=f"{low:.0f}", high=f"{high:.0f}"), style="dim")
+    yield "", Text(labels.words(key, now=f"{true[-1]:.0f}", low=f"{low:.0f}", high=f"{high:.0f}"), style="dim")
+
+
+def _work(shown: Sequence[dict[str, Any]], labels: _Labels) -> Iterator[tuple[str, RenderableType]]:
+    """How many GPUs evaluated and sampled."""
     for role in ("evaluating", "sampling"):
         counts = [float(period["allocation"][role]) for period in shown]
         signs = sparkline(counts, 0.0, float(sum(shown[-1]["allocation"].values())))
         drawn = "".join(sign if count else " " for sign, count in zip(signs, counts, strict=True))
         yield labels(role), Text(drawn, style=ROLES[role][0])
-    top = beginning(entries)["hypervolume_max"]
+
+
+def _found(shown: Sequence[dict[str, Any]], top: float | None, labels: _Labels) -> Iterator[tuple[str, RenderableType]]:
+    """The hypervolume, and the hours under all of the plots."""
     found = [_height(period["hypervolume"], top) for period in shown]
     yield labels("hypervolume"), Text(sparkline(found, min(found), max(found)), style="blue")
-    hours = words(
+    hours = labels.words(
         "watch.hours.log" if top else "watch.hours",
         first=f"{shown[0]['start_s'] / HOUR_S:.0f}",
         last=f"{shown[-1]['now_s'] / HOUR_S:.0f}",
