@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 SEARCHES, POLICIES = ("lamoo", "uniform", "records"), ("random", "rule")
 #: scenarios that are made ready before the clock runs: tables and typical years are read once in a training
 READY = 40
+#: steps before the clock runs, in which the first trainings end and the first boundaries are learned
+WARM_UP = 20
 EIGHT = Range(gpus=(8,), hours=(80.0,), budgeted=0.0)
 REST, EVALUATE, SAMPLE = MENU.index((0.0, 0.0)), MENU.index((1.0, 0.0)), MENU.index((0.0, 1.0))
 CLEANER = FEATURES.index("cleaner_within_24")
@@ -73,7 +75,7 @@ def measured(search: str, policy: str, steps: int, seed: int, process: int = 0) 
     env, choose = SearchEnv(scenarios, first=first), {"random": at_random, "rule": by_rule}[policy]
     for number in range(READY):
         prepared(scenarios[first + number])
-    played(env, choose, 4, seed)  # imports and caches are no part of a step
+    played(env, choose, WARM_UP, seed)  # imports and caches are no part of a step
     env.reset(options={"number": first})
     return played(env, choose, steps, seed)
 

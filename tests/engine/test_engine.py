@@ -217,7 +217,7 @@ def test_the_hypervolume_never_falls(small_study):
 
 def test_sampling_feeds_the_backlog_and_says_why_candidates_were_dropped(small_study):
     slow = {"searcher": {"batch": 40}, "policy": {"evaluating": 0.8}}
-    result = small_study(slow, searcher="lamoo", policy="fixed", hours=16).run()
+    result = small_study(slow, searcher="lamoo", policy="fixed", hours=6, gpus=8).run()
     sampled = contents(result, "sampled")
     assert sampled
     dropped = [reason for item in sampled for reason in item["dropped"]]

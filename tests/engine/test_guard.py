@@ -28,6 +28,12 @@ def test_with_time_alone_what_ends_before_the_deadline_fits():
     assert guard().fitting([], 0.0) == 0
 
 
+def test_time_is_ample_while_the_longest_ends_before_the_deadline_and_nothing_else_is_bounded():
+    assert guard(time_s=2 * HOUR_S).ample(HOUR_S, HOUR_S)
+    assert not guard(time_s=2 * HOUR_S).ample(HOUR_S, HOUR_S + 1)
+    assert not guard(energy_j=1e12).ample(HOUR_S, 0.0)
+
+
 @pytest.mark.parametrize(
     "limits",
     [

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ce_nas.core.records import Allocation, Outcome, Stop, Task, TaskKind
 from ce_nas.energy.ledger import Ledger, Prices
@@ -58,6 +60,26 @@ def test_when_nothing_can_be_finished_any_more_the_run_is_over(purse):
 
 
 def test_what_did_not_fit_is_remembered_so_that_no_device_is_held_for_it(purse):
-    assert purse.fits(training(6), [], 0.0)
-    assert not purse.fits(training(6), [training(1)], 0.0)
+    assert purse.beside([], 0.0)(training(6))
+    assert not purse.beside([training(1)], 0.0)(training(6))
     assert purse.affordable(Allocation(0, 2), [training(1)], 0.0) == (Allocation(0, 1, released=1), None)
+
+
+@given(
+    st.lists(st.integers(1, 9), max_size=6),
+    st.integers(1, 9),
+    st.floats(0.0, 12_000.0),
+    st.integers(0, 5),
+)
+def test_with_time_in_plenty_the_short_way_says_what_the_long_way_says(begun, fresh, now_s, evaluating):
+    answers = []
+    for short in (True, False):
+        guard = Guard(Limits(time_s=12_000.0), Ledger(FLAT, 1.0, Prices()), 500.0)
+        guard.ample = guard.ample if short else lambda *_: False
+        purse, tasks = Purse(ByChoice(), guard), [Task(at, TaskKind.EVALUATION, ((n,),)) for at, n in enumerate(begun)]
+        for task in tasks:
+            purse.workload.begin(task, max(now_s - 500.0, 0.0))
+        wish = Allocation(2, evaluating, 1)
+        fits = purse.beside(tasks, now_s)(Task(99, TaskKind.EVALUATION, ((fresh,),)))
+        answers.append((purse.affordable(wish, tasks, now_s), fits, purse.affordable(wish, tasks, now_s)))
+    assert answers[0] == answers[1]

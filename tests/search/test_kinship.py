@@ -25,8 +25,6 @@ def test_rows_added_bit_by_bit_are_as_near_as_rows_that_came_together(seed, part
     assert np.array_equal(kin.features, features)
     assert kin.kernel(rows, 0.3) == pytest.approx(rbf_kernel(features[rows], gamma=0.3), abs=1e-12)
     assert np.array_equal(kin.kernel(np.arange(len(kin)), 0.3)[np.ix_(rows, rows)], kin.kernel(rows, 0.3))
-    distances = ((features[rows[0]] - features[rows]) ** 2).sum(axis=1)
-    assert kin.squares(int(rows[0]), rows).tolist() == distances.tolist()
 
 
 def test_one_row_of_other_numbers_leaves_no_distances():

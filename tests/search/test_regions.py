@@ -10,7 +10,7 @@ from ce_nas.core.rng import stream
 from ce_nas.pareto.hypervolume import hypervolume
 from ce_nas.search.evolution import Nsga2Searcher
 from ce_nas.search.partition import PartitionSettings
-from ce_nas.search.regions import LamooSearcher
+from ce_nas.search.regions import BLOCK, LamooSearcher
 from ce_nas.search.uniform import UniformSearcher
 from ce_nas.space.cells import NasBench201Space
 
@@ -64,7 +64,7 @@ def test_the_share_outside_can_be_none_or_all(outside, inside):
 @pytest.mark.parametrize(("whole", "most", "least"), [(0.0, 0, 0), (0.5, 30, 10), (1.0, 40, 40)])
 def test_in_some_turns_the_whole_space_is_searched(whole, most, least):
     searcher, exclude = told(outside=0.0, whole=whole)
-    regions = [searcher.region_of(searcher.ask(1, exclude)[0]) for _ in range(40)]
+    regions = [searcher.region_of(searcher.ask(2, exclude)[0]) for _ in range(40)]
     assert least <= regions.count("") <= most
 
 
@@ -98,24 +98,72 @@ def test_a_region_with_nothing_left_is_widened_and_said_to_be():
     assert searcher.notes() == []
 
 
-def test_boundaries_stay_until_there_is_enough_to_learn():
-    searcher, exclude = told(rebuild_every=1000)
-    searcher.ask(1, exclude)
-    before = searcher.partition
-    dominated = [cell for cell in MEMBERS if cell not in exclude and values(cell)[0] > 12 and values(cell)[1] > 12]
-    searcher.tell(seen(dominated[:20]))
-    assert searcher.partition is before
-    assert len(before.root.rows) == len(exclude) + 20
-
-
-def test_boundaries_are_learned_anew_when_due():
+def test_the_tree_stays_until_there_is_enough_to_learn():
     searcher, exclude = told(rebuild_every=20, rebuild_share=0.0)
-    searcher.ask(1, exclude)
-    before = searcher.partition
-    dominated = [cell for cell in MEMBERS if cell not in exclude and values(cell)[0] > 12 and values(cell)[1] > 12]
-    searcher.tell(seen(dominated[:20]))
-    searcher.ask(1, exclude)
+    searcher.ask(2, exclude)
+    before, fresh = searcher.partition, [cell for cell in MEMBERS if cell not in exclude]
+    searcher.tell(seen(fresh[:19]))
+    searcher.ask(2, exclude)
+    assert searcher.partition is before
+    searcher.tell(seen(fresh[19:20]))
+    searcher.ask(2, exclude)
     assert searcher.partition is not before
+    assert len(searcher.partition.root.rows) == len(exclude) + 20
+
+
+def test_the_more_is_known_the_more_there_must_be_to_learn():
+    searcher, exclude = told(n=200, rebuild_every=1, rebuild_share=0.1)
+    searcher.ask(2, exclude)
+    before, fresh = searcher.partition, [cell for cell in MEMBERS if cell not in exclude]
+    searcher.tell(seen(fresh[:20]))
+    searcher.ask(2, exclude)
+    assert searcher.partition is before
+    searcher.tell(seen(fresh[20:23]))
+    searcher.ask(2, exclude)
+    assert searcher.partition is not before
+
+
+def test_what_was_told_since_the_tree_was_built_is_among_the_region_s_samples():
+    searcher, exclude = told(rebuild_every=1000, outside=0.0)
+    searcher.ask(2, exclude)
+    node = searcher.partition.chosen()
+    region = searcher._region(node)
+    inside = [cell for cell in searcher.ask(6, exclude) if region.contains([cell])[0]]
+    outside = next(cell for cell in MEMBERS if cell not in exclude and not region.contains([cell])[0])
+    searcher.tell(seen([*inside, outside]))
+    assert [sample.architecture for sample in region.samples[len(node.rows) :]] == inside
+
+
+def test_one_by_one_a_searcher_that_learns_nothing_proposes_what_it_would_at_once():
+    one_by_one, exclude = told()
+    at_once, _ = told()
+    assert [one_by_one.ask(1, exclude)[0] for _ in range(2 * BLOCK)] == [
+        *at_once.ask(BLOCK, exclude),
+        *at_once.ask(BLOCK, exclude),
+    ]
+
+
+def test_what_was_taken_meanwhile_is_not_proposed():
+    searcher, exclude = told()
+    twin, _ = told()
+    block = twin.ask(BLOCK, exclude)
+    assert searcher.ask(1, exclude) == block[:1]
+    assert searcher.ask(1, exclude | set(block[1:3])) == block[3:4]
+
+
+def test_proposals_are_drawn_anew_in_a_new_tree():
+    searcher, exclude = told(rebuild_every=5, rebuild_share=0.0)
+    twin, _ = told(rebuild_every=5, rebuild_share=0.0)
+    block = twin.ask(BLOCK, exclude)
+    searcher.ask(1, exclude)
+    searcher.tell(seen([cell for cell in MEMBERS if cell not in {*exclude, *block}][:5]))
+    assert searcher.ask(1, exclude) != block[1:2]
+
+
+def test_one_that_learns_is_asked_every_time():
+    searcher, exclude = told(inner=Nsga2Searcher(SPACE, stream(0, "inner")))
+    twin, _ = told(inner=Nsga2Searcher(SPACE, stream(0, "inner")))
+    assert [searcher.ask(1, exclude) for _ in range(3)] == [twin._ask(1, exclude) for _ in range(3)]
 
 
 def test_answers_about_old_boundaries_are_not_kept():
@@ -125,15 +173,6 @@ def test_answers_about_old_boundaries_are_not_kept():
         searcher.tell(seen([cell]))
     searcher.ask(2, exclude)
     assert len(searcher._membership._good) <= 3
-
-
-def test_a_better_front_moves_the_boundaries_at_once():
-    searcher, exclude = told(rebuild_every=1000)
-    searcher.ask(1, exclude)
-    before = searcher.partition
-    searcher.tell([Observation(next(cell for cell in MEMBERS if cell not in exclude), (-5.0, -5.0))])
-    searcher.ask(1, exclude)
-    assert searcher.partition is not before
 
 
 def test_an_architecture_told_again_replaces_its_older_values():

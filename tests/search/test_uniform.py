@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ce_nas.core.rng import stream
-from ce_nas.search.regional import WholeSpace
+from ce_nas.search.regional import AnyOf, WholeSpace
 from ce_nas.search.uniform import UniformSearcher, draw
 from ce_nas.space.cells import NasBench201Space
 from ce_nas.space.space import Space
+from ce_nas.space.taken import Taken
 
 
 class Only:
@@ -78,3 +81,15 @@ def test_asking_for_none_draws_nothing():
     rng = stream(0, "uniform")
     assert draw(small_space(), rng, 0, set(), WholeSpace()) == []
     assert rng.random() == stream(0, "uniform").random()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6), st.integers(1, 30), st.integers(0, 60), st.integers(0, 10))
+def test_marks_leave_out_what_a_plain_set_leaves_out(seed, n, taken, more):
+    space, rng = small_space(), stream(seed, "taken")
+    cells = [space.listed[row] for row in rng.permutation(space.size).tolist()]
+    marked, plain = Taken(space, cells[:taken]), set(cells[taken : taken + more])
+    drawn = draw(space, rng, n, AnyOf(marked, plain), WholeSpace())
+    left = set(cells) - marked - plain
+    assert len(drawn) == len(set(drawn)) == min(n, len(left))
+    assert left.issuperset(drawn)

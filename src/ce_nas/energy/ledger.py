@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -175,11 +175,12 @@ class Ledger:
         cost = energy_cost + self._holding_cost(reading)
         paper_w = PAPER_TRAINING_W if reading.activity is Activity.TRAINING else 0.0
         paper_g = paper_w * duration_s / J_PER_KWH * mean_g_per_kwh
+        activity, source = reading.activity, reading.source
         for books in (self.total, self.period):
-            _add(books.energy_j, reading.activity, energy_j)
-            _add(books.carbon_g, reading.activity, carbon_g)
-            _add(books.device_s, reading.activity, duration_s)
-            _add(books.energy_by_source_j, reading.source, energy_j)
+            books.energy_j[activity] = books.energy_j.get(activity, 0.0) + energy_j
+            books.carbon_g[activity] = books.carbon_g.get(activity, 0.0) + carbon_g
+            books.device_s[activity] = books.device_s.get(activity, 0.0) + duration_s
+            books.energy_by_source_j[source] = books.energy_by_source_j.get(source, 0.0) + energy_j
             books.paper_carbon_g += paper_g
             books.cost += cost
             books.observed_s += duration_s * reading.coverage
@@ -192,7 +193,3 @@ class Ledger:
         billed_s = self.prices.billed_s(max(reading.end_s - paid_s, 0.0) / self.time_scale)
         self._paid[reading.device] = (reading.end_s, paid_s + billed_s * self.time_scale)
         return self.prices.device_hour * billed_s / HOUR_S
-
-
-def _add(sums: dict[Any, float], key: Activity | Source, amount: float) -> None:
-    sums[key] = sums.get(key, 0.0) + amount

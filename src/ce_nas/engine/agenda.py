@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ce_nas.core.records import Task, TaskKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ce_nas.core.records import Architecture
     from ce_nas.engine.backlog import Backlog
@@ -20,6 +20,8 @@ __all__ = ["Agenda"]
 
 #: members of a region that its supernet's paths are drawn from, at most
 _MEMBERS = 4096
+#: proposals among which a training is looked for that is short enough, once the best and all that waits are too long
+_SHORTER = 32
 
 
 class Agenda:
@@ -84,7 +86,7 @@ class Agenda:
             return suspended
         if len(self._progress.started) >= self._plan.limits.evaluations:
             return None
-        task = next(filter(self._fits, map(self._training, self._candidates())), None)
+        task = next(filter(self._beside(), map(self._training, self._candidates())), None)
         if task:
             self._backlog.discard(task.architectures[0])
             self._progress.start(task.architectures[0])
@@ -133,15 +135,15 @@ class Agenda:
             return
         yield first
         yield from (item.architecture for item in self._backlog.waiting)
-        yield from self._parts.searcher.ask(self._plan.batch, self._progress.started)
+        yield from self._parts.searcher.ask(_SHORTER, self._progress.started)
 
     def _training(self, architecture: Architecture) -> Task:
         fidelity = self._parts.searcher.fidelity_of(architecture)
         return Task(self._tasks, TaskKind.EVALUATION, (architecture,), fidelity)
 
-    def _fits(self, task: Task) -> bool:
-        """Whether a training can be finished within the budgets beside those under way."""
-        return self._purse.fits(task, self._parts.cluster.running(), self._parts.clock.now_s)
+    def _beside(self) -> Callable[[Task], bool]:
+        """Tells of a training whether it can be finished within the budgets beside those under way."""
+        return self._purse.beside(self._parts.cluster.running(), self._parts.clock.now_s)
 
     def _unranked(self) -> Architecture | None:
         """Now and then a proposal that no cheap score had a say in: scores may mislead, and must not for good."""
@@ -168,8 +170,11 @@ class Agenda:
 
     def _resumable(self, kinds: set[TaskKind]) -> Task | None:
         """The longest suspended task of these kinds, taken off the list; of trainings, one that can be finished."""
-        suspended = (task for task in self.suspended if task.kind in kinds)
-        task = next((task for task in suspended if task.kind is not TaskKind.EVALUATION or self._fits(task)), None)
+        suspended = [task for task in self.suspended if task.kind in kinds]
+        if not suspended:
+            return None
+        fits = self._beside()
+        task = next((task for task in suspended if task.kind is not TaskKind.EVALUATION or fits(task)), None)
         if task:
             self.suspended.remove(task)
         return task

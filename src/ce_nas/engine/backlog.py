@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.pareto.dominance import dominance_numbers, is_front
+from ce_nas.pareto.dominance import dominance_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,8 @@ class Backlog:
     @property
     def front(self) -> int:
         """How many of those that wait are dominated by none of the others, by their estimates."""
-        return int(np.count_nonzero(is_front([waiting.values for waiting in self._waiting]))) if self._waiting else 0
+        numbers = dominance_numbers([waiting.values for waiting in self._waiting])
+        return int(np.count_nonzero(numbers == 0))
 
     def pop(self) -> Observation:
         """Take the best one out; there must be one."""

@@ -41,7 +41,7 @@ class Engine:
     def __init__(self, parts: Parts, plan: Plan, observe: Observer | None = None) -> None:
         self.parts = parts
         self.plan = plan
-        self.progress = Progress(parts.evaluator.objectives)
+        self.progress = Progress(parts.evaluator.space, parts.evaluator.objectives)
         self.backlog = Backlog(plan.backlog)
         #: why the run is over; None while it goes on
         self.stop: Stop | None = None
@@ -91,12 +91,12 @@ class Engine:
             backlog=self.backlog,
             suspended=sum(task.kind is TaskKind.EVALUATION for task in self._agenda.suspended),
             can_sample=self._agenda.can_sample,
+            samplings=self._agenda.samplings,
             allocation=self._allocation,
             allocated_s=self._allocated_s,
             rates=self.plan.rates(self.parts.ledger.prices, self.parts.ledger.pue, self.parts.clock.now_s),
         )
         self._purse.guard.forecast = view.forecast
-        view = replace(view, samplings=self._agenda.samplings)
         return replace(view, sites=self.parts.sites.views(view.now_s, self.plan)) if self.parts.sites else view
 
     def step(self, allocation: Allocation, site: str | None = None) -> None:
@@ -295,6 +295,10 @@ class Engine:
         if grew:  # so that the grams beside a new hypervolume are those of this very moment
             self.parts.ledger.book(self.parts.cluster.read())
         self.parts.searcher.tell([found])
+        if self.parts.journal.keeps:
+            self._note_evaluation(event, found, feasible=feasible, grew=grew)
+
+    def _note_evaluation(self, event: Event, found: Observation, *, feasible: bool, grew: bool) -> None:
         books = self.parts.ledger.total
         self._note(
             "evaluated",

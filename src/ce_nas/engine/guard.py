@@ -38,6 +38,10 @@ class Guard:
         #: the latest forecast; None while nothing is known of the grid: carbon is left out of account then
         self.forecast: Forecast | None = None
 
+    def ample(self, longest_s: float, now_s: float) -> bool:
+        """Whether nothing but the deadline is in the way, and even the longest training would end before it."""
+        return not self._metered and now_s + longest_s <= self._limits.time_s
+
     def fitting(self, lefts_s: Sequence[float], now_s: float) -> int:
         """How many trainings that still need so long can be finished, begun now side by side, the shortest first."""
         if not self._metered:  # asked at every event

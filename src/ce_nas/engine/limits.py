@@ -45,7 +45,8 @@ class Limits:
             return Stop.TARGET
         if progress.evaluations >= self.evaluations:
             return Stop.EVALUATIONS
-        used_up = next((budget for budget, amount in self.left(books).items() if amount <= 0), None)
+        left = self.left(books) if self.metered else {}
+        used_up = next((budget for budget, amount in left.items() if amount <= 0), None)
         return used_up or (Stop.DEADLINE if now_s >= self.time_s else None)
 
     def left(self, books: Books) -> dict[Stop, float]:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from ce_nas.pareto.dominance import Front
 from ce_nas.pareto.hypervolume import hypervolume
+from ce_nas.space.taken import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ce_nas.core.records import Architecture, Objective, Observation
+    from ce_nas.space.space import Space
 
 __all__ = ["Progress"]
 
@@ -18,17 +20,18 @@ __all__ = ["Progress"]
 class Progress:
     """Scores, evaluations, the front and its hypervolume.
 
+    :param space: what is searched.
     :param objectives: in the order of the values, whose references bound the hypervolume.
     """
 
-    def __init__(self, objectives: Sequence[Objective]) -> None:
+    def __init__(self, space: Space, objectives: Sequence[Objective]) -> None:
         self._reference = tuple(item.sign * item.reference for item in objectives)
         #: architectures scored, with their estimates
         self.scored: dict[Architecture, Observation] = {}
         #: architectures whose scoring was begun
-        self.seen: set[Architecture] = set()
+        self.seen = Taken(space)
         #: architectures whose training was begun
-        self.started: set[Architecture] = set()
+        self.started = Taken(space)
         #: full trainings finished
         self.evaluations = 0
         #: trainings stopped early, as their searcher had asked

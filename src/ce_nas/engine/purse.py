@@ -9,7 +9,7 @@ from ce_nas.core.records import Allocation, TaskKind
 from ce_nas.engine.workload import Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ce_nas.core.records import Stop, Task
     from ce_nas.engine.guard import Guard
@@ -34,6 +34,8 @@ class Purse:
         nothing is sampled and nothing begun. With it comes the budget for want of which nothing at all can be finished
         any more, now or later: then the run is over.
         """
+        if self._refused_s is None and self.guard.ample(self.workload.longest_s, now_s):
+            return allocation, None
         lefts_s = self._lefts_s(begun, now_s)
         next_s = self.workload.shortest_s if self._refused_s is None else self._refused_s
         wanted = allocation.evaluating
@@ -49,14 +51,22 @@ class Purse:
         """Forget what did not fit: other trainings are looked at."""
         self._refused_s = None
 
-    def fits(self, task: Task, running: Sequence[Task], now_s: float) -> bool:
-        """Whether a training can be finished within the budgets beside those under way; if not, it is remembered."""
-        needs_s = self.workload.left_s(task, now_s)
-        lefts_s = [needs_s, *self._lefts_s(running, now_s)]
-        if self.guard.fitting(lefts_s, now_s) == len(lefts_s):
-            return True
-        self._refused_s = min(needs_s, math.inf if self._refused_s is None else self._refused_s)
-        return False
+    def beside(self, running: Sequence[Task], now_s: float) -> Callable[[Task], bool]:
+        """Tells of a training whether it can be finished within the budgets beside those under way.
+
+        What cannot is remembered.
+        """
+        ample = self.guard.ample(self.workload.longest_s, now_s)
+        lefts_s = [] if ample else self._lefts_s(running, now_s)
+
+        def fits(task: Task) -> bool:
+            needs_s = self.workload.left_s(task, now_s)
+            if self.guard.fitting([needs_s, *lefts_s], now_s) > len(lefts_s):
+                return True
+            self._refused_s = min(needs_s, math.inf if self._refused_s is None else self._refused_s)
+            return False
+
+        return fits
 
     def _lefts_s(self, tasks: Sequence[Task], now_s: float) -> list[float]:
         """What the trainings among these still need."""

@@ -26,6 +26,8 @@ class Workload:
         self._since_s: dict[int, float] = {}
         #: what the shortest training of those begun needed in all, s; 0 before the first
         self.shortest_s = 0.0
+        #: what the longest did, s
+        self.longest_s = 0.0
 
     def begin(self, task: Task, now_s: float) -> None:
         """Remember that a task was given a device."""
@@ -34,6 +36,7 @@ class Workload:
             duration_s = self._lasts_s[task.id] = self._problem.duration_s(task)
             if task.kind is TaskKind.EVALUATION:
                 self.shortest_s = min(duration_s, self.shortest_s or duration_s)
+                self.longest_s = max(duration_s, self.longest_s)
         self._since_s[task.id] = now_s
 
     def pause(self, task: Task, now_s: float) -> None:

@@ -6,6 +6,7 @@ after a part of the budget. The search itself is played from a record, so that t
 
 from __future__ import annotations
 
+import gc
 import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ce_nas.core.errors import SettingsError
+from ce_nas.core.records import Task, TaskKind
 from ce_nas.core.rng import stream
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.energy.modelled import AVERAGE_PUE, TRAINING_W
@@ -229,6 +231,8 @@ def engine_of(scenario: Scenario, allocator: Allocator, forecaster: Forecaster |
 def _shelf(dataset: str) -> Materials:
     materials = Materials(settings_from_flags(dataset=dataset))
     materials.check()
+    materials.evaluator.run(Task(0, TaskKind.SAMPLING, tuple(materials.table.space.listed[:1])))  # lists what it knows
+    gc.freeze()  # tables are kept for good: the collector need not look for garbage in them time and again
     return materials
 
 

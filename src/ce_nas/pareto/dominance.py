@@ -6,6 +6,9 @@ each other. The *front* is what nothing dominates.
 
 from __future__ import annotations
 
+import math
+from itertools import compress
+from operator import le
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import moocore
@@ -85,7 +88,7 @@ class Front(Generic[Item]):
     """The front of all that was added, kept up point by point, in the order in which its points came."""
 
     def __init__(self) -> None:
-        self._values = np.empty((0, 0))
+        self._points: list[tuple[float, ...]] = []
         self._items: list[Item] = []
 
     def __len__(self) -> int:
@@ -94,7 +97,7 @@ class Front(Generic[Item]):
     @property
     def values(self) -> np.ndarray:
         """The values of the front's points, minimised, shape ``(len, m)``; ``(0, 0)`` before the first."""
-        return self._values.copy()
+        return as_points(self._points)
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -103,15 +106,15 @@ class Front(Generic[Item]):
 
     def add(self, values: Sequence[float] | np.ndarray, item: Item) -> bool:
         """Take in one point, shape ``(m,)``, minimised; returns whether it is on the front now."""
-        point = as_points(np.asarray(values, dtype=float)[None])
-        if not self._items:
-            self._values, self._items = point, [item]
-            return True
-        if (_all_at_most(self._values, point) & (self._values < point).any(axis=1)).any():
-            return False
-        stays = ~(_all_at_most(point, self._values) & (point < self._values).any(axis=1))
-        self._values = np.vstack([self._values[stays], point])
-        self._items = [*(kept for kept, stay in zip(self._items, stays, strict=True) if stay), item]
+        point = tuple(map(float, values))
+        if any(map(math.isnan, point)):
+            as_points([point])  # says what is wrong with it
+        for known in self._points:  # few, and most newcomers are dominated by one of the first: faster than an array
+            if all(map(le, known, point)) and known != point:
+                return False
+        stays = [not all(map(le, point, known)) or known == point for known in self._points]
+        self._points = [*compress(self._points, stays), point]
+        self._items = [*compress(self._items, stays), item]
         return True
 
 
@@ -140,7 +143,3 @@ def _no_worse(points: np.ndarray, block: np.ndarray) -> np.ndarray:
     for objective in range(1, points.shape[1]):
         no_worse &= points[None, :, objective] <= block[:, None, objective]
     return np.asarray(no_worse)
-
-
-def _all_at_most(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return np.asarray((left <= right).all(axis=1))

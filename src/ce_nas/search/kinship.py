@@ -68,16 +68,8 @@ class Kinship:
             return None
         whole = len(rows) == self._known
         pairs = self._pairs[: self._known, : self._known] if whole else self._pairs.take(rows, 0).take(rows, 1)
-        return np.asarray(self.by_square(gamma).take(pairs))
-
-    def by_square(self, gamma: float) -> np.ndarray:
-        """The Gaussian kernel of each squared distance that may occur, shape ``(largest + 1,)``."""
-        return np.array([math.exp(-gamma * square) for square in range(self._rows.shape[1] + 1)])
-
-    def squares(self, row: int, others: np.ndarray) -> np.ndarray:
-        """The squared distances of a row to others, shape ``(others,)``; there must be distances."""
-        assert self._pairs is not None  # noqa: S101 - whoever asks has looked
-        return np.asarray(self._pairs[row].take(others))
+        of_square = np.array([math.exp(-gamma * square) for square in range(self._rows.shape[1] + 1)])
+        return np.asarray(of_square.take(pairs.astype(np.intp)))  # bytes are looked up several times as slowly
 
     def _widen(self, room: int) -> None:
         rows = np.empty((room, self._rows.shape[1]))

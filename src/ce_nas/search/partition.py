@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -29,6 +30,8 @@ DEGREE = 4
 OFFSET = 1.0
 #: a machine is taken as it is after so many steps: on a tight cluster a polynomial one would step for minutes
 MOST_STEPS = 10_000
+#: how far from the optimum a machine may stop: ten times scikit-learn's 1e-3, which moves one sample of ten thousand
+TOLERANCE = 1e-2
 #: a decision this near to zero is zero but for rounding
 _ROUNDING = 1e-9
 #: memory for the solver's kernel values, MB
@@ -76,10 +79,6 @@ class Boundary:
     support: np.ndarray
     weights: np.ndarray
     intercept: float
-    #: where kernels are looked up: the samples that are the support vectors, shape (s,), and the kernel of each squared
-    #: distance; None elsewhere
-    origins: np.ndarray | None = None
-    by_square: np.ndarray | None = None
 
     def decision(self, features: np.ndarray) -> np.ndarray:
         """Distance from the boundary in the kernel's space, shape ``(n,)``; above zero on the good side."""
@@ -162,8 +161,7 @@ def _fitted(kin: Kinship, rows: np.ndarray, good: np.ndarray, kernel: Kernel) ->
     support, weights, intercept = _solve(similarities, good, "precomputed", gamma)
     weight_of_all = np.zeros(len(rows))
     weight_of_all[support] = weights
-    boundary = Boundary(kernel, gamma, features[support], weights, intercept, rows[support], kin.by_square(gamma))
-    return boundary, similarities @ weight_of_all + intercept
+    return Boundary(kernel, gamma, features[support], weights, intercept), similarities @ weight_of_all + intercept
 
 
 def _solve(
@@ -186,6 +184,7 @@ def _solve(
         coef0=OFFSET,
         cache_size=CACHE_MB,
         max_iter=MOST_STEPS,
+        tol=TOLERANCE,
     )
     return found[0], -found[3][0], -float(found[4][0])  # the solver's good side is the negative one
 
@@ -204,8 +203,6 @@ class Node:
     rows: np.ndarray
     #: what divides this part into ``children``; None at a leaf
     boundary: Boundary | None = None
-    #: the largest dominance number among the samples that still counted as good when the boundary was learned
-    good_up_to: int = 0
     #: the good side and the bad side of the boundary; none at a leaf
     children: tuple[Node, ...] = field(default=())
     _value: float | None = None
@@ -217,11 +214,10 @@ class Node:
             self._value = self.worth(self.rows)
         return self._value
 
-    def take(self, row: int, *, adds: bool) -> None:
-        """Let one more sample lie here; ``adds`` says whether it may add to the hypervolume."""
-        self.rows = np.append(self.rows, row)
-        if adds:
-            self._value = None
+    @property
+    def root(self) -> Node:
+        """The node of the whole space."""
+        return self if self.parent is None else self.parent.root
 
     def leaves(self) -> Iterator[Node]:
         """The undivided parts below, the good side first; the node itself if it is one."""
@@ -255,10 +251,13 @@ class Partition:
 
         :param at: a number from 0 to 1, drawn at random, where the settings leave the choice to chance.
         """
+        return self._at(at) if self._settings.select == "share" else self._best
+
+    @cached_property
+    def _best(self) -> Node:
+        """The leaf of the highest upper bound, or that to which the better child leads at every step."""
         if self._settings.select == "leaf":
             return max(self.root.leaves(), key=self.upper_bound)
-        if self._settings.select == "share":
-            return self._at(at)
         node = self.root
         while node.children:
             node = max(node.children, key=self.upper_bound)
@@ -270,16 +269,6 @@ class Partition:
             return node.value
         visits, parent_visits = len(node.rows), len(node.parent.rows)
         return node.value + 2.0 * self._cp * math.sqrt(2.0 * math.log(parent_visits) / visits)
-
-    def insert(self, features: np.ndarray, values: np.ndarray) -> int:
-        """Take in new samples without moving a boundary; returns how many fell on the wrong side of one.
-
-        A sample is on the wrong side where the boundary calls it good and its dominance number bad, or the reverse.
-        """
-        first = len(self._values)
-        self._kin.add(features)
-        self._values = np.vstack([self._values, values])
-        return sum(map(self._place, range(first, len(self._values))))
 
     def _at(self, at: float) -> Node:
         """The leaf at ``at`` when all are laid side by side, each as wide as what its samples alone add."""
@@ -301,8 +290,7 @@ class Partition:
         if len(node.path) >= self._settings.height or len(node.rows) <= self._settings.leaf_size:
             return
         numbers = dominance_numbers(self._values[node.rows])
-        node.good_up_to = _median_cut(numbers)
-        good = numbers <= node.good_up_to
+        good = numbers <= _median_cut(numbers)
         if good.all():
             return
         boundary, decision = _fitted(self._kin, node.rows, good, self._settings.kernel)
@@ -316,32 +304,6 @@ class Partition:
         )
         for child in node.children:
             self._grow(child)
-
-    def _place(self, row: int) -> bool:
-        """Sort one sample in, from the root down; returns whether it fell on the wrong side of a boundary."""
-        dominates, node, wrong = self._dominating(row), self.root, False
-        while True:
-            dominating = int(np.count_nonzero(dominates[node.rows]))
-            node.take(row, adds=dominating == 0)
-            if node.boundary is None:
-                return wrong
-            called_good = self._calls_good(node.boundary, row)
-            wrong = wrong or called_good != (dominating <= node.good_up_to)
-            node = node.children[0 if called_good else 1]
-
-    def _calls_good(self, boundary: Boundary, row: int) -> bool:
-        if boundary.origins is None or boundary.by_square is None:
-            return bool(boundary.is_good(boundary.decision(self._kin.features[row][None]))[0])
-        likeness = boundary.by_square.take(self._kin.squares(row, boundary.origins))
-        return bool(boundary.is_good(likeness @ boundary.weights + boundary.intercept))
-
-    def _dominating(self, row: int) -> np.ndarray:
-        """Which of all samples dominate that in ``row``, shape ``(n,)``."""
-        no_worse, better = np.ones(len(self._values), dtype=bool), np.zeros(len(self._values), dtype=bool)
-        for others, own in zip(self._values.T, self._values[row].tolist(), strict=True):
-            no_worse &= others <= own
-            better |= others < own
-        return no_worse & better
 
 
 def _median_cut(numbers: np.ndarray) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ce_nas.search.searcher import Searcher
+from ce_nas.space.taken import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture, Observation
     from ce_nas.space.space import Space
 
-__all__ = ["AnyOf", "Listed", "Region", "RegionalSearcher", "WholeSpace", "distinct", "left_of"]
+__all__ = ["AnyOf", "Listed", "Region", "RegionalSearcher", "WholeSpace", "distinct", "left_of", "split_marks"]
 
 
 class Region(Protocol):
@@ -68,6 +69,9 @@ class Listed:
 class RegionalSearcher(Searcher):
     """A searcher that can be kept within a region, and then serves to search the leaves of a partition."""
 
+    #: whether what it is told has a say in what it proposes within a region
+    learns = True
+
     @property
     def busy(self) -> bool:
         """Whether it is in the midst of something that another region would put an end to."""
@@ -92,6 +96,13 @@ class AnyOf:
             if architecture in part:
                 return True
         return False
+
+
+def split_marks(exclude: Container[Architecture]) -> tuple[list[np.ndarray], Container[Architecture]]:
+    """The marks over a listed space's members of all in ``exclude`` that has any, and what else is in it."""
+    parts = exclude.parts if isinstance(exclude, AnyOf) else (exclude,)
+    marks = [part.marks for part in parts if isinstance(part, Taken) and part.marks is not None]
+    return marks, AnyOf(*(part for part in parts if not isinstance(part, Taken) or part.marks is None))
 
 
 def distinct(architectures: Iterable[Architecture], exclude: Container[Architecture]) -> list[Architecture]:

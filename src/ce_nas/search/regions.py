@@ -6,18 +6,18 @@ Sources
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.pareto.dominance import Front
 from ce_nas.search.archive import Archive, values_of
 from ce_nas.search.diversity import front_diversity
 from ce_nas.search.kinship import Kinship
 from ce_nas.search.membership import Membership
 from ce_nas.search.partition import Partition, PartitionSettings
-from ce_nas.search.regional import AnyOf, WholeSpace
+from ce_nas.search.regional import AnyOf, WholeSpace, left_of
 from ce_nas.search.searcher import Searcher
 from ce_nas.search.uniform import UniformSearcher, draw
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ce_nas.core.records import Architecture, Observation
     from ce_nas.search.diversity import FrontDiversity
-    from ce_nas.search.partition import Constraint, Node
+    from ce_nas.search.partition import Node
     from ce_nas.search.regional import Region, RegionalSearcher
     from ce_nas.space.space import Space
 
@@ -34,15 +34,26 @@ __all__ = ["LamooSearcher", "PathRegion"]
 
 #: spaces up to this size have their regions listed
 _LISTED = 1 << 20
+#: proposals that are drawn at once where nothing is learned between them
+BLOCK = 8
 
 
 class PathRegion:
     """The part of a space that lies on the stated side of every boundary of a path."""
 
-    def __init__(self, membership: Membership, path: tuple[Constraint, ...], samples: Sequence[Observation]) -> None:
+    def __init__(self, membership: Membership, node: Node, known: Archive) -> None:
         self._membership = membership
-        self.path = path
-        self.samples = samples
+        self._node = node
+        self._known = known
+        self.path = node.path
+
+    @property
+    def samples(self) -> Sequence[Observation]:
+        """See :attr:`Region.samples`: those that the tree was built of, and those of the later ones that lie here."""
+        known = self._known.observations
+        later = known[len(self._node.root.rows) :]
+        inside = self.contains([sample.architecture for sample in later]) if later else ()
+        return [*(known[row] for row in self._node.rows.tolist()), *compress(later, inside)]
 
     def contains(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         """See :meth:`Region.contains`."""
@@ -73,9 +84,9 @@ class _Outside:
 class LamooSearcher(Searcher):
     """Learning space partitions: searches the leaf of the partition that promises most [LaMOO].
 
-    Only full trainings build the tree. New ones are sorted into it as they come; the boundaries are learned anew once
-    enough of them are unlearned, and at once when one of them changes the front. A region is searched on as long as the
-    inner searcher is in the midst of something there. One that has nothing left is never searched on: its deepest
+    Only full trainings build the tree, and it is built anew once enough of them have come since. A region is searched
+    on as long as the inner searcher is in the midst of something there; one that learns nothing is asked for a few
+    proposals at once, which are handed out one by one. A region that has nothing left is never searched on: its deepest
     boundary is dropped, and :meth:`notes` says so.
 
     :param space: the space to search.
@@ -86,7 +97,7 @@ class LamooSearcher(Searcher):
     :param outside: the share of proposals drawn outside the chosen region, against pruning too much; 0 to 1.
     :param whole: the share of the turns at which the inner searcher has the whole space, which does the same for one
         that goes far by itself; 0 to 1.
-    :param rebuild_every: so many new full trainings move the boundaries; one on the wrong side counts as two.
+    :param rebuild_every: so many new full trainings build the tree anew.
     :param rebuild_share: and there must be so many for each one known: late in a search a few change little.
     """
 
@@ -124,11 +135,11 @@ class LamooSearcher(Searcher):
         self._rebuild_share = rebuild_share
         self._membership = Membership(space)
         self._archive = Archive()
-        self._front: Front[Architecture] = Front()
         self._partition: Partition | None = None
         self._kin: Kinship | None = None
         self._held: Node | None = None
         self._unlearned = 0
+        self._drawn: list[Architecture] = []
         self._origins: dict[Architecture, str] = {}
         self._notes: list[str] = []
 
@@ -139,6 +150,13 @@ class LamooSearcher(Searcher):
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`; what lies inside the chosen region comes first."""
+        if n != 1 or self._inner.learns:
+            return self._ask(n, exclude)
+        self._drawn = left_of(self._drawn, exclude) or self._ask(BLOCK, exclude)
+        first, self._drawn = self._drawn[:1], self._drawn[1:]
+        return first
+
+    def _ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         node = self._held = self._chosen()
         region = self._region(node)
         strays = self._strays(n) if node is not None and node.path else 0
@@ -159,16 +177,11 @@ class LamooSearcher(Searcher):
         self._inner.tell(observations)
         known = len(self._archive)
         told = self._archive.add(observations)
-        if not told:
-            return
-        improved = [self._front.add(observation.values, observation.architecture) for observation in told]
-        if self._partition is None or any(improved) or len(self._archive) - known < len(told):
-            self._partition = None  # an architecture told again: its older values are in the tree
-            return
-        features = self._space.encode([observation.architecture for observation in told])
-        self._unlearned += len(told) + self._partition.insert(features, values_of(told))
-        if self._unlearned >= max(self._rebuild_every, self._rebuild_share * len(self._archive)):
+        self._unlearned += len(told)
+        again = len(self._archive) - known < len(told)  # older values of an architecture are in the tree
+        if again or self._unlearned >= max(self._rebuild_every, self._rebuild_share * len(self._archive)):
             self._partition = None
+            self._drawn.clear()
 
     def region_of(self, architecture: Architecture) -> str | None:
         """See :meth:`Searcher.region_of`: a sign for each boundary from the root down, ``+`` on its good side.
@@ -190,7 +203,7 @@ class LamooSearcher(Searcher):
     def diversity(self) -> FrontDiversity:
         """How diverse the front is, and in how many leaves of the partition it lies."""
         leaves = list(self._divided().root.leaves()) if len(self._archive) else []
-        regions = [PathRegion(self._membership, leaf.path, ()) for leaf in leaves]
+        regions = [PathRegion(self._membership, leaf, self._archive) for leaf in leaves]
         return front_diversity(self._space, self._archive.observations, regions)
 
     def notes(self) -> list[str]:
@@ -228,10 +241,9 @@ class LamooSearcher(Searcher):
         return self._kin
 
     def _region(self, node: Node | None) -> Region:
-        samples = self._archive.observations
         if node is None or not node.path:
-            return WholeSpace(samples)
-        return PathRegion(self._membership, node.path, [samples[row] for row in node.rows])
+            return WholeSpace(self._archive.observations)
+        return PathRegion(self._membership, node, self._archive)
 
     def _strays(self, n: int) -> int:
         """How many of ``n`` proposals to draw outside: the share, rounded up or down by chance."""

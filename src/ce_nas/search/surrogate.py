@@ -14,7 +14,8 @@ from ce_nas.search.surrogate_belief import Belief
 from ce_nas.search.surrogate_candidates import Candidates
 from ce_nas.search.surrogate_features import Description
 from ce_nas.search.surrogate_knowledge import Knowledge
-from ce_nas.search.uniform import LISTABLE, draw
+from ce_nas.search.uniform import draw
+from ce_nas.space.taken import LISTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.search.archive import Archive
-from ce_nas.search.uniform import LISTABLE
+from ce_nas.space.taken import LISTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ce_nas.search.regional import AnyOf, RegionalSearcher, WholeSpace, distinct, left_of
+from ce_nas.search.regional import AnyOf, RegionalSearcher, WholeSpace, distinct, left_of, split_marks
+from ce_nas.space.taken import LISTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["UniformSearcher", "draw"]
 
-#: a space of up to so many architectures is listed
-LISTABLE = 1 << 18
 #: how many more than twice the number wanted are drawn at random from a list before all of it is gone through
 _FEW_MORE = 6
 #: how much of a list is gone through at a time
@@ -37,6 +36,7 @@ class UniformSearcher(RegionalSearcher):
     """
 
     name = "uniform"
+    learns = False
 
     def __init__(self, space: Space, rng: np.random.Generator) -> None:
         self._space = space
@@ -71,19 +71,26 @@ def _listed(
     space: Space, rng: np.random.Generator, n: int, exclude: Container[Architecture], region: Region
 ) -> list[Architecture]:
     """From the list of what lies in the region: a few draws at random first, then all of it in random order."""
-    rows = region.rows(space)
+    rows, (marks, unmarked) = region.rows(space), split_marks(exclude)
     if not len(rows):
         return []
-    few = rows[rng.integers(len(rows), size=2 * n + _FEW_MORE)]
+    few = _unmarked(rows[rng.integers(len(rows), size=2 * n + _FEW_MORE)], marks)
     listed = space.listed
-    found = distinct([listed[row] for row in few.tolist()], exclude)
+    found = distinct([listed[row] for row in few.tolist()], unmarked)
     if len(found) < n:
-        taken, rest = AnyOf(exclude, set(found)), rng.permutation(rows)
+        rest, unmarked = rng.permutation(_unmarked(rows, marks)), AnyOf(unmarked, set(found))
         for first in range(0, len(rest), _AT_A_TIME):
-            found += left_of([listed[row] for row in rest[first : first + _AT_A_TIME].tolist()], taken)
+            found += left_of([listed[row] for row in rest[first : first + _AT_A_TIME].tolist()], unmarked)
             if len(found) >= n:
                 break
     return found[:n]
+
+
+def _unmarked(rows: np.ndarray, marks: Sequence[np.ndarray]) -> np.ndarray:
+    """The rows that no mask marks."""
+    for marked in marks:
+        rows = rows[~marked[rows]]
+    return rows
 
 
 def _tried(
