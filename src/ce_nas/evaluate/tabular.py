@@ -58,7 +58,15 @@ class TabularEvaluator(Evaluator):
         if task.kind is TaskKind.SAMPLING and self._cheap:
             estimates, scores = self._scored
             return Outcome(task.id, tuple([estimates[row] for row in rows]), tuple([scores[row] for row in rows]))
-        return Outcome(task.id, _rows(self._values if task.fidelity == 1.0 else self._early[task.fidelity], rows))
+        found = self._found[task.fidelity]
+        return Outcome(task.id, tuple([found[row] for row in rows]))
+
+    @cached_property
+    def _found(self) -> dict[float, list[tuple[float, ...]]]:
+        """The objectives of every architecture after so large a share of a training, minimised."""
+        return {
+            share: list(map(tuple, values.tolist())) for share, values in ((1.0, self._values), *self._early.items())
+        }
 
     @cached_property
     def _scored(self) -> tuple[list[tuple[float, ...]], list[tuple[float, ...]]]:
@@ -73,7 +81,3 @@ class TabularEvaluator(Evaluator):
             if item.name in found:
                 values[:, column] = item.sign * found[item.name]
         return values
-
-
-def _rows(values: np.ndarray, rows: list[int]) -> tuple[tuple[float, ...], ...]:
-    return tuple(map(tuple, values[rows].tolist()))

@@ -47,6 +47,8 @@ __all__ = [
     "prepared",
 ]
 
+#: objects made between two looks for garbage: searches make hundreds of thousands, and little garbage that needs it
+SELDOM = 20_000
 #: built-in zones that a policy is trained on, those that tell which of several is kept, and those of neither
 TRAINING_ZONES = ("coal", "coal-flat", "coal-solar", "gas", "hydro", "imports", "nuclear", "solar", "windy-gas")
 VALIDATION_ZONES = ("hydro-nuclear", "mixed")
@@ -233,6 +235,7 @@ def _shelf(dataset: str) -> Materials:
     materials.check()
     materials.evaluator.run(Task(0, TaskKind.SAMPLING, tuple(materials.table.space.listed[:1])))  # lists what it knows
     gc.freeze()  # tables are kept for good: the collector need not look for garbage in them time and again
+    gc.set_threshold(SELDOM)
     return materials
 
 

@@ -63,7 +63,8 @@ def dominance_numbers(values: ArrayLike) -> np.ndarray:
         return np.zeros(len(points), dtype=np.intp)
     if len(points) <= _FEW_POINTS:
         no_worse = _no_worse(points, points)
-        return np.asarray(np.count_nonzero(no_worse, axis=1) - np.count_nonzero(no_worse & no_worse.T, axis=1))
+        dominated: np.ndarray = _counts(no_worse) - _counts(no_worse & no_worse.T)
+        return dominated
     ranked = places(points)
     small = ranked.astype(np.int16 if len(points) < 2**15 else np.int32)  # compares several times as fast as floats
     rows = max(_BLOCK_PAIRS // len(points), 1)
@@ -134,7 +135,13 @@ def _copies(rows: np.ndarray) -> np.ndarray:
 
 def _weakly_better(points: np.ndarray, block: np.ndarray) -> np.ndarray:
     """How many of ``points`` are no worse than each row of ``block`` in every objective."""
-    return np.asarray(np.count_nonzero(_no_worse(points, block), axis=1))
+    return _counts(_no_worse(points, block))
+
+
+def _counts(truths: np.ndarray) -> np.ndarray:
+    """How many of each row are true, shape ``(rows,)``: in narrow numbers it takes a quarter of the time."""
+    counts: np.ndarray = truths.view(np.uint8).sum(axis=1, dtype=np.int32)
+    return counts.astype(np.intp)
 
 
 def _no_worse(points: np.ndarray, block: np.ndarray) -> np.ndarray:
