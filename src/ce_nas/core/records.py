@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -138,9 +138,8 @@ class Outcome:
     scores: tuple[tuple[float, ...], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What a searcher is told of one architecture."""
+class Observation(NamedTuple):
+    """What a searcher is told of one architecture; a tuple, since a search makes hundreds of thousands of them."""
 
     architecture: Architecture
     #: objectives, minimised

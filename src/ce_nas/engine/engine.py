@@ -277,7 +277,9 @@ class Engine:
         ]
         self.progress.score(found)
         self.parts.searcher.tell(found)
-        candidates = [item for item in found if item.architecture not in self.progress.started]
+        candidates = found
+        if not self.progress.started.isdisjoint(architectures):
+            candidates = [item for item in found if item.architecture not in self.progress.started]
         # a searcher that learns from the scores itself chooses better than their vote would
         keeps = self.parts.journal.keeps
         dropped = [] if self.parts.searcher.foresees else self.backlog.add(candidates, explain=keeps)

@@ -51,7 +51,7 @@ class Progress:
 
     def score(self, found: Iterable[Observation]) -> None:
         """Take in estimates."""
-        self.scored.update((item.architecture, item) for item in found)
+        self.scored.update({item.architecture: item for item in found})
 
     def start(self, architecture: Architecture) -> None:
         """Remember that this one is being trained."""

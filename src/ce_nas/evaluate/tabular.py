@@ -53,13 +53,11 @@ class TabularEvaluator(Evaluator):
 
     def run(self, task: Task) -> Outcome:
         """See :meth:`Evaluator.run`."""
-        index = self.space.index
-        rows = [index[architecture] for architecture in task.architectures]
+        rows = list(map(self.space.index.__getitem__, task.architectures))
         if task.kind is TaskKind.SAMPLING and self._cheap:
             estimates, scores = self._scored
-            return Outcome(task.id, tuple([estimates[row] for row in rows]), tuple([scores[row] for row in rows]))
-        found = self._found[task.fidelity]
-        return Outcome(task.id, tuple([found[row] for row in rows]))
+            return Outcome(task.id, tuple(map(estimates.__getitem__, rows)), tuple(map(scores.__getitem__, rows)))
+        return Outcome(task.id, tuple(map(self._found[task.fidelity].__getitem__, rows)))
 
     @cached_property
     def _found(self) -> dict[float, list[tuple[float, ...]]]:

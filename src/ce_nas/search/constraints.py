@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,7 +122,7 @@ class Constraints:
         """
         violations = self.violations(observations).tolist()
         return [
-            replace(item, values=self._behind(violation)) if violation > 0.0 and item.fidelity > 0.0 else item
+            item._replace(values=self._behind(violation)) if violation > 0.0 and item.fidelity > 0.0 else item
             for item, violation in zip(observations, violations, strict=True)
         ]
 

@@ -49,8 +49,7 @@ class Taken(set["Architecture"]):
             fresh = list(some)
             super().update(fresh)
             if self.marks is not None:
-                index = self._space.index
-                self.marks[[index[one] for one in fresh]] = True
+                self.marks[list(map(self._space.index.__getitem__, fresh))] = True
 
     def discard(self, architecture: object) -> None:
         """Take one out, if it is in."""
