@@ -238,6 +238,22 @@ def report(rows: list[dict[str, object]], vanilla: dict[tuple[str, str], dict[st
     return figures
 
 
+def pairs(rows: list[dict[str, object]], first: str) -> dict[str, tuple[float, float, float]]:
+    """Grams of one policy per each other's, cell by cell; a miss counts as infinitely many grams, two as equal."""
+    by_policy: dict[str, dict[tuple[object, ...], float]] = {}
+    for row in rows:
+        by_policy.setdefault(row["policy"], {})[_place(row)] = _grams(row)
+    mine = by_policy.pop(first, {})
+    found = {
+        other: _interval([1.0 if mine[place] == grams else mine[place] / grams for place, grams in theirs.items()])
+        for other, theirs in by_policy.items()
+        if mine
+    }
+    for other, ratio in found.items():
+        print(f"grams of {first} per those of {other}: {_text(ratio)}")
+    return found
+
+
 _COLUMNS = ("carbon_kg", "times_less", "fewer", "better", "to_oracle", "rate_to_oracle")
 
 
@@ -351,9 +367,12 @@ def main() -> None:
     overall = _interval([base["carbon_g"] / 1000 for base in vanilla.values()])
     print(f"vanilla's whole budget: {_text(overall)} kg over zones and seasons; level {target:.2f}")
     figures = report(list(rows.values()), vanilla)
+    ratios = (
+        {} if chosen.forecasters else {name: pairs(list(rows.values()), name) for name in ("look-ahead", "learned")}
+    )
     if chosen.json:
         named = [{"zone": zone, "season": season, **base} for (zone, season), base in vanilla.items()]
-        content = {"level": target, "vanilla": named, "policies": figures}
+        content = {"level": target, "vanilla": named, "policies": figures, "pairs": ratios}
         chosen.json.write_text(json.dumps(content, indent=2) + "\n")
 
 

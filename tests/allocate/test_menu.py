@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ce_nas.allocate.menu import MENU, division, possible, shared_out
+from ce_nas.allocate.worth import SURE, share_needed
 from ce_nas.core.records import Allocation, Forecast
 
 HOUR_S = 3600.0
@@ -61,6 +62,22 @@ def test_devices_rest_only_for_a_cleaner_period_before_the_deadline(view_of):
     assert possible(view_of(forecast=DIRTIER_LATER, can_sample=False, evaluations_left=0)).tolist() == [
         True, *[False] * (len(MENU) - 1),
     ]  # fmt: skip
+
+
+def test_nothing_rests_once_every_hour_is_needed_to_be_sure_of_the_target(view_of):
+    rest, coming = MENU.index((0.0, 0.0)), forecast(*np.linspace(300, 200, 40))
+    far = {"forecast": coming, "target": 9000.0, "hypervolume": 4000.0}
+    assert not possible(view_of(time_left_s=20 * HOUR_S, **far))[rest]
+    assert possible(view_of(time_left_s=1000 * HOUR_S, **far))[rest]
+    assert shared_out(0.0, 0.0, view_of(time_left_s=20 * HOUR_S, **far)) == Allocation(0, 8)
+
+
+def test_while_time_is_scarce_only_the_dirtier_hours_are_for_rest(view_of):
+    rest, far = MENU.index((0.0, 0.0)), {"target": 9000.0, "hypervolume": 4000.0, "time_left_s": 40 * HOUR_S}
+    middling, dirty = (forecast(*([now] + [200] * 20 + [300] * 19)) for now in (250, 400))
+    assert share_needed(view_of(forecast=dirty, **far), SURE) == 1.0
+    assert possible(view_of(forecast=dirty, **far))[rest]
+    assert not possible(view_of(forecast=middling, **far))[rest]
 
 
 @settings(max_examples=60)

@@ -41,7 +41,7 @@ def states(draw):
         "time_left_s": draw(st.floats(0, 1e6)),
         "now_s": draw(st.floats(0, 1e6)),
         "devices": draw(st.integers(1, 200)),
-        "evaluations": draw(st.integers(0, 10**5)),
+        "evaluations": len(course),
         "target": draw(st.floats(0.1, 1e5) | st.just(math.inf)),
         "course": course,
         "hypervolume_history": course[::3],
@@ -72,6 +72,17 @@ def test_the_coming_period_is_put_among_those_that_follow(seen):
     assert worst["cleaner_within_24"] == pytest.approx(23 / 24)
     assert worst["cleanest_within_96"] < worst["cleanest_within_24"] < 1.0
     assert worst["forecast_0_1"] > worst["forecast_1_2"] > worst["forecast_24_36"]
+
+
+def test_a_grid_with_habits_is_told_from_one_without(seen):
+    rng = np.random.default_rng(0)
+    regular, erratic = seen(), seen(past_g_per_kwh=rng.permutation(WEEK))
+    assert (regular["days_alike"], regular["last_day_unlike"]) == pytest.approx((1.0, 0.0), abs=1e-6)
+    assert erratic["days_alike"] < 0.4
+    assert erratic["last_day_unlike"] > 0.2
+    drifting = seen(past_g_per_kwh=WEEK + np.linspace(0, 200, len(WEEK)))
+    assert drifting["days_apart"] > 0.1 > regular["days_apart"]
+    assert [seen(past_g_per_kwh=DAY)[name] for name in ("days_alike", "last_day_unlike", "days_apart")] == [0.0] * 3
 
 
 def test_nothing_is_seen_of_what_comes_after_the_deadline(seen):
@@ -113,6 +124,23 @@ def test_the_fewer_trainings_are_to_come_the_dearer_seems_an_hour_that_is_not_th
     assert found["too_dear_for_400"] == -1.0  # 25 periods, of 24
     assert found["trainings_till_end"] == pytest.approx(math.log1p(24 * 16) / 8.0)
     assert found["trainings_in_cleaner"] == pytest.approx(math.log1p(np.count_nonzero(DAY[0] > DAY) * 16) / 8.0)
+
+
+def test_it_is_seen_what_a_planner_would_make_of_the_hour(seen):
+    falling, rising = forecast(np.linspace(500, 100, 96)), forecast(np.linspace(100, 500, 96))
+    near = {
+        "target": 4001.0,
+        "course": tuple(np.linspace(3000.0, 4000.0, 60)),
+        "hypervolume": 4000.0,
+        "evaluations": 60,
+    }
+    dirty, clean = seen(forecast=falling, **near), seen(forecast=rising, **near)
+    assert dirty["worse_to_rest_1.0"] < 0 < clean["worse_to_rest_1.0"]
+    assert dirty["dearer_than_needed_50%"] > 0 >= clean["dearer_than_needed_50%"]
+    assert dirty["cost_ahead"] > 0
+    far = seen(forecast=falling, **near | {"target": 9000.0})
+    assert far["work_believed"] > dirty["work_believed"]
+    assert far["share_needed_90%"] > dirty["share_needed_90%"] > dirty["share_needed_50%"]
 
 
 def test_before_the_first_training_has_ended_its_length_is_a_guess(seen):

@@ -21,7 +21,8 @@ def test_the_built_in_policy_is_judged_beside_every_rule(tmp_path):
 
 
 def test_a_policy_is_trained_from_the_command_line_and_can_be_used(tmp_path):
-    asked = ["policy", "train", "--out", str(tmp_path), "--seeds", "1", "--demonstrations", "2", "--steps", "0", "-q"]
+    asked = ["policy", "train", "--out", str(tmp_path), "--seeds", "1", "--demonstrations", "2", "--steps", "0"]
+    asked += ["--validation", "2", "-q"]
     found = RUN.invoke(app, asked)
     assert found.exit_code == 0, found.output
     assert (tmp_path / "training.png").exists()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -13,7 +14,7 @@ from ce_nas.learn.env import SearchEnv
 from ce_nas.learn.imitation import HIDDEN
 from ce_nas.learn.ppo import PpoSettings, improve
 
-TINY = PpoSettings(rollout=32, look_every=32, batch=16, epochs=2)
+TINY = PpoSettings(rollout=32, look_every=32, watched=0, softer=1.0, batch=16, epochs=2)
 
 
 def begun(seed, *, discrete=True):
@@ -23,15 +24,15 @@ def begun(seed, *, discrete=True):
     return PolicyNetwork(weights, [np.zeros(out, dtype=np.float32) for out in sizes[1:]], discrete)
 
 
-def looks(scenarios, begin, steps, *, continuous=False, enough=10):
+def looks(scenarios, begin, steps, *, settings=TINY, enough=10):
     seen = []
 
-    def look(at, network):
+    def look(at, network, _):
         seen.append((at, network))
         return len(seen) < enough
 
-    makers = [partial(SearchEnv, scenarios, continuous=continuous, first=at, every=2) for at in range(2)]
-    improve(makers, begin, steps, seed=0, settings=TINY, look=look)
+    makers = [partial(SearchEnv, scenarios, continuous=not begin.discrete, first=at, every=2) for at in range(2)]
+    improve(makers, begin, steps, seed=0, settings=settings, look=look)
     return seen
 
 
@@ -41,6 +42,17 @@ def test_it_begins_with_the_network_handed_in_and_moves_it(scenarios):
     moved = [float(np.abs(one - other).max()) for one, other in zip(begin.weights, network.weights, strict=True)]
     assert 0 < max(moved) < 0.05
     assert network.discrete
+
+
+def test_a_policy_that_is_only_watched_stays_and_so_does_what_a_softer_one_prefers(scenarios):
+    begin = begun(0)
+    watching = replace(TINY, watched=32, softer=4.0)
+    ((steps, found),) = looks(scenarios, begin, 64, settings=replace(watching, rate=0.0))
+    assert steps == 64
+    assert all(np.array_equal(one, other) for one, other in zip(begin.weights[:-1], found.weights[:-1], strict=True))
+    assert found.weights[-1] == pytest.approx(begin.weights[-1] / 4.0)
+    ((_, moved),) = looks(scenarios, begin, 64, settings=watching)
+    assert not np.array_equal(moved.weights[0], found.weights[0])
 
 
 def test_the_same_seed_gives_the_same_bits(scenarios):
@@ -53,6 +65,6 @@ def test_it_ends_when_the_look_says_so(scenarios):
 
 
 def test_continuous_shares_are_trained_too(scenarios):
-    (_, network), *_ = looks(scenarios, begun(0, discrete=False), 32, continuous=True)
+    (_, network), *_ = looks(scenarios, begun(0, discrete=False), 32)
     assert not network.discrete
     assert network.outputs(np.zeros(len(FEATURES))).shape == (2,)

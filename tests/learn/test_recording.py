@@ -76,24 +76,30 @@ def test_what_a_file_lacks_is_recorded_and_added(tmp_path, monkeypatch):
     assert [(item.seed, item.informed, item.rows.tolist()) for item in read_recordings(path)][2] == (2, False, [1, 2])
 
 
-def test_those_of_each_benchmarks_last_seed_are_kept_back():
+def test_each_benchmarks_last_seeds_are_for_the_test_and_those_before_for_validation():
     ours = [
         row(1, informed=i, seed=s, dataset=d)
-        for d, seeds in (("a", (1, 2, 3)), ("b", (1, 2)))
+        for d, seeds in (("a", (1, 2, 3, 5, 7, 8)), ("b", (1, 2, 3, 4)))
         for s in seeds
         for i in (0, 1)
     ]
-    learned_from, kept_back = split(ours)
-    assert [(item.dataset, item.seed) for item in kept_back if item.informed] == [("a", 3), ("b", 2)]
-    assert [(item.dataset, item.seed) for item in learned_from if item.informed] == [("a", 1), ("a", 2), ("b", 1)]
-    assert sum(not item.informed for item in kept_back) == sum(not item.informed for item in learned_from) == 5
+    parts = split(ours)
+    seeds = [{(item.dataset, item.seed) for item in part} for part in parts]
+    assert seeds == [
+        {("a", 1), ("a", 2)},
+        {("a", 3), ("a", 5), ("b", 1), ("b", 2)},
+        {("a", 7), ("a", 8), ("b", 3), ("b", 4)},
+    ]
+    assert sum(map(len, parts)) == len(ours)
 
 
 def test_the_built_in_records_are_of_three_benchmarks_and_several_seeds():
     built_in = recorded()
     assert {item.dataset for item in built_in} == {"cifar10", "cifar100", "imagenet16-120"}
     for dataset in ("cifar10", "cifar100", "imagenet16-120"):
-        assert len({item.seed for item in built_in if item.dataset == dataset and not item.informed}) >= 2
+        for part in split(built_in):
+            assert len({item.seed for item in part if item.dataset == dataset and not item.informed}) >= 2
+            assert {item.searcher for item in part if item.informed} == {"lamoo", "surrogate"}
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", None])

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from ce_nas.core.errors import SettingsError
@@ -40,15 +38,37 @@ def test_scenarios_are_of_many_kinds(records):
 def test_the_target_is_what_a_vanilla_search_of_another_seed_reached(records):
     for at in range(20):
         one = Scenarios(0, "training", records)[at]
-        others = [item for item in records if not item.informed and item.seed != one.replay[1].seed]
+        own, player = one.replay
+        others = [item for item in records if not item.informed and item.seed != player.seed]
         assert any(one.target in item.hypervolumes for item in others)
-        assert not one.replay[0].informed
-        assert one.replay[1].informed
+        assert not own.informed
+        assert player.informed or own is player
+
+
+def test_a_part_of_the_searches_never_see_a_score(records):
+    for unscored, kinds in ((0.0, {True}), (0.5, {True, False}), (1.0, {False})):
+        drawn = Scenarios(0, "training", records, Range(unscored=unscored))
+        assert {drawn[at].replay[1].informed for at in range(20)} == kinds
+
+
+def test_what_a_target_takes_is_known_of_the_record(records):
+    for at in range(20):
+        one = Scenarios(0, "training", records)[at]
+        if one.trainings:
+            found = one.replay[1].hypervolumes
+            assert found[one.trainings - 1] >= one.target
+            assert (found[: one.trainings - 1] < one.target).all()
+
+
+def test_the_measure_is_what_the_trainings_emit_in_average_hours(scenarios):
+    one = scenarios[0]
+    assert one.work_g == pytest.approx(one.usual_g * one.trainings / one.most_trainings)
+    assert Scenario().work_g == Scenario().usual_g
 
 
 def test_past_its_record_the_vanilla_search_stays_where_it_ended(records):
     ends = {item.hypervolumes[-1] for item in records if not item.informed}
-    drawn = Scenarios(0, "training", records, Range(part=(1.0, 1.0)))
+    drawn = Scenarios(0, "training", records, Range(part=(1.0, 1.0), hours=(400.0,)))
     assert {drawn[at].target for at in range(10)} <= ends
 
 
@@ -78,13 +98,15 @@ def test_the_usual_grams_are_those_of_all_devices_training_to_the_deadline():
     assert engine.parts.ledger.total.total_carbon_g == pytest.approx(Scenario(gpus=2, hours=5.0).usual_g, rel=0.05)
 
 
-def test_a_quarter_of_the_scenarios_have_a_budget_of_their_own_and_are_else_the_same(records):
-    one, other = Scenarios(0, "training", records), Scenarios(0, "training", records, Range(budgeted=0.0))
+def test_a_quarter_of_the_scenarios_have_a_budget_of_their_own_at_the_same_place(records):
+    one = Scenarios(0, "training", records)
     drawn = [one[at] for at in range(80)]
     assert 10 <= sum(item.budget is not None for item in drawn) <= 30
     assert {item.budget for item in drawn} == {None, "carbon", "energy", "cost"}
     assert all(0.05 <= item.budget_share <= 0.4 for item in drawn if item.budget)
-    assert [replace(item, budget=None, budget_share=1.0) for item in drawn] == [other[at] for at in range(80)]
+    other = [Scenarios(0, "training", records, Range(budgeted=0.0))[at] for at in range(80)]
+    for budgeted, without in zip(drawn, other, strict=True):
+        assert (budgeted.zone, budgeted.start, budgeted.seed) == (without.zone, without.start, without.seed)
 
 
 @pytest.mark.parametrize("budget", ["carbon", "energy", "cost"])

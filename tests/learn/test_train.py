@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from ce_nas.learn.curves import draw_curves
 from ce_nas.learn.ppo import PpoSettings
 from ce_nas.learn.train import TrainingSettings, train
 
-QUICK = TrainingSettings(seeds=2, demonstrations=4, steps=64, environments=2, validation=2)
-TINY = PpoSettings(rollout=32, look_every=32, batch=16, epochs=2)
+QUICK = TrainingSettings(seeds=2, demonstrations=4, rounds=2, steps=64, environments=2, validation=2)
+TINY = PpoSettings(rollout=32, look_every=32, watched=0, batch=16, epochs=2)
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +37,32 @@ def test_every_seed_has_its_curve_and_its_checkpoint(trained):
     assert [curve["seed"] for curve in curves] == [0, 1]
     for curve in curves:
         assert curve["steps"] == [0, 32, 64]
-        assert (out / "checkpoints" / f"seed-{curve['seed']}.npz").exists()
+        assert (out / "checkpoints" / f"seed-{curve['seed']}-best.npz").exists()
     assert draw_curves(out).stat().st_size > 10_000
 
 
 def test_the_same_seed_trains_the_same_policy(records, tmp_path, trained):
     train(QUICK, records, tmp_path, lambda _: None, TINY)
     assert (tmp_path / "policy.npz").read_bytes() == (trained[1] / "policy.npz").read_bytes()
+
+
+def test_one_that_was_cut_short_goes_on_to_the_same_bits(records, tmp_path, trained):
+    def cut(sentence):
+        if "Seed 1 after 32 steps" in sentence:
+            raise KeyboardInterrupt
+
+    said = []
+    with pytest.raises(KeyboardInterrupt):
+        train(QUICK, records, tmp_path, cut, TINY)
+    train(QUICK, records, tmp_path, said.append, TINY)
+    assert said == ["Seed 1 after 32 steps: " + trained[2][4].split(": ")[1], trained[2][5]]
+    assert (tmp_path / "policy.npz").read_bytes() == (trained[1] / "policy.npz").read_bytes()
+    assert (tmp_path / "training.json").read_bytes() == (trained[1] / "training.json").read_bytes()
+
+
+def test_another_training_is_not_gone_on_from(records, trained):
+    with pytest.raises(SettingsError, match="holds one with others; choose another --out"):
+        train(replace(QUICK, steps=96), records, trained[1], lambda _: None, TINY)
 
 
 def test_from_nothing_under_the_authors_reward_with_continuous_shares(records, tmp_path):

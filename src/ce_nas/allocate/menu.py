@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.allocate.outlook import coming_periods
+from ce_nas.allocate.worth import SURE, share_needed
 from ce_nas.core.records import Allocation
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ MENU: tuple[tuple[float, float], ...] = (
 )
 #: devices rest only if a later period is forecast cleaner by this share: stopping and starting has its price
 WORTH_WAITING = 0.01
+#: time is scarce once all of it is needed to be sure to reach the target; then devices rest only in hours dirtier than
+#: those that are enough with this chance
+LIKELY = 0.75
 
 
 def division(choice: int, devices: int) -> Allocation:
@@ -39,7 +43,8 @@ def shared_out(evaluating: float, sampling: float, view: View) -> Allocation:
     """The allocation nearest to shares that need not be on the menu, each from 0 to 1, as far as it is possible.
 
     What both claim goes to evaluation. Nothing samples where nothing is left to sample, nothing evaluates beyond the
-    budget of evaluations, and nothing rests where waiting is pointless: then everything evaluates that does not sample.
+    budget of evaluations, and nothing rests where that is pointless or too late: then everything evaluates that does
+    not sample.
     """
     sampling = min(sampling, 1.0 - evaluating) if view.can_sample else 0.0
     evaluating = evaluating if view.evaluations_left > 0 else 0.0
@@ -52,7 +57,7 @@ def possible(view: View) -> np.ndarray:
     """Which entries of the menu make sense now, shape ``(entries,)``; one or more do.
 
     Ruled out are sampling with nothing left to sample, evaluating beyond the budget of evaluations, what divides the
-    devices as an earlier entry does, and rest where no later period is forecast cleaner.
+    devices as an earlier entry does, and rest where no later period is forecast cleaner or the target needs them all.
     """
     divisions = [division(choice, view.devices) for choice in range(len(MENU))]
     makes_sense = np.array(
@@ -78,6 +83,13 @@ def _allocation(evaluating: float, sampling: float, devices: int) -> Allocation:
 
 
 def _worth_waiting(view: View) -> bool:
-    """Whether a period before the deadline is forecast cleaner than the one to decide on."""
+    """Whether a later period before the deadline is forecast cleaner, and the target can do without this one."""
     coming = coming_periods(view)
+    if share_needed(view, SURE) >= 1.0 and _share_cleaner(coming) < share_needed(view, LIKELY):
+        return False
     return len(coming) > 1 and bool(coming[1:].min() < (1.0 - WORTH_WAITING) * coming[0])
+
+
+def _share_cleaner(coming: np.ndarray) -> float:
+    """The share of the coming periods that are forecast cleaner than the present one."""
+    return float(np.count_nonzero(coming < coming[0])) / len(coming) if len(coming) else 0.0

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.allocate.outlook import coming_periods, mean_over
+from ce_nas.allocate.prospect import prospect
+from ce_nas.allocate.worth import Work, work_ahead
 from ce_nas.core.units import DAY_S, HOUR_S
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ REACHES = (6, 12, 24, 48, 96)
 GROWTH = (1, 3, 6, 12, 24)
 #: trainings that may be still to come: nobody knows how many are
 TO_COME = (10, 25, 50, 100, 200, 400)
+#: beliefs of the work left that are planned for, in units of what is as likely to be enough as not
+BELIEFS = (1 / 3, 1.0, 3.0)
+#: chances with which work is enough
+CHANCES = (0.5, 0.9, 0.98)
 #: seconds that a training is reckoned to take before one has ended
 TRAINING_S = 1500.0
 #: trainings that stand for one in the logarithm of their number
@@ -47,6 +53,11 @@ FEATURES: tuple[str, ...] = (
     *(f"too_dear_for_{trainings}" for trainings in TO_COME),
     "trainings_till_end",
     "trainings_in_cleaner",
+    "work_believed",
+    *(f"share_needed_{chance:.0%}" for chance in CHANCES),
+    *(f"dearer_than_needed_{chance:.0%}" for chance in CHANCES),
+    *(f"worse_to_rest_{belief:.1f}" for belief in BELIEFS),
+    "cost_ahead",
     "forecast_known",
     "spread_of_day_ahead",
     "quantiles_known",
@@ -55,6 +66,9 @@ FEATURES: tuple[str, ...] = (
     "past_week_deviation",
     "past_week_low",
     "past_week_high",
+    "days_alike",
+    "last_day_unlike",
+    "days_apart",
     "rank_in_past_day",
     "rank_in_past_week",
     *(f"grown_in_{periods}" for periods in GROWTH),
@@ -95,9 +109,10 @@ def observe(view: View) -> np.ndarray:
     parts = (
         _ahead(coming, level),
         _too_dear(view, coming),
+        _plan(view, coming),
         _known(coming),
         _uncertainty(view, level),
-        _past(view, week, coming, level),
+        _past(week, coming, level, max(round(DAY_S / view.past_step_s), 1)),
         _growth(view),
         _missing(view),
         _search(view),
@@ -155,6 +170,27 @@ def _too_dear(view: View, coming: np.ndarray) -> list[float]:
     return [*too_dear, *(math.log1p(trainings) / MANY for trainings in room)]
 
 
+def _plan(view: View, coming: np.ndarray) -> list[float]:
+    """What a planner goes by: the work that is believed to be left, and whether it is cheaper done now or later.
+
+    First the belief, and the share of the time left that is needed for work that is enough with a chance; by how much
+    the coming period is dearer than the dearest that is needed then; what it costs more to rest now, and what the
+    rest of the search costs, in units of all devices working for a mean period.
+    """
+    work, open_s = work_ahead(view), max(view.devices * view.time_left_s, 1.0)
+    shares = [min(work.enough_s(chance) / open_s, 1.0) for chance in CHANCES]
+    believed = [math.log1p(work.trainings) / MANY, *shares]
+    mean = float(coming.mean()) if len(coming) else 0.0
+    if mean <= 0.0:
+        return [*believed, *[0.0] * (len(CHANCES) + len(BELIEFS) + 1)]
+    prices = coming / mean
+    ordered = np.sort(prices)
+    dear = [prices[0] - ordered[min(int(share * len(prices)), len(prices) - 1)] for share in shares]
+    beliefs = [Work(work.trainings * belief, work.training_s) for belief in BELIEFS]
+    ahead = prospect(prices, beliefs, view.devices * view.period_s, view.time_left_s / view.period_s)
+    return [*believed, *dear, *(2.0 * ahead.margin).tolist(), math.log1p(float(ahead.cost[1])) / 5.0]
+
+
 def _known(coming: np.ndarray) -> list[float]:
     """Whether there is a forecast."""
     return [float(len(coming) > 0)]
@@ -173,10 +209,10 @@ def _uncertainty(view: View, level: float) -> list[float]:
     return [(high - low) / level, 1.0]
 
 
-def _past(view: View, week: np.ndarray, coming: np.ndarray, level: float) -> list[float]:
+def _past(week: np.ndarray, coming: np.ndarray, level: float, steps_a_day: int) -> list[float]:
     if not len(week):
-        return [0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.5]
-    day = week[-max(round(DAY_S / view.past_step_s), 1) :]
+        return [0.0] * 8 + [0.5, 0.5]
+    day = week[-steps_a_day:]
     now = float(coming[0]) if len(coming) else float(week[-1])
     return [
         float(week[-1]) / level - 1.0,
@@ -184,9 +220,25 @@ def _past(view: View, week: np.ndarray, coming: np.ndarray, level: float) -> lis
         float(week.std()) / level,
         float(week.min()) / level - 1.0,
         float(week.max()) / level - 1.0,
+        *_regularity(week, level, steps_a_day),
         float(np.count_nonzero(day < now)) / len(day),
         float(np.count_nonzero(week < now)) / len(week),
     ]
+
+
+def _regularity(week: np.ndarray, level: float, steps_a_day: int) -> tuple[float, float, float]:
+    """How far the past can be trusted to return: the share of the week's variance that is its mean day's, how far the
+    last day was from the mean of those before it, and how far the means of the days are apart. A grid without habits
+    does not keep what a forecast promises.
+    """
+    count = len(week) // steps_a_day
+    if count < 2:  # a day alone is like no other
+        return 0.0, 0.0, 0.0
+    days = week[-count * steps_a_day :].reshape(count, steps_a_day)
+    variance, usual = float(days.var()), days[:-1].mean(axis=0)
+    alike = float(days.mean(axis=0).var()) / variance if variance > 0 else 1.0
+    unlike = float(np.sqrt(((days[-1] - usual) ** 2).mean())) / level
+    return alike, unlike, float(days.mean(axis=1).std()) / level
 
 
 def _growth(view: View) -> list[float]:

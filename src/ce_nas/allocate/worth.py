@@ -20,7 +20,7 @@ from ce_nas.core.units import HOUR_S, J_PER_KWH
 if TYPE_CHECKING:
     from ce_nas.core.records import View
 
-__all__ = ["SURE", "Work", "share_needed", "still_worth"]
+__all__ = ["SURE", "Work", "share_needed", "still_worth", "work_ahead"]
 
 #: trainings that are as likely to be enough as not: so many before the first, and more by these shares of those done
 USUAL = 200
@@ -91,7 +91,7 @@ def still_worth(view: View, gain: float) -> Work | None:
         brought = view.hypervolume - view.course[done // 2]
         if brought <= gain * view.hypervolume:
             return None
-    return _work(view)
+    return work_ahead(view)
 
 
 def share_needed(view: View, sure: float) -> float:
@@ -100,10 +100,11 @@ def share_needed(view: View, sure: float) -> float:
         return 0.0
     closed_s = view.period_s * sum(period * view.period_s < view.time_left_s for period in view.closed)
     open_s = view.devices * (view.time_left_s - closed_s)
-    return min(_work(view).enough_s(sure) / open_s, 1.0) if open_s > 0 else 1.0
+    return min(work_ahead(view).enough_s(sure) / open_s, 1.0) if open_s > 0 else 1.0
 
 
-def _work(view: View) -> Work:
+def work_ahead(view: View) -> Work:
+    """The work that is as likely to be enough as not, as far as budgets afford it."""
     training_s = _training_s(view)
     return Work(max(min(_trainings(view), _affordable_s(view) / training_s, view.evaluations_left), 1.0), training_s)
 

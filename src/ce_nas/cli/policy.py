@@ -23,7 +23,7 @@ Out = Annotated[Path, typer.Option(help="Folder for the policy, its checkpoints 
 Recordings = Annotated[
     Path | None,
     typer.Option(
-        help="File of recorded searches to train on; what it lacks is recorded.  [default: the built-in one]",
+        help="File of recorded searches to train on.  [default: the built-in one]",
         show_default=False,
     ),
 ]
@@ -31,8 +31,13 @@ Seed = Annotated[int, typer.Option(help="Seed of all random numbers.", min=0)]
 Seeds = Annotated[int, typer.Option(help="Policies to train; the best by validation is kept.", min=1)]
 Demonstrations = Annotated[int, typer.Option(help="Scenarios to learn from in hindsight first; 0 for none.", min=0)]
 Steps = Annotated[int, typer.Option(help="Periods of trial and error (PPO), each seed.", min=0)]
+Validation = Annotated[int, typer.Option(help="Scenarios that tell which policy is kept.", min=1)]
 RewardName = Annotated[str, typer.Option(help="grams (ours) or authors (the paper's).")]
 Continuous = Annotated[bool, typer.Option("--continuous", help="Two shares in place of a menu of divisions.")]
+Beside = Annotated[
+    list[Path] | None,
+    typer.Option(help="Folder of another training whose curves are drawn too; may be given again.", show_default=False),
+]
 Network = Annotated[Path | None, typer.Option("--policy", help="A trained policy.  [default: the built-in one]")]
 Count = Annotated[int, typer.Option(help="How many scenarios.", min=1)]
 Truth = Annotated[
@@ -47,13 +52,17 @@ def train(  # noqa: PLR0913 - what is trained on, how long, and where to
     recordings: Recordings = None,
     seed: Seed = 0,
     seeds: Seeds = 3,
-    demonstrations: Demonstrations = 120,
-    steps: Steps = 20_000,
+    demonstrations: Demonstrations = 600,
+    steps: Steps = 151_552,
+    validation: Validation = 150,
     reward: RewardName = "grams",
     continuous: Continuous = False,
+    beside: Beside = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a policy on the built-in grids and benchmarks; needs the extra rl."""
+    """Train a policy on the built-in grids and benchmarks; needs the extra rl. The same command goes on where an
+    earlier one was interrupted.
+    """
     from rich.console import Console
 
     from ce_nas.learn.curves import draw_curves
@@ -63,10 +72,16 @@ def train(  # noqa: PLR0913 - what is trained on, how long, and where to
 
     console = Console(quiet=quiet, stderr=True)
     settings = TrainingSettings(
-        seed=seed, seeds=seeds, demonstrations=demonstrations, steps=steps, reward=reward, continuous=continuous
+        seed=seed,
+        seeds=seeds,
+        demonstrations=demonstrations,
+        steps=steps,
+        validation=validation,
+        reward=reward,
+        continuous=continuous,
     )
     run(settings, recorded(recordings), out, console.print)
-    draw_curves(out)
+    draw_curves(out, beside or ())
     console.print(f"The policy is in {out / 'policy.npz'}; its learning curves are in {out / 'training.png'}.")
 
 
@@ -94,7 +109,7 @@ def _show(verdicts: Sequence[Verdict]) -> None:
     from ce_nas.cli.tables import print_table
 
     print_table(
-        f"{verdicts[0].scenarios} searches: grams until the target, as a share of all GPUs training all the time",
+        f"{verdicts[0].scenarios} searches: grams until the target, in units of its trainings in average hours",
         ("policy", "grams", "to the first", "reached", "with fines", "trainings", "hours"),
         [
             (

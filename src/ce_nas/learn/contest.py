@@ -33,8 +33,7 @@ def contest(policy: Path | None, recordings: Path | None, scenarios: int, seed: 
     network = read_policy(policy) if policy else load_builtin()
     rivals: dict[str, Callable[[], Allocator]] = {"learned": lambda: Learned(network)}
     rivals |= {name: _maker(name) for name in POLICIES if name not in {"learned", "all-sampling"}}
-    _, kept_back = split(recorded(recordings))
-    drawn = Scenarios(seed, "test", kept_back, Range(zones=TEST_ZONES))
+    drawn = Scenarios(seed, "test", split(recorded(recordings)).test, Range(zones=TEST_ZONES))
     return judge(rivals, drawn, range(scenarios), _seer if truth else None)
 
 

@@ -17,6 +17,7 @@ from ce_nas.allocate.menu import MENU, division, possible, shared_out
 from ce_nas.allocate.observation import BOUND, FEATURES, observe
 from ce_nas.core.records import Allocation, Stop
 from ce_nas.core.units import HOUR_S
+from ce_nas.learn.hindsight import Hindsight
 from ce_nas.learn.reward import GramsReward, Period
 from ce_nas.learn.scenario import engine_of
 
@@ -65,6 +66,8 @@ class SearchEnv(gymnasium.Env[np.ndarray, Any]):
         self._scenarios = scenarios
         self._reward = reward or GramsReward()
         self._continuous = continuous
+        #: number of the first search
+        self.first = first
         self._number, self._every = first - every, every
         self._puppet = Puppet()
         self.observation_space = gymnasium.spaces.Box(-BOUND, BOUND, (len(FEATURES),), np.float32)
@@ -74,6 +77,8 @@ class SearchEnv(gymnasium.Env[np.ndarray, Any]):
         self._scenario: Scenario
         self._engine: Engine
         self._view: View
+        self._hindsight: Hindsight
+        self._usual_g = self._work_g = self._to_come_g = 0.0
 
     @property
     def engine(self) -> Engine:
@@ -99,9 +104,12 @@ class SearchEnv(gymnasium.Env[np.ndarray, Any]):
         self._number = self._number + self._every if asked is None else asked
         self._scenario = self._scenarios[self._number]
         if not self._reward.ends_at_target:
-            self._scenario = replace(self._scenario, target=None)
+            self._scenario = replace(self._scenario, target=None, trainings=None)
         self._engine = engine_of(self._scenario, self._puppet)
         self._view = self._engine.view()
+        self._hindsight = Hindsight(self._scenario, self._view.period_s)
+        self._usual_g, self._work_g = self._scenario.usual_g, self._scenario.work_g
+        self._to_come_g = self._hindsight.to_come_g(self._view)
         return observe(self._view), {"number": self._number}
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:  # noqa: ANN401 - by the space
@@ -129,11 +137,14 @@ class SearchEnv(gymnasium.Env[np.ndarray, Any]):
         after, ledger = self._view, self._engine.parts.ledger
         lasted_s = max(after.now_s - before.now_s, 1e-9)
         intensity = ledger.intensity.mean(before.now_s, after.now_s)
-        usual_g = self._scenario.usual_g * lasted_s / (self._scenario.hours * HOUR_S)
+        usual_g = self._usual_g * lasted_s / (self._scenario.hours * HOUR_S)
+        to_come_before_g, self._to_come_g = self._to_come_g, self._hindsight.to_come_g(after)
         week = before.past_g_per_kwh[-round(168 * HOUR_S / before.past_step_s) :]
         return Period(
             carbon_g=carbon_g,
-            usual_g=self._scenario.usual_g,
+            work_g=self._work_g,
+            to_come_before_g=to_come_before_g,
+            to_come_g=self._to_come_g,
             relative_intensity=intensity / max(float(week.max(initial=0.0)), 1e-9),
             busy=carbon_g / max(usual_g, 1e-9),
             hypervolume_before=before.hypervolume,

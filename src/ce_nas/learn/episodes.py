@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["MISSED", "Played", "play"]
 
-#: what a search pays that ends short of its target, as a share of the usual grams
-MISSED = 0.5
+#: what a search pays that ends short of its target, in units of what its trainings would emit in average hours
+MISSED = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
     """How a scenario went."""
 
-    #: grams in the full book until the search ended, as a share of the usual grams
+    #: grams in the full book until the search ended, as a share of what its trainings would emit in average hours
     carbon_share: float
     #: whether it ended at its target
     reached: bool
@@ -43,7 +43,7 @@ def play(scenario: Scenario, allocator: Allocator, forecaster: Forecaster | None
     engine = engine_of(scenario, allocator, forecaster)
     stop = engine.run()
     return Played(
-        carbon_share=engine.parts.ledger.total.total_carbon_g / scenario.usual_g,
+        carbon_share=engine.parts.ledger.total.total_carbon_g / scenario.work_g,
         reached=stop is Stop.TARGET,
         trainings=engine.progress.evaluations,
         time_s=engine.parts.clock.now_s,

@@ -26,7 +26,7 @@ class Verdict:
 
     policy: str
     scenarios: int
-    #: grams until the target was reached as a share of the usual ones; infinite where it was not
+    #: grams until the target was reached, in units of its trainings in average hours; infinite where it was not
     carbon_share: Interval
     #: the same, put in relation to the first policy's on the same scenario
     ratio: Interval

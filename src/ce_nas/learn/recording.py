@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass
 from importlib import resources
 from itertools import islice, product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture, Observation, View
 
 __all__ = [
+    "Parts",
     "Recording",
     "Replay",
     "Unwaiting",
@@ -41,6 +42,7 @@ __all__ = [
     "record",
     "record_all",
     "recorded",
+    "split",
     "write_recordings",
 ]
 
@@ -55,6 +57,8 @@ ENOUGH = 1000
 BEGIN = "2023-01-03T00:00"
 #: the recordings that come with the package
 BUILTIN = "recorded_searches.npz"
+#: seeds that are kept for the test, and as many for validation
+HELD = 2
 #: hours in which they have certainly scored whatever they will
 SAMPLING_H = 4.0
 
@@ -169,14 +173,21 @@ def record_all(path: Path, datasets: Sequence[str], seeds: Sequence[int], search
     return found
 
 
-def split(recordings: Sequence[Recording]) -> tuple[list[Recording], list[Recording]]:
-    """Informed records to learn from, and those of each benchmark's last seed, kept back; blind ones are in both."""
-    last: dict[str, int] = {}
+class Parts(NamedTuple):
+    """Recordings by what they are for; no search is in two of them."""
+
+    training: list[Recording]
+    validation: list[Recording]
+    test: list[Recording]
+
+
+def split(recordings: Sequence[Recording]) -> Parts:
+    """The searches of each benchmark's last two seeds are for the test, those of the two before it for validation."""
+    parts = Parts([], [], [])
     for item in recordings:
-        last[item.dataset] = max(item.seed, last.get(item.dataset, item.seed))
-    learned_from = [item for item in recordings if not item.informed or item.seed != last[item.dataset]]
-    kept_back = [item for item in recordings if not item.informed or item.seed == last[item.dataset]]
-    return learned_from, kept_back
+        later = len({other.seed for other in recordings if other.dataset == item.dataset and other.seed > item.seed})
+        parts[2 - later // HELD if later < 2 * HELD else 0].append(item)
+    return parts
 
 
 def write_recordings(path: Path, recordings: Iterable[Recording]) -> None:

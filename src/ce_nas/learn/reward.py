@@ -3,12 +3,15 @@
 Source
     [CE-NAS] Zhao, Liu, Jiang, Guo. CE-NAS: An End-to-End Carbon-Efficient Neural Architecture Search Framework.
     NeurIPS 2024, and its public code.
+    [shaping] Ng, Harada, Russell. Policy Invariance Under Reward Transformations. ICML 1999.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+
+from ce_nas.learn.episodes import MISSED
 
 __all__ = ["REWARDS", "AuthorsReward", "GramsReward", "Period", "Reward"]
 
@@ -19,8 +22,11 @@ class Period:
 
     #: carbon in the full book that was emitted in it, g
     carbon_g: float
-    #: what all devices would usually emit in training until the deadline, g
-    usual_g: float
+    #: what the trainings that the target takes would emit in average hours, g
+    work_g: float
+    #: the least that the rest of the search could emit in hindsight, before and after it, g
+    to_come_before_g: float
+    to_come_g: float
     #: mean of the period's intensity over the highest of the past week
     relative_intensity: float
     #: share of the devices that the period's grams stand for, were they training at that intensity
@@ -52,22 +58,26 @@ class Reward(ABC):
 
 
 class GramsReward(Reward):
-    """Ours: the grams until the target is reached, as a share of what would usually be emitted until the deadline.
+    """Ours: the grams until the target is reached, in units of what its trainings would emit in average hours.
 
-    A search that ends short of its target pays for as much again as ``missed`` usual searches. The sum over an episode
-    is what a policy is judged by, so that the best policy by this reward is the best one.
+    A search that ends short of its target pays for ``missed`` times as much again. Each period is credited with the
+    work that it leaves undone no more, at the price of the cheapest hours that would have sufficed in hindsight: so a
+    dear hour costs at once, and so does a clean one that was let go by. Over an episode these credits add up to the
+    same, whatever was done [shaping]: the sum is what a policy is judged by, less a constant of the scenario, and the
+    best policy by this reward is the best one.
     """
 
     name = "grams"
     ends_at_target = True
 
-    def __init__(self, missed: float = 0.5) -> None:
+    def __init__(self, missed: float = MISSED) -> None:
         self._missed = missed
 
     def of(self, period: Period) -> float:
         """See :meth:`Reward.of`."""
         missed = self._missed if period.over and not period.reached else 0.0
-        return -period.carbon_g / period.usual_g - missed
+        credit_g = period.to_come_before_g - (0.0 if period.over else period.to_come_g)
+        return (credit_g - period.carbon_g) / period.work_g - missed
 
 
 class AuthorsReward(Reward):

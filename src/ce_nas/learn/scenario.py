@@ -1,7 +1,8 @@
 """What a policy is trained on: searches of many benchmarks, grids, seasons, sizes and budgets, drawn by chance.
 
 A scenario sets a search a hypervolume to reach: what a vanilla search without cheap scores, of another seed, reached
-after a part of the budget. The search itself is played from a record, so that thousands of them can be.
+after a part of the budget. The search itself is played from a record, so that thousands of them can be. What takes
+longer than there is time is not asked for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Task, TaskKind
@@ -27,12 +30,10 @@ from ce_nas.store.journal import NullJournal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-
     from ce_nas.allocate.allocator import Allocator
     from ce_nas.engine.engine import Engine
     from ce_nas.forecast.forecaster import Forecaster
-    from ce_nas.grid.trace import GridTrace
+    from ce_nas.grid.trace import GridTrace, Series
     from ce_nas.learn.recording import Recording
     from ce_nas.search.searcher import Searcher
 
@@ -45,6 +46,7 @@ __all__ = [
     "Scenarios",
     "engine_of",
     "prepared",
+    "training_s",
 ]
 
 #: objects made between two looks for garbage: searches make hundreds of thousands, and little garbage that needs it
@@ -56,6 +58,10 @@ TEST_ZONES = ("gas-nuclear", "wind")
 
 #: what a kWh costs where money is the budget: any price will do, since the budget is set in relation to it
 PRICE_PER_KWH = 0.2
+
+#: the least time of all devices that a target takes, or there is little to divide; the largest share of their time or
+#: of a budget that it may take; and how often another one is drawn in place of one that takes less or more
+LEAST_H, FEASIBLE, DRAWS = 4.0, 0.8, 30
 
 Choice = TypeVar("Choice")
 
@@ -76,6 +82,8 @@ class Scenario:
     searcher: str = "lamoo"
     #: hypervolume to reach; None where there is none to reach
     target: float | None = None
+    #: trainings that the record takes to the target, seen by no policy; None where there is no target
+    trainings: int | None = None
     #: which budget there is beside the time: carbon, energy or cost; None where there is none
     budget: str | None = None
     #: how much of it, as a share of what all devices would use in training until the deadline
@@ -106,9 +114,32 @@ class Scenario:
 
     @property
     def usual_g(self) -> float:
-        """What all devices would emit in training until the deadline, g: the measure of a reward, seen by no policy."""
-        mean = _year(self.zone, self.grid_seed).since(self.start).mean(0.0, self.hours * HOUR_S)
-        return self._usual_j / J_PER_KWH * mean
+        """What all devices would emit in training until the deadline, g."""
+        return self._usual_j / J_PER_KWH * self._mean_g_per_kwh
+
+    @property
+    def work_g(self) -> float:
+        """What the trainings that the target takes would emit in average hours, g: the measure of a reward, seen by no
+        policy; without a target, what all devices would.
+        """
+        if self.trainings is None:
+            return self.usual_g
+        work_j = self.trainings * training_s(self.dataset) * TRAINING_W * AVERAGE_PUE
+        return work_j / J_PER_KWH * self._mean_g_per_kwh
+
+    @property
+    def intensity(self) -> Series:
+        """The true intensity from the scenario's start on, g CO2eq/kWh."""
+        return _year(self.zone, self.grid_seed).since(self.start)
+
+    @property
+    def _mean_g_per_kwh(self) -> float:
+        return self.intensity.mean(0.0, self.hours * HOUR_S)
+
+    @property
+    def most_trainings(self) -> float:
+        """As many as all devices can do until the deadline."""
+        return self.gpus * self.hours * HOUR_S / training_s(self.dataset)
 
     @property
     def _usual_j(self) -> float:
@@ -133,7 +164,9 @@ class Range:
     gpus: tuple[int, ...] = (4, 8, 8, 8, 16)
     hours: tuple[float, ...] = (80.0, 120.0, 168.0, 168.0)
     #: least and largest part of the devices' time until the deadline in which the vanilla search had reached the target
-    part: tuple[float, float] = (0.15, 0.55)
+    part: tuple[float, float] = (0.05, 1.0)
+    #: share of the scenarios whose searches never see a cheap score, and so take long
+    unscored: float = 0.3
     #: how many typical years a zone has
     years: int = 8
     #: share of the scenarios that have a budget of carbon, energy or money
@@ -146,8 +179,8 @@ class Scenarios:
     """Draws scenarios; the same seed, name, records and number always give the same one.
 
     :param name: of the stream: training, validation and test draw from streams of their own.
-    :param recordings: of a benchmark each, two blind records or more and informed ones of other seeds; without any,
-        scenarios have no target, and LaMOO itself searches.
+    :param recordings: of a benchmark each, two blind records or more and informed ones; without any, scenarios have no
+        target, and LaMOO itself searches.
     """
 
     def __init__(
@@ -158,7 +191,7 @@ class Scenarios:
         self._range = drawn_from or Range()
         self._informed = [item for item in recordings if item.informed]
         self._blind = [item for item in recordings if not item.informed]
-        for item in self._informed:
+        for item in recordings:
             if len(self._others(item)) < 1:
                 message = (
                     f"Expected a blind recording on {item.dataset} of another seed than {item.seed}, got none; record "
@@ -181,13 +214,26 @@ class Scenarios:
         place = replace(place, **self._budget(number))
         if not self._informed:
             return place
-        informed = _one(rng, self._informed)
-        vanilla = _one(rng, self._others(informed))
-        own = _one(rng, [item for item in self._blind if item.dataset == informed.dataset])
-        device_s = rng.uniform(*out_of.part) * gpus * hours * HOUR_S
-        trainings = round(device_s / float(_shelf(informed.dataset).table.train_s.mean()))
-        target = float(vanilla.hypervolumes[min(max(trainings, 1), len(vanilla.hypervolumes)) - 1])
-        return replace(place, dataset=informed.dataset, target=target, replay=(own, informed))
+        for _ in range(DRAWS):
+            place = self._search(rng, place)
+            takes = (place.trainings or 0) / place.most_trainings
+            if LEAST_H / place.hours <= takes <= FEASIBLE * place.budget_share:
+                break
+        return place
+
+    def _search(self, rng: np.random.Generator, place: Scenario) -> Scenario:
+        """The scenario with a search to be played, and a target that another one reached."""
+        unscored = rng.random() < self._range.unscored
+        player = _one(rng, self._blind if unscored else self._informed)
+        vanilla = _one(rng, self._others(player))
+        own = player if unscored else _one(rng, [item for item in self._blind if item.dataset == player.dataset])
+        least, most = map(math.log, self._range.part)
+        place = replace(place, dataset=player.dataset)
+        at = round(math.exp(rng.uniform(least, most)) * place.most_trainings)
+        target = float(vanilla.hypervolumes[min(max(at, 1), len(vanilla.hypervolumes)) - 1])
+        takes = int(np.searchsorted(player.hypervolumes, target)) + 1
+        reaches = takes <= len(player.hypervolumes)
+        return replace(place, target=target, trainings=takes if reaches else None, replay=(own, player))
 
     def _budget(self, number: int) -> dict[str, Any]:
         """Which budget a scenario has, and how much of it: small ones are as likely as large ones."""
@@ -227,6 +273,11 @@ def engine_of(scenario: Scenario, allocator: Allocator, forecaster: Forecaster |
     if scenario.replay:
         searcher = Replay(materials.table.space.listed, *scenario.replay)
     return build(materials, NullJournal(), allocator=allocator, forecaster=forecaster, searcher=searcher)
+
+
+def training_s(dataset: str) -> float:
+    """What a training takes a device on average, s."""
+    return float(_shelf(dataset).table.train_s.mean())
 
 
 @cache
