@@ -26,7 +26,7 @@ File = Annotated[
 ]
 Out = Annotated[Path, typer.Option(help="Folder for decision.html and decision.md.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Two seeds and days, some ten seconds.")]
-Thorough = Annotated[bool, typer.Option("--thorough", help="Eight seeds and days, some minutes.")]
+Thorough = Annotated[bool, typer.Option("--thorough", help="24 seeds and eight days, some minutes.")]
 Runs = Annotated[
     list[Path] | None,
     typer.Option("--run", help="Instead of a simulation: a finished run of CE-NAS; once for each.", show_default=False),
