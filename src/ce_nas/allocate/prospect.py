@@ -56,16 +56,18 @@ def prospect(prices: np.ndarray, beliefs: Sequence[Work], all_s: float, periods_
     more_s = all_s * max(periods_left - periods, 0.0)
     alive = np.array([belief.survival(done_s) for belief in beliefs])
     spent = np.array([belief.spent(done_s) for belief in beliefs]) / all_s
-    within = np.diff(spent) / alive[:, :-1]  # less than the whole: the search may end within it
-    goes_on = alive[:, 1:] / alive[:, :-1]
+    # by work, then by belief: so the work that can be done by a period lies in one piece of memory
+    within = np.ascontiguousarray((np.diff(spent) / alive[:, :-1]).T)  # less than all: the search may end within it
+    goes_on = np.ascontiguousarray((alive[:, 1:] / alive[:, :-1]).T)
     later = float(np.quantile(prices, _LATER))
-    ahead = np.array([_after(belief, done_s, more_s, later) for belief in beliefs]) / all_s
+    ahead = np.array([_after(belief, done_s, more_s, later) for belief in beliefs]).T / all_s
+    now, works = prices[:, None, None] * within, np.empty_like(within)
     for period in range(periods - 1, 0, -1):
         done = period + 1
-        works = within[:, :done] * prices[period]
-        works += goes_on[:, :done] * ahead[:, 1 : done + 1]
-        ahead = np.minimum(works, ahead[:, :done])
-    return Prospect(within[:, 0] * prices[0] + goes_on[:, 0] * ahead[:, 1], ahead[:, 0])
+        work = np.multiply(goes_on[:done], ahead[1 : done + 1], out=works[:done])
+        work += now[period, :done]
+        np.minimum(work, ahead[:done], out=ahead[:done])
+    return Prospect(within[0] * prices[0] + goes_on[0] * ahead[1], ahead[0])
 
 
 def _after(belief: Work, done_s: np.ndarray, more_s: float, later: float) -> np.ndarray:

@@ -114,7 +114,7 @@ def _affordable_s(view: View) -> float:
     left_s = [view.device_s_left]
     if view.rates is not None and view.rates.training_w > 0:
         energy_j = view.energy_left_j
-        if view.forecast is not None:
+        if view.forecast is not None and view.carbon_left_g < math.inf:
             periods = int(min(max(view.time_left_s // view.period_s, 1), _LOOKED_AHEAD))
             clean = float(np.quantile(view.forecast.ahead(view.now_s, view.period_s, periods), _CLEAN))
             energy_j = min(energy_j, view.carbon_left_g / max(clean, 1e-9) * J_PER_KWH)
