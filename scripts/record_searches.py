@@ -4,6 +4,7 @@
 
 Vanilla LaMOO without cheap scores, and LaMOO and the surrogate with every cheap score, on NAS-Bench-201's three image
 sets. What the file already holds is kept; the rest is run and added, a search at a time, so that it can be interrupted.
+A search is what the package's searchers make of it when it is run: another version of them puts others on record.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def main() -> None:
     out = Path(__file__).parents[1] / "src" / "ce_nas" / "data" / BUILTIN
     parser.add_argument("--out", type=Path, default=out)
     parser.add_argument("--first", type=int, default=100, help="the first seed")
-    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=12)
     chosen = parser.parse_args()
     seeds = range(chosen.first, chosen.first + chosen.seeds)
     kept = record_all(chosen.out, DATASETS, seeds, SEARCHERS)

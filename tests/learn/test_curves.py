@@ -1,6 +1,9 @@
 import json
 
-from ce_nas.learn.curves import draw_curves
+import pytest
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.learn.curves import draw_curves, read_training
 
 
 def test_a_curve_a_seed_is_drawn_beside_its_report(tmp_path):
@@ -17,3 +20,11 @@ def test_a_curve_a_seed_is_drawn_beside_its_report(tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "training.json").write_text(json.dumps({"curves": curves, "settings": nothing}))
     assert draw_curves(tmp_path, [tmp_path / "other"]).read_bytes() != both
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"settings": 1, "curves": []}'])
+def test_a_folder_without_a_finished_training_is_refused(content, tmp_path):
+    if content is not None:
+        (tmp_path / "training.json").write_text(content)
+    with pytest.raises(SettingsError, match=r"Expected the report of a finished training in .*training\.json"):
+        read_training(tmp_path)

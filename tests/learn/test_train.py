@@ -65,6 +65,20 @@ def test_another_training_is_not_gone_on_from(records, trained):
         train(replace(QUICK, steps=96), records, trained[1], lambda _: None, TINY)
 
 
+def test_one_on_other_searches_is_not_gone_on_from(records, trained):
+    with pytest.raises(SettingsError, match="but it holds one with others"):
+        train(QUICK, [*records[:-1], replace(records[-1], rows=records[-1].rows[::-1])], trained[1], print, TINY)
+
+
+def test_a_damaged_checkpoint_is_named_and_left_alone(records, tmp_path):
+    damaged = tmp_path / "checkpoints" / "seed-0-state.pt"
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"half of it")
+    with pytest.raises(SettingsError, match=r"Expected a training in .*seed-0-state\.pt.*remove the file"):
+        train(QUICK, records, tmp_path, print, TINY)
+    assert damaged.read_bytes() == b"half of it"
+
+
 def test_from_nothing_under_the_authors_reward_with_continuous_shares(records, tmp_path):
     settings = TrainingSettings(
         seeds=1, demonstrations=0, steps=32, environments=2, validation=1, reward="authors", continuous=True

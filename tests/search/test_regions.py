@@ -98,29 +98,24 @@ def test_a_region_with_nothing_left_is_widened_and_said_to_be():
     assert searcher.notes() == []
 
 
-def test_the_tree_stays_until_there_is_enough_to_learn():
-    searcher, exclude = told(rebuild_every=20, rebuild_share=0.0)
+@pytest.mark.parametrize(
+    ("known", "options", "too_few", "more"),
+    [
+        (100, {"rebuild_every": 20, "rebuild_share": 0.0}, 19, 1),
+        (200, {"rebuild_every": 1, "rebuild_share": 0.1}, 20, 3),
+    ],
+)
+def test_the_tree_stays_until_there_is_enough_to_learn(known, options, too_few, more):
+    searcher, exclude = told(n=known, **options)
     searcher.ask(2, exclude)
     before, fresh = searcher.partition, [cell for cell in MEMBERS if cell not in exclude]
-    searcher.tell(seen(fresh[:19]))
+    searcher.tell(seen(fresh[:too_few]))
     searcher.ask(2, exclude)
     assert searcher.partition is before
-    searcher.tell(seen(fresh[19:20]))
+    searcher.tell(seen(fresh[too_few : too_few + more]))
     searcher.ask(2, exclude)
     assert searcher.partition is not before
-    assert len(searcher.partition.root.rows) == len(exclude) + 20
-
-
-def test_the_more_is_known_the_more_there_must_be_to_learn():
-    searcher, exclude = told(n=200, rebuild_every=1, rebuild_share=0.1)
-    searcher.ask(2, exclude)
-    before, fresh = searcher.partition, [cell for cell in MEMBERS if cell not in exclude]
-    searcher.tell(seen(fresh[:20]))
-    searcher.ask(2, exclude)
-    assert searcher.partition is before
-    searcher.tell(seen(fresh[20:23]))
-    searcher.ask(2, exclude)
-    assert searcher.partition is not before
+    assert len(searcher.partition.root.rows) == len(exclude) + too_few + more
 
 
 def test_what_was_told_since_the_tree_was_built_is_among_the_region_s_samples():

@@ -67,8 +67,10 @@ def write_policy(path: Path, network: PolicyNetwork) -> None:
     }
     text = json.dumps(header, sort_keys=True, allow_nan=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
+    draft = path.with_suffix(".new")
+    with draft.open("wb") as file:
         np.savez(file, header=np.array(text), checksum=np.array(_checksum(text, arrays)), **arrays)  # type: ignore[arg-type]
+    draft.replace(path)  # in one move: a policy that was there is never half overwritten
 
 
 def read_policy(path: Path) -> PolicyNetwork:

@@ -65,7 +65,7 @@ def train(  # noqa: PLR0913 - what is trained on, how long, and where to
     """
     from rich.console import Console
 
-    from ce_nas.learn.curves import draw_curves
+    from ce_nas.learn.curves import draw_curves, read_training
     from ce_nas.learn.recording import recorded
     from ce_nas.learn.train import TrainingSettings
     from ce_nas.learn.train import train as run
@@ -80,6 +80,8 @@ def train(  # noqa: PLR0913 - what is trained on, how long, and where to
         reward=reward,
         continuous=continuous,
     )
+    for other in beside or ():
+        read_training(other)  # what is amiss is said before the training, not after it
     run(settings, recorded(recordings), out, console.print)
     draw_curves(out, beside or ())
     console.print(f"The policy is in {out / 'policy.npz'}; its learning curves are in {out / 'training.png'}.")

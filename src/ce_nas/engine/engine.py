@@ -89,9 +89,7 @@ class Engine:
             books=self.parts.ledger.total,
             progress=self.progress,
             backlog=self.backlog,
-            suspended=sum(task.kind is TaskKind.EVALUATION for task in self._agenda.suspended),
-            can_sample=self._agenda.can_sample,
-            samplings=self._agenda.samplings,
+            agenda=self._agenda,
             allocation=self._allocation,
             allocated_s=self._allocated_s,
             rates=self.plan.rates(self.parts.ledger.prices, self.parts.ledger.pue, self.parts.clock.now_s),
@@ -277,9 +275,7 @@ class Engine:
         ]
         self.progress.score(found)
         self.parts.searcher.tell(found)
-        candidates = found
-        if not self.progress.started.isdisjoint(architectures):
-            candidates = [item for item in found if item.architecture not in self.progress.started]
+        candidates = [item for item in found if item.architecture not in self.progress.started]
         # a searcher that learns from the scores itself chooses better than their vote would
         keeps = self.parts.journal.keeps
         dropped = [] if self.parts.searcher.foresees else self.backlog.add(candidates, explain=keeps)

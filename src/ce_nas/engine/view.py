@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ce_nas.cluster.cluster import Cluster
     from ce_nas.core.records import Allocation, Forecast, Rates
     from ce_nas.energy.ledger import Books
+    from ce_nas.engine.agenda import Agenda
     from ce_nas.engine.backlog import Backlog
     from ce_nas.engine.plan import Plan
     from ce_nas.engine.progress import Progress
@@ -46,9 +47,7 @@ class Outlook:
         books: Books,
         progress: Progress,
         backlog: Backlog,
-        suspended: int,
-        can_sample: bool,
-        samplings: float,
+        agenda: Agenda,
         allocation: Allocation | None,
         allocated_s: float,
         rates: Rates,
@@ -73,9 +72,9 @@ class Outlook:
             backlog_capacity=backlog.capacity,
             backlog_front=backlog.front,
             running=sum(task.kind is TaskKind.EVALUATION for task in cluster.running()),
-            suspended=suspended,
-            can_sample=can_sample,
-            samplings=samplings,
+            suspended=sum(task.kind is TaskKind.EVALUATION for task in agenda.suspended),
+            can_sample=agenda.can_sample,
+            samplings=agenda.samplings,
             trained_s=books.device_s.get(Activity.TRAINING, 0.0) * self._plan.time_scale,
             carbon_spent_g=carbon_g,
             energy_spent_j=books.total_energy_j,

@@ -16,6 +16,7 @@ Source
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -137,9 +138,9 @@ class _Watched(Allocator):
         self.views.append(view)
         return self.choose(view)
 
+    @abstractmethod
     def choose(self, view: View) -> Decision:
         """What it does."""
-        raise NotImplementedError
 
 
 class Wavering(_Watched):

@@ -6,8 +6,9 @@ was done is kept, seed by seed and look by look: the same command goes on from t
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
+import pickle
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import pairwise
@@ -96,7 +97,8 @@ def train(
     What is found there of a training with the same settings is gone on from.
 
     :param say: told what was reached, a sentence at a time.
-    :raises SettingsError: if there is no such reward, or ``out`` holds a training with other settings.
+    :raises SettingsError: if there is no such reward, or ``out`` holds a training with other settings or
+        recordings, or a damaged one.
     """
     if settings.reward not in REWARDS:
         message = f"Expected a reward of {', '.join(sorted(REWARDS))}, got {settings.reward!r}."
@@ -177,8 +179,9 @@ class _Run:
 
         content = {"asked": self._asked, "looks": self.looks, "over": self.over, "state": state}
         path = self._path("state.pt")
-        torch.save(content, path.with_suffix(".new"))
-        os.replace(path.with_suffix(".new"), path)  # noqa: PTH105 - the same, and says that it is one move
+        draft = path.with_suffix(".new")
+        torch.save(content, draft)
+        draft.replace(path)
 
     def _found(self) -> State | None:
         """What an earlier call has left; empty after the demonstrations alone, None where there was none."""
@@ -187,11 +190,16 @@ class _Run:
             return None
         import torch
 
-        content = torch.load(path, weights_only=True)
-        if content["asked"] != self._asked:
+        try:
+            content = torch.load(path, weights_only=True)
+            asked = content["asked"]
+        except (OSError, EOFError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
+            message = f"Expected a training in {str(path)!r}, but {error}; remove the file to begin that seed anew."
+            raise SettingsError(message) from error
+        if asked != self._asked:
             message = (
-                f"Expected {str(self.out)!r} to be empty or to hold a training with the same settings, but it holds "
-                "one with others; choose another --out."
+                f"Expected {str(self.out)!r} to be empty or to hold a training with the same settings and recordings, "
+                "but it holds one with others; choose another --out."
             )
             raise SettingsError(message)
         self.looks, self.over = [tuple(look) for look in content["looks"]], content["over"]
@@ -242,7 +250,12 @@ class _Run:
     @property
     def _asked(self) -> str:
         """What was asked for, as a text that can be compared."""
-        return json.dumps({"settings": asdict(self.settings), "ppo": asdict(self.ppo), "version": __version__})
+        searches = hashlib.sha256()
+        for item in (item for part in self.parts for item in part):
+            searches.update(f"{item.dataset} {item.searcher} {item.seed} {item.informed}".encode())
+            searches.update(item.rows.tobytes())
+        asked = {"settings": asdict(self.settings), "ppo": asdict(self.ppo), "version": __version__}
+        return json.dumps({**asked, "recordings": searches.hexdigest()})
 
     def _path(self, name: str) -> Path:
         folder = self.out / "checkpoints"
