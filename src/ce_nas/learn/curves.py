@@ -25,8 +25,8 @@ def read_training(folder: Path) -> dict[str, Any]:
         return {"settings": dict(report["settings"]), "curves": list(report["curves"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = (
-            f"Expected the report of a finished training in {str(path)!r}, but {error}; name the --out of another "
-            "ce-nas policy train."
+            f"Expected the report of a finished training in {str(path)!r}, but "
+            f"{getattr(error, 'strerror', None) or error}; name the --out of another ce-nas policy train."
         )
         raise SettingsError(message) from error
 
