@@ -40,16 +40,15 @@ from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the times are of one core
 
-from ce_nas.allocate.allocator import Allocator, Decision
-from ce_nas.allocate.division import SCORED, working
+from ce_nas.analysis.statistics import bootstrap_median
+from ce_nas.api import Study
+from ce_nas.config.registry import POLICIES
+from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.units import HOUR_S, J_PER_KWH
-from ce_nas.engine.materials import Materials
-from ce_nas.engine.names import POLICIES
-from ce_nas.engine.settings import settings_from_flags
-from ce_nas.engine.study import Study
-from ce_nas.experiment.statistics import bootstrap_median
-from ce_nas.experiment.truth import Truth
-from ce_nas.search.searcher import Searcher
+from ce_nas.engine.inputs import Materials
+from ce_nas.forecast.oracle import Truth
+from ce_nas.policies.base import SCORED, Allocator, Decision, working
+from ce_nas.search.base import Searcher
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence

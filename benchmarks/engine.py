@@ -17,10 +17,10 @@ import statistics
 import time
 from pathlib import Path
 
+from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.clock import VirtualClock
 from ce_nas.engine.build import build
-from ce_nas.engine.materials import Materials
-from ce_nas.engine.settings import settings_from_flags
+from ce_nas.engine.inputs import Materials
 from ce_nas.store.journal import MemoryJournal, NullJournal
 
 CASES = (

@@ -26,11 +26,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: a process is to u
 
 import numpy as np
 
-from ce_nas.allocate.menu import MENU
-from ce_nas.allocate.observation import FEATURES
-from ce_nas.learn.env import SearchEnv
-from ce_nas.learn.recording import recorded
-from ce_nas.learn.scenario import Range, Scenario, Scenarios, prepared
+from ce_nas.policies.learned.actions import MENU
+from ce_nas.policies.learned.features import FEATURES
+from ce_nas.rl.env import SearchEnv
+from ce_nas.rl.replay_data import recorded
+from ce_nas.rl.scenarios import Range, Scenario, Scenarios, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -41,20 +41,20 @@ from ce_nas.core.records import Forecast
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.adaptive import AdaptiveRidge
 from ce_nas.forecast.backtest import Backtest, Issues, backtest
-from ce_nas.forecast.blend import BlendForecaster, fit_blend
+from ce_nas.forecast.base import Forecaster
+from ce_nas.forecast.baselines import Persistence, SeasonalNaive
 from ce_nas.forecast.boosting import BoostingSettings, fit_boosting
 from ce_nas.forecast.conformal import Calibrated, calibrate
-from ce_nas.forecast.fit import FitSettings, fit_transformer
-from ce_nas.forecast.forecaster import Forecaster
+from ce_nas.forecast.dataset import Span
+from ce_nas.forecast.ensemble import BlendForecaster, fit_blend
 from ce_nas.forecast.history import History
-from ce_nas.forecast.lessons import Span
-from ce_nas.forecast.naive import Persistence, SeasonalNaive
-from ce_nas.grid.files import read_known, read_trace
+from ce_nas.forecast.train_transformer import FitSettings, fit_transformer
+from ce_nas.grid.readers import read_known, read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ce_nas.forecast.forecaster import Past
+    from ce_nas.forecast.base import Past
 
 WEATHER_ZONES = ("CISO", "PJM", "DE", "ERCO", "ISNE", "SE")
 ALL_ZONES = ("BPAT", "CISO", "DE", "ERCO", "FPL", "ISNE", "NL", "PJM", "PL", "SE")
@@ -281,7 +281,7 @@ def zero_shot(folder: Path, effort: Effort) -> dict[str, Any]:
 
 def network_of(folder: Path, effort: Effort, kept: Path | None) -> Forecaster:
     """The transformer of all six zones together, fitted once and kept."""
-    from ce_nas.forecast.fitted import TransformerForecaster
+    from ce_nas.forecast.transformer import TransformerForecaster
 
     where = kept / "transformer.json" if kept else None
     if where and where.exists():

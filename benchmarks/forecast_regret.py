@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ce_nas.analysis.statistics import bootstrap_median
 from ce_nas.core.units import HOUR_S
-from ce_nas.experiment.statistics import bootstrap_median
-from ce_nas.forecast.choice import load, named
+from ce_nas.forecast.decision_regret import Job, Regret, regret, windows
 from ce_nas.forecast.history import History
-from ce_nas.forecast.regret import Job, Regret, regret, windows
-from ce_nas.grid.files import read_known, read_trace
+from ce_nas.forecast.registry import load, named
+from ce_nas.grid.readers import read_known, read_trace
 
 if TYPE_CHECKING:
-    from ce_nas.forecast.forecaster import Forecaster
+    from ce_nas.forecast.base import Forecaster
 
 ZONES = ("CISO", "DE", "ERCO", "PJM")
 FORECASTERS = ("persistence", "seasonal-naive", "damped-profile", "adaptive")

@@ -30,24 +30,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the times are of 
 
 import numpy as np
 
+from ce_nas.analysis.statistics import bootstrap_median
+from ce_nas.benchmarks.base import objective
+from ce_nas.benchmarks.nasbench301 import NasBench301, Surrogate
+from ce_nas.benchmarks.supernet_noise import NoisyScores, read_noise
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import stream
-from ce_nas.evaluate.benchmark import objective
-from ce_nas.evaluate.nasbench301 import NasBench301, Surrogate
-from ce_nas.evaluate.noisy_scores import NoisyScores
-from ce_nas.evaluate.supernet_noise import read_noise
-from ce_nas.experiment.statistics import bootstrap_median
 from ce_nas.pareto.hypervolume import hypervolume
-from ce_nas.search.evolution import Nsga2Searcher
-from ce_nas.search.regions import LamooSearcher
-from ce_nas.search.surrogate import SurrogateSearcher
-from ce_nas.search.uniform import UniformSearcher
+from ce_nas.search.lamoo.searcher import LamooSearcher
+from ce_nas.search.nsga2 import Nsga2Searcher
+from ce_nas.search.random import UniformSearcher
+from ce_nas.search.surrogate.searcher import SurrogateSearcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ce_nas.core.records import Architecture
-    from ce_nas.search.searcher import Searcher
+    from ce_nas.search.base import Searcher
 
 MARKS = (50, 100, 200)
 BATCH = 8

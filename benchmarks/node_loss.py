@@ -24,12 +24,12 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
 
-from ce_nas.cluster.ray import RayCrew
-from ce_nas.engine.materials import Materials
-from ce_nas.engine.settings import settings_from_flags
-from ce_nas.engine.study import Result, Study
-from ce_nas.evaluate.own_space import OwnBenchmark, OwnSpace
-from ce_nas.evaluate.rehearsal import Rehearsal, RehearsalExecutor
+from ce_nas.api import Result, Study
+from ce_nas.benchmarks.user_space import OwnBenchmark, OwnSpace
+from ce_nas.cluster.workers.ray import RayCrew
+from ce_nas.config.schema import settings_from_flags
+from ce_nas.engine.inputs import Materials
+from ce_nas.testing.fake_executor import Rehearsal, RehearsalExecutor
 
 SPACE = {f"choice{number}": list(range(8)) for number in range(4)}
 STEPS, STEP_S, DEVICES = 20, 0.1, 3

@@ -37,25 +37,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from cells import Cells
 
+from ce_nas.analysis.statistics import bootstrap_median
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import stream
-from ce_nas.experiment.statistics import bootstrap_median
 from ce_nas.pareto.hypervolume import hypervolume
-from ce_nas.search.cma import CmaSearcher
-from ce_nas.search.ehvi import EhviSearcher
-from ce_nas.search.evolution import Nsga2Searcher
-from ce_nas.search.partition import PartitionSettings
-from ce_nas.search.qlognehvi import QLogNehviSearcher
-from ce_nas.search.regions import LamooSearcher
-from ce_nas.search.uniform import UniformSearcher
-from ce_nas.space.domains import Float
+from ce_nas.search.bayesopt.ehvi import EhviSearcher
+from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
+from ce_nas.search.cma_es import CmaSearcher
+from ce_nas.search.lamoo.partition_tree import PartitionSettings
+from ce_nas.search.lamoo.searcher import LamooSearcher
+from ce_nas.search.nsga2 import Nsga2Searcher
+from ce_nas.search.random import UniformSearcher
+from ce_nas.space.distributions import Float
 from ce_nas.space.mixed import MixedSpace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ce_nas.search.regional import RegionalSearcher
-    from ce_nas.search.searcher import Searcher
+    from ce_nas.search.base import Searcher
+    from ce_nas.search.regions import RegionalSearcher
 
 STARTS, BATCH, EVALUATIONS, MANY = 10, 5, 100, 1000
 

@@ -43,26 +43,25 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the times are of 
 import numpy as np
 from cells import Cells
 
+from ce_nas.analysis.statistics import bootstrap_median
+from ce_nas.benchmarks.nasbench201 import embedded_table
+from ce_nas.benchmarks.proxy_scores import load_builtin, read_scores
+from ce_nas.benchmarks.table_reader import read_table
+from ce_nas.benchmarks.tabular import BenchmarkTable, objective, table_values
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import stream
-from ce_nas.evaluate.nasbench201 import embedded_table
-from ce_nas.evaluate.own_table import read_table
-from ce_nas.evaluate.scores import read_scores
-from ce_nas.evaluate.table import BenchmarkTable, objective, table_values
-from ce_nas.evaluate.zero_cost_table import load_builtin
-from ce_nas.experiment.statistics import bootstrap_median
 from ce_nas.pareto.hypervolume import hypervolume
-from ce_nas.search.ehvi import EhviSearcher
-from ce_nas.search.evolution import Nsga2Searcher
-from ce_nas.search.regions import LamooSearcher
-from ce_nas.search.surrogate import SurrogateSearcher
-from ce_nas.search.uniform import UniformSearcher
+from ce_nas.search.bayesopt.ehvi import EhviSearcher
+from ce_nas.search.lamoo.searcher import LamooSearcher
+from ce_nas.search.nsga2 import Nsga2Searcher
+from ce_nas.search.random import UniformSearcher
+from ce_nas.search.surrogate.searcher import SurrogateSearcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ce_nas.core.records import Architecture
-    from ce_nas.search.searcher import Searcher
+    from ce_nas.search.base import Searcher
 
 MARKS = (50, 100, 200)
 BATCH = 8
@@ -162,7 +161,7 @@ def lamoo(it: Problem, rng: np.random.Generator, inner: Callable[..., Any] | Non
 
 def cma(it: Problem, rng: np.random.Generator) -> Any:  # noqa: ANN401 - an optional part
     """CMA-ES, where its package is installed."""
-    return importlib.import_module("ce_nas.search.cma").CmaSearcher(it.table.space, rng, it.reference)
+    return importlib.import_module("ce_nas.search.cma_es").CmaSearcher(it.table.space, rng, it.reference)
 
 
 def ehvi(it: Problem, rng: np.random.Generator) -> EhviSearcher:
@@ -172,7 +171,9 @@ def ehvi(it: Problem, rng: np.random.Generator) -> EhviSearcher:
 
 def qlognehvi(it: Problem, rng: np.random.Generator) -> Any:  # noqa: ANN401 - an optional part
     """The same by BoTorch, where it is installed."""
-    return importlib.import_module("ce_nas.search.qlognehvi").QLogNehviSearcher(it.table.space, rng, it.reference)
+    return importlib.import_module("ce_nas.search.bayesopt.qlognehvi").QLogNehviSearcher(
+        it.table.space, rng, it.reference
+    )
 
 
 def _alone(kind: Any) -> Callable[[Problem, np.random.Generator], Searcher]:  # noqa: ANN401

@@ -20,11 +20,11 @@ import torch
 from scipy.stats import kendalltau
 
 from ce_nas.core.rng import stream
-from ce_nas.space.cells import NasBench201Space
-from ce_nas.training.networks import build_network, build_supernet
+from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.training.data.sources import load_images
+from ce_nas.training.networks.build import build_network, build_supernet
 from ce_nas.training.recipe import default_recipe
-from ce_nas.training.sources import load_images
-from ce_nas.training.supernet import SupernetTraining, score_paths
+from ce_nas.training.supernet_trainer import SupernetTraining, score_paths
 from ce_nas.training.trainer import Training
 
 CHANNELS, CELLS = 8, 1

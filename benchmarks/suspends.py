@@ -24,11 +24,11 @@ import numpy as np
 import torch
 
 from ce_nas.core.rng import stream
-from ce_nas.training.images import DataSet, Images, data_set
-from ce_nas.training.networks import build_network, build_supernet, space_of
+from ce_nas.training.data.images import DataSet, Images, data_set
+from ce_nas.training.data.sources import load_images
+from ce_nas.training.networks.build import build_network, build_supernet, space_of
 from ce_nas.training.recipe import Recipe
-from ce_nas.training.sources import load_images
-from ce_nas.training.supernet import SupernetTraining
+from ce_nas.training.supernet_trainer import SupernetTraining
 from ce_nas.training.trainer import Training
 
 SMALL = {"batch": 64, "shift": 1, "flip": False}

@@ -40,21 +40,21 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from ce_nas.cluster.local import LocalCrew
-from ce_nas.cluster.worker import BEAT_S, _Leave
+from ce_nas.api import Study
+from ce_nas.benchmarks.user_space import OwnBenchmark, OwnSpace
+from ce_nas.cluster.workers.local import LocalCrew
+from ce_nas.cluster.workers.process import BEAT_S, _Leave
+from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.rng import stream
-from ce_nas.energy.process import ProcessMeter
-from ce_nas.engine.materials import Materials
-from ce_nas.engine.settings import settings_from_flags
-from ce_nas.engine.study import Study
-from ce_nas.evaluate.own_space import OwnBenchmark, OwnSpace
-from ce_nas.evaluate.rehearsal import Rehearsal, RehearsalExecutor
-from ce_nas.space.cells import NasBench201Space
+from ce_nas.energy.cpu_time import ProcessMeter
+from ce_nas.engine.inputs import Materials
 from ce_nas.space.darts import DartsSpace
-from ce_nas.space.network.darts import DartsNetwork
-from ce_nas.space.network.nb201 import NasBench201Network, count_flops
+from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.testing.fake_executor import Rehearsal, RehearsalExecutor
+from ce_nas.training.data.images import DataSet, Images, data_set
 from ce_nas.training.executor import CHECKPOINT_EVERY_S
-from ce_nas.training.images import DataSet, Images, data_set
+from ce_nas.training.networks.darts import DartsNetwork
+from ce_nas.training.networks.nasbench201 import NasBench201Network, count_flops
 from ce_nas.training.recipe import Recipe
 from ce_nas.training.trainer import Training
 

@@ -27,10 +27,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from ce_nas.engine.materials import Materials
-from ce_nas.engine.settings import settings_from_flags
-from ce_nas.engine.study import Study
-from ce_nas.experiment.statistics import bootstrap_median
+from ce_nas.analysis.statistics import bootstrap_median
+from ce_nas.api import Study
+from ce_nas.config.schema import settings_from_flags
+from ce_nas.engine.inputs import Materials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

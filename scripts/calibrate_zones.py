@@ -20,8 +20,8 @@ import pandas as pd
 from scipy.optimize import nnls
 from scipy.special import ndtr
 
-from ce_nas.grid.files import read_trace
-from ce_nas.grid.shape import shape_of
+from ce_nas.grid.calibration import shape_of
+from ce_nas.grid.readers import read_trace
 from ce_nas.grid.synthetic import DAYS_AROUND, Part, correlations, synthetic_trace
 
 if TYPE_CHECKING:

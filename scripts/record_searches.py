@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ce_nas.learn.recording import BUILTIN, record_all
+from ce_nas.rl.replay_data import BUILTIN, record_all
 
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 SEARCHERS = ("lamoo", "surrogate")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ce_nas.evaluate.nasbench201 import embedded_table
-from ce_nas.evaluate.scores import epochs_of, read_scores
-from ce_nas.evaluate.supernet_noise import ONE_SHOT, as_json, fit_noise, pooled
+from ce_nas.benchmarks.nasbench201 import embedded_table
+from ce_nas.benchmarks.proxy_scores import epochs_of, read_scores
+from ce_nas.benchmarks.supernet_noise import ONE_SHOT, as_json, fit_noise, pooled
 
 OUTPUT = Path(__file__).parents[1] / "src" / "ce_nas" / "data" / "supernet_noise.json"
 

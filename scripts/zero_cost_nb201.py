@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ce_nas.evaluate.zero_cost import (
+from ce_nas.space.isomorphism import unique_rows
+from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.training.zero_cost import (
     NOISE_PROXIES,
     PROXIES,
     ZeroCostSettings,
@@ -27,8 +29,6 @@ from ce_nas.evaluate.zero_cost import (
     noise_scores,
     size_scores,
 )
-from ce_nas.space.cells import NasBench201Space
-from ce_nas.space.isomorphism import unique_rows
 
 if TYPE_CHECKING:
     from ce_nas.core.records import Architecture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import ce_nas
-from ce_nas.engine.settings import Settings
+from ce_nas.config.schema import Settings
 
 ROOT = Path(__file__).parent.parent
 

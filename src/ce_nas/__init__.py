@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ce_nas.engine.study import Result, Study, resume
-    from ce_nas.integrations.own_loop import OwnLoop
+    from ce_nas.api import Result, Study, resume
+    from ce_nas.integrations.training_loop import OwnLoop
 
 __all__ = ["OwnLoop", "Result", "Study", "__version__", "resume", "run"]
 
@@ -32,7 +32,7 @@ def run(out: Path | None = None, **flags: object) -> Result:
     :param out: a new folder for the run; without it the run is kept in memory.
     :raises CeNasError: if a flag, or a file that one names, is of no use.
     """
-    from ce_nas.engine.study import Study
+    from ce_nas.api import Study
 
     return Study.of(**flags).run(out)
 
@@ -40,11 +40,11 @@ def run(out: Path | None = None, **flags: object) -> Result:
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever of the public names is asked for
     """Import what is public only when it is used."""
     if name in {"Result", "Study", "resume"}:
-        from ce_nas.engine import study
+        from ce_nas import api as study
 
         return getattr(study, name)
     if name == "OwnLoop":
-        from ce_nas.integrations.own_loop import OwnLoop
+        from ce_nas.integrations.training_loop import OwnLoop
 
         return OwnLoop
     message = f"module 'ce_nas' has no attribute {name!r}"

@@ -1,5 +1,5 @@
 """``python -m ce_nas`` is ``ce-nas``."""
 
-from ce_nas.cli.main import main
+from ce_nas.apps.cli.main import main
 
 main()

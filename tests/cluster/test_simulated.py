@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 
-from ce_nas.cluster.roles import Role
+from ce_nas.benchmarks.base import Evaluator
+from ce_nas.cluster.assignment import Role
 from ce_nas.cluster.simulated import SimulatedCluster
 from ce_nas.core.clock import VirtualClock
 from ce_nas.core.records import Activity, Allocation, EventKind, Outcome, Task, TaskKind
-from ce_nas.energy.modelled import PowerModel
-from ce_nas.evaluate.evaluator import Evaluator
+from ce_nas.energy.power_model import PowerModel
 
 
 class Steady(Evaluator):

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ce_nas.allocate.learned import Learned
-from ce_nas.allocate.lookahead import LookAhead
-from ce_nas.allocate.marginal import Marginal
-from ce_nas.allocate.observation import FEATURES
-from ce_nas.allocate.policy_file import PolicyNetwork
-from ce_nas.allocate.rules import AllEvaluation, AllSampling, FixedShare, Heuristic, SuspendResume, Threshold
+from ce_nas.config.registry import POLICIES
 from ce_nas.core.records import Forecast, View
-from ce_nas.engine.names import POLICIES
-from ce_nas.forecast.forecaster import Past
-from ce_nas.forecast.naive import DampedProfile
+from ce_nas.forecast.base import Past
+from ce_nas.forecast.baselines import DampedProfile
 from ce_nas.grid.trace import Series
+from ce_nas.policies.baselines import AllEvaluation, AllSampling, FixedShare, Heuristic, SuspendResume, Threshold
+from ce_nas.policies.carbon_scaler import Marginal
+from ce_nas.policies.learned.features import FEATURES
+from ce_nas.policies.learned.network import PolicyNetwork
+from ce_nas.policies.learned.policy import Learned
+from ce_nas.policies.lookahead import LookAhead
 
 
 def continuous():

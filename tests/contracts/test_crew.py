@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from ce_nas.cluster.crew import Said
-from ce_nas.cluster.local import LocalCrew, Patience
+from ce_nas.benchmarks.base import Failure
+from ce_nas.cluster.workers.base import Said
+from ce_nas.cluster.workers.local import LocalCrew, Patience
 from ce_nas.core.records import Task, TaskKind
-from ce_nas.evaluate.executor import Failure
-from ce_nas.evaluate.rehearsal import Mishap, Rehearsal, RehearsalExecutor
+from ce_nas.testing.fake_executor import Mishap, Rehearsal, RehearsalExecutor
 
 MISHAPS = {
     2: Mishap.MEMORY, 3: Mishap.NAN, 4: Mishap.RAISE, 5: Mishap.DIE, 6: Mishap.HANG, 7: Mishap.STAY,
@@ -28,7 +28,7 @@ def local(folder):
 
 def over_ray(folder):
     ray = pytest.importorskip("ray", reason="a crew over Ray needs the extra ray")
-    from ce_nas.cluster.ray import RayCrew
+    from ce_nas.cluster.workers.ray import RayCrew
 
     ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, configure_logging=False)
     return RayCrew(MAKE, ["cpu", "cpu"], folder)
@@ -36,7 +36,7 @@ def over_ray(folder):
 
 def over_slurm(folder):
     pytest.importorskip("submitit", reason="a crew over Slurm needs the extra slurm")
-    from ce_nas.cluster.slurm import SlurmCrew
+    from ce_nas.cluster.workers.slurm import SlurmCrew
 
     make = functools.partial(RehearsalExecutor, replace(REHEARSAL, step_s=0.15))  # an order to leave travels by a file
     return SlurmCrew(make, ["cpu", "cpu"], folder, {"timeout_min": 5}, cluster="local", look_s=0.05)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.adaptive import AdaptiveRidge
+from ce_nas.forecast.base import Past
+from ce_nas.forecast.baselines import DampedProfile, Persistence, SeasonalNaive
 from ce_nas.forecast.conformal import Calibrated
-from ce_nas.forecast.forecaster import Past
-from ce_nas.forecast.naive import DampedProfile, Persistence, SeasonalNaive
 from ce_nas.grid.trace import Series
 
 
@@ -20,9 +20,9 @@ def transformer():
     pytest.importorskip("torch", reason="the transformer needs torch")
     import torch
 
-    from ce_nas.forecast.fitted import Fitted, TransformerForecaster
-    from ce_nas.forecast.transformer import Shape, Transformer
-    from ce_nas.forecast.windows import Columns
+    from ce_nas.forecast.sequence_windows import Columns
+    from ce_nas.forecast.transformer import Fitted, TransformerForecaster
+    from ce_nas.forecast.transformer_network import Shape, Transformer
 
     columns = Columns(sources=(), known={})
     shape = {"columns": columns.count, "context": 168, "ahead": 96, "zones": 1, "levels": 9, "width": 8, "heads": 2}
@@ -35,7 +35,7 @@ def transformer():
 
 def mstl():
     pytest.importorskip("statsforecast", reason="the forecaster mstl needs the extra 'baselines'")
-    from ce_nas.forecast.mstl import Mstl
+    from ce_nas.forecast.baselines import Mstl
 
     return Mstl()
 

@@ -8,17 +8,17 @@ import pytest
 
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import stream
-from ce_nas.search.cma import CmaSearcher
-from ce_nas.search.ehvi import EhviSearcher
-from ce_nas.search.evolution import Nsga2Searcher
-from ce_nas.search.fidelity import PromotingSearcher
-from ce_nas.search.partition import PartitionSettings
-from ce_nas.search.qlognehvi import QLogNehviSearcher
-from ce_nas.search.regions import LamooSearcher
-from ce_nas.search.surrogate import SurrogateSearcher
-from ce_nas.search.uniform import UniformSearcher
-from ce_nas.space.cells import NasBench201Space
-from ce_nas.space.space import Space
+from ce_nas.search.bayesopt.ehvi import EhviSearcher
+from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
+from ce_nas.search.cma_es import CmaSearcher
+from ce_nas.search.lamoo.partition_tree import PartitionSettings
+from ce_nas.search.lamoo.searcher import LamooSearcher
+from ce_nas.search.nsga2 import Nsga2Searcher
+from ce_nas.search.random import UniformSearcher
+from ce_nas.search.successive_halving import PromotingSearcher
+from ce_nas.search.surrogate.searcher import SurrogateSearcher
+from ce_nas.space.base import Space
+from ce_nas.space.nasbench201 import NasBench201Space
 
 
 def listed_space():

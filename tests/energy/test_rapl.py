@@ -2,7 +2,7 @@ import pytest
 
 from ce_nas.core.errors import EnergyError
 from ce_nas.core.records import Source
-from ce_nas.energy.meter import between
+from ce_nas.energy.base import between
 from ce_nas.energy.rapl import RaplMeter, has_rapl
 
 

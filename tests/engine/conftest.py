@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from ce_nas.engine.study import Study
-from ce_nas.evaluate.supernet_noise import as_json, read_noise
+from ce_nas.api import Study
+from ce_nas.benchmarks.supernet_noise import as_json, read_noise
 
 SMALL = {"hours": 6, "gpus": 3, "searcher": "uniform", "zone": "solar", "seed": 3}
 
@@ -13,7 +13,7 @@ def small_study():
     """A search that takes a tenth of a second, with settings of one's own over it."""
 
     def make(base=None, /, **flags):
-        from ce_nas.engine.settings import settings_from_flags
+        from ce_nas.config.schema import settings_from_flags
 
         return Study(settings_from_flags(base, **{**SMALL, **flags}))
 

@@ -5,15 +5,15 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from ce_nas.config.registry import INNER_SEARCHERS, POLICIES, SEARCHERS
+from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import MissingExtraError, SettingsError
 from ce_nas.engine.build import build
-from ce_nas.engine.materials import Materials
-from ce_nas.engine.names import INNER_SEARCHERS, POLICIES, SEARCHERS
-from ce_nas.engine.settings import settings_from_flags
+from ce_nas.engine.inputs import Materials
 from ce_nas.forecast.backtest import Issues
-from ce_nas.forecast.choice import save
+from ce_nas.forecast.baselines import SeasonalNaive
 from ce_nas.forecast.conformal import calibrate
-from ce_nas.forecast.naive import SeasonalNaive
+from ce_nas.forecast.registry import save
 from ce_nas.store.journal import NullJournal
 
 
@@ -34,7 +34,7 @@ def test_every_searcher_can_be_built(name):
 @pytest.mark.parametrize("settings", [{"name": "qlognehvi"}, {"name": "lamoo", "inner": "qlognehvi"}])
 def test_what_a_searcher_is_built_on_is_asked_for_before_anything_is_written(settings, monkeypatch):
     Materials(settings_from_flags({"searcher": settings})).check()
-    monkeypatch.setattr("ce_nas.engine.names.find_spec", lambda _: None)
+    monkeypatch.setattr("ce_nas.config.registry.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"qlognehvi needs the package 'botorch'.*ce-nas\[bo\]"):
         Materials(settings_from_flags({"searcher": settings})).check()
     Materials(settings_from_flags({"searcher": {"name": "uniform", "inner": "qlognehvi"}})).check()

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ce_nas.allocate.allocator import Allocator, Decision
+from ce_nas.api import Study
+from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation
 from ce_nas.core.rng import stream
 from ce_nas.core.units import HOUR_S, J_PER_KWH
-from ce_nas.engine.settings import settings_from_flags
-from ce_nas.engine.study import Study
+from ce_nas.policies.base import Allocator, Decision
 
 POLICIES = ["all-evaluation", "all-sampling", "fixed", "heuristic", "suspend-resume", "threshold"]
 

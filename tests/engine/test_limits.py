@@ -2,7 +2,7 @@ import math
 
 from ce_nas.core.records import Activity, Stop
 from ce_nas.energy.ledger import Books
-from ce_nas.engine.limits import Book, Limits
+from ce_nas.engine.budgets import Book, Limits
 
 
 def books(carbon_g=0.0, paper_g=0.0, energy_j=0.0, cost=0.0):

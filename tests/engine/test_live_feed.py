@@ -1,10 +1,10 @@
 import pytest
 
+from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
-from ce_nas.engine.live_feed import live_facts
-from ce_nas.engine.materials import Materials
-from ce_nas.engine.settings import settings_from_flags
-from ce_nas.grid.live.faults import ZoneError
+from ce_nas.engine.build_live import live_facts
+from ce_nas.engine.inputs import Materials
+from ce_nas.grid.providers.errors import ZoneError
 
 pytest.importorskip("httpx", reason="live sources need the extra live")
 

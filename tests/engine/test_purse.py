@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ce_nas.benchmarks.base import Evaluator
 from ce_nas.core.records import Allocation, Outcome, Stop, Task, TaskKind
 from ce_nas.energy.ledger import Ledger, Prices
-from ce_nas.engine.guard import Guard
-from ce_nas.engine.limits import Limits
-from ce_nas.engine.purse import Purse
-from ce_nas.evaluate.evaluator import Evaluator
+from ce_nas.engine.budgets import Guard, Limits, Purse
 from ce_nas.grid.trace import Series
 
 FLAT = Series(datetime(2021, 1, 1, tzinfo=UTC), 3600.0, np.full(100, 400.0))

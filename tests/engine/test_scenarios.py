@@ -12,14 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ce_nas.allocate.allocator import Allocator, Decision
-from ce_nas.allocate.constrained import Window
+from ce_nas.api import Study
+from ce_nas.config.registry import POLICIES
+from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.records import Allocation
 from ce_nas.core.rng import stream
 from ce_nas.core.units import HOUR_S, J_PER_KWH
-from ce_nas.engine.names import POLICIES
-from ce_nas.engine.settings import settings_from_flags
-from ce_nas.engine.study import Study
+from ce_nas.policies.base import Allocator, Decision
+from ce_nas.policies.site_constraints import Window
 
 EXAMPLES = int(os.environ.get("CE_NAS_SCENARIOS", "60"))
 IDLE_W, WORKING_W = 60.0, 287.0

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from ce_nas.allocate.allocator import Allocator, Decision
+from ce_nas.api import Study
+from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import CeNasError
 from ce_nas.core.records import Activity, Allocation
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.engine.build import build
 from ce_nas.engine.engine import Engine
-from ce_nas.engine.settings import settings_from_flags
-from ce_nas.engine.study import Study
+from ce_nas.policies.base import Allocator, Decision
 from ce_nas.store.journal import MemoryJournal
 
 NORTH = {"name": "north", "zone": "hydro", "pue": 1.1, "gpus": 2, "gpu_hour": 5.0}

@@ -1,8 +1,8 @@
 """What each task still needs, told from when it was started and suspended."""
 
+from ce_nas.benchmarks.base import Evaluator
 from ce_nas.core.records import Outcome, Task, TaskKind
-from ce_nas.engine.workload import Workload
-from ce_nas.evaluate.evaluator import Evaluator
+from ce_nas.engine.budgets import Workload
 
 
 class ByNumber(Evaluator):

@@ -3,7 +3,7 @@ import pytest
 
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.adaptive import LEVELS, AdaptiveRidge
-from ce_nas.forecast.naive import DampedProfile, SeasonalNaive
+from ce_nas.forecast.baselines import DampedProfile, SeasonalNaive
 
 HORIZON_S = 4 * DAY_S
 

@@ -11,10 +11,10 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Forecast
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.backtest import Backtest, Issues, backtest
-from ce_nas.forecast.forecaster import Forecaster
+from ce_nas.forecast.base import Forecaster
+from ce_nas.forecast.baselines import SeasonalNaive
 from ce_nas.forecast.history import History
-from ce_nas.forecast.naive import SeasonalNaive
-from ce_nas.grid.files import read_trace
+from ce_nas.grid.readers import read_trace
 from ce_nas.grid.trace import Series
 
 START = datetime(2021, 1, 1, tzinfo=UTC)

@@ -7,10 +7,10 @@ pytest.importorskip("lightgbm", reason="boosting needs lightgbm")
 
 from ce_nas.core.errors import ModelError, SettingsError
 from ce_nas.forecast.adaptive import LEVELS
+from ce_nas.forecast.baselines import DampedProfile, SeasonalNaive
 from ce_nas.forecast.boosting import BoostingForecaster, BoostingSettings, fit_boosting
-from ce_nas.forecast.lessons import Span
+from ce_nas.forecast.dataset import Span
 from ce_nas.forecast.model_file import load_model, save_model
-from ce_nas.forecast.naive import DampedProfile, SeasonalNaive
 
 SMALL = BoostingSettings(trees=20, leaf_hours=100)
 

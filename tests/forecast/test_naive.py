@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ce_nas.core.units import DAY_S, HOUR_S
-from ce_nas.forecast.forecaster import Past
-from ce_nas.forecast.naive import DampedProfile, Persistence, SeasonalNaive
+from ce_nas.forecast.base import Past
+from ce_nas.forecast.baselines import DampedProfile, Persistence, SeasonalNaive
 
 DAY = 300 + 120 * np.sin(np.arange(24) / 24 * 2 * np.pi)
 

@@ -1,56 +1,120 @@
+import json
+import time
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the transformer needs torch")
+pytest.importorskip("torch", reason="the transformer needs torch")
 
-from ce_nas.forecast.transformer import UNKNOWN_ZONE, Shape, Transformer, pinball  # noqa: E402 - torch comes first
-
-SHAPE = Shape(columns=5, context=48, ahead=24, zones=2, levels=9, width=16, heads=2, layers=1)
-
-
-@pytest.fixture
-def net():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        net = Transformer(SHAPE)
-        torch.nn.init.normal_(net.middle.weight)
-        return net.eval()
+from ce_nas.core.errors import ModelError
+from ce_nas.forecast.adaptive import LEVELS
+from ce_nas.forecast.baselines import SeasonalNaive
+from ce_nas.forecast.dataset import Span
+from ce_nas.forecast.model_file import load_model, save_model
+from ce_nas.forecast.train_transformer import FitSettings, fit_transformer
+from ce_nas.forecast.transformer import TransformerForecaster
 
 
-def test_quantiles_come_in_order_for_each_coming_slot(net):
-    rows = torch.randn(3, 72, 5, generator=torch.Generator().manual_seed(1))
-    quantiles = net(rows, torch.tensor([0, 1, 2]))
-    assert quantiles.shape == (3, 24, 9)
-    assert (quantiles.diff(dim=2) > 0).all()
+@pytest.fixture(scope="module")
+def record(grid):
+    return grid.record(known=grid.known, mix=grid.mix)
 
 
-def test_at_first_the_middle_is_the_ground_itself():
-    quantiles = Transformer(SHAPE).eval()(torch.randn(2, 72, 5), torch.tensor([1, 2]))
-    assert not quantiles[:, :, 4].any()
+@pytest.fixture(scope="module")
+def model(record, start):
+    spans = Span(start, start + timedelta(days=58)), Span(start + timedelta(days=58), start + timedelta(days=66))
+    return fit_transformer([record], *spans, FitSettings(width=16, layers=1, batch=16, steps=30, looks=3))
 
 
-def test_each_coming_slot_sees_the_past_and_every_known_input(net):
-    rows = torch.zeros(1, 72, 5)
-    plain = net(rows, torch.tensor([1]))
-    for slot in (0, 47, 48, 71):
-        other = rows.clone()
-        other[0, slot, 2] = 3.0
-        assert (net(other, torch.tensor([1])) != plain).any(dim=2).all()
+def test_it_is_far_better_than_yesterday(model, record, issue, off):
+    fitted, naive = (
+        np.mean([off(issue(forecaster, record, day), record, day) for day in range(67, 76)])
+        for forecaster in (model, SeasonalNaive())
+    )
+    assert fitted < 0.5 * naive
 
 
-def test_a_zone_of_its_own_makes_a_difference(net):
-    rows = torch.zeros(2, 72, 5)
-    known, unknown = net(rows, torch.tensor([1, UNKNOWN_ZONE]))
-    assert not torch.equal(known, unknown)
+def test_quantiles_come_in_order_about_the_mean(model, record, issue):
+    forecast = issue(model, record, 70)
+    bands = np.array([forecast.quantiles_g_per_kwh[level] for level in LEVELS])
+    assert (np.diff(bands, axis=0) > 0).all()
+    assert np.array_equal(forecast.mean_g_per_kwh, forecast.quantiles_g_per_kwh[0.5])
 
 
-def test_the_pinball_loss_is_least_at_the_quantile():
-    truth = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 20000)))
-    levels = torch.tensor([0.1, 0.5])
-    losses = {
-        shift: float(pinball(torch.tensor([-1.2816 + shift, shift]).expand(1, 20000, 2), truth, levels))
-        for shift in (-0.2, 0.0, 0.2)
-    }
-    assert losses[0.0] < min(losses[-0.2], losses[0.2])
-    exact = pinball(torch.zeros(1, 1, 1), torch.ones(1, 1), torch.tensor([0.9]))
-    assert float(exact) == pytest.approx(0.9)
+def test_a_zone_never_seen_is_forecast_from_its_past(model, grid, windy_grid, issue, off):
+    other = windy_grid(60, 5).record(zone="elsewhere")
+    forecast = issue(model, other, 50)
+    assert forecast.forecaster == "transformer"
+    assert off(forecast, other, 50) < 0.25
+    known, unknown = (grid.record(known=grid.known, mix=grid.mix, zone=zone) for zone in ("zone", "elsewhere"))
+    assert not np.array_equal(issue(model, known, 70).mean_g_per_kwh, issue(model, unknown, 70).mean_g_per_kwh)
+
+
+def test_nothing_of_the_future_reaches_it(model, grid, record, issue):
+    cut = 60 * 24
+    spoilt = np.concatenate([grid.intensity[:cut], 5 * grid.intensity[cut:]])
+    mix = {source: np.concatenate([values[:cut], 0 * values[cut:]]) for source, values in grid.mix.items()}
+    known = {name: np.concatenate([values[: cut + 96], 0 * values[cut + 96 :]]) for name, values in grid.known.items()}
+    first = issue(model, record, 60).mean_g_per_kwh
+    assert np.array_equal(first, issue(model, grid.record(spoilt, known, mix), 60).mean_g_per_kwh)
+
+
+def test_a_shorter_horizon_and_less_known_ahead_still_give_a_forecast(model, grid, record, issue, off):
+    day = issue(model, record, 70, 86400.0)
+    assert len(day.mean_g_per_kwh) == 24
+    short = {name: values[: 70 * 24 + 30] for name, values in grid.known.items()}
+    forecast = issue(model, grid.record(known=short, mix=grid.mix), 70)
+    assert off(forecast, record, 70) < 0.3
+
+
+@pytest.mark.parametrize("step_s", [300.0, 900.0])
+def test_short_steps_are_forecast_hour_by_hour(model, windy_grid, issue, off, step_s):
+    grid = windy_grid(30, 2, step_s)
+    forecast = issue(model, grid.record(known=grid.known), 20)
+    assert len(forecast.mean_g_per_kwh) == 4 * 86400 / step_s
+    assert off(forecast, grid.record(), 20) < 0.3
+
+
+def test_what_was_saved_forecasts_the_same(model, record, issue, tmp_path):
+    again = TransformerForecaster.load(model.save(tmp_path / "model"))
+    assert again.fitted == model.fitted
+    once, other = issue(model, record, 70), issue(again, record, 70)
+    assert np.array_equal(once.mean_g_per_kwh, other.mean_g_per_kwh)
+
+
+def test_four_days_take_less_than_a_blink_once_the_past_is_learned(model, record, issue):
+    issue(model, record, 69)
+    took_s = []
+    for hour in range(5):
+        began_s = time.process_time()
+        issue(model, record, 69 + hour / 24)
+        took_s.append(time.process_time() - began_s)
+    assert min(took_s) < 0.05
+
+
+def broken(where, change):
+    settings, arrays = load_model(where)
+    change(settings, arrays)
+    settings = {name: value for name, value in settings.items() if name not in ("format", "sha256")}
+    return save_model(where.with_name("broken"), settings, arrays)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda settings, _: settings.update(kind="other"), "got 'other'"),
+        (lambda settings, _: settings.pop("zones"), "'zones'"),
+        (lambda settings, _: settings["columns"]["sources"].append("hope"), "columns"),
+        (lambda settings, _: settings["shape"].update(width=32), "width"),
+        (lambda settings, _: settings["shape"].update(colour=1), "colour"),
+        (lambda _, arrays: arrays.pop("0.place"), "place"),
+        (lambda _, arrays: arrays.clear(), "no network"),
+        (lambda _, arrays: arrays.update({"x.place": np.ones(1)}), "x"),
+    ],
+)
+def test_files_that_do_not_fit_together_are_refused(model, tmp_path, change, complaint):
+    where = broken(model.save(tmp_path / "model"), change)
+    assert json.loads(where.read_text())
+    with pytest.raises(ModelError, match=complaint):
+        TransformerForecaster.load(where)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ce_nas.core.errors import TraceError
-from ce_nas.grid.shape import Shape, shape_of
+from ce_nas.grid.calibration import Shape, shape_of
 from ce_nas.grid.synthetic import (
     DAYS_AROUND,
     DEFAULT_ZONE,

@@ -9,7 +9,7 @@ import pytest
 optuna = pytest.importorskip("optuna", reason="needs the extra optuna")
 
 from ce_nas.core.errors import SettingsError  # noqa: E402
-from ce_nas.integrations import optuna as integration  # noqa: E402
+from ce_nas.integrations import optuna as integration
 from ce_nas.integrations.optuna import LamooSampler  # noqa: E402
 from ce_nas.pareto.hypervolume import hypervolume  # noqa: E402
 

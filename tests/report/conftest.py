@@ -1,6 +1,6 @@
 import pytest
 
-from ce_nas.engine.study import Study
+from ce_nas.api import Study
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from ce_nas.report.figures import overview
 from ce_nas.report.files import write_figures, write_report
-from ce_nas.report.words import Words
+from ce_nas.report.i18n.words import Words
+from ce_nas.report.plotting.overview import overview
 
 
 def test_the_same_journal_gives_the_same_bytes(result, tmp_path):
@@ -37,7 +37,7 @@ def test_every_figure_is_drawn_twice_and_shown_in_the_markdown(result, tmp_path,
 
 
 def test_without_a_font_the_pictures_are_in_english(result, tmp_path, monkeypatch):
-    monkeypatch.setattr("ce_nas.report.raster.japanese_font", lambda: None)
+    monkeypatch.setattr("ce_nas.report.plotting.png.japanese_font", lambda: None)
     assert not write_figures(tmp_path, result.entries, Words("ja"))
     japanese = (tmp_path / "figures/grid.png").read_bytes()
     assert write_figures(tmp_path, result.entries, Words("en"))

@@ -6,9 +6,9 @@ import pytest
 
 from ce_nas.core.units import as_carbon
 from ce_nas.report.html import html, section_html
+from ce_nas.report.i18n.words import Words
 from ce_nas.report.page import Fact, Page, Section, Table
-from ce_nas.report.run_page import run_page
-from ce_nas.report.words import Words
+from ce_nas.report.run_report import run_page
 
 VOID = {"meta", "link", "path", "rect", "circle", "br"}
 

@@ -1,9 +1,9 @@
 from ce_nas.core.records import Stop
 from ce_nas.core.units import as_carbon
+from ce_nas.report.i18n.words import Words
 from ce_nas.report.markdown import markdown as of_page
 from ce_nas.report.markdown import stop_sentence
-from ce_nas.report.run_page import run_page
-from ce_nas.report.words import Words
+from ce_nas.report.run_report import run_page
 
 
 def markdown(entries, figures=None):

@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ce_nas.engine.study import Result
+from ce_nas.analysis.summary import FrontMember
+from ce_nas.api import Result
+from ce_nas.report.i18n.words import LANGUAGES, Words
 from ce_nas.report.notebook import RunFront, run_html, run_line
-from ce_nas.report.summary import FrontMember
-from ce_nas.report.words import LANGUAGES, Words
 
 VOID = {"br", "img", "meta", "link"}
 
@@ -80,7 +80,7 @@ def test_without_a_training_there_is_no_front_yet(result):
 
 
 def test_a_run_on_file_is_read(result, tmp_path):
-    from ce_nas.store.folder import RunFolder
+    from ce_nas.store.run_dir import RunFolder
 
     with RunFolder.create(tmp_path / "run") as folder:
         journal = folder.journal()

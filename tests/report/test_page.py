@@ -1,6 +1,6 @@
+from ce_nas.report.i18n.words import Words
 from ce_nas.report.page import Page, Section
-from ce_nas.report.run_page import run_page
-from ce_nas.report.words import Words
+from ce_nas.report.run_report import run_page
 
 
 def test_a_page_knows_all_its_figures_in_order(result):

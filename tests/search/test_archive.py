@@ -1,5 +1,5 @@
 from ce_nas.core.records import Observation
-from ce_nas.search.archive import Archive, values_of
+from ce_nas.search.archive import Archive, Pending, values_of
 
 
 def test_only_full_trainings_are_kept_and_the_newest_counts():
@@ -13,3 +13,18 @@ def test_only_full_trainings_are_kept_and_the_newest_counts():
     assert archive.observations == (again, other)
     assert len(archive) == 2
     assert values_of(archive.observations).tolist() == [[4.0, 4.0], [3.0, 3.0]]
+
+
+def test_what_was_taken_up_is_pending_until_it_is_told_of():
+    pending = Pending()
+    pending.add([(0,), (1,), (2,)])
+    assert pending.taken({(0,), (1,), (7,)}) == [(0,), (1,)]
+    assert pending.taken({(0,), (1,), (2,)}) == [(0,), (1,)]  # the third was not taken up, and is forgotten
+    pending.tell([Observation((0,), (1.0,))])
+    assert pending.taken({(0,), (1,)}) == [(1,)]
+
+
+def test_only_the_newest_count():
+    pending = Pending()
+    pending.add([(number,) for number in range(40)])
+    assert pending.taken({(number,) for number in range(40)}) == [(number,) for number in range(8, 40)]

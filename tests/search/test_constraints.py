@@ -9,11 +9,11 @@ from ce_nas.core.rng import stream
 from ce_nas.pareto.dominance import dominance_numbers
 from ce_nas.pareto.hypervolume import hypervolume
 from ce_nas.search.constraints import ConstrainedSearcher, Constraint, Constraints
-from ce_nas.search.evolution import Nsga2Searcher
-from ce_nas.search.regions import LamooSearcher
-from ce_nas.search.surrogate import SurrogateSearcher
-from ce_nas.search.uniform import UniformSearcher
-from ce_nas.space.space import Space
+from ce_nas.search.lamoo.searcher import LamooSearcher
+from ce_nas.search.nsga2 import Nsga2Searcher
+from ce_nas.search.random import UniformSearcher
+from ce_nas.search.surrogate.searcher import SurrogateSearcher
+from ce_nas.space.base import Space
 
 SPACE = Space("grid", ["a", "b", "c"], [[*"uvwxyz"]] * 3)
 OBJECTIVES = (Objective("accuracy", "%", maximise=True, reference=0.0), Objective("energy", "mJ", False, 50.0))

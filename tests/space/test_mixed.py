@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ce_nas.core.errors import SettingsError, TableError
 from ce_nas.core.rng import stream
-from ce_nas.space.domains import Categorical, Float, Integer
+from ce_nas.space.distributions import Categorical, Float, Integer
 from ce_nas.space.mixed import MixedSpace
 
 MIXED = MixedSpace(

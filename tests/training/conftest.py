@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch", reason="real trainings need the extra torch
 
 @pytest.fixture(scope="session")
 def digits():
-    from ce_nas.training.sources import load_images
+    from ce_nas.training.data.sources import load_images
 
     return load_images("digits").split(0.25, seed=0)
 

@@ -7,13 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="real trainings need the extra torch")
 
+from ce_nas.benchmarks.base import Failure, TaskError  # noqa: E402
 from ce_nas.core.errors import SettingsError  # noqa: E402
 from ce_nas.core.records import Objective, Task, TaskKind  # noqa: E402
-from ce_nas.evaluate.executor import Failure, TaskError  # noqa: E402
-from ce_nas.space.cells import NasBench201Space  # noqa: E402
 from ce_nas.space.darts import DartsSpace  # noqa: E402
-from ce_nas.space.network.nb201 import NasBench201Network, count_flops, count_parameters  # noqa: E402
+from ce_nas.space.nasbench201 import NasBench201Space  # noqa: E402
 from ce_nas.training.executor import TrainingExecutor, TrainingPlan  # noqa: E402
+from ce_nas.training.networks.nasbench201 import NasBench201Network, count_flops, count_parameters  # noqa: E402
 from ce_nas.training.recipe import Recipe  # noqa: E402
 
 RECIPE = Recipe(epochs=2, batch=128, shift=0, flip=False)

@@ -1,1 +1,1 @@
-"""Where tasks run."""
+"""cluster."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.cluster.fleet import FleetCluster
-from ce_nas.cluster.roles import ACTIVITIES, Role
+from ce_nas.cluster.assignment import ACTIVITIES, Role
+from ce_nas.cluster.base import FleetCluster
 from ce_nas.core.records import Activity, Event, EventKind, TaskKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ce_nas.benchmarks.base import Evaluator
     from ce_nas.core.clock import Clock
     from ce_nas.core.records import Reading, Task
-    from ce_nas.energy.modelled import PowerModel
-    from ce_nas.evaluate.evaluator import Evaluator
+    from ce_nas.energy.power_model import PowerModel
 
 __all__ = ["SimulatedCluster"]
 

@@ -1,1 +1,1 @@
-"""What devices draw, and what that weighs in grams and money."""
+"""energy."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import EnergyError
 from ce_nas.core.records import Source
-from ce_nas.energy.meter import Mark, Meter
+from ce_nas.energy.base import Mark, Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

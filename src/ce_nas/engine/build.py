@@ -6,42 +6,42 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from ce_nas.config.registry import INNER_SEARCHERS, POLICIES, SEARCHERS, canonical
 from ce_nas.core.clock import VirtualClock
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.rng import stream
 from ce_nas.core.units import HOUR_S
 from ce_nas.energy.ledger import Ledger
 from ce_nas.energy.live_ledger import LiveLedger
-from ce_nas.energy.modelled import PowerModel
+from ce_nas.energy.power_model import PowerModel
+from ce_nas.engine.budgets import Limits
+from ce_nas.engine.components import Parts, Plan
 from ce_nas.engine.engine import Engine
-from ce_nas.engine.limits import Limits
-from ce_nas.engine.live_grid import FeedForecaster, LiveGrid
-from ce_nas.engine.names import INNER_SEARCHERS, POLICIES, SEARCHERS, canonical
-from ce_nas.engine.plan import Parts, Plan
-from ce_nas.forecast.choice import Choice
+from ce_nas.engine.live_intensity import FeedForecaster, LiveGrid
+from ce_nas.forecast.registry import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from ce_nas.allocate.allocator import Allocator
-    from ce_nas.allocate.constrained import Rule
-    from ce_nas.cluster.cluster import Cluster
-    from ce_nas.cluster.crew import Crew
-    from ce_nas.cluster.live_clock import LiveClock
+    from ce_nas.benchmarks.base import Problem
+    from ce_nas.cluster.base import Cluster
+    from ce_nas.cluster.replay_clock import LiveClock
+    from ce_nas.cluster.workers.base import Crew
+    from ce_nas.config.schema import PolicySettings, Settings
     from ce_nas.core.clock import Clock
     from ce_nas.core.records import Architecture
     from ce_nas.engine.engine import Observer
-    from ce_nas.engine.materials import Materials
-    from ce_nas.engine.settings import PolicySettings, Settings
+    from ce_nas.engine.inputs import Materials
     from ce_nas.engine.sites import Sites
-    from ce_nas.evaluate.evaluator import Problem
-    from ce_nas.forecast.forecaster import Forecaster
+    from ce_nas.forecast.base import Forecaster
+    from ce_nas.policies.base import Allocator
+    from ce_nas.policies.site_constraints import Rule
+    from ce_nas.search.base import Searcher
     from ce_nas.search.constraints import Costs
-    from ce_nas.search.regional import RegionalSearcher
-    from ce_nas.search.searcher import Searcher
+    from ce_nas.search.regions import RegionalSearcher
+    from ce_nas.store.event_log import Recording
     from ce_nas.store.journal import Journal
-    from ce_nas.store.recording import Recording
 
 __all__ = ["allocator_of", "build"]
 
@@ -124,7 +124,7 @@ def _live(
     materials: Materials, folder: Path | None, crew: Crew | None
 ) -> tuple[Clock, Cluster, Problem, Recording | None]:
     """Time that passes, and devices that are there."""
-    from ce_nas.engine.live import live_cluster, live_problem
+    from ce_nas.engine.build_live import live_cluster, live_problem
 
     if folder is None:
         message = "Expected a folder for the checkpoints of a live search, got none; name one with out."
@@ -218,8 +218,8 @@ def _sites(materials: Materials, forecaster: Forecaster) -> Sites | None:
 
 def _within_site(allocator: Allocator, materials: Materials) -> Allocator:
     """The allocator, at the best of the sites, and kept to what they allow."""
-    from ce_nas.allocate.constrained import Closed, Constrained, MinimumTime, PowerCap
-    from ce_nas.allocate.roaming import Roaming
+    from ce_nas.policies.migration import Roaming
+    from ce_nas.policies.site_constraints import Closed, Constrained, MinimumTime, PowerCap
 
     if materials.settings.site.others:
         allocator = Roaming(allocator, materials.settings.policy.money)
@@ -237,9 +237,9 @@ def _within_site(allocator: Allocator, materials: Materials) -> Allocator:
 
 def allocator_of(policy: PolicySettings) -> Allocator:
     """The policy that the settings name."""
-    from ce_nas.allocate import rules
-    from ce_nas.allocate.lookahead import LookAhead
-    from ce_nas.allocate.marginal import Marginal
+    from ce_nas.policies import baselines as rules
+    from ce_nas.policies.carbon_scaler import Marginal
+    from ce_nas.policies.lookahead import LookAhead
 
     makers: Mapping[str, Callable[[], Allocator]] = {
         "all-evaluation": rules.AllEvaluation,
@@ -263,8 +263,8 @@ def allocator_of(policy: PolicySettings) -> Allocator:
 
 
 def _learned(policy: PolicySettings) -> Allocator:
-    from ce_nas.allocate.learned import Learned
-    from ce_nas.allocate.policy_file import read_policy
+    from ce_nas.policies.learned.network import read_policy
+    from ce_nas.policies.learned.policy import Learned
 
     return Learned(read_policy(policy.network) if policy.network else None)
 
@@ -274,7 +274,7 @@ def _searcher(materials: Materials) -> Searcher:
     name = canonical(stated.name, "searcher", SEARCHERS)
     if name != "lamoo":
         return _plain_searcher(name, materials)
-    from ce_nas.search.regions import LamooSearcher
+    from ce_nas.search.lamoo.searcher import LamooSearcher
 
     return LamooSearcher(
         materials.benchmark.space,
@@ -289,26 +289,26 @@ def _plain_searcher(name: str, materials: Materials) -> RegionalSearcher:
     """A searcher that works alone as well as in a region, on a stream of its own."""
     space, rng = materials.benchmark.space, stream(materials.settings.seed, f"searcher.{name}")
     if name == "uniform":
-        from ce_nas.search.uniform import UniformSearcher
+        from ce_nas.search.random import UniformSearcher
 
         return UniformSearcher(space, rng)
     if name == "nsga2":
-        from ce_nas.search.evolution import Nsga2Searcher
+        from ce_nas.search.nsga2 import Nsga2Searcher
 
         return Nsga2Searcher(space, rng)
     if name == "cma":
-        from ce_nas.search.cma import CmaSearcher
+        from ce_nas.search.cma_es import CmaSearcher
 
         return CmaSearcher(space, rng, _reference(materials))
     if name == "ehvi":
-        from ce_nas.search.ehvi import EhviSearcher
+        from ce_nas.search.bayesopt.ehvi import EhviSearcher
 
         return EhviSearcher(space, rng, _reference(materials))
     if name == "qlognehvi":
-        from ce_nas.search.qlognehvi import QLogNehviSearcher
+        from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
 
         return QLogNehviSearcher(space, rng, _reference(materials))
-    from ce_nas.search.surrogate import SurrogateSearcher
+    from ce_nas.search.surrogate.searcher import SurrogateSearcher
 
     return SurrogateSearcher(space, rng, _reference(materials), known=_foreknown(materials))
 
@@ -330,8 +330,8 @@ def _reference(materials: Materials) -> list[float]:
 def _wrapped(searcher: Searcher, materials: Materials) -> Searcher:
     """The searcher, stopping early, keeping to one a function and to bounds as far as the settings ask for it."""
     from ce_nas.search.constraints import ConstrainedSearcher
-    from ce_nas.search.distinct import DistinctSearcher
-    from ce_nas.search.fidelity import PromotingSearcher
+    from ce_nas.search.deduplication import DistinctSearcher
+    from ce_nas.search.successive_halving import PromotingSearcher
 
     stated = materials.settings.searcher
     if stated.early is not None:
@@ -348,8 +348,8 @@ def _stands(materials: Materials) -> dict[Architecture, Architecture]:
     """
     import numpy as np
 
-    from ce_nas.space.cells import NasBench201Space
     from ce_nas.space.isomorphism import cheapest_rows
+    from ce_nas.space.nasbench201 import NasBench201Space
 
     space, benchmark = materials.benchmark.space, materials.benchmark
     if not isinstance(space, NasBench201Space):

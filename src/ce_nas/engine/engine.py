@@ -9,25 +9,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from ce_nas.cluster.roles import Role
+from ce_nas.cluster.assignment import Role
 from ce_nas.core.records import Activity, Allocation, EventKind, Observation, Stop, TaskKind
-from ce_nas.engine.agenda import Agenda
-from ce_nas.engine.backlog import Backlog
-from ce_nas.engine.guard import Guard
-from ce_nas.engine.noted import noted
-from ce_nas.engine.progress import Progress
-from ce_nas.engine.purse import Purse
-from ce_nas.engine.view import Outlook
+from ce_nas.engine.budgets import Guard, Purse
+from ce_nas.engine.candidate_queue import Backlog
+from ce_nas.engine.scheduler import Agenda
+from ce_nas.engine.search_progress import Progress
+from ce_nas.engine.state_builder import Outlook, noted
 from ce_nas.forecast.history import History
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ce_nas.allocate.allocator import Decision
     from ce_nas.core.records import Event, Outcome, View
-    from ce_nas.engine.plan import Parts, Plan
+    from ce_nas.engine.components import Parts, Plan
     from ce_nas.engine.sites import Sites
     from ce_nas.grid.trace import Series
+    from ce_nas.policies.base import Decision
 
 __all__ = ["Engine", "Observer"]
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ce_nas.core.records import Activity, Reading, SiteView, Source
-from ce_nas.engine.view import HORIZON_S, MEMORY_S
+from ce_nas.engine.state_builder import HORIZON_S, MEMORY_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ce_nas.energy.ledger import Prices
-    from ce_nas.engine.plan import Plan
-    from ce_nas.forecast.forecaster import Forecaster
+    from ce_nas.engine.components import Plan
+    from ce_nas.forecast.base import Forecaster
     from ce_nas.forecast.history import Memory
     from ce_nas.grid.trace import Series
 

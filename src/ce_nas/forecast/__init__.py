@@ -1,1 +1,1 @@
-"""What the grid's carbon intensity will be."""
+"""forecast."""

@@ -1,7 +1,7 @@
 """A forecaster that learns from the past it is handed, anew each day: no training beforehand, no file.
 
-The logarithm of the intensity is regressed on calendar and weather (:mod:`ce_nas.forecast.rows`), with weights that
-fade into the past; the last week's errors of that model then correct its forecast (:mod:`ce_nas.forecast.correction`).
+The logarithm of the intensity is regressed on calendar and weather (:mod:`ce_nas.forecast.features`), with weights that
+fade into the past; the last week's errors of that model then correct its forecast (:mod:`ce_nas.forecast.residual_correction`).
 Models that forget fast and slowly, linear ones and Gaussian processes, are averaged. Quantiles are those of the
 relative errors that the average would have made on earlier days.
 
@@ -17,15 +17,15 @@ import numpy as np
 
 from ce_nas.core.records import Forecast
 from ce_nas.core.units import DAY_S
-from ce_nas.forecast.correction import CORRECTED_DAYS, Corrections
-from ce_nas.forecast.forecaster import Forecaster
-from ce_nas.forecast.naive import DampedProfile
-from ce_nas.forecast.refits import BEFORE_DAYS, Learned, Member
-from ce_nas.forecast.rows import standardised, weather_is_known
-from ce_nas.forecast.slots import Slots
+from ce_nas.forecast.base import Forecaster
+from ce_nas.forecast.baselines import DampedProfile
+from ce_nas.forecast.features import standardised, weather_is_known
+from ce_nas.forecast.hourly import Slots
+from ce_nas.forecast.residual_correction import CORRECTED_DAYS, Corrections
+from ce_nas.forecast.ridge import BEFORE_DAYS, Learned, Member
 
 if TYPE_CHECKING:
-    from ce_nas.forecast.forecaster import Past
+    from ce_nas.forecast.base import Past
 
 __all__ = ["LEVELS", "AdaptiveRidge"]
 

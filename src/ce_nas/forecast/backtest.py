@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ce_nas.core.records import Forecast
-    from ce_nas.forecast.forecaster import Forecaster
+    from ce_nas.forecast.base import Forecaster
     from ce_nas.forecast.history import History
 
 __all__ = ["SHARES", "Backtest", "Issues", "backtest"]

@@ -1,6 +1,6 @@
 """Gradient-boosted trees that foretell how far the ground will be off: LightGBM on what is known of each coming hour.
 
-The ground is that of :mod:`ce_nas.forecast.windows`: regressions on calendar and weather that adapt each day. Trees
+The ground is that of :mod:`ce_nas.forecast.sequence_windows`: regressions on calendar and weather that adapt each day. Trees
 cannot extrapolate, and a year is short, so they are told nothing of levels or of the season, only differences: errors
 of the ground lately and at the same time of day, weather around the hour, the mix of the last day. Quantiles are those
 of the errors on the later span.
@@ -17,21 +17,21 @@ from ce_nas.core.errors import MissingExtraError, ModelError
 from ce_nas.core.records import Forecast
 from ce_nas.core.units import DAY_S
 from ce_nas.forecast.adaptive import LEAST_DAYS, LEVELS
-from ce_nas.forecast.forecaster import Forecaster
-from ce_nas.forecast.lessons import AHEAD_DAYS, HOURS_A_DAY, lessons_of
+from ce_nas.forecast.base import Forecaster
+from ce_nas.forecast.baselines import DampedProfile
+from ce_nas.forecast.dataset import AHEAD_DAYS, HOURS_A_DAY, lessons_of
+from ce_nas.forecast.hourly import Slots
 from ce_nas.forecast.model_file import load_model, save_model
-from ce_nas.forecast.naive import DampedProfile
-from ce_nas.forecast.slots import Slots
-from ce_nas.forecast.windows import CONTEXT_DAYS, Columns, Grounds, Window, Windows
+from ce_nas.forecast.sequence_windows import CONTEXT_DAYS, Columns, Grounds, Window, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
     from types import ModuleType
 
-    from ce_nas.forecast.forecaster import Past
+    from ce_nas.forecast.base import Past
+    from ce_nas.forecast.dataset import Lessons, Span
     from ce_nas.forecast.history import History
-    from ce_nas.forecast.lessons import Lessons, Span
 
 __all__ = ["BoostingForecaster", "BoostingSettings", "fit_boosting"]
 

@@ -27,7 +27,7 @@ import numpy as np
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import DAY_S
 from ce_nas.forecast.backtest import backtest
-from ce_nas.forecast.forecaster import Forecaster, Past
+from ce_nas.forecast.base import Forecaster, Past
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

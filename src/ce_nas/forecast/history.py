@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.forecast.forecaster import Past
+from ce_nas.forecast.base import Past
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""The carbon intensity of electricity over time."""
+"""grid."""

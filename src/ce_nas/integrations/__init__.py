@@ -1,1 +1,1 @@
-"""The package's methods under the faces of other libraries."""
+"""integrations."""

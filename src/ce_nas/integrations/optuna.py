@@ -26,13 +26,13 @@ import numpy as np
 
 from ce_nas.core.errors import MissingExtraError, SettingsError, one_of
 from ce_nas.core.records import Observation
-from ce_nas.search.cma import CmaSearcher
-from ce_nas.search.ehvi import EhviSearcher
-from ce_nas.search.evolution import Nsga2Searcher
-from ce_nas.search.partition import PartitionSettings
-from ce_nas.search.regions import LamooSearcher
-from ce_nas.search.uniform import UniformSearcher
-from ce_nas.space.domains import Categorical, Domain, Float, Integer
+from ce_nas.search.bayesopt.ehvi import EhviSearcher
+from ce_nas.search.cma_es import CmaSearcher
+from ce_nas.search.lamoo.partition_tree import PartitionSettings
+from ce_nas.search.lamoo.searcher import LamooSearcher
+from ce_nas.search.nsga2 import Nsga2Searcher
+from ce_nas.search.random import UniformSearcher
+from ce_nas.space.distributions import Categorical, Domain, Float, Integer
 from ce_nas.space.mixed import MixedSpace
 
 try:
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from ce_nas.core.records import Architecture
-    from ce_nas.search.regional import RegionalSearcher
+    from ce_nas.search.regions import RegionalSearcher
 
 __all__ = ["LamooSampler"]
 
@@ -208,7 +208,7 @@ class LamooSampler(BaseSampler):
     def _searcher(self, space: MixedSpace, reference: np.ndarray) -> LamooSearcher:
         inner: RegionalSearcher
         if self._inner == "qlognehvi":
-            from ce_nas.search.qlognehvi import QLogNehviSearcher
+            from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
 
             inner = QLogNehviSearcher(space, self._rng, reference)
         elif self._inner in ("cma", "ehvi"):

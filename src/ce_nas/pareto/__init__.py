@@ -1,1 +1,1 @@
-"""Dominance, fronts and hypervolume: pure functions of arrays whose columns are all minimised."""
+"""pareto."""

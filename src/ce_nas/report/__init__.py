@@ -1,1 +1,1 @@
-"""What people read of a run; reads the store and nothing else."""
+"""report."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ce_nas.report.figures import overview
+from ce_nas.analysis.summary import summarise
 from ce_nas.report.html import html
+from ce_nas.report.i18n.words import Words
 from ce_nas.report.markdown import markdown
-from ce_nas.report.run_page import run_page
-from ce_nas.report.summary import summarise
-from ce_nas.report.svg import svg
-from ce_nas.report.words import Words
-from ce_nas.store.folder import write_whole
+from ce_nas.report.plotting.overview import overview
+from ce_nas.report.plotting.svg import svg
+from ce_nas.report.run_report import run_page
+from ce_nas.store.run_dir import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ce_nas.report.counterfactual import Counterfactual
+    from ce_nas.analysis.counterfactual import Counterfactual
     from ce_nas.store.journal import Entry
 
 __all__ = ["FIGURES", "write_figures", "write_report"]
@@ -35,7 +35,7 @@ def write_report(
     Markdown shows the figures.
 
     :param language: ``en`` or ``ja``; None: that of the locale.
-    :param saved: see :func:`~ce_nas.report.run_page.run_page`.
+    :param saved: see :func:`~ce_nas.report.run_report.run_page`.
     :raises StoreError: if a file cannot be written; the others, and the journal, are whole.
     """
     page = run_page(entries, Words(language), saved)
@@ -53,7 +53,7 @@ def write_figures(
     :returns: whether the PNGs are in the language of ``words``; without a font that has its glyphs they are in English.
     :raises StoreError: if a file cannot be written.
     """
-    from ce_nas.report.raster import japanese_font, png
+    from ce_nas.report.plotting.png import japanese_font, png
 
     page = run_page(entries, words, saved)
     legible = words.language == "en" or japanese_font() is not None

@@ -7,14 +7,14 @@ from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ce_nas.report.svg import svg
+from ce_nas.report.plotting.svg import svg
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+    from ce_nas.report.i18n.words import Words
     from ce_nas.report.page import Page, Section
-    from ce_nas.report.words import Words
 
 __all__ = ["fragment", "html", "inline", "paper_html", "script", "section_html", "style", "templates"]
 

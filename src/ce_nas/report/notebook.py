@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from ce_nas.analysis.recommend import pick
 from ce_nas.core.units import as_carbon
-from ce_nas.report.charts import front_chart, objective_label
 from ce_nas.report.html import fragment
+from ce_nas.report.i18n.words import Words
 from ce_nas.report.page import Table
-from ce_nas.report.pick import pick
-from ce_nas.report.run_page import run_page, run_title
-from ce_nas.report.words import Words
+from ce_nas.report.plotting.run_charts import front_chart, objective_label
+from ce_nas.report.run_report import run_page, run_title
 
 if TYPE_CHECKING:
-    from ce_nas.report.summary import FrontMember, Summary
+    from ce_nas.analysis.summary import FrontMember, Summary
     from ce_nas.store.journal import Entry
 
 __all__ = ["RunFront", "run_html", "run_line"]

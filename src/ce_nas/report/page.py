@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.report.chart import Chart
-    from ce_nas.report.words import Words
+    from ce_nas.report.i18n.words import Words
+    from ce_nas.report.plotting.chart import Chart
 
 __all__ = ["Fact", "Page", "Picture", "Section", "Table"]
 

@@ -1,1 +1,1 @@
-"""Which architectures to look at next."""
+"""search."""

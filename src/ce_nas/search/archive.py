@@ -1,4 +1,7 @@
-"""What a searcher was told of full trainings."""
+"""What a searcher was told of full trainings.
+
+Proposals that were taken up and of which nothing was told yet.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Sequence
 
     from ce_nas.core.records import Architecture, Observation
 
-__all__ = ["Archive", "values_of"]
+__all__ = ["Archive", "Pending", "values_of"]
 
 
 class Archive:
@@ -38,3 +41,29 @@ class Archive:
 def values_of(observations: Iterable[Observation]) -> np.ndarray:
     """The objectives of ``observations``, minimised, shape ``(n, m)``."""
     return np.array([observation.values for observation in observations], dtype=float)
+
+
+#: the most that are taken into account
+_MOST = 32
+
+
+class Pending:
+    """A searcher's own proposals, until something is told of them."""
+
+    def __init__(self) -> None:
+        self._proposed: dict[Architecture, None] = {}
+
+    def add(self, proposals: Iterable[Architecture]) -> None:
+        """Remember what was proposed."""
+        self._proposed.update(dict.fromkeys(proposals))
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Forget what something was found of."""
+        for observation in observations:
+            self._proposed.pop(observation.architecture, None)
+
+    def taken(self, exclude: Container[Architecture]) -> list[Architecture]:
+        """The newest proposals that were taken up, and so are excluded from now on; the others are forgotten."""
+        taken = [architecture for architecture in self._proposed if architecture in exclude][-_MOST:]
+        self._proposed = dict.fromkeys(taken)
+        return taken

@@ -20,14 +20,14 @@ import numpy as np
 
 from ce_nas.core.errors import SettingsError, one_of
 from ce_nas.core.records import Architecture
-from ce_nas.search.regional import AnyOf
-from ce_nas.search.searcher import Searcher
+from ce_nas.search.base import Searcher
+from ce_nas.search.regions import AnyOf
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from ce_nas.core.records import Objective, Observation
-    from ce_nas.space.space import Space
+    from ce_nas.space.base import Space
 
 __all__ = ["ConstrainedSearcher", "Constraint", "Constraints", "Costs"]
 

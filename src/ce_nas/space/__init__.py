@@ -1,1 +1,1 @@
-"""Which architectures there are, and how they look to a searcher."""
+"""space."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ce_nas.core.errors import TableError
-from ce_nas.space.space import Space
+from ce_nas.space.base import Space
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ce_nas.core.errors import SettingsError, TableError, one_of
-from ce_nas.space.space import Space
+from ce_nas.space.base import Space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

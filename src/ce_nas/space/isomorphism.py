@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ce_nas.core.errors import TableError
-from ce_nas.space.cells import NB201_EDGES, NB201_OPERATIONS, NasBench201Space
+from ce_nas.space.nasbench201 import NB201_EDGES, NB201_OPERATIONS, NasBench201Space
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ce_nas.core.records import Architecture
-    from ce_nas.space.space import Space
+    from ce_nas.space.base import Space
 
 __all__ = ["canonical", "cheapest_rows", "functions", "is_connected", "published_key", "unique_rows"]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from ce_nas.core.errors import SettingsError, TableError
-from ce_nas.space.domains import Categorical, Domain, Float, Integer
-from ce_nas.space.space import Space
+from ce_nas.space.base import Space
+from ce_nas.space.distributions import Categorical, Domain, Float, Integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ce_nas.benchmarks.base import Executor, Failure, TaskError
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import SettingsError, one_of
 from ce_nas.core.records import Outcome, Task, TaskKind
-from ce_nas.energy.meter import between
-from ce_nas.energy.meters import best_meter
-from ce_nas.evaluate.executor import Executor, Failure, TaskError
-from ce_nas.store.folder import write_whole
-from ce_nas.training.networks import build_network, build_supernet
-from ce_nas.training.profile import measure_latency
+from ce_nas.energy.base import between
+from ce_nas.energy.meter_selection import best_meter
+from ce_nas.store.run_dir import write_whole
+from ce_nas.training.data.sources import load_images
+from ce_nas.training.latency import measure_latency
+from ce_nas.training.networks.build import build_network, build_supernet
 from ce_nas.training.recipe import Recipe
-from ce_nas.training.sources import load_images
-from ce_nas.training.supernet import Paths, SupernetTraining, score_paths
+from ce_nas.training.supernet_trainer import Paths, SupernetTraining, score_paths
 from ce_nas.training.trainer import DivergedError, Training
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ce_nas.core.records import Architecture, Objective
-    from ce_nas.space.network.shared import PathNetwork
-    from ce_nas.space.space import Space
-    from ce_nas.training.images import DataSet, Images
+    from ce_nas.space.base import Space
+    from ce_nas.training.data.images import DataSet, Images
+    from ce_nas.training.networks.supernet import PathNetwork
 
 __all__ = ["METRICS", "TrainingExecutor", "TrainingPlan"]
 
@@ -56,7 +56,7 @@ class TrainingPlan:
 
     space: Space
     objectives: tuple[Objective, ...]
-    #: name or path of the images, see :func:`~ce_nas.training.sources.load_images`
+    #: name or path of the images, see :func:`~ce_nas.training.data.sources.load_images`
     data: str = "digits"
     #: share of the training images that accuracy is measured on
     validation: float = 0.25
@@ -215,7 +215,7 @@ class TrainingExecutor(Executor):
         )
 
     def _cost(self, name: str, architecture: Architecture) -> float:
-        from ce_nas.space.network.nb201 import count_flops, count_parameters
+        from ce_nas.training.networks.nasbench201 import count_flops, count_parameters
 
         plan = self._plan
         network = build_network(plan.space, architecture, plan.channels, plan.cells, self._data)

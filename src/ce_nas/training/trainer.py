@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ce_nas.core.errors import CeNasError, StoreError
-from ce_nas.training.augment import augmented, mixed
 from ce_nas.training.checkpoint import load_checkpoint, save_checkpoint
+from ce_nas.training.data.augment import augmented, mixed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from ce_nas.training.images import DataSet, Images
+    from ce_nas.training.data.images import DataSet, Images
     from ce_nas.training.recipe import Recipe
 
 __all__ = ["DivergedError", "Score", "Spent", "Training", "derived_seed"]

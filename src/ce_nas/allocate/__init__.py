@@ -1,1 +1,0 @@
-"""Which devices do what in the next period."""

@@ -1,1 +1,0 @@
-"""What a task costs and what it finds."""

@@ -1,1 +1,0 @@
-"""The carbon intensity of the grid as it is now: one file a provider, one protocol, failures said aloud."""

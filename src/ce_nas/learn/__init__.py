@@ -1,1 +1,0 @@
-"""Training a policy in the very engine that it will act in."""

@@ -1,1 +1,0 @@
-"""From an architecture to a network that can be trained; every module here needs torch."""

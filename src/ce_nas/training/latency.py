@@ -1,0 +1,183 @@
+"""What a network costs to run: latency on this machine, and energy where something measures it.
+
+=============== ===================================================================================
+eager           PyTorch as it is
+compiled        torch.compile
+onnxruntime     the network exported to ONNX, by ONNX Runtime (extra ``onnx``)
+tensorrt        the same by ONNX Runtime's TensorRT provider, where one is installed
+=============== ===================================================================================
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from ce_nas.core.clock import monotonic_s
+from ce_nas.core.errors import MissingExtraError, SettingsError, one_of
+from ce_nas.energy.base import between
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ce_nas.core.records import Source
+    from ce_nas.energy.base import Meter
+
+__all__ = ["Latency", "Runtime", "export_onnx", "measure_latency"]
+
+Runtime = Literal["eager", "compiled", "onnxruntime", "tensorrt"]
+_RUNTIMES = ("eager", "compiled", "onnxruntime", "tensorrt")
+_OPSET = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long one forward pass takes, and where that was measured."""
+
+    runtime: Runtime
+    #: the device in words
+    device: str
+    #: images a pass
+    batch: int
+    #: passes that were timed, after the warm-up
+    passes: int
+    #: of one pass, s
+    median_s: float
+    #: that 95 % of the passes keep, s
+    p95_s: float
+    #: energy of one pass, J; None where no meter was given
+    energy_j: float | None = None
+    #: where the energy comes from; None where there is none
+    energy_source: Source | None = None
+
+
+def measure_latency(  # noqa: PLR0913 - what runs on what, how, and how often
+    network: nn.Module,
+    input_shape: tuple[int, int, int],
+    *,
+    runtime: Runtime = "eager",
+    device: str = "cpu",
+    batch: int = 1,
+    passes: int = 100,
+    warm_up: int = 10,
+    meter: Meter | None = None,
+) -> Latency:
+    """Time the forward passes of a network on random images.
+
+    :param input_shape: channels, height and width of an image.
+    :param meter: of the device, for the energy of a pass; its passes are counted with the device otherwise idle.
+    :raises SettingsError: if there is no such runtime, or this machine's ONNX Runtime has no TensorRT.
+    :raises MissingExtraError: if the runtime's package is not installed.
+    """
+    if runtime not in _RUNTIMES:
+        raise SettingsError(one_of("runtime", runtime, _RUNTIMES))
+    if batch < 1 or passes < 1 or warm_up < 0:
+        message = (
+            f"Expected a batch and passes of 1 or more and a warm-up of 0 or more, got {batch}, {passes}, {warm_up}."
+        )
+        raise SettingsError(message)
+    images = torch.randn(batch, *input_shape, generator=torch.Generator().manual_seed(0))
+    if runtime in {"eager", "compiled"}:
+        run = _torch_pass(network, images, torch.device(device), compiled=runtime == "compiled")
+    else:
+        run = _onnx_pass(network, images, device, tensorrt=runtime == "tensorrt")
+    for _ in range(warm_up):
+        run()
+    first = meter.mark() if meter else None
+    times_s = np.array([_timed(run) for _ in range(passes)])
+    used = between(first, meter.mark()) if meter and first else None
+    return Latency(
+        runtime,
+        _described(device),
+        batch,
+        passes,
+        float(np.median(times_s)),
+        float(np.quantile(times_s, 0.95)),
+        used.energy_j / passes if used else None,
+        meter.source if meter else None,
+    )
+
+
+def export_onnx(network: nn.Module, input_shape: tuple[int, int, int], target: Path | io.BytesIO) -> None:
+    """Write a network as ONNX, its weights inside, any number of images a pass.
+
+    :raises MissingExtraError: if the package ``onnx`` is not installed.
+    """
+    try:
+        import onnx  # noqa: F401 - what torch exports with
+    except ImportError as error:
+        package = "onnx"
+        raise MissingExtraError(package, "onnx", "Exporting a network to ONNX") from error
+    where = target if isinstance(target, io.BytesIO) else str(target)
+    torch.onnx.export(
+        network.eval().cpu(),
+        (torch.zeros(1, *input_shape),),
+        where,  # type: ignore[arg-type]
+        input_names=["images"],
+        output_names=["logits"],
+        dynamic_axes={"images": {0: "n"}, "logits": {0: "n"}},
+        opset_version=_OPSET,
+        dynamo=False,
+    )
+
+
+def _timed(run: Callable[[], None]) -> float:
+    start_s = monotonic_s()
+    run()
+    return monotonic_s() - start_s
+
+
+def _torch_pass(
+    network: nn.Module, images: torch.Tensor, device: torch.device, *, compiled: bool
+) -> Callable[[], None]:
+    network = network.eval().to(device)
+    forward = torch.compile(network) if compiled else network
+    images = images.to(device)
+
+    def run() -> None:
+        with torch.inference_mode():
+            forward(images)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return run
+
+
+def _onnx_pass(network: nn.Module, images: torch.Tensor, device: str, *, tensorrt: bool) -> Callable[[], None]:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        package = "onnxruntime"
+        raise MissingExtraError(package, "onnx", "Timing a network by ONNX Runtime") from error
+    provider = "TensorrtExecutionProvider" if tensorrt else _provider(device)
+    if provider not in onnxruntime.get_available_providers():
+        message = (
+            f"Expected an ONNX Runtime with {provider}, got one with "
+            f"{', '.join(onnxruntime.get_available_providers())}; choose another runtime or install one that has it."
+        )
+        raise SettingsError(message)
+    content = io.BytesIO()
+    export_onnx(network, tuple(images.shape[1:]), content)  # type: ignore[arg-type]
+    session = onnxruntime.InferenceSession(content.getvalue(), providers=[provider])
+    feed = {"images": images.numpy()}
+
+    def run() -> None:
+        session.run(None, feed)
+
+    return run
+
+
+def _provider(device: str) -> str:
+    return "CUDAExecutionProvider" if device.startswith("cuda") else "CPUExecutionProvider"
+
+
+def _described(device: str) -> str:
+    if device.startswith("cuda"):
+        return f"{device}: {torch.cuda.get_device_name(device)}"
+    return f"cpu, {torch.get_num_threads()} threads"

@@ -1,0 +1,43 @@
+import pytest
+
+from ce_nas.core.records import Objective, Task, TaskKind
+from ce_nas.space.base import Space
+from ce_nas.training.problem import LiveProblem
+
+SPACE = Space("own", ["a"], ["xy"])
+OBJECTIVES = [Objective("a", "", maximise=False, reference=1.0), Objective("b", "", maximise=False, reference=1.0)]
+
+
+@pytest.fixture
+def problem():
+    return LiveProblem(SPACE, OBJECTIVES, 600.0, supernet=True)
+
+
+def training(number, fidelity=1.0):
+    return Task(number, TaskKind.EVALUATION, ((0,),), fidelity)
+
+
+def sampling(number, count):
+    return Task(number, TaskKind.SAMPLING, ((0,),) * count)
+
+
+def test_before_anything_is_done_there_is_a_guess(problem):
+    assert problem.duration_s(training(0)) == 600.0
+    assert problem.duration_s(training(0, 0.5)) == 300.0
+    assert problem.duration_s(sampling(1, 8)) == 48.0
+    assert problem.duration_s(Task(2, TaskKind.SUPERNET, ())) == problem.supernet_training_s == 3000.0
+
+
+def test_what_tasks_took_takes_the_guess_s_place(problem):
+    problem.took(training(0), 100.0)
+    problem.took(training(1, 0.5), 80.0)
+    assert problem.duration_s(training(2)) == pytest.approx(120.0)
+    problem.took(sampling(3, 4), 2.0)
+    assert problem.duration_s(sampling(4, 10)) == pytest.approx(5.0)
+    problem.took(Task(5, TaskKind.SUPERNET, ()), 1.0)
+    assert problem.duration_s(training(6)) == pytest.approx(120.0)
+
+
+def test_without_a_supernet_nothing_can_be_scored():
+    problem = LiveProblem(SPACE, OBJECTIVES, 600.0, supernet=False)
+    assert (problem.can_score, problem.supernet_training_s) == (False, 0.0)
