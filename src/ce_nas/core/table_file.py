@@ -1,0 +1,300 @@
+"""Tables as people have them: one reader for every file that is handed over.
+
+CSV in any common dialect (comma, semicolon, tab or bar; decimal commas; comment lines, metadata lines and Excel's
+``sep=`` before the header; trailing commas; UTF-8 with or without a byte order mark, UTF-16, Windows-1252; any line
+ends), gzipped or not, and Parquet. What was assumed is noted, so that a report can say it.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ce_nas.core.errors import TableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
+    from ce_nas.core.errors import CeNasError
+
+__all__ = ["BLANK_CELLS", "TableFile", "is_blank", "parse_numbers", "read_table_file"]
+
+#: the endings of the files that can be read, in small letters; each text ending may be followed by .gz
+TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+#: what people write into a cell that holds no number, in small letters
+BLANK_CELLS = frozenset({"", "-", "--", ".", "..", "nan", "na", "n/a", "n/e", "#n/a", "#na", "null", "none", "missing"})
+#: the most that a file may hold once it is unpacked; a year of 5-minute rows of 100 zones is a tenth of it
+MAX_TABLE_BYTES = 1 << 30
+
+_DELIMITERS = (",", ";", "\t", "|")
+_MAX_PREAMBLE_LINES = 40
+_SNIFFED_LINES = 400
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?%?")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?|[-+]?\d{1,3}(\.\d{3})+,\d+")
+_GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+_MINUS = "\u2212"
+_NO_BREAK = re.compile("[\u202f\u00a0]")
+_READ_ERRORS = (OSError, ValueError, EOFError, NotImplementedError, KeyError, zlib.error, csv.Error)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TableFile:
+    """The cells of one file.
+
+    A text file's cells are texts, stripped of blanks; a Parquet file's keep their types.
+    """
+
+    path: Path
+    #: the rows; the index says where each of them is in the file, counted from 1
+    frame: pd.DataFrame
+    #: what a row is called in this kind of file, ``line`` or ``row``
+    row_name: str
+    #: the lines above the header, without comment signs
+    preamble: tuple[str, ...] = ()
+    #: what was assumed of the file's dialect, for a report
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, in the file's order."""
+        return [str(name) for name in self.frame.columns]
+
+
+def read_table_file(path: Path | str, error: type[CeNasError] = TableError) -> TableFile:
+    """Read a table by the ending of its name, in any case.
+
+    :param error: the kind of error to raise.
+    :raises CeNasError: if there is no such file, it is empty, holds no rows, or cannot be read as a table.
+    """
+    path = Path(path)
+    name = path.name.lower()
+    stem = name.removesuffix(".gz")
+    is_parquet = stem.endswith(PARQUET_SUFFIXES) and stem == name
+    if not (is_parquet or stem.endswith(TEXT_SUFFIXES)):
+        way_out = "save the sheet as CSV" if stem.endswith((".xlsx", ".xls", ".ods")) else "convert it to one of these"
+        message = f"Expected a table in a .csv, .csv.gz, .tsv or .parquet file, got {path.name!r}; {way_out}."
+        raise error(message)
+    if not path.is_file():
+        message = f"There is no file {str(path)!r}; check the path."
+        raise error(message)
+    if not path.stat().st_size:
+        message = f"Expected a header and rows in {str(path)!r}, but the file is empty; get the file again."
+        raise error(message)
+    try:
+        table = _read_parquet(path) if is_parquet else _read_text_table(path)
+    except _READ_ERRORS as problem:
+        reason = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
+        message = f"Expected a table in {str(path)!r}, but it cannot be read ({reason})."
+        raise error(message) from problem
+    if not len(table.frame):
+        message = f"Expected rows in {str(path)!r}, found a header without any; get the file again."
+        raise error(message)
+    return table
+
+
+def is_blank(cells: pd.Series) -> np.ndarray:
+    """Which cells hold nothing, by a blank, a dash or one of the usual words, shape (rows,)."""
+    missing = np.asarray(cells.isna().to_numpy())
+    if cells.dtype.kind in "iufb":
+        return missing
+    texts = cells.astype(str).str.strip().str.lower()
+    return np.asarray(missing | texts.isin(BLANK_CELLS).to_numpy())
+
+
+def parse_numbers(cells: pd.Series, *, decimal_comma: bool | None = None) -> np.ndarray:
+    """The cells as numbers, NaN for one that is blank or holds no number, shape (rows,).
+
+    Understands decimal commas, grouped thousands (``1,250.5``), exponents and a percent sign. Whether a comma is a
+    decimal point is decided for the column as a whole: it is where every cell with a comma reads so and one of them
+    cannot be a group of thousands.
+
+    :param decimal_comma: whether commas are decimal points, where that is known.
+    """
+    if cells.dtype.kind in "iufb":
+        return np.asarray(cells.to_numpy(dtype=np.float64))
+    texts = [_NO_BREAK.sub("", str(cell).strip().replace(_MINUS, "-")) for cell in cells.mask(is_blank(cells), "nan")]
+    try:
+        return np.array(texts, dtype=np.float64)
+    except ValueError:
+        pass
+    commas = [text for text in texts if "," in text]
+    if decimal_comma is None:
+        decimal_comma = all(map(_DECIMAL_COMMA.fullmatch, commas)) and not all(map(_GROUPED.fullmatch, commas))
+    return np.array([_parse_number(text, decimal_comma=decimal_comma) for text in texts])
+
+
+def _parse_number(text: str, *, decimal_comma: bool) -> float:
+    if decimal_comma and _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(".", "").replace(",", ".")
+    elif _GROUPED.fullmatch(text):
+        text = text.replace(",", "")
+    if not _NUMBER.fullmatch(text):
+        return float(text) if text.lower().lstrip("+-") in {"inf", "infinity"} else np.nan
+    return float(text.removesuffix("%"))
+
+
+def _read_parquet(path: Path) -> TableFile:
+    import pandas as pd
+
+    frame = pd.read_parquet(path)
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index()
+    frame.index = pd.RangeIndex(1, len(frame) + 1)
+    frame.columns = [str(name) for name in frame.columns]
+    return TableFile(path, frame, "row")
+
+
+def _read_text_table(path: Path) -> TableFile:
+    import pandas as pd
+
+    text, encoding_note = _decode(_read_bytes(path))
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    comments = [(number, line) for number, line in numbered if line.lstrip().startswith("#")]
+    declared, numbered = _split_separator_line([pair for pair in numbered if not pair[1].lstrip().startswith("#")])
+    delimiter, header_index = _sniff(numbered, declared)
+    header = _unique(
+        [cell.strip() for cell in next(csv.reader([numbered[header_index][1]], delimiter=delimiter, strict=True))]
+    )
+    body = numbered[header_index + 1 :]
+    rows = list(_parse_rows(body, delimiter, len(header)))
+    frame = pd.DataFrame([cells for _, cells in rows], columns=header, dtype=str)
+    frame.index = pd.Index([number for number, _ in rows], dtype=np.int64)
+    frame = frame.loc[:, [bool(name) or bool((frame[name] != "").any()) for name in header]] if "" in header else frame
+    frame = frame[(frame != "").any(axis=1)] if len(frame) else frame
+    notes = [encoding_note] if encoding_note else []
+    if delimiter != ",":
+        notes.append(f"cells are separated by {'tabs' if delimiter == chr(9) else repr(delimiter)}")
+    if comments:
+        notes.append(f"{len(comments)} comment line(s) left out")
+    if header_index:
+        notes.append(f"{header_index} line(s) before the header left out")
+    preamble = [line.lstrip("# ").strip() for _, line in comments] + [line for _, line in numbered[:header_index]]
+    return TableFile(path, frame, "line", tuple(preamble), tuple(notes))
+
+
+def _read_bytes(path: Path) -> bytes:
+    """The file's bytes, unpacked, with a bound on what is unpacked.
+
+    :raises ValueError: if it holds more.
+    """
+    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+        content = file.read(MAX_TABLE_BYTES + 1)
+    if len(content) > MAX_TABLE_BYTES:
+        message = f"it holds more than {MAX_TABLE_BYTES >> 20} MiB; cut it to the rows and columns that are needed"
+        raise ValueError(message)
+    return bytes(content)
+
+
+def _decode(content: bytes) -> tuple[str, str]:
+    """The text, and a note where its encoding is not UTF-8."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16"), "the file is in UTF-16"
+    head = content[:1000]
+    if head.count(b"\0") > len(head) // 4:
+        order = "utf-16-le" if head[1:2] == b"\0" else "utf-16-be"
+        return content.decode(order), "the file is in UTF-16"
+    if b"\0" in content:
+        message = "it holds binary data"
+        raise ValueError(message)
+    try:
+        return content.decode("utf-8-sig"), ""
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace"), "the file is not in UTF-8; read as Windows-1252"
+
+
+def _split_separator_line(lines: list[tuple[int, str]]) -> tuple[str | None, list[tuple[int, str]]]:
+    """Excel's ``sep=;`` above the header, if it is there, and the other lines."""
+    if lines and (match := re.fullmatch(r"\s*\"?sep=(.)\"?\s*", lines[0][1], re.IGNORECASE)):
+        return match.group(1), lines[1:]
+    return None, lines
+
+
+def _sniff(lines: Sequence[tuple[int, str]], declared: str | None) -> tuple[str, int]:
+    """The delimiter, and which of the lines is the header.
+
+    The header is the first line whose cells are all names (no numbers) and whose width most of the lines after it
+    share; of the delimiters, the one with which the widths agree best, then the one whose header comes first, then
+    the one that makes most columns.
+
+    :raises ValueError: if no line is a header.
+    """
+    best: tuple[float, int, str, int] | None = None
+    sample = [line for _, line in lines[:_SNIFFED_LINES]]
+    for delimiter in (declared,) if declared else _DELIMITERS:
+        widths = [_width(cells) for cells in csv.reader(sample, delimiter=delimiter)]
+        rows = list(csv.reader(sample[:_MAX_PREAMBLE_LINES], delimiter=delimiter))
+        for index, cells in enumerate(rows):
+            width = _width(cells)
+            if width < 1 or (width == 1 and len(sample) > 1 and delimiter != ",") or any(map(_is_number, cells)):
+                continue
+            after = widths[index + 1 :]
+            agreeing = sum(other <= width for other in after if other == width or other > 1 or width == 1)
+            score = sum(other == width for other in after) / max(len(after), 1)
+            candidate = (score, width if agreeing else 0, delimiter, index)
+            if best is None or _is_better(candidate, best):
+                best = candidate
+    if best is None:
+        message = "no line of it reads as a header of column names"
+        raise ValueError(message)
+    return best[2], best[3]
+
+
+def _is_better(candidate: tuple[float, int, str, int], best: tuple[float, int, str, int]) -> bool:
+    """Whether a header explains the lines after it clearly better: by agreement, then its place, then columns."""
+    if (candidate[1] > 1) != (best[1] > 1):
+        return candidate[1] > 1 and candidate[0] > 0.5
+    if abs(candidate[0] - best[0]) > 0.05:
+        return candidate[0] > best[0]
+    if candidate[3] != best[3]:  # the bars of architecture strings divide rows, but not the header above them
+        return candidate[3] < best[3]
+    return candidate[1] > best[1]
+
+
+def _width(cells: Sequence[str]) -> int:
+    """Cells up to the last one that holds something."""
+    return max((index for index, cell in enumerate(cells, 1) if cell.strip()), default=0)
+
+
+def _is_number(cell: str) -> bool:
+    return bool(_NUMBER.fullmatch(cell.strip()))
+
+
+def _parse_rows(lines: Sequence[tuple[int, str]], delimiter: str, width: int) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each line, padded to the header's width.
+
+    :raises ValueError: if a line has more cells than the header.
+    :raises csv.Error: if a quote is not closed.
+    """
+    starts = [number for number, _ in lines]
+    reader = csv.reader(io.StringIO("\n".join(line for _, line in lines)), delimiter=delimiter, strict=True)
+    before = 0
+    for raw in reader:
+        number = starts[min(before, len(starts) - 1)]
+        before = reader.line_num
+        cells = [cell.strip() for cell in raw]
+        if _width(cells) > width:
+            message = f"line {number} has {_width(cells)} cells, but the header names {width} columns"
+            raise ValueError(message)
+        yield number, (cells + [""] * width)[:width]
+
+
+def _unique(names: list[str]) -> list[str]:
+    """The names with repeated ones numbered, so that each column can be named."""
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name}.{seen[name] - 1}")
+    return unique

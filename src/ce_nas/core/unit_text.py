@@ -1,0 +1,119 @@
+"""Units as column headers and settings spell them, and the factor to the unit that the package works in.
+
+Carbon intensity becomes g/kWh, a price becomes money per kWh, weather becomes SI. A text that states no unit gives
+None: nothing is assumed. A unit with two meanings (``ton``) is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.core.units import G_PER_KG, G_PER_LB, G_PER_TONNE
+
+__all__ = ["StatedUnit", "find_intensity_unit", "find_price_unit", "find_weather_unit", "parse_intensity_unit"]
+
+_G_PER_SHORT_TON = 2000.0 * G_PER_LB
+_MASS_G = {
+    "mg": 1e-3,
+    "g": 1.0, "gram": 1.0, "grams": 1.0, "gr": 1.0,
+    "kg": G_PER_KG, "kgs": G_PER_KG, "kilogram": G_PER_KG, "kilograms": G_PER_KG,
+    "lb": G_PER_LB, "lbs": G_PER_LB, "pound": G_PER_LB, "pounds": G_PER_LB,
+    "t": G_PER_TONNE, "mt": G_PER_TONNE, "tonne": G_PER_TONNE, "tonnes": G_PER_TONNE,
+    "metric ton": G_PER_TONNE, "metric tons": G_PER_TONNE, "metric tonnes": G_PER_TONNE,
+    "short ton": _G_PER_SHORT_TON, "short tons": _G_PER_SHORT_TON,
+}  # fmt: skip
+_ENERGY_KWH = {"wh": 1e-3, "kwh": 1.0, "mwh": 1e3, "gwh": 1e6, "twh": 1e9}
+_TWO_MEANINGS = {"ton", "tons"}
+
+_MASSES = "|".join(sorted(map(re.escape, [*_MASS_G, *_TWO_MEANINGS]), key=len, reverse=True))
+_CO2 = r"(?:\s*(?:of\s*)?co(?:2|₂)(?:[\s_-]?(?:e|eq|equiv|equivalents?))?)?"
+_INTENSITY = re.compile(
+    rf"(?<![a-z0-9])({_MASSES})[\s_]*{_CO2}[\s_]*(?:/|per|(?<=_)|p(?=[kmg]wh))[\s_]*([kmgt]?wh)(?:e|el)?(?![a-z0-9])"
+)
+_PRICE = re.compile(
+    r"(?<![a-z])([a-z]{3}|[€$£¥]|ct|cts|cents?|c|p|pence|øre|öre|ore)[\s_]*(?:/|per|(?<=_))[\s_]*([kmgt]?wh)(?:e|el)?(?![a-z0-9])"
+)
+_PER_ENERGY = re.compile(r"(?:/|(?<![a-z])per)[\s_]*([kmgt]?wh)(?:e|el)?(?![a-z0-9])")
+_SUBUNITS = {"ct", "cts", "cent", "cents", "c", "p", "pence", "øre", "öre", "ore"}
+_BRACKETED = re.compile(r"[(\[]([^)\]]+)[)\]]\s*$")
+#: unit as written, in small letters, to (name in SI, factor, offset): SI = factor * value + offset
+_WEATHER = {
+    "k": ("K", 1.0, 0.0), "kelvin": ("K", 1.0, 0.0),
+    "°c": ("K", 1.0, 273.15), "degc": ("K", 1.0, 273.15), "celsius": ("K", 1.0, 273.15), "c": ("K", 1.0, 273.15),
+    "°f": ("K", 5 / 9, 459.67 * 5 / 9), "degf": ("K", 5 / 9, 459.67 * 5 / 9),
+    "fahrenheit": ("K", 5 / 9, 459.67 * 5 / 9),
+    "m/s": ("m/s", 1.0, 0.0), "km/h": ("m/s", 1 / 3.6, 0.0), "kmh": ("m/s", 1 / 3.6, 0.0),
+    "mph": ("m/s", 0.44704, 0.0), "mp/h": ("m/s", 0.44704, 0.0),
+    "kn": ("m/s", 1852 / 3600, 0.0), "kt": ("m/s", 1852 / 3600, 0.0),
+    "w/m²": ("W/m2", 1.0, 0.0), "w/m2": ("W/m2", 1.0, 0.0), "w/m^2": ("W/m2", 1.0, 0.0),
+    "kg/m²": ("kg/m2", 1.0, 0.0), "kg/m2": ("kg/m2", 1.0, 0.0), "mm": ("kg/m2", 1.0, 0.0), "inch": ("kg/m2", 25.4, 0.0),
+    "%": ("%", 1.0, 0.0), "hpa": ("Pa", 100.0, 0.0), "pa": ("Pa", 1.0, 0.0),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StatedUnit:
+    """A unit that a text states, and how its values become the package's."""
+
+    #: as the text spells it, for a report
+    text: str
+    #: the package's value = factor * value + offset
+    factor: float
+    offset: float = 0.0
+
+
+def find_intensity_unit(header: str) -> StatedUnit | None:
+    """The unit of carbon intensity in a column's name; None if it states none.
+
+    :raises SettingsError: if it states one with two meanings, such as a ton.
+    """
+    match = _INTENSITY.search(_normalise(header))
+    if not match:
+        return None
+    mass, energy = match.group(1), match.group(2)
+    if mass in _TWO_MEANINGS:
+        message = (
+            f"Expected a unit with one meaning, got {match.group(0)!r} in {header!r}: a ton is 1000 kg or 2000 lb. "
+            "State t/MWh or short ton/MWh as the unit."
+        )
+        raise SettingsError(message)
+    return StatedUnit(match.group(0).strip(), _MASS_G[mass] / _ENERGY_KWH[energy])
+
+
+def parse_intensity_unit(text: str) -> StatedUnit:
+    """A unit of carbon intensity as a setting states it: ``g/kWh``, ``lb/MWh``, ``kg per MWh``, ``short ton/MWh``.
+
+    :raises SettingsError: if it is none.
+    """
+    unit = find_intensity_unit(text)
+    if unit is None or len(unit.text) < len(_normalise(text).strip()):
+        message = f"Expected a unit of carbon intensity such as g/kWh, kg/MWh, lb/MWh or t/GWh, got {text!r}."
+        raise SettingsError(message)
+    return StatedUnit(text.strip(), unit.factor)
+
+
+def find_price_unit(header: str) -> StatedUnit | None:
+    """The unit of a price of electricity in a column's name, in any currency; None if it states none.
+
+    A hundredth of a currency (cents, pence, øre) becomes the currency.
+    """
+    text = _normalise(header)
+    match = _PRICE.search(text)
+    if match:
+        share = 0.01 if match.group(1) in _SUBUNITS else 1.0
+        return StatedUnit(match.group(0).strip(), share / _ENERGY_KWH[match.group(2)])
+    per = _PER_ENERGY.search(text)
+    return StatedUnit(per.group(0).strip(), 1.0 / _ENERGY_KWH[per.group(1)]) if per else None
+
+
+def find_weather_unit(header: str) -> StatedUnit | None:
+    """The unit of a column of weather, in brackets at the end of its name, and its way to SI; None if it has none."""
+    bracketed = _BRACKETED.search(header)
+    found = _WEATHER.get(bracketed.group(1).strip().lower()) if bracketed else None
+    return StatedUnit(bracketed.group(1).strip(), found[1], found[2]) if bracketed and found else None
+
+
+def _normalise(text: str) -> str:
+    return text.lower().replace("₂", "2").replace("\u2082", "2").replace("·", " ").replace("⋅", " ")

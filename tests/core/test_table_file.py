@@ -1,0 +1,135 @@
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ce_nas.core.errors import TableError, TraceError
+from ce_nas.core.table_file import is_blank, parse_numbers, read_table_file
+
+ROWS = "time,intensity\n2024-01-01T00:00Z,251.5\n2024-01-01T01:00Z,276\n"
+
+
+def write(folder, content, name="t.csv"):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (ROWS, "t.csv"),
+        (ROWS, "T.CSV"),
+        (ROWS, "t.txt"),
+        (gzip.compress(ROWS.encode(), mtime=0), "t.csv.GZ"),
+        ("\ufeff" + ROWS, "t.csv"),
+        (ROWS.encode("utf-16"), "t.csv"),
+        (ROWS.encode("utf-16-le"), "t.csv"),
+        (ROWS.replace("\n", "\r\n"), "t.csv"),
+        (ROWS.replace("\n", "\r"), "t.csv"),
+        (ROWS.replace(",", ";"), "t.csv"),
+        (ROWS.replace(",", "\t"), "t.tsv"),
+        (ROWS.replace(",", "|"), "t.csv"),
+        ("sep=,\n" + ROWS, "t.csv"),
+        ("# my meter\n" + ROWS + "# end\n", "t.csv"),
+        (ROWS.replace("\n", ",\n"), "t.csv"),
+        (ROWS + "\n\n,\n", "t.csv"),
+        ("lat,lon,height\n52.5,13.4,38.0\n\n" + ROWS, "t.csv"),
+        ("Report of a meter\n" + ROWS, "t.csv"),
+    ],
+    ids=range(18),
+)
+def test_a_table_in_any_dialect_reads_the_same(tmp_path, content, name):
+    table = read_table_file(write(tmp_path, content, name))
+    assert table.columns == ["time", "intensity"]
+    assert table.frame["intensity"].tolist() == ["251.5", "276"]
+
+
+def test_the_index_is_the_line_in_the_file(tmp_path):
+    table = read_table_file(write(tmp_path, "# note\n\n" + ROWS))
+    assert table.frame.index.tolist() == [4, 5]
+    assert table.preamble == ("note",)
+    assert table.notes == ("1 comment line(s) left out",)
+
+
+def test_decimal_commas_in_semicolon_cells(tmp_path):
+    table = read_table_file(write(tmp_path, "a;b\nx;251,5\ny;1.276,25\n"))
+    assert parse_numbers(table.frame["b"]).tolist() == [251.5, 1276.25]
+
+
+def test_latin_letters_that_are_not_utf8_are_noted(tmp_path):
+    table = read_table_file(write(tmp_path, "ort,value\nKöln,1\n".encode("latin-1")))
+    assert table.frame["ort"].tolist() == ["Köln"]
+    assert table.notes == ("the file is not in UTF-8; read as Windows-1252",)
+
+
+def test_parquet_keeps_types(tmp_path):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"value": [1.5, 2.0]}).to_parquet(path)
+    table = read_table_file(path)
+    assert table.frame["value"].tolist() == [1.5, 2.0]
+    assert table.row_name == "row"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "words"),
+    [
+        (b"", "t.csv", "the file is empty"),
+        (b"time,intensity\n", "t.csv", "a header without any"),
+        (b"1,2\n3,4\n", "t.csv", "no line of it reads as a header"),
+        (b"a,b\n1,2\n1,2,3\n", "t.csv", "line 3 has 3 cells"),
+        (b"\x1f\x8bnonsense", "t.csv.gz", "cannot be read"),
+        (b"PAR1nonsense", "t.parquet", "cannot be read"),
+        (b"x", "t.xlsx", "save the sheet as CSV"),
+    ],
+    ids=range(7),
+)
+def test_unreadable_files_are_refused_in_one_sentence(tmp_path, content, name, words):
+    with pytest.raises(TraceError, match=words):
+        read_table_file(write(tmp_path, content, name), TraceError)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(TableError, match=r"There is no file .*none\.csv"):
+        read_table_file(tmp_path / "none.csv")
+
+
+def test_unpacked_size_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("ce_nas.core.table_file.MAX_TABLE_BYTES", 1000)
+    with pytest.raises(TableError, match="holds more than"):
+        read_table_file(write(tmp_path, gzip.compress(b"a,b\n" + b"1,2\n" * 1000), "t.csv.gz"))
+
+
+@pytest.mark.parametrize("blank", ["", "-", "NaN", "n/a", "N/E", "#N/A", "null", "None"])
+def test_words_for_a_missing_value(blank):
+    cells = pd.Series(["1", blank])
+    assert is_blank(cells).tolist() == [False, True]
+    assert np.isnan(parse_numbers(cells)[1])
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("2.5e2", 250.0), (" 250 ", 250.0), ("1,250.5", 1250.5), ("89.94%", 89.94), ("-3,5", -3.5), ("\u22123", -3.0)],
+)
+def test_spellings_of_numbers(text, number):
+    assert parse_numbers(pd.Series([text])).tolist() == [number]
+
+
+@pytest.mark.parametrize("text", ["250 g", "abc", "1.2.3", "12-13"])
+def test_what_is_no_number_is_nan(text):
+    assert np.isnan(parse_numbers(pd.Series([text])))[0]
+
+
+def test_a_comma_before_three_digits_follows_the_column():
+    assert parse_numbers(pd.Series(["1,250", "2,500"])).tolist() == [1250.0, 2500.0]
+    assert parse_numbers(pd.Series(["1,250", "2,5"])).tolist() == [1.25, 2.5]
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20), st.sampled_from([",", ";", "\t"]))
+def test_numbers_survive_any_delimiter(tmp_path_factory, values, delimiter):
+    lines = [delimiter.join(["row", "value"]), *(delimiter.join(["x", repr(value)]) for value in values)]
+    table = read_table_file(write(tmp_path_factory.mktemp("t"), "\n".join(lines)))
+    assert parse_numbers(table.frame["value"]).tolist() == values

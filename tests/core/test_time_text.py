@@ -1,0 +1,86 @@
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.core.time_text import parse_times
+
+
+def parsed(*cells, timezone=None):
+    times = parse_times(pd.Series(list(cells)), timezone)
+    assert not times.unread.any()
+    assert not times.ambiguous.any()
+    return [str(pd.Timestamp(us, unit="us")) for us in times.us.tolist()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-01-02T03:00Z",
+        "2024-01-02T04:00:00+01:00",
+        "2024-01-02 03:00",
+        "2024-01-02 03:00:00+00",
+        "2024-01-02 03:00:00.000000",
+        "2024-01-02T03:00:00 UTC",
+        "2024/01/02 03:00",
+        "02.01.2024 03:00",
+        "02.01.2024 03:00 - 02.01.2024 03:15 (UTC)",
+        "1704164400",
+        "1704164400000",
+    ],
+)
+def test_spellings_of_one_moment(text):
+    assert parsed(text) == ["2024-01-02 03:00:00"]
+
+
+def test_us_dates_with_half_days():
+    assert parsed("1/13/2024 12:00:00 AM", "1/13/2024 1:00 PM") == ["2024-01-13 00:00:00", "2024-01-13 13:00:00"]
+
+
+def test_day_or_month_first_is_told_by_a_number_above_twelve():
+    assert parsed("01/02/2024", "13/02/2024") == ["2024-02-01 00:00:00", "2024-02-13 00:00:00"]
+    assert parsed("02/01/2024", "02/13/2024") == ["2024-02-01 00:00:00", "2024-02-13 00:00:00"]
+
+
+def test_day_or_month_first_is_told_by_the_order_of_days():
+    assert parsed("01/02/2024", "02/02/2024", "03/02/2024")[2] == "2024-02-03 00:00:00"
+    assert parsed("02/01/2024", "02/02/2024", "02/03/2024")[2] == "2024-02-03 00:00:00"
+
+
+def test_hour_24_is_the_next_midnight():
+    assert parsed("2023-12-31 24:00") == ["2024-01-01 00:00:00"]
+
+
+def test_local_times_of_a_named_zone():
+    assert parsed("2024-06-01 12:00", timezone="Europe/Berlin") == ["2024-06-01 10:00:00"]
+    assert parsed("2024-06-01T12:00Z", timezone="Europe/Berlin") == ["2024-06-01 12:00:00"]
+
+
+def test_hours_that_a_clock_shows_twice_or_never_are_ambiguous():
+    cells = pd.Series(["2024-03-31 02:30", "2024-10-27 02:30", "2024-06-01 12:00"])
+    assert parse_times(cells, "Europe/Berlin").ambiguous.tolist() == [True, True, False]
+
+
+def test_an_unknown_zone_is_refused():
+    with pytest.raises(SettingsError, match="Europe/Berlin"):
+        parse_times(pd.Series(["2024-01-01"]), "Middle/Earth")
+
+
+@pytest.mark.parametrize("text", ["Total", "", "32.01.2024", "2024-13-01", "2024-01-01 25:00", "45292.5"])
+def test_what_is_no_time_stays_unread(text):
+    assert parse_times(pd.Series([text])).unread.tolist() == [True]
+
+
+def test_small_numbers_are_no_times():
+    assert parse_times(pd.Series([45292.0, 45293.0])).unread.all()
+
+
+@given(st.datetimes(datetime(2000, 1, 2), datetime(2099, 1, 1)), st.integers(-12, 14))  # noqa: DTZ001 - zone added
+def test_offsets_give_the_same_moment(moment, offset_h):
+    moment = moment.replace(microsecond=0, tzinfo=UTC)
+    local = (moment + timedelta(hours=offset_h)).strftime("%Y-%m-%d %H:%M:%S")
+    sign = "+" if offset_h >= 0 else "-"
+    assert parsed(f"{local}{sign}{abs(offset_h):02d}:00") == [moment.strftime("%Y-%m-%d %H:%M:%S")]

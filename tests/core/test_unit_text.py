@@ -1,0 +1,85 @@
+import pytest
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.core.unit_text import find_intensity_unit, find_price_unit, find_weather_unit, parse_intensity_unit
+
+
+@pytest.mark.parametrize(
+    ("header", "factor"),
+    [
+        ("Carbon intensity gCO₂eq/kWh (direct)", 1.0),
+        ("Carbon intensity (kgCO2eq/kWh)", 1000.0),
+        ("carbon_intensity_kg_per_mwh", 1.0),
+        ("Emissions Intensity - kgCO2e/MWh", 1.0),
+        ("Carbon intensity tCO2/GWh", 1.0),
+        ("carbon_intensity_lb_per_kwh", 453.59237),
+        ("MOER (lbs CO2/MWh)", 0.45359237),
+        ("lb_mwh", 0.45359237),
+        ("short tons CO2 per MWh", 907.18474),
+        ("metric tons CO2e/MWh", 1000.0),
+        ("Pounds of CO2 / MWh", 0.45359237),
+        ("gCO2eq_per_kWh", 1.0),
+    ],
+)
+def test_intensity_units_in_headers(header, factor):
+    assert find_intensity_unit(header).factor == pytest.approx(factor)
+
+
+@pytest.mark.parametrize("header", ["intensity", "carbon_intensity_avg", "MOER", "value", "intensity_index"])
+def test_a_header_without_a_unit_states_none(header):
+    assert find_intensity_unit(header) is None
+
+
+def test_a_ton_has_two_meanings():
+    with pytest.raises(SettingsError, match="1000 kg or 2000 lb"):
+        find_intensity_unit("CO2 tons/MWh")
+
+
+@pytest.mark.parametrize("text", ["g/kWh", "lb/MWh", "kg per MWh", "short ton/MWh", "t/GWh"])
+def test_a_setting_states_a_unit(text):
+    assert parse_intensity_unit(text).text == text
+
+
+@pytest.mark.parametrize("text", ["", "g", "kWh", "g/kWh of sorts", "EUR/MWh"])
+def test_other_settings_are_refused(text):
+    with pytest.raises(SettingsError, match="Expected a unit of carbon intensity"):
+        parse_intensity_unit(text)
+
+
+@pytest.mark.parametrize(
+    ("header", "factor"),
+    [
+        ("Price (EUR/MWhe)", 1e-3),
+        ("Day-ahead Price (EUR/MWh)", 1e-3),
+        ("SpotPriceDKK (DKK per MWh)", 1e-3),
+        ("price_per_kwh", 1.0),
+        ("ct/kWh", 0.01),
+        ("p/kWh", 0.01),
+        ("LMP ($/MWh)", 1e-3),
+    ],
+)
+def test_price_units_in_headers(header, factor):
+    assert find_price_unit(header).factor == pytest.approx(factor)
+
+
+def test_a_price_without_a_unit():
+    assert find_price_unit("price") is None
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "si"),
+    [
+        ("temperature_2m (°C)", 5.0, 278.15),
+        ("temperature (°F)", 41.0, 278.15),
+        ("wind_speed_10m (km/h)", 36.0, 10.0),
+        ("shortwave_radiation (W/m²)", 200.0, 200.0),
+    ],
+)
+def test_weather_becomes_si(header, value, si):
+    unit = find_weather_unit(header)
+    assert unit.factor * value + unit.offset == pytest.approx(si)
+
+
+def test_weather_without_a_known_unit():
+    assert find_weather_unit("wind") is None
+    assert find_weather_unit("cloud cover (okta)") is None
