@@ -4,7 +4,7 @@ import pytest
 
 
 class FakeNvml:
-    """The few calls of the bindings that are used, over made-up GPUs."""
+    """The NVML calls used by the package, for simulated GPUs."""
 
     class NVMLError(Exception):
         pass
@@ -16,6 +16,15 @@ class FakeNvml:
         if index >= self.gpus:
             raise self.NVMLError("Invalid Argument")  # noqa: TRY003, EM101
         return index
+
+    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
+        return self.nvmlDeviceGetHandleByIndex(int(uuid.removeprefix("GPU-")))
+
+    def nvmlDeviceGetUUID(self, handle):  # noqa: N802
+        return f"GPU-{handle}"
+
+    def nvmlDeviceGetCount(self):  # noqa: N802
+        return self.gpus
 
     def nvmlDeviceGetName(self, handle):  # noqa: N802
         return b"Tesla"

@@ -1,63 +1,84 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
-from ce_nas.energy.base import between
-from ce_nas.energy.cpu_time import ProcessMeter
+from ce_nas.energy.base import usage_between
+from ce_nas.energy.cpu_time import CpuTimeMeter
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-class Kernel:
-    """A /proc of the test's own, with one process's processor time at a time."""
+class FakeProc:
+    """A /proc directory with the CPU time of one process."""
 
     def __init__(self, root):
-        self.root, self.process_id, self.now_s = root, None, 0.0
+        self.root, self.pid, self.now_s = root, None, 0.0
 
-    def runs(self, process_id, cpu_s):
-        folder = self.root / str(process_id)
+    def run(self, pid, cpu_s):
+        folder = self.root / str(pid)
         folder.mkdir(exist_ok=True)
         before = " ".join(["S", *["0"] * 10])
-        (folder / "stat").write_text(f"{process_id} (a (strange) name) {before} {int(cpu_s * TICKS)} 0 0 0 20 0")
-        self.process_id = process_id
+        (folder / "stat").write_text(f"{pid} (a (strange) name) {before} {int(cpu_s * TICKS)} 0 0 0 20 0")
+        self.pid = pid
 
-    def dies(self):
-        (self.root / str(self.process_id) / "stat").unlink()
-        self.process_id = None
-
-
-@pytest.fixture
-def kernel(tmp_path):
-    return Kernel(tmp_path)
+    def kill(self):
+        (self.root / str(self.pid) / "stat").unlink()
+        self.pid = None
 
 
 @pytest.fixture
-def meter(kernel):
-    with ProcessMeter(
-        lambda: kernel.process_id, 10.0, 2.0, every_s=1000.0, now_s=lambda: kernel.now_s, proc=kernel.root
+def proc(tmp_path):
+    return FakeProc(tmp_path)
+
+
+@pytest.fixture
+def meter(proc):
+    with CpuTimeMeter(
+        lambda: proc.pid, 10.0, 2.0, interval_s=1000.0, now_s=lambda: proc.now_s, proc_dir=proc.root
     ) as meter:
         yield meter
 
 
-def test_processor_time_is_charged_and_being_held_as_well(kernel, meter):
-    kernel.runs(7, 100.0)
-    first = meter.mark()
-    kernel.runs(7, 103.0)
-    kernel.now_s = 5.0
-    assert between(first, meter.mark()).energy_j == pytest.approx(3 * 10 + 5 * 2)
+def test_cpu_time_and_baseline_are_charged(proc, meter):
+    proc.run(7, 100.0)
+    first = meter.snapshot()
+    proc.run(7, 103.0)
+    proc.now_s = 5.0
+    assert usage_between(first, meter.snapshot()).energy_j == pytest.approx(3 * 10 + 5 * 2)
 
 
-def test_a_process_that_takes_anothers_place_begins_at_nothing(kernel, meter):
-    kernel.runs(7, 5.0)
-    first = meter.mark()
-    kernel.dies()
-    meter.mark()
-    kernel.runs(8, 2.0)
-    assert between(first, meter.mark()).energy_j == pytest.approx(20.0)
+def test_cpu_time_of_new_process_counts_from_zero(proc, meter):
+    proc.run(7, 5.0)
+    first = meter.snapshot()
+    proc.kill()
+    meter.snapshot()
+    proc.run(8, 2.0)
+    assert usage_between(first, meter.snapshot()).energy_j == pytest.approx(20.0)
 
 
-def test_of_this_very_process():
-    with ProcessMeter(os.getpid, every_s=1000.0) as meter:
-        first = meter.mark()
+def test_cpu_time_of_this_process():
+    with CpuTimeMeter(os.getpid, interval_s=1000.0) as meter:
+        first = meter.snapshot()
         sum(range(3_000_000))
-        assert between(first, meter.mark()).energy_j > 0
+        assert usage_between(first, meter.snapshot()).energy_j > 0
+
+
+def test_cpu_time_of_children_counts_while_they_run(proc, meter):
+    proc.run(7, 1.0)
+    first = meter.snapshot()
+    (proc.root / "7" / "task" / "7").mkdir(parents=True)
+    (proc.root / "7" / "task" / "7" / "children").write_text("8 ")
+    proc.run(8, 4.0)
+    proc.pid = 7
+    assert usage_between(first, meter.snapshot()).energy_j == pytest.approx(40.0)
+
+
+def test_a_busy_child_process_is_metered():
+    code = "sum(i * i for i in range(20_000_000))"
+    with CpuTimeMeter(os.getpid, 10.0, 0.0, interval_s=1000.0) as meter:
+        first = meter.snapshot()
+        with subprocess.Popen([sys.executable, "-c", code]) as child:
+            child.wait()
+            assert usage_between(first, meter.snapshot()).energy_j > 2.0

@@ -1,48 +1,92 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
 from ce_nas.core.errors import EnergyError, SettingsError
-from ce_nas.core.records import Source
-from ce_nas.energy.base import Mark, Meter
-from ce_nas.energy.meter_selection import SharedMeter, best_meter
+from ce_nas.core.records import ReadingSource
+from ce_nas.energy.base import EnergyMeter, MeterSnapshot
+from ce_nas.energy.meter_selection import ExclusiveMeter, SharedMeter, SummedMeter, select_meter
 
 
-class Whole(Meter):
-    source, origin, closed = Source.COUNTER, "the whole", False
+class FakeMeter(EnergyMeter):
+    source, origin, closed = ReadingSource.COUNTER, "simulated", False
 
-    def mark(self):
-        return Mark(2.0, 10.0, 1.5)
+    def snapshot(self):
+        return MeterSnapshot(2.0, 10.0, 1.5)
 
     def close(self):
         self.closed = True
 
 
-def test_a_share_of_a_meter_keeps_its_time_and_its_source():
-    whole = Whole()
-    with SharedMeter(whole, 0.25) as meter:
-        assert meter.mark() == Mark(2.0, 2.5, 1.5)
-        assert (meter.source, meter.origin) == (Source.COUNTER, "0.25 of: the whole")
-    assert whole.closed
+def test_shared_meter_keeps_time_and_source():
+    meter = FakeMeter()
+    with SharedMeter(meter, 0.25) as shared:
+        assert shared.snapshot() == MeterSnapshot(2.0, 2.5, 1.5)
+        assert (shared.source, shared.origin) == (ReadingSource.COUNTER, "0.25 of: simulated")
+    assert meter.closed
     with pytest.raises(SettingsError, match="share of a meter"):
-        SharedMeter(whole, 0.0)
+        SharedMeter(meter, 0.0)
 
 
-def test_a_modelled_cpu_is_read_by_its_processor_time():
-    with best_meter("cpu", os.getpid, choice="modelled") as meter:
-        assert meter.source is Source.MODELLED
+def test_modelled_cpu_uses_cpu_time():
+    with select_meter("cpu", os.getpid, mode="modelled") as meter:
+        assert meter.source is ReadingSource.MODELLED
 
 
-def test_a_gpu_that_others_compute_on_is_refused(monkeypatch, fake_nvml):
+def test_gpu_used_by_another_process_is_refused(monkeypatch, fake_nvml):
     nvml = fake_nvml()
     monkeypatch.setattr("ce_nas.energy.meter_selection.load_nvml", lambda: nvml)
     nvml.pids = [os.getpid()]
-    assert best_meter("cuda:0", os.getpid).source is Source.COUNTER
+    with select_meter("cuda:0", os.getpid) as meter:
+        assert "energy counter of Tesla (GPU-0)" in meter.origin
     nvml.pids = [os.getpid(), 1]
     with pytest.raises(EnergyError, match="cannot be divided"):
-        best_meter("cuda:0", os.getpid)
+        select_meter("cuda:0", os.getpid)
 
 
-def test_of_a_modelled_gpu_and_of_the_unknown_there_is_none():
-    assert best_meter("cuda:0", os.getpid, choice="modelled") is None
-    assert best_meter("abacus", os.getpid) is None
+def test_own_children_on_the_gpu_are_no_strangers(monkeypatch, fake_nvml):
+    nvml = fake_nvml()
+    monkeypatch.setattr("ce_nas.energy.meter_selection.load_nvml", lambda: nvml)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        nvml.pids = [child.pid]
+        select_meter("cuda:0", os.getpid).close()
+        child.communicate(b"\n")
+
+
+def test_a_masked_gpu_is_metered_by_uuid(monkeypatch, fake_nvml):
+    nvml = fake_nvml(gpus=4)
+    monkeypatch.setattr("ce_nas.energy.meter_selection.load_nvml", lambda: nvml)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    nvml.pids = []
+    with select_meter("cuda:1", os.getpid) as meter:
+        assert "GPU-3" in meter.origin
+
+
+def test_exclusive_use_is_checked_again():
+    now_s, strangers = [0.0], []
+
+    def check():
+        if strangers:
+            raise EnergyError(strangers[0])
+
+    meter = ExclusiveMeter(FakeMeter(), check, interval_s=60.0, now_s=lambda: now_s[0])
+    strangers.append("process 99 uses it too")
+    meter.snapshot()
+    now_s[0] = 61.0
+    with pytest.raises(EnergyError, match="99"):
+        meter.snapshot()
+
+
+def test_a_sum_is_as_good_as_its_worst_part():
+    modelled = FakeMeter()
+    modelled.source = ReadingSource.MODELLED
+    with SummedMeter([FakeMeter(), modelled]) as meter:
+        assert meter.snapshot() == MeterSnapshot(2.0, 20.0, 1.5)
+        assert meter.source is ReadingSource.MODELLED
+
+
+def test_no_meter_for_modelled_gpu_or_unknown_device():
+    assert select_meter("cuda:0", os.getpid, mode="modelled") is None
+    assert select_meter("abacus", os.getpid) is None

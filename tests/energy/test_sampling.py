@@ -1,64 +1,64 @@
 import pytest
 
 from ce_nas.core.errors import EnergyError
-from ce_nas.core.records import Source
-from ce_nas.energy.base import between
+from ce_nas.core.records import ReadingSource
+from ce_nas.energy.base import usage_between
 from ce_nas.energy.sampling import SampledMeter
 
 
-class Bench:
-    """A clock and a power that the test sets; the thread is kept from sampling by a long interval."""
+class FakeDevice:
+    """A settable clock and power; a long interval keeps the thread from sampling."""
 
-    def __init__(self, power_w=100.0, every_s=1000.0):
+    def __init__(self, power_w=100.0, interval_s=1000.0):
         self.now_s, self.power_w, self.broken = 0.0, power_w, False
-        self.meter = SampledMeter(self.read, "a bench", every_s, lambda: self.now_s)
+        self.meter = SampledMeter(self.read, "simulated", interval_s, lambda: self.now_s)
 
     def read(self):
         if self.broken:
             raise RuntimeError("GPU is lost")  # noqa: TRY003, EM101
         return self.power_w
 
-    def at(self, now_s, power_w):
+    def advance(self, now_s, power_w):
         self.now_s, self.power_w = now_s, power_w
-        return self.meter.mark()
+        return self.meter.snapshot()
 
 
 @pytest.fixture
-def bench():
-    bench = Bench()
-    yield bench
-    bench.meter.close()
+def device():
+    device = FakeDevice()
+    yield device
+    device.meter.close()
 
 
-def test_power_is_integrated_by_trapezoids(bench):
-    first, last = bench.meter.mark(), bench.at(10.0, 200.0)
-    assert between(first, last).energy_j == pytest.approx(1500.0)
-    assert between(first, last).coverage == 1.0
-    assert bench.meter.source is Source.INTEGRATED
+def test_sampled_power_is_integrated_by_trapezoidal_rule(device):
+    first, last = device.meter.snapshot(), device.advance(10.0, 200.0)
+    assert usage_between(first, last).energy_j == pytest.approx(1500.0)
+    assert usage_between(first, last).coverage == 1.0
+    assert device.meter.source is ReadingSource.INTEGRATED
 
 
-def test_a_gap_is_bridged_but_not_counted_as_observed(bench):
-    first = bench.meter.mark()
-    bench.at(1000.0, 100.0)
-    last = bench.at(11000.0, 100.0)
-    assert between(first, last).energy_j == pytest.approx(1.1e6)
-    assert between(first, last).coverage == pytest.approx(1 / 11)
+def test_sampling_gap_is_interpolated_but_not_observed(device):
+    first = device.meter.snapshot()
+    device.advance(1000.0, 100.0)
+    last = device.advance(11000.0, 100.0)
+    assert usage_between(first, last).energy_j == pytest.approx(1.1e6)
+    assert usage_between(first, last).coverage == pytest.approx(1 / 11)
 
 
-def test_a_device_that_no_longer_answers_is_no_zero(bench):
-    bench.broken = True
+def test_sampling_raises_if_device_fails(device):
+    device.broken = True
     with pytest.raises(EnergyError, match="GPU is lost"):
-        bench.meter.mark()
-    bench.broken = False
-    assert bench.at(5.0, 100.0).energy_j == pytest.approx(500.0)
+        device.meter.snapshot()
+    device.broken = False
+    assert device.advance(5.0, 100.0).energy_j == pytest.approx(500.0)
 
 
-def test_the_thread_samples_by_itself():
-    bench = Bench(every_s=0.01)
-    bench.now_s = 1.0
+def test_sampling_thread():
+    device = FakeDevice(interval_s=0.01)
+    device.now_s = 1.0
     for _ in range(200):
-        if bench.meter._last[0] == 1.0:
+        if device.meter._last_sample[0] == 1.0:
             break
-        bench.meter._over.wait(0.01)
-    bench.meter.close()
-    assert bench.meter._energy_j == pytest.approx(100.0)
+        device.meter._stop_event.wait(0.01)
+    device.meter.close()
+    assert device.meter._energy_j == pytest.approx(100.0)

@@ -1,1 +1,64 @@
-"""energy."""
+"""Energy: meters of real devices, the power model of simulated ones, and the ledger of energy, carbon and cost.
+
+- base: `EnergyMeter`, the interface of meters
+- nvml: NVIDIA GPUs: energy counter or sampled power
+- cuda_devices: the GPU of a CUDA device number, by UUID
+- rapl: CPUs: energy counters
+- cpu_time: CPU processes without counters: CPU time times power
+- sampling: sampled power integrated over time
+- meter_selection: selection of the most accurate meter of a device
+- power_model: power of a simulated device by activity
+- ledger: totals of energy, carbon, cost and time
+- live_ledger: ledger with carbon revised once the true intensity is published
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from ce_nas.energy.base import EnergyMeter, EnergyUsage, MeterSnapshot, usage_between
+    from ce_nas.energy.cpu_time import CpuTimeMeter
+    from ce_nas.energy.ledger import CarbonIntensity, Ledger, LedgerTotals, Prices
+    from ce_nas.energy.live_ledger import LiveLedger
+    from ce_nas.energy.meter_selection import SharedMeter, select_meter
+    from ce_nas.energy.nvml import NvmlMeter
+    from ce_nas.energy.power_model import PowerModel
+    from ce_nas.energy.rapl import RaplMeter
+    from ce_nas.energy.sampling import SampledMeter
+
+__all__ = [
+    "CarbonIntensity",
+    "CpuTimeMeter",
+    "EnergyMeter",
+    "EnergyUsage",
+    "Ledger",
+    "LedgerTotals",
+    "LiveLedger",
+    "MeterSnapshot",
+    "NvmlMeter",
+    "PowerModel",
+    "Prices",
+    "RaplMeter",
+    "SampledMeter",
+    "SharedMeter",
+    "select_meter",
+    "usage_between",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "base": ["EnergyMeter", "EnergyUsage", "MeterSnapshot", "usage_between"],
+        "cpu_time": ["CpuTimeMeter"],
+        "ledger": ["CarbonIntensity", "Ledger", "LedgerTotals", "Prices"],
+        "live_ledger": ["LiveLedger"],
+        "meter_selection": ["SharedMeter", "select_meter"],
+        "nvml": ["NvmlMeter"],
+        "power_model": ["PowerModel"],
+        "rapl": ["RaplMeter"],
+        "sampling": ["SampledMeter"],
+    },
+)

@@ -1,4 +1,4 @@
-"""The meter's seam: the energy that one device has drawn so far, and how much of that was really seen."""
+"""The interface of energy meters: cumulative energy of one device, with the share of time observed."""
 
 from __future__ import annotations
 
@@ -11,55 +11,71 @@ from ce_nas.core.errors import EnergyError
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ce_nas.core.records import Source
+    from ce_nas.core.records import ReadingSource
 
-__all__ = ["Mark", "Meter", "Used", "between"]
+__all__ = ["EnergyMeter", "EnergyUsage", "MeterSnapshot", "usage_between"]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """Where a meter stands at one moment; only differences of two marks of one meter mean anything."""
+class MeterSnapshot:
+    """The cumulative counts of a meter; only the difference of two snapshots of one meter has a meaning."""
 
-    #: seconds on the meter's own clock, which never goes back
-    at_s: float
-    #: energy up to this moment, J
+    #: time of the monotonic clock of the meter, s
+    time_s: float
+    #: cumulative energy, J
     energy_j: float
-    #: time up to this moment in which the device was really observed, s
+    #: cumulative time in which the device was observed, s
     observed_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
-    """What lies between two marks."""
+class EnergyUsage:
+    """The energy used between two snapshots."""
 
     duration_s: float
     energy_j: float
-    #: share of the time that was really observed, 0 to 1
+    #: share of the time that was observed, 0 to 1
     coverage: float
 
     @property
-    def mean_w(self) -> float:
+    def mean_power_w(self) -> float:
         """Mean power, W."""
         return self.energy_j / self.duration_s if self.duration_s > 0 else 0.0
 
 
-class Meter(ABC):
-    """Reads the energy of one device; safe to be read from any thread."""
+class EnergyMeter(ABC):
+    """Reads the energy of one device; thread-safe.
 
-    #: how good its readings are
-    source: Source
-    #: what is read and how, in words
+    Example:
+        >>> from ce_nas.core.clock import monotonic_s
+        >>> from ce_nas.core.records import ReadingSource
+        >>> class ConstantMeter(EnergyMeter):
+        ...     source = ReadingSource.ESTIMATED
+        ...     origin = "50 W, estimated"
+        ...
+        ...     def snapshot(self):
+        ...         now_s = monotonic_s()
+        ...         return MeterSnapshot(now_s, 50.0 * now_s, now_s)
+        >>> with ConstantMeter() as meter:
+        ...     usage = usage_between(meter.snapshot(), meter.snapshot())
+        >>> usage.coverage
+        1.0
+    """
+
+    #: accuracy class of the readings
+    source: ReadingSource
+    #: description of what is read, and how
     origin: str
 
     @abstractmethod
-    def mark(self) -> Mark:
-        """Where the meter stands now.
+    def snapshot(self) -> MeterSnapshot:
+        """Read the cumulative counts now.
 
-        :raises EnergyError: if the device no longer answers: a missing reading is never zero.
+        :raises EnergyError: if the device does not answer; a missing reading is never zero.
         """
 
     def close(self) -> None:  # noqa: B027 - most meters have nothing to stop
-        """Stop observing; nothing is to be read any more."""
+        """Stop observing; the meter is not read again."""
 
     def __enter__(self) -> Self:
         return self
@@ -70,17 +86,17 @@ class Meter(ABC):
         self.close()
 
 
-def between(first: Mark, last: Mark) -> Used:
-    """What was used from ``first`` to ``last``.
+def usage_between(start: MeterSnapshot, end: MeterSnapshot) -> EnergyUsage:
+    """Return the energy used from ``start`` to ``end``.
 
-    :raises EnergyError: if time or energy went backwards, as when a driver was loaded anew in between.
+    :raises EnergyError: if time or energy decreases, as after a reload of the driver.
     """
-    duration_s, energy_j = last.at_s - first.at_s, last.energy_j - first.energy_j
+    duration_s, energy_j = end.time_s - start.time_s, end.energy_j - start.energy_j
     if duration_s < 0 or energy_j < 0:
         message = (
-            f"Expected a meter that only counts up, got {energy_j:g} J over {duration_s:g} s: its device was reset in "
-            "between, and what it drew meanwhile is not known."
+            f"Expected a meter that only increases, got {energy_j:g} J over {duration_s:g} s: the device was reset "
+            "in between, and the energy it used is unknown; resume the run."
         )
         raise EnergyError(message)
-    observed_s = min(last.observed_s - first.observed_s, duration_s)
-    return Used(duration_s, energy_j, observed_s / duration_s if duration_s > 0 else 1.0)
+    observed_s = min(end.observed_s - start.observed_s, duration_s)
+    return EnergyUsage(duration_s, energy_j, observed_s / duration_s if duration_s > 0 else 1.0)

@@ -1,6 +1,6 @@
-"""A process's own energy, modelled from the processor time that the kernel charges to it.
+"""The energy of a process, modelled from its CPU time.
 
-For machines without counters: an estimate of this process alone, whatever else runs beside it.
+For machines without energy counters; independent of other processes on the machine.
 """
 
 from __future__ import annotations
@@ -11,92 +11,126 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ce_nas.core.clock import monotonic_s
-from ce_nas.core.records import Source
-from ce_nas.energy.base import Mark, Meter
+from ce_nas.core.records import ReadingSource
+from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CORE_W", "HELD_W", "ProcessMeter"]
+__all__ = ["BASELINE_W", "BUSY_CORE_W", "CpuTimeMeter", "process_tree"]
 
-#: a busy core of a server, with its share of memory and losses: 115 W of the CPU beside a training [EC-NAS], 8 cores
-CORE_W = 115.0 / 8
-#: what a device that is held draws though nothing runs on it: an estimate of a core's share of an idle host
-HELD_W = 5.0
+#: power of a busy core of a server, memory and losses included: 115 W of the CPU during a training [EC-NAS], 8 cores
+BUSY_CORE_W = 115.0 / 8
+#: power of a held, idle device: an estimate of the share of one core in an idle host
+BASELINE_W = 5.0
 
-PROC = Path("/proc")
+PROC_DIR = Path("/proc")
 
 
-class ProcessMeter(Meter):
-    """Processor time times a wattage, of one process after another.
+class CpuTimeMeter(EnergyMeter):
+    """CPU time times the power of a core, over the successive processes of one device.
 
-    A thread looks every ``every_s`` seconds, so that a process that is killed takes no more than that with it.
+    A thread reads the CPU time every ``interval_s`` seconds, which bounds what is missed when a process is killed.
 
-    :param process_id: the process that serves the device now; None while there is none.
-    :param core_w: power of a busy core, W.
-    :param held_w: power of the device though nothing runs, W.
+    :param current_pid: returns the id of the current process of the device; None if there is none.
+    :param busy_core_w: power of a busy core, W.
+    :param baseline_w: power of an idle device, W.
     """
 
-    source = Source.MODELLED
+    source = ReadingSource.MODELLED
 
-    def __init__(  # noqa: PLR0913 - whose time, at what power, looked at how
+    def __init__(  # noqa: PLR0913 - two powers, a process and three dependencies for tests
         self,
-        process_id: Callable[[], int | None],
-        core_w: float = CORE_W,
-        held_w: float = HELD_W,
+        current_pid: Callable[[], int | None],
+        busy_core_w: float = BUSY_CORE_W,
+        baseline_w: float = BASELINE_W,
         *,
-        every_s: float = 1.0,
+        interval_s: float = 1.0,
         now_s: Callable[[], float] = monotonic_s,
-        proc: Path = PROC,
+        proc_dir: Path = PROC_DIR,
     ) -> None:
-        self.origin = f"{core_w:.3g} W a core in use by the process, and {held_w:g} W for being held (estimates)"
-        self._process_id = process_id
-        self._core_w = core_w
-        self._held_w = held_w
+        self.origin = (
+            f"{busy_core_w:.3g} W per busy core of the process, and {baseline_w:g} W per held device (estimates)"
+        )
+        self._current_pid = current_pid
+        self._busy_core_w = busy_core_w
+        self._baseline_w = baseline_w
         self._now_s = now_s
-        self._proc = proc
-        self._zero_s = now_s()
-        self._busy_s = 0.0
-        self._last: tuple[int | None, float] = (None, 0.0)
+        self._proc_dir = proc_dir
+        self._start_s = now_s()
+        self._cpu_time_s = 0.0
+        self._last_reading: tuple[int | None, float] = (None, 0.0)
         self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._every_s = every_s
-        self._thread = threading.Thread(target=self._watch, name="ce-nas process", daemon=True)
+        self._stop_event = threading.Event()
+        self._interval_s = interval_s
+        self._thread = threading.Thread(target=self._poll, name="ce-nas cpu time", daemon=True)
         self._thread.start()
 
-    def mark(self) -> Mark:
-        """See :meth:`Meter.mark`."""
+    def snapshot(self) -> MeterSnapshot:
+        """See :meth:`EnergyMeter.snapshot`."""
         with self._lock:
-            self._look()
-            at_s = self._now_s() - self._zero_s
-            return Mark(at_s, self._core_w * self._busy_s + self._held_w * at_s, at_s)
+            self._update()
+            at_s = self._now_s() - self._start_s
+            return MeterSnapshot(at_s, self._busy_core_w * self._cpu_time_s + self._baseline_w * at_s, at_s)
 
     def close(self) -> None:
-        """See :meth:`Meter.close`."""
-        self._over.set()
+        """See :meth:`EnergyMeter.close`."""
+        self._stop_event.set()
         self._thread.join()
 
-    def _look(self) -> None:
-        """Add the processor time used since the last look; a new process begins at nothing."""
-        process_id = self._process_id()
-        used_s = None if process_id is None else _used_s(self._proc, process_id)
-        if used_s is None:
+    def _update(self) -> None:
+        """Add the CPU time since the last update; that of a new process counts from 0."""
+        pid = self._current_pid()
+        cpu_time_s = None if pid is None else _read_tree_cpu_time_s(self._proc_dir, pid)
+        if cpu_time_s is None:
             return
-        before_id, before_s = self._last
-        self._busy_s += used_s - before_s if process_id == before_id else used_s
-        self._last = (process_id, used_s)
+        last_pid, last_s = self._last_reading
+        self._cpu_time_s += max(cpu_time_s - last_s, 0.0) if pid == last_pid else cpu_time_s
+        self._last_reading = (pid, cpu_time_s)
 
-    def _watch(self) -> None:
-        while not self._over.wait(self._every_s):
-            self.mark()
+    def _poll(self) -> None:
+        while not self._stop_event.wait(self._interval_s):
+            self.snapshot()
 
 
-def _used_s(proc: Path, process_id: int) -> float | None:
-    """Processor time of a process and of the children it has waited for, s; None if it is gone."""
+def _read_tree_cpu_time_s(proc_dir: Path, pid: int) -> float | None:
+    """Read the CPU time of a process, its running descendants and those it has reaped, s; None if it has ended.
+
+    A descendant's time moves to its parent's account when it is reaped, so the sum over the tree keeps it.
+    """
+    if _read_ticks(proc_dir, pid) is None:
+        return None
+    ticks = sum(_read_ticks(proc_dir, process) or 0 for process in process_tree(pid, proc_dir))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def process_tree(pid: int, proc_dir: Path = PROC_DIR) -> frozenset[int]:
+    """List the ids of a process and its running descendants."""
+    tree, todo = set(), [pid]
+    while todo:
+        process = todo.pop()
+        if process not in tree:
+            tree.add(process)
+            todo += _read_children(proc_dir, process)
+    return frozenset(tree)
+
+
+def _read_ticks(proc_dir: Path, pid: int) -> int | None:
+    """Read the clock ticks of a process and of its reaped children; None if it has ended."""
     try:
-        text = (proc / str(process_id) / "stat").read_text()
+        text = (proc_dir / str(pid) / "stat").read_text()
     except OSError:
         return None
-    fields = text.rpartition(")")[2].split()  # its name may hold blanks and brackets
-    ticks = sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime
-    return ticks / os.sysconf("SC_CLK_TCK")
+    fields = text.rpartition(")")[2].split()  # the process name may have spaces and parentheses
+    return sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime
+
+
+def _read_children(proc_dir: Path, pid: int) -> list[int]:
+    """Read the ids of a process's children, of all its threads."""
+    children: list[int] = []
+    for task in (proc_dir / str(pid) / "task").glob("*"):
+        try:
+            children += map(int, (task / "children").read_text().split())
+        except (OSError, ValueError):
+            continue
+    return children

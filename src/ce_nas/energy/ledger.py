@@ -1,8 +1,8 @@
-"""The books: every joule drawn, and what it weighs in grams and money.
+"""The ledger: energy, carbon and cost of every reading.
 
-Two books are kept side by side. The *full* one charges every activity of every device held, times PUE, with the true
-carbon intensity of each moment. The *paper* one repeats the rule of the authors' experiments, so that figures can be
-put beside theirs: 1 kW for a device that trains, nothing for anything else, no PUE.
+Carbon is accounted for in two ways. *Full* accounting charges every activity of every held device, times PUE, with the
+true carbon intensity of its time. *Paper* accounting repeats the rule of the experiments of [CE-NAS], for comparison
+with their figures: 1 kW per training device, 0 for other activities, no PUE.
 
 Source
     [CE-NAS] Zhao, Liu, Jiang, Guo. CE-NAS: An End-to-End Carbon-Efficient Neural Architecture Search Framework.
@@ -18,153 +18,159 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ce_nas.core.errors import EnergyError
-from ce_nas.core.records import Activity, Source
+from ce_nas.core.records import Activity, ReadingSource
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ce_nas.core.records import Reading
+    from ce_nas.core.records import EnergyReading
     from ce_nas.grid.trace import Series
 
-__all__ = ["Books", "Intensity", "Ledger", "Prices"]
+__all__ = ["CarbonIntensity", "Ledger", "LedgerTotals", "Prices"]
 
-#: what the authors charge for a device that trains
+#: power of a training device in paper accounting, W
 PAPER_TRAINING_W = 1000.0
 
 
-class Intensity(Protocol):
-    """A grid's carbon intensity over the run's time."""
+class CarbonIntensity(Protocol):
+    """The carbon intensity of a grid over the run."""
 
     def mean(self, start_s: float, end_s: float) -> float:
-        """The mean between two moments, g CO2eq/kWh."""
+        """Return the mean between two times of the run, s, in g CO2eq/kWh."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prices:
-    """What electricity and devices cost; zero where nothing is paid."""
+    """Prices of electricity and devices; 0 for none.
 
-    #: price of a kWh: a number, or a series of prices with its seconds counted from the run's start
+    Example:
+        >>> prices = Prices(electricity_per_kwh=0.25, price_per_device_hour=2.0, billing_period_s=3600.0)
+        >>> prices.upper_bound_cost(0.0, 1800.0, energy_kwh=0.4)  # 30 minutes are billed as one hour
+        2.1
+    """
+
+    #: price of a kWh: a number, or a series with seconds from the start of the run
     electricity_per_kwh: float | Series = 0.0
-    #: price of holding one device for one hour
-    device_hour: float = 0.0
-    #: a device is paid in stretches of this length, each in full once it has begun, s; 0: to the second
-    billing_s: float = 0.0
+    #: price of a device-hour
+    price_per_device_hour: float = 0.0
+    #: held time is billed in started periods of this length, s; 0: to the second
+    billing_period_s: float = 0.0
 
     def energy_cost(self, start_s: float, end_s: float, energy_kwh: float) -> float:
-        """Money for so much energy, PUE included, drawn evenly between two moments."""
+        """Return the cost of energy, PUE included, drawn at constant power between two times."""
         if isinstance(self.electricity_per_kwh, float | int):
             return energy_kwh * self.electricity_per_kwh
         return energy_kwh * self.electricity_per_kwh.mean(start_s, end_s)
 
-    def ahead(self, start_s: float, step_s: float, until_s: float) -> np.ndarray:
-        """Price of a kWh in the steps from ``start_s`` on, shape (steps,); one step if it is always the same."""
+    def electricity_prices(self, start_s: float, step_s: float, until_s: float) -> np.ndarray:
+        """Return the price of a kWh in each step from ``start_s`` on, shape (steps,); (1,) for a constant price."""
         if isinstance(self.electricity_per_kwh, float | int):
             return np.array([float(self.electricity_per_kwh)])
         starts_s = np.arange(start_s, max(until_s, start_s + 1.0), step_s).tolist()
         return np.array([self.electricity_per_kwh.mean(at_s, min(at_s + step_s, until_s)) for at_s in starts_s])
 
     def billed_s(self, held_s: float) -> float:
-        """For how long a device is paid that is held for ``held_s`` longer than it is paid for."""
-        return math.ceil(held_s / self.billing_s) * self.billing_s if self.billing_s else held_s
+        """Return the time to bill for ``held_s`` of unpaid time, s: rounded up to whole billing periods."""
+        return math.ceil(held_s / self.billing_period_s) * self.billing_period_s if self.billing_period_s else held_s
 
-    def expected(self, start_s: float, end_s: float, energy_kwh: float) -> float:
-        """Money for a device taken anew between two moments, and for the energy that it draws; an upper bound."""
-        held = self.device_hour * self.billed_s(end_s - start_s) / HOUR_S
-        return held + self.energy_cost(start_s, end_s, energy_kwh)
+    def upper_bound_cost(self, start_s: float, end_s: float, energy_kwh: float) -> float:
+        """Return an upper bound of the cost of a device and its energy between two times: as if newly acquired."""
+        holding_cost = self.price_per_device_hour * self.billed_s(end_s - start_s) / HOUR_S
+        return holding_cost + self.energy_cost(start_s, end_s, energy_kwh)
 
 
 @dataclass(slots=True)
-class Books:
-    """Sums over readings."""
+class LedgerTotals:
+    """Sums over energy readings."""
 
     #: energy drawn from the grid, PUE included, J, by activity
     energy_j: dict[Activity, float] = field(default_factory=dict)
-    #: carbon in the full book, g, by activity
+    #: carbon by full accounting, g, by activity
     carbon_g: dict[Activity, float] = field(default_factory=dict)
-    #: time on the books, device-seconds, by activity
+    #: time of held devices, device-seconds, by activity
     device_s: dict[Activity, float] = field(default_factory=dict)
-    #: energy by where its readings came from, J
-    energy_by_source_j: dict[Source, float] = field(default_factory=dict)
-    #: carbon in the paper's book, g
+    #: energy by source of the readings, J
+    energy_by_source_j: dict[ReadingSource, float] = field(default_factory=dict)
+    #: carbon by paper accounting, g
     paper_carbon_g: float = 0.0
-    #: money, in the currency of the prices; what is paid in advance counts once it is due
+    #: cost, in the currency of the prices; a billing period is charged in full at its start
     cost: float = 0.0
-    #: device-seconds that were really observed
+    #: observed time, device-seconds
     observed_s: float = 0.0
 
-    def of(self, activity: Activity) -> tuple[float, float]:
-        """Energy drawn from the grid by an activity, J, and its carbon, g."""
+    def for_activity(self, activity: Activity) -> tuple[float, float]:
+        """Return the energy of an activity drawn from the grid, J, and its carbon, g."""
         return self.energy_j.get(activity, 0.0), self.carbon_g.get(activity, 0.0)
 
     @property
     def total_energy_j(self) -> float:
-        """Energy drawn from the grid by everything, J."""
+        """Energy drawn from the grid by all activities, J."""
         return sum(self.energy_j.values())
 
     @property
     def total_carbon_g(self) -> float:
-        """Carbon of everything in the full book, g."""
+        """Carbon of all activities by full accounting, g."""
         return sum(self.carbon_g.values())
 
     @property
     def total_device_s(self) -> float:
-        """Time of all devices while they were held, device-seconds."""
+        """Time of held devices, device-seconds."""
         return sum(self.device_s.values())
 
     @property
     def coverage(self) -> float:
-        """Share of the time on the books that was really observed; 1 before the first reading."""
+        """Observed share of the time of held devices; 1 before the first reading."""
         total_s = self.total_device_s
         return self.observed_s / total_s if total_s else 1.0
 
 
 class Ledger:
-    """Books readings as they come.
+    """Accumulates energy readings into totals of energy, carbon, cost and time.
 
-    :param intensity: the true carbon intensity, g CO2eq/kWh, its seconds counted from the run's start.
+    :param intensity: the true carbon intensity, g CO2eq/kWh, with seconds from the start of the run.
     :param pue: energy drawn from the grid per energy at the devices' plugs, 1 or more.
-    :param time_scale: seconds of the run in a real one: what is charged by the hour is charged for real ones.
+    :param time_scale: seconds of the run per real second; prices per hour are charged for real hours.
     """
 
-    def __init__(self, intensity: Intensity, pue: float, prices: Prices, time_scale: float = 1.0) -> None:
+    def __init__(self, intensity: CarbonIntensity, pue: float, prices: Prices, time_scale: float = 1.0) -> None:
         self.intensity = intensity
         self.pue = pue
         self.prices = prices
-        #: seconds of the run in a real one
+        #: seconds of the run per real second
         self.time_scale = time_scale
-        #: sums since the run began
-        self.total = Books()
-        #: sums since the period began
-        self.period = Books()
-        #: for each device, up to when it was read and up to when it is paid for, s
-        self._paid: dict[int, tuple[float, float]] = {}
+        #: sums since the start of the run
+        self.totals = LedgerTotals()
+        #: sums since the start of the period
+        self.period_totals = LedgerTotals()
+        #: device -> end of its last reading, and end of its billed time, s
+        self._paid_until_s: dict[int, tuple[float, float]] = {}
 
-    def book(self, readings: Iterable[Reading]) -> None:
-        """Take readings in; each is weighed with the true intensity of its own stretch of time.
+    def record(self, readings: Iterable[EnergyReading]) -> None:
+        """Add readings; each is charged with the true mean intensity of its time.
 
-        :raises EnergyError: if a reading has no energy or a negative one: missing is never zero.
+        :raises EnergyError: if the energy of a reading is negative or not finite; a missing reading is never zero.
         """
         for reading in readings:
-            self._book(reading)
+            self._record(reading)
 
-    def move(self, intensity: Intensity, pue: float, prices: Prices) -> None:
-        """Weigh what is drawn from now on by another site's grid, building and prices."""
+    def switch_site(self, intensity: CarbonIntensity, pue: float, prices: Prices) -> None:
+        """Use the intensity, PUE and prices of another site for all later readings."""
         self.intensity = intensity
         self.pue = pue
         self.prices = prices
 
-    def close_period(self) -> Books:
-        """The sums since the last call; the next period begins with empty ones."""
-        closed, self.period = self.period, Books()
+    def close_period(self) -> LedgerTotals:
+        """Return the sums since the last call and start a new period."""
+        closed, self.period_totals = self.period_totals, LedgerTotals()
         return closed
 
-    def _book(self, reading: Reading) -> None:
+    def _record(self, reading: EnergyReading) -> None:
         duration_s = (reading.end_s - reading.start_s) / self.time_scale
         if not (reading.energy_j >= 0 and math.isfinite(reading.energy_j)):
             message = (
                 f"Expected an energy of zero joules or more for {reading.activity} on device {reading.device} from "
-                f"{reading.start_s:g} s to {reading.end_s:g} s, got {reading.energy_j}; a reading that is missing must "
+                f"{reading.start_s:g} s to {reading.end_s:g} s, got {reading.energy_j}; a missing reading must "
                 "be estimated, not left out."
             )
             raise EnergyError(message)
@@ -176,20 +182,20 @@ class Ledger:
         paper_w = PAPER_TRAINING_W if reading.activity is Activity.TRAINING else 0.0
         paper_g = paper_w * duration_s / J_PER_KWH * mean_g_per_kwh
         activity, source = reading.activity, reading.source
-        for books in (self.total, self.period):
-            books.energy_j[activity] = books.energy_j.get(activity, 0.0) + energy_j
-            books.carbon_g[activity] = books.carbon_g.get(activity, 0.0) + carbon_g
-            books.device_s[activity] = books.device_s.get(activity, 0.0) + duration_s
-            books.energy_by_source_j[source] = books.energy_by_source_j.get(source, 0.0) + energy_j
-            books.paper_carbon_g += paper_g
-            books.cost += cost
-            books.observed_s += duration_s * reading.coverage
+        for totals in (self.totals, self.period_totals):
+            totals.energy_j[activity] = totals.energy_j.get(activity, 0.0) + energy_j
+            totals.carbon_g[activity] = totals.carbon_g.get(activity, 0.0) + carbon_g
+            totals.device_s[activity] = totals.device_s.get(activity, 0.0) + duration_s
+            totals.energy_by_source_j[source] = totals.energy_by_source_j.get(source, 0.0) + energy_j
+            totals.paper_carbon_g += paper_g
+            totals.cost += cost
+            totals.observed_s += duration_s * reading.coverage
 
-    def _holding_cost(self, reading: Reading) -> float:
-        """Money for the reading's stretch as far as it is not paid; a device that was away is taken anew."""
-        read_s, paid_s = self._paid.get(reading.device, (-math.inf, -math.inf))
+    def _holding_cost(self, reading: EnergyReading) -> float:
+        """Return the cost of the unbilled part of a reading; a reacquired device starts a new billing period."""
+        read_s, paid_s = self._paid_until_s.get(reading.device, (-math.inf, -math.inf))
         if reading.start_s > read_s:
             paid_s = reading.start_s
         billed_s = self.prices.billed_s(max(reading.end_s - paid_s, 0.0) / self.time_scale)
-        self._paid[reading.device] = (reading.end_s, paid_s + billed_s * self.time_scale)
-        return self.prices.device_hour * billed_s / HOUR_S
+        self._paid_until_s[reading.device] = (reading.end_s, paid_s + billed_s * self.time_scale)
+        return self.prices.price_per_device_hour * billed_s / HOUR_S

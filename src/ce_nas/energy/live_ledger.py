@@ -1,4 +1,4 @@
-"""Books on a grid whose true intensity is known only later: what was booked is revised, and every revision is told."""
+"""A ledger for live grids: carbon is revised once the true intensity is published."""
 
 from __future__ import annotations
 
@@ -13,111 +13,119 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ce_nas.core.records import Reading
+    from ce_nas.core.records import EnergyReading
     from ce_nas.energy.ledger import Prices
 
-__all__ = ["LiveLedger", "Part", "Revision", "SteppedIntensity"]
+__all__ = ["CarbonRevision", "LiveLedger", "RevisableIntensity", "StepShare"]
 
 
-class Part(NamedTuple):
-    """What lies of a stretch of time in one step of the grid."""
+class StepShare(NamedTuple):
+    """The overlap of a time interval with one step of the grid."""
 
-    #: when the step begins, UTC
-    step: datetime
-    #: share of the stretch, 0 to 1
+    #: start of the step, UTC
+    step_start: datetime
+    #: share of the interval, 0 to 1
     share: float
-    #: what is known of its intensity by now, g CO2eq/kWh
+    #: intensity as currently known, g CO2eq/kWh
     g_per_kwh: float
 
 
-class SteppedIntensity(Protocol):
-    """A grid's intensity as it is known by now."""
+class RevisableIntensity(Protocol):
+    """The carbon intensity of a grid as currently known."""
 
     def mean(self, start_s: float, end_s: float) -> float:
-        """The mean between two moments, seconds of the run, g CO2eq/kWh."""
+        """Return the mean between two times of the run, s, in g CO2eq/kWh."""
 
-    def parts(self, start_s: float, end_s: float) -> Sequence[Part]:
-        """The steps that the stretch lies in; their shares add up to 1."""
+    def split_by_step(self, start_s: float, end_s: float) -> Sequence[StepShare]:
+        """Split an interval by the steps of the grid; the shares add up to 1."""
 
-    def at(self, step: datetime) -> float:
-        """What is known of one step by now, g CO2eq/kWh."""
+    def intensity_at(self, step_start: datetime) -> float:
+        """Return the intensity of one step as currently known, g CO2eq/kWh."""
 
-    def published(self, step: datetime) -> bool:
-        """Whether that is what the source itself says of it, and no forecast."""
+    def is_published(self, step_start: datetime) -> bool:
+        """Tell whether the provider has published the step; else its intensity is a forecast or a substitute."""
 
 
 @dataclass(slots=True)
-class _Tally:
-    """What was drawn in one step of the grid."""
+class _StepEnergy:
+    """The energy drawn in one step of the grid."""
 
-    #: the intensity it was booked with, g CO2eq/kWh
+    #: intensity used in the ledger, g CO2eq/kWh
     g_per_kwh: float
-    #: from the grid, PUE included, J, by activity
+    #: energy drawn from the grid, PUE included, J, by activity
     energy_j: dict[Activity, float] = field(default_factory=dict)
-    #: by the paper's rule, J
-    paper_j: float = 0.0
+    #: energy by paper accounting, J
+    paper_energy_j: float = 0.0
 
     @property
-    def kwh(self) -> float:
-        """All that was drawn, kWh."""
+    def energy_kwh(self) -> float:
+        """Energy of all activities, kWh."""
         return sum(self.energy_j.values()) / J_PER_KWH
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
-    """What the books gained or lost because steps of the grid came out otherwise than they were booked."""
+class CarbonRevision:
+    """The change of the carbon totals due to revised steps of the grid."""
 
-    #: each such step, as text, with the intensity it was booked with and the one that holds now, g CO2eq/kWh
+    #: start of each revised step as ISO text, with its previous and its new intensity, g CO2eq/kWh
     steps: list[tuple[str, float, float]]
-    #: added to the full book, g, by activity, and to the paper's
+    #: change by full accounting, g, by activity, and by paper accounting, g
     carbon_g: dict[Activity, float]
     paper_carbon_g: float
 
 
 class LiveLedger(Ledger):
-    """A ledger that remembers what was drawn in each step of the grid.
+    """A ledger that keeps the energy drawn in each step of the grid.
 
-    :param grid: its intensity as it is known by now.
-    :param pue: see :class:`Ledger`, as the prices and the scale of time.
+    :param intensity: the intensity as currently known.
+    :param pue: see :class:`Ledger`, likewise ``prices`` and ``time_scale``.
     """
 
-    def __init__(self, grid: SteppedIntensity, pue: float, prices: Prices, time_scale: float = 1.0) -> None:
-        super().__init__(grid, pue, prices, time_scale)
-        self._grid = grid
-        self._tallies: dict[datetime, _Tally] = {}
+    def __init__(self, intensity: RevisableIntensity, pue: float, prices: Prices, time_scale: float = 1.0) -> None:
+        super().__init__(intensity, pue, prices, time_scale)
+        self._revisable_intensity = intensity
+        self._energy_by_step: dict[datetime, _StepEnergy] = {}
 
     @property
-    def provisional_g(self) -> float:
-        """Carbon of the full book that was drawn in steps of which the source has not said anything yet, g."""
+    def provisional_carbon_g(self) -> float:
+        """Carbon of unpublished steps by full accounting, g."""
         return sum(
-            tally.kwh * tally.g_per_kwh for step, tally in self._tallies.items() if not self._grid.published(step)
+            step_energy.energy_kwh * step_energy.g_per_kwh
+            for step, step_energy in self._energy_by_step.items()
+            if not self._revisable_intensity.is_published(step)
         )
 
-    def revise(self) -> Revision | None:
-        """Book the difference wherever the grid is known otherwise by now; None where it is not."""
-        changed = [(step, tally, self._grid.at(step)) for step, tally in sorted(self._tallies.items())]
-        changed = [(step, tally, value) for step, tally, value in changed if value != tally.g_per_kwh]
+    def revise(self) -> CarbonRevision | None:
+        """Update the carbon of all steps with a changed intensity; None if there are none."""
+        changed = [
+            (step, step_energy, self._revisable_intensity.intensity_at(step))
+            for step, step_energy in sorted(self._energy_by_step.items())
+        ]
+        changed = [(step, step_energy, value) for step, step_energy, value in changed if value != step_energy.g_per_kwh]
         if not changed:
             return None
-        found = Revision([(step.isoformat(), tally.g_per_kwh, value) for step, tally, value in changed], {}, 0.0)
+        steps = [(step.isoformat(), step_energy.g_per_kwh, value) for step, step_energy, value in changed]
+        added_g: dict[Activity, float] = {}
         paper_g = 0.0
-        for _, tally, value in changed:
-            more = (value - tally.g_per_kwh) / J_PER_KWH
-            paper_g += more * tally.paper_j
-            for activity, energy_j in tally.energy_j.items():
-                found.carbon_g[activity] = found.carbon_g.get(activity, 0.0) + more * energy_j
-            tally.g_per_kwh = value
-        for books in (self.total, self.period):
-            books.paper_carbon_g += paper_g
-            for activity, carbon_g in found.carbon_g.items():
-                books.carbon_g[activity] = books.carbon_g.get(activity, 0.0) + carbon_g
-        return Revision(found.steps, found.carbon_g, paper_g)
+        for _, step_energy, value in changed:
+            added_g_per_j = (value - step_energy.g_per_kwh) / J_PER_KWH
+            paper_g += added_g_per_j * step_energy.paper_energy_j
+            for activity, energy_j in step_energy.energy_j.items():
+                added_g[activity] = added_g.get(activity, 0.0) + added_g_per_j * energy_j
+            step_energy.g_per_kwh = value
+        for totals in (self.totals, self.period_totals):
+            totals.paper_carbon_g += paper_g
+            for activity, carbon_g in added_g.items():
+                totals.carbon_g[activity] = totals.carbon_g.get(activity, 0.0) + carbon_g
+        return CarbonRevision(steps, added_g, paper_g)
 
-    def _book(self, reading: Reading) -> None:
-        super()._book(reading)
+    def _record(self, reading: EnergyReading) -> None:
+        super()._record(reading)
         energy_j, held_s = reading.energy_j * self.pue, (reading.end_s - reading.start_s) / self.time_scale
         paper_j = PAPER_TRAINING_W * held_s if reading.activity is Activity.TRAINING else 0.0
-        for part in self._grid.parts(reading.start_s, reading.end_s):
-            tally = self._tallies.setdefault(part.step, _Tally(part.g_per_kwh))
-            tally.energy_j[reading.activity] = tally.energy_j.get(reading.activity, 0.0) + part.share * energy_j
-            tally.paper_j += part.share * paper_j
+        for part in self._revisable_intensity.split_by_step(reading.start_s, reading.end_s):
+            step_energy = self._energy_by_step.setdefault(part.step_start, _StepEnergy(part.g_per_kwh))
+            step_energy.energy_j[reading.activity] = (
+                step_energy.energy_j.get(reading.activity, 0.0) + part.share * energy_j
+            )
+            step_energy.paper_energy_j += part.share * paper_j

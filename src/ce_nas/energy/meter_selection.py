@@ -1,75 +1,171 @@
-"""The best meter that a device has."""
+"""Selection of the most accurate available meter of a device."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
+from ce_nas.config.registry import METERS
+from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import SettingsError
-from ce_nas.energy.base import Mark, Meter
-from ce_nas.energy.cpu_time import ProcessMeter
-from ce_nas.energy.nvml import load_nvml, nvidia_meter, require_alone
-from ce_nas.energy.rapl import RaplMeter, has_rapl
+from ce_nas.core.records import ReadingSource
+from ce_nas.energy.base import EnergyMeter, MeterSnapshot
+from ce_nas.energy.cpu_time import CpuTimeMeter, process_tree
+from ce_nas.energy.cuda_devices import cuda_uuid, resolve_cuda_device
+from ce_nas.energy.nvml import load_nvml, nvml_meter, require_exclusive_gpu
+from ce_nas.energy.rapl import RaplMeter, has_rapl, rapl_obstacle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from ce_nas.core.records import Source
+    from ce_nas.config.components import ComponentSettings
+    from ce_nas.energy.cuda_devices import CudaDevice
 
-__all__ = ["Choice", "SharedMeter", "best_meter"]
+__all__ = ["ExclusiveMeter", "MeterMode", "SharedMeter", "SummedMeter", "select_meter"]
 
-#: ``auto``: whatever is best; ``modelled``: processor time or a stated wattage, though something measures
-Choice = Literal["auto", "modelled"]
+#: ``auto``: the most accurate meter; ``modelled``: CPU time or a power model, even if there is a meter
+MeterMode = Literal["auto", "modelled"]
 
 
-class SharedMeter(Meter):
-    """An equal share of what one meter measures: for devices that are parts of one thing.
+class SharedMeter(EnergyMeter):
+    """A share of the energy of a meter, for devices on common hardware.
 
-    :param meter: of the whole.
-    :param share: this part's share, above 0 and up to 1.
+    :param meter: the meter of the hardware.
+    :param share: share of this device, above 0 and up to 1.
     """
 
-    def __init__(self, meter: Meter, share: float) -> None:
+    def __init__(self, meter: EnergyMeter, share: float) -> None:
         if not 0 < share <= 1:
-            message = f"Expected a share of a meter above 0 and up to 1, got {share}."
+            message = f"Expected a share of a meter above 0 and up to 1, got {share}; give the share of one device."
             raise SettingsError(message)
-        self.source: Source = meter.source
+        self.source: ReadingSource = meter.source
         self.origin = f"{share:.3g} of: {meter.origin}"
         self._meter = meter
         self._share = share
 
-    def mark(self) -> Mark:
-        """See :meth:`Meter.mark`."""
-        whole = self._meter.mark()
-        return Mark(whole.at_s, whole.energy_j * self._share, whole.observed_s)
+    def snapshot(self) -> MeterSnapshot:
+        """See :meth:`EnergyMeter.snapshot`."""
+        total = self._meter.snapshot()
+        return MeterSnapshot(total.time_s, total.energy_j * self._share, total.observed_s)
 
     def close(self) -> None:
-        """See :meth:`Meter.close`."""
+        """See :meth:`EnergyMeter.close`."""
         self._meter.close()
 
 
-def best_meter(
-    device: str, process_id: Callable[[], int | None], share: float = 1.0, choice: Choice = "auto"
-) -> Meter | None:
-    """The meter of a device: a GPU's counter or power; a CPU's counters, else its processor time; None if none.
+class SummedMeter(EnergyMeter):
+    """The sum of several meters, such as of a GPU and of the processors and memory that serve it.
+
+    As good as the worst of them: its source, and the least time observed.
+    """
+
+    def __init__(self, meters: Sequence[EnergyMeter]) -> None:
+        self._meters = tuple(meters)
+        order = list(ReadingSource)
+        self.source: ReadingSource = max((meter.source for meter in meters), key=order.index)
+        self.origin = ", and ".join(meter.origin for meter in meters)
+
+    def snapshot(self) -> MeterSnapshot:
+        """See :meth:`EnergyMeter.snapshot`."""
+        parts = [meter.snapshot() for meter in self._meters]
+        return MeterSnapshot(
+            parts[0].time_s, sum(part.energy_j for part in parts), min(part.observed_s for part in parts)
+        )
+
+    def close(self) -> None:
+        """See :meth:`EnergyMeter.close`."""
+        for meter in self._meters:
+            meter.close()
+
+
+class ExclusiveMeter(EnergyMeter):
+    """The meter of a device that must serve this run alone; looks again at intervals.
+
+    :param meter: the device's meter.
+    :param check: raises :class:`EnergyError` if another process uses the device.
+    :param interval_s: time between two looks.
+    """
+
+    def __init__(
+        self,
+        meter: EnergyMeter,
+        check: Callable[[], None],
+        interval_s: float = 60.0,
+        now_s: Callable[[], float] = monotonic_s,
+    ) -> None:
+        self.source: ReadingSource = meter.source
+        self.origin = meter.origin
+        self._meter, self._check, self._interval_s, self._now_s = meter, check, interval_s, now_s
+        check()
+        self._checked_s = now_s()
+
+    def snapshot(self) -> MeterSnapshot:
+        """See :meth:`EnergyMeter.snapshot`.
+
+        :raises EnergyError: also if another process uses the device by now.
+        """
+        if self._now_s() - self._checked_s >= self._interval_s:
+            self._checked_s = self._now_s()
+            self._check()
+        return self._meter.snapshot()
+
+    def close(self) -> None:
+        """See :meth:`EnergyMeter.close`."""
+        self._meter.close()
+
+
+def select_meter(
+    device: str, current_pid: Callable[[], int | None], share: float = 1.0, mode: MeterMode = "auto"
+) -> EnergyMeter | None:
+    """Select the meter of a device: NVML for a GPU; RAPL, else CPU time for a CPU; None for other devices.
 
     :param device: for instance ``cuda:1`` or ``cpu``.
-    :param process_id: the process that works on it.
-    :param share: of the CPU's counters that is this device's, where several share it.
-    :raises EnergyError: if the GPU is not there, tells neither energy nor power, or others compute on it: its energy
-        cannot be told apart from theirs.
+    :param current_pid: returns the id of the process that serves the device; None if there is none.
+    :param share: share of the device in the CPU counters, if several devices use one CPU.
+    :raises EnergyError: if the GPU does not exist, reports neither energy nor power, or is used by other processes.
     """
     kind, _, number = device.partition(":")
     if kind == "cuda":
-        return _gpu(int(number or 0)) if choice == "auto" else None
+        return _gpu_meter(int(number or 0), current_pid, share) if mode == "auto" else None
     if kind != "cpu":
         return None
-    if choice == "auto" and has_rapl():
+    return _host_meter(current_pid, share) if mode == "auto" else CpuTimeMeter(current_pid)
+
+
+def _host_meter(current_pid: Callable[[], int | None], share: float) -> EnergyMeter:
+    """The processors and memory: RAPL where it can be read, else the CPU time of the process and its children."""
+    if has_rapl():
         return SharedMeter(RaplMeter(), share)
-    return ProcessMeter(process_id)
+    meter = CpuTimeMeter(current_pid)
+    obstacle = rapl_obstacle()
+    if obstacle:
+        meter.origin += f"; {obstacle}"
+    return meter
 
 
-def _gpu(number: int) -> Meter:
+def _gpu_meter(number: int, current_pid: Callable[[], int | None], share: float) -> EnergyMeter:
+    """A GPU, found by UUID, with its part of the processors and memory, so that metered and modelled runs compare."""
     nvml = load_nvml()
-    require_alone(number, {os.getpid()}, nvml=nvml)
-    return nvidia_meter(number, nvml=nvml)
+    gpu = resolve_cuda_device(number, nvml, os.environ, cuda_uuid)
+    own = os.getpid()
+    check = partial(_require_exclusive, gpu, own, nvml)
+    return SummedMeter([ExclusiveMeter(nvml_meter(gpu, nvml=nvml), check), _host_meter(current_pid, share)])
+
+
+def _require_exclusive(gpu: CudaDevice, pid: int, nvml: Any) -> None:  # noqa: ANN401 - the bindings
+    require_exclusive_gpu(gpu, process_tree(pid), nvml=nvml)
+
+
+@METERS.register("auto", summary="the most accurate meter of each device: NVML, RAPL, CPU time")
+def _build_best_meter(
+    _: ComponentSettings, device: str, current_pid: Callable[[], int | None], share: float
+) -> EnergyMeter | None:
+    return select_meter(device, current_pid, share, "auto")
+
+
+@METERS.register("modelled", summary="CPU time or the power model, even if there is a meter")
+def _build_modelled_meter(
+    _: ComponentSettings, device: str, current_pid: Callable[[], int | None], share: float
+) -> EnergyMeter | None:
+    return select_meter(device, current_pid, share, "modelled")

@@ -1,4 +1,4 @@
-"""NVIDIA GPUs: their own energy counter where they have one, else their power integrated over time.
+"""NVML: the energy counter of NVIDIA GPUs, else their power integrated over time.
 
 Sources
     [NVML] NVIDIA Management Library: nvmlDeviceGetTotalEnergyConsumption (mJ since the driver was loaded, Volta and
@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import EnergyError, MissingExtraError
-from ce_nas.core.records import Source
-from ce_nas.energy.base import Mark, Meter
+from ce_nas.core.records import ReadingSource
+from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 from ce_nas.energy.sampling import SampledMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["NvidiaCounter", "load_nvml", "nvidia_meter", "require_alone"]
+    from ce_nas.energy.cuda_devices import CudaDevice
+
+__all__ = ["NvmlMeter", "load_nvml", "nvml_meter", "require_exclusive_gpu"]
 
 
-def load_nvml() -> Any:  # noqa: ANN401 - the bindings' module, made ready
-    """The bindings of [NVML], made ready.
+def load_nvml() -> Any:  # noqa: ANN401 - an untyped module
+    """Import and initialise the bindings of [NVML].
 
     :raises MissingExtraError: if they are not installed.
     :raises EnergyError: if there is no driver.
@@ -35,85 +37,94 @@ def load_nvml() -> Any:  # noqa: ANN401 - the bindings' module, made ready
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        message = f"Expected an NVIDIA driver to ask for energy, but {error}."
+        message = f"Expected an NVIDIA driver, but {error}; install one, or set live.meter = 'modelled'."
         raise EnergyError(message) from error
     return pynvml
 
 
-class NvidiaCounter(Meter):
-    """A GPU's own energy counter.
+class NvmlMeter(EnergyMeter):
+    """The energy counter of a GPU.
 
     :param nvml: the bindings, see :func:`load_nvml`.
-    :param handle: the GPU's handle.
-    :param name: the GPU in words.
+    :param handle: NVML handle of the GPU.
+    :param name: description of the GPU.
     """
 
-    source = Source.COUNTER
+    source = ReadingSource.COUNTER
 
     def __init__(self, nvml: Any, handle: object, name: str, now_s: Callable[[], float] = monotonic_s) -> None:  # noqa: ANN401
         self.origin = f"energy counter of {name}"
         self._nvml = nvml
         self._handle = handle
         self._now_s = now_s
-        self._zero_s = now_s()
+        self._start_s = now_s()
 
-    def mark(self) -> Mark:
-        """See :meth:`Meter.mark`."""
+    def snapshot(self) -> MeterSnapshot:
+        """See :meth:`EnergyMeter.snapshot`."""
         try:
             energy_mj = self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)
         except self._nvml.NVMLError as error:
             message = f"Expected a reading of the {self.origin}, but {error}."
             raise EnergyError(message) from error
         at_s = self._now_s()
-        return Mark(at_s, energy_mj / 1e3, at_s - self._zero_s)
+        return MeterSnapshot(at_s, energy_mj / 1e3, at_s - self._start_s)
 
 
-def nvidia_meter(index: int, *, nvml: Any = None, every_s: float = 0.1) -> Meter:  # noqa: ANN401
-    """The best meter of GPU number ``index``: its counter, else its integrated power.
+def nvml_meter(device: CudaDevice, *, nvml: Any = None, interval_s: float = 0.1) -> EnergyMeter:  # noqa: ANN401
+    """Select the meter of a GPU: its energy counter, else its integrated power.
 
-    :raises EnergyError: if there is no such GPU, or it tells neither.
+    :param device: the GPU, see :func:`ce_nas.energy.cuda_devices.resolve_cuda_device`.
+    :raises EnergyError: if there is no such GPU, it is a MIG instance, or it reports neither.
     """
     nvml = nvml or load_nvml()
-    try:
-        handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        name = _text(nvml.nvmlDeviceGetName(handle))
-    except nvml.NVMLError as error:
-        message = f"Expected an NVIDIA GPU of number {index}, but {error}."
-        raise EnergyError(message) from error
+    handle = _gpu_handle(device, nvml)
+    label = f"{device.name} ({device.uuid})"
     try:
         nvml.nvmlDeviceGetTotalEnergyConsumption(handle)
     except nvml.NVMLError:
-        return _power_meter(nvml, handle, f"power of GPU {index} ({name})", every_s)
-    return NvidiaCounter(nvml, handle, f"GPU {index} ({name})")
+        return _power_meter(nvml, handle, f"power of {label}", interval_s)
+    return NvmlMeter(nvml, handle, label)
 
 
-def require_alone(index: int, mine: Collection[int], *, nvml: Any = None) -> None:  # noqa: ANN401
-    """See to it that no process but ``mine`` computes on GPU number ``index``: its energy cannot be told apart.
+def require_exclusive_gpu(device: CudaDevice, own_pids: Collection[int], *, nvml: Any = None) -> None:  # noqa: ANN401
+    """Require that only the processes ``own_pids`` use a GPU: its energy is not divisible.
 
-    :raises EnergyError: if one does.
+    :raises EnergyError: if another process does.
     """
     nvml = nvml or load_nvml()
-    running = nvml.nvmlDeviceGetComputeRunningProcesses(nvml.nvmlDeviceGetHandleByIndex(index))
-    others = sorted({process.pid for process in running} - set(mine))
+    running = nvml.nvmlDeviceGetComputeRunningProcesses(_gpu_handle(device, nvml))
+    others = sorted({process.pid for process in running} - set(own_pids))
     if others:
         message = (
-            f"Expected GPU {index} to be this run's alone, but the processes {', '.join(map(str, others))} compute on "
-            "it too, and a GPU's energy cannot be divided between processes: choose a free GPU, or let the power be "
-            "modelled with live.meter = 'modelled'."
+            f"Expected exclusive use of the GPU {device.uuid}, but the processes {', '.join(map(str, others))} use it "
+            "too, and the energy of a GPU cannot be divided between processes; choose a free GPU, or set live.meter = "
+            "'modelled'."
         )
         raise EnergyError(message)
 
 
-def _power_meter(nvml: Any, handle: object, origin: str, every_s: float) -> Meter:  # noqa: ANN401
+def _gpu_handle(device: CudaDevice, nvml: Any) -> object:  # noqa: ANN401
+    if device.is_mig:
+        message = (
+            f"Expected a whole GPU, got the MIG instance {device.uuid}: NVML counts the energy of whole GPUs only; use "
+            "a GPU without MIG, or set live.meter = 'modelled'."
+        )
+        raise EnergyError(message)
+    try:
+        return nvml.nvmlDeviceGetHandleByUUID(device.uuid)
+    except nvml.NVMLError as error:
+        message = f"Expected the NVIDIA GPU {device.uuid}, but {error}; choose another device."
+        raise EnergyError(message) from error
+
+
+def _power_meter(nvml: Any, handle: object, origin: str, interval_s: float) -> EnergyMeter:  # noqa: ANN401
     def power_w() -> float:
         return float(nvml.nvmlDeviceGetPowerUsage(handle)) / 1e3
 
     try:
-        return SampledMeter(power_w, origin, every_s)
+        return SampledMeter(power_w, origin, interval_s)
     except nvml.NVMLError as error:
-        message = f"Expected the {origin}, but it tells neither energy nor power: {error}."
+        message = (
+            f"Expected the {origin}, but it reports neither energy nor power ({error}); set live.meter = 'modelled'."
+        )
         raise EnergyError(message) from error
-
-
-def _text(name: str | bytes) -> str:
-    return name.decode() if isinstance(name, bytes) else name

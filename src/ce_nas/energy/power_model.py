@@ -1,4 +1,4 @@
-"""Devices whose power is modelled: a wattage an activity.
+"""Power model of a device: constant power per activity.
 
 Sources
     [EC-NAS] Bakhtiarifard, Igel, Selvan. EC-NAS: Energy Consumption Aware Tabular Benchmarks for NAS. ICASSP 2024:
@@ -11,79 +11,83 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.records import Activity, Reading, Source
+from ce_nas.core.records import Activity, EnergyReading, ReadingSource
 
 __all__ = ["AVERAGE_PUE", "PowerModel"]
 
 #: power usage effectiveness of the average data centre [UI]
 AVERAGE_PUE = 1.56
-#: a Quadro RTX 6000 and the CPU that feeds it, in training [EC-NAS]
+#: power of a Quadro RTX 6000 and its CPU during training [EC-NAS], W
 TRAINING_W = 172.0 + 115.0
-#: the same, held but idle: an estimate of 25 W for the GPU and 35 W for its share of the host
+#: the same when idle: an estimate of 25 W for the GPU and 35 W for its share of the host, W
 IDLE_W = 25.0 + 35.0
 
 
 @dataclass(frozen=True, slots=True)
 class PowerModel:
-    """What one device, with its share of the host, draws at the plug.
+    """Power at the plug of one device with its share of the host.
 
-    Sampling and a supernet's training are taken to draw what a training does, as long as nobody measured less.
+    Sampling and supernet training draw the power of a training by default.
+
+    Example:
+        >>> PowerModel(training_w=300.0).power_w(Activity.TRAINING)
+        300.0
     """
 
     training_w: float = TRAINING_W
     sampling_w: float = TRAINING_W
     idle_w: float = IDLE_W
-    #: how long writing a checkpoint takes, s
+    #: duration of writing a checkpoint, s
     checkpoint_s: float = 20.0
-    #: what writing a checkpoint draws in all, J
+    #: energy of writing a checkpoint, J
     checkpoint_j: float = 20.0 * TRAINING_W
-    #: how long loading a checkpoint and starting again takes, s
+    #: duration of loading a checkpoint and restarting, s
     restore_s: float = 40.0
-    #: what loading a checkpoint draws in all, J
+    #: energy of loading a checkpoint, J
     restore_j: float = 40.0 * TRAINING_W
-    #: how long it takes to take a released device back until it can work, s
+    #: duration of reacquiring a released device, s
     startup_s: float = 60.0
-    #: what that draws in all, J
+    #: energy of reacquiring a released device, J
     startup_j: float = 60.0 * TRAINING_W
-    source: Source = Source.MODELLED
-    #: where the wattages come from
+    source: ReadingSource = ReadingSource.MODELLED
+    #: origin of the values
     origin: str = (
         "Quadro RTX 6000 in training 172 W + CPU 115 W [EC-NAS]; idle 60 W, checkpoints and start-ups estimated"
     )
 
     def __post_init__(self) -> None:
-        for moves, takes_s, draws_j in (
+        for step, duration_s, energy_j in (
             ("checkpoint", self.checkpoint_s, self.checkpoint_j),
             ("restore", self.restore_s, self.restore_j),
             ("startup", self.startup_s, self.startup_j),
         ):
-            if takes_s == 0 and draws_j > 0:
-                message = f"Expected {moves}_j of 0 where {moves}_s is 0, got {draws_j:g} J; give it a duration."
+            if duration_s == 0 and energy_j > 0:
+                message = f"Expected {step}_j of 0 where {step}_s is 0, got {energy_j:g} J; set {step}_s above 0."
                 raise SettingsError(message)
 
     def power_w(self, activity: Activity) -> float:
-        """Watts at the plug during ``activity``."""
+        """Return the power at the plug during ``activity``, W."""
         if activity is Activity.TRAINING:
             return self.training_w
         if activity is Activity.IDLE:
             return self.idle_w
-        moves = {
+        transitions = {
             Activity.CHECKPOINT: (self.checkpoint_j, self.checkpoint_s),
             Activity.RESTORE: (self.restore_j, self.restore_s),
             Activity.STARTUP: (self.startup_j, self.startup_s),
         }
-        return _mean_w(*moves[activity]) if activity in moves else self.sampling_w
+        return _mean_power_w(*transitions[activity]) if activity in transitions else self.sampling_w
 
-    def reading(self, device: int, activity: Activity, start_s: float, end_s: float) -> Reading:
-        """What the device drew between two moments in which it did one thing."""
-        return Reading(device, activity, start_s, end_s, self.power_w(activity) * (end_s - start_s), self.source)
+    def model_reading(self, device: int, activity: Activity, start_s: float, end_s: float) -> EnergyReading:
+        """Build the reading of a device between two times of one activity."""
+        return EnergyReading(device, activity, start_s, end_s, self.power_w(activity) * (end_s - start_s), self.source)
 
     @property
     def peak_w(self) -> float:
-        """The most that one device can draw, W."""
+        """The maximum power of a device, W."""
         return max(map(self.power_w, Activity))
 
 
-def _mean_w(energy_j: float, duration_s: float) -> float:
-    """Watts over a stretch; one that takes no time draws nothing."""
+def _mean_power_w(energy_j: float, duration_s: float) -> float:
+    """Return the mean power, W; 0 for a duration of 0."""
     return energy_j / duration_s if duration_s else 0.0

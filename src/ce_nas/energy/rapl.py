@@ -1,113 +1,163 @@
-"""CPUs and their memory: the kernel's powercap counters, and the share of them that is one process's.
+"""RAPL: the powercap energy counters of CPUs and their memory.
 
 Sources
     [powercap] Linux kernel documentation, Power Capping Framework: energy_uj counts up to max_energy_range_uj and
-        then begins anew at 0.
+        then wraps to 0.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import EnergyError
-from ce_nas.core.records import Source
-from ce_nas.energy.base import Mark, Meter
+from ce_nas.core.records import ReadingSource
+from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["POWERCAP", "RaplMeter", "has_rapl"]
+__all__ = ["POWERCAP_DIR", "RaplMeter", "has_rapl", "rapl_obstacle"]
 
-POWERCAP = Path("/sys/class/powercap")
+POWERCAP_DIR = Path("/sys/class/powercap")
+#: the most that one domain can draw, W: a counter that fell by more than a wrap at this power was reset
+MAX_DOMAIN_W = 1000.0
+#: allowance for the time between reading the counter and the clock, J
+_WRAP_ALLOWANCE_J = 10.0
+
+_log = logging.getLogger(__name__)
 
 
-class RaplMeter(Meter):
-    """The energy counters of every CPU package and of the memory beside it, added up.
+class RaplMeter(EnergyMeter):
+    """The sum of the energy counters of all CPU packages and their memory.
 
-    A counter that began anew is noticed if it is read at least once a turn (hours on most machines), so a thread reads
-    it every ``every_s`` seconds.
+    A wrap of a counter is detected if it is read at least once per wrap (hours on most machines), so a thread reads it
+    every ``interval_s`` seconds; a read that fails is logged and tried again. A counter that falls further than a wrap
+    explains was reset (a driver was reloaded): what was drawn then is unknown, and the next snapshot says so.
 
-    :param root: where the kernel shows its counters.
-    :raises EnergyError: if there are none that may be read.
+    :param root: the powercap directory of the kernel.
+    :raises EnergyError: if there are no readable counters.
     """
 
-    source = Source.COUNTER
+    source = ReadingSource.COUNTER
 
-    def __init__(self, root: Path = POWERCAP, every_s: float = 60.0, now_s: Callable[[], float] = monotonic_s) -> None:
-        zones = _zones(root)
-        if not zones:
-            message = f"Expected energy counters of CPU packages that may be read in {root}, got none."
+    def __init__(
+        self, root: Path = POWERCAP_DIR, interval_s: float = 60.0, now_s: Callable[[], float] = monotonic_s
+    ) -> None:
+        paths = _find_domains(root)
+        if not paths:
+            message = f"Expected readable energy counters of CPUs in {root}, got none; set live.meter = 'modelled'."
             raise EnergyError(message)
-        self.origin = "RAPL counters " + ", ".join(zone.name for zone in zones)
-        self._zones = [_Zone(path) for path in zones]
+        self.origin = "RAPL counters " + ", ".join(path.name for path in paths)
         self._now_s = now_s
-        self._zero_s = now_s()
+        self._start_s = now_s()
+        self._domains = [_RaplDomain(path, self._start_s) for path in paths]
         self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._every_s = every_s
-        self._thread = threading.Thread(target=self._watch, name="ce-nas rapl", daemon=True)
+        self._stop_event = threading.Event()
+        self._interval_s = interval_s
+        self._thread = threading.Thread(target=self._poll, name="ce-nas rapl", daemon=True)
         self._thread.start()
 
-    def mark(self) -> Mark:
-        """See :meth:`Meter.mark`."""
+    def snapshot(self) -> MeterSnapshot:
+        """See :meth:`EnergyMeter.snapshot`."""
         with self._lock:
-            energy_j = sum(zone.energy_j() for zone in self._zones)
-        at_s = self._now_s()
-        return Mark(at_s, energy_j, at_s - self._zero_s)
+            at_s = self._now_s()
+            energy_j = sum(domain.read_energy_j(at_s) for domain in self._domains)
+        return MeterSnapshot(at_s, energy_j, at_s - self._start_s)
 
     def close(self) -> None:
-        """See :meth:`Meter.close`."""
-        self._over.set()
+        """See :meth:`EnergyMeter.close`."""
+        self._stop_event.set()
         self._thread.join()
 
-    def _watch(self) -> None:
-        while not self._over.wait(self._every_s):
-            self.mark()
+    def _poll(self) -> None:
+        while not self._stop_event.wait(self._interval_s):
+            with self._lock:
+                for domain in self._domains:
+                    try:
+                        domain.update(self._now_s())
+                    except EnergyError as error:
+                        _log.warning("RAPL: %s", error)
 
 
-class _Zone:
-    """One counter, made to count on where it began anew."""
+class _RaplDomain:
+    """One counter, extended over its wraps."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, now_s: float) -> None:
         self._path = path
-        self._range_uj = _number(path / "max_energy_range_uj")
-        self._last_uj = _number(path / "energy_uj")
+        self._range_uj = _read_microjoules(path / "max_energy_range_uj")
+        self._last_uj = _read_microjoules(path / "energy_uj")
+        self._last_s = now_s
         self._total_uj = 0
+        self._was_reset = False
 
-    def energy_j(self) -> float:
-        """Joules since it was first read."""
-        now_uj = _number(self._path / "energy_uj")
-        passed_uj = now_uj - self._last_uj
-        self._total_uj += passed_uj if passed_uj >= 0 else passed_uj + self._range_uj
-        self._last_uj = now_uj
+    def read_energy_j(self, now_s: float) -> float:
+        """Return the energy since the first read, J.
+
+        :raises EnergyError: if it cannot be read, or was reset since the last call.
+        """
+        self.update(now_s)
+        if self._was_reset:
+            self._was_reset = False
+            message = (
+                f"Expected the counter {self._path.name} to count on, but it was reset, as when its driver is "
+                "reloaded: the energy since the last reading is unknown."
+            )
+            raise EnergyError(message)
         return self._total_uj / 1e6
 
+    def update(self, now_s: float) -> None:
+        """Add what the counter has counted since the last read.
 
-def has_rapl(root: Path = POWERCAP) -> bool:
-    """Whether there are counters that may be read (many kernels let only root)."""
-    return bool(_zones(root))
+        :raises EnergyError: if it cannot be read.
+        """
+        now_uj = _read_microjoules(self._path / "energy_uj")
+        passed_uj = now_uj - self._last_uj
+        if passed_uj < 0:
+            passed_uj += self._range_uj
+            if passed_uj / 1e6 > MAX_DOMAIN_W * (now_s - self._last_s) + _WRAP_ALLOWANCE_J:
+                self._was_reset, passed_uj = True, 0
+        self._total_uj += passed_uj
+        self._last_uj, self._last_s = now_uj, now_s
 
 
-def _zones(root: Path) -> Sequence[Path]:
-    """Packages, and the memory zones within them; a package's cores are part of the package already."""
-    found = []
+def has_rapl(root: Path = POWERCAP_DIR) -> bool:
+    """Tell whether there are readable counters (many kernels restrict them to root)."""
+    return bool(_find_domains(root))
+
+
+def rapl_obstacle(root: Path = POWERCAP_DIR) -> str:
+    """Say why counters that exist are not used, and the way out; empty where there are none, or they are readable."""
+    present = [path for path in root.glob("intel-rapl:*") if path.name.count(":") == 1]
+    if not present or has_rapl(root):
+        return ""
+    return (
+        "its RAPL counters cannot be read; as root, allow it with: chmod a+r "
+        f"{root}/intel-rapl:*/energy_uj {root}/intel-rapl:*/max_energy_range_uj"
+    )
+
+
+def _find_domains(root: Path) -> Sequence[Path]:
+    """Find the counters of packages and their memory; those of cores are included in their package."""
+    paths = []
     for path in sorted(root.glob("intel-rapl:*")):
         try:
             name = (path / "name").read_text().strip()
-            _number(path / "energy_uj")
+            _read_microjoules(path / "energy_uj")
+            _read_microjoules(path / "max_energy_range_uj")
         except (OSError, EnergyError):
             continue
         if name.startswith("package") or name == "dram":
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
-def _number(path: Path) -> int:
+def _read_microjoules(path: Path) -> int:
     try:
         return int(path.read_text())
     except (OSError, ValueError) as error:
-        message = f"Expected a count of microjoules in {path}, but {error}."
+        message = f"Expected a number of microjoules in {path}, but {error}; set live.meter = 'modelled'."
         raise EnergyError(message) from error

@@ -1,0 +1,78 @@
+import pytest
+
+from ce_nas.core.errors import EnergyError
+from ce_nas.energy.cuda_devices import list_visible_gpus, resolve_cuda_device
+
+
+class FakeNvml:
+    """Four GPUs; handles are their numbers."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, *names):
+        self.names = names or ("A100",) * 4
+
+    def nvmlDeviceGetCount(self):  # noqa: N802 - NVML's name
+        return len(self.names)
+
+    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
+        return index
+
+    def nvmlDeviceGetUUID(self, handle):  # noqa: N802
+        return f"GPU-{handle}{handle}aa-0000".encode()
+
+    def nvmlDeviceGetName(self, handle):  # noqa: N802
+        return self.names[handle]
+
+
+def indices(mask=None, *, names=(), **environ):
+    environ |= {} if mask is None else {"CUDA_VISIBLE_DEVICES": mask}
+    return [gpu.nvml_index for gpu in list_visible_gpus(FakeNvml(*names), environ)]
+
+
+@pytest.mark.parametrize(
+    ("mask", "shown"),
+    [
+        (None, [0, 1, 2, 3]),
+        ("2,3", [2, 3]),
+        ("3, 1", [3, 1]),
+        ("GPU-22aa-0000,GPU-00", [2, 0]),
+        ("", []),
+        ("-1", []),
+        ("1,-1,2", [1]),
+        ("1,9,2", [1]),
+        ("1,1,2", [1]),
+        ("GPU-nope,1", []),
+    ],
+)
+def test_the_mask_is_read_as_cuda_reads_it(mask, shown):
+    assert indices(mask) == shown
+
+
+def test_cuda_numbers_map_to_physical_gpus_by_uuid():
+    gpu = resolve_cuda_device(1, FakeNvml(), {"CUDA_VISIBLE_DEVICES": "2,3"})
+    assert (gpu.uuid, gpu.nvml_index) == ("GPU-33aa-0000", 3)
+
+
+def test_a_mig_instance_is_known_by_its_name():
+    gpu = resolve_cuda_device(0, FakeNvml(), {"CUDA_VISIBLE_DEVICES": "MIG-1234"})
+    assert gpu.is_mig
+    assert gpu.nvml_index is None
+
+
+def test_what_cuda_itself_says_goes_first():
+    gpu = resolve_cuda_device(0, FakeNvml("H100", "A100"), {}, lambda _: "11aa-0000")
+    assert gpu.nvml_index == 1
+
+
+def test_fastest_first_among_several_models_is_not_guessed():
+    with pytest.raises(EnergyError, match="CUDA_DEVICE_ORDER=PCI_BUS_ID"):
+        indices(names=("H100", "A100"))
+    assert indices(names=("H100", "A100"), CUDA_DEVICE_ORDER="PCI_BUS_ID") == [0, 1]
+    assert indices("GPU-11aa", names=("H100", "A100")) == [1]
+
+
+def test_a_number_that_is_not_shown_is_refused_with_the_mask():
+    with pytest.raises(EnergyError, match=r"cuda:2.*CUDA_VISIBLE_DEVICES='0,1'.*cuda:0 to cuda:1"):
+        resolve_cuda_device(2, FakeNvml(), {"CUDA_VISIBLE_DEVICES": "0,1"})
