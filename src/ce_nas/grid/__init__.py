@@ -1,1 +1,47 @@
-"""grid."""
+"""Carbon intensity of electricity grids: series, files, synthetic years and live providers.
+
+- trace: `Series`, values over time, and `GridTrace`, the carbon intensity of a zone
+- readers, series_table, layouts: traces, prices and covariates from CSV and Parquet files
+- synthetic: typical years of built-in zones, from the statistics in ``zones.json``
+- emission_factors: from a generation mix to an intensity
+- providers: live carbon intensity from APIs and files, with fallbacks
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from ce_nas.grid.emission_factors import EMISSION_FACTORS, Fuel, FuelGeneration, compute_intensities
+    from ce_nas.grid.readers import read_future_covariates, read_prices, read_trace
+    from ce_nas.grid.synthetic import builtin_zones, synthetic_trace
+    from ce_nas.grid.trace import EmissionFactorType, Gap, GridTrace, Series, Signal
+
+__all__ = [
+    "EMISSION_FACTORS",
+    "EmissionFactorType",
+    "Fuel",
+    "FuelGeneration",
+    "Gap",
+    "GridTrace",
+    "Series",
+    "Signal",
+    "builtin_zones",
+    "compute_intensities",
+    "read_future_covariates",
+    "read_prices",
+    "read_trace",
+    "synthetic_trace",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "emission_factors": ["EMISSION_FACTORS", "Fuel", "FuelGeneration", "compute_intensities"],
+        "readers": ["read_future_covariates", "read_prices", "read_trace"],
+        "synthetic": ["builtin_zones", "synthetic_trace"],
+        "trace": ["EmissionFactorType", "Gap", "GridTrace", "Series", "Signal"],
+    },
+)

@@ -1,4 +1,4 @@
-"""From a generation mix to an intensity, by stated emission factors.
+"""Emission factors of fuels, and the intensity of a generation mix.
 
 Sources of the factors
     [AR5] IPCC 2014, Fifth Assessment Report, Working Group III, Annex III, Table A.III.2: medians, life-cycle
@@ -6,10 +6,10 @@ Sources of the factors
     [2006] IPCC 2006, Guidelines for National Greenhouse Gas Inventories, Volume 2, Table 2.2.
     https://www.ipcc.ch/site/assets/uploads/2018/02/ipcc_wg3_ar5_annex-iii.pdf
 
-What they leave out
-    Imports and exports: it is the intensity of what is generated in the zone, not of what is used there. Brown coal,
-    oil shale and peat count as coal, for which AR5 has one median: they are dirtier. Storage is left out of the sum,
-    since what it gives back was counted when it was charged.
+Limitations
+    Imports and exports are left out: it is the intensity of generation in the zone, not of consumption. Brown coal, oil
+    shale and peat count as coal, for which AR5 has one median, although they emit more. Storage is left out of the sum,
+    as its energy was counted when it was charged.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ce_nas.core.units import DAY_S
-from ce_nas.grid.providers.base import Quality
-from ce_nas.grid.providers.normalize import Reading
-from ce_nas.grid.trace import Factors
+from ce_nas.grid.providers.base import DataQuality
+from ce_nas.grid.providers.normalize import IntensityReading
+from ce_nas.grid.trace import EmissionFactorType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-__all__ = ["CONTEXT_S", "EMISSIONS", "Emission", "Fuel", "Generation", "intensities"]
+__all__ = ["EMISSION_FACTORS", "FUEL_LOOKBACK_S", "EmissionFactor", "Fuel", "FuelGeneration", "compute_intensities"]
 
 
 class Fuel(StrEnum):
-    """What electricity is made from."""
+    """A source of electricity."""
 
     COAL = "coal"
     GAS = "gas"
@@ -46,105 +46,107 @@ class Fuel(StrEnum):
     WIND = "wind"
     WIND_OFFSHORE = "wind offshore"
     OCEAN = "ocean"
-    OTHER = "other"  #: waste, and what its source calls other or unknown
+    OTHER = "other"  #: waste, and what the provider calls other or unknown
     STORAGE = "storage"  #: batteries and pumped storage; left out of the sum
 
 
 @dataclass(frozen=True, slots=True)
-class Emission:
-    """What one kilowatt-hour of a fuel emits."""
+class EmissionFactor:
+    """The emissions of a kilowatt-hour of a fuel."""
 
     #: g CO2eq/kWh
     lifecycle: float
-    #: g CO2/kWh at the stack; biomass counts as none by convention
+    #: g CO2/kWh at the stack; zero for biomass by convention
     direct: float
-    source: str
+    citation: str
 
-    def of(self, factors: Factors) -> float:
-        """The factor of that kind, g/kWh."""
-        return self.direct if factors is Factors.DIRECT else self.lifecycle
+    def for_type(self, factors: EmissionFactorType) -> float:
+        """Return the factor of a type, g/kWh."""
+        return self.direct if factors is EmissionFactorType.DIRECT else self.lifecycle
 
 
-EMISSIONS: Mapping[Fuel, Emission] = {
-    Fuel.COAL: Emission(820.0, 760.0, "[AR5] coal, pulverised"),
-    Fuel.GAS: Emission(490.0, 370.0, "[AR5] gas, combined cycle"),
-    Fuel.OIL: Emission(840.0, 733.0, "[SRREN] oil; direct: [2006] 77.4 g/MJ at an efficiency of 38 %"),
-    Fuel.BIOMASS: Emission(230.0, 0.0, "[AR5] biomass, dedicated"),
-    Fuel.NUCLEAR: Emission(12.0, 0.0, "[AR5] nuclear"),
-    Fuel.HYDRO: Emission(24.0, 0.0, "[AR5] hydropower"),
-    Fuel.GEOTHERMAL: Emission(38.0, 0.0, "[AR5] geothermal"),
-    Fuel.SOLAR: Emission(48.0, 0.0, "[AR5] solar PV, utility"),
-    Fuel.WIND: Emission(11.0, 0.0, "[AR5] wind, onshore"),
-    Fuel.WIND_OFFSHORE: Emission(12.0, 0.0, "[AR5] wind, offshore"),
-    Fuel.OCEAN: Emission(17.0, 0.0, "[AR5] ocean"),
-    Fuel.OTHER: Emission(655.0, 565.0, "assumed fossil: the mean of coal and gas in [AR5]"),
+EMISSION_FACTORS: Mapping[Fuel, EmissionFactor] = {
+    Fuel.COAL: EmissionFactor(820.0, 760.0, "[AR5] coal, pulverised"),
+    Fuel.GAS: EmissionFactor(490.0, 370.0, "[AR5] gas, combined cycle"),
+    Fuel.OIL: EmissionFactor(840.0, 733.0, "[SRREN] oil; direct: [2006] 77.4 g/MJ at an efficiency of 38 %"),
+    Fuel.BIOMASS: EmissionFactor(230.0, 0.0, "[AR5] biomass, dedicated"),
+    Fuel.NUCLEAR: EmissionFactor(12.0, 0.0, "[AR5] nuclear"),
+    Fuel.HYDRO: EmissionFactor(24.0, 0.0, "[AR5] hydropower"),
+    Fuel.GEOTHERMAL: EmissionFactor(38.0, 0.0, "[AR5] geothermal"),
+    Fuel.SOLAR: EmissionFactor(48.0, 0.0, "[AR5] solar PV, utility"),
+    Fuel.WIND: EmissionFactor(11.0, 0.0, "[AR5] wind, onshore"),
+    Fuel.WIND_OFFSHORE: EmissionFactor(12.0, 0.0, "[AR5] wind, offshore"),
+    Fuel.OCEAN: EmissionFactor(17.0, 0.0, "[AR5] ocean"),
+    Fuel.OTHER: EmissionFactor(655.0, 565.0, "assumed fossil: the mean of coal and gas in [AR5]"),
 }
 
-#: what to ask for before the wanted stretch, to know which fuels a zone has: one that is left out of the newest hours
-#: would otherwise not be missed
-CONTEXT_S = 2 * DAY_S
-#: an hour is missing if fuels are missing, or negative, that carry more than this share of the zone's generation
-TOLERATED_SHARE = 0.05
+#: time before the requested interval that is also requested, to know the fuels of a zone: a fuel that the newest hours
+#: omit would otherwise go unnoticed
+FUEL_LOOKBACK_S = 2 * DAY_S
+#: a step is missing if its missing or negative fuels have more than this share of the zone's generation
+MAX_UNKNOWN_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
-    """What one kind of plant generated in one step."""
+class FuelGeneration:
+    """The generation of one fuel in one step."""
 
-    #: when the step begins, UTC
+    #: start of the step, UTC
     start: datetime
-    #: the source's code of the fuel
+    #: the provider's code of the fuel
     code: str
-    #: mean power, MW (or energy, MWh, of an hour); NaN where it is missing
+    #: mean power, MW, or energy of an hour, MWh; NaN where it is missing
     power_mw: float
 
 
-def intensities(
-    generation: Iterable[Generation], fuels: Mapping[str, Fuel], factors: Factors
-) -> tuple[list[Reading], list[str]]:
-    """The intensity of each step of a mix, and what is to be said of it.
+def compute_intensities(
+    generation: Iterable[FuelGeneration], fuels: Mapping[str, Fuel], factors: EmissionFactorType
+) -> tuple[list[IntensityReading], list[str]]:
+    """Return the intensity of each step of a mix, and notes.
 
-    A fuel that is missing is not a fuel that generates nothing: the step is missing, unless the fuels without a
-    value carry a twentieth of the answer's generation at most; one that has no value anywhere may carry all of it.
-    So is a step with more than that of fuels that are not known, or of negative generation; less of it (a plant's
-    own use) counts as none.
+    A missing fuel is not zero generation: the step is missing, unless the missing fuels have a twentieth of the
+    response's generation at most; a fuel without any value may have all of it. A step with a larger share of unknown
+    fuels, or of negative generation, is missing as well; a smaller negative one (a plant's own use) is zero.
     """
-    mix, contradicted = _mix(generation)
-    means_mw = _means_mw(mix)
-    readings = [Reading(start, _intensity(powers, means_mw, fuels, factors), Quality.MEASURED) for start, powers in mix]
+    mix, n_contradicting = _collect_mix(generation)
+    means_mw = _mean_power_mw(mix)
+    readings = [
+        IntensityReading(start, _mix_intensity(powers, means_mw, fuels, factors), DataQuality.MEASURED)
+        for start, powers in mix
+    ]
     unknown = sorted(set(means_mw) - set(fuels))
     notes = [f"Fuel(s) without an emission factor: {', '.join(unknown)}."] if unknown else []
-    if contradicted:
-        notes.append(f"{contradicted} contradicting value(s) of generation count as missing.")
-    silent = sorted(code for code, mean_mw in means_mw.items() if math.isinf(mean_mw) and code not in unknown)
-    if silent:
-        notes.append(f"Fuel(s) without any value: {', '.join(silent)}.")
-    lost = sum(math.isnan(reading.g_per_kwh) for reading in readings)
-    if lost:
-        notes.append(f"{lost} step(s) are missing because fuels are.")
+    if n_contradicting:
+        notes.append(f"{n_contradicting} contradicting value(s) of generation count as missing.")
+    without_value = sorted(code for code, mean_mw in means_mw.items() if math.isinf(mean_mw) and code not in unknown)
+    if without_value:
+        notes.append(f"Fuel(s) without any value: {', '.join(without_value)}.")
+    n_missing = sum(math.isnan(reading.g_per_kwh) for reading in readings)
+    if n_missing:
+        notes.append(f"{n_missing} step(s) are missing because fuels are.")
     return readings, notes
 
 
-Mix = list[tuple["datetime", dict[str, float]]]
+GenerationMix = list[tuple["datetime", dict[str, float]]]
 
 
-def _mix(generation: Iterable[Generation]) -> tuple[Mix, int]:
-    """The power of each fuel at each step, MW, in order of time; NaN where two rows contradict each other."""
+def _collect_mix(generation: Iterable[FuelGeneration]) -> tuple[GenerationMix, int]:
+    """Return the power of each fuel by step, MW, and the number of contradicting values, which are NaN."""
     mix: dict[datetime, dict[str, float]] = defaultdict(dict)
-    contradicted: set[tuple[datetime, str]] = set()
-    for item in generation:
-        powers = mix[item.start]
-        before = powers.get(item.code, math.nan)
-        if not math.isnan(before) and not math.isnan(item.power_mw) and before != item.power_mw:
-            contradicted.add((item.start, item.code))
-        powers[item.code] = before if math.isnan(item.power_mw) else item.power_mw
-    for start, code in contradicted:
+    contradicting: set[tuple[datetime, str]] = set()
+    for row in generation:
+        powers = mix[row.start]
+        before = powers.get(row.code, math.nan)
+        if not math.isnan(before) and not math.isnan(row.power_mw) and before != row.power_mw:
+            contradicting.add((row.start, row.code))
+        powers[row.code] = before if math.isnan(row.power_mw) else row.power_mw
+    for start, code in contradicting:
         mix[start][code] = math.nan
-    return sorted(mix.items()), len(contradicted)
+    return sorted(mix.items()), len(contradicting)
 
 
-def _means_mw(mix: Mix) -> dict[str, float]:
-    """What each fuel generates on the average of the steps that know it, MW; infinite where none does."""
+def _mean_power_mw(mix: GenerationMix) -> dict[str, float]:
+    """Return the mean generation of each fuel over its known steps, MW; infinite without any."""
     known: dict[str, list[float]] = defaultdict(list)
     for _, powers in mix:
         for code, power_mw in powers.items():
@@ -152,21 +154,21 @@ def _means_mw(mix: Mix) -> dict[str, float]:
     return {code: sum(powers) / len(powers) if powers else math.inf for code, powers in known.items()}
 
 
-def _intensity(
-    powers: Mapping[str, float], means_mw: Mapping[str, float], fuels: Mapping[str, Fuel], factors: Factors
+def _mix_intensity(
+    powers: Mapping[str, float], means_mw: Mapping[str, float], fuels: Mapping[str, Fuel], factors: EmissionFactorType
 ) -> float:
-    """Emissions over generation, g/kWh; NaN if too much of the generation is not known."""
-    generated = emitted = doubtful = 0.0
+    """Return emissions over generation, g/kWh; NaN if too much of the generation is unknown."""
+    generated = emitted = unknown_mw = 0.0
     for code, mean_mw in means_mw.items():
         fuel, power_mw = fuels.get(code), powers.get(code, math.nan)
         if fuel is Fuel.STORAGE:
             continue
         if fuel is None or math.isnan(power_mw):
-            doubtful += mean_mw if math.isnan(power_mw) else abs(power_mw)
+            unknown_mw += mean_mw if math.isnan(power_mw) else abs(power_mw)
             continue
-        doubtful += max(-power_mw, 0.0)
+        unknown_mw += max(-power_mw, 0.0)
         generated += max(power_mw, 0.0)
-        emitted += max(power_mw, 0.0) * EMISSIONS[fuel].of(factors)
-    if generated <= 0.0 or doubtful > TOLERATED_SHARE / (1.0 - TOLERATED_SHARE) * generated:
+        emitted += max(power_mw, 0.0) * EMISSION_FACTORS[fuel].for_type(factors)
+    if generated <= 0.0 or unknown_mw > MAX_UNKNOWN_SHARE / (1.0 - MAX_UNKNOWN_SHARE) * generated:
         return math.nan
     return emitted / generated

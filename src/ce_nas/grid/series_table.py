@@ -1,162 +1,258 @@
-"""A CSV or Parquet file of rows in time, made into a regular series with nothing invented and nothing hidden."""
+"""Rows in time made into a regular series, with nothing invented and nothing hidden.
+
+A missing row, a blank cell or a value that cannot be becomes a gap, and is counted. Steps of several lengths are held
+over the shortest one. What was assumed is noted.
+"""
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from ce_nas.core.errors import TraceError
-from ce_nas.core.units import as_duration, as_time
+from ce_nas.core.formatting import format_duration, format_time
+from ce_nas.core.table_file import MAX_TABLE_BYTES, is_blank, parse_numbers, read_table_file
+from ce_nas.core.time_text import parse_times
 from ce_nas.grid.trace import Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Table"]
+    import pandas as pd
 
-#: the endings of the files that can be read
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
-#: what people write into a cell that holds no number, in small letters
-BLANKS = frozenset({"", "nan", "na", "n/a", "null", "none"})
+    from ce_nas.core.unit_text import StatedUnit
+
+__all__ = ["RegularColumns", "SeriesTable"]
+
 #: a file in which fewer of its steps than this have a row holds a mistyped time rather than a gap
-LEAST_FILLED = 0.05
-
-_MICROSECONDS = 1_000_000
+MIN_FILLED_SHARE = 0.05
+#: the most of a column's cells that may be unusable before the file is refused, share
+MAX_BAD_SHARE = 0.05
+#: rows at the end of an export that sum up the others
+_SUMMARY_WORDS = frozenset({"total", "totals", "sum", "mean", "average", "avg", "min", "max", "count"})
+#: times may be off their step by this share of it, as loggers write them
+_MAX_JITTER_SHARE = 0.02
+#: so many like differences in a row are a step of their own rather than gaps
+_MIN_RUN = 8
+#: steps of days, months and years differ in length: a twelfth of them is no gap
+_CALENDAR_STEP_US = 23 * 3600 * 1_000_000
+_MIN_STEP_US = 60 * 1_000_000
+_MAX_STEPS = 10_000_000
+_US_PER_S = 1_000_000
+_USUAL_STEPS_US = tuple(minutes * 60 * _US_PER_S for minutes in (1, 5, 10, 15, 20, 30, 60, 120, 180, 360, 720, 1440))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_UNREADABLE = (OSError, ValueError, EOFError, NotImplementedError, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """The rows of one file; the index of :attr:`frame` says where each of them stands there."""
+class RegularColumns:
+    """Columns of a table on one regular grid of time."""
+
+    start: datetime
+    step_s: float
+    #: column's key to its values, shape (steps,), NaN where missing
+    values: Mapping[str, np.ndarray]
+    #: repeated rows that were left out
+    duplicates: int
+    #: what was left out, held or assumed, for a report
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesTable:
+    """The rows of one file; the index of :attr:`frame` says where each of them is in it."""
 
     path: Path
     frame: pd.DataFrame
     #: what a row is called in this kind of file, ``line`` or ``row``
     row_name: str
+    #: the lines above the header
+    preamble: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
 
     @classmethod
-    def read(cls, path: str | Path) -> Table:
-        """The table in the file ``path``, a CSV or Parquet by its suffix.
+    def read(cls, path: str | Path) -> SeriesTable:
+        """Read a table of any common kind, see :func:`ce_nas.core.table_file.read_table_file`.
 
-        :raises TraceError: if there is no such file, or it cannot be read, or it holds no rows.
+        :raises TraceError: if there is no such file, it cannot be read, or it holds no rows.
         """
-        path = Path(path)
-        if not path.name.lower().endswith(SUFFIXES):
-            message = f"Expected a file ending in {', '.join(SUFFIXES)}; got {str(path)!r}. Convert it to one of these."
-            raise TraceError(message)
-        if not path.is_file():
-            message = f"There is no file {str(path)!r}; check the path."
-            raise TraceError(message)
-        if not path.stat().st_size:
-            message = f"Expected a header and rows in {str(path)!r}, but the file is empty; fetch it again."
-            raise TraceError(message)
-        return _read(path)
+        if str(path).lower().endswith(".json"):
+            return _read_json(Path(path))
+        table = read_table_file(path, TraceError)
+        return cls(table.path, table.frame, table.row_name, table.preamble, table.notes)
 
     @property
     def columns(self) -> list[str]:
         """The names of the columns, in the file's order."""
         return [str(name) for name in self.frame.columns]
 
-    def column(self, purpose: str, named: str | None, known: Iterable[str]) -> str:
-        """The column ``named``, or the first of the ``known`` ones (in small letters) that is there.
+    def find_column(self, names: Iterable[str]) -> str | None:
+        """The first column called one of ``names`` (in small letters); None if there is none."""
+        spelled = {name.strip().lower(): name for name in reversed(self.columns)}
+        return next((spelled[name] for name in names if name in spelled), None)
 
+    def column(self, purpose: str, column_name: str | None, candidates: Iterable[str], option: str) -> str:
+        """The column ``column_name``, or the first of the ``candidates`` that is there.
+
+        :param option: the option that names the column, for the message.
         :raises TraceError: if there is none; it lists the columns found.
         """
-        spelled = {name.strip().lower(): name for name in reversed(self.columns)}
-        found = named if named in self.columns else None
-        if named is None:
-            found = next((spelled[name] for name in known if name in spelled), None)
+        candidates = list(candidates)
+        found = self.find_column(candidates) if column_name is None else self.find_column([column_name.strip().lower()])
         if found is None:
-            name = repr(named) if named else f"such as {', '.join(map(repr, known))}"
-            wanted = f"a column {name} for the {purpose}"
-            raise self.lacks(wanted, f"{purpose}_column")
+            name = repr(column_name) if column_name else f"such as {', '.join(map(repr, candidates[:4]))}"
+            expected = f"a column {name} for the {purpose}"
+            raise self.missing_column_error(expected, option)
         return found
 
-    def lacks(self, wanted: str, argument: str) -> TraceError:
+    def missing_column_error(self, expected: str, option: str) -> TraceError:
         """The error for a column that is not there."""
         found = ", ".join(map(repr, self.columns))
         return TraceError(
-            f"Expected {wanted} in {str(self.path)!r}; found the columns {found}. Name the right one with {argument}."
+            f"Expected {expected} in {str(self.path)!r}; found the columns {found}. Name the right one with {option}."
         )
 
-    def where(self, column: str, text: str) -> Table:
-        """The rows whose ``column`` holds ``text``."""
-        return Table(self.path, self.frame[self.frame[column].astype(str) == text], self.row_name)
+    def filter_rows(self, column: str, value: str) -> SeriesTable:
+        """The rows whose ``column`` holds ``value``."""
+        rows = self.frame[self.frame[column].astype(str) == value]
+        return SeriesTable(self.path, rows, self.row_name, self.preamble, self.notes)
 
-    def series(self, time_column: str, value_column: str, name: str, *, may_be_negative: bool) -> tuple[Series, int]:
-        """The values on a regular grid of time, and how many repeated rows were dropped for it.
+    def with_column(self, name: str, cells: pd.Series) -> SeriesTable:
+        """The same rows with one more column."""
+        return SeriesTable(self.path, self.frame.assign(**{name: cells}), self.row_name, self.preamble, self.notes)
 
-        The step is the median difference of the times. Rows may come in any order; a missing row, or a blank cell,
-        becomes a NaN.
-
-        :raises TraceError: if a cell cannot be used, rows contradict each other or a time lies off the grid.
-        """
-        series, _, duplicates = self.series_and(time_column, value_column, name, {}, may_be_negative=may_be_negative)
-        return series, duplicates
-
-    def series_and(
-        self, time_column: str, value_column: str, name: str, beside: Mapping[str, str], *, may_be_negative: bool
-    ) -> tuple[Series, dict[str, np.ndarray], int]:
-        """As :meth:`series`, with the columns ``beside`` it (name to column) on the same steps.
-
-        Of these, rows do not have to agree where they repeat each other, and a value may be negative.
-        """
-        times_us = self._times_us(time_column)
-        values = self._numbers(value_column, may_be_negative=may_be_negative)
-        order, duplicates = self._distinct(time_column, value_column, times_us, values)
-        step_us = self._step_us(time_column, times_us[order])
-        places = self._places(time_column, times_us, order, step_us)
-        others = {key: self._numbers(column, may_be_negative=True) for key, column in beside.items()}
-        start, step_s = _moment(times_us[order[0]]), step_us / _MICROSECONDS
-        series = Series(start, step_s, _placed(values[order], places), name)
-        return series, {key: _placed(other[order], places) for key, other in others.items()}, duplicates
-
-    def holds_numbers(self, column: str) -> bool:
+    def has_numbers(self, column: str) -> bool:
         """Whether at least one cell of the column is a number."""
-        return bool(pd.to_numeric(self.frame[column], errors="coerce").notna().any())
+        return bool(np.isfinite(parse_numbers(self.frame[column])).any())
 
-    def _cell(self, row: int, column: str) -> str:
-        """Where a cell stands, and what it holds, for a message."""
+    def numbers(self, column: str) -> np.ndarray:
+        """The column's cells as numbers, NaN for what is none, shape (rows,)."""
+        return parse_numbers(self.frame[column])
+
+    def regular(  # noqa: PLR0913 - what a file's layout can differ in
+        self,
+        time_column: str,
+        columns: Mapping[str, str],
+        *,
+        may_be_negative: bool,
+        unit: StatedUnit | None = None,
+        timezone: str | None = None,
+        stamped_at_end: bool = False,
+        single_step_s: float | None = None,
+    ) -> RegularColumns:
+        """The columns on a regular grid of time; rows may come in any order.
+
+        The first column is the main one: rows of one time must agree in it. The others may be negative.
+
+        :param columns: key to column.
+        :param unit: of the main column; the values become the package's unit.
+        :param timezone: the zone of times without an offset; UTC without it.
+        :param stamped_at_end: whether a row's time is the end of its step.
+        :param single_step_s: the step of a file with one row.
+        :raises TraceError: if times cannot be read, rows contradict one another, or too many cells are unusable.
+        """
+        times_us, time_notes = self._times(time_column, timezone)
+        main = next(iter(columns.values()))
+        values, value_notes = self._main_values(main, may_be_negative=may_be_negative)
+        if unit is not None:
+            values = values * unit.factor + unit.offset
+        order, duplicates = self._deduplicate(time_column, main, times_us, values)
+        times_us = times_us[order]
+        step_us, held_us, step_notes = self._steps(time_column, order, times_us, single_step_s)
+        notes = [*self.notes, *time_notes, *value_notes, *step_notes]
+        times_us = _snap(times_us, step_us)
+        if stamped_at_end:
+            times_us = times_us - held_us
+            notes.append("times are the ends of their steps")
+        first = (times_us - times_us[0]) // step_us
+        spans = np.maximum(held_us // step_us, 1)
+        steps = int((first + spans).max())
+        if steps > _MAX_STEPS or int(spans.sum()) < MIN_FILLED_SHARE * steps:
+            raise self._long_gap_error(times_us, len(order), steps)
+        filled = {main: values}
+        filled |= {column: parse_numbers(self.frame[column]) for column in columns.values() if column != main}
+        regular = {key: _hold(filled[column][order], first, spans, steps) for key, column in columns.items()}
+        start = _EPOCH + timedelta(microseconds=int(times_us[0]))
+        return RegularColumns(start, step_us / _US_PER_S, regular, duplicates, tuple(notes))
+
+    def series(  # noqa: PLR0913 - as :meth:`regular`
+        self,
+        time_column: str,
+        value_column: str,
+        name: str,
+        *,
+        may_be_negative: bool,
+        unit: StatedUnit | None = None,
+        timezone: str | None = None,
+    ) -> Series:
+        """One column as a series, see :meth:`regular`."""
+        found = self.regular(
+            time_column, {name: value_column}, may_be_negative=may_be_negative, unit=unit, timezone=timezone
+        )
+        return Series(found.start, found.step_s, found.values[name], name)
+
+    def without_summary_rows(self, time_column: str) -> SeriesTable:
+        """The rows without those at an export's end that sum up the others, such as ``Total``."""
+        words = self.frame[time_column].astype(str).str.strip().str.lower().str.rstrip(":")
+        summary = words.isin(_SUMMARY_WORDS).to_numpy()
+        if not summary.any():
+            return self
+        note = f"{int(summary.sum())} row(s) that sum up others left out"
+        return SeriesTable(self.path, self.frame[~summary], self.row_name, self.preamble, (*self.notes, note))
+
+    def _times(self, column: str, timezone: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The times in microseconds since 1970, UTC, shape (rows,), and notes on them."""
+        times = parse_times(self.frame[column], timezone)
+        self._reject(
+            times.unread,
+            column,
+            "Expected a time such as 2021-07-02T06:00",
+            "Write times in ISO 8601, in UTC or with an offset",
+        )
+        self._reject(
+            times.ambiguous,
+            column,
+            f"Expected a time that a clock in {timezone} shows once",
+            "Write it with its offset, such as +02:00",
+        )
+        return times.us, times.notes
+
+    def _main_values(self, column: str, *, may_be_negative: bool) -> tuple[np.ndarray, list[str]]:
+        """The column as numbers, NaN for a blank cell or a value that cannot be; the latter are counted in a note."""
+        cells = self.frame[column]
+        blank = is_blank(cells)
+        values = parse_numbers(cells)
+        bad = ~blank & ~np.isfinite(values)
+        if not may_be_negative:
+            bad |= values < 0
+        expected = "Expected a number" if may_be_negative else "Expected a number of zero or more"
+        if bad.sum() > max(1, MAX_BAD_SHARE * len(values)) or not (np.isfinite(values) & ~bad).any():
+            self._reject(bad, column, expected, "Correct it, or leave the cell blank")
+            message = (
+                f"Expected at least one number in column {column!r} of {str(self.path)!r}, but all cells are blank."
+            )
+            raise TraceError(message)
+        if not bad.any():
+            return values, []
+        row = int(bad.argmax())
+        shown = f"{self.frame[column].iloc[row]!r} in {self.row_name} {self.frame.index[row]}"
+        return np.where(bad, np.nan, values), [f"{int(bad.sum())} unusable value(s) became gaps (first: {shown})"]
+
+    def _describe_cell(self, row: int, column: str) -> str:
+        """Where a cell is, and what it holds, for a message."""
         shown = str(self.frame[column].iloc[row])
         return f"{shown!r} in {self.row_name} {self.frame.index[row]}, column {column!r} of {str(self.path)!r}"
 
-    def _times_us(self, column: str) -> np.ndarray:
-        """Microseconds since 1970 in UTC, shape ``(rows,)``; a time without a zone is UTC."""
-        raw = self.frame[column]
-        expected, way_out = "Expected a time such as 2021-07-02T06:00", "Write times in ISO 8601, in UTC or with a zone"
-        bare = np.full(len(raw), pd.api.types.is_numeric_dtype(raw))  # may count seconds or days, from anywhere
-        self._refuse(bare, column, expected, way_out)
-        times = pd.to_datetime(raw, utc=True, errors="coerce", format="ISO8601")
-        self._refuse(times.isna().to_numpy(), column, expected, way_out)
-        return times.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
-
-    def _numbers(self, column: str, *, may_be_negative: bool) -> np.ndarray:
-        """The column as numbers, shape ``(rows,)``; NaN for a blank cell."""
-        raw = self.frame[column]
-        blank = raw.isna().to_numpy()
-        if not pd.api.types.is_numeric_dtype(raw):
-            blank = blank | raw.astype(str).str.strip().str.lower().isin(BLANKS).to_numpy()
-        values = pd.to_numeric(raw, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        self._refuse(np.isnan(values) & ~blank, column, "Expected a number", "Correct it, or leave the cell blank")
-        self._refuse(np.isinf(values), column, "Expected a finite number", "Correct it, or leave the cell blank")
-        if not may_be_negative:
-            self._refuse(values < 0, column, "Expected zero or more", "Correct it, or leave the cell blank")
-        self._refuse(np.full(len(values), blank.all()), column, "Expected at least one number", "Fetch the file again")
-        return values
-
-    def _refuse(self, bad: np.ndarray, column: str, expected: str, way_out: str) -> None:
+    def _reject(self, bad: np.ndarray, column: str, expected: str, remedy: str) -> None:
         if bad.any():
-            message = f"{expected}, got {self._cell(int(bad.argmax()), column)}. {way_out}."
+            message = f"{expected}, got {self._describe_cell(int(bad.argmax()), column)}. {remedy}."
             raise TraceError(message)
 
-    def _distinct(
+    def _deduplicate(
         self, time_column: str, value_column: str, times_us: np.ndarray, values: np.ndarray
     ) -> tuple[np.ndarray, int]:
         """The rows in order of time with each time once, and how many repeated ones were left out."""
@@ -167,83 +263,125 @@ class Table:
         if contradicts.any():
             row = int(order[np.flatnonzero(same_time)[contradicts.argmax()]])
             message = (
-                f"Expected one value a time, but {self._cell(row, value_column)} contradicts another row of "
-                f"{self.frame[time_column].iloc[row]}. Remove one of them; if the times are local, write their zone."
+                f"Expected one value a time, but {self._describe_cell(row, value_column)} contradicts another row of "
+                f"{self.frame[time_column].iloc[row]}. Remove one of them; if the times are local, name their zone "
+                "with --timezone."
             )
             raise TraceError(message)
         return order[~same_time], int(same_time.sum())
 
-    def _step_us(self, time_column: str, times_us: np.ndarray) -> int:
-        """The median difference of sorted times; of two middle ones, the shorter."""
+    def _steps(
+        self, time_column: str, order: np.ndarray, times_us: np.ndarray, single_step_s: float | None
+    ) -> tuple[int, np.ndarray, list[str]]:
+        """The step of the regular grid, how long each row's value holds, both in microseconds, and notes."""
         if len(times_us) < 2:
-            message = f"Expected two times or more, to know the step, got only {self._cell(0, time_column)}."
+            if single_step_s:
+                step_us = round(single_step_s * _US_PER_S)
+                return step_us, np.array([step_us]), []
+            cell = self._describe_cell(0, time_column)
+            message = f"Expected two times or more, to know the step, got only {cell}."
             raise TraceError(message)
-        differences = np.sort(np.diff(times_us))
-        return int(differences[(len(differences) - 1) // 2])
-
-    def _places(self, column: str, times_us: np.ndarray, order: np.ndarray, step_us: int) -> np.ndarray:
-        """Which step each of the rows ``order`` is."""
-        phases, counts = np.unique(times_us[order] % step_us, return_counts=True)
-        off = times_us[order] % step_us != phases[counts.argmax()]
-        if off.any():
+        differences = np.diff(times_us)
+        median = _round_step(int(np.sort(differences)[(len(differences) - 1) // 2]))
+        off = np.abs(_offsets(times_us, median))
+        held_us = _held(differences, median)
+        has_one_step = bool((np.abs(held_us - median) <= _MAX_JITTER_SHARE * median).all())
+        if has_one_step and off.max() <= _MAX_JITTER_SHARE * median:
+            notes = [f"times off by up to {off.max() / _US_PER_S:g} s moved to their step"] if off.any() else []
+            return median, np.full(len(times_us), median), notes
+        step_us = int(np.gcd.reduce(differences))
+        if has_one_step or step_us < _MIN_STEP_US:
+            row = int(order[int((off > _MAX_JITTER_SHARE * median).argmax())])
             message = (
-                f"Expected times {as_duration(step_us / _MICROSECONDS)} apart (the median here), but "
-                f"{self._cell(int(order[off.argmax()]), column)} lies between two steps. Correct it, or bring all "
-                f"rows to one step."
+                f"Expected times {format_duration(median / _US_PER_S)} apart (the median here), but "
+                f"{self._describe_cell(row, time_column)} lies between two steps. Correct it, or bring all rows to one "
+                "step."
             )
             raise TraceError(message)
-        places: np.ndarray = (times_us[order] - times_us[order[0]]) // step_us
-        if len(places) < LEAST_FILLED * places[-1]:
-            message = (
-                f"Expected rows without long gaps, but {str(self.path)!r} has {len(places)} for the {places[-1] + 1} "
-                f"steps from {as_time(_moment(times_us[order[0]]))} to {as_time(_moment(times_us[order[-1]]))}. "
-                f"Look for a mistyped time, or cut the file."
-            )
-            raise TraceError(message)
-        return places
+        lengths = [format_duration(length / _US_PER_S) for length in np.unique(held_us).tolist()]
+        return step_us, held_us, [f"steps of {', '.join(lengths)}: each value holds for its own step"]
+
+    def _long_gap_error(self, times_us: np.ndarray, rows: int, steps: int) -> TraceError:
+        first, last = (_EPOCH + timedelta(microseconds=int(times_us[at])) for at in (0, -1))
+        return TraceError(
+            f"Expected rows without long gaps, but {str(self.path)!r} has {rows} for the {steps} steps from "
+            f"{format_time(first)} to {format_time(last)}. Look for a mistyped time, or cut the file."
+        )
 
 
-def _read(path: Path) -> Table:
-    try:
-        table = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
-    except _UNREADABLE as error:
-        reason = str(error).strip().splitlines()[:1]
-        message = f"Expected a table in {str(path)!r}, but it cannot be read ({' '.join(reason)}); fetch it again."
-        raise TraceError(message) from error
-    if not len(table.frame):
-        message = f"Expected rows in {str(path)!r}, found a header without any; fetch it again."
+def _read_json(path: Path) -> SeriesTable:
+    """Rows of a JSON list of objects, or of the one list that an object holds, as carbon-aware-sdk answers."""
+    import pandas as pd
+
+    if not path.is_file():
+        message = f"There is no file {str(path)!r}; check the path."
         raise TraceError(message)
-    return table
-
-
-def _read_parquet(path: Path) -> Table:
-    frame = pd.read_parquet(path)
-    if not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.reset_index()
-    frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return Table(path, frame, "row")
-
-
-def _read_csv(path: Path) -> Table:
-    """Every cell as text, so that a message can show what was written; a zone called NA stays one."""
-    frame = pd.read_csv(
-        path, dtype=str, keep_default_na=False, na_filter=False, skip_blank_lines=False, encoding="utf-8-sig"
+    try:
+        content = json.loads(path.read_bytes()) if path.stat().st_size <= MAX_TABLE_BYTES else None
+    except (OSError, ValueError) as error:
+        message = f"Expected JSON in {str(path)!r}, but it cannot be read ({error}); get the file again."
+        raise TraceError(message) from error
+    lists = [content] if isinstance(content, list) else []
+    lists += [value for value in content.values() if isinstance(value, list)] if isinstance(content, dict) else []
+    if len(lists) != 1 or not lists[0] or not all(isinstance(row, dict) for row in lists[0]):
+        message = f"Expected a list of objects in {str(path)!r}, one a time, as carbon-aware-sdk writes."
+        raise TraceError(message)
+    frame = pd.DataFrame(
+        [{str(key): "" if cell is None else str(cell) for key, cell in row.items()} for row in lists[0]]
     )
-    if not isinstance(frame.index, pd.RangeIndex):
-        message = "its rows have more cells than its header"
-        raise ValueError(message)  # noqa: TRY004 - joins the parser's own complaints
-    frame.index = pd.RangeIndex(2, len(frame) + 2)  # the header is line 1
-    frame = frame.fillna("")
-    return Table(path, frame[(frame != "").any(axis=1)], "line")
+    frame.index = pd.RangeIndex(1, len(frame) + 1)
+    return SeriesTable(path, frame.fillna(""), "row")
 
 
-def _placed(values: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Each value at its step, NaN at a step that has none; not to be written to."""
-    regular = np.full(places[-1] + 1, np.nan)
-    regular[places] = values
+def _round_step(step_us: int) -> int:
+    """The usual step that a median difference of jittering times is meant to be; else the difference itself."""
+    near = [usual for usual in _USUAL_STEPS_US if abs(step_us - usual) <= _MAX_JITTER_SHARE * usual]
+    return near[0] if near else step_us
+
+
+def _offsets(times_us: np.ndarray, step_us: int) -> np.ndarray:
+    """How far each time is from the grid of ``step_us`` that fits most of them, microseconds."""
+    phases, counts = np.unique(times_us % step_us, return_counts=True)
+    phase = phases[counts.argmax()]
+    if min(phase, step_us - phase) <= _MAX_JITTER_SHARE * step_us and len(phases) > 1:
+        phase = 0  # jitter around the full step
+    return np.asarray((times_us - phase + step_us // 2) % step_us - step_us // 2)
+
+
+def _snap(times_us: np.ndarray, step_us: int) -> np.ndarray:
+    """The times moved to their step; those on it already stay."""
+    return np.asarray(times_us - _offsets(times_us, step_us))
+
+
+def _held(differences: np.ndarray, median: int) -> np.ndarray:
+    """How long each row's value holds, microseconds, shape (rows,): to the next row, and no longer than its own step.
+
+    A run of like differences is a step; days, months and years are alike though they differ in length. A difference of
+    its own is a gap, in which the shorter of the steps around it holds.
+    """
+    tolerance = np.where(differences >= _CALENDAR_STEP_US, 0.12, _MAX_JITTER_SHARE) * differences
+    breaks = np.abs(np.diff(differences)) > np.minimum(tolerance[:-1], tolerance[1:])
+    run_of = np.concatenate([[0], np.cumsum(breaks)])
+    in_run = np.bincount(run_of)[run_of] >= _MIN_RUN
+    if not in_run.any():
+        return np.full(len(differences) + 1, median)
+    steps = np.where(in_run, differences, 0)
+    rows = np.arange(len(differences))
+    before = np.maximum.accumulate(np.where(in_run, rows, -1))
+    after = np.minimum.accumulate(np.where(in_run, rows, len(rows))[::-1])[::-1]
+    before_us = np.where(before >= 0, steps[before], np.iinfo(np.int64).max)
+    after_us = np.where(after < len(rows), steps[np.minimum(after, len(rows) - 1)], np.iinfo(np.int64).max)
+    own = np.where(in_run, differences, np.minimum(before_us, after_us))
+    return np.asarray(np.minimum(np.append(own, own[-1]), np.append(differences, own[-1])))
+
+
+def _hold(values: np.ndarray, first: np.ndarray, spans: np.ndarray, steps: int) -> np.ndarray:
+    """Each value on the steps it holds for, NaN elsewhere; not to be written to."""
+    regular = np.full(steps, np.nan)
+    if (spans == 1).all():
+        regular[first] = values
+    else:
+        at = np.repeat(first, spans) + np.arange(int(spans.sum())) - np.repeat(np.cumsum(spans) - spans, spans)
+        regular[at] = np.repeat(values, spans)
     regular.flags.writeable = False
     return regular
-
-
-def _moment(time_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=int(time_us))

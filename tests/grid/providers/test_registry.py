@@ -5,14 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ce_nas.config.registry import PROVIDERS
 from ce_nas.core.errors import MissingExtraError, SettingsError
-from ce_nas.grid.providers.base import Quality
-from ce_nas.grid.providers.cache import Cache
-from ce_nas.grid.providers.errors import Fault, SourceError, ZoneError
-from ce_nas.grid.providers.fallback import Feed
-from ce_nas.grid.providers.fallback_levels import Step
-from ce_nas.grid.providers.registry import KEYS, SOURCES, current, live_feed, live_source
-from ce_nas.grid.trace import Factors, Signal
+from ce_nas.core.http import Fault
+from ce_nas.grid.providers.base import DataQuality
+from ce_nas.grid.providers.cache import IntensityCache
+from ce_nas.grid.providers.errors import ProviderError, ZoneError
+from ce_nas.grid.providers.fallback import FallbackProvider
+from ce_nas.grid.providers.fallback_levels import FallbackLevel
+from ce_nas.grid.providers.registry import build_fallback_provider, build_provider, read_current_intensity
+from ce_nas.grid.trace import EmissionFactorType, Signal
 
 NOON = datetime(2024, 5, 15, 12, 20, tzinfo=UTC)
 
@@ -25,44 +27,44 @@ def csv(tmp_path):
     return path
 
 
-def test_every_source_is_made_by_its_name(network, played):
-    for name in SOURCES:
+def test_provider_by_name(network, emulators):
+    for name in PROVIDERS.names():
         if name != "file":
-            made = live_source(name, now=lambda: NOON, environ=played.KEYS, transport=network)
-            assert made.name == name
+            provider = build_provider(name, now=lambda: NOON, environ=emulators.KEYS, transport=network)
+            assert provider.name == name
 
 
-@pytest.mark.parametrize("name", [name for name, keys in KEYS.items() if keys])
-def test_a_missing_key_is_named(name, network):
-    with pytest.raises(SettingsError, match=KEYS[name][0]):
-        live_source(name, now=lambda: NOON, environ={}, transport=network)
+@pytest.mark.parametrize("name", ["electricity-maps", "watttime", "eia", "entsoe"])
+def test_missing_key_is_named(name, network):
+    with pytest.raises(SettingsError, match=PROVIDERS.get(name).factory.key_variables[0]):
+        build_provider(name, now=lambda: NOON, environ={}, transport=network)
 
 
-def test_an_unknown_source_is_said_with_the_nearest_one():
+def test_unknown_provider_suggests_the_nearest():
     with pytest.raises(SettingsError, match="Did you mean 'entsoe'"):
-        live_source("entso", now=lambda: NOON)
+        build_provider("entso", now=lambda: NOON)
 
 
 @pytest.mark.parametrize(("name", "file"), [("file", None), ("uk", "x.csv")])
-def test_a_file_is_for_the_source_file_alone(name, file):
-    with pytest.raises(SettingsError, match="needs a file"):
-        live_source(name, now=lambda: NOON, file=file)
+def test_file_belongs_to_the_file_provider(name, file):
+    with pytest.raises(SettingsError, match=r"provider.file, but it is missing|has no setting file"):
+        build_provider(name, now=lambda: NOON, file=file)
 
 
-def test_without_the_packages_the_way_out_is_said(monkeypatch):
-    real = builtins.__import__
+def test_missing_extra_is_named(monkeypatch):
+    original = builtins.__import__
 
     def without(name, *rest):
         if name == "ce_nas.grid.providers.network":
             raise ModuleNotFoundError(name="httpx")
-        return real(name, *rest)
+        return original(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"ce-nas\[live\]"):
-        live_source("uk", now=lambda: NOON)
+        build_provider("uk", now=lambda: NOON)
 
 
-def test_the_file_and_the_registry_load_no_http_library():
+def test_registry_imports_no_http_library():
     import subprocess
     import sys
 
@@ -70,70 +72,76 @@ def test_the_file_and_the_registry_load_no_http_library():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_current_value_of_a_file(csv):
-    found = current(live_feed("file", file=csv, now=lambda: NOON), "DE")
-    assert (found.value.g_per_kwh, found.value.quality) == (100, Quality.UNSTATED)
-    assert (found.value.factors, found.value.signal) == (Factors.LIFECYCLE, Signal.AVERAGE)
-    assert found.degradations == ()
-    assert "DE: 100 g CO2eq/kWh from 2024-05-15 12:00 UTC" in found.describe()
-    json.dumps(found.content(), allow_nan=False)
+def test_current_intensity_of_a_file(csv):
+    current = read_current_intensity(build_fallback_provider("file", file=csv, now=lambda: NOON), "DE")
+    assert (current.value.g_per_kwh, current.value.quality) == (100, DataQuality.UNSTATED)
+    assert (current.value.factors, current.value.signal) == (EmissionFactorType.LIFECYCLE, Signal.AVERAGE)
+    assert current.fallbacks == ()
+    assert "DE: 100 g CO2eq/kWh from 2024-05-15 12:00 UTC" in current.describe()
+    json.dumps(current.to_dict(), allow_nan=False)
 
 
-def test_a_file_that_is_not_kept_up_degrades_and_says_so(csv):
+def test_outdated_file_falls_back(csv):
     late = NOON + timedelta(hours=3)
-    found = current(live_feed("file", file=csv, now=lambda: late), "DE")
-    assert found.value.quality is Quality.EXTENDED
-    assert found.latest.age_s == 2 * 3600 + 20 * 60
-    assert [record.step for record in found.degradations] == [Step.FORECAST]
-    assert "2.33 h ago" in found.describe()
-    with pytest.raises(SourceError):
-        current(live_feed("file", file=csv, now=lambda: late, worst=Step.FRESH), "DE")
+    current = read_current_intensity(build_fallback_provider("file", file=csv, now=lambda: late), "DE")
+    assert current.value.quality is DataQuality.EXTRAPOLATED
+    assert current.latest.age_s == 2 * 3600 + 20 * 60
+    assert [event.level for event in current.fallbacks] == [FallbackLevel.FORECAST]
+    assert "2.33 h ago" in current.describe()
+    with pytest.raises(ProviderError):
+        read_current_intensity(
+            build_fallback_provider("file", file=csv, now=lambda: late, max_fallback=FallbackLevel.FRESH), "DE"
+        )
 
 
-def test_a_file_without_the_zone_or_without_sense(csv, tmp_path):
-    feed = live_feed("file", file=csv, now=lambda: NOON)
+def test_file_without_zone_or_content_is_rejected(csv, tmp_path):
+    provider = build_fallback_provider("file", file=csv, now=lambda: NOON)
     with pytest.raises(ZoneError, match="expected one of: DE"):
-        current(feed, "SE")
+        read_current_intensity(provider, "SE")
     csv.write_text("time,intensity\nnow,")
-    with pytest.raises(SourceError) as caught:
-        current(feed, "DE")
+    with pytest.raises(ProviderError) as caught:
+        read_current_intensity(provider, "DE")
     assert caught.value.fault is Fault.MALFORMED
-    with pytest.raises(SourceError, match="no file"):
-        current(live_feed("file", file=tmp_path / "none.csv", now=lambda: NOON), "DE")
+    with pytest.raises(ProviderError, match="no file"):
+        read_current_intensity(build_fallback_provider("file", file=tmp_path / "none.csv", now=lambda: NOON), "DE")
 
 
 @pytest.mark.parametrize("fault", ["normal", "empty", "401", "500", "other zone"])
-def test_current_over_every_provider_leaves_no_key_anywhere(provided, server, connect, tmp_path, caplog, fault):  # noqa: PLR0913, PLR0917
+def test_current_intensity_leaks_no_key(case, server, connect, tmp_path, caplog, fault):  # noqa: PLR0913, PLR0917
     server.fault = fault
     server.failures = 99 if fault in ("401", "500") else 0
-    feed = Feed(connect(provided), now=lambda: server.now, cache=Cache(tmp_path))
+    provider = FallbackProvider(connect(case), now=lambda: server.now, cache=IntensityCache(tmp_path))
     with caplog.at_level(logging.DEBUG):
         try:
-            found = current(feed, provided.zone)
-        except SourceError as error:
-            shown = f"{error!r} {error}"
+            current = read_current_intensity(provider, case.zone)
+        except ProviderError as error:
+            output = f"{error!r} {error}"
             assert fault != "normal"
         else:
-            shown = f"{found.describe()} {json.dumps(found.content())}"
-            assert fault == "normal" or provided.zone == "GB"
-            assert found.value.start <= server.now < found.value.end
-            assert found.value.age_s == 0
+            output = f"{current.describe()} {json.dumps(current.to_dict())}"
+            assert fault == "normal" or case.zone == "GB"
+            assert current.value.start <= server.now < current.value.end
+            assert current.value.age_s == 0
     files = "".join(f"{path} {path.read_text()}" for path in tmp_path.rglob("*.json"))
     assert (fault == "normal") <= bool(files)
-    assert "hidden" not in shown + caplog.text + files + repr(feed.source.__dict__)
+    assert "hidden" not in output + caplog.text + files + repr(provider.provider.__dict__)
 
 
-def test_current_in_great_britain_is_the_forecast_of_this_half_hour(server, connect, played, tmp_path):
-    found = current(Feed(connect(played.PROVIDERS["uk"]), now=lambda: server.now, cache=Cache(tmp_path)), "GB")
-    assert found.value.quality is Quality.FORECAST
-    assert found.latest.quality is Quality.ESTIMATED
-    assert found.latest.end == server.now.replace(minute=0)
-    assert [record.step for record in found.degradations] == [Step.FORECAST]
+def test_current_intensity_of_great_britain_is_a_forecast(server, connect, emulators, tmp_path):
+    current = read_current_intensity(
+        FallbackProvider(connect(emulators.CASES["uk"]), now=lambda: server.now, cache=IntensityCache(tmp_path)), "GB"
+    )
+    assert current.value.quality is DataQuality.FORECAST
+    assert current.latest.quality is DataQuality.ESTIMATED
+    assert current.latest.end == server.now.replace(minute=0)
+    assert [event.level for event in current.fallbacks] == [FallbackLevel.FORECAST]
 
 
-def test_current_in_germany_rests_on_the_hours_before(server, connect, played, tmp_path):
-    feed = Feed(connect(played.PROVIDERS["entsoe"]), now=lambda: server.now, cache=Cache(tmp_path))
-    found = current(feed, "DE")
-    assert found.value.quality is Quality.EXTENDED
-    assert found.value.g_per_kwh == pytest.approx(played.truth(server.now - timedelta(days=1)))
-    assert found.latest.quality is Quality.MEASURED
+def test_current_intensity_of_germany_is_extrapolated(server, connect, emulators, tmp_path):
+    provider = FallbackProvider(
+        connect(emulators.CASES["entsoe"]), now=lambda: server.now, cache=IntensityCache(tmp_path)
+    )
+    current = read_current_intensity(provider, "DE")
+    assert current.value.quality is DataQuality.EXTRAPOLATED
+    assert current.value.g_per_kwh == pytest.approx(emulators.true_intensity(server.now - timedelta(days=1)))
+    assert current.latest.quality is DataQuality.MEASURED

@@ -1,4 +1,4 @@
-"""A run's grid over a provider's HTTP, with its faults: what it knows, and what it says of what it does not."""
+"""The live intensity of a run over the API of a provider with faults."""
 
 from datetime import timedelta
 
@@ -6,9 +6,9 @@ import pytest
 
 from ce_nas.energy.ledger import Prices
 from ce_nas.energy.live_ledger import LiveLedger
-from ce_nas.engine.live_intensity import LiveGrid
-from ce_nas.grid.providers.fallback import Feed
-from ce_nas.store.event_log import Recording
+from ce_nas.engine.live_intensity import LiveIntensity
+from ce_nas.grid.providers.fallback import FallbackProvider
+from ce_nas.store.event_log import EventLog
 from ce_nas.store.journal import MemoryJournal
 
 HOUR_S = 3600.0
@@ -20,37 +20,38 @@ class Clock:
 
 
 @pytest.fixture
-def running(connect, provided, server):
-    """The grid of a run on a provider, and its journal."""
+def live(connect, case, server):
+    """The live intensity of a run on a provider, and its journal."""
     journal = MemoryJournal()
-    grid = LiveGrid(Feed(connect(provided), now=lambda: server.now), provided.zone, Clock(), Recording(), journal)
-    grid.keep(LiveLedger(grid, 1.0, Prices()))
-    return grid, journal
+    provider = FallbackProvider(connect(case), now=lambda: server.now)
+    live = LiveIntensity(provider, case.zone, Clock(), EventLog(), journal)
+    live.attach_ledger(LiveLedger(live, 1.0, Prices()))
+    return live, journal
 
 
 def reads(journal):
-    return [entry.content for entry in journal.entries if entry.kind == "read"]
+    return [entry.content for entry in journal.entries if entry.kind == "intensity_read"]
 
 
 @pytest.mark.parametrize("fault", ["500", "429 for long", "truncated", "html", "cut"])
-def test_a_provider_that_fails_in_the_midst_of_a_run_is_gone_on_without_and_comes_back(running, server, fault):
-    grid, journal = running
-    first = grid.past(0.0, DAY_S, DAY_S)
+def test_run_survives_an_outage_of_its_provider(live, server, fault):
+    intensity, journal = live
+    first = intensity.inputs_at(0.0, DAY_S, DAY_S)
     assert len(first.intensity_g_per_kwh) >= 24
     server.now += timedelta(hours=3)
     server.fault, server.failures = fault, 100 if fault[0].isdigit() else 0
-    blind = grid.past(3 * HOUR_S, DAY_S, DAY_S)
-    assert blind.end - first.end == timedelta(hours=3)
-    stood_in = [entry.content["step"] for entry in journal.entries if entry.kind == "grid"]
-    assert stood_in or reads(journal)[-1]["lost"]
+    during = intensity.inputs_at(3 * HOUR_S, DAY_S, DAY_S)
+    assert during.end - first.end == timedelta(hours=3)
+    levels = [entry.content["level"] for entry in journal.entries if entry.kind == "fallback_used"]
+    assert levels or reads(journal)[-1]["error"]
     server.now += timedelta(hours=1)
     server.fault, server.failures = "normal", 0
-    assert grid.past(4 * HOUR_S, DAY_S, DAY_S).end - first.end == timedelta(hours=4)
-    assert reads(journal)[-1]["lost"] is None
-    assert len(reads(journal)[-1]["values"]) >= 3  # what could not be read then, and more
+    assert intensity.inputs_at(4 * HOUR_S, DAY_S, DAY_S).end - first.end == timedelta(hours=4)
+    assert reads(journal)[-1]["error"] is None
+    assert len(reads(journal)[-1]["values"]) >= 3  # including those of the outage
 
 
-def test_keys_are_in_no_journal(running, played):
-    grid, journal = running
-    grid.past(0.0, DAY_S, DAY_S)
-    assert not any(word in entry.body for entry in journal.entries for word in played.HIDDEN)
+def test_journal_contains_no_key(live, emulators):
+    intensity, journal = live
+    intensity.inputs_at(0.0, DAY_S, DAY_S)
+    assert not any(key in entry.body for entry in journal.entries for key in emulators.HIDDEN)

@@ -1,7 +1,7 @@
-"""What was fetched, kept on disk: a JSON file a day, each value with its quality and the time of fetching.
+"""A cache of fetched values on disk: one JSON file a day, each value with its quality and fetch time.
 
-A file holds what a source answered, never what we made up, and never a key. It is replaced whole or not at all, so
-that two processes may share a folder. A file that cannot be read counts as not there, and is fetched anew.
+A file holds values of a provider, never computed ones, and never a key. It is replaced atomically, so that processes
+may share a folder. A file that cannot be read counts as missing, and is fetched again.
 """
 
 from __future__ import annotations
@@ -19,169 +19,176 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ce_nas.grid.providers.base import LiveSeries, Quality
-from ce_nas.grid.providers.normalize import Window
-from ce_nas.grid.trace import Factors, GridTrace, Series, Signal
+from ce_nas.grid.providers.base import DataQuality, IntensitySeries
+from ce_nas.grid.providers.normalize import AlignedWindow
+from ce_nas.grid.trace import EmissionFactorType, GridTrace, Series, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Cache", "Held", "Shelf"]
+__all__ = ["CacheKey", "CachedValue", "IntensityCache"]
 
-#: version of the files' layout
-FORMAT = 1
+#: version of the file format
+FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """Whose values they are."""
+class CacheKey:
+    """What distinguishes cached series."""
 
-    source: str
+    provider: str
     zone: str
-    factors: Factors
+    factors: EmissionFactorType
     signal: Signal
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """One value as it was answered."""
+class CachedValue:
+    """One value as fetched."""
 
     start: datetime
-    #: g CO2eq/kWh; NaN where the answer had none
+    #: g CO2eq/kWh; NaN where the response had none
     g_per_kwh: float
-    quality: Quality
+    quality: DataQuality
     fetched_at: datetime
 
 
-class Cache:
-    """Values in the folder ``folder``, which is made when there is something to keep."""
+class IntensityCache:
+    """A cache in ``folder``, which is created with the first value."""
 
     def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
 
-    def keep(self, series: LiveSeries) -> None:
-        """Keep a series as it was answered; a value that is there is never replaced by a missing one.
+    def store(self, series: IntensitySeries) -> None:
+        """Store a fetched series; a cached value is never replaced by a missing one.
 
-        :raises OSError: if it cannot be written; what was there before still is.
+        :raises OSError: if it cannot be written; the earlier content is kept.
         """
-        shelf = Shelf(series.source, series.trace.zone, series.trace.factors, series.trace.signal)
-        held = [
-            Held(series.start_of(step), float(value), series.qualities[step], series.fetched[step])
+        key = CacheKey(series.provider, series.trace.zone, series.trace.factors, series.trace.signal)
+        fetched = [
+            CachedValue(series.step_start(step), float(value), series.qualities[step], series.fetch_times[step])
             for step, value in enumerate(series.trace.g_per_kwh)
         ]
         if series.issued_at is not None:
-            self._write(self._place(shelf, "forecast"), shelf, series.trace.step_s, held, series.issued_at)
+            self._write(self._path(key, "forecast"), key, series.trace.step_s, fetched, series.issued_at)
             return
-        for day, rows in _by_day(held).items():
-            path = self._place(shelf, day)
-            step_s, before, _ = _read(path, shelf)
-            known = {row.start: row for row in before} if step_s == series.trace.step_s else {}
+        for day, rows in _group_by_day(fetched).items():
+            path = self._path(key, day)
+            step_s, cached, _ = _read_file(path, key)
+            known = {row.start: row for row in cached} if step_s == series.trace.step_s else {}
             known |= {row.start: row for row in rows if row.start not in known or not math.isnan(row.g_per_kwh)}
-            known |= {row.start: _asked_again(known[row.start], row) for row in rows if math.isnan(row.g_per_kwh)}
-            self._write(path, shelf, series.trace.step_s, [known[start] for start in sorted(known)], None)
+            known |= {row.start: _keep_known_value(known[row.start], row) for row in rows if math.isnan(row.g_per_kwh)}
+            self._write(path, key, series.trace.step_s, [known[start] for start in sorted(known)], None)
 
-    def series(self, shelf: Shelf, start: datetime, end: datetime) -> LiveSeries | None:
-        """What is held from ``start`` to ``end``, missing elsewhere, at the latest step; None if there is nothing."""
-        step_s, rows = None, list[Held]()
+    def load_series(self, key: CacheKey, start: datetime, end: datetime) -> IntensitySeries | None:
+        """Return the cached values from ``start`` to ``end``, at the last one's step; None if there are none."""
+        step_s, rows = None, list[CachedValue]()
         day = start.astimezone(UTC).date()
         while day <= end.astimezone(UTC).date():
-            found_s, found, _ = _read(self._place(shelf, day.isoformat()), shelf)
-            if found:
-                step_s, rows = found_s, [*(rows if found_s == step_s else []), *found]
+            day_step_s, day_rows, _ = _read_file(self._path(key, day.isoformat()), key)
+            if day_rows:
+                step_s, rows = day_step_s, [*(rows if day_step_s == step_s else []), *day_rows]
             day += timedelta(days=1)
-        return _series(shelf, Window.around(start, end, step_s), rows, None) if step_s else None
+        return _build_series(key, AlignedWindow.covering(start, end, step_s), rows, None) if step_s else None
 
-    def forecast(self, shelf: Shelf) -> LiveSeries | None:
-        """The last forecast that was kept; None if there is none."""
-        step_s, rows, issued_at = _read(self._place(shelf, "forecast"), shelf)
+    def load_forecast(self, key: CacheKey) -> IntensitySeries | None:
+        """Return the last stored forecast; None if there is none."""
+        step_s, rows, issued_at = _read_file(self._path(key, "forecast"), key)
         if not (step_s and rows and issued_at):
             return None
-        window = Window.around(rows[0].start, rows[-1].start + timedelta(seconds=step_s), step_s)
-        return _series(shelf, window, rows, issued_at)
+        window = AlignedWindow.covering(rows[0].start, rows[-1].start + timedelta(seconds=step_s), step_s)
+        return _build_series(key, window, rows, issued_at)
 
-    def _place(self, shelf: Shelf, name: str) -> Path:
-        zone = quote(shelf.zone, safe="").replace(".", "%2E")  # a zone is no way out of the folder
-        return self._folder / shelf.source / zone / f"{shelf.factors}-{shelf.signal}" / f"{name}.json"
+    def _path(self, key: CacheKey, name: str) -> Path:
+        zone = quote(key.zone, safe="").replace(".", "%2E")  # a zone must not escape the folder
+        return self._folder / key.provider / zone / f"{key.factors}-{key.signal}" / f"{name}.json"
 
-    def _write(self, path: Path, shelf: Shelf, step_s: float, rows: Iterable[Held], issued_at: datetime | None) -> None:
+    def _write(
+        self, path: Path, key: CacheKey, step_s: float, rows: Iterable[CachedValue], issued_at: datetime | None
+    ) -> None:
         content = {
-            "format": FORMAT,
-            **_label(shelf),
+            "format": FORMAT_VERSION,
+            **_key_fields(key),
             "step_s": step_s,
             "issued_at": issued_at.isoformat() if issued_at else None,
-            "rows": [_row(held) for held in rows],
+            "rows": [_to_row(row) for row in rows],
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(content, file, allow_nan=False)
-            Path(draft).replace(path)
+            Path(temporary).replace(path)
         except BaseException:
-            Path(draft).unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
             raise
 
 
-def _by_day(held: Iterable[Held]) -> Mapping[str, list[Held]]:
-    days: dict[str, list[Held]] = defaultdict(list)
-    for row in held:
+def _group_by_day(values: Iterable[CachedValue]) -> Mapping[str, list[CachedValue]]:
+    days: dict[str, list[CachedValue]] = defaultdict(list)
+    for row in values:
         days[row.start.astimezone(UTC).date().isoformat()].append(row)
     return days
 
 
-def _asked_again(held: Held, now: Held) -> Held:
-    """A value that an answer no longer has stays; only when it was missing before does the time of asking move."""
-    return now if math.isnan(held.g_per_kwh) else held
+def _keep_known_value(cached: CachedValue, fetched: CachedValue) -> CachedValue:
+    """Keep a value that the provider no longer has; of a missing value, keep the later fetch time."""
+    return fetched if math.isnan(cached.g_per_kwh) else cached
 
 
-def _label(shelf: Shelf) -> dict[str, str]:
+def _key_fields(key: CacheKey) -> dict[str, str]:
     return {
-        "source": shelf.source,
-        "zone": shelf.zone,
-        "factors": str(shelf.factors),
-        "signal": str(shelf.signal),
+        "source": key.provider,
+        "zone": key.zone,
+        "factors": str(key.factors),
+        "signal": str(key.signal),
     }
 
 
-def _row(held: Held) -> list[object]:
-    value = None if math.isnan(held.g_per_kwh) else held.g_per_kwh
-    return [held.start.isoformat(), value, str(held.quality), held.fetched_at.isoformat()]
+def _to_row(cached: CachedValue) -> list[object]:
+    value = None if math.isnan(cached.g_per_kwh) else cached.g_per_kwh
+    return [cached.start.isoformat(), value, str(cached.quality), cached.fetched_at.isoformat()]
 
 
-def _read(path: Path, shelf: Shelf) -> tuple[float | None, list[Held], datetime | None]:
-    """The step, the rows and, of a forecast, when it was made; nothing if the file is of no use."""
+def _read_file(path: Path, key: CacheKey) -> tuple[float | None, list[CachedValue], datetime | None]:
+    """Return the step, the rows and the issue time of a forecast; nothing if the file cannot be used."""
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT or any(content[name] != text for name, text in _label(shelf).items()):
+        if content["format"] != FORMAT_VERSION or any(content[name] != text for name, text in _key_fields(key).items()):
             return None, [], None
-        rows = [_held(row) for row in content["rows"]]
+        rows = [_from_row(row) for row in content["rows"]]
         issued_at = content["issued_at"]
         return float(content["step_s"]), rows, datetime.fromisoformat(issued_at) if issued_at else None
     except (OSError, ValueError, TypeError, KeyError, IndexError):
         return None, [], None
 
 
-def _held(row: Any) -> Held:  # noqa: ANN401 - a row of a file
+def _from_row(row: Any) -> CachedValue:  # noqa: ANN401 - a row of a file
     start, value, quality, fetched_at = row
-    return Held(
+    return CachedValue(
         datetime.fromisoformat(start),
         math.nan if value is None else float(value),
-        Quality(quality),
+        DataQuality(quality),
         datetime.fromisoformat(fetched_at),
     )
 
 
-def _series(shelf: Shelf, window: Window, rows: Iterable[Held], issued_at: datetime | None) -> LiveSeries:
-    held = {row.start: row for row in rows}
+def _build_series(
+    key: CacheKey, window: AlignedWindow, rows: Iterable[CachedValue], issued_at: datetime | None
+) -> IntensitySeries:
+    cached = {row.start: row for row in rows}
     never = datetime(1970, 1, 1, tzinfo=UTC)
-    found = [
-        held.get(moment, Held(moment, math.nan, Quality.MISSING, never))
-        for moment in map(window.moment, range(window.steps))
+    values = [
+        cached.get(moment, CachedValue(moment, math.nan, DataQuality.MISSING, never))
+        for moment in map(window.step_start, range(window.steps))
     ]
-    values = np.array([row.g_per_kwh for row in found])
-    name = f"the live carbon intensity of zone {shelf.zone!r}"
-    series = Series(window.start, window.step_s, values, name)
-    trace = GridTrace(shelf.zone, series, shelf.factors, shelf.signal, f"live, {shelf.source}")
-    return LiveSeries(
-        shelf.source, trace, tuple(r.quality for r in found), tuple(r.fetched_at for r in found), issued_at=issued_at
+    name = f"the live carbon intensity of zone {key.zone!r}"
+    series = Series(window.start, window.step_s, np.array([value.g_per_kwh for value in values]), name)
+    trace = GridTrace(key.zone, series, key.factors, key.signal, f"live, {key.provider}")
+    return IntensitySeries(
+        key.provider,
+        trace,
+        tuple(value.quality for value in values),
+        tuple(value.fetched_at for value in values),
+        issued_at=issued_at,
     )

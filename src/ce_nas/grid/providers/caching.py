@@ -1,4 +1,4 @@
-"""What a source has said: asked for where it must be, read from the cache where it is settled."""
+"""A provider with a cache: only values that are missing or may still be revised are requested."""
 
 from __future__ import annotations
 
@@ -7,114 +7,119 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.grid.providers.base import Quality
-from ce_nas.grid.providers.cache import Shelf
-from ce_nas.grid.providers.errors import SourceError
+from ce_nas.grid.providers.base import DataQuality
+from ce_nas.grid.providers.cache import CacheKey
+from ce_nas.grid.providers.errors import ProviderError
 from ce_nas.grid.trace import GridTrace, Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from ce_nas.grid.providers.base import LiveSeries, LiveSource
-    from ce_nas.grid.providers.cache import Cache
-    from ce_nas.grid.providers.fallback_levels import Limits
+    from ce_nas.grid.providers.base import CarbonIntensityProvider, IntensitySeries
+    from ce_nas.grid.providers.cache import IntensityCache
+    from ce_nas.grid.providers.fallback_levels import FreshnessLimits
 
-__all__ = ["Answer", "Library"]
+__all__ = ["CachingProvider", "ProviderResponse"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What is known, and why there is no more of it."""
+class ProviderResponse:
+    """A series from the cache and the provider, and why it may be incomplete."""
 
-    #: None if nothing is
-    series: LiveSeries | None
-    #: why the source could not be asked; None if it was, or did not need to be
-    error: SourceError | None = None
+    #: None if nothing is known
+    series: IntensitySeries | None
+    #: why the request failed; None if it succeeded, or was not needed
+    error: ProviderError | None = None
     notes: tuple[str, ...] = ()
 
 
-class Library:
-    """A source and the cache of what it said."""
+class CachingProvider:
+    """A provider and the cache of its values."""
 
-    def __init__(self, source: LiveSource, cache: Cache | None, now: Callable[[], datetime], limits: Limits) -> None:
-        self._source = source
+    def __init__(
+        self,
+        provider: CarbonIntensityProvider,
+        cache: IntensityCache | None,
+        now: Callable[[], datetime],
+        limits: FreshnessLimits,
+    ) -> None:
+        self._provider = provider
         self._cache = cache
         self._now = now
         self._limits = limits
 
-    def past(self, zone: str, start: datetime, end: datetime) -> Answer:
-        """What the source has from ``start`` to ``end``."""
-        held = self.kept(zone, start, end)
-        first = self._first_unsettled(held, end) if held else start
+    def fetch(self, zone: str, start: datetime, end: datetime) -> ProviderResponse:
+        """Return the values from ``start`` to ``end``."""
+        cached = self.load_cached(zone, start, end)
+        first = self._first_revisable(cached, end) if cached else start
         if first is None:
-            return Answer(held)
+            return ProviderResponse(cached)
         try:
-            fresh = self._source.fetch(zone, max(first, start), end)
-        except SourceError as error:
-            return Answer(held, error)
-        return Answer(_joined(held, fresh), None, (*fresh.notes, *self._keep(fresh)))
+            fresh = self._provider.fetch(zone, max(first, start), end)
+        except ProviderError as error:
+            return ProviderResponse(cached, error)
+        return ProviderResponse(_merge_series(cached, fresh), None, (*fresh.notes, *self._store(fresh)))
 
-    def forecast(self, zone: str, horizon_s: float) -> Answer:
-        """The source's forecast: a new one, else the last one kept if it is not too old."""
-        if not self._source.forecasts:
-            return Answer(None)
+    def fetch_forecast(self, zone: str, horizon_s: float) -> ProviderResponse:
+        """Return the provider's forecast: a new one, else the last cached one if it is recent enough."""
+        if not self._provider.has_forecasts:
+            return ProviderResponse(None)
         try:
-            fresh = self._source.forecast(zone, horizon_s)
-        except SourceError as error:
-            return Answer(self.kept_forecast(zone), error)
-        return Answer(fresh, None, (*fresh.notes, *self._keep(fresh)) if fresh else ())
+            fresh = self._provider.fetch_forecast(zone, horizon_s)
+        except ProviderError as error:
+            return ProviderResponse(self.load_cached_forecast(zone), error)
+        return ProviderResponse(fresh, None, (*fresh.notes, *self._store(fresh)) if fresh else ())
 
-    def kept(self, zone: str, start: datetime, end: datetime) -> LiveSeries | None:
-        """What the cache has; None if that is nothing."""
-        return self._cache.series(self._shelf(zone), start, end) if self._cache else None
+    def load_cached(self, zone: str, start: datetime, end: datetime) -> IntensitySeries | None:
+        """Return the cached values; None if there are none."""
+        return self._cache.load_series(self._cache_key(zone), start, end) if self._cache else None
 
-    def kept_forecast(self, zone: str) -> LiveSeries | None:
-        """The last forecast kept, if it is not too old."""
-        kept = self._cache.forecast(self._shelf(zone)) if self._cache else None
-        if kept is None or kept.issued_at is None:
+    def load_cached_forecast(self, zone: str) -> IntensitySeries | None:
+        """Return the last cached forecast, if it is recent enough."""
+        cached = self._cache.load_forecast(self._cache_key(zone)) if self._cache else None
+        if cached is None or cached.issued_at is None:
             return None
-        return kept if (self._now() - kept.issued_at).total_seconds() <= self._limits.forecast_s else None
+        return cached if (self._now() - cached.issued_at).total_seconds() <= self._limits.max_forecast_age_s else None
 
-    def _first_unsettled(self, held: LiveSeries, end: datetime) -> datetime | None:
-        """From when on the source must be asked; None if all that can be had is held."""
+    def _first_revisable(self, cached: IntensitySeries, end: datetime) -> datetime | None:
+        """Return from when on values must be requested; None if all that exist are cached and final."""
         now, limits = self._now(), self._limits
-        for step, quality in enumerate(held.qualities):
-            begins, fetched = held.start_of(step), held.fetched[step]
-            if begins >= min(end, now):
+        for step, quality in enumerate(cached.qualities):
+            step_start, fetched_at = cached.step_start(step), cached.fetch_times[step]
+            if step_start >= min(end, now):
                 return None
-            settled_s = limits.missing_s if quality is Quality.MISSING else limits.settled_s
-            settled = (fetched - begins).total_seconds() >= settled_s
-            if not settled and (now - fetched).total_seconds() >= limits.refresh_s:
-                return begins
+            final_s = limits.missing_final_after_s if quality is DataQuality.MISSING else limits.final_after_s
+            is_final = (fetched_at - step_start).total_seconds() >= final_s
+            if not is_final and (now - fetched_at).total_seconds() >= limits.min_refresh_interval_s:
+                return step_start
         return None
 
-    def _keep(self, series: LiveSeries) -> tuple[str, ...]:
-        """Keep an answer; a full disk is said, and stops nothing."""
+    def _store(self, series: IntensitySeries) -> tuple[str, ...]:
+        """Store a response; a full disk gives a note, not an error."""
         if self._cache is None:
             return ()
         try:
-            self._cache.keep(series)
+            self._cache.store(series)
         except OSError as error:
-            return (f"The answer could not be kept ({error.strerror}); it will be asked for again.",)
+            return (f"The response could not be cached ({error.strerror}); it will be requested again.",)
         return ()
 
-    def _shelf(self, zone: str) -> Shelf:
-        return Shelf(self._source.name, zone, self._source.factors, self._source.signal)
+    def _cache_key(self, zone: str) -> CacheKey:
+        return CacheKey(self._provider.name, zone, self._provider.factors, self._provider.signal)
 
 
-def _joined(held: LiveSeries | None, fresh: LiveSeries) -> LiveSeries:
-    """What was held, with the fresh values over it; what is fresh alone if their steps differ."""
+def _merge_series(cached: IntensitySeries | None, fresh: IntensitySeries) -> IntensitySeries:
+    """Return the cached values, overwritten by the fresh ones; the fresh ones alone if the steps differ."""
     step_s = fresh.trace.step_s
-    if held is None or held.trace.step_s != step_s:
+    if cached is None or cached.trace.step_s != step_s:
         return fresh
-    values, qualities, fetched = held.trace.g_per_kwh.copy(), list(held.qualities), list(held.fetched)
-    shift = round((fresh.trace.start - held.trace.start).total_seconds() / step_s)
-    for at, value in enumerate(fresh.trace.g_per_kwh.tolist()):
-        inside = 0 <= at + shift < len(values)
-        if inside and (np.isnan(values[at + shift]) or not np.isnan(value)):
-            values[at + shift] = value
-            qualities[at + shift], fetched[at + shift] = fresh.qualities[at], fresh.fetched[at]
-    series = Series(held.trace.start, step_s, values, fresh.trace.series.name)
+    values, qualities, fetch_times = cached.trace.g_per_kwh.copy(), list(cached.qualities), list(cached.fetch_times)
+    shift = round((fresh.trace.start - cached.trace.start).total_seconds() / step_s)
+    for step, value in enumerate(fresh.trace.g_per_kwh.tolist(), shift):
+        if 0 <= step < len(values) and (np.isnan(values[step]) or not np.isnan(value)):
+            values[step] = value
+            qualities[step], fetch_times[step] = fresh.qualities[step - shift], fresh.fetch_times[step - shift]
+    series = Series(cached.trace.start, step_s, values, fresh.trace.series.name)
     trace = GridTrace(fresh.trace.zone, series, fresh.trace.factors, fresh.trace.signal, fresh.trace.origin)
-    return replace(fresh, trace=trace, qualities=tuple(qualities), fetched=tuple(fetched))
+    return replace(fresh, trace=trace, qualities=tuple(qualities), fetch_times=tuple(fetch_times))

@@ -3,11 +3,11 @@
 Documentation: https://transparencyplatform.zendesk.com/hc/en-us/articles/15692855254548 (RESTful API) and
 https://transparencyplatform.zendesk.com/hc/en-us/articles/30262342482961 (curve types)
     Document A75 (actual generation by type), process A16 (realised), the key in ``securityToken``. XML: a
-    ``TimeSeries`` a type, in it ``Period`` with an interval and a resolution, in it ``Point`` with a position and a
-    quantity in MW. With curve type A03, a position that is left out repeats the one before; with A01, it is missing.
-    Series with an ``outBiddingZone_Domain`` are consumption (pumping) and left out. "No matching data" comes as an
-    acknowledgement with reason 999. The intensity is that of the generation in the zone, by the factors of
-    :mod:`ce_nas.grid.emission_factors`; types at several resolutions are brought to the coarsest by their mean.
+    ``TimeSeries`` by type, in it ``Period`` with an interval and a resolution, in it ``Point`` with a position and a
+    quantity in MW. With curve type A03, an omitted position repeats the previous one; with A01, it is missing. Series
+    with an ``outBiddingZone_Domain`` are consumption (pumping) and left out. "No matching data" is an acknowledgement
+    with reason 999. The intensity is that of the generation in the zone, by the factors of
+    :mod:`ce_nas.grid.emission_factors`; types of several resolutions are averaged to the coarsest.
 """
 
 from __future__ import annotations
@@ -22,27 +22,29 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from ce_nas.core.errors import one_of
+from ce_nas.config.registry import PROVIDERS
+from ce_nas.core.errors import unknown_choice_message
+from ce_nas.core.http import Fault
 from ce_nas.core.units import DAY_S
-from ce_nas.grid.emission_factors import CONTEXT_S, Fuel, Generation, intensities
-from ce_nas.grid.providers.credentials import Seal, read_key
-from ce_nas.grid.providers.errors import Fault, SourceError, ZoneError
-from ce_nas.grid.providers.network import Means, Provider, chunks
-from ce_nas.grid.providers.normalize import Window, moment_of, number_of, regular
-from ce_nas.grid.trace import Factors, Signal
+from ce_nas.grid.emission_factors import FUEL_LOOKBACK_S, Fuel, FuelGeneration, compute_intensities
+from ce_nas.grid.providers.credentials import Credentials, read_key
+from ce_nas.grid.providers.errors import ProviderError, ZoneError
+from ce_nas.grid.providers.network import NetworkProvider, ProviderContext, split_interval
+from ce_nas.grid.providers.normalize import AlignedWindow, normalize_readings, parse_number, parse_time
+from ce_nas.grid.trace import EmissionFactorType, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from xml.etree.ElementTree import Element
 
-    from ce_nas.grid.providers.base import LiveSeries
+    from ce_nas.grid.providers.base import IntensitySeries
 
 __all__ = ["FUELS", "ZONES", "Entsoe"]
 
-KEY = "ENTSOE_TOKEN"
-UNITS = "MAW"
-NO_DATA = "999"
-STEPS_S = {"PT15M": 900.0, "PT30M": 1800.0, "PT60M": 3600.0, "PT1H": 3600.0}
+KEY_VARIABLE = "ENTSOE_TOKEN"
+EXPECTED_UNIT = "MAW"
+NO_DATA_CODE = "999"
+RESOLUTIONS_S = {"PT15M": 900.0, "PT30M": 1800.0, "PT60M": 3600.0, "PT1H": 3600.0}
 
 #: the codes of ``psrType``
 FUELS: Mapping[str, Fuel] = {
@@ -52,7 +54,7 @@ FUELS: Mapping[str, Fuel] = {
     "B17": Fuel.OTHER, "B18": Fuel.WIND_OFFSHORE, "B19": Fuel.WIND, "B20": Fuel.OTHER, "B25": Fuel.STORAGE,
 }  # fmt: skip
 
-#: the Energy Identification Codes of the zones; any other code may be given as it is
+#: Energy Identification Codes of the zones; any other code may be used instead of a name
 ZONES = {
     "AT": "10YAT-APG------L", "BE": "10YBE----------2", "BG": "10YCA-BULGARIA-R", "CH": "10YCH-SWISSGRIDZ",
     "CZ": "10YCZ-CEPS-----N", "DE": "10Y1001A1001A83F", "DE-LU": "10Y1001A1001A82H", "DK": "10Y1001A1001A65H",
@@ -66,11 +68,11 @@ ZONES = {
     "SE-SE3": "10Y1001A1001A46L", "SE-SE4": "10Y1001A1001A47J", "SI": "10YSI-ELES-----O", "SK": "10YSK-SEPS-----K",
 }  # fmt: skip
 
-_CODE = re.compile(r"10Y[A-Z0-9-]{13}")
+_EIC_PATTERN = re.compile(r"10Y[A-Z0-9-]{13}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Point:
+class _GenerationPoint:
     """The mean power of one type over one step of the document."""
 
     start: datetime
@@ -79,79 +81,84 @@ class _Point:
     power_mw: float
 
 
-class Entsoe(Provider):
+@PROVIDERS.register("entsoe")
+class Entsoe(NetworkProvider):
     """Zones such as ``DE``, ``FR`` or ``SE-SE3``, or an Energy Identification Code."""
 
     name = "entsoe"
+    key_variables = (KEY_VARIABLE,)
     base_url = "https://web-api.tp.entsoe.eu"
-    offers = (Factors.LIFECYCLE, Factors.DIRECT)
+    supported_factors = (EmissionFactorType.LIFECYCLE, EmissionFactorType.DIRECT)
     signal = Signal.AVERAGE
     step_s = 3600.0
-    longest_s = 30 * DAY_S
+    max_request_s = 30 * DAY_S
 
-    def __init__(self, means: Means, factors: Factors | None = None) -> None:
-        super().__init__(means, factors)
-        seal = Seal(params={"securityToken": read_key(self.name, KEY, means.environ)})
-        self._api = self._wire(lambda: seal)
+    def __init__(self, context: ProviderContext, factors: EmissionFactorType | None = None) -> None:
+        super().__init__(context, factors)
+        credentials = Credentials(params={"securityToken": read_key(self.name, KEY_VARIABLE, context.environ)})
+        self._api = self._build_client(lambda: credentials)
 
-    def check(self, zone: str) -> None:
-        """See :meth:`LiveSource.check`."""
-        if zone not in ZONES and not _CODE.fullmatch(zone):
-            raise ZoneError(one_of("zone of ENTSO-E", zone, ZONES))
+    def check_zone(self, zone: str) -> None:
+        """See :meth:`CarbonIntensityProvider.check_zone`."""
+        if zone not in ZONES and not _EIC_PATTERN.fullmatch(zone):
+            raise ZoneError(unknown_choice_message("zone of ENTSO-E", zone, ZONES))
 
-    def fetch(self, zone: str, start: datetime, end: datetime) -> LiveSeries:
-        """See :meth:`LiveSource.fetch`."""
-        self.check(zone)
-        asked = Window.around(start, end, self.step_s)
+    def fetch(self, zone: str, start: datetime, end: datetime) -> IntensitySeries:
+        """See :meth:`CarbonIntensityProvider.fetch`."""
+        self.check_zone(zone)
+        requested = AlignedWindow.covering(start, end, self.step_s)
         points = [
             point
-            for first, last in chunks(asked.start - timedelta(seconds=CONTEXT_S), asked.end, self.longest_s)
-            for point in self._points(zone, first, last)
+            for first, last in split_interval(
+                requested.start - timedelta(seconds=FUEL_LOOKBACK_S), requested.end, self.max_request_s
+            )
+            for point in self._fetch_points(zone, first, last)
         ]
         step_s = max((point.step_s for point in points), default=self.step_s)
-        readings, notes = intensities(_at_step(points, step_s), FUELS, self.factors)
-        kind = self._kind(zone, step_s, unit_stated=True)
-        return regular(kind, Window.around(start, end, step_s), readings, self._now(), notes=notes)
+        readings, notes = compute_intensities(_resample(points, step_s), FUELS, self.factors)
+        metadata = self._metadata(zone, step_s, unit_stated=True)
+        window = AlignedWindow.covering(start, end, step_s)
+        return normalize_readings(metadata, window, readings, self._now(), notes=notes)
 
-    def _points(self, zone: str, start: datetime, end: datetime) -> Iterator[_Point]:
+    def _fetch_points(self, zone: str, start: datetime, end: datetime) -> Iterator[_GenerationPoint]:
         code = ZONES.get(zone, zone)
-        document = self._document(code, start, end)
+        document = self._fetch_document(code, start, end)
         for series in _children(document, "TimeSeries"):
             if _text(series, "outBiddingZone_Domain.mRID") is None:
                 self._require_zone(code, _text(series, "inBiddingZone_Domain.mRID"))
-                yield from self._series(zone, series)
+                yield from self._parse_series(zone, series)
 
-    def _series(self, zone: str, series: Element) -> Iterator[_Point]:
+    def _parse_series(self, zone: str, series: Element) -> Iterator[_GenerationPoint]:
         unit = _text(series, "quantity_Measure_Unit.name")
-        if unit != UNITS:
-            raise SourceError(self.name, Fault.UNITS, f"expected the unit {UNITS} (MW), got {unit!r}.")
+        if unit != EXPECTED_UNIT:
+            raise ProviderError(self.name, Fault.WRONG_UNITS, f"expected the unit {EXPECTED_UNIT} (MW), got {unit!r}.")
         code = _text(series, "MktPSRType", "psrType") or "unknown"
-        repeats = _text(series, "curveType") == "A03"
+        is_filled = _text(series, "curveType") == "A03"
         for period in _children(series, "Period"):
-            yield from self._period(zone, period, code, repeats=repeats)
+            yield from self._parse_period(zone, period, code, forward_fill=is_filled)
 
-    def _period(self, zone: str, period: Element, code: str, *, repeats: bool) -> Iterator[_Point]:
-        kind = self._kind(zone)
+    def _parse_period(self, zone: str, period: Element, code: str, *, forward_fill: bool) -> Iterator[_GenerationPoint]:
+        metadata = self._metadata(zone)
         resolution = _text(period, "resolution")
-        if resolution not in STEPS_S:
-            raise SourceError(self.name, Fault.MALFORMED, f"expected a resolution, got {resolution!r}.")
-        step_s = STEPS_S[resolution]
-        start, end = (moment_of(kind, _text(period, "timeInterval", name)) for name in ("start", "end"))
-        given: dict[int, set[float]] = defaultdict(set)
+        if resolution not in RESOLUTIONS_S:
+            raise ProviderError(self.name, Fault.MALFORMED, f"expected a resolution, got {resolution!r}.")
+        step_s = RESOLUTIONS_S[resolution]
+        start, end = (parse_time(metadata, _text(period, "timeInterval", name)) for name in ("start", "end"))
+        by_position: dict[int, set[float]] = defaultdict(set)
         for point in _children(period, "Point"):
-            position = number_of(kind, _text(point, "position"))
+            position = parse_number(metadata, _text(point, "position"))
             if not position >= 1:
-                raise SourceError(self.name, Fault.MALFORMED, f"expected a position from 1, got {position!r}.")
-            given[int(position)].add(number_of(kind, _text(point, "quantity")))
+                raise ProviderError(self.name, Fault.MALFORMED, f"expected a position from 1, got {position!r}.")
+            by_position[int(position)].add(parse_number(metadata, _text(point, "quantity")))
         power_mw = math.nan
         for position in range(1, round((end - start).total_seconds() / step_s) + 1):
-            powers = given.get(position, {power_mw if repeats else math.nan})
-            power_mw = min(powers) if len(powers) == 1 else math.nan  # what follows two values repeats neither
-            for given_mw in powers:
-                yield _Point(start + timedelta(seconds=(position - 1) * step_s), step_s, code, given_mw)
+            powers = by_position.get(position, {power_mw if forward_fill else math.nan})
+            power_mw = min(powers) if len(powers) == 1 else math.nan  # neither of two values is repeated
+            for value_mw in powers:
+                yield _GenerationPoint(start + timedelta(seconds=(position - 1) * step_s), step_s, code, value_mw)
 
-    def _document(self, code: str, start: datetime, end: datetime) -> Element:
-        asked = {
+    def _fetch_document(self, code: str, start: datetime, end: datetime) -> Element:
+        query = {
             "documentType": "A75",
             "processType": "A16",
             "in_Domain": code,
@@ -159,59 +166,59 @@ class Entsoe(Provider):
             "periodEnd": f"{end.astimezone(UTC):%Y%m%d%H%M}",
         }
         try:
-            return self._api.get("/api", asked, self._parsed)
-        except SourceError as error:
-            if error.fault is Fault.DECLINED and "No matching data" in error.detail:
+            return self._api.get("/api", query, self._parse_document)
+        except ProviderError as error:
+            if error.fault is Fault.REJECTED and "No matching data" in error.detail:
                 return ET.Element("GL_MarketDocument")
             raise
 
-    def _parsed(self, text: str) -> Element:
-        """The document; an acknowledgement is an error, unless it says that there is nothing for that time."""
+    def _parse_document(self, text: str) -> Element:
+        """Parse a document; an acknowledgement is an error, unless it says that there are no data."""
         try:
-            document = ET.fromstring(text.replace("<!DOCTYPE", "<"))  # noqa: S314 - no document type, no entities
+            document = ET.fromstring(text.replace("<!DOCTYPE", "<"))  # noqa: S314 - without a document type there are no entities
         except ET.ParseError:
-            raise self._api.error(Fault.MALFORMED, f"expected XML, got {self._api.shown(text)}.") from None
-        name = _name(document)
+            raise self._api.error(Fault.MALFORMED, f"expected XML, got {self._api.excerpt(text)}.") from None
+        name = _local_name(document)
         if name == "Acknowledgement_MarketDocument":
-            if _text(document, "Reason", "code") == NO_DATA and "No matching" in (
+            if _text(document, "Reason", "code") == NO_DATA_CODE and "No matching" in (
                 _text(document, "Reason", "text") or ""
             ):
                 return ET.Element("GL_MarketDocument")
-            raise self._api.error(Fault.DECLINED, f"{_text(document, 'Reason', 'text')!r}.")
+            raise self._api.error(Fault.REJECTED, f"{_text(document, 'Reason', 'text')!r}.")
         if name != "GL_MarketDocument":
             raise self._api.error(Fault.MALFORMED, f"expected a GL_MarketDocument, got {name!r}.")
         return document
 
 
-def _at_step(points: Iterable[_Point], step_s: float) -> Iterator[Generation]:
-    """The points brought to one step by their means; a step that lacks a part is missing.
+def _resample(points: Iterable[_GenerationPoint], step_s: float) -> Iterator[FuelGeneration]:
+    """Average the points to one step length; a step without all of its parts is missing.
 
-    Of points that contradict each other, two means are made, which contradict each other as well.
+    Contradicting points give two means, which contradict each other as well.
     """
-    parts: dict[tuple[datetime, str], list[_Point]] = defaultdict(list)
+    parts: dict[tuple[datetime, str], list[_GenerationPoint]] = defaultdict(list)
     for point in points:
-        parts[Window.around(point.start, point.start, step_s).start, point.code].append(point)
-    for (start, code), held in parts.items():
-        needed = round(step_s / min(point.step_s for point in held))
+        parts[AlignedWindow.covering(point.start, point.start, step_s).start, point.code].append(point)
+    for (start, code), of_step in parts.items():
+        n_parts = round(step_s / min(point.step_s for point in of_step))
         for choose in (np.fmin, np.fmax):  # of a number and a NaN, both take the number
             powers: dict[datetime, float] = {}
-            for point in held:
+            for point in of_step:
                 powers[point.start] = float(choose(powers.get(point.start, math.nan), point.power_mw))
-            yield Generation(start, code, sum(powers.values()) / needed if len(powers) == needed else math.nan)
+            yield FuelGeneration(start, code, sum(powers.values()) / n_parts if len(powers) == n_parts else math.nan)
 
 
-def _name(element: Element) -> str:
+def _local_name(element: Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
 def _children(element: Element, name: str) -> Iterator[Element]:
-    """The children of that name, whatever version's namespace they are in."""
-    return (child for child in element if _name(child) == name)
+    """Return the children of a name, in the namespace of any version."""
+    return (child for child in element if _local_name(child) == name)
 
 
 def _text(element: Element, *names: str) -> str | None:
-    """The text of the first element down a path of names; None if there is none."""
-    found: Element | None = element
+    """Return the text of the first element at a path of names; None if there is none."""
+    current: Element | None = element
     for name in names:
-        found = next(_children(found, name), None) if found is not None else None
-    return (found.text or "").strip() if found is not None else None
+        current = next(_children(current, name), None) if current is not None else None
+    return (current.text or "").strip() if current is not None else None

@@ -1,57 +1,38 @@
-"""What can be wrong with a live source: what it does wrong, and what is asked of it that it does not have.
+"""Errors of carbon-intensity providers.
 
 ::
 
     SettingsError
-    └── ZoneError      a zone that a source does not have; never degraded, never another zone instead
+    └── ZoneError        a zone that a provider does not have; no fallback or other zone replaces it
     TraceError
-    └── SourceError    a source that is of no use right now; what the steps of degradation are for
+    └── ProviderError    a failed request to a provider; what the fallback levels are for
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ce_nas.core.errors import SettingsError, TraceError
-from ce_nas.core.retry import Setback
+from ce_nas.core.http import RETRYABLE_FAULTS
+from ce_nas.core.retry import RetryableError
 
-__all__ = ["Fault", "SourceError", "ZoneError"]
+if TYPE_CHECKING:
+    from ce_nas.core.http import Fault
 
-
-class Fault(StrEnum):
-    """What a source did wrong, as the middle of a sentence."""
-
-    UNREACHABLE = "could not be reached"
-    SLOW = "did not answer in time"
-    CUT = "cut the connection in the middle of its answer"
-    BROKEN = "reported an error of its own"
-    LIMITED = "asks to be asked less often"
-    REFUSED = "refused the key"
-    DECLINED = "declined the request"
-    EMPTY = "answered with an empty body"
-    MALFORMED = "answered with something else than it documents"
-    UNITS = "answered in other units than it documents"
-    OTHER_ZONE = "answered for another zone"
-    STALE = "has no value that is fresh enough"
+__all__ = ["ProviderError", "ZoneError"]
 
 
-#: what may be gone a moment later, so that asking again makes sense
-PASSING = frozenset(
-    {Fault.UNREACHABLE, Fault.SLOW, Fault.CUT, Fault.BROKEN, Fault.LIMITED, Fault.EMPTY, Fault.MALFORMED}
-)
+class ProviderError(TraceError, RetryableError):
+    """A failed request to a carbon-intensity provider."""
 
-
-class SourceError(TraceError, Setback):
-    """A live source that is of no use right now."""
-
-    def __init__(self, source: str, fault: Fault, detail: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(f"Live source {source!r} {fault}: {detail}")
-        self.source = source
+    def __init__(self, provider: str, fault: Fault, detail: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(f"Provider {provider!r} {fault}: {detail}")
+        self.provider = provider
         self.fault = fault
         self.detail = detail
-        self.passing = fault in PASSING
+        self.retryable = fault in RETRYABLE_FAULTS
         self.retry_after_s = retry_after_s
 
 
 class ZoneError(SettingsError):
-    """A zone that a live source does not have."""
+    """A zone that a carbon-intensity provider does not have."""

@@ -1,13 +1,13 @@
-"""A live source that always has a value, or says why not: what is missing is made up in stated steps.
+"""A provider with a value for every step, or an error: missing values are filled by stated fallback levels.
 
-The steps
-    1. *fresh*: what the source says, now or, for hours that have passed, when it was asked before.
-    2. *forecast*: the source's last forecast, else our own from the last good data, each up to an age.
-    3. *typical*: the mean day of the zone's own past, else of a built-in zone that was named as its like.
-    4. *stop*: an error. A strict feed stops before the first step that it does not allow.
+Levels
+    1. *fresh*: a value of the provider, from now or from the cache.
+    2. *forecast*: the provider's last forecast, else ours from the last observed data, each up to an age.
+    3. *typical*: the mean day of the zone's own past, else of a built-in reference zone.
+    4. an error, at the first level that is not allowed.
 
-Every step down is recorded, with its reason and the age of what it rests on. A zone that a source does not have is
-an error at once: no other zone is ever taken, and nothing is ever zero because it is unknown.
+Every fallback is recorded with its reason and the age of its data. A zone that a provider does not have is an error at
+once: no other zone is ever used, and no unknown value is ever zero.
 """
 
 from __future__ import annotations
@@ -18,34 +18,36 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ce_nas.core.units import DAY_S, as_time
-from ce_nas.grid.providers.base import LiveSeries, Quality
-from ce_nas.grid.providers.caching import Library
-from ce_nas.grid.providers.climatology import likeness, own_profile
-from ce_nas.grid.providers.errors import Fault, SourceError
-from ce_nas.grid.providers.fallback_levels import Degradation, Limits, Step, Supply
-from ce_nas.grid.providers.normalize import Window
+from ce_nas.core.formatting import format_time
+from ce_nas.core.http import Fault
+from ce_nas.core.units import DAY_S
+from ce_nas.grid.providers.base import DataQuality, IntensitySeries
+from ce_nas.grid.providers.caching import CachingProvider
+from ce_nas.grid.providers.climatology import build_reference_profile, compute_zone_profile
+from ce_nas.grid.providers.errors import ProviderError
+from ce_nas.grid.providers.fallback_levels import FallbackEvent, FallbackLevel, FilledSeries, FreshnessLimits
+from ce_nas.grid.providers.normalize import AlignedWindow
 from ce_nas.grid.trace import GridTrace, Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from ce_nas.grid.providers.base import LiveSource
-    from ce_nas.grid.providers.cache import Cache
+    from ce_nas.grid.providers.base import CarbonIntensityProvider
+    from ce_nas.grid.providers.cache import IntensityCache
 
-__all__ = ["Extend", "Feed", "repeat_days"]
+__all__ = ["Extrapolator", "FallbackProvider", "repeat_last_day"]
 
 
-class Extend(Protocol):
-    """Our own forecast, from good data alone: any forecaster, adapted."""
+class Extrapolator(Protocol):
+    """A forecast from observed data alone: any forecaster, adapted."""
 
     def __call__(self, known_g_per_kwh: np.ndarray, step_s: float, end: datetime, zone: str, steps: int) -> np.ndarray:
-        """The ``steps`` values after ``end``, where the known ones end; g CO2eq/kWh, shape ``(steps,)``."""
+        """Return the ``steps`` values after ``end``, where the known ones end; g CO2eq/kWh, shape ``(steps,)``."""
 
 
-def repeat_days(known_g_per_kwh: np.ndarray, step_s: float, end: datetime, zone: str, steps: int) -> np.ndarray:
-    """Each hour is as it was a day before; with less than a day known, the last value stays."""
+def repeat_last_day(known_g_per_kwh: np.ndarray, step_s: float, end: datetime, zone: str, steps: int) -> np.ndarray:
+    """Repeat the last day; with less than a day known, the last value."""
     del end, zone
     day = max(round(DAY_S / step_s), 1)
     season = known_g_per_kwh[-day:] if len(known_g_per_kwh) >= day else known_g_per_kwh[-1:]
@@ -53,208 +55,260 @@ def repeat_days(known_g_per_kwh: np.ndarray, step_s: float, end: datetime, zone:
 
 
 @dataclass(slots=True)
-class _Sheet:
-    """A supply in the making."""
+class _SeriesBuilder:
+    """A series with missing values that is being filled."""
 
     zone: str
-    window: Window
-    #: why the source itself has no value, in a sentence
+    window: AlignedWindow
+    #: why the provider has no value, in a sentence
     reason: str
     values: np.ndarray
-    qualities: list[Quality]
-    fetched: list[datetime]
-    degradations: list[Degradation] = field(default_factory=list)
+    qualities: list[DataQuality]
+    fetch_times: list[datetime]
+    fallbacks: list[FallbackEvent] = field(default_factory=list)
 
     @property
-    def missing(self) -> list[int]:
-        """The steps without a value."""
+    def missing_steps(self) -> list[int]:
+        """Indices of the steps without a value."""
         return [int(step) for step in np.flatnonzero(np.isnan(self.values))]
 
-    def put(self, step: int, g_per_kwh: float, quality: Quality, fetched_at: datetime) -> None:
-        """Fill a step."""
-        self.values[step], self.qualities[step], self.fetched[step] = g_per_kwh, quality, fetched_at
+    def set_value(self, step: int, g_per_kwh: float, quality: DataQuality, fetched_at: datetime) -> None:
+        """Set the value of a step."""
+        self.values[step], self.qualities[step], self.fetch_times[step] = g_per_kwh, quality, fetched_at
 
-    def lay(self, series: LiveSeries | None, now: datetime) -> list[int]:
-        """Fill what is missing from a series of the same step; which steps that were."""
-        laid: list[int] = []
-        for step in self.missing if series and series.trace.step_s == self.window.step_s else []:
-            value = series.at(self.window.moment(step), now) if series else None
+    def fill_from(self, series: IntensitySeries | None, now: datetime) -> list[int]:
+        """Fill missing values from a series of the same step length, and return the filled steps."""
+        filled: list[int] = []
+        for step in self.missing_steps if series and series.trace.step_s == self.window.step_s else []:
+            value = series.value_at(self.window.step_start(step), now) if series else None
             if value is not None:
-                self.put(step, value.g_per_kwh, value.quality, value.fetched_at)
-                laid.append(step)
-        return laid
+                self.set_value(step, value.g_per_kwh, value.quality, value.fetched_at)
+                filled.append(step)
+        return filled
 
 
-class Feed:
-    """One source with its cache and its steps of degradation.
+class FallbackProvider:
+    """A provider with its cache and fallback levels.
 
-    :param now: the moment by the calendar, UTC.
-    :param cache: where answers are kept; without it, nothing outlasts a call.
-    :param extend: our own forecast.
-    :param like: name of the built-in zone whose typical day may stand in for a zone without a past of its own.
-    :param worst: the last step that is allowed; ``Step.FRESH`` is the strictest.
-    :raises SettingsError: if the built-in zone counts something else than the source.
+    Example:
+        >>> import os
+        >>> from datetime import datetime
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from ce_nas.grid.providers.file import FileProvider
+        >>> now = datetime(2024, 5, 15, 12, tzinfo=UTC)
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "de.csv"
+        ...     _ = path.write_text(os.linesep.join(["time,intensity", "2024-05-15T08:00,300", "2024-05-15T09:00,310"]))
+        ...     provider = FallbackProvider(FileProvider(path, now=lambda: now), now=lambda: now)
+        ...     filled = provider.fetch("DE", now - timedelta(hours=3), now)
+        >>> filled.series.trace.g_per_kwh.tolist(), str(filled.fallbacks[0].level)
+        ([310.0, 310.0, 310.0], 'forecast')
+
+
+    :param now: the calendar time, UTC.
+    :param cache: the cache of responses; None for none.
+    :param extrapolate: forecasts from observed data.
+    :param reference_zone: the built-in zone whose typical day is used for a zone without a cached past.
+    :param max_fallback: the last level that is allowed; ``FallbackLevel.FRESH`` is the strictest.
+    :raises SettingsError: if the reference zone counts other emissions than the provider.
     :raises TraceError: if there is no such built-in zone.
     """
 
-    def __init__(  # noqa: PLR0913 - what degradation rests on, each part to be chosen
+    def __init__(  # noqa: PLR0913 - the provider and what its fallbacks are based on
         self,
-        source: LiveSource,
+        provider: CarbonIntensityProvider,
         *,
         now: Callable[[], datetime],
-        cache: Cache | None = None,
-        extend: Extend = repeat_days,
-        like: str | None = None,
-        limits: Limits | None = None,
-        worst: Step = Step.TYPICAL,
+        cache: IntensityCache | None = None,
+        extrapolate: Extrapolator = repeat_last_day,
+        reference_zone: str | None = None,
+        limits: FreshnessLimits | None = None,
+        max_fallback: FallbackLevel = FallbackLevel.TYPICAL,
     ) -> None:
-        self.source = source
-        self.worst = worst
+        self.provider = provider
+        self.max_fallback = max_fallback
         self._clock = now
-        self._extend = extend
-        self._like = likeness(like, source) if like else None
-        self._limits = limits or Limits()
-        self._library = Library(source, cache, self.now, self._limits)
+        self._extrapolate = extrapolate
+        self._reference_profile = build_reference_profile(reference_zone, provider) if reference_zone else None
+        self._limits = limits or FreshnessLimits()
+        self._caching_provider = CachingProvider(provider, cache, self.now, self._limits)
 
     def now(self) -> datetime:
-        """The moment by the calendar, UTC."""
+        """Return the calendar time, UTC."""
         return self._clock().astimezone(UTC)
 
-    def past(self, zone: str, start: datetime, end: datetime, *, context_s: float = 0.0) -> Supply:
-        """Every step from ``start`` to ``end``, which may lie in the step that is not over yet.
+    def fetch(self, zone: str, start: datetime, end: datetime, *, context_s: float = 0.0) -> FilledSeries:
+        """Return a value for every step from ``start`` to ``end``, which may be in the current step.
 
-        :param context_s: how much before ``start`` is asked for as well, for a forecast to rest on; it may have gaps.
-        :raises ZoneError: if the source does not have the zone.
-        :raises SourceError: if a value is missing on the worst step that is allowed.
+        :param context_s: time before ``start`` that is also requested, as a basis of forecasts; it may have gaps.
+        :raises ZoneError: if the provider does not have the zone.
+        :raises ProviderError: if a value is missing at the last level that is allowed.
         """
-        self.source.check(zone)
-        answer = self._library.past(zone, start - timedelta(seconds=context_s), end)
-        step_s = answer.series.trace.step_s if answer.series else self.source.step_s
-        reason = str(answer.error or f"Live source {self.source.name!r} has no value there (yet).")
-        sheet = self._sheet(zone, Window.around(start, end, step_s), reason)
-        sheet.lay(answer.series, self.now())
-        if sheet.missing and self.worst is not Step.FRESH and self.source.forecasts:
-            self._lay_forecast(sheet, ask=answer.error is None)
-        return self._finished(sheet, answer.series, answer.notes)
+        self.provider.check_zone(zone)
+        response = self._caching_provider.fetch(zone, start - timedelta(seconds=context_s), end)
+        step_s = response.series.trace.step_s if response.series else self.provider.step_s
+        reason = str(response.error or f"Provider {self.provider.name!r} has no value (yet).")
+        builder = self._new_builder(zone, AlignedWindow.covering(start, end, step_s), reason)
+        builder.fill_from(response.series, self.now())
+        if builder.missing_steps and self.max_fallback is not FallbackLevel.FRESH and self.provider.has_forecasts:
+            self._fill_from_forecast(builder, allow_request=response.error is None)
+        return self._finish(builder, response.series, response.notes)
 
-    def ahead(self, zone: str, horizon_s: float) -> Supply:
-        """Every step from the present one to the horizon.
+    def fetch_forecast(self, zone: str, horizon_s: float) -> FilledSeries:
+        """Return a value for every step from the current one to the horizon.
 
-        :raises ZoneError: if the source does not have the zone.
-        :raises SourceError: if a value is missing on the worst step that is allowed.
+        :raises ZoneError: if the provider does not have the zone.
+        :raises ProviderError: if a value is missing at the last level that is allowed.
         """
-        self.source.check(zone)
+        self.provider.check_zone(zone)
         now = self.now()
-        issued = self._library.forecast(zone, horizon_s)
-        reason = str(issued.error or f"Live source {self.source.name!r} has no forecast that reaches there.")
-        step_s = issued.series.trace.step_s if issued.series else self.source.step_s
-        sheet = self._sheet(zone, Window.around(now, now + timedelta(seconds=horizon_s), step_s), reason)
-        if self.worst is not Step.FRESH or not issued.error:
-            laid = sheet.lay(issued.series, now)
-            if issued.error and laid and issued.series:
-                self._note(sheet, Step.FORECAST, laid, issued.series.issued_at, "Its last forecast stands in.")
-        if not sheet.missing or self.worst is Step.FRESH:
-            return self._finished(sheet, None, issued.notes)
-        known = self._library.past(zone, now - timedelta(seconds=DAY_S), now)
-        return self._finished(sheet, known.series, (*issued.notes, *known.notes))
-
-    def _lay_forecast(self, sheet: _Sheet, *, ask: bool) -> None:
-        """Fill what is missing with the source's forecast: the last one kept, and a new one if it may be asked."""
-        for get in (self._library.kept_forecast, self._new_forecast if ask else lambda _: None):
-            issued = get(sheet.zone) if sheet.missing else None
-            laid = sheet.lay(issued, self.now())
-            if issued and laid:
-                self._note(sheet, Step.FORECAST, laid, issued.issued_at, "Its own forecast stands in.")
-
-    def _new_forecast(self, zone: str) -> LiveSeries | None:
-        answer = self._library.forecast(zone, DAY_S)
-        return None if answer.error else answer.series
-
-    def _finished(self, sheet: _Sheet, known: LiveSeries | None, notes: Sequence[str]) -> Supply:
-        """Fill what is missing from the last good data and from the typical day, as far as allowed, or stop."""
-        if sheet.missing and self.worst is not Step.FRESH:
-            self._lay_extension(sheet, known)
-        if sheet.missing and self.worst is Step.TYPICAL:
-            self._lay_typical(sheet)
-        if sheet.missing:
-            raise self._refusal(sheet)
-        series = Series(
-            sheet.window.start, sheet.window.step_s, sheet.values, f"the live carbon intensity of zone {sheet.zone!r}"
+        forecast = self._caching_provider.fetch_forecast(zone, horizon_s)
+        reason = str(forecast.error or f"Provider {self.provider.name!r} has no forecast that reaches so far.")
+        step_s = forecast.series.trace.step_s if forecast.series else self.provider.step_s
+        builder = self._new_builder(
+            zone, AlignedWindow.covering(now, now + timedelta(seconds=horizon_s), step_s), reason
         )
-        trace = GridTrace(sheet.zone, series, self.source.factors, self.source.signal, f"live, {self.source.name}")
-        live = LiveSeries(self.source.name, trace, tuple(sheet.qualities), tuple(sheet.fetched), tuple(notes))
-        return Supply(live, tuple(sheet.degradations), known)
+        if self.max_fallback is not FallbackLevel.FRESH or not forecast.error:
+            filled = builder.fill_from(forecast.series, now)
+            if forecast.error and filled and forecast.series:
+                self._record_fallback(
+                    builder, FallbackLevel.FORECAST, filled, forecast.series.issued_at, "Its last forecast is used."
+                )
+        if not builder.missing_steps or self.max_fallback is FallbackLevel.FRESH:
+            return self._finish(builder, None, forecast.notes)
+        known = self._caching_provider.fetch(zone, now - timedelta(seconds=DAY_S), now)
+        return self._finish(builder, known.series, (*forecast.notes, *known.notes))
 
-    def _lay_extension(self, sheet: _Sheet, known: LiveSeries | None) -> None:
-        """Our own forecast for each gap, from the good data before it, if that is not too old."""
-        good = self._good(sheet, known)
-        for gap in _runs(sheet.missing):
-            last = max((step for step in good if step < gap[0]), default=None)
+    def _fill_from_forecast(self, builder: _SeriesBuilder, *, allow_request: bool) -> None:
+        """Fill missing values with the provider's forecast: the last cached one, then a new one if allowed."""
+        for load in (
+            self._caching_provider.load_cached_forecast,
+            self._fetch_new_forecast if allow_request else lambda _: None,
+        ):
+            forecast = load(builder.zone) if builder.missing_steps else None
+            filled = builder.fill_from(forecast, self.now())
+            if forecast and filled:
+                self._record_fallback(
+                    builder, FallbackLevel.FORECAST, filled, forecast.issued_at, "Its own forecast is used."
+                )
+
+    def _fetch_new_forecast(self, zone: str) -> IntensitySeries | None:
+        response = self._caching_provider.fetch_forecast(zone, DAY_S)
+        return None if response.error else response.series
+
+    def _finish(
+        self, builder: _SeriesBuilder, provider_series: IntensitySeries | None, notes: Sequence[str]
+    ) -> FilledSeries:
+        """Fill missing values by extrapolation and from the typical day, as far as allowed.
+
+        :raises ProviderError: if values are still missing.
+        """
+        if builder.missing_steps and self.max_fallback is not FallbackLevel.FRESH:
+            self._fill_by_extrapolation(builder, provider_series)
+        if builder.missing_steps and self.max_fallback is FallbackLevel.TYPICAL:
+            self._fill_from_profile(builder)
+        if builder.missing_steps:
+            raise self._missing_values_error(builder)
+        series = Series(
+            builder.window.start,
+            builder.window.step_s,
+            builder.values,
+            f"the live carbon intensity of zone {builder.zone!r}",
+        )
+        trace = GridTrace(
+            builder.zone, series, self.provider.factors, self.provider.signal, f"live, {self.provider.name}"
+        )
+        filled = IntensitySeries(
+            self.provider.name, trace, tuple(builder.qualities), tuple(builder.fetch_times), tuple(notes)
+        )
+        return FilledSeries(filled, tuple(builder.fallbacks), provider_series)
+
+    def _fill_by_extrapolation(self, builder: _SeriesBuilder, provider_series: IntensitySeries | None) -> None:
+        """Fill each gap with a forecast from the observed data before it, if these are recent enough."""
+        known = self._known_values(builder, provider_series)
+        for gap in _consecutive_runs(builder.missing_steps):
+            last = max((step for step in known if step < gap[0]), default=None)
             if last is None:
                 continue
-            end = sheet.window.moment(last + 1)
-            inside = [step for step in gap if self._age_s(sheet, step, end) <= self._limits.extend_s]
-            if inside:
-                steps = inside[-1] - last
-                values = self._extend(_run_up_to(good, last), sheet.window.step_s, end, sheet.zone, steps)
-                for step in inside:
-                    sheet.put(step, max(float(values[step - last - 1]), 0.0), Quality.EXTENDED, self.now())
-                what = f"It is forecast from the good data up to {as_time(end)}."
-                self._note(sheet, Step.FORECAST, inside, end, what)
+            end = builder.window.step_start(last + 1)
+            filled = [
+                step for step in gap if self._data_age_s(builder, step, end) <= self._limits.max_extrapolation_age_s
+            ]
+            if filled:
+                steps = filled[-1] - last
+                values = self._extrapolate(_values_up_to(known, last), builder.window.step_s, end, builder.zone, steps)
+                for step in filled:
+                    builder.set_value(
+                        step, max(float(values[step - last - 1]), 0.0), DataQuality.EXTRAPOLATED, self.now()
+                    )
+                detail = f"It is forecast from the observed data up to {format_time(end)}."
+                self._record_fallback(builder, FallbackLevel.FORECAST, filled, end, detail)
 
-    def _age_s(self, sheet: _Sheet, step: int, end: datetime) -> float:
-        """How old data that end at ``end`` are for a step: for one that lies ahead, how old they are now."""
-        return (min(sheet.window.moment(step), self.now()) - end).total_seconds()
+    def _data_age_s(self, builder: _SeriesBuilder, step: int, end: datetime) -> float:
+        """Return the age of data that end at ``end`` at a step; for a later step, their age now."""
+        return (min(builder.window.step_start(step), self.now()) - end).total_seconds()
 
-    def _good(self, sheet: _Sheet, known: LiveSeries | None) -> Mapping[int, float]:
-        """What the source itself said before the end of the window: step of the window (or before it) to value."""
-        since = sheet.window.start - timedelta(seconds=self._limits.lookback_s)
-        good: dict[int, float] = {}
-        for series in (self._library.kept(sheet.zone, since, sheet.window.end), known):
-            if series is not None and series.trace.step_s == sheet.window.step_s:
-                shift = round(sheet.window.place(series.trace.start))
+    def _known_values(self, builder: _SeriesBuilder, provider_series: IntensitySeries | None) -> Mapping[int, float]:
+        """Return the provider's own values before the end of the window, by step; negative before the window."""
+        since = builder.window.start - timedelta(seconds=self._limits.extrapolation_lookback_s)
+        known: dict[int, float] = {}
+        for series in (self._caching_provider.load_cached(builder.zone, since, builder.window.end), provider_series):
+            if series is not None and series.trace.step_s == builder.window.step_s:
+                shift = round(builder.window.step_position(series.trace.start))
                 values = enumerate(series.trace.g_per_kwh.tolist())
-                good |= {step + shift: value for step, value in values if not np.isnan(value)}
-        return good
+                known |= {step + shift: value for step, value in values if not np.isnan(value)}
+        return known
 
-    def _lay_typical(self, sheet: _Sheet) -> None:
-        kept = self._library.kept(sheet.zone, self.now() - timedelta(seconds=self._limits.typical_s), self.now())
-        profile = own_profile(kept) or self._like
+    def _fill_from_profile(self, builder: _SeriesBuilder) -> None:
+        cached = self._caching_provider.load_cached(
+            builder.zone, self.now() - timedelta(seconds=self._limits.profile_lookback_s), self.now()
+        )
+        profile = compute_zone_profile(cached) or self._reference_profile
         if profile is None:
             return
-        missing = sheet.missing
+        missing = builder.missing_steps
         for step in missing:
-            sheet.put(step, profile.at(sheet.window.moment(step)), Quality.TYPICAL, self.now())
-        last = kept.latest(self.now()) if kept else None
-        self._note(sheet, Step.TYPICAL, missing, last.end if last else None, f"It is {profile.name}.")
+            builder.set_value(step, profile.value_at(builder.window.step_start(step)), DataQuality.TYPICAL, self.now())
+        last = cached.latest_observed(self.now()) if cached else None
+        self._record_fallback(
+            builder, FallbackLevel.TYPICAL, missing, last.end if last else None, f"It is {profile.description}."
+        )
 
-    def _note(self, sheet: _Sheet, step: Step, laid: list[int], good_until: datetime | None, what: str) -> None:
-        """Record that ``laid`` rest on ``step``."""
-        start, end = sheet.window.moment(laid[0]), sheet.window.moment(laid[-1] + 1)
-        age_s = max((start - good_until).total_seconds(), 0.0) if good_until else None
-        record = Degradation(self.source.name, sheet.zone, step, f"{sheet.reason} {what}", age_s, start, end, len(laid))
-        sheet.degradations.append(record)
+    def _record_fallback(
+        self, builder: _SeriesBuilder, level: FallbackLevel, filled: list[int], data_until: datetime | None, detail: str
+    ) -> None:
+        """Record that the steps ``filled`` are based on ``level``."""
+        start, end = builder.window.step_start(filled[0]), builder.window.step_start(filled[-1] + 1)
+        age_s = max((start - data_until).total_seconds(), 0.0) if data_until else None
+        event = FallbackEvent(
+            self.provider.name, builder.zone, level, f"{builder.reason} {detail}", age_s, start, end, len(filled)
+        )
+        builder.fallbacks.append(event)
 
-    def _sheet(self, zone: str, window: Window, reason: str) -> _Sheet:
+    def _new_builder(self, zone: str, window: AlignedWindow, reason: str) -> _SeriesBuilder:
         steps = window.steps
-        return _Sheet(zone, window, reason, np.full(steps, np.nan), [Quality.MISSING] * steps, [self.now()] * steps)
+        return _SeriesBuilder(
+            zone, window, reason, np.full(steps, np.nan), [DataQuality.MISSING] * steps, [self.now()] * steps
+        )
 
-    def _refusal(self, sheet: _Sheet) -> SourceError:
-        missing = sheet.missing
+    def _missing_values_error(self, builder: _SeriesBuilder) -> ProviderError:
+        missing = builder.missing_steps
         allowed = (
-            "and there is nothing left to stand in"
-            if self.worst is Step.TYPICAL
-            else f"{self.worst} is the worst allowed"
+            "and no fallback is left"
+            if self.max_fallback is FallbackLevel.TYPICAL
+            else f"and {self.max_fallback} is the last level allowed"
         )
         detail = (
-            f"{len(missing)} step(s) of zone {sheet.zone!r} from {as_time(sheet.window.moment(missing[0]))} on are "
-            f"missing, {allowed}. {sheet.reason} Wait for the source, allow a further step, or use another source."
+            f"{len(missing)} step(s) of zone {builder.zone!r} from "
+            f"{format_time(builder.window.step_start(missing[0]))} on are missing, {allowed}. {builder.reason} "
+            f"Try again later, allow a further level, or use another provider."
         )
-        return SourceError(self.source.name, Fault.STALE, detail)
+        return ProviderError(self.provider.name, Fault.STALE, detail)
 
 
-def _runs(steps: Sequence[int]) -> Iterator[list[int]]:
-    """The steps in runs that follow each other without a break."""
+def _consecutive_runs(steps: Sequence[int]) -> Iterator[list[int]]:
+    """Split ascending steps into runs without a gap."""
     run: list[int] = []
     for step in steps:
         if run and step != run[-1] + 1:
@@ -265,9 +319,9 @@ def _runs(steps: Sequence[int]) -> Iterator[list[int]]:
         yield run
 
 
-def _run_up_to(good: Mapping[int, float], last: int) -> np.ndarray:
-    """The values up to ``last`` without a break, oldest first."""
+def _values_up_to(known: Mapping[int, float], last: int) -> np.ndarray:
+    """Return the values up to ``last``, back to the first gap, oldest first."""
     first = last
-    while first - 1 in good:
+    while first - 1 in known:
         first -= 1
-    return np.array([good[step] for step in range(first, last + 1)])
+    return np.array([known[step] for step in range(first, last + 1)])

@@ -1,4 +1,4 @@
-"""The steps that a value goes down, and the record of each."""
+"""The fallback levels of missing values, the record of each fallback, and the limits of age."""
 
 from __future__ import annotations
 
@@ -11,77 +11,77 @@ from ce_nas.core.units import DAY_S, HOUR_S
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ce_nas.grid.providers.base import LiveSeries
+    from ce_nas.grid.providers.base import IntensitySeries
 
-__all__ = ["Degradation", "Limits", "Step", "Supply"]
+__all__ = ["FallbackEvent", "FallbackLevel", "FilledSeries", "FreshnessLimits"]
 
 
-class Step(StrEnum):
-    """What a value rests on, best first."""
+class FallbackLevel(StrEnum):
+    """What a value is based on, best first."""
 
-    FRESH = "fresh"  #: what the source says of it
-    FORECAST = "forecast"  #: a forecast from the last good data, the source's or our own
+    FRESH = "fresh"  #: a value of the provider
+    FORECAST = "forecast"  #: a forecast from the last observed data, the provider's or ours
     TYPICAL = "typical"  #: the zone's typical profile
 
 
 @dataclass(frozen=True, slots=True)
-class Degradation:
-    """One step down, for the journal."""
+class FallbackEvent:
+    """One use of a fallback, for the journal."""
 
-    source: str
+    provider: str
     zone: str
-    #: what the values rest on instead
-    step: Step
-    #: why, and what stands in, in a sentence or two
+    #: what the values are based on instead
+    level: FallbackLevel
+    #: why, and what is used instead, in a sentence or two
     reason: str
-    #: seconds from the end of the last good data (or the making of the forecast) to the first of these values; None
-    #: if there is no good data at all
+    #: seconds from the end of the last observed data, or the issue of the forecast, to the first of these values; None
+    #: without any observed data
     age_s: float | None
-    #: from the first of these values to the end of the last
+    #: start of the first of these values, and end of the last
     start: datetime
     end: datetime
-    #: how many they are
-    values: int
+    #: how many values
+    n_values: int
 
-    def content(self) -> dict[str, object]:
-        """The record as plain JSON."""
+    def to_dict(self) -> dict[str, object]:
+        """Return the event as plain JSON."""
         return {
-            "source": self.source,
+            "provider": self.provider,
             "zone": self.zone,
-            "step": str(self.step),
+            "level": str(self.level),
             "reason": self.reason,
             "age_s": self.age_s,
             "start": self.start.isoformat(),
             "end": self.end.isoformat(),
-            "values": self.values,
+            "n_values": self.n_values,
         }
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Ages."""
+class FreshnessLimits:
+    """Limits of the age of data."""
 
-    #: how old the last good data may be for our own forecast to rest on it
-    extend_s: float = DAY_S
-    #: how old a forecast of the source may be
-    forecast_s: float = DAY_S
-    #: a value fetched this long after its step began is final; a younger one may be revised, and is fetched again
-    settled_s: float = 6 * HOUR_S
-    #: the same for a value that was missing
-    missing_s: float = 3 * DAY_S
-    #: the shortest time between two requests for the same step
-    refresh_s: float = 300.0
-    #: how much of the past our own forecast is shown, as far as it is kept
-    lookback_s: float = 7 * DAY_S
-    #: how much of the kept past makes a typical day
-    typical_s: float = 28 * DAY_S
+    #: age of the last observed data for a forecast of ours
+    max_extrapolation_age_s: float = DAY_S
+    #: age of a forecast of the provider
+    max_forecast_age_s: float = DAY_S
+    #: age of a step at which its fetched value is final; before that it may be revised, and is fetched again
+    final_after_s: float = 6 * HOUR_S
+    #: the same for a missing value
+    missing_final_after_s: float = 3 * DAY_S
+    #: shortest time between two requests of the same step
+    min_refresh_interval_s: float = 300.0
+    #: length of the cached past for a forecast of ours
+    extrapolation_lookback_s: float = 7 * DAY_S
+    #: length of the cached past for a typical day
+    profile_lookback_s: float = 28 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
-class Supply:
-    """A value for every step, and how those that the source does not have came to be."""
+class FilledSeries:
+    """A value for every step, and the fallbacks that were used."""
 
-    series: LiveSeries
-    degradations: tuple[Degradation, ...] = ()
-    #: what the source itself has said, with the context that was asked for; None if nothing
-    known: LiveSeries | None = None
+    series: IntensitySeries
+    fallbacks: tuple[FallbackEvent, ...] = ()
+    #: values of the provider itself, with the requested context; None if there are none
+    provider_series: IntensitySeries | None = None

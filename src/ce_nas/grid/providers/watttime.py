@@ -1,10 +1,10 @@
 """WattTime: the marginal operating emissions rate, in steps of 5 minutes.
 
 Documentation: https://docs.watttime.org (version 3)
-    ``/login`` (name and password) gives a token of 30 minutes; ``/v3/historical`` (32 days a request) and
-    ``/v3/forecast`` (72 hours) of the signal ``co2_moer``, in pounds of CO2 a megawatt-hour; the answer's ``meta``
-    says region, signal, units and step, all of which are checked. The rate is modelled: every value is an estimate.
-    Emissions are those of the stacks. Without a subscription, only CAISO_NORTH can be read.
+    ``/login`` (name and password) returns a token for 30 minutes; ``/v3/historical`` (32 days a request) and
+    ``/v3/forecast`` (72 hours) of the signal ``co2_moer``, in pounds of CO2 per megawatt-hour; ``meta`` of the
+    response states region, signal, units and step, which are checked. The rate is modelled: every value is an estimate.
+    Emissions are direct ones. Without a subscription, only CAISO_NORTH is available.
 """
 
 from __future__ import annotations
@@ -14,139 +14,173 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ce_nas.config.registry import PROVIDERS
+from ce_nas.core.http import Fault
 from ce_nas.core.units import DAY_S, G_PER_LB, HOUR_S
-from ce_nas.grid.providers.base import Quality
-from ce_nas.grid.providers.credentials import Seal, Secret, read_key
-from ce_nas.grid.providers.errors import Fault, SourceError, ZoneError
-from ce_nas.grid.providers.network import Means, Provider, chunks, rows_of, spell, with_reach
-from ce_nas.grid.providers.normalize import Kind, Reading, Window, moment_of, number_of, regular
-from ce_nas.grid.trace import Factors, Signal
+from ce_nas.grid.providers.base import DataQuality
+from ce_nas.grid.providers.credentials import Credentials, Secret, read_key
+from ce_nas.grid.providers.errors import ProviderError, ZoneError
+from ce_nas.grid.providers.network import (
+    NetworkProvider,
+    ProviderContext,
+    extract_rows,
+    note_short_forecast,
+    split_interval,
+    to_api_time,
+)
+from ce_nas.grid.providers.normalize import (
+    AlignedWindow,
+    IntensityReading,
+    SeriesMetadata,
+    normalize_readings,
+    parse_number,
+    parse_time,
+)
+from ce_nas.grid.trace import EmissionFactorType, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ce_nas.grid.providers.base import LiveSeries
+    from ce_nas.grid.providers.base import IntensitySeries
 
 __all__ = ["WattTime"]
 
-USERNAME = "WATTTIME_USERNAME"
-PASSWORD = "WATTTIME_PASSWORD"  # noqa: S105 - the name of a variable
-SIGNAL = "co2_moer"
-UNITS = "lbs_co2_per_mwh"
+USERNAME_VARIABLE = "WATTTIME_USERNAME"
+PASSWORD_VARIABLE = "WATTTIME_PASSWORD"  # noqa: S105 - name of a variable
+SIGNAL_TYPE = "co2_moer"
+EXPECTED_UNIT = "lbs_co2_per_mwh"
 KWH_PER_MWH = 1000.0
-LONGEST_HORIZON_H = 72
-#: a token is good for 30 minutes; a new one is asked for somewhat earlier
-TOKEN_LIFE = timedelta(minutes=25)
+MAX_HORIZON_H = 72
+#: a token is valid for 30 minutes; a new one is requested somewhat earlier
+TOKEN_LIFETIME = timedelta(minutes=25)
 
-_ZONE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
+_ZONE_PATTERN = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
 
 
-class WattTime(Provider):
+@PROVIDERS.register("watttime")
+class WattTime(NetworkProvider):
     """Regions as WattTime calls them, for instance ``CAISO_NORTH``."""
 
     name = "watttime"
+    key_variables = (USERNAME_VARIABLE, PASSWORD_VARIABLE)
     base_url = "https://api.watttime.org"
-    offers = (Factors.DIRECT,)
+    supported_factors = (EmissionFactorType.DIRECT,)
     signal = Signal.MARGINAL
     step_s = 300.0
-    forecasts = True
-    longest_s = 32 * DAY_S
+    has_forecasts = True
+    max_request_s = 32 * DAY_S
 
-    def __init__(self, means: Means, factors: Factors | None = None) -> None:
-        super().__init__(means, factors)
-        name, password = (read_key(self.name, variable, means.environ) for variable in (USERNAME, PASSWORD))
+    def __init__(self, context: ProviderContext, factors: EmissionFactorType | None = None) -> None:
+        super().__init__(context, factors)
+        name, password = (
+            read_key(self.name, variable, context.environ) for variable in (USERNAME_VARIABLE, PASSWORD_VARIABLE)
+        )
         basic = base64.b64encode(f"{name.reveal()}:{password.reveal()}".encode()).decode()
-        login = Seal(headers={"authorization": Secret(f"Basic {basic}")}, hidden=(Secret(basic), name, password))
-        self._login = self._wire(lambda: login)
-        self._api = self._wire(self._bearer)
+        login = Credentials(
+            headers={"authorization": Secret(f"Basic {basic}")}, extra_secrets=(Secret(basic), name, password)
+        )
+        self._login_client = self._build_client(lambda: login)
+        self._api = self._build_client(self._bearer_credentials)
         self._token: Secret | None = None
-        self._token_at: datetime | None = None
+        self._token_issued_at: datetime | None = None
 
-    def check(self, zone: str) -> None:
-        """See :meth:`LiveSource.check`; whether there is such a region, only the answer says."""
-        if not _ZONE.fullmatch(zone):
+    def check_zone(self, zone: str) -> None:
+        """See :meth:`CarbonIntensityProvider.check_zone`; only a response tells whether the region exists."""
+        if not _ZONE_PATTERN.fullmatch(zone):
             message = f"Expected a region of WattTime such as 'CAISO_NORTH', got {zone!r}."
             raise ZoneError(message)
 
-    def fetch(self, zone: str, start: datetime, end: datetime) -> LiveSeries:
-        """See :meth:`LiveSource.fetch`."""
-        self.check(zone)
-        kind, readings = self._kind(zone), list[Reading]()
-        for first, last in chunks(start, end, self.longest_s):
-            content = self._content(zone, "historical", {"start": spell(first), "end": spell(last)})
-            kind = self._kind_of(zone, content)
-            readings += self._readings(kind, content, Quality.ESTIMATED)
-        return regular(kind, Window.around(start, end, kind.step_s), readings, self._now())
+    def fetch(self, zone: str, start: datetime, end: datetime) -> IntensitySeries:
+        """See :meth:`CarbonIntensityProvider.fetch`."""
+        self.check_zone(zone)
+        metadata, readings = self._metadata(zone), list[IntensityReading]()
+        for first, last in split_interval(start, end, self.max_request_s):
+            content = self._fetch_content(zone, "historical", {"start": to_api_time(first), "end": to_api_time(last)})
+            metadata = self._parse_metadata(zone, content)
+            readings += self._parse_readings(metadata, content, DataQuality.ESTIMATED)
+        return normalize_readings(metadata, AlignedWindow.covering(start, end, metadata.step_s), readings, self._now())
 
-    def forecast(self, zone: str, horizon_s: float) -> LiveSeries:
-        """See :meth:`LiveSource.forecast`; up to 72 hours."""
-        self.check(zone)
-        hours = min(-int(-horizon_s // HOUR_S), LONGEST_HORIZON_H)
-        content = self._content(zone, "forecast", {"horizon_hours": str(hours)})
-        kind = self._kind_of(zone, content)
-        window = self._ahead(horizon_s, kind.step_s)
-        issued_at = moment_of(kind, content["meta"].get("generated_at"))
-        readings = self._readings(kind, content, Quality.FORECAST)
-        return with_reach(regular(kind, window, readings, self._now(), issued_at=issued_at), window)
+    def fetch_forecast(self, zone: str, horizon_s: float) -> IntensitySeries:
+        """See :meth:`CarbonIntensityProvider.fetch_forecast`; up to 72 hours."""
+        self.check_zone(zone)
+        hours = min(-int(-horizon_s // HOUR_S), MAX_HORIZON_H)
+        content = self._fetch_content(zone, "forecast", {"horizon_hours": str(hours)})
+        metadata = self._parse_metadata(zone, content)
+        window = self._forecast_window(horizon_s, metadata.step_s)
+        issued_at = parse_time(metadata, content["meta"].get("generated_at"))
+        readings = self._parse_readings(metadata, content, DataQuality.FORECAST)
+        return note_short_forecast(
+            normalize_readings(metadata, window, readings, self._now(), issued_at=issued_at), window
+        )
 
-    def _readings(self, kind: Kind, content: Mapping[str, Any], quality: Quality) -> list[Reading]:
+    def _parse_readings(
+        self, metadata: SeriesMetadata, content: Mapping[str, Any], quality: DataQuality
+    ) -> list[IntensityReading]:
         return [
-            Reading(
-                moment_of(kind, row.get("point_time")),
-                number_of(kind, row.get("value")) * G_PER_LB / KWH_PER_MWH,
+            IntensityReading(
+                parse_time(metadata, row.get("point_time")),
+                parse_number(metadata, row.get("value")) * G_PER_LB / KWH_PER_MWH,
                 quality,
             )
-            for row in rows_of(self.name, content, "data")
+            for row in extract_rows(self.name, content, "data")
         ]
 
-    def _kind_of(self, zone: str, content: Mapping[str, Any]) -> Kind:
-        """What the answer says it is; anything but what was asked for is refused."""
+    def _parse_metadata(self, zone: str, content: Mapping[str, Any]) -> SeriesMetadata:
+        """Parse the metadata of a response, and reject anything but what was requested."""
         meta = content.get("meta")
         if not isinstance(meta, dict):
-            raise SourceError(self.name, Fault.MALFORMED, "the answer does not say what it is (no 'meta').")
+            raise ProviderError(self.name, Fault.MALFORMED, "the response has no 'meta'.")
         self._require_zone(zone, meta.get("region"))
-        for name, wanted in (("units", UNITS), ("signal_type", SIGNAL)):
+        for name, wanted in (("units", EXPECTED_UNIT), ("signal_type", SIGNAL_TYPE)):
             if meta.get(name) != wanted:
-                raise SourceError(self.name, Fault.UNITS, f"expected {name} {wanted!r}, got {meta.get(name)!r}.")
-        step_s = number_of(self._kind(zone), meta.get("data_point_period_seconds"))
+                raise ProviderError(
+                    self.name, Fault.WRONG_UNITS, f"expected {name} {wanted!r}, got {meta.get(name)!r}."
+                )
+        step_s = parse_number(self._metadata(zone), meta.get("data_point_period_seconds"))
         if not step_s > 0:
-            raise SourceError(self.name, Fault.MALFORMED, f"expected the length of a step, got {step_s!r}.")
-        return self._kind(zone, step_s, unit_stated=True)
+            raise ProviderError(self.name, Fault.MALFORMED, f"expected the length of a step, got {step_s!r}.")
+        return self._metadata(zone, step_s, unit_stated=True)
 
-    def _content(self, zone: str, path: str, params: Mapping[str, str]) -> dict[str, Any]:
-        asked = {"region": zone, "signal_type": SIGNAL, **params}
+    def _fetch_content(self, zone: str, path: str, params: Mapping[str, str]) -> dict[str, Any]:
+        query = {"region": zone, "signal_type": SIGNAL_TYPE, **params}
         try:
-            return self._with_token(f"/v3/{path}", asked)
-        except SourceError as error:
-            if error.fault is Fault.DECLINED and "region" in error.detail.lower():
+            return self._get_authenticated(f"/v3/{path}", query)
+        except ProviderError as error:
+            if error.fault is Fault.REJECTED and "region" in error.detail.lower():
                 message = f"WattTime has no region {zone!r}; look it up at watttime.org."
                 raise ZoneError(message) from None
             raise
 
-    def _with_token(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
-        """Ask with a token; one that has been revoked is renewed once."""
-        had_token = self._has_token()
+    def _get_authenticated(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
+        """Request with a token; a revoked one is renewed once."""
+        had_token = self._has_valid_token()
         try:
-            return self._ask(path, params)
-        except SourceError as error:
-            if error.fault is not Fault.REFUSED or not had_token:
+            return self._get(path, params)
+        except ProviderError as error:
+            if error.fault is not Fault.UNAUTHORIZED or not had_token:
                 raise
         self._token = None
-        return self._ask(path, params)
+        return self._get(path, params)
 
-    def _ask(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
-        if not self._has_token():
-            token = self._login.get_json("/login").get("token")
+    def _get(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
+        if not self._has_valid_token():
+            token = self._login_client.get_json("/login").get("token")
             if not isinstance(token, str) or not (token.isascii() and token.isprintable() and token):
-                raise SourceError(self.name, Fault.MALFORMED, "the answer to the login holds no token.")
-            self._token, self._token_at = Secret(token), self._now()
+                raise ProviderError(self.name, Fault.MALFORMED, "the response to the login has no token.")
+            self._token, self._token_issued_at = Secret(token), self._now()
         return self._api.get_json(path, params)
 
-    def _has_token(self) -> bool:
-        return self._token is not None and self._token_at is not None and self._now() - self._token_at < TOKEN_LIFE
+    def _has_valid_token(self) -> bool:
+        return (
+            self._token is not None
+            and self._token_issued_at is not None
+            and self._now() - self._token_issued_at < TOKEN_LIFETIME
+        )
 
-    def _bearer(self) -> Seal:
+    def _bearer_credentials(self) -> Credentials:
         if self._token is None:
-            return Seal()
-        return Seal(headers={"authorization": Secret(f"Bearer {self._token.reveal()}")}, hidden=(self._token,))
+            return Credentials()
+        return Credentials(
+            headers={"authorization": Secret(f"Bearer {self._token.reveal()}")}, extra_secrets=(self._token,)
+        )
