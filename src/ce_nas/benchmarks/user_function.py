@@ -1,17 +1,17 @@
-"""A function of the user's own as something to search: a Python file with a space, objectives and a training.
+"""A user's function as a problem: a Python file with a space, objectives and a training function.
 
 ::
 
     SPACE = {"width": [16, 32, 64], "activation": ["relu", "gelu"]}
-    OBJECTIVES = ["accuracy:max:0", "megabytes:min:50"]     # NAME:max|min:REFERENCE, the worst that still counts
+    OBJECTIVES = ["accuracy:max:0", "megabytes:min:50"]     # NAME:max|min:REFERENCE, the worst acceptable value
 
     def evaluate(architecture, fidelity, checkpoint):
         ...                       # architecture: {"width": 32, "activation": "gelu"}; fidelity: above 0, up to 1
         return {"accuracy": 91.5, "megabytes": 12.0}
 
-``checkpoint.folder`` is the task's own folder: what is kept there is found again when the task goes on, on whatever
-device. ``checkpoint.leave()`` answers True once the training is to be left: keep its state there and return None. A
-function that never asks is waited for, and ended after its grace.
+``checkpoint.folder`` is the task's folder: files in it are still there when the task resumes, on any device.
+``checkpoint.should_stop()`` is True once the training should stop: save its state in the folder and return None. A
+function that never calls it is terminated after the shutdown timeout.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.benchmarks.base import Executor
-from ce_nas.benchmarks.user_space import OwnBenchmark, OwnSpace
+from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Outcome, Task
 
@@ -30,77 +30,94 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["Checkpoint", "FunctionExecutor", "OwnFile"]
+__all__ = ["Checkpoint", "UserFunctionExecutor", "UserFunctionFile"]
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a function is handed to be suspended by."""
+    """What a training function needs to be suspended and resumed."""
 
-    #: a folder of the task's own, kept until it has finished
+    #: the task's folder, kept until the task has finished
     folder: Path
-    #: whether the training is to be left now; asking is also a sign of life
-    leave: Callable[[], bool]
+    #: whether the training should stop now; calling it is also the heartbeat
+    should_stop: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class OwnFile:
-    """The content of a user's file, checked."""
+class UserFunctionFile:
+    """The validated content of a user's file."""
 
     path: Path
-    own: OwnSpace
+    user_space: UserSpace
     evaluate: Callable[[dict[str, Any], float, Checkpoint], Mapping[str, float] | None]
 
     @classmethod
-    def read(cls, path: Path) -> OwnFile:
-        """Run the file, and take what it defines.
+    def read(cls, path: Path) -> UserFunctionFile:
+        """Run the file and read its definitions.
 
-        :raises SettingsError: if it cannot be run, or lacks something.
+        :raises SettingsError: if it fails to run, or a definition is missing or invalid.
         """
         try:
             content = runpy.run_path(str(path))
-        except Exception as error:  # whatever the file raises is its author's to see
+        except Exception as error:  # user code can raise anything
             message = f"Expected a Python file that can be run at {str(path)!r}, but {type(error).__name__}: {error}."
             raise SettingsError(message) from error
         missing = [name for name in ("SPACE", "OBJECTIVES", "evaluate") if name not in content]
         if missing or not callable(content["evaluate"]):
             message = (
                 f"Expected SPACE, OBJECTIVES and a function evaluate(architecture, fidelity, checkpoint) in {path}, "
-                f"got no {', '.join(missing) or 'function of that name'}."
+                f"got no {', '.join(missing) or 'function evaluate'}."
             )
             raise SettingsError(message)
-        own = OwnSpace.of(content["SPACE"], content["OBJECTIVES"], f"SPACE in {path}")
-        return cls(path, own, content["evaluate"])
+        user_space = UserSpace.parse(content["SPACE"], content["OBJECTIVES"], f"SPACE in {path}")
+        return cls(path, user_space, content["evaluate"])
 
     @property
-    def benchmark(self) -> OwnBenchmark:
-        """What the file searches; it is another one once the file's text changes."""
+    def benchmark(self) -> UserBenchmark:
+        """The file's benchmark; its fingerprint changes with the file's text."""
         name = self.path.name
-        return OwnBenchmark(self.own, name, f"the function evaluate of {name}", self.path.read_text())
+        return UserBenchmark(self.user_space, name, f"the function evaluate of {name}", self.path.read_text())
 
 
-class FunctionExecutor(Executor):
-    """Evaluations by a user's function.
+class UserFunctionExecutor(Executor):
+    r"""Evaluates architectures by a user's function.
 
-    :param path: the user's file; it is run once in each process.
-    :param device: the device, for instance ``cuda:1``: the only one that the function is shown.
+    :param path: the user's file, run once in each process.
+    :param device: the device, for instance ``cuda:1``; the function sees no other.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from ce_nas.core.records import TaskKind
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "own.py").write_text(
+        ...     "SPACE = {'width': [16, 32]}\n"
+        ...     "OBJECTIVES = ['accuracy:max:0']\n"
+        ...     "def evaluate(architecture, fidelity, checkpoint):\n"
+        ...     "    return {'accuracy': 80.0 + architecture['width'] / 4}\n"
+        ... )
+        >>> task = Task(0, TaskKind.EVALUATION, ((1,),))
+        >>> UserFunctionExecutor(folder / "own.py").run(task, folder, lambda: False).values
+        ((-88.0,),)
     """
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
-        _show_only(device)
-        self._file = OwnFile.read(path)
+        _restrict_visible_gpu(device)
+        self._function_file = UserFunctionFile.read(path)
 
-    def run(self, task: Task, folder: Path, leave: Callable[[], bool]) -> Outcome | None:
+    def run(self, task: Task, folder: Path, should_stop: Callable[[], bool]) -> Outcome | None:
         """See :meth:`Executor.run`."""
-        mine = folder / f"task-{task.id}"
-        mine.mkdir(exist_ok=True)
-        named = self._file.own.named(task.architectures[0])
-        metrics = self._file.evaluate(named, task.fidelity, Checkpoint(mine, leave))
-        return None if metrics is None else Outcome(task.id, (self._file.own.values(metrics),))
+        task_folder = folder / f"task-{task.id}"
+        task_folder.mkdir(exist_ok=True)
+        choices = self._function_file.user_space.decode(task.architectures[0])
+        metrics = self._function_file.evaluate(choices, task.fidelity, Checkpoint(task_folder, should_stop))
+        return (
+            None if metrics is None else Outcome(task.id, (self._function_file.user_space.objective_values(metrics),))
+        )
 
 
-def _show_only(device: str) -> None:
-    """Let the function see no GPU but its own: whatever framework it uses, that one is its first."""
+def _restrict_visible_gpu(device: str) -> None:
+    """Hide all other GPUs from the function, so that its own is the first in any framework."""
     kind, _, number = device.partition(":")
     if kind == "cuda":
         os.environ["CUDA_VISIBLE_DEVICES"] = number or "0"

@@ -1,0 +1,51 @@
+import pytest
+
+from ce_nas.benchmarks.metric_names import infer_maximise, infer_unit, is_cost
+
+UP = [
+    "accuracy",
+    "val_acc",
+    "top1",
+    "test_top5",
+    "F1",
+    "f1_score",
+    "AUC",
+    "mAP",
+    "mIoU",
+    "miou",
+    "BLEU",
+    "bleu4",
+    "valAcc",
+]
+DOWN = ["error", "val_err", "loss", "WER", "perplexity", "latency_ms", "energy", "params", "FLOPs", "MACs", "macc",
+        "MACC_M", "memory_MB", "model_size", "train_time_s", "top1_error"]  # fmt: skip
+NEITHER = ["quality", "x", "accumulated", "macabre", "lossless", "timer", "score", "time_to_accuracy", "energetic"]
+
+
+@pytest.mark.parametrize("name", UP)
+def test_infers_that_more_is_better(name):
+    assert infer_maximise(name) is True
+
+
+@pytest.mark.parametrize("name", DOWN)
+def test_infers_that_less_is_better(name):
+    assert infer_maximise(name) is False
+
+
+@pytest.mark.parametrize("name", NEITHER)
+def test_infers_nothing_from_unclear_names(name):
+    assert infer_maximise(name) is None
+
+
+def test_costs_are_distinguished_from_qualities():
+    assert is_cost("latency_ms")
+    assert is_cost("MACC_M")
+    assert not is_cost("loss")
+    assert not is_cost("accuracy")
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"), [("latency_ms", "ms"), ("accuracy", "%"), ("MACC_M", "M"), ("quality", ""), ("flops", "")]
+)
+def test_infers_the_unit_at_the_end_of_a_name(name, unit):
+    assert infer_unit(name) == unit
