@@ -1,4 +1,4 @@
-"""Where the real tables lie, for the tests that compare with them."""
+"""Fixtures of all tests: real tables, a small NAS-Bench-301 surrogate, and finished runs."""
 
 import ast
 import csv
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class SharedData:
-    """The folder of the real tables: ``shared_data / "power/a40.csv"`` is that file, or skips where there is none."""
+    """The folder of the real tables: ``shared_data / "power/a40.csv"`` is that file, or skips if it is missing."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -28,7 +28,7 @@ class SharedData:
 
 @pytest.fixture(scope="session", autouse=True)
 def data_folder(tmp_path_factory):
-    """A data folder of the tests' own, empty: what a user imported must not decide how tests end."""
+    """An empty data folder: the user's imported data must not influence the tests."""
     folder = tmp_path_factory.mktemp("data")
     before = os.environ.get("CE_NAS_DATA")
     os.environ["CE_NAS_DATA"] = str(folder)
@@ -102,3 +102,49 @@ def tiny_nb301(tmp_path_factory):
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=7)
     onnx.save(model, folder / "tiny.onnx")
     return folder / "tiny.onnx"
+
+
+@pytest.fixture(scope="session")
+def finished_run():
+    """The result of a finished run with every activity in it."""
+    from ce_nas.api import Search
+
+    return Search(hours=9, gpus=3, searcher="random", policy="hotcarbon", zone="wind", seed=2).run()
+
+
+@pytest.fixture(scope="session")
+def lamoo_run():
+    """The result of a finished run whose searcher partitions the space."""
+    from ce_nas.api import Search
+
+    return Search(hours=8, gpus=6, searcher="lamoo", policy="hotcarbon", zone="wind", seed=1).run()
+
+
+@pytest.fixture
+def small_search():
+    """Create a search that takes 0.1 s, from flags and a base of settings."""
+    from ce_nas.api import Search
+    from ce_nas.config.schema import settings_from_flags
+
+    def create(base=None, /, **flags):
+        small = {"hours": 6, "gpus": 3, "searcher": "random", "zone": "solar", "seed": 3}
+        return Search.from_settings(settings_from_flags(base, **{**small, **flags}))
+
+    return create
+
+
+@pytest.fixture
+def nb301_flags(tiny_nb301, tmp_path):
+    """Flags of a search in the DARTS space with a supernet that trains in minutes."""
+    from dataclasses import replace
+
+    from ce_nas.benchmarks.supernet_noise import noise_models_to_json, read_noise_model
+
+    noise = tmp_path / "noise.json"
+    noise.write_text(noise_models_to_json([replace(read_noise_model(), epochs=10)]))
+    return {
+        "problem": "nasbench301",
+        "table": tiny_nb301,
+        "proxy_scores": str(noise),
+        "objectives": "accuracy:max:0,flops",
+    }

@@ -1,80 +1,88 @@
-"""Runs in folders: killed anywhere, resumed, and the same to the byte."""
+"""The Python API: searches, results, and runs in folders that are interrupted and resumed."""
 
+import inspect
 import os
 import signal
 
 import pytest
 
-from ce_nas.api import Study, resume
-from ce_nas.config.schema import settings_from_flags
-from ce_nas.core.errors import ReplayError, SettingsError, StoreError, TraceError
+import ce_nas
+from ce_nas.analysis.recommend import recommend
+from ce_nas.api import Result, Search, resume
+from ce_nas.config.schema import Settings, setting_flags, settings_from_flags
+from ce_nas.core.errors import CeNasError, ReplayError, SettingsError, StoreError, TraceError
+from ce_nas.forecast.baselines import Persistence
 from ce_nas.space.darts import DartsSpace
-from ce_nas.space.darts_counts import DartsSizes
+from ce_nas.space.darts_counts import DartsCounts
 from ce_nas.store.journal import SqliteJournal
-from ce_nas.store.run_dir import RunFolder, read_run
+from ce_nas.store.run_dir import RunDirectory, read_run_entries
 
 WRITTEN = ("summary.json", "report.html", "report.md", "report.png")
 
 
-def run_and_die(study, folder, entries):
-    """Run ``study`` in a child process that is killed as soon as so many entries are on record."""
+def run_and_die(search, folder, entries):
+    """Run ``search`` in a child process that is killed as soon as so many entries are on record."""
     child = os.fork()
     if child == 0:
         append = SqliteJournal.append
 
         def append_or_die(self, kind, at_s, content):
             append(self, kind, at_s, content)
-            if self._at == entries:
+            if self._position == entries:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         SqliteJournal.append = append_or_die
-        study.run(folder, durable=True)
-        os._exit(0)
+        try:
+            search.run(folder, durable=True)
+        finally:  # whatever happens, the child never returns into the tests
+            os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status)
 
 
 @pytest.mark.parametrize(
-    ("searcher", "policy", "hours"), [("uniform", "fixed", 1.2), ("lamoo", "heuristic", 1.0), ("nsga2", "vanilla", 1.6)]
+    ("searcher", "policy", "hours"), [("random", "fixed", 1.2), ("lamoo", "hotcarbon", 1.0), ("nsga2", "vanilla", 1.6)]
 )
-def test_killed_at_every_event_and_resumed_it_ends_the_same_to_the_byte(tmp_path, searcher, policy, hours):
-    base = {"searcher": {"period": "20min", "batch": 600}}
+def test_a_run_killed_at_any_event_resumes_to_the_same_bytes(tmp_path, searcher, policy, hours):
+    base = {"schedule": {"period": "20min", "sampling_batch": 600}}
     settings = settings_from_flags(base, hours=hours, gpus=3, searcher=searcher, policy=policy)
-    whole = Study(settings).run(tmp_path / "whole")
+    whole = Search.from_settings(settings).run(tmp_path / "whole")
     assert 20 < len(whole.entries) < 60  # enough to be killed in every way, few enough to try them all
     for entries in range(1, len(whole.entries) + 1):
         folder = tmp_path / f"killed-{entries}"
-        assert run_and_die(Study(settings), folder, entries)
-        assert len(read_run(folder)) == entries
+        assert run_and_die(Search.from_settings(settings), folder, entries)
+        assert len(read_run_entries(folder)) == entries
         resume(folder)
-        assert read_run(folder) == list(whole.entries)
+        assert read_run_entries(folder) == list(whole.entries)
         for name in WRITTEN:
             assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_a_run_killed_twice_still_ends_the_same(tmp_path):
-    settings = settings_from_flags(hours=3, gpus=2, searcher="uniform", policy="fixed")
-    whole = Study(settings).run(tmp_path / "whole")
-    assert run_and_die(Study(settings), tmp_path / "killed", 8)
+def test_a_run_killed_twice_resumes_to_the_same_result(tmp_path):
+    settings = settings_from_flags(hours=3, gpus=2, searcher="random", policy="fixed")
+    whole = Search.from_settings(settings).run(tmp_path / "whole")
+    assert run_and_die(Search.from_settings(settings), tmp_path / "killed", 8)
     child = os.fork()
     if child == 0:  # the resumed run is killed too, in its second new entry
         append = SqliteJournal.append
 
         def append_or_die(self, kind, at_s, content):
             append(self, kind, at_s, content)
-            if self._at == 10:
+            if self._position == 10:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         SqliteJournal.append = append_or_die
-        resume(tmp_path / "killed", durable=True)
-        os._exit(0)
+        try:
+            resume(tmp_path / "killed", durable=True)
+        finally:
+            os._exit(0)
     os.waitpid(child, 0)
-    assert len(read_run(tmp_path / "killed")) == 10
+    assert len(read_run_entries(tmp_path / "killed")) == 10
     assert resume(tmp_path / "killed").summary == whole.summary
 
 
-def test_resuming_a_finished_run_changes_nothing(tmp_path, small_study):
-    first = small_study().run(tmp_path / "run")
+def test_resuming_a_finished_run_changes_nothing(tmp_path, small_search):
+    first = small_search().run(tmp_path / "run")
     again = resume(tmp_path / "run")
     assert again.summary == first.summary
     assert again.entries == first.entries
@@ -84,84 +92,202 @@ def test_a_changed_input_is_noticed_on_resume(tmp_path):
     rows = ["op,accuracy,latency,train_s", *(f"{name},{at},{at / 2},900" for at, name in enumerate("abcdefgh"))]
     table = tmp_path / "own.csv"
     table.write_text("\n".join(rows))
-    settings = settings_from_flags(table=table, hours=2, gpus=1, searcher="uniform", policy="vanilla")
-    assert run_and_die(Study(settings), tmp_path / "run", 6)
+    settings = settings_from_flags(table=table, hours=2, gpus=1, searcher="random", policy="vanilla")
+    assert run_and_die(Search.from_settings(settings), tmp_path / "run", 6)
     table.write_text("\n".join(rows).replace("900", "901"))
     with pytest.raises(ReplayError, match="differs from its journal at entry 0"):
         resume(tmp_path / "run")
 
 
-def test_two_processes_never_share_a_run(tmp_path, small_study):
-    small_study().run(tmp_path / "run")
-    with RunFolder.open(tmp_path / "run"), pytest.raises(StoreError, match="going on in another process"):
+def test_two_processes_never_share_a_run(tmp_path, small_search):
+    small_search().run(tmp_path / "run")
+    with RunDirectory.open(tmp_path / "run"), pytest.raises(StoreError, match="locked by another process"):
         resume(tmp_path / "run")
 
 
-def test_nothing_is_written_over(tmp_path, small_study):
-    small_study().run(tmp_path / "run")
+def test_existing_folders_are_not_overwritten(tmp_path, small_search):
+    small_search().run(tmp_path / "run")
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     with pytest.raises(StoreError, match="ce-nas resume"):
-        small_study(seed=9).run(tmp_path / "run")
+        small_search(seed=9).run(tmp_path / "run")
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
     (tmp_path / "other").mkdir()
     (tmp_path / "other/notes.txt").write_text("mine")
     with pytest.raises(StoreError, match="choose another --out"):
-        small_study().run(tmp_path / "other")
+        small_search().run(tmp_path / "other")
 
 
 @pytest.mark.parametrize(
     ("flags", "error"),
     [
         ({"zone": "atlantis"}, TraceError),
-        ({"policy": "heuristik"}, SettingsError),
+        ({"policy": "hotcarbn"}, SettingsError),
         ({"start": "2024-01-13T00:00", "zone": "solar", "hours": 9000}, TraceError),
     ],
 )
-def test_bad_settings_leave_no_folder_behind(tmp_path, small_study, flags, error):
+def test_invalid_settings_create_no_folder(tmp_path, small_search, flags, error):
     with pytest.raises(error):
-        small_study(**flags).run(tmp_path / "run")
+        small_search(**flags).run(tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_journal_without_a_beginning_is_no_run(tmp_path):
-    with RunFolder.create(tmp_path / "run") as folder:
-        folder.journal()
-    with pytest.raises(StoreError, match="beginning of a run"):
+    with RunDirectory.create(tmp_path / "run") as folder:
+        folder.open_journal()
+    with pytest.raises(StoreError, match="starts with 'run_started'"):
         resume(tmp_path / "run")
     with pytest.raises(StoreError, match="found none"):
         resume(tmp_path / "nowhere")
 
 
-def test_parts_of_ones_own_take_the_place_of_named_ones(small_study):
-    from ce_nas.policies.baselines import AllEvaluation
+def test_a_policy_object_replaces_the_named_policy(small_search):
+    from ce_nas.policies.baselines import VanillaPolicy
 
-    settings = small_study(policy="threshold").settings
-    assert Study(settings, allocator=AllEvaluation()).run().summary.policy == "all-evaluation"
+    settings = small_search(policy="threshold").settings
+    assert Search.from_settings(settings, policy=VanillaPolicy()).run().summary.policy == "vanilla"
 
 
-@pytest.mark.parametrize("searcher", ["uniform", "nsga2", "lamoo", "surrogate"])
-def test_a_benchmark_without_a_table_is_searched_by_every_searcher(small_study, nb301_flags, searcher):
-    study = small_study(**nb301_flags, searcher=searcher, policy="fixed", gpus=6, hours=4)
-    summary = study.run().summary
+@pytest.mark.parametrize("searcher", ["random", "nsga2", "lamoo", "surrogate"])
+def test_every_searcher_searches_a_benchmark_without_a_table(small_search, nb301_flags, searcher):
+    search = small_search(**nb301_flags, searcher=searcher, policy="fixed", gpus=6, hours=4)
+    summary = search.run().summary
     assert summary.evaluations > 5
     assert summary.samples > 500
     assert summary.hypervolume > 0
     assert summary.hypervolume_share is None
-    assert "noise like that of the supernet 'one-shot'" in summary.benchmark["cheap_scores"]
+    assert "noise like that of the supernet 'one-shot'" in summary.benchmark["proxy_scores"]
     for member in summary.front:
         architecture = DartsSpace().parse(member.architecture)
-        assert member.objectives["flops"] == DartsSizes().flops([architecture])[0] / 1e6
+        assert member.objectives["flops"] == DartsCounts().flops([architecture])[0] / 1e6
 
 
-def test_a_benchmark_without_a_table_keeps_bounds_stops_early_and_resumes(small_study, nb301_flags, tmp_path):
-    base = {"searcher": {"batch": 20, "early": 0.1}}
-    flags = {**nb301_flags, "constraints": "params<=0.9", "hours": 2.5, "policy": "heuristic"}
-    whole = small_study(base, **flags).run(tmp_path / "whole").summary
+def test_constraints_and_successive_halving_without_a_table(small_search, nb301_flags, tmp_path):
+    base = {"schedule": {"sampling_batch": 20}, "searcher": {"initial_fidelity": 0.1}}
+    flags = {**nb301_flags, "constraints": "params<=0.9", "hours": 2.5, "policy": "hotcarbon"}
+    whole = small_search(base, **flags).run(tmp_path / "whole").summary
     assert whole.hypervolume_share is None
     assert "of the table's maximum" not in (tmp_path / "whole" / "report.md").read_text()
-    found = [entry.content for entry in read_run(tmp_path / "whole") if entry.kind == "evaluated"]
+    found = [entry.content for entry in read_run_entries(tmp_path / "whole") if entry.kind == "evaluated"]
     assert {content["fidelity"] for content in found} == {0.1, 1.0}
-    sizes = DartsSizes().parameters([tuple(content["architecture"]) for content in found])
+    sizes = DartsCounts().parameters([tuple(content["architecture"]) for content in found])
     assert (sizes <= 0.9e6).all()
-    assert run_and_die(small_study(base, **flags), tmp_path / "killed", 25)
+    assert run_and_die(small_search(base, **flags), tmp_path / "killed", 25)
     assert resume(tmp_path / "killed").summary == whole
+
+
+def test_the_signature_shows_every_flag_with_type_and_default():
+    parameters = inspect.signature(Search).parameters
+    assert set(setting_flags()) | set(Settings.model_fields) == set(parameters)
+    assert (parameters["gpus"].default, parameters["gpus"].annotation) == (8, int)
+    assert (parameters["hours"].default, parameters["policy"].default) == (80.0, "look-ahead")
+    assert ce_nas.Policy in parameters["policy"].annotation.__args__
+    assert next(iter(inspect.signature(ce_nas.run).parameters)) == "out"
+    assert "carbon_budget: Carbon budget: 5kg" in Search.__doc__
+
+
+def test_defaults_of_the_signature_are_those_of_the_settings():
+    stated = {
+        name: parameter.default
+        for name, parameter in inspect.signature(Search).parameters.items()
+        if parameter.default is not None
+    }
+    assert Search(**stated).settings == Settings()
+
+
+def test_keywords_are_names_tables_or_objects():
+    settings = Search(policy={"name": "threshold", "clean_quantile": 0.25}, grid="coal", hours="90min").settings
+    assert settings.policy.clean_quantile == 0.25
+    assert (settings.grid.zone, settings.budget.time_s) == ("coal", 5400.0)
+    result = ce_nas.run(policy=OneGpu(), searcher="random", forecaster=Persistence(), gpus=2, hours=2)
+    assert (result.summary.policy, result.summary.forecaster) == ("one-gpu", "persistence")
+    with pytest.raises(SettingsError, match="Did you mean 'searcher'"):
+        Search(sercher="random")
+
+
+class OneGpu(ce_nas.Policy):
+    name = "one-gpu"
+
+    def decide(self, state):
+        return ce_nas.Decision(ce_nas.Allocation(0, 1, released=state.cluster.devices - 1), "One GPU.")
+
+
+def test_a_run_with_the_users_policy_resumes_with_it(tmp_path):
+    search = Search(policy=OneGpu(), searcher="random", gpus=2, hours=3)
+    whole = search.run(str(tmp_path / "whole"))
+    assert run_and_die(search, tmp_path / "killed", 6)
+    with pytest.raises(ReplayError):
+        resume(tmp_path / "killed")
+    assert resume(str(tmp_path / "killed"), policy=OneGpu()).summary == whole.summary
+    with pytest.raises(SettingsError, match=r"Unknown component 'polcy'.*Did you mean 'policy'"):
+        resume(tmp_path / "whole", polcy=OneGpu())
+
+
+@pytest.fixture(scope="module")
+def result():
+    return ce_nas.run(policy="vanilla", searcher="random", gpus=4, hours=5, seed=2)
+
+
+def test_a_frame_has_one_row_per_evaluation(result):
+    frame = result.to_frame()
+    assert len(frame) == result.summary.evaluations
+    assert frame["on_front"].sum() == len(result.front)
+    assert frame["hours"].is_monotonic_increasing
+    assert frame["carbon_g"].is_monotonic_increasing
+    assert set(frame.loc[frame["on_front"], "accuracy"]) == {m.objectives["accuracy"] for m in result.front}
+
+
+def test_the_knee_is_the_recommended_architecture(result):
+    chosen = result.choose()
+    assert chosen.architecture == recommend(result.summary).member.architecture
+    assert "largest regret" in chosen.reason
+
+
+def test_a_bound_chooses_the_best_by_the_other_objectives(result):
+    accuracies = sorted(member.objectives["accuracy"] for member in result.front)
+    chosen = result.choose(f"accuracy>={accuracies[1]}")
+    kept = [member for member in result.front if member.objectives["accuracy"] >= accuracies[1]]
+    assert chosen.objectives["latency"] == min(member.objectives["latency"] for member in kept)
+    assert f"of {len(kept)} architectures with accuracy>=" in chosen.reason
+    assert result.choose("latency<=1").objectives["accuracy"] == accuracies[-1]
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("kne", "Unknown rule 'kne'.*Did you mean 'knee'"),
+        ("accuracy>=101", "Expected a front with accuracy>=101, but its best accuracy is"),
+        ("acuracy>=90", "Did you mean 'accuracy'"),
+        ("accuracy>=high", "Expected a constraint such as"),
+    ],
+)
+def test_an_invalid_rule_is_refused(result, rule, message):
+    with pytest.raises(SettingsError, match=message):
+        result.choose(rule)
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md", "report.png", "summary.json"])
+def test_a_report_is_written_by_its_suffix(result, tmp_path, name):
+    assert result.report(tmp_path / "new" / name).stat().st_size > 1000
+
+
+def test_a_report_folder_has_every_file(result, tmp_path):
+    folder = result.report(str(tmp_path / "report"))
+    assert {path.name for path in folder.iterdir()} == set(WRITTEN)
+    with pytest.raises(StoreError, match=r"ends in \.html"):
+        result.report(tmp_path / "report.pdf")
+
+
+def test_a_result_is_read_from_its_folder(tmp_path, small_search):
+    first = small_search().run(str(tmp_path / "run"))
+    found = Result.read(str(tmp_path / "run"))
+    assert (found.path, found.summary) == (tmp_path / "run", first.summary)
+
+
+def test_the_public_names_are_listed():
+    assert dir(ce_nas) == sorted(ce_nas.__all__)
+    for name in ce_nas.__all__:
+        assert getattr(ce_nas, name)
+    assert issubclass(SettingsError, ce_nas.CeNasError)
+    assert ce_nas.CeNasError is CeNasError
+    with pytest.raises(AttributeError, match="rum"):
+        _ = ce_nas.rum

@@ -1,17 +1,29 @@
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ce_nas.analysis.counterfactual import RULES, Work, counterfactual, replay, work_of
-from ce_nas.core.errors import TraceError
+from ce_nas.analysis.counterfactual import (
+    REPLAY_POLICIES,
+    DeferrableWorkload,
+    compute_counterfactual,
+    counterfactual_from_journal,
+    extract_workload,
+    plan_cheapest_periods,
+    replay_policy,
+)
+from ce_nas.api import Search
+from ce_nas.core.errors import DataError, TraceError
 from ce_nas.core.units import J_PER_KWH
 from ce_nas.forecast.base import Forecaster
 from ce_nas.forecast.baselines import SeasonalNaive
-from ce_nas.forecast.history import History
+from ce_nas.forecast.history import RecordedHistory
 from ce_nas.grid.trace import Series
-from ce_nas.store.journal import Entry
+from ce_nas.store.journal import JournalEntry
 
 HOUR = 3600.0
 START = datetime(2024, 5, 1, tzinfo=UTC)
@@ -25,46 +37,46 @@ def grams(kw, hours, g_per_kwh):
     return kw * hours * g_per_kwh
 
 
-def test_at_once_by_hand():
-    work = Work(3 * HOUR, 1000.0, 2, HOUR, 4 * HOUR)
-    found = replay(work, series(100, 200, 300, 400), lambda *_: 2)
+def test_immediate_start_by_hand():
+    work = DeferrableWorkload(3 * HOUR, 1000.0, 2, HOUR, 4 * HOUR)
+    replay = replay_policy(work, series(100, 200, 300, 400), lambda *_: 2)
     # two devices for an hour at 100, and one device-hour by both in half an hour at 200
-    assert found.carbon_g == pytest.approx(grams(1, 2, 100) + grams(1, 1, 200))
-    assert (found.energy_j, found.end_s, found.levels) == (pytest.approx(3 * J_PER_KWH), 1.5 * HOUR, (2, 2))
+    assert replay.carbon_g == pytest.approx(grams(1, 2, 100) + grams(1, 1, 200))
+    assert (replay.energy_j, replay.end_s, replay.active_devices) == (pytest.approx(3 * J_PER_KWH), 1.5 * HOUR, (2, 2))
 
 
-def test_leaving_and_coming_back_are_paid_at_their_own_hours_intensity():
-    work = Work(2 * HOUR, 1000.0, 1, HOUR, 9 * HOUR, enter_s=360.0, enter_j=0.5 * J_PER_KWH, leave_j=0.25 * J_PER_KWH)
+def test_suspend_and_resume_cost_their_own_hours_intensity():
+    work = DeferrableWorkload(
+        2 * HOUR, 1000.0, 1, HOUR, 9 * HOUR, resume_s=360.0, resume_j=0.5 * J_PER_KWH, suspend_j=0.25 * J_PER_KWH
+    )
     plan = [1, 0, 1, 1]
-    found = replay(work, series(100, 200, 300, 400, 500, 500, 500, 500, 500), lambda at, *_: plan[at])
-    # an hour's work, a checkpoint, a start-up of 0.1 h with 0.9 h of work, and 0.1 h of work that is left
-    wanted = 100 + 0.25 * 200 + (0.5 + 0.9) * 300 + 0.1 * 400
-    assert found.carbon_g == pytest.approx(wanted)
-    assert found.end_s == pytest.approx(3.1 * HOUR)
+    replay = replay_policy(work, series(100, 200, 300, 400, 500, 500, 500, 500, 500), lambda at, *_: plan[at])
+    # an hour of work, a checkpoint, a start-up of 0.1 h with 0.9 h of work, and the remaining 0.1 h of work
+    expected = 100 + 0.25 * 200 + (0.5 + 0.9) * 300 + 0.1 * 400
+    assert replay.carbon_g == pytest.approx(expected)
+    assert replay.end_s == pytest.approx(3.1 * HOUR)
 
 
-def test_who_would_miss_the_deadline_is_made_to_work():
-    work = Work(2 * HOUR, 1000.0, 1, HOUR, 3 * HOUR)
-    found = replay(work, series(1, 2, 3, 4), lambda *_: 0)
-    assert found.levels == (0, 1, 1)
-    assert found.carbon_g == pytest.approx(2 + 3)
+def test_all_devices_are_used_before_the_deadline_is_missed():
+    work = DeferrableWorkload(2 * HOUR, 1000.0, 1, HOUR, 3 * HOUR)
+    replay = replay_policy(work, series(1, 2, 3, 4), lambda *_: 0)
+    assert replay.active_devices == (0, 1, 1)
+    assert replay.carbon_g == pytest.approx(2 + 3)
 
 
-def test_a_record_that_ends_before_the_work_is_an_error():
+def test_grid_record_shorter_than_the_work_is_an_error():
     with pytest.raises(TraceError, match="covers"):
-        replay(Work(3 * HOUR, 1.0, 1, HOUR, 2 * HOUR), series(1, 2), lambda *_: 1)
+        replay_policy(DeferrableWorkload(3 * HOUR, 1.0, 1, HOUR, 2 * HOUR), series(1, 2), lambda *_: 1)
 
 
 @pytest.fixture(scope="module")
-def found(result):
-    from ce_nas.analysis.replay_inputs import counterfactual_of
-
-    return counterfactual_of(result.entries)
+def counterfactual(finished_run):
+    return counterfactual_from_journal(finished_run.entries)
 
 
-def test_the_work_is_that_of_the_books(result, found):
-    summary, work = result.summary, found.work
-    assert work == work_of(result.entries)
+def test_workload_matches_the_accounted_work(finished_run, counterfactual):
+    summary, work = finished_run.summary, counterfactual.workload
+    assert work == extract_workload(finished_run.entries)
     hours = summary.device_hours_by_activity
     assert work.device_s / HOUR == pytest.approx(hours["training"] + hours["sampling"])
     energy = summary.energy_j_by_activity
@@ -72,73 +84,159 @@ def test_the_work_is_that_of_the_books(result, found):
     assert (work.devices, work.deadline_s) == (3, 9 * HOUR)
 
 
-def test_the_oracle_is_beaten_by_no_rule_and_the_run_is_its_own_summary(result, found):
-    assert [row.rule for row in found.rows] == ["run", *RULES]
-    assert found.row("run").carbon_g == pytest.approx(result.summary.carbon_g["full"])
-    oracle = found.row("oracle")
-    for rule in RULES:
-        assert oracle.carbon_g <= found.row(rule).carbon_g
-        assert found.row(rule).saved == pytest.approx(1 - found.row(rule).carbon_g / found.row("at-once").carbon_g)
-        spread = found.row(rule).spread
-        assert spread.low <= spread.median <= spread.high
-        assert spread.low <= found.row(rule).saved <= spread.high
-    assert found.starts == 15
-    assert (found.row("at-once").saved, found.row("at-once").spread.high) == (0.0, 0.0)
+def test_oracle_is_a_lower_bound_and_run_row_matches_summary(finished_run, counterfactual):
+    assert [row.policy for row in counterfactual.rows] == ["run", *REPLAY_POLICIES]
+    assert counterfactual.row("run").carbon_g == pytest.approx(finished_run.summary.carbon_g["full"])
+    oracle, immediate = counterfactual.row("oracle"), counterfactual.row("at-once")
+    for row in map(counterfactual.row, REPLAY_POLICIES):
+        assert oracle.carbon_g <= row.carbon_g
+        assert row.saved_share == pytest.approx(1 - row.carbon_g / immediate.carbon_g)
+        assert row.spread.low <= row.spread.median <= row.spread.high
+        assert row.spread.low <= row.saved_share <= row.spread.high
+    assert counterfactual.n_starts == 15
+    assert (immediate.saved_share, immediate.spread.high) == (0.0, 0.0)
 
 
-class Teller(Forecaster):
-    """A forecaster that remembers the last moment it was handed."""
+def test_best_forecast_policy_and_saving_over_it(counterfactual):
+    best = counterfactual.best_forecast_policy()
+    assert best.policy in {"threshold", "hotcarbon", "look-ahead"}
+    assert all(best.carbon_g <= counterfactual.row(name).carbon_g for name in ("threshold", "hotcarbon", "look-ahead"))
+    ratio = counterfactual.row("run").carbon_g / best.carbon_g
+    assert counterfactual.saving_over(best.policy) == pytest.approx(1 - ratio)
 
-    name = "teller"
+
+class SpyForecaster(Forecaster):
+    """A forecaster that records the ends of its inputs."""
+
+    name = "spy"
     lookback_s = 24 * HOUR
 
     def __init__(self):
         self.ends = set()
 
-    def predict(self, past, horizon_s):
-        self.ends.add(past.end_s)
-        return SeasonalNaive().predict(past, horizon_s)
+    def predict(self, inputs, horizon_s):
+        self.ends.add(inputs.end_s)
+        return SeasonalNaive().predict(inputs, horizon_s)
 
 
-def test_rules_see_nothing_of_the_future(result):
+def test_policies_see_no_future_intensity(finished_run):
     rng = np.random.default_rng(0)
-    work, past = work_of(result.entries), rng.uniform(100, 500, 40 * 24)
+    work, past = extract_workload(finished_run.entries), rng.uniform(100, 500, 40 * 24)
     zero = 20 * 24
-    teller = Teller()
+    spy = SpyForecaster()
     trace = Series(START, HOUR, past)
-    history = History("made", trace.since(START + timedelta(hours=zero)))
+    history = RecordedHistory("test", trace.relative_to(START + timedelta(hours=zero)))
     changed = past.copy()
     changed[zero + work.periods :] *= 3.0  # after the run's own deadline
-    later = History("made", Series(START, HOUR, changed).since(START + timedelta(hours=zero)))
-    one, two = counterfactual(result.entries, history, teller), counterfactual(result.entries, later, teller)
+    later = RecordedHistory("test", Series(START, HOUR, changed).relative_to(START + timedelta(hours=zero)))
+    one, two = (
+        compute_counterfactual(finished_run.entries, history, spy),
+        compute_counterfactual(finished_run.entries, later, spy),
+    )
     assert [row.carbon_g for row in one.rows] == [row.carbon_g for row in two.rows]
-    assert min(teller.ends) >= -14 * 86400 - HOUR
+    assert min(spy.ends) >= -14 * 86400 - HOUR
 
 
-def test_a_live_run_is_weighed_in_its_own_hours_and_by_its_own_checkpoints(result):
-    """An hour a minute: a minute on the books is an hour of the run."""
-    begun = result.entries[0].content
-    begun["settings"]["live"] = {"on": True, "time_scale": 60.0}
-    live = [Entry("begun", 0.0, json.dumps(begun)), *result.entries[1:]]
-    plain, found = work_of(result.entries), work_of(live)
-    assert found.device_s == pytest.approx(60 * plain.device_s)
-    assert found.device_s * found.power_w == pytest.approx(plain.device_s * plain.power_w)
-    assert (found.enter_s, found.enter_j, found.leave_j) == (0.0, 0.0, 0.0)  # it never left a device
+def test_live_workload_uses_time_scale_and_measured_switching(finished_run):
+    """With a time scale of 60, a minute of wall-clock time is an hour of the run."""
+    header = finished_run.entries[0].content
+    header["settings"]["live"] = {"enabled": True, "time_scale": 60.0}
+    live = [JournalEntry("run_started", 0.0, json.dumps(header)), *finished_run.entries[1:]]
+    plain, live_work = extract_workload(finished_run.entries), extract_workload(live)
+    assert live_work.device_s == pytest.approx(60 * plain.device_s)
+    assert live_work.device_s * live_work.power_w == pytest.approx(plain.device_s * plain.power_w)
+    assert (live_work.resume_s, live_work.resume_j, live_work.suspend_j) == (0.0, 0.0, 0.0)  # it never suspended
     at, period = next((at, entry) for at, entry in enumerate(live) if entry.kind == "period")
     content = period.content
     content["energy_j"] |= {"checkpoint": 8.0, "restore": 20.0, "startup": 0.0}
     content["device_s"] |= {"checkpoint": 1.0, "restore": 2.0, "startup": 0.0}
-    left = Entry("suspended", period.at_s, '{"device":0,"task":1}')
-    live[at : at + 1] = [left, left, Entry("period", period.at_s, json.dumps(content))]
+    left = JournalEntry("task_suspended", period.at_s, '{"device":0,"task":1}')
+    live[at : at + 1] = [left, left, JournalEntry("period", period.at_s, json.dumps(content))]
     periods = [entry.content for entry in live if entry.kind == "period"]
     startups_s = sum(one["device_s"].get("startup", 0.0) for one in periods)
     startups_j = sum(one["energy_j"].get("startup", 0.0) for one in periods)
-    found = work_of(live)
-    assert found.leave_j == 4.0
-    assert found.enter_s == pytest.approx(60.0 * (2.0 + startups_s) / 2)
-    assert found.enter_j == pytest.approx((20.0 + startups_j) / 2)
+    live_work = extract_workload(live)
+    assert live_work.suspend_j == 4.0
+    assert live_work.resume_s == pytest.approx(60.0 * (2.0 + startups_s) / 2)
+    assert live_work.resume_j == pytest.approx((20.0 + startups_j) / 2)
 
 
-def test_where_nothing_was_done_nothing_can_be_said(result):
-    with pytest.raises(TraceError, match="no work to weigh"):
-        work_of(result.entries[:1])
+def test_workload_needs_work(finished_run):
+    with pytest.raises(TraceError, match="got one without any work"):
+        extract_workload(finished_run.entries[:1])
+
+
+def test_workload_of_a_run_that_moved_is_refused(finished_run):
+    moved = JournalEntry(
+        "moved", 60.0, json.dumps({"from_site": "a", "to_site": "b", "move_s": 1, "energy_j": 1, "carbon_g": 1})
+    )
+    with pytest.raises(TraceError, match="one with 1 moves: its work cannot be replayed"):
+        extract_workload([*finished_run.entries, moved])
+
+
+def run_short(**flags):
+    return Search(**{"hours": 2, "gpus": 1, "searcher": "random", "policy": "fixed", **flags}).run()
+
+
+def test_counterfactual_uses_the_forecaster_of_the_run():
+    entries = run_short().entries
+    assert counterfactual_from_journal(entries).forecaster == entries[0].content["forecaster"]
+
+
+def test_changed_or_missing_grid_file_is_refused(tmp_path):
+    trace = tmp_path / "grid.csv"
+    hours = [f"2024-01-{1 + at // 24:02d}T{at % 24:02d}:00,{200 + at % 24}" for at in range(24 * 12)]
+    trace.write_text("\n".join(["time,intensity", *hours]))
+    entries = run_short(trace=trace).entries
+    assert counterfactual_from_journal(entries).n_starts < 15  # the record is short
+    trace.write_text(trace.read_text().replace(",210", ",211"))
+    with pytest.raises(TraceError, match="have changed since"):
+        counterfactual_from_journal(entries)
+    trace.unlink()
+    with pytest.raises(DataError):
+        counterfactual_from_journal(entries)
+
+
+def make_workload(hours, devices=2, **costs):
+    return DeferrableWorkload(hours * HOUR, 100.0, devices, HOUR, 100 * HOUR, **costs)
+
+
+def test_plan_takes_the_cheapest_periods_and_only_what_is_needed():
+    g = np.array([5.0, 1.0, 3.0, 2.0])
+    assert plan_cheapest_periods(g, make_workload(4), 4 * HOUR, 2).tolist() == [0, 2, 0, 2]
+    assert plan_cheapest_periods(g, make_workload(5), 5 * HOUR, 2).tolist() == [0, 2, 1, 2]
+    assert plan_cheapest_periods(g, make_workload(8), 8 * HOUR, 2).tolist() == [2, 2, 2, 2]
+
+
+def test_plan_uses_all_periods_for_more_work_than_fits():
+    assert plan_cheapest_periods(np.array([5.0, 1.0]), make_workload(9), 9 * HOUR, 0).tolist() == [2, 2]
+
+
+def test_plan_avoids_a_break_that_costs_more_than_it_saves():
+    g = np.array([1.0, 1.2, 1.0, 9.0])
+    assert plan_cheapest_periods(g, make_workload(4), 4 * HOUR, 2).tolist() == [2, 0, 2, 0]
+    costly_resume = make_workload(4, resume_j=100.0 * HOUR, suspend_j=0.0)
+    assert plan_cheapest_periods(g, costly_resume, 4 * HOUR, 2).tolist() == [2, 2, 0, 0]
+
+
+def plan_cost(active_devices, g, job, active_before):
+    on = np.array(active_devices) > 0
+    resumes = on & ~np.concatenate([[active_before > 0], on[:-1]])
+    work_j = on * job.power_w * job.devices * HOUR
+    return float((g * (work_j + resumes * job.devices * (job.resume_j + job.suspend_j))).sum())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(10, 90), min_size=2, max_size=7), st.integers(1, 7), st.sampled_from([0, 2]),
+    st.sampled_from([0.0, 5e4, 4e5]),
+)  # fmt: skip
+def test_plan_is_optimal_among_plans_of_as_many_periods(intensities, hours, active_before, resume_j):
+    g = np.array(intensities, dtype=float)
+    job = make_workload(2 * min(hours, len(g)), resume_j=resume_j)
+    plan = plan_cheapest_periods(g, job, job.device_s, active_before)
+    assert plan.sum() * HOUR >= job.device_s
+    count = int((plan > 0).sum())
+    others = [one for one in itertools.product((0, 2), repeat=len(g)) if sum(map(bool, one)) == count]
+    least = min(plan_cost(one, g, job, active_before) for one in others)
+    assert plan_cost(np.where(plan > 0, 2, 0), g, job, active_before) == pytest.approx(least)

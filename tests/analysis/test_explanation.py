@@ -1,99 +1,96 @@
-import re
 from types import SimpleNamespace
 
 import pytest
 
-from ce_nas.analysis import explanation as explain
+from ce_nas.analysis.explanation import (
+    explain_architecture,
+    explain_hour,
+    explain_region,
+    explain_run,
+    space_from_journal,
+)
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.units import as_carbon
-from ce_nas.report.i18n.words import Words
-from ce_nas.report.markdown import markdown
 from ce_nas.space.nasbench201 import NasBench201Space
 
-SPACE, WORDS = NasBench201Space(), Words("en")
+SPACE = NasBench201Space()
 
 
-def contents(result, kind):
-    return [entry.content for entry in result.entries if entry.kind == kind]
+def contents(run, kind):
+    return [entry.content for entry in run.entries if entry.kind == kind]
 
 
-def story(result, architecture):
-    (section,) = explain.explain_architecture(result.entries, SPACE, tuple(architecture), WORDS).sections
-    return section.notes
+def history(run, architecture):
+    return explain_architecture(run.entries, SPACE, tuple(architecture)).events
 
 
-def test_a_dropped_candidate_is_told_its_region_rank_and_who_is_better(lamoo):
-    trained = {tuple(one["architecture"]) for one in contents(lamoo, "evaluated")}
-    drops = [item for one in contents(lamoo, "sampled") for item in one["dropped"]]
-    item = next(item for item in drops if item[4] and tuple(item[0]) not in trained)
-    told = story(lamoo, item[0])
-    dropped = next(note for note in told if "dropped" in note)
-    assert f"ranked {item[2] + 1} " in dropped
-    assert f"{item[3]} of those that waited" in dropped
-    assert SPACE.text(tuple(item[4])) in dropped
-    assert "scored cheaply" in told[0]
+def test_space_from_journal(finished_run):
+    assert (
+        space_from_journal(finished_run.entries).size == finished_run.entries[0].content["benchmark"]["architectures"]
+    )
 
 
-def test_a_trained_one_is_on_the_front_or_told_who_beats_it(lamoo):
-    front = {member.architecture for member in lamoo.summary.front}
-    values = {one["text"]: one["values"] for one in contents(lamoo, "evaluated")}
-    for one in contents(lamoo, "evaluated")[::6]:
-        last = story(lamoo, one["architecture"])[-1]
-        if one["text"] in front:
-            assert "on the front: nothing" in last
+def test_dropped_candidate_has_region_rank_and_dominators(lamoo_run):
+    trained = {tuple(one["architecture"]) for one in contents(lamoo_run, "evaluated")}
+    drops = [drop for one in contents(lamoo_run, "sampled") for drop in one["dropped"]]
+    architecture, region, rank, number, dominated_by = next(
+        drop for drop in drops if drop[4] and tuple(drop[0]) not in trained
+    )
+    events = history(lamoo_run, architecture)
+    dropped = next(event for event in events if event.kind == "dropped")
+    assert dropped.details == {"region": region, "rank": rank + 1, "dominance_number": number}
+    assert dropped.dominated_by == SPACE.text(tuple(dominated_by))
+    assert events[0].kind == "scored"
+
+
+def test_trained_architecture_is_on_the_front_or_dominated(lamoo_run):
+    front = {member.architecture for member in lamoo_run.summary.front}
+    for one in contents(lamoo_run, "evaluated")[::6]:
+        last = history(lamoo_run, one["architecture"])[-1]
+        if one["architecture_text"] in front:
+            assert last.kind == "on_front"
         else:
-            better = values[re.search(r"`(.+?)`", last)[1]]
-            assert all(ours <= theirs for ours, theirs in zip(better, one["values"], strict=True))
+            assert last.kind == "dominated"
+            assert all(ours <= theirs for ours, theirs in zip(last.objective_values, one["values"], strict=True))
 
 
-def test_one_that_still_waited_and_one_that_was_never_proposed(lamoo):
-    (ended,) = contents(lamoo, "ended")
-    for item, _ in ended["waiting"]:
-        assert "only the budget" in story(lamoo, item)[-1]
-    young = SimpleNamespace(entries=lamoo.entries[:4])
-    seen = {tuple(one) for content in contents(young, "started") for one in content["architectures"]}
-    never = next(one for one in SPACE.listed if one not in seen)
-    assert story(young, never) == [WORDS("why.never")]
+def test_queued_and_never_proposed_architectures(lamoo_run):
+    (ended,) = contents(lamoo_run, "run_ended")
+    for architecture, _ in ended["queued"]:
+        assert history(lamoo_run, architecture)[-1].kind == "queued_at_end"
+    young = SimpleNamespace(entries=lamoo_run.entries[:4])
+    proposed = {tuple(one) for content in contents(young, "task_started") for one in content["architectures"]}
+    never = next(one for one in SPACE.all_architectures if one not in proposed)
+    assert history(young, never) == []
+    assert explain_architecture(young.entries, SPACE, never).region is None
 
 
-def test_the_run_is_told_with_its_cuts(lamoo):
-    page = explain.explain_run(lamoo.entries, SPACE, WORDS)
-    candidates, *cut = page.sections
-    assert f"{lamoo.summary.samples:,} architectures were scored" in candidates.notes[0]
-    assert "of the whole space" in cut[0].title
-    assert re.search(r"\d+% of the dropped part: ", cut[0].paragraphs[0])
-    assert re.search(r"agrees with it on \d+% of all 15,625", cut[0].paragraphs[1])
-    assert "Checked against cutting away too much" in cut[0].notes[0]
+def test_run_explanation_counts_candidates_and_lists_splits(lamoo_run, finished_run):
+    explanation = explain_run(lamoo_run.entries, SPACE)
+    counts = explanation.candidates
+    assert (counts.scored, counts.trained) == (lamoo_run.summary.samples, lamoo_run.summary.evaluations)
+    assert counts.on_front == len(lamoo_run.summary.front)
+    assert 0 <= counts.dropped_trained_later <= counts.dropped <= counts.scored
+    assert explanation.splits[0].region == ""
+    assert explain_run(finished_run.entries, SPACE).splits is None
 
 
-def test_a_region_is_told_by_the_cut_that_made_it(lamoo):
-    page = explain.explain_regions(lamoo.entries, SPACE, "-", WORDS)
-    assert page.sections[0].title == "The cut of the whole space"
+def test_region_is_explained_by_the_split_that_made_it(lamoo_run):
+    assert explain_region(lamoo_run.entries, SPACE, "-").region == ""
     with pytest.raises(SettingsError, match=r"got '\+\+\+\+\+\+'; there are: \+"):
-        explain.explain_regions(lamoo.entries, SPACE, "++++++", WORDS)
+        explain_region(lamoo_run.entries, SPACE, "++++++")
 
 
-def test_an_hour_is_told_with_its_forecast_and_what_else_would_have_cost(result):
-    decided, period = contents(result, "decided")[4], contents(result, "period")[4]
-    (section,) = explain.explain_hour(result.entries, 4, WORDS).sections
-    assert decided["reason"] in section.paragraphs[1]
-    assert f"{decided['forecast_g_per_kwh']:.0f} g/kWh" in section.paragraphs[2]
-    (table,) = section.tables
-    every, _, chosen, none = table.rows
+def test_hour_explanation_has_the_carbon_of_alternatives(finished_run):
+    explanation = explain_hour(finished_run.entries, 4)
+    decision, period = contents(finished_run, "decided")[4], contents(finished_run, "period")[4]
+    assert explanation.decided.decision == decision
+    everything, _, decided, nothing = explanation.alternatives
     kwh = 3 * 287.0 * 1.56 / 1000
-    assert every[1:4] == (
-        "3", as_carbon(kwh * decided["forecast_g_per_kwh"]), as_carbon(kwh * period["intensity_g_per_kwh"]),
-    )  # fmt: skip
-    assert every[4] == as_carbon(kwh * min(decided["ahead_g_per_kwh"]))
-    assert chosen[1] == str(decided["allocation"]["evaluating"] + decided["allocation"]["sampling"])
-    assert none[1:4] == ("0", "0.00 g", "0.00 g")
+    assert everything.gpus == 3
+    assert everything.forecast_g == pytest.approx(kwh * decision["forecast_g_per_kwh"])
+    assert everything.actual_g == pytest.approx(kwh * period["intensity_g_per_kwh"])
+    assert everything.best_period_g == pytest.approx(kwh * min(decision["ahead_g_per_kwh"]))
+    assert decided.gpus == decision["allocation"]["evaluating"] + decision["allocation"]["sampling"]
+    assert (nothing.gpus, nothing.forecast_g, nothing.actual_g) == (0, 0.0, 0.0)
     with pytest.raises(SettingsError, match=r"from 0 to below [\d.]+, got 9"):
-        explain.explain_hour(result.entries, 9, WORDS)
-
-
-@pytest.mark.parametrize("language", ["en", "ja"])
-def test_it_can_be_read_in_both_languages(lamoo, result, language):
-    words = Words(language)
-    for page in (explain.explain_run(lamoo.entries, SPACE, words), explain.explain_hour(result.entries, 0, words)):
-        assert page.title in markdown(page)
-    assert len(explain.explain_run(result.entries, SPACE, words).sections) == 1
+        explain_hour(finished_run.entries, 9)

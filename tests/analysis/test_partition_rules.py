@@ -1,95 +1,88 @@
 import numpy as np
 import pytest
 
-from ce_nas.analysis.partition_rules import cuts, questions, region_of
+from ce_nas.analysis.partition_rules import build_predicates, explain_splits, find_region
 from ce_nas.core.errors import SettingsError
-from ce_nas.report.i18n.words import Words
-from ce_nas.search.lamoo.partition_tree import Partition, PartitionSettings, path_holds
+from ce_nas.search.lamoo.partition_tree import PartitionSettings, PartitionTree, path_contains
 from ce_nas.space.base import Space
 from ce_nas.space.nasbench201 import NasBench201Space
-
-
-@pytest.fixture(scope="module")
-def found(lamoo):
-    return cuts(lamoo.entries, NasBench201Space())
-
-
-def meets(cut, rows):
-    holds = np.ones(len(rows), dtype=bool)
-    for question, yes in cut.clauses:
-        holds &= question.answers == yes
-    return holds
-
-
-def test_what_is_said_of_the_first_cut_is_true_when_counted_anew(lamoo, found):
-    space, first = NasBench201Space(), found[0]
-    contents = [entry.content for entry in lamoo.entries if entry.kind == "evaluated"]
-    features = space.encode([tuple(one["architecture"]) for one in contents])
-    values = np.array([one["values"] for one in contents])
-    root = Partition(features, values, np.array([0.0, 0.026]), PartitionSettings()).root
-    dropped = path_holds(root.children[1].path, space.encode(space.members))
-    holds = meets(first, space.members)
-    assert (first.region, first.whole, first.counted) == ("", True, 15625)
-    assert first.dropped == pytest.approx(dropped.mean())
-    assert first.covers == pytest.approx((holds & dropped).sum() / dropped.sum())
-    assert first.purity == pytest.approx((holds & dropped).sum() / holds.sum())
-    assert 0.5 < first.fidelity <= 1.0
-    assert first.fidelity >= max(dropped.mean(), 1 - dropped.mean())  # never worse than saying nothing
-    assert (first.trained, first.dropped_trained) == (len(contents), len(root.children[1].rows))
-
-
-def test_every_cut_is_of_a_region_that_an_earlier_one_made(found):
-    known = {""}
-    for cut in found:
-        assert cut.region in known
-        known |= {cut.region + "+", cut.region + "-"}
-        assert 0 <= cut.dropped_front <= cut.dropped_trained <= cut.trained
-
-
-def test_an_architecture_lies_in_a_leaf(lamoo, found):
-    space = NasBench201Space()
-    leaf = region_of(lamoo.entries, space, space.listed[77])
-    assert leaf[:-1] in {cut.region for cut in found}
-    assert leaf not in {cut.region for cut in found}
-
-
-def test_a_searcher_without_regions_has_nothing_to_explain(result, lamoo):
-    with pytest.raises(SettingsError, match="'uniform' divides no space"):
-        cuts(result.entries, NasBench201Space())
-    with pytest.raises(SettingsError, match="nothing was trained"):
-        cuts(lamoo.entries[:1], NasBench201Space())
-
-
-def test_no_clause_is_said_twice(found):
-    for cut in found:
-        said = [question.said(Words("en"), yes=yes) for question, yes in cut.clauses]
-        assert len(said) == len(set(said))
-
 
 SPACE = NasBench201Space()
 
 
-def answers(text):
-    """What is said of one cell, among all cells."""
+@pytest.fixture(scope="module")
+def splits(lamoo_run):
+    return explain_splits(lamoo_run.entries, SPACE)
+
+
+def meets_conditions(split, rows):
+    holds = np.ones(len(rows), dtype=bool)
+    for predicate, wanted in split.conditions:
+        holds &= predicate.mask == wanted
+    return holds
+
+
+def test_shares_of_the_first_split_match_a_direct_count(lamoo_run, splits):
+    first = splits[0]
+    contents = [entry.content for entry in lamoo_run.entries if entry.kind == "evaluated"]
+    features = SPACE.encode([tuple(one["architecture"]) for one in contents])
+    values = np.array([one["values"] for one in contents])
+    root = PartitionTree(features, values, np.array([0.0, 0.026]), PartitionSettings()).root
+    dropped = path_contains(root.children[1].path, SPACE.encode(SPACE.members))
+    holds = meets_conditions(first, SPACE.members)
+    assert (first.region, first.exhaustive, first.n_architectures) == ("", True, 15625)
+    assert first.dropped_share == pytest.approx(dropped.mean())
+    assert first.recall == pytest.approx((holds & dropped).sum() / dropped.sum())
+    assert first.precision == pytest.approx((holds & dropped).sum() / holds.sum())
+    assert 0.5 < first.tree_accuracy <= 1.0
+    assert first.tree_accuracy >= max(dropped.mean(), 1 - dropped.mean())  # never worse than a constant answer
+    assert (first.n_trained, first.n_trained_dropped) == (len(contents), len(root.children[1].rows))
+
+
+def test_every_split_is_of_a_region_that_an_earlier_split_made(splits):
+    known = {""}
+    for split in splits:
+        assert split.region in known
+        known |= {split.region + "+", split.region + "-"}
+        assert 0 <= split.n_front_dropped <= split.n_trained_dropped <= split.n_trained
+
+
+def test_region_of_an_architecture_is_a_leaf(lamoo_run, splits):
+    leaf = find_region(lamoo_run.entries, SPACE, SPACE.all_architectures[77])
+    assert leaf[:-1] in {split.region for split in splits}
+    assert leaf not in {split.region for split in splits}
+
+
+def test_searcher_without_partition_is_refused(finished_run, lamoo_run):
+    with pytest.raises(SettingsError, match="'random' has no partition"):
+        explain_splits(finished_run.entries, SPACE)
+    with pytest.raises(SettingsError, match="no training has finished"):
+        explain_splits(lamoo_run.entries[:1], SPACE)
+
+
+def predicates_of(text):
+    """Kind and values of each predicate to whether it holds for one cell."""
     row = SPACE.index[SPACE.parse(text)]
-    return {(one.key, *one.values.values()): bool(one.answers[row]) for one in questions(SPACE, SPACE.members)}
+    return {
+        (predicate.kind, *predicate.values.values()): bool(predicate.mask[row])
+        for predicate in build_predicates(SPACE, SPACE.members)
+    }
 
 
-def test_an_operation_reaches_the_output_only_on_a_way_without_none():
-    cell = answers("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|none~2|")
-    assert not cell["why.reaches", "nor_conv_3x3"]  # on 1<-0, but 3<-1 is none and 3<-2 is none
-    assert cell["why.reaches", "avg_pool_3x3"]
-    cell = answers("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|")
-    assert cell["why.reaches", "nor_conv_3x3"]
-    assert cell["why.reaches", "skip_connect"]
-    assert cell["why.edge", "3<-0", "none"]
-    assert cell["why.has", 1, "nor_conv_3x3", 0]
-    assert cell["why.count", 3, "none", 2]
-    assert not cell["why.count", 4, "none", 3]
+def test_operation_reaches_the_output_only_on_a_path_without_none():
+    cell = predicates_of("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|none~2|")
+    assert not cell["reaches_output", "nor_conv_3x3"]  # on 1<-0, but 3<-1 is none and 3<-2 is none
+    assert cell["reaches_output", "avg_pool_3x3"]
+    cell = predicates_of("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|")
+    assert cell["reaches_output", "nor_conv_3x3"]
+    assert cell["reaches_output", "skip_connect"]
+    assert cell["edge_choice", "3<-0", "none"]
+    assert cell["contains", 1, "nor_conv_3x3", 0]
+    assert cell["count", 3, "none", 2]
+    assert not cell["count", 4, "none", 3]
 
 
-def test_what_is_the_same_for_all_is_not_asked_and_other_spaces_have_plain_questions():
+def test_constant_predicates_are_left_out():
     space = Space("own", ["depth", "width"], [["1", "2"], ["narrow", "wide", "huge"]])
-    asked = questions(space, np.array([[0, 0], [0, 1]]))
-    assert {(one.key, one.values["choice"]) for one in asked} == {("why.is", "narrow"), ("why.is", "wide")}
-    assert asked[0].said(Words("en"), yes=False) == "width is not narrow"
+    predicates = build_predicates(space, np.array([[0, 0], [0, 1]]))
+    assert {(one.kind, one.values["choice"]) for one in predicates} == {("choice", "narrow"), ("choice", "wide")}

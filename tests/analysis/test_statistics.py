@@ -5,18 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ce_nas.analysis.statistics import bootstrap_median, paired_test
+from ce_nas.analysis.statistics import bootstrap_median, bootstrap_median_crossed, paired_test
 from ce_nas.core.errors import DataError
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
-def test_the_median_lies_in_its_interval_and_all_among_the_values(values):
+def test_interval_contains_the_median_and_consists_of_values(values):
     interval = bootstrap_median(values)
     assert interval.low <= interval.median <= interval.high
     assert {interval.low, interval.median, interval.high} <= set(values)
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+def test_interval_coverage_is_near_95_percent():
     rng = np.random.default_rng(1)
     hits = [
         interval.low <= 0.0 <= interval.high
@@ -25,7 +25,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     assert 0.88 <= np.mean(hits) <= 1.0
 
 
-def test_infinity_is_a_value_and_nan_is_none():
+def test_infinity_is_allowed_and_nan_is_refused():
     assert bootstrap_median([1.0, 2.0, math.inf]).median == 2.0
     assert bootstrap_median([math.inf] * 3).high == math.inf
     with pytest.raises(DataError, match="missing is never zero"):
@@ -34,20 +34,30 @@ def test_infinity_is_a_value_and_nan_is_none():
         bootstrap_median([])
 
 
-def test_one_value_is_its_own_interval():
+def test_interval_of_one_value():
     interval = bootstrap_median([3.0]).scaled(2.0)
     assert (interval.low, interval.median, interval.high) == (6.0, 6.0, 6.0)
 
 
-def test_a_paired_test_knows_who_is_better_and_how_sure_that_is():
-    found = paired_test([2.0, 3.0, 4.0, 5.0, 6.0, 7.0], [1.0] * 6)
-    assert (found.pairs, found.better) == (6, 6)
-    assert found.p_value == pytest.approx(2 * 0.5**6)  # exact: all six signs alike
+def test_paired_test_wins_and_p_value():
+    test = paired_test([2.0, 3.0, 4.0, 5.0, 6.0, 7.0], [1.0] * 6)
+    assert (test.pair_count, test.win_count) == (6, 6)
+    assert test.p_value == pytest.approx(2 * 0.5**6)  # exact: all six signs alike
     assert paired_test([1.0, 2.0], [1.0, 2.0]).p_value == 1.0
     mixed = paired_test([1.0, 5.0, 3.0, 3.0], [2.0, 1.0, 3.0, 2.5])
-    assert mixed.better == 2
+    assert mixed.win_count == 2
     assert 0 < mixed.p_value <= 1
     with pytest.raises(DataError):
         paired_test([1.0, math.inf], [1.0, 2.0])
     with pytest.raises(DataError):
         paired_test([], [])
+
+
+def test_crossed_interval_is_at_least_as_wide_for_correlated_rows():
+    table = [[seed + 0.01 * day for day in range(4)] for seed in range(4)]
+    crossed = bootstrap_median_crossed(table)
+    pooled = bootstrap_median([value for row in table for value in row])
+    assert crossed.median == pooled.median
+    assert crossed.high - crossed.low >= pooled.high - pooled.low
+    with pytest.raises(DataError):
+        bootstrap_median_crossed([[1.0, math.nan]])

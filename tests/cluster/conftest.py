@@ -1,4 +1,4 @@
-"""A Slurm of this machine alone: its own munged, slurmctld and slurmd, where Debian's packages are installed."""
+"""A Slurm cluster on this machine: munged, slurmctld and slurmd of Debian's packages."""
 
 import getpass
 import os
@@ -38,7 +38,7 @@ ReturnToService=2
 NodeName={host} NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
 PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
-NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 
 
 def free_port():
@@ -47,15 +47,15 @@ def free_port():
         return listening.getsockname()[1]
 
 
-def find(name):
+def find_program(name):
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
-def end(pid):
-    """Let a daemon end; kill it if it does not."""
-    for sent in (signal.SIGTERM, *[0] * 50, signal.SIGKILL):
+def terminate(pid):
+    """Terminate a daemon; kill it after five seconds."""
+    for signal_number in (signal.SIGTERM, *[0] * 50, signal.SIGKILL):
         try:
-            os.kill(pid, sent)
+            os.kill(pid, signal_number)
         except ProcessLookupError:
             return
         time.sleep(0.1)
@@ -63,11 +63,11 @@ def end(pid):
 
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory):
-    """A Slurm of one node with two cores; skipped where it is not installed or may not be started."""
-    pytest.importorskip("submitit", reason="a crew over Slurm needs the extra slurm")
-    missing = [name for name in NEEDED if find(name) is None]
+    """A Slurm cluster with one node of two cores; skipped if it is not installed or cannot be started."""
+    pytest.importorskip("submitit", reason="needs the extra slurm")
+    missing = [name for name in PROGRAMS if find_program(name) is None]
     if missing or os.getuid() != 0:
-        pytest.skip(f"a Slurm of one's own needs slurmctld, slurmd and munge, and root; missing: {missing}")
+        pytest.skip(f"needs slurmctld, slurmd and munge, and root; missing: {missing}")
     folder = tmp_path_factory.mktemp("slurm")
     for name in ("munge", "state", "spool"):
         (folder / name).mkdir(mode=0o700)
@@ -79,9 +79,9 @@ def slurm(tmp_path_factory):
     munge = [f"--{name}-file={folder}/munge/{name}" for name in ("key", "pid", "log", "seed")]
     os.environ["SLURM_CONF"] = str(conf)
     try:
-        subprocess.run([find("munged"), "--force", f"--socket={folder}/munge/socket", *munge], check=True)
+        subprocess.run([find_program("munged"), "--force", f"--socket={folder}/munge/socket", *munge], check=True)
         for name in ("slurmctld", "slurmd"):
-            subprocess.run([find(name), "-f", str(conf)], check=True)
+            subprocess.run([find_program(name), "-f", str(conf)], check=True)
         for _ in range(100):
             command = ["sinfo", "-h", "-o", "%T"]
             if "idle" in subprocess.run(command, check=False, capture_output=True, text=True).stdout:
@@ -93,5 +93,5 @@ def slurm(tmp_path_factory):
     finally:
         for pid in (folder / "slurmd.pid", folder / "slurmctld.pid", folder / "munge" / "pid"):
             if pid.exists():
-                end(int(pid.read_text()))
+                terminate(int(pid.read_text()))
         del os.environ["SLURM_CONF"]

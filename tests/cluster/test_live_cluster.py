@@ -3,297 +3,318 @@ import itertools
 import pytest
 
 from ce_nas.benchmarks.base import Failure
-from ce_nas.cluster.assignment import Role
+from ce_nas.cluster.assignment import DeviceRole
 from ce_nas.cluster.live_cluster import LiveCluster
-from ce_nas.cluster.replay_clock import LiveClock
-from ce_nas.cluster.workers.base import Crew, Report, Said
-from ce_nas.core.errors import ClusterError
-from ce_nas.core.records import Activity, Allocation, EventKind, Outcome, Source, Task, TaskKind
-from ce_nas.energy.base import Mark, Meter
+from ce_nas.cluster.replay_clock import ReplayableClock
+from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
+from ce_nas.core.errors import ClusterError, EnergyError
+from ce_nas.core.records import Activity, Allocation, Outcome, ReadingSource, Task, TaskEventKind, TaskKind
+from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 from ce_nas.energy.power_model import PowerModel
-from ce_nas.store.event_log import Recording
+from ce_nas.store.event_log import EventLog
 
 POWER = PowerModel(training_w=100.0, idle_w=10.0)
-SCALE = 50_000.0  # half an hour of the run takes a thirtieth of a second
+SCALE = 50_000.0  # half an hour of the run takes 36 ms
 
 
-class Scripted(Crew):
-    """A crew that says what the test tells it to."""
+class ScriptedWorkerPool(WorkerPool):
+    """A worker pool that sends the messages of the test, and records its calls."""
 
-    origin = "a script"
+    origin = "scripted"
 
     def __init__(self, devices=2):
-        self.devices, self.asked, self.post = devices, [], None
+        self.devices, self.calls, self.post = devices, [], None
 
-    def open(self, post):
-        self.post = post
+    def open(self, on_message):
+        self.post = on_message
 
     def start(self, device, task):
-        self.asked.append(("start", device, task.id))
+        self.calls.append(("start", device, task.id))
 
-    def leave(self, device):
-        self.asked.append(("leave", device))
+    def preempt(self, device):
+        self.calls.append(("preempt", device))
 
     def close(self):
-        self.asked.append("closed")
+        self.calls.append("close")
 
 
-class Counting(Meter):
+class CountingMeter(EnergyMeter):
     """A meter that counts 5 J a reading."""
 
-    source, origin = Source.COUNTER, "made up"
+    source, origin = ReadingSource.COUNTER, "simulated counter"
 
     def __init__(self):
-        self.read = 0
+        self.readings = 0
 
-    def mark(self):
-        self.read += 1
-        return Mark(float(self.read), 5.0 * self.read, float(self.read))
+    error = None
+
+    def snapshot(self):
+        if self.error:
+            raise self.error
+        self.readings += 1
+        return MeterSnapshot(float(self.readings), 5.0 * self.readings, float(self.readings))
 
 
-class Stage:
-    """A cluster with its crew and clock, over a recording."""
+class LiveSetup:
+    """A cluster with its worker pool and clock, over an event log."""
 
     def __init__(self, path=None, *, meters=None):
-        self.crew, self.recording = Scripted(), Recording(path)
-        self.clock = LiveClock(self.recording, SCALE)
-        self.cluster = LiveCluster(self.crew, self.clock, self.recording, POWER, meters)
+        self.workers, self.event_log = ScriptedWorkerPool(), EventLog(path)
+        self.clock = ReplayableClock(self.event_log, SCALE)
+        self.cluster = LiveCluster(self.workers, self.clock, self.event_log, POWER, meters)
 
-    def say(self, *arguments, **stated):
-        self.crew.post(Report(*arguments, **stated))
+    def send(self, *arguments, **fields):
+        self.workers.post(WorkerMessage(*arguments, **fields))
 
-    def hear(self, until_s=1e6):
-        return self.cluster.receive(self.clock.next(until_s))
+    def receive(self, until_s=1e6):
+        return self.cluster.handle_signal(self.clock.next(until_s))
 
 
 def evaluation(number):
     return Task(number, TaskKind.EVALUATION, ((number,),))
 
 
-FOUND = Outcome(0, ((1.0, 2.0),))
+OUTCOME = Outcome(0, ((1.0, 2.0),))
 
 
 @pytest.fixture
-def stage():
-    stage = Stage()
-    stage.cluster.assign(Allocation(0, 2))
-    stage.cluster.submit(0, evaluation(0))
-    stage.clock.next(100.0)  # real time begins, and nothing happens
-    return stage
+def live():
+    live = LiveSetup()
+    live.cluster.assign(Allocation(0, 2))
+    live.cluster.submit(0, evaluation(0))
+    live.clock.next(100.0)  # real time starts, and nothing happens
+    return live
 
 
-def test_work_given_before_real_time_passes_is_begun_when_it_does(stage):
-    assert stage.crew.asked == [("start", 0, 0)]
-    assert stage.cluster.free() == [(1, Role.EVALUATING)]
+def test_submitted_task_starts_with_real_time(live):
+    assert live.workers.calls == [("start", 0, 0)]
+    assert live.cluster.free_devices() == [(1, DeviceRole.EVALUATING)]
 
 
-def test_time_stands_still_while_the_engine_thinks(stage):
-    first_s = stage.clock.now_s
-    assert stage.clock.now_s == first_s
-    stage.say(0, Said.WORKING, 0)
-    assert stage.hear() is None
-    assert stage.clock.now_s > first_s
+def test_time_advances_with_messages_only(live):
+    first_s = live.clock.now_s
+    assert live.clock.now_s == first_s
+    live.send(0, WorkerEvent.WORKING, 0)
+    assert live.receive() is None
+    assert live.clock.now_s > first_s
 
 
-def test_a_task_is_booked_by_what_its_device_is_about(stage):
-    stage.say(0, Said.WORKING, 0)
-    stage.hear()
-    stage.clock.next(stage.clock.now_s + 1000.0)
-    stage.say(0, Said.FINISHED, 0, FOUND)
-    event = stage.hear()
-    assert (event.kind, event.outcome, event.task.id) == (EventKind.FINISHED, FOUND, 0)
+def test_energy_readings_by_activity(live):
+    live.send(0, WorkerEvent.WORKING, 0)
+    live.receive()
+    live.clock.next(live.clock.now_s + 1000.0)
+    live.send(0, WorkerEvent.FINISHED, 0, OUTCOME)
+    event = live.receive()
+    assert (event.kind, event.outcome, event.task.id) == (TaskEventKind.FINISHED, OUTCOME, 0)
     assert [reading.activity for reading in event.readings] == [Activity.STARTUP, Activity.TRAINING]
     for reading in event.readings:
         assert reading.energy_j == pytest.approx(
             POWER.power_w(reading.activity) * (reading.end_s - reading.start_s) / SCALE
         )
-    assert stage.cluster.running() == []
+    assert live.cluster.running_tasks() == []
 
 
-def test_readings_leave_no_time_out(stage):
-    readings = list(stage.cluster.read())
-    stage.say(0, Said.WORKING, 0)
-    stage.hear()
-    stage.cluster.assign(Allocation(0, 0, 2))
-    stage.say(0, Said.LEFT, 0)
-    readings += stage.hear().readings
-    stage.clock.next(stage.clock.now_s + 500.0)
-    readings += stage.cluster.read()
+def test_readings_cover_all_time(live):
+    readings = list(live.cluster.read_energy())
+    live.send(0, WorkerEvent.WORKING, 0)
+    live.receive()
+    live.cluster.assign(Allocation(0, 0, 2))
+    live.send(0, WorkerEvent.PREEMPTED, 0)
+    readings += live.receive().readings
+    live.clock.next(live.clock.now_s + 500.0)
+    readings += live.cluster.read_energy()
     for device in range(2):
-        mine = [reading for reading in readings if reading.device == device]
-        assert mine[0].start_s == 0.0
-        assert mine[-1].end_s == stage.clock.now_s
-        assert all(one.end_s == other.start_s for one, other in itertools.pairwise(mine))
+        own_readings = [reading for reading in readings if reading.device == device]
+        assert own_readings[0].start_s == 0.0
+        assert own_readings[-1].end_s == live.clock.now_s
+        assert all(before.end_s == after.start_s for before, after in itertools.pairwise(own_readings))
 
 
-def test_meters_say_what_was_drawn_and_how_well():
-    stage = Stage(meters=[Counting(), None])
-    stage.clock.next(100.0)
-    measured, modelled = stage.cluster.read()
-    assert (measured.energy_j, measured.source, measured.coverage) == (5.0, Source.COUNTER, 1.0)
+def test_energy_readings_of_meters():
+    live = LiveSetup(meters=[CountingMeter(), None])
+    live.clock.next(100.0)
+    measured, modelled = live.cluster.read_energy()
+    assert (measured.energy_j, measured.source, measured.coverage) == (5.0, ReadingSource.COUNTER, 1.0)
     assert modelled.source is POWER.source
-    assert "made up" in stage.cluster.power_origin
+    assert "simulated counter" in live.cluster.power_origin
 
 
-def test_a_task_whose_device_is_taken_leaves_and_goes_on_later(stage):
-    stage.say(0, Said.WORKING, 0)
-    stage.hear()
-    stage.cluster.assign(Allocation(2, 0))
-    assert stage.crew.asked[-1] == ("leave", 0)
-    assert stage.cluster.running() == []
-    stage.say(0, Said.LEFT, 0)
-    event = stage.hear()
-    assert event.kind is EventKind.FREED
+def test_a_failed_reading_is_modelled_and_unobserved():
+    meter = CountingMeter()
+    live = LiveSetup(meters=[meter, None])
+    live.clock.next(100.0)
+    live.cluster.read_energy()
+    meter.error = EnergyError("the counter was reset")
+    live.clock.next(200.0)
+    failed, _ = live.cluster.read_energy()
+    assert (failed.source, failed.coverage) == (POWER.source, 0.0)
+    meter.error = None
+    live.clock.next(300.0)
+    assert live.cluster.read_energy()[0].coverage == 0.0  # no snapshot at its start
+    live.clock.next(400.0)
+    again, _ = live.cluster.read_energy()
+    assert (again.energy_j, again.source, again.coverage) == (5.0, ReadingSource.COUNTER, 1.0)
+
+
+def test_preempted_task_resumes(live):
+    live.send(0, WorkerEvent.WORKING, 0)
+    live.receive()
+    live.cluster.assign(Allocation(2, 0))
+    assert live.workers.calls[-1] == ("preempt", 0)
+    assert live.cluster.running_tasks() == []
+    live.send(0, WorkerEvent.PREEMPTED, 0)
+    event = live.receive()
+    assert event.kind is TaskEventKind.SUSPENDED
     assert Activity.CHECKPOINT in {reading.activity for reading in event.readings}
-    stage.cluster.assign(Allocation(0, 2))
-    stage.cluster.submit(1, event.task)
-    stage.say(1, Said.WORKING, 0)
-    stage.hear()
-    assert Activity.RESTORE in {reading.activity for reading in stage.cluster.read()}
+    live.cluster.assign(Allocation(0, 2))
+    live.cluster.submit(1, event.task)
+    live.send(1, WorkerEvent.WORKING, 0)
+    live.receive()
+    assert Activity.RESTORE in {reading.activity for reading in live.cluster.read_energy()}
 
 
-def test_a_failure_is_an_event_with_its_name(stage):
-    stage.say(0, Said.FAILED, 0, failure=Failure.OUT_OF_MEMORY, words="no room")
-    event = stage.hear()
-    assert (event.kind, event.failure, event.words) == (EventKind.FAILED, "out of memory", "no room")
-    assert len(stage.cluster.free()) == 2
+def test_failure_event(live):
+    live.send(0, WorkerEvent.FAILED, 0, failure=Failure.OUT_OF_MEMORY, detail="no memory")
+    event = live.receive()
+    assert (event.kind, event.failure, event.detail) == (TaskEventKind.FAILED, "out of memory", "no memory")
+    assert len(live.cluster.free_devices()) == 2
 
 
-def test_a_report_of_a_task_that_is_over_is_nothing(stage):
-    stage.say(0, Said.FINISHED, 99, FOUND)
-    assert stage.hear() is None
-    assert len(stage.cluster.running()) == 1
+def test_message_of_ended_task_is_ignored(live):
+    live.send(0, WorkerEvent.FINISHED, 99, OUTCOME)
+    assert live.receive() is None
+    assert len(live.cluster.running_tasks()) == 1
 
 
-def test_a_device_that_is_gone_is_off_the_books_until_it_is_back(stage):
-    stage.say(1, Said.GONE, words="unplugged")
-    stage.hear()
-    stage.cluster.read()
-    assert stage.cluster.free() == []
-    stage.clock.next(stage.clock.now_s + 500.0)
-    assert {reading.device for reading in stage.cluster.read()} == {0}
-    stage.say(1, Said.BACK)
-    stage.hear()
-    assert stage.cluster.free() == [(1, Role.EVALUATING)]
+def test_lost_device_draws_no_energy_until_ready(live):
+    live.send(1, WorkerEvent.DEVICE_LOST, detail="unplugged")
+    live.receive()
+    live.cluster.read_energy()
+    assert live.cluster.free_devices() == []
+    live.clock.next(live.clock.now_s + 500.0)
+    assert {reading.device for reading in live.cluster.read_energy()} == {0}
+    live.send(1, WorkerEvent.DEVICE_READY)
+    live.receive()
+    assert live.cluster.free_devices() == [(1, DeviceRole.EVALUATING)]
 
 
-def test_without_any_device_the_run_cannot_go_on(stage):
-    stage.say(1, Said.GONE, words="unplugged")
-    stage.hear()
-    stage.say(0, Said.GONE, words="unplugged too")
+def test_loss_of_all_devices_is_an_error(live):
+    live.send(1, WorkerEvent.DEVICE_LOST, detail="unplugged")
+    live.receive()
+    live.send(0, WorkerEvent.DEVICE_LOST, detail="unplugged too")
     with pytest.raises(ClusterError, match="unplugged too"):
-        stage.hear()
+        live.receive()
 
 
-def test_a_released_device_is_off_the_books(stage):
-    stage.cluster.read()
-    stage.cluster.assign(Allocation(0, 1, released=1))
-    stage.clock.next(stage.clock.now_s + 500.0)
-    assert {reading.device for reading in stage.cluster.read()} == {0}
+def test_released_device_draws_no_energy(live):
+    live.cluster.read_energy()
+    live.cluster.assign(Allocation(0, 1, released=1))
+    live.clock.next(live.clock.now_s + 500.0)
+    assert {reading.device for reading in live.cluster.read_energy()} == {0}
 
 
-def lived(stage, reports):
-    """What a short run saw: every event's time, kind and readings, and the readings at its end."""
-    stage.cluster.assign(Allocation(0, 2))
-    stage.cluster.submit(0, evaluation(0))
-    stage.cluster.submit(1, evaluation(1))
-    stage.clock.next(50.0)
-    seen = []
-    for report in reports:
-        if stage.clock.live:
-            stage.say(*report)
-        event = stage.cluster.receive(stage.clock.next(1e6))
-        seen.append((stage.clock.now_s, event))
-        seen.append(stage.cluster.read())
-    return seen
+def run_messages(live, messages):
+    """Run the cluster with these messages: time and event of each, and the readings after it."""
+    live.cluster.assign(Allocation(0, 2))
+    live.cluster.submit(0, evaluation(0))
+    live.cluster.submit(1, evaluation(1))
+    live.clock.next(50.0)
+    results = []
+    for message in messages:
+        if live.clock.is_live:
+            live.send(*message)
+        event = live.cluster.handle_signal(live.clock.next(1e6))
+        results.append((live.clock.now_s, event))
+        results.append(live.cluster.read_energy())
+    return results
 
 
-REPORTS = [(0, Said.WORKING, 0), (1, Said.WORKING, 1), (0, Said.FINISHED, 0, FOUND)]
+MESSAGES = [(0, WorkerEvent.WORKING, 0), (1, WorkerEvent.WORKING, 1), (0, WorkerEvent.FINISHED, 0, OUTCOME)]
 
 
-def test_a_recording_brings_a_killed_run_back_and_what_was_under_way_goes_on(tmp_path):
-    first = Stage(tmp_path / "one", meters=[Counting(), None])
-    seen = lived(first, REPORTS)
-    second = Stage(tmp_path / "one", meters=[Counting(), None])
-    assert lived(second, REPORTS) == seen
-    assert second.crew.asked == []  # the past asks nothing of anybody
+def test_replay_restores_killed_run(tmp_path):
+    first = LiveSetup(tmp_path / "events.jsonl", meters=[CountingMeter(), None])
+    results = run_messages(first, MESSAGES)
+    second = LiveSetup(tmp_path / "events.jsonl", meters=[CountingMeter(), None])
+    assert run_messages(second, MESSAGES) == results
+    assert second.workers.calls == []  # a replay does not use the workers
     second.clock.next(second.clock.now_s + 10.0)
-    assert second.crew.asked == [("start", 1, 1)]
-    assert second.clock.now_s == pytest.approx(seen[-2][0] + 10.0)
+    assert second.workers.calls == [("start", 1, 1)]
+    assert second.clock.now_s == pytest.approx(results[-2][0] + 10.0)
 
 
-def test_what_a_killed_run_left_unread_is_estimated_and_said_not_to_be_observed(tmp_path):
-    first = Stage(tmp_path / "one", meters=[Counting(), Counting()])
-    lived(first, REPORTS)
-    lines = (tmp_path / "one").read_text().splitlines(keepends=True)
-    (tmp_path / "one").write_text("".join(lines[:-2]))  # killed before it read its meters for the last time
-    second = Stage(tmp_path / "one", meters=[Counting(), Counting()])
-    last = lived(second, REPORTS)[-1]
+def test_unread_energy_of_killed_run_is_modelled(tmp_path):
+    first = LiveSetup(tmp_path / "events.jsonl", meters=[CountingMeter(), CountingMeter()])
+    run_messages(first, MESSAGES)
+    lines = (tmp_path / "events.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "events.jsonl").write_text("".join(lines[:-2]))  # killed before the last reading of its meters
+    second = LiveSetup(tmp_path / "events.jsonl", meters=[CountingMeter(), CountingMeter()])
+    last = run_messages(second, MESSAGES)[-1]
     assert [reading.coverage for reading in last] == [0.0]
     assert all(reading.energy_j > 0 for reading in last)
     assert all(reading.source is POWER.source for reading in last)
 
 
-def test_a_device_that_is_gone_is_given_no_other_task_when_its_own_is_told_to_have_failed(stage):
-    stage.say(0, Said.GONE, words="unplugged")
-    stage.hear()
-    stage.say(0, Said.FAILED, 0, failure=Failure.LOST, words="unplugged")
-    event = stage.hear()
-    assert (event.kind, event.failure) == (EventKind.FAILED, "lost")
-    assert [number for number, _ in stage.cluster.free()] == [1]
-    gone_s = event.readings[-1].end_s
-    stage.clock.next(stage.clock.now_s + 500.0)
-    stage.say(0, Said.BACK)
-    stage.hear()
-    back_s = stage.clock.now_s
-    stage.clock.next(back_s + 10.0)
-    first = next(reading for reading in stage.cluster.read() if reading.device == 0)
-    assert gone_s < first.start_s == back_s
+def test_lost_device_gets_no_task_after_failure(live):
+    live.send(0, WorkerEvent.DEVICE_LOST, detail="unplugged")
+    live.receive()
+    live.send(0, WorkerEvent.FAILED, 0, failure=Failure.LOST, detail="unplugged")
+    event = live.receive()
+    assert (event.kind, event.failure) == (TaskEventKind.FAILED, "lost")
+    assert [number for number, _ in live.cluster.free_devices()] == [1]
+    lost_s = event.readings[-1].end_s
+    live.clock.next(live.clock.now_s + 500.0)
+    live.send(0, WorkerEvent.DEVICE_READY)
+    live.receive()
+    ready_s = live.clock.now_s
+    live.clock.next(ready_s + 10.0)
+    first = next(reading for reading in live.cluster.read_energy() if reading.device == 0)
+    assert lost_s < first.start_s == ready_s
 
 
-def test_a_task_s_time_at_work_leaves_its_start_and_its_checkpoint_out(stage):
-    stage.clock.next(stage.clock.now_s + 3000.0)  # it starts
-    stage.say(0, Said.WORKING, 0)
-    stage.hear()
-    began_s = stage.clock.now_s
-    stage.clock.next(began_s + 1000.0)
-    stage.cluster.assign(Allocation(2, 0))
-    left_s = stage.clock.now_s
-    stage.clock.next(left_s + 2000.0)  # it writes
-    stage.say(0, Said.LEFT, 0)
-    assert stage.hear().worked_s == pytest.approx(left_s - began_s)
-    stage.cluster.assign(Allocation(0, 2))
-    stage.cluster.submit(1, evaluation(0))
-    stage.say(1, Said.WORKING, 0)
-    stage.hear()
-    again_s = stage.clock.now_s
-    stage.clock.next(again_s + 500.0)
-    stage.say(1, Said.FINISHED, 0, FOUND)
-    assert stage.hear().worked_s == pytest.approx(left_s - began_s + stage.clock.now_s - again_s)
+def test_active_time_excludes_start_up_and_checkpoint(live):
+    live.clock.next(live.clock.now_s + 3000.0)  # start-up
+    live.send(0, WorkerEvent.WORKING, 0)
+    live.receive()
+    work_start_s = live.clock.now_s
+    live.clock.next(work_start_s + 1000.0)
+    live.cluster.assign(Allocation(2, 0))
+    preempted_s = live.clock.now_s
+    live.clock.next(preempted_s + 2000.0)  # checkpoint
+    live.send(0, WorkerEvent.PREEMPTED, 0)
+    assert live.receive().active_s == pytest.approx(preempted_s - work_start_s)
+    live.cluster.assign(Allocation(0, 2))
+    live.cluster.submit(1, evaluation(0))
+    live.send(1, WorkerEvent.WORKING, 0)
+    live.receive()
+    resumed_s = live.clock.now_s
+    live.clock.next(resumed_s + 500.0)
+    live.send(1, WorkerEvent.FINISHED, 0, OUTCOME)
+    assert live.receive().active_s == pytest.approx(preempted_s - work_start_s + live.clock.now_s - resumed_s)
 
 
-def test_a_device_that_was_gone_is_back_with_every_life_of_a_run_also_when_that_is_lived_again(tmp_path):
-    def begun(path):
-        stage = Stage(path)
-        stage.cluster.assign(Allocation(0, 2))
-        stage.cluster.submit(0, evaluation(0))
-        stage.clock.next(50.0)
-        return stage
+def test_lost_device_is_ready_after_resume_and_replay(tmp_path):
+    def start_run(path):
+        live = LiveSetup(path)
+        live.cluster.assign(Allocation(0, 2))
+        live.cluster.submit(0, evaluation(0))
+        live.clock.next(50.0)
+        return live
 
-    first = begun(tmp_path / "one")
-    first.say(1, Said.GONE, words="unplugged")
-    first.hear()
-    assert first.cluster.free() == []
-    second = begun(tmp_path / "one")
-    second.hear()  # gone, as it was
-    assert second.cluster.free() == []
-    second.clock.next(second.clock.now_s + 10.0)  # real time begins to pass anew
-    assert second.cluster.free() == [(1, Role.EVALUATING)]
-    second.say(0, Said.WORKING, 0)
-    second.hear()
-    third = begun(tmp_path / "one")
-    third.hear()
-    assert third.cluster.free() == []
-    third.hear()  # the second life's only word: its beginning comes before it
-    assert not third.clock.live
-    assert third.cluster.free() == [(1, Role.EVALUATING)]
+    first = start_run(tmp_path / "events.jsonl")
+    first.send(1, WorkerEvent.DEVICE_LOST, detail="unplugged")
+    first.receive()
+    assert first.cluster.free_devices() == []
+    second = start_run(tmp_path / "events.jsonl")
+    second.receive()  # lost, as before
+    assert second.cluster.free_devices() == []
+    second.clock.next(second.clock.now_s + 10.0)  # real time starts again
+    assert second.cluster.free_devices() == [(1, DeviceRole.EVALUATING)]
+    second.send(0, WorkerEvent.WORKING, 0)
+    second.receive()
+    third = start_run(tmp_path / "events.jsonl")
+    third.receive()
+    assert third.cluster.free_devices() == []
+    third.receive()  # the replayed start of real time precedes the message
+    assert not third.clock.is_live
+    assert third.cluster.free_devices() == [(1, DeviceRole.EVALUATING)]

@@ -1,59 +1,59 @@
-"""The clock of a live run: what it hands out is on record, and so is when real time began to pass."""
+"""The clock of a live run replays its messages and the starts of real time."""
 
 from datetime import UTC, datetime, timedelta
 
 from ce_nas.benchmarks.base import Failure
-from ce_nas.cluster.replay_clock import LiveClock
-from ce_nas.cluster.workers.base import Report, Said
+from ce_nas.cluster.replay_clock import ReplayableClock
+from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage
 from ce_nas.core.records import Outcome
-from ce_nas.store.event_log import Recording
+from ce_nas.store.event_log import EventLog
 
 SCALE = 50_000.0
 NOON = datetime(2024, 5, 15, 12, tzinfo=UTC)
-REPORTS = [
-    Report(0, Said.FINISHED, 3, Outcome(3, ((1.0, 2.0),), ((4.0,),))),
-    Report(1, Said.FAILED, 4, failure=Failure.HUNG, words="it gave no sign of life"),
-    Report(1, Said.GONE),
+MESSAGES = [
+    WorkerMessage(0, WorkerEvent.FINISHED, 3, Outcome(3, ((1.0, 2.0),), ((4.0,),))),
+    WorkerMessage(1, WorkerEvent.FAILED, 4, failure=Failure.HUNG, detail="it sent no heartbeat"),
+    WorkerMessage(1, WorkerEvent.DEVICE_LOST),
 ]
 
 
-def life(path, calendar, reports):
-    """One life of a run: what it is handed out up to the end of its reports, and the clock."""
-    clock, begun = LiveClock(Recording(path), SCALE, lambda: calendar), []
-    clock.when_live(lambda: begun.append((clock.live, clock.began)))
+def run_clock(path, utc_time, messages):
+    """Start or resume a run: its clock, the delivered messages with their times, and the starts of real time."""
+    clock, starts = ReplayableClock(EventLog(path), SCALE, lambda: utc_time), []
+    clock.on_live(lambda: starts.append((clock.is_live, clock.live_since)))
     clock.next(50.0)
-    handed = []
-    for report in reports:
-        if clock.live:
-            clock.post(report)
-        handed.append((clock.next(1e6), clock.now_s))
-    return clock, handed, begun
+    delivered = []
+    for message in messages:
+        if clock.is_live:
+            clock.post(message)
+        delivered.append((clock.next(1e6), clock.now_s))
+    return clock, delivered, starts
 
 
-def test_another_life_is_handed_out_the_same_at_the_same_times(tmp_path):
-    _, first, _ = life(tmp_path / "recording", NOON, REPORTS)
-    assert [report for report, _ in first] == REPORTS
-    clock, second, _ = life(tmp_path / "recording", NOON + timedelta(hours=5), REPORTS)
+def test_replay_delivers_same_messages_at_same_times(tmp_path):
+    _, first, _ = run_clock(tmp_path / "events.jsonl", NOON, MESSAGES)
+    assert [message for message, _ in first] == MESSAGES
+    clock, second, _ = run_clock(tmp_path / "events.jsonl", NOON + timedelta(hours=5), MESSAGES)
     assert second == first
-    assert not clock.live
+    assert not clock.is_live
 
 
-def test_every_beginning_of_real_time_is_on_record_by_run_and_calendar(tmp_path):
+def test_starts_of_real_time_are_logged(tmp_path):
     later = NOON + timedelta(hours=5)
-    _, handed, begun = life(tmp_path / "recording", NOON, REPORTS)
-    assert begun == [(True, (0.0, NOON))]
-    second, _, _ = life(tmp_path / "recording", later, REPORTS)
+    _, delivered, starts = run_clock(tmp_path / "events.jsonl", NOON, MESSAGES)
+    assert starts == [(True, (0.0, NOON))]
+    second, _, _ = run_clock(tmp_path / "events.jsonl", later, MESSAGES)
     second.next(second.now_s + 100.0)
-    assert second.began == (handed[-1][1], later)
-    third, again, begun = life(tmp_path / "recording", later + timedelta(hours=1), REPORTS)
-    assert again == handed
+    assert second.live_since == (delivered[-1][1], later)
+    third, replayed, starts = run_clock(tmp_path / "events.jsonl", later + timedelta(hours=1), MESSAGES)
+    assert replayed == delivered
     third.next(third.now_s + 10.0)
-    assert begun[:2] == [(False, (0.0, NOON)), (False, (handed[-1][1], later))]
-    assert begun[2] == (True, (handed[-1][1], later + timedelta(hours=1)))
+    assert starts[:2] == [(False, (0.0, NOON)), (False, (delivered[-1][1], later))]
+    assert starts[2] == (True, (delivered[-1][1], later + timedelta(hours=1)))
 
 
-def test_only_time_that_passes_takes_signals_back(tmp_path):
-    clock, _, _ = life(tmp_path / "recording", NOON, [])
-    ticket = clock.post(REPORTS[0], in_s=1e9)
-    clock.cancel(ticket)
+def test_live_clock_cancels_signal(tmp_path):
+    clock, _, _ = run_clock(tmp_path / "events.jsonl", NOON, [])
+    signal_id = clock.post(MESSAGES[0], delay_s=1e9)
+    clock.cancel(signal_id)
     assert clock.next(clock.now_s + 100.0) is None

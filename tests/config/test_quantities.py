@@ -1,4 +1,4 @@
-"""Quantities as people write them, read and written back."""
+"""Quantities, parsed and written back."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,31 +8,46 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ce_nas.config.quantities import Carbon, Duration, Energy, File, Model, Money, Section, Share, Time, Watts
+from ce_nas.config.quantities import (
+    Carbon,
+    Duration,
+    Energy,
+    File,
+    Hours,
+    Money,
+    NameList,
+    Price,
+    SettingsSection,
+    Share,
+    Timestamp,
+    Watts,
+)
 
 
-class Everything(Section):
-    """One of each."""
+class EveryQuantity(SettingsSection):
+    """A field of each quantity."""
 
     carbon: Carbon = 1.0
     duration: Duration = 1.0
     energy: Energy = 1.0
     money: Money = 1.0
-    time: Time = datetime(2024, 1, 1, tzinfo=UTC)
+    time: Timestamp = datetime(2024, 1, 1, tzinfo=UTC)
     share: Share = 0.5
     watts: Watts = 1.0
     file: File = Path("here")
-    model: Model = "a-name"
+    hours: Hours = 1.0
+    names: NameList = ()
+    price: Price = 0.0
 
 
 SI = st.floats(1e-6, 1e12, allow_nan=False)
 
 
 @given(carbon_g=SI, duration_s=SI, energy_j=SI)
-def test_what_is_written_is_read_back_to_the_last_bit(carbon_g, duration_s, energy_j):
-    held = Everything(carbon=f"{carbon_g!r} g", duration=f"{duration_s!r} s", energy=f"{energy_j!r} J")
+def test_a_written_quantity_is_read_back_exactly(carbon_g, duration_s, energy_j):
+    held = EveryQuantity(carbon=f"{carbon_g!r} g", duration=f"{duration_s!r} s", energy=f"{energy_j!r} J")
     assert (held.carbon, held.duration, held.energy) == (carbon_g, duration_s, energy_j)
-    again = Everything(**held.model_dump(mode="json"))
+    again = EveryQuantity(**held.model_dump(mode="json"))
     assert again.model_dump(exclude={"file"}) == held.model_dump(exclude={"file"})
 
 
@@ -40,8 +55,8 @@ def test_what_is_written_is_read_back_to_the_last_bit(carbon_g, duration_s, ener
     ("field", "text", "si"),
     [("carbon", "5kg", 5000.0), ("duration", "3d", 259200.0), ("energy", "12kWh", 43.2e6), ("share", "0.25", 0.25)],
 )
-def test_people_write_units(field, text, si):
-    assert getattr(Everything(**{field: text}), field) == pytest.approx(si)
+def test_quantities_are_parsed_with_their_units(field, text, si):
+    assert getattr(EveryQuantity(**{field: text}), field) == pytest.approx(si)
 
 
 @pytest.mark.parametrize(
@@ -51,14 +66,21 @@ def test_people_write_units(field, text, si):
         ("watts", float("inf")), ("time", "yesterday"), ("unheard_of", 1),
     ],
 )  # fmt: skip
-def test_what_is_none_is_refused_by_its_name(field, wrong):
+def test_an_invalid_quantity_is_refused_by_its_name(field, wrong):
     with pytest.raises(ValidationError) as found:
-        Everything(**{field: wrong})
+        EveryQuantity(**{field: wrong})
     assert found.value.errors()[0]["loc"] == (field,)
 
 
-def test_files_are_absolute_in_a_journal_and_names_stay_names():
-    written = Everything(file="grid.csv", model="fitted.json").model_dump(mode="json")
+def test_files_are_absolute_in_a_journal():
+    written = EveryQuantity(file="grid.csv", price="prices.csv").model_dump(mode="json")
     assert written["file"] == str(Path("grid.csv").resolve())
-    assert written["model"] == str(Path("fitted.json").resolve())
-    assert Everything(model="adaptive").model_dump(mode="json")["model"] == "adaptive"
+    assert written["price"] == str(Path("prices.csv").resolve())
+
+
+def test_hours_names_and_prices_have_a_short_form():
+    held = EveryQuantity(hours=2, names="a, b", price="0.3")
+    assert (held.hours, held.names, held.price) == (7200.0, ("a", "b"), 0.3)
+    assert EveryQuantity(**held.model_dump(mode="json")).model_dump(exclude={"file"}) == held.model_dump(
+        exclude={"file"}
+    )

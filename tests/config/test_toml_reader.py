@@ -9,6 +9,11 @@ def test_a_file_is_read(tmp_path):
     assert read_toml(tmp_path / "a.toml", "a file") == {"name": "x", "part": {"share": 0.5}}
 
 
+def test_a_byte_order_mark_is_skipped(tmp_path):
+    (tmp_path / "a.toml").write_bytes(b'\xef\xbb\xbfname = "x"\r\nshare = 1\r\n')
+    assert read_toml(tmp_path / "a.toml", "a file") == {"name": "x", "share": 1}
+
+
 @pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b"a = 1\na = 2\n"])
 def test_what_is_no_toml_is_said(tmp_path, content):
     (tmp_path / "a.toml").write_bytes(content)

@@ -1,4 +1,4 @@
-"""What one kind of clock does and the other does not."""
+"""Behaviour of the virtual and the wall clock beyond the contract in tests/contracts/test_clock.py."""
 
 import threading
 import time
@@ -10,26 +10,26 @@ from hypothesis import strategies as st
 from ce_nas.core.clock import VirtualClock, WallClock
 
 
-def test_eighty_hours_pass_at_once():
+def test_virtual_clock_advances_at_once():
     clock = VirtualClock()
     clock.post("done", 80 * 3600.0)
-    began_s = time.monotonic()
+    start_s = time.monotonic()
     assert clock.next(100 * 3600.0) == "done"
     assert clock.now_s == 80 * 3600.0
     assert clock.next(100 * 3600.0) is None
     assert clock.now_s == 100 * 3600.0
-    assert time.monotonic() - began_s < 1
+    assert time.monotonic() - start_s < 1
 
 
 @given(st.lists(st.tuples(st.integers(-3, 10), st.booleans(), st.integers(0, 12)), max_size=40))
-def test_virtual_time_never_runs_backwards_and_signals_come_when_due(steps):
+def test_virtual_clock_is_monotonic_and_delivers_when_due(steps):
     clock, due, seen = VirtualClock(), {}, []
-    for number, (in_s, cancelled, until_s) in enumerate(steps):
-        ticket = clock.post(number, in_s)
+    for number, (delay_s, cancelled, until_s) in enumerate(steps):
+        signal_id = clock.post(number, delay_s)
         if cancelled:
-            clock.cancel(ticket)
+            clock.cancel(signal_id)
         else:
-            due[number] = max(clock.now_s + in_s, clock.now_s)
+            due[number] = max(clock.now_s + delay_s, clock.now_s)
         before_s = clock.now_s
         signal = clock.next(until_s)
         assert clock.now_s >= before_s
@@ -44,15 +44,15 @@ def test_virtual_time_never_runs_backwards_and_signals_come_when_due(steps):
     assert due == {}
 
 
-def test_a_waiting_wall_clock_is_woken_from_another_thread():
+def test_wall_clock_wakes_from_another_thread():
     clock = WallClock()
     threading.Timer(0.05, clock.post, ("finished",)).start()
-    began_s = time.monotonic()
+    start_s = time.monotonic()
     assert clock.next(30.0) == "finished"
-    assert time.monotonic() - began_s < 10
+    assert time.monotonic() - start_s < 10
 
 
-def test_an_earlier_signal_shortens_a_wait_that_has_begun():
+def test_wall_clock_wait_ends_at_earlier_signal():
     clock = WallClock()
     clock.post("late", 20.0)
     threading.Timer(0.05, clock.post, ("early", 0.05)).start()
@@ -60,26 +60,26 @@ def test_an_earlier_signal_shortens_a_wait_that_has_begun():
     assert clock.now_s < 10
 
 
-def test_cancelling_from_another_thread_keeps_a_wait_from_ending_early():
+def test_wall_clock_cancel_from_another_thread():
     clock = WallClock()
-    ticket = clock.post("never", 0.2)
-    threading.Timer(0.05, clock.cancel, (ticket,)).start()
+    signal_id = clock.post("never", 0.2)
+    threading.Timer(0.05, clock.cancel, (signal_id,)).start()
     assert clock.next(0.3) is None
     assert clock.now_s >= 0.3
 
 
 @pytest.mark.parametrize("time_scale", [0.5, 1.0, 1000.0])
-def test_scaled_time_passes_so_much_faster(time_scale):
+def test_wall_clock_time_scale(time_scale):
     clock = WallClock(time_scale)
     clock.post("due", 0.1 * time_scale)
-    began_s = time.monotonic()
+    start_s = time.monotonic()
     assert clock.next(60 * time_scale) == "due"
     assert clock.now_s >= 0.1 * time_scale
-    assert 0.1 <= time.monotonic() - began_s < 10
+    assert 0.1 <= time.monotonic() - start_s < 10
 
 
-def test_a_run_that_goes_on_keeps_its_time():
-    clock = WallClock(time_scale=100.0, began_s=5000.0)
+def test_wall_clock_initial_time():
+    clock = WallClock(time_scale=100.0, initial_s=5000.0)
     assert 5000.0 <= clock.now_s < 6000.0
     clock.post("due", 1.0)
     assert clock.next(5000.0) is None
@@ -87,7 +87,7 @@ def test_a_run_that_goes_on_keeps_its_time():
     assert clock.now_s >= 5001.0
 
 
-def test_many_threads_lose_no_signal():
+def test_wall_clock_posts_from_many_threads():
     clock = WallClock()
     threads = [
         threading.Thread(target=lambda first=first: [clock.post(first + i) for i in range(100)])
@@ -95,8 +95,8 @@ def test_many_threads_lose_no_signal():
     ]
     for thread in threads:
         thread.start()
-    found = [clock.next(30.0) for _ in range(800)]
+    signals = [clock.next(30.0) for _ in range(800)]
     for thread in threads:
         thread.join()
-    assert sorted(found) == list(range(800))
+    assert sorted(signals) == list(range(800))
     assert clock.next(0.0) is None

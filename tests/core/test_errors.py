@@ -1,32 +1,32 @@
-"""One tree of errors, each with a way out."""
+"""All exceptions derive from CeNasError, and messages name the way out."""
 
 import inspect
 
 import pytest
 
 from ce_nas.core import errors
-from ce_nas.core.errors import CeNasError, MissingExtraError, one_of
+from ce_nas.core.errors import CeNasError, MissingExtraError, unknown_choice_message
 
 
-def test_whatever_is_raised_on_purpose_has_one_root():
-    classes = [one for _, one in inspect.getmembers(errors, inspect.isclass) if issubclass(one, Exception)]
+def test_all_errors_derive_from_base():
+    classes = [error for _, error in inspect.getmembers(errors, inspect.isclass) if issubclass(error, Exception)]
     assert len(classes) > 5
-    assert all(issubclass(one, CeNasError) for one in classes)
-    assert all(one.__name__ in errors.__doc__ for one in classes)
+    assert all(issubclass(error, CeNasError) for error in classes)
+    assert all(error.__name__ in errors.__doc__ for error in classes)
 
 
-@pytest.mark.parametrize("got", ["acuracy", "acc", "Accuracy"])
-def test_the_nearest_name_is_suggested(got):
-    sentence = one_of("objective", got, ["latency", "accuracy", "params"])
-    assert sentence.startswith(f"Unknown objective {got!r}; expected one of: accuracy, latency, params.")
-    assert ("Did you mean 'accuracy'?" in sentence) == (got != "acc")
+@pytest.mark.parametrize("name", ["acuracy", "acc", "Accuracy"])
+def test_unknown_choice_suggests_closest_name(name):
+    message = unknown_choice_message("objective", name, ["latency", "accuracy", "params"])
+    assert message.startswith(f"Unknown objective {name!r}; expected one of: accuracy, latency, params.")
+    assert ("Did you mean 'accuracy'?" in message) == (name != "acc")
 
 
-def test_nothing_is_suggested_where_nothing_is_near():
-    assert "mean" not in one_of("objective", "zzz", ["latency", "accuracy"])
+def test_unknown_choice_without_close_name():
+    assert "mean" not in unknown_choice_message("objective", "zzz", ["latency", "accuracy"])
 
 
-def test_a_missing_extra_says_how_to_install_it():
+def test_missing_extra_names_install_command():
     message = str(MissingExtraError("torch", "torch", "Scoring a network"))
     assert "'torch'" in message
     assert message.endswith("pip install 'ce-nas[torch]'")

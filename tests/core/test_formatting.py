@@ -1,21 +1,74 @@
+"""Numbers and quantities are formatted to three significant digits."""
+
 import math
 
-from ce_nas.analysis.statistics import Interval
-from ce_nas.core.formatting import figure_text, interval_text, probability_text
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ce_nas.analysis.statistics import Interval, PairedTest
+from ce_nas.core.formatting import (
+    format_carbon,
+    format_duration,
+    format_energy,
+    format_hours,
+    format_interval,
+    format_number,
+    format_p_value,
+    format_wins,
+)
+from ce_nas.core.units import parse_carbon_g, parse_duration_s, parse_energy_j
+from ce_nas.report.i18n.translator import Translator
 
 
-def test_figures_as_people_read_them():
-    assert [figure_text(value) for value in (7.2249, 0.0, 12345.6, math.inf)] == ["7.22", "0", "12,346", "-"]
-    assert interval_text(Interval(2.0, 1.0, math.inf)) == "2 [1, -]"
-    assert interval_text(None) == ""
-    assert (probability_text(0.00001), probability_text(0.0195)) == ("p < 0.001", "p = 0.019")
+@pytest.mark.parametrize(
+    ("format_quantity", "parse", "smallest"),
+    [
+        (format_carbon, parse_carbon_g, 1.0),
+        (format_energy, parse_energy_j, 3600.0),
+        (format_duration, parse_duration_s, 1.0),
+    ],
+)
+@given(size=st.floats(1.0, 1e9))
+def test_format_round_trip_to_three_digits(format_quantity, parse, smallest, size):
+    text = format_quantity(smallest * size)
+    assert parse(text.replace(",", "")) == pytest.approx(smallest * size, rel=0.0051)
 
 
-def test_a_comparison_of_pairs_names_how_many_were_better():
-    from ce_nas.analysis.statistics import Paired
-    from ce_nas.core.formatting import better_text
-    from ce_nas.report.i18n.words import Words
+@pytest.mark.parametrize(
+    ("formatted", "text"),
+    [
+        (format_carbon(812), "812 g"),
+        (format_carbon(4214), "4.21 kg"),
+        (format_carbon(1.3e6), "1.30 t"),
+        (format_carbon(-4214), "-4.21 kg"),
+        (format_carbon(0), "0.00 g"),
+        (format_energy(93 * 3600), "93.0 Wh"),
+        (format_energy(12.4 * 3.6e6), "12.4 kWh"),
+        (format_energy(1.8e3 * 3.6e6), "1.80 MWh"),
+        (format_duration(42), "42.0 s"),
+        (format_duration(1050), "17.5 min"),
+        (format_duration(80 * 3600), "80.0 h"),
+        (format_duration(2000 * 3600), "2,000 h"),
+    ],
+)
+def test_format_quantity(formatted, text):
+    assert formatted == text
 
-    assert better_text(Paired(10, 9, 0.002), Words("en")) == "9 of 10, p = 0.002"
-    assert better_text(Paired(10, 9, 0.002), Words("ja")) == "10 組中 9、p = 0.002"
-    assert better_text(None, Words("en")) == ""
+
+def test_format_hours_of_short_run():
+    assert [format_hours(hours, 0.11) for hours in (0.0, 0.0104, 0.11)] == ["0.000", "0.010", "0.110"]
+    assert [format_hours(hours, 1240.0) for hours in (0.04, 1239.96)] == ["0.0", "1,240.0"]
+
+
+def test_format_number_and_interval():
+    assert [format_number(value) for value in (7.2249, 0.0, 12345.6, math.inf)] == ["7.22", "0", "12,346", "-"]
+    assert format_interval(Interval(2.0, 1.0, math.inf)) == "2 [1, -]"
+    assert format_interval(None) == ""
+    assert (format_p_value(0.00001), format_p_value(0.0195)) == ("p < 0.001", "p = 0.019")
+
+
+def test_format_wins_of_paired_test():
+    assert format_wins(PairedTest(10, 9, 0.002), Translator("en")) == "9 of 10, p = 0.002"
+    assert format_wins(PairedTest(10, 9, 0.002), Translator("ja")) == "10 組中 9、p = 0.002"
+    assert format_wins(None, Translator("en")) == ""

@@ -1,38 +1,38 @@
-"""Streams are their seed's and their name's alone."""
+"""Random streams depend on their seed and name alone."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ce_nas.core.rng import stream
+from ce_nas.core.rng import random_stream
 
 
-def test_a_stream_gives_the_same_numbers_on_every_machine():
-    # Recorded once: a change would make every run of an old seed another one.
-    assert stream(0, "searcher").integers(1000, size=6).tolist() == [334, 666, 836, 69, 962, 150]
+def test_random_stream_is_portable():
+    # recorded: a change would change the run of every seed
+    assert random_stream(0, "searcher").integers(1000, size=6).tolist() == [334, 666, 836, 69, 962, 150]
 
 
 @given(st.integers(0, 2**63), st.text(max_size=20))
-def test_the_same_seed_and_name_give_the_same_numbers(seed, name):
-    assert np.array_equal(stream(seed, name).random(4), stream(seed, name).random(4))
+def test_random_stream_is_deterministic(seed, name):
+    assert np.array_equal(random_stream(seed, name).random(4), random_stream(seed, name).random(4))
 
 
-def test_seeds_and_names_give_streams_of_their_own():
+def test_random_streams_differ():
     drawn = {
-        tuple(stream(seed, name).integers(2**32, size=2).tolist())
+        tuple(random_stream(seed, name).integers(2**32, size=2).tolist())
         for seed in range(50)
         for name in ("searcher", "initial", "grid", "")
     }
     assert len(drawn) == 200
 
 
-def test_a_draw_in_one_stream_shifts_no_other():
-    alone = stream(7, "searcher").random(3)
-    first, other = stream(7, "searcher"), stream(7, "grid")
+def test_random_streams_are_independent():
+    alone = random_stream(7, "searcher").random(3)
+    first, other = random_stream(7, "searcher"), random_stream(7, "grid")
     other.random(100)
     assert np.array_equal(first.random(3), alone)
 
 
-def test_neighbouring_streams_are_not_correlated():
-    a, b = stream(1, "searcher").random(10_000), stream(2, "searcher").random(10_000)
+def test_random_streams_are_uncorrelated():
+    a, b = random_stream(1, "searcher").random(10_000), random_stream(2, "searcher").random(10_000)
     assert abs(np.corrcoef(a, b)[0, 1]) < 0.04

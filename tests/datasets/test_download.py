@@ -1,4 +1,4 @@
-"""Whatever the server does, a file is there whole and right, or not at all and said in a sentence."""
+"""Downloads: complete and verified, or an error; resumed after a lost connection."""
 
 import hashlib
 
@@ -10,9 +10,11 @@ pytest.importorskip("tenacity", reason="needs the extra 'live'")
 import httpx
 
 from ce_nas.core.errors import DataError, SettingsError
-from ce_nas.core.retry import Patience
-from ce_nas.datasets.download import Fetcher, FetchError
-from ce_nas.grid.providers.errors import Fault
+from ce_nas.core.http import Fault, HttpOptions
+from ce_nas.core.retry import RetryPolicy
+from ce_nas.datasets.catalog import find_catalog_entry
+from ce_nas.datasets.download import Downloader, DownloadError, download_files, find_imported, resolve_urls
+from ce_nas.datasets.store import FileOrigin, Manifest, StoredFile
 
 ATTEMPTS = 3
 
@@ -23,8 +25,8 @@ def waits():
 
 
 @pytest.fixture
-def fetcher(waits):
-    return Fetcher(patience=Patience(attempts=ATTEMPTS, silence_s=2), sleep=waits.append)
+def downloader(waits):
+    return Downloader(HttpOptions(retry_policy=RetryPolicy(ATTEMPTS), read_timeout_s=2, sleep=waits.append))
 
 
 @pytest.fixture
@@ -36,214 +38,262 @@ def sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def left(target):
+def file_names(target):
     return sorted(path.name for path in target.parent.iterdir())
 
 
-def test_a_file_comes_whole_with_its_checksum(server, fetcher, target):
-    download = fetcher.fetch(f"{server.url}/file.bin", target, sha256(server.content).upper())
+def test_complete_file_with_its_checksum(server, downloader, target):
+    file = downloader.download(f"{server.url}/file.bin", target, sha256(server.content).upper())
     assert target.read_bytes() == server.content
-    assert (download.path, download.size_bytes, download.resumed_bytes) == (target, len(server.content), 0)
-    assert download.sha256 == sha256(server.content)
-    assert left(target) == ["file.bin"]
+    assert (file.path, file.size_bytes, file.resumed_bytes) == (target, len(server.content), 0)
+    assert file.sha256 == sha256(server.content)
+    assert file_names(target) == ["file.bin"]
 
 
-def test_progress_is_told_to_the_last_byte(server, target):
-    told = []
-    Fetcher(progress=lambda here, whole: told.append((here, whole))).fetch(f"{server.url}/file.bin", target)
-    assert told == sorted(told)
-    assert told[-1] == (len(server.content), len(server.content))
+def test_progress_reaches_the_total(server, target):
+    calls = []
+    Downloader(progress=lambda here, whole: calls.append((here, whole))).download(f"{server.url}/file.bin", target)
+    assert calls == sorted(calls)
+    assert calls[-1] == (len(server.content), len(server.content))
 
 
-def test_a_cut_download_goes_on_where_it_was_cut(server, fetcher, target, waits):
+def test_lost_connection_is_resumed(server, downloader, target, waits):
     server.cuts = [50_000, 30_000]
-    download = fetcher.fetch(f"{server.url}/file.bin", target)
+    file = downloader.download(f"{server.url}/file.bin", target)
     assert target.read_bytes() == server.content
-    assert server.asked == [None, "bytes=50000-", "bytes=80000-"]
-    assert download.resumed_bytes == 80_000
+    assert server.requested_ranges == [None, "bytes=50000-", "bytes=80000-"]
+    assert file.resumed_bytes == 80_000
     assert waits == [1.0, 2.0]
 
 
-def test_what_came_is_kept_for_the_next_time(server, fetcher, target):
+def test_partial_file_is_kept_for_the_next_call(server, downloader, target):
     server.cuts = [1000, 1000, 1000]
-    with pytest.raises(FetchError, match=r"cut the connection in the middle of its answer .* goes on from there"):
-        fetcher.fetch(f"{server.url}/file.bin", target)
-    assert left(target) == ["file.bin.part", "file.bin.part.json"]
-    assert fetcher.fetch(f"{server.url}/file.bin", target).resumed_bytes == 3000
+    with pytest.raises(DownloadError, match=r"cut the connection in the middle of its response .* resumes there"):
+        downloader.download(f"{server.url}/file.bin", target)
+    assert file_names(target) == ["file.bin.part", "file.bin.part.json"]
+    assert downloader.download(f"{server.url}/file.bin", target).resumed_bytes == 3000
     assert target.read_bytes() == server.content
-    assert left(target) == ["file.bin"]
+    assert file_names(target) == ["file.bin"]
 
 
-def test_a_server_that_knows_no_ranges_sends_all_of_it_again(server, fetcher, target):
-    server.cuts, server.ranges = [50_000], False
-    assert fetcher.fetch(f"{server.url}/file.bin", target).resumed_bytes == 0
-    assert server.asked == [None, "bytes=50000-"]
+def test_server_without_ranges_sends_all_again(server, downloader, target):
+    server.cuts, server.has_ranges = [50_000], False
+    assert downloader.download(f"{server.url}/file.bin", target).resumed_bytes == 0
+    assert server.requested_ranges == [None, "bytes=50000-"]
     assert target.read_bytes() == server.content
 
 
 @pytest.mark.parametrize(("etag", "modified"), [('"v1"', ""), ('W/"v1"', "Tue, 01 Jun 2021 00:00:00 GMT")])
-def test_another_version_in_between_begins_anew(server, fetcher, target, etag, modified):
-    server.etag, server.modified, server.cuts = etag, modified, [1000] * ATTEMPTS
-    with pytest.raises(FetchError):
-        fetcher.fetch(f"{server.url}/file.bin", target)
+def test_changed_file_starts_again(server, downloader, target, etag, modified):
+    server.etag, server.last_modified, server.cuts = etag, modified, [1000] * ATTEMPTS
+    with pytest.raises(DownloadError):
+        downloader.download(f"{server.url}/file.bin", target)
     server.content = server.content[::-1]
-    server.etag, server.modified = '"v2"', "Wed, 02 Jun 2021 00:00:00 GMT"
-    assert fetcher.fetch(f"{server.url}/file.bin", target).resumed_bytes == 0
+    server.etag, server.last_modified = '"v2"', "Wed, 02 Jun 2021 00:00:00 GMT"
+    assert downloader.download(f"{server.url}/file.bin", target).resumed_bytes == 0
     assert target.read_bytes() == server.content
 
 
-def test_without_a_validator_nothing_is_gone_on_with_unless_a_checksum_tells(server, fetcher, target):
+def test_resuming_needs_a_validator_or_a_checksum(server, downloader, target):
     server.etag, server.cuts = 'W/"weak"', [1000]
-    fetcher.fetch(f"{server.url}/file.bin", target)
-    assert server.asked == [None, None]
+    downloader.download(f"{server.url}/file.bin", target)
+    assert server.requested_ranges == [None, None]
     server.cuts = [1000]
-    fetcher.fetch(f"{server.url}/file.bin", target, sha256(server.content))
-    assert server.asked[2:] == [None, "bytes=1000-"]
+    downloader.download(f"{server.url}/file.bin", target, sha256(server.content))
+    assert server.requested_ranges[2:] == [None, "bytes=1000-"]
 
 
-def test_two_versions_in_one_file_are_noticed_and_mended(server, fetcher, target):
+def test_two_versions_in_one_file_are_downloaded_again(server, downloader, target):
     server.etag, server.cuts = "", [1000] * ATTEMPTS
     old, new = server.content, server.content[::-1]
-    with pytest.raises(FetchError):
-        fetcher.fetch(f"{server.url}/file.bin", target, sha256(new))
+    with pytest.raises(DownloadError):
+        downloader.download(f"{server.url}/file.bin", target, sha256(new))
     server.content = new
-    fetcher.fetch(f"{server.url}/file.bin", target, sha256(new))
+    downloader.download(f"{server.url}/file.bin", target, sha256(new))
     assert target.read_bytes() == new != old
 
 
-def test_a_wrong_checksum_keeps_nothing_and_what_was_there(server, fetcher, target):
+def test_wrong_checksum_keeps_the_earlier_file(server, downloader, target):
     target.write_bytes(b"before")
     with pytest.raises(DataError, match=r"Expected a file with the SHA-256 0{64} .* got .*; it was not kept"):
-        fetcher.fetch(f"{server.url}/file.bin", target, "0" * 64)
+        downloader.download(f"{server.url}/file.bin", target, "0" * 64)
     assert target.read_bytes() == b"before"
-    assert left(target) == ["file.bin"]
+    assert file_names(target) == ["file.bin"]
 
 
 @pytest.mark.parametrize(
     "case",
     [
-        (404, Fault.DECLINED, "status 404; the file may have moved", 1),
-        (403, Fault.DECLINED, "download the file by hand", 1),
-        (500, Fault.BROKEN, "status 500; try again later", ATTEMPTS),
-        (503, Fault.BROKEN, "status 503", ATTEMPTS),
-        (429, Fault.LIMITED, "status 429", ATTEMPTS),
+        (404, Fault.REJECTED, "status 404; the file may have moved", 1),
+        (403, Fault.REJECTED, "download the file by hand", 1),
+        (500, Fault.SERVER_ERROR, "status 500; try again later", ATTEMPTS),
+        (503, Fault.SERVER_ERROR, "status 503", ATTEMPTS),
+        (429, Fault.RATE_LIMITED, "status 429", ATTEMPTS),
     ],
     ids=str,
 )
-def test_a_status_is_tried_again_only_if_it_may_pass(server, fetcher, target, case):
-    status, fault, said, requests = case
+def test_status_is_retried_only_if_it_may_pass(server, downloader, target, case):
+    status, fault, message, n_requests = case
     server.failing = [status] * 9
-    with pytest.raises(FetchError, match=said) as caught:
-        fetcher.fetch(f"{server.url}/file.bin", target)
+    with pytest.raises(DownloadError, match=message) as caught:
+        downloader.download(f"{server.url}/file.bin", target)
     assert caught.value.fault is fault
-    assert len(server.asked) == requests
-    assert left(target) == []
+    assert len(server.requested_ranges) == n_requests
+    assert file_names(target) == []
 
 
-def test_an_error_that_passes_is_got_over(server, fetcher, target):
+def test_download_recovers_from_server_errors(server, downloader, target):
     server.failing = [500, 503]
-    fetcher.fetch(f"{server.url}/file.bin", target)
+    downloader.download(f"{server.url}/file.bin", target)
     assert target.read_bytes() == server.content
 
 
-def test_a_server_that_asks_for_a_pause_gets_it(server, fetcher, target, waits):
+def test_retry_after_is_waited_for(server, downloader, target, waits):
     server.failing, server.retry_after = [429], "7"
-    fetcher.fetch(f"{server.url}/file.bin", target)
+    downloader.download(f"{server.url}/file.bin", target)
     assert waits == [7.0]
 
 
-def test_a_silent_server_is_given_up_and_gone_on_with(server, target, waits):
+def test_silent_server_times_out_and_is_resumed(server, target, waits):
     server.silence_s = 5
-    fetcher = Fetcher(patience=Patience(attempts=1, silence_s=0.1), sleep=waits.append)
-    with pytest.raises(FetchError, match="did not answer in time") as caught:
-        fetcher.fetch(f"{server.url}/file.bin", target)
-    assert caught.value.fault is Fault.SLOW
-    server.over.set()
+    downloader = Downloader(HttpOptions(retry_policy=RetryPolicy(1), read_timeout_s=0.1, sleep=waits.append))
+    with pytest.raises(DownloadError, match="did not answer in time") as caught:
+        downloader.download(f"{server.url}/file.bin", target)
+    assert caught.value.fault is Fault.TIMEOUT
+    server.closing.set()
     server.silence_s = 0
-    assert fetcher.fetch(f"{server.url}/file.bin", target).resumed_bytes > 0
+    assert downloader.download(f"{server.url}/file.bin", target).resumed_bytes > 0
     assert target.read_bytes() == server.content
 
 
-def test_offline_is_said_in_a_sentence(fetcher, target, waits):
-    with pytest.raises(FetchError, match=r"could not be reached .*check the network, or download the file elsewhere"):
-        fetcher.fetch("http://127.0.0.1:9/file.bin", target)
+def test_unreachable_server_is_named(downloader, target, waits):
+    with pytest.raises(
+        DownloadError, match=r"could not be reached .*check the network, or download the file elsewhere"
+    ):
+        downloader.download("http://127.0.0.1:9/file.bin", target)
     assert waits == [1.0, 2.0]
-    assert left(target) == []
+    assert file_names(target) == []
 
 
-def test_a_web_page_is_no_file(server, fetcher, target):
-    server.kind = "text/html; charset=utf-8"
-    with pytest.raises(FetchError, match="a web page; download the file by hand"):
-        fetcher.fetch(f"{server.url}/file.bin", target)
-    assert left(target) == []
+def test_web_page_is_rejected(server, downloader, target):
+    server.content_type = "text/html; charset=utf-8"
+    with pytest.raises(DownloadError, match="a web page; download the file by hand"):
+        downloader.download(f"{server.url}/file.bin", target)
+    assert file_names(target) == []
 
 
-def test_a_redirect_is_followed(server, fetcher, target):
-    fetcher.fetch(f"{server.url}/moved/file.bin", target)
+def test_redirect_is_followed(server, downloader, target):
+    downloader.download(f"{server.url}/moved/file.bin", target)
     assert target.read_bytes() == server.content
 
 
-def test_a_redirect_away_from_https_is_not(target):
+def test_redirect_from_https_to_http_is_rejected(target):
     def answer(request):
         if request.url.scheme == "https":
             return httpx.Response(302, headers={"Location": "http://elsewhere/file.bin"})
         return httpx.Response(200, content=b"trojan")
 
-    with pytest.raises(FetchError, match="sends on to elsewhere without https"):
-        Fetcher(transport=httpx.MockTransport(answer)).fetch("https://host/file.bin", target)
-    assert left(target) == []
+    with pytest.raises(DownloadError, match="redirects to elsewhere without https"):
+        Downloader(HttpOptions(httpx.MockTransport(answer))).download("https://host/file.bin", target)
+    assert file_names(target) == []
 
 
-def test_a_range_that_begins_elsewhere_is_not_appended(server, fetcher, target):
-    server.cuts, server.claims = [1000], 0
-    fetcher.fetch(f"{server.url}/file.bin", target)
-    assert server.asked == [None, "bytes=1000-", None]
+def test_range_at_another_offset_is_not_appended(server, downloader, target):
+    server.cuts, server.claimed_offset = [1000], 0
+    downloader.download(f"{server.url}/file.bin", target)
+    assert server.requested_ranges == [None, "bytes=1000-", None]
     assert target.read_bytes() == server.content
 
 
-def test_a_part_that_is_the_whole_already_is_taken(server, fetcher, target):
+def test_complete_part_is_used(server, downloader, target):
     server.cuts = [1000] * ATTEMPTS
-    with pytest.raises(FetchError):
-        fetcher.fetch(f"{server.url}/file.bin", target)
+    with pytest.raises(DownloadError):
+        downloader.download(f"{server.url}/file.bin", target)
     target.with_name("file.bin.part").write_bytes(server.content)
-    assert fetcher.fetch(f"{server.url}/file.bin", target).resumed_bytes == len(server.content)
+    assert downloader.download(f"{server.url}/file.bin", target).resumed_bytes == len(server.content)
 
 
-def test_a_part_that_is_longer_than_the_whole_begins_anew(server, fetcher, target):
+def test_part_longer_than_the_file_starts_again(server, downloader, target):
     server.cuts = [1000] * ATTEMPTS
-    with pytest.raises(FetchError):
-        fetcher.fetch(f"{server.url}/file.bin", target)
+    with pytest.raises(DownloadError):
+        downloader.download(f"{server.url}/file.bin", target)
     target.with_name("file.bin.part").write_bytes(server.content + b"more")
-    fetcher.fetch(f"{server.url}/file.bin", target)
+    downloader.download(f"{server.url}/file.bin", target)
     assert target.read_bytes() == server.content
 
 
-def test_a_part_of_another_address_is_not_gone_on_with(server, fetcher, target):
+def test_part_of_another_address_is_not_resumed(server, downloader, target):
     server.cuts = [1000] * ATTEMPTS
-    with pytest.raises(FetchError):
-        fetcher.fetch(f"{server.url}/other.bin", target)
-    assert fetcher.fetch(f"{server.url}/file.bin", target).resumed_bytes == 0
+    with pytest.raises(DownloadError):
+        downloader.download(f"{server.url}/other.bin", target)
+    assert downloader.download(f"{server.url}/file.bin", target).resumed_bytes == 0
 
 
-def test_a_length_that_nobody_states_is_no_obstacle(server, fetcher, target):
-    server.lengthless = True
-    fetcher.fetch(f"{server.url}/file.bin", target)
+def test_unknown_length_is_accepted(server, downloader, target):
+    server.sends_length = False
+    downloader.download(f"{server.url}/file.bin", target)
     assert target.read_bytes() == server.content
 
 
-def test_nothing_is_no_file(server, fetcher, target):
-    server.lengthless, server.cuts = True, [0] * 9
-    with pytest.raises(FetchError, match="answered with an empty body"):
-        fetcher.fetch(f"{server.url}/file.bin", target)
+def test_empty_file_is_rejected(server, downloader, target):
+    server.sends_length, server.cuts = False, [0] * 9
+    with pytest.raises(DownloadError, match="sent an empty response"):
+        downloader.download(f"{server.url}/file.bin", target)
 
 
 @pytest.mark.parametrize("url", ["ftp://host/file.bin", "no address", "http://[bad/file.bin"])
-def test_what_is_no_address_is_said(fetcher, target, url):
-    with pytest.raises((FetchError, SettingsError)):
-        fetcher.fetch(url, target)
-    assert left(target) == []
+def test_invalid_address_is_rejected(downloader, target, url):
+    with pytest.raises((DownloadError, SettingsError)):
+        downloader.download(url, target)
+    assert file_names(target) == []
 
 
-def test_a_folder_that_is_not_there_is_said(server, fetcher, tmp_path):
+def test_missing_folder_is_named(server, downloader, tmp_path):
     with pytest.raises(DataError, match=r"Expected to write file\.bin to"):
-        fetcher.fetch(f"{server.url}/file.bin", tmp_path / "nowhere" / "file.bin")
+        downloader.download(f"{server.url}/file.bin", tmp_path / "nowhere" / "file.bin")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("nasbench201", {}, "stands behind a web page of its authors: download from"),
+        ("carboncast", {}, "Expected a zone of carboncast such as --zone CISO, got ''"),
+        ("carboncast", {"zone": "../.."}, "Expected a zone of carboncast"),
+        ("hwnasbench", {"zone": "CISO"}, "leave --zone out"),
+        ("hwnasbench", {"sha256": "abc"}, "Expected the 64 hexadecimal digits"),
+        ("nasbench301", {"sha256": "0" * 64}, "for a data set of one file"),
+    ],
+)
+def test_invalid_downloads_are_rejected_before_any_request(name, options, message):
+    with pytest.raises(SettingsError, match=message):
+        resolve_urls(find_catalog_entry(name), **options)
+
+
+def test_zone_has_two_files():
+    assert list(resolve_urls(find_catalog_entry("carboncast"), zone="CISO", mirror="http://m")) == [
+        "CISO_lifecycle_emissions.csv",
+        "CISO_direct_emissions.csv",
+    ]
+
+
+def test_files_are_downloaded_under_their_names(server, tmp_path):
+    urls = resolve_urls(find_catalog_entry("nasbench301"), mirror=server.url)
+    calls = []
+    files = download_files(urls, tmp_path, progress=lambda name, here, whole: calls.append((name, here, whole)))
+    assert {path.name: url for path, url in files.items()} == {
+        "surrogate.onnx": f"{server.url}/model_v2.onnx",
+        "encoding.json": f"{server.url}/encoding_v2.json",
+    }
+    assert all(path.read_bytes() == server.content for path in files)
+    assert {name for name, _, _ in calls} == {"surrogate.onnx", "encoding.json"}
+
+
+def test_imported_files_are_found_by_address():
+    def file(name, *urls):
+        return StoredFile(name, "", 0, 0, tuple(FileOrigin(url, "") for url in urls), "")
+
+    manifest = Manifest("x", "", "", (file("a", "u1", "u2"), file("b", "u3")))
+    assert [stored.file for stored in find_imported(manifest, ["u1", "u2"])] == ["a"]
+    assert [stored.file for stored in find_imported(manifest, ["u1", "u3"])] == ["a", "b"]
+    assert find_imported(manifest, ["u1", "u9"]) == []
+    assert find_imported(None, ["u1"]) == []

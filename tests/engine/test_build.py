@@ -1,107 +1,112 @@
-"""What the settings name is what the engine is made of."""
+"""The engine that the settings describe."""
 
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from ce_nas.config.registry import INNER_SEARCHERS, POLICIES, SEARCHERS
+from ce_nas.config.registry import FORECASTERS, POLICIES, SEARCHERS
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import MissingExtraError, SettingsError
-from ce_nas.engine.build import build
-from ce_nas.engine.inputs import Materials
-from ce_nas.forecast.backtest import Issues
+from ce_nas.engine.build import build_engine
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.forecast.backtest import IssueTimes
 from ce_nas.forecast.baselines import SeasonalNaive
-from ce_nas.forecast.conformal import calibrate
-from ce_nas.forecast.registry import save
+from ce_nas.forecast.conformal import calibrate_quantiles
+from ce_nas.forecast.registry import save_forecaster
 from ce_nas.store.journal import NullJournal
 
 
 def engine(base=None, /, **flags):
-    return build(Materials(settings_from_flags(base, **flags)), NullJournal())
+    return build_engine(RunInputs(settings_from_flags(base, **flags)), NullJournal())
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", POLICIES.names())
 def test_every_policy_can_be_built(name):
-    assert engine(policy=name).parts.allocator.name == name
+    assert engine(policy=name).components.policy.name == name
 
 
-@pytest.mark.parametrize("name", SEARCHERS)
+@pytest.mark.parametrize("name", SEARCHERS.names())
 def test_every_searcher_can_be_built(name):
-    assert engine(searcher=name).parts.searcher.name == name
+    assert engine(searcher=name).components.searcher.name == name
 
 
 @pytest.mark.parametrize("settings", [{"name": "qlognehvi"}, {"name": "lamoo", "inner": "qlognehvi"}])
-def test_what_a_searcher_is_built_on_is_asked_for_before_anything_is_written(settings, monkeypatch):
-    Materials(settings_from_flags({"searcher": settings})).check()
+def test_a_searchers_extra_is_checked_before_the_run(settings, monkeypatch):
+    RunInputs(settings_from_flags({"searcher": settings})).validate()
     monkeypatch.setattr("ce_nas.config.registry.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"qlognehvi needs the package 'botorch'.*ce-nas\[bo\]"):
-        Materials(settings_from_flags({"searcher": settings})).check()
-    Materials(settings_from_flags({"searcher": {"name": "uniform", "inner": "qlognehvi"}})).check()
+        RunInputs(settings_from_flags({"searcher": settings})).validate()
+    RunInputs(settings_from_flags({"searcher": {"name": "lamoo", "inner": "nsga2"}})).validate()
 
 
-@pytest.mark.parametrize("name", ["adaptive", "damped-profile", "persistence", "seasonal-naive"])
+@pytest.mark.parametrize("name", [component.name for component in FORECASTERS.components() if not component.extra])
 def test_every_forecaster_can_be_built(name):
-    parts = engine(forecaster=name).parts
-    assert (parts.forecaster.name, parts.forecaster_reason) == (name, "chosen by name")
+    components = engine(forecaster=name).components
+    assert (components.forecaster.name, components.forecaster_reason) == (name, "chosen by name")
 
 
-def test_without_a_fitted_model_the_forecaster_needs_no_training():
-    parts = engine().parts
-    assert parts.forecaster.name == "damped-profile"
-    assert parts.forecaster_reason.startswith("no model fitted for zone 'solar' is in the user's data folder")
-    assert parts.forecaster_sha256 is None
+def test_the_default_forecaster_needs_no_training():
+    components = engine().components
+    assert components.forecaster.name == "damped-profile"
+    assert components.forecaster_reason.startswith("no model fitted for zone 'solar' is in the user's data folder")
+    assert components.forecaster_sha256 is None
 
 
-def test_the_model_that_was_fitted_for_the_zone_is_used(tmp_path, monkeypatch):
+def test_the_model_fitted_for_the_zone_is_used(tmp_path, monkeypatch):
     monkeypatch.setenv("CE_NAS_DATA", str(tmp_path))
-    history = Materials(settings_from_flags()).history
+    history = RunInputs(settings_from_flags()).history
     start = history.intensity.start
-    table = calibrate(SeasonalNaive(), history, Issues(start + timedelta(days=8), start + timedelta(days=40)))
-    save(tmp_path / "forecasters/solar", SeasonalNaive(), table)
-    parts = engine().parts
-    assert parts.forecaster.name == "seasonal-naive, calibrated"
-    assert parts.forecaster_reason == "a model fitted for zone 'solar' is in the user's data folder"
-    assert len(parts.forecaster_sha256) == 64
-    assert engine(zone="gas").parts.forecaster.name == "damped-profile"
-    named = engine(zone="gas", forecaster=str(tmp_path / "forecasters/solar.json")).parts
-    assert (named.forecaster.name, named.forecaster_reason) == (parts.forecaster.name, "the model's file was named")
+    table = calibrate_quantiles(
+        SeasonalNaive(), history, IssueTimes(start + timedelta(days=8), start + timedelta(days=40))
+    )
+    save_forecaster(tmp_path / "forecasters/solar", SeasonalNaive(), table)
+    components = engine().components
+    assert components.forecaster.name == "seasonal-naive, calibrated"
+    assert components.forecaster_reason == "a model fitted for zone 'solar' is in the user's data folder"
+    assert len(components.forecaster_sha256) == 64
+    assert engine(zone="gas").components.forecaster.name == "damped-profile"
+    named = engine(zone="gas", forecaster=str(tmp_path / "forecasters/solar.json")).components
+    assert (named.forecaster.name, named.forecaster_reason) == (
+        components.forecaster.name,
+        "the model's file was named",
+    )
 
 
-def test_budgets_reach_the_plan():
-    limits = engine(hours=5, carbon_budget="2kg", energy_budget="3kWh", cost_budget="4", evaluations=6).plan.limits
-    assert (limits.time_s, limits.carbon_g, limits.energy_j, limits.cost, limits.evaluations) == (
+def test_budgets_reach_the_run_config():
+    budgets = engine(hours=5, carbon_budget="2kg", energy_budget="3kWh", cost_budget="4", evaluations=6).config.budgets
+    assert (budgets.time_s, budgets.carbon_g, budgets.energy_j, budgets.cost, budgets.evaluations) == (
         18_000.0, 2000.0, 3 * 3.6e6, 4.0, 6,
     )  # fmt: skip
 
 
-def test_wattages_of_ones_own_are_named_as_such():
-    assert "EC-NAS" in engine().parts.cluster.power_origin
-    own = engine({"cluster": {"training_w": 400.0}}).parts.cluster
+def test_stated_wattages_are_named_in_the_power_origin():
+    assert "EC-NAS" in engine().components.cluster.power_origin
+    own = engine({"cluster": {"training_w": 400.0}}).components.cluster
     assert "stated in the settings" in own.power_origin
     assert own.peak_w == 8 * 400.0
 
 
-def test_the_surrogate_knows_the_costs_that_need_no_training():
-    searcher = engine(searcher="surrogate", objectives="accuracy,params:max").parts.searcher
-    params = Materials(settings_from_flags()).table.metric("params").values
-    known = searcher._knowledge.costs_of(list(searcher._space.index))
+def test_the_surrogate_knows_training_free_costs():
+    searcher = engine(searcher="surrogate", objectives="accuracy,params:max").components.searcher
+    params = RunInputs(settings_from_flags()).table.metric("params").values
+    known = searcher._dataset.known_values(list(searcher._space.index))
     assert np.isnan(known[:, 0]).all()
     assert known[:, 1] == pytest.approx(-params)
 
 
-@pytest.mark.parametrize("inner", INNER_SEARCHERS)
-def test_lamoo_searches_its_regions_with_any_of_them(inner):
-    searcher = engine({"searcher": {"inner": inner}}, searcher="lamoo").parts.searcher
-    assert (searcher.name, searcher.foresees) == ("lamoo", inner == "surrogate")
+@pytest.mark.parametrize("inner", [name for name in SEARCHERS.names() if name != "lamoo"])
+def test_lamoo_takes_every_inner_searcher(inner):
+    searcher = engine({"searcher": {"inner": inner}}, searcher="lamoo").components.searcher
+    assert (searcher.name, searcher.uses_proxy_scores) == ("lamoo", inner == "surrogate")
 
 
-def test_wrappers_keep_the_name_of_what_they_wrap():
-    assert engine(searcher="nsga2", constraints="latency<=0.02").parts.searcher.name == "nsga2"
+def test_wrapped_searchers_keep_their_name():
+    assert engine(searcher="nsga2", constraints="latency<=0.02").components.searcher.name == "nsga2"
 
 
-def test_one_a_function_needs_a_space_that_tells(tmp_path):
+def test_deduplication_needs_nas_bench_201(tmp_path):
     table = tmp_path / "plain.csv"
     table.write_text("op,accuracy,latency,train_s\na,1,2,3\nb,2,1,3\n")
-    with pytest.raises(SettingsError, match=r"Expected cells of NAS-Bench-201 for searcher\.distinct, since of plain"):
-        engine({"searcher": {"distinct": True}}, table=table)
+    with pytest.raises(SettingsError, match=r"Expected cells of NAS-Bench-201 for searcher\.deduplicate"):
+        engine({"searcher": {"deduplicate": True}}, table=table)

@@ -5,13 +5,17 @@ import subprocess
 import sys
 import textwrap
 import time
+from importlib.util import find_spec
 
 import pytest
 
-from ce_nas.api import Study, resume
+from ce_nas.api import Search, resume
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
-from ce_nas.store.run_dir import read_run
+from ce_nas.engine.build_live import live_grid_metadata
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.grid.providers.errors import ZoneError
+from ce_nas.store.run_dir import read_run_entries
 
 OWN = """
 import json
@@ -25,7 +29,7 @@ def evaluate(architecture, fidelity, checkpoint):
     done = checkpoint.folder / "done.json"
     steps = json.loads(done.read_text()) if done.exists() else 0
     while steps < 4:
-        if checkpoint.leave():
+        if checkpoint.should_stop():
             return None
         threading.Event().wait(0.01)
         steps += 1
@@ -47,7 +51,7 @@ def own(tmp_path):
 def flags(own, **stated):
     """A search that ends when all 48 architectures are trained; the time is there for processes that start slowly."""
     defaults = {"live": True, "evaluate": own, "gpus": 2, "hours": 60, "time_scale": 2000.0, "seed": 0}
-    return {**defaults, "searcher": "uniform", "policy": "vanilla", **stated}
+    return {**defaults, "searcher": "random", "policy": "vanilla", **stated}
 
 
 @pytest.fixture(autouse=True)
@@ -55,8 +59,8 @@ def without_gpus(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
-def once_each(result, folder):
-    """Every training told of once, and every step of it taken once."""
+def assert_trained_once(result, folder):
+    """Every training is reported once, and every step of it run once; returns the trainings."""
     evaluated = [entry.content["task"] for entry in result.entries if entry.kind == "evaluated"]
     assert max(collections.Counter(evaluated).values()) == 1
     steps = {task: len((folder / "work" / f"task-{task}" / "log").read_text().splitlines()) for task in evaluated}
@@ -64,9 +68,9 @@ def once_each(result, folder):
     return evaluated
 
 
-def test_a_function_of_ones_own_is_searched_on_real_processes(own, tmp_path):
-    result = Study.of(**flags(own)).run(tmp_path / "run")
-    assert len(once_each(result, tmp_path / "run")) == result.summary.evaluations > 5
+def test_a_user_function_is_searched_on_real_processes(own, tmp_path):
+    result = Search(**flags(own)).run(tmp_path / "run")
+    assert len(assert_trained_once(result, tmp_path / "run")) == result.summary.evaluations > 5
     assert result.summary.stop == "exhausted"
     assert set(result.summary.energy_j_by_source) == {"modelled"}
     assert result.summary.energy_j > 0
@@ -77,35 +81,35 @@ def test_a_function_of_ones_own_is_searched_on_real_processes(own, tmp_path):
 
 def test_a_live_run_needs_a_folder(own):
     with pytest.raises(SettingsError, match="folder"):
-        Study.of(**flags(own)).run()
+        Search(**flags(own)).run()
 
 
 SCRIPT = """
 from pathlib import Path
-from ce_nas.api import Study
+from ce_nas.api import Search
 if __name__ == "__main__":
-    Study.of(live=True, evaluate=Path({own!r}), gpus=2, hours=60, time_scale=2000.0, searcher="uniform", seed=0,
+    Search(live=True, evaluate=Path({own!r}), gpus=2, hours=60, time_scale=2000.0, searcher="random", seed=0,
              policy="vanilla").run(Path({run!r}), durable=True)
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_that_is_killed_goes_on_and_nothing_is_lost_or_counted_twice(own, tmp_path, how):
+def test_a_killed_run_resumes_without_loss_or_double_counting(own, tmp_path, how):
     run = tmp_path / "run"
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT.format(own=str(own), run=str(run))))
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
-    recording = run / "recording.jsonl"
+    event_log = run / "events.jsonl"
     for _ in range(1200):
-        if recording.exists() and recording.read_text().count('"finished"') >= 3:
+        if event_log.exists() and event_log.read_text().count('"finished"') >= 3:
             break
         time.sleep(0.05)
     process.send_signal(how)
     process.wait()
-    before = read_run(run)
+    before = read_run_entries(run)
     result = resume(run)
     assert result.entries[: len(before)] == before
-    once_each(result, run)
+    assert_trained_once(result, run)
     assert result.summary.evaluations > 3
     booked_s = sum(result.summary.device_hours_by_activity.values()) * 3600
     assert booked_s == pytest.approx(2 * result.summary.simulated_hours * 3600 / 2000.0)
@@ -120,26 +124,60 @@ def _alive(process_id):
     return True
 
 
-def test_without_gpus_the_devices_are_processes_on_the_cpu(own):
-    settings = Study.of(**flags(own, gpus=1)).settings
+def test_devices_are_cpu_processes_without_gpus(own):
+    settings = Search(**flags(own, gpus=1)).settings
     assert settings.live.devices == ("cpu",)
     assert settings.cluster.gpus == 1
 
 
-def test_the_demonstration_takes_four_minutes_and_is_only_the_default():
-    assert settings_from_flags(live=True).budget.time == 4 * 3600
+def test_the_demonstration_is_only_the_default():
+    assert settings_from_flags(live=True).budget.time_s == 4 * 3600
     assert settings_from_flags(live=True).live.time_scale == 60
-    assert settings_from_flags(live=True, hours=2, time_scale=1).budget.time == 2 * 3600
-    assert settings_from_flags(live=True, data="elsewhere").budget.time == 80 * 3600
+    assert settings_from_flags(live=True, hours=2, time_scale=1).budget.time_s == 2 * 3600
+    assert settings_from_flags(live=True, data="elsewhere").budget.time_s == 80 * 3600
     assert settings_from_flags().live.time_scale == 1
 
 
-def test_of_other_machines_as_many_devices_as_are_asked_for(own):
-    assert Study.of(**flags(own, crew="ray")).settings.live.devices == ("cuda", "cuda")
+def test_worker_pools_on_other_machines_get_the_gpus_asked_for(own):
+    assert Search(**flags(own, workers="ray")).settings.live.devices == ("cuda", "cuda")
 
 
-def test_paths_that_a_space_cannot_have_are_refused_before_anything_is_written(tmp_path):
-    settings = settings_from_flags({"live": {"paths": "fair"}}, live=True, space="darts")
-    with pytest.raises(SettingsError, match=r"live\.paths 'uniform' for darts"):
-        Study(settings).run(tmp_path / "run")
+def test_fair_paths_are_refused_for_darts(tmp_path):
+    settings = settings_from_flags({"live": {"path_sampling": "fair"}}, live=True, space="darts")
+    with pytest.raises(SettingsError, match=r"live\.path_sampling 'uniform' for darts"):
+        Search.from_settings(settings).run(tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+needs_live = pytest.mark.skipif(find_spec("httpx") is None, reason="providers on the network need the extra live")
+
+
+def live_grid_inputs(**flags):
+    return RunInputs(settings_from_flags(live=True, provider="uk", **{"zone": "GB", **flags}))
+
+
+@needs_live
+def test_a_provider_without_key_states_its_factors():
+    facts = live_grid_metadata(live_grid_inputs().provider, "GB")
+    assert (facts["zone"], facts["factors"], facts["origin"]) == ("GB", "direct", "live, uk")
+    assert (facts["sha256"], facts["synthetic"]) == (None, False)
+
+
+@needs_live
+def test_a_live_grid_is_no_demonstration():
+    settings = live_grid_inputs().settings
+    assert settings.live.time_scale == 1.0
+    assert settings.policy.name == "look-ahead"
+
+
+@needs_live
+def test_an_unknown_zone_is_refused_before_the_run():
+    with pytest.raises(ZoneError, match="Atlantis"):
+        live_grid_inputs(zone="Atlantis").validate()
+
+
+@needs_live
+def test_a_missing_provider_key_is_named(monkeypatch):
+    monkeypatch.delenv("EIA_API_KEY", raising=False)
+    with pytest.raises(SettingsError, match="EIA_API_KEY"):
+        RunInputs(settings_from_flags(live=True, provider="eia", zone="CISO")).validate()

@@ -10,28 +10,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ce_nas.analysis.live_grid import is_provisional
-from ce_nas.api import Study
-from ce_nas.benchmarks.user_space import OwnBenchmark, OwnSpace
+from ce_nas.api import Search
+from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.records import Activity, Reading, Source
+from ce_nas.core.http import Fault
+from ce_nas.core.records import Activity, EnergyReading, ReadingSource
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.energy.ledger import Ledger, Prices
 from ce_nas.energy.live_ledger import LiveLedger
-from ce_nas.engine.inputs import Materials
-from ce_nas.engine.live_intensity import FeedForecaster, LiveGrid
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.engine.live_intensity import LiveIntensity, ProviderForecaster
 from ce_nas.forecast.baselines import Persistence
-from ce_nas.grid.providers.base import LiveSource, Quality
-from ce_nas.grid.providers.errors import Fault, SourceError, ZoneError
-from ce_nas.grid.providers.fallback import Feed
-from ce_nas.grid.providers.fallback_levels import Limits, Step
-from ce_nas.grid.providers.normalize import Kind, Window, regular
-from ce_nas.grid.providers.normalize import Reading as Read
-from ce_nas.grid.trace import Factors, Series, Signal
-from ce_nas.store.event_log import Recording
+from ce_nas.grid.providers.base import CarbonIntensityProvider, DataQuality
+from ce_nas.grid.providers.errors import ProviderError, ZoneError
+from ce_nas.grid.providers.fallback import FallbackProvider
+from ce_nas.grid.providers.fallback_levels import FallbackLevel, FreshnessLimits
+from ce_nas.grid.providers.normalize import AlignedWindow, SeriesMetadata, normalize_readings
+from ce_nas.grid.providers.normalize import IntensityReading as Read
+from ce_nas.grid.trace import EmissionFactorType, Series, Signal
+from ce_nas.store.event_log import EventLog
 from ce_nas.store.journal import MemoryJournal
-from ce_nas.store.run_dir import RunFolder
+from ce_nas.store.run_dir import RunDirectory
 
 START = datetime(2024, 5, 15, 0, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -42,7 +43,7 @@ def truth(moment):
 
 
 @dataclass
-class Told(LiveSource):
+class Told(CarbonIntensityProvider):
     """An hourly source that publishes so many hours late, has a forecast if so wished, or is out."""
 
     late_h: int = 0
@@ -52,35 +53,37 @@ class Told(LiveSource):
 
     name = "told"
     step_s = HOUR_S
-    factors: Factors = Factors.LIFECYCLE
+    factors: EmissionFactorType = EmissionFactorType.LIFECYCLE
     signal: Signal = Signal.AVERAGE
     asked: list = field(default_factory=list)
 
     @property
-    def forecasts(self):
+    def has_forecasts(self):
         return self.foretells
 
-    def check(self, zone):
+    def check_zone(self, zone):
         if zone != "DE":
             message = f"no zone {zone!r}"
             raise ZoneError(message)
 
     def fetch(self, zone, start, end):
         published = self.now - self.late_h * HOUR
-        return self._series(zone, start, end, lambda moment: moment + HOUR <= published, Quality.MEASURED)
+        return self._series(zone, start, end, lambda moment: moment + HOUR <= published, DataQuality.MEASURED)
 
-    def forecast(self, zone, horizon_s):
+    def fetch_forecast(self, zone, horizon_s):
         end = self.now + timedelta(seconds=horizon_s)
-        return self._series(zone, self.now, end, lambda _: True, Quality.FORECAST, 7.0)
+        return self._series(zone, self.now, end, lambda _: True, DataQuality.FORECAST, 7.0)
 
     def _series(self, zone, start, end, there, quality, more=0.0):  # noqa: PLR0913, PLR0917 - a played source
         self.asked.append(self.now)
         if self.out:
-            raise SourceError(self.name, Fault.UNREACHABLE, "it does not answer.")
-        window = Window.around(start, end, self.step_s)
-        moments = filter(there, map(window.moment, range(window.steps)))
+            raise ProviderError(self.name, Fault.UNREACHABLE, "it does not answer.")
+        window = AlignedWindow.covering(start, end, self.step_s)
+        moments = filter(there, map(window.step_start, range(window.steps)))
         readings = [Read(moment, truth(moment) + more, quality) for moment in moments]
-        return regular(Kind(self.name, zone, self.factors, self.signal, self.step_s), window, readings, self.now)
+        return normalize_readings(
+            SeriesMetadata(self.name, zone, self.factors, self.signal, self.step_s), window, readings, self.now
+        )
 
 
 class Clock:
@@ -92,20 +95,29 @@ class Clock:
 class World:
     """A source, the grid of a run over it, and its books."""
 
-    def __init__(self, path=None, *, worst=Step.TYPICAL, stop_when_lost=False, **source):
+    def __init__(self, path=None, *, worst=FallbackLevel.TYPICAL, stop_when_lost=False, **source):
         self.source, self.clock, self.journal = Told(**source), Clock(), MemoryJournal()
-        feed = Feed(self.source, now=lambda: self.source.now, worst=worst, limits=Limits(extend_s=4 * HOUR_S))
-        self.grid = LiveGrid(feed, "DE", self.clock, Recording(path), self.journal, stop_when_lost=stop_when_lost)
+        feed = FallbackProvider(
+            self.source,
+            now=lambda: self.source.now,
+            max_fallback=worst,
+            limits=FreshnessLimits(max_extrapolation_age_s=4 * HOUR_S),
+        )
+        self.grid = LiveIntensity(
+            feed, "DE", self.clock, EventLog(path), self.journal, fail_when_unavailable=stop_when_lost
+        )
         self.books = LiveLedger(self.grid, 1.5, Prices())
-        self.grid.keep(self.books)
+        self.grid.attach_ledger(self.books)
 
     def at(self, hours):
         """A decision so many hours into the run."""
         self.source.now = START + hours * HOUR
-        return self.grid.past(hours * HOUR_S, 2 * DAY_S, DAY_S)
+        return self.grid.inputs_at(hours * HOUR_S, 2 * DAY_S, DAY_S)
 
     def draws(self, start_h, end_h, energy_j=3.6e6, activity=Activity.TRAINING):
-        self.books.book([Reading(0, activity, start_h * HOUR_S, end_h * HOUR_S, energy_j, Source.COUNTER)])
+        self.books.record(
+            [EnergyReading(0, activity, start_h * HOUR_S, end_h * HOUR_S, energy_j, ReadingSource.COUNTER)]
+        )
 
     def told(self, kind):
         return [entry.content for entry in self.journal.entries if entry.kind == kind]
@@ -116,26 +128,26 @@ def test_what_is_read_is_told_once_and_handed_to_decisions():
     past = world.at(0)
     assert past.intensity_g_per_kwh[-1] == truth(START - HOUR)
     assert (past.end, past.end_s) == (START.replace(minute=0), -1200.0)
-    (first,) = world.told("read")
+    (first,) = world.told("intensity_read")
     assert len(first["values"]) == len(past.intensity_g_per_kwh) == 72
     world.at(1)
-    assert world.told("read")[1]["values"] == [["2024-05-15T00:00:00+00:00", truth(START), "measured"]]
+    assert world.told("intensity_read")[1]["values"] == [["2024-05-15T00:00:00+00:00", truth(START), "measured"]]
     world.at(1)
-    assert len(world.told("read")) == 2  # one look a moment
+    assert len(world.told("intensity_read")) == 2  # one look a moment
 
 
 def test_books_are_revised_once_the_source_has_said_and_every_revision_is_told():
     world = World(late_h=1)
     world.at(0)
     world.draws(0, 0.5)
-    foreseen_g = world.books.total.total_carbon_g
-    assert world.books.provisional_g == pytest.approx(foreseen_g)
+    foreseen_g = world.books.totals.total_carbon_g
+    assert world.books.provisional_carbon_g == pytest.approx(foreseen_g)
     world.at(3)
-    assert world.books.total.total_carbon_g == pytest.approx(1.5 * truth(START))
-    (revision,) = world.told("revised")
+    assert world.books.totals.total_carbon_g == pytest.approx(1.5 * truth(START))
+    (revision,) = world.told("carbon_revised")
     assert sum(revision["carbon_g"].values()) == pytest.approx(1.5 * truth(START) - foreseen_g)
     assert [step for step, _, _ in revision["steps"]] == ["2024-05-15T00:00:00+00:00"]
-    assert world.books.provisional_g == revision["provisional_g"] == 0.0
+    assert world.books.provisional_carbon_g == revision["provisional_g"] == 0.0
 
 
 readings = st.tuples(st.floats(0, 9.5), st.floats(0.01, 3.0), st.floats(0, 1e7), st.sampled_from(list(Activity)))
@@ -152,20 +164,20 @@ def test_in_the_end_the_books_are_those_of_one_who_knew_the_truth(drawn, late_h,
             if hours <= start_h < hours + every_h:
                 world.draws(start_h, start_h + long_h, energy_j, activity)
                 stretch = (start_h * HOUR_S, (start_h + long_h) * HOUR_S)
-                knowing.book([Reading(0, activity, *stretch, energy_j, Source.COUNTER)])
+                knowing.record([EnergyReading(0, activity, *stretch, energy_j, ReadingSource.COUNTER)])
     world.source.now = START + 40 * HOUR
-    world.grid.settle(13 * HOUR_S, again=False)
-    assert world.books.provisional_g == 0.0
+    world.grid.settle(13 * HOUR_S, reread=False)
+    assert world.books.provisional_carbon_g == 0.0
     for name in ("carbon_g", "energy_j", "device_s"):
-        assert getattr(world.books.total, name) == pytest.approx(getattr(knowing.total, name), abs=1e-6)
-    assert world.books.total.paper_carbon_g == pytest.approx(knowing.total.paper_carbon_g)
-    told = [*world.told("revised"), *world.told("settled")]
+        assert getattr(world.books.totals, name) == pytest.approx(getattr(knowing.totals, name), abs=1e-6)
+    assert world.books.totals.paper_carbon_g == pytest.approx(knowing.totals.paper_carbon_g)
+    told = [*world.told("carbon_revised"), *world.told("carbon_settled")]
     assert all(set(revision["carbon_g"]) <= set(map(str, Activity)) for revision in told)
 
 
 def true_series():
     start = START.replace(minute=0) - 48 * HOUR
-    return Series(start, HOUR_S, np.array([truth(start + step * HOUR) for step in range(96)])).since(START)
+    return Series(start, HOUR_S, np.array([truth(start + step * HOUR) for step in range(96)])).relative_to(START)
 
 
 def test_a_run_that_is_lived_through_again_reads_what_it_read(tmp_path):
@@ -182,7 +194,7 @@ def test_a_run_that_is_lived_through_again_reads_what_it_read(tmp_path):
     assert [(entry.kind, entry.body) for entry in first.journal.entries] == [
         (entry.kind, entry.body) for entry in second.journal.entries
     ]
-    assert second.books.total.total_carbon_g == first.books.total.total_carbon_g
+    assert second.books.totals.total_carbon_g == first.books.totals.total_carbon_g
 
 
 def test_a_feed_that_is_lost_is_gone_on_without_by_what_was_known_last_and_that_is_told():
@@ -190,15 +202,15 @@ def test_a_feed_that_is_lost_is_gone_on_without_by_what_was_known_last_and_that_
     world.at(0)
     world.source.out = True
     past = world.at(8)
-    assert "does not answer" in world.told("read")[-1]["lost"]
+    assert "does not answer" in world.told("intensity_read")[-1]["error"]
     assert past.end == (START + 8 * HOUR).replace(minute=0)
     assert past.intensity_g_per_kwh[-1] == truth(START + 7 * HOUR - 24 * HOUR)  # as a day before
     world.draws(7, 7.5)
-    assert world.books.provisional_g > 0
+    assert world.books.provisional_carbon_g > 0
     world.source.out = False
     world.at(9)
-    assert world.told("read")[-1]["lost"] is None
-    assert world.books.provisional_g == 0
+    assert world.told("intensity_read")[-1]["error"] is None
+    assert world.books.provisional_carbon_g == 0
 
 
 def test_a_feed_that_is_lost_stops_the_run_if_so_wished_or_if_nothing_is_known():
@@ -206,16 +218,16 @@ def test_a_feed_that_is_lost_stops_the_run_if_so_wished_or_if_nothing_is_known()
         if not world.source.out:
             world.at(0)
             world.source.out = True
-        with pytest.raises(SourceError, match="does not answer"):
+        with pytest.raises(ProviderError, match="does not answer"):
             world.at(8)
 
 
 def test_what_stood_in_is_told_once():
     world = World(late_h=3)
     world.at(0)
-    assert [told["step"] for told in world.told("grid")] == ["forecast"]
+    assert [told["level"] for told in world.told("fallback_used")] == ["forecast"]
     world.at(0.5)
-    assert len(world.told("grid")) == 1
+    assert len(world.told("fallback_used")) == 1
 
 
 def test_time_between_two_lives_of_a_run_is_not_its_own():
@@ -223,46 +235,46 @@ def test_time_between_two_lives_of_a_run_is_not_its_own():
     world.at(0)
     world.clock.began = (2 * HOUR_S, START + 10 * HOUR)  # killed after two hours, and resumed eight hours later
     world.source.now = START + 10.5 * HOUR
-    past = world.grid.past(2.5 * HOUR_S, 2 * DAY_S)
+    past = world.grid.inputs_at(2.5 * HOUR_S, 2 * DAY_S)
     assert past.end == (START + 10 * HOUR).replace(minute=0)
     assert past.end_s == 2.5 * HOUR_S - 50 * 60
     world.draws(2.0, 2.5, 3.6e6)
-    assert [part.step.hour for part in world.grid.parts(2 * HOUR_S, 2.5 * HOUR_S)] == [10]
+    assert [part.step_start.hour for part in world.grid.split_by_step(2 * HOUR_S, 2.5 * HOUR_S)] == [10]
 
 
 def test_the_sources_own_forecast_goes_before_ours_as_far_as_it_reaches():
     world = World(foretells=True)
     past = world.at(0)
-    forecast = FeedForecaster(world.grid, Persistence()).predict(past, 2 * DAY_S)
+    forecast = ProviderForecaster(world.grid, Persistence()).predict(past, 2 * DAY_S)
     assert forecast.start_s == past.end_s
     assert forecast.mean_g_per_kwh[:3].tolist() == [truth(START + step * HOUR) + 7 for step in range(3)]
     assert forecast.mean_g_per_kwh[-1] == past.intensity_g_per_kwh[-1]
     world.draws(0, 0.5)
-    assert world.books.total.total_carbon_g == pytest.approx(1.5 * (truth(START) + 7))
+    assert world.books.totals.total_carbon_g == pytest.approx(1.5 * (truth(START) + 7))
     silent = World()
     past = silent.at(0)
-    assert FeedForecaster(silent.grid, Persistence()).predict(past, DAY_S).forecaster == Persistence().name
+    assert ProviderForecaster(silent.grid, Persistence()).predict(past, DAY_S).forecaster == Persistence().name
 
 
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"grid": "uk", "zone": "GB"}, "add --live"),
-        ({"grid": "uk", "live": True}, "add --zone"),
-        ({"grid": "uk", "zone": "GB", "live": True, "time_scale": 60.0}, "time_scale 60"),
-        ({"grid": "uk", "zone": "GB", "live": True, "trace": "known.csv"}, "leave one out"),
+        ({"fallback_used": "uk", "zone": "GB"}, "add --live"),
+        ({"fallback_used": "uk", "live": True}, "add --zone"),
+        ({"fallback_used": "uk", "zone": "GB", "live": True, "time_scale": 60.0}, "time_scale 60"),
+        ({"fallback_used": "uk", "zone": "GB", "live": True, "trace": "known.csv"}, "leave one out"),
     ],
 )
 def test_what_does_not_go_with_a_live_grid_is_said(flags, said):
     with pytest.raises(SettingsError, match=said):
-        _ = Materials(settings_from_flags(**flags)).feed
+        _ = RunInputs(settings_from_flags(**flags)).provider
 
 
 def test_a_live_search_on_a_live_grid_reads_revises_and_settles(tmp_path):
     """An hour of the grid takes two thirds of a second, as the source's clock does."""
     pytest.importorskip("torch", reason="a live search looks for GPUs by torch")
-    from ce_nas.cluster.workers.local import LocalCrew
-    from ce_nas.testing.fake_executor import Rehearsal, RehearsalExecutor
+    from ce_nas.cluster.workers.local import LocalWorkerPool
+    from ce_nas.testing.fake_executor import FakeExecutor, FakeWorkload
 
     scale, began_s, source = 5400.0, monotonic_s(), Told(late_h=2, foretells=True)
 
@@ -270,27 +282,29 @@ def test_a_live_search_on_a_live_grid_reads_revises_and_settles(tmp_path):
         source.now = START + timedelta(seconds=scale * (monotonic_s() - began_s))
         return source.now
 
-    base = {"live": {"devices": ["cpu"], "guess": "10min"}, "grid": {"zone": "DE", "start": START.isoformat()}}
+    base = {"live": {"devices": ["cpu"], "guess": "10min"}, "fallback_used": {"zone": "DE", "start": START.isoformat()}}
     stated = settings_from_flags(base, live=True, hours=8, searcher="uniform", policy="vanilla", time_scale=scale)
-    own = OwnSpace.of({f"choice{at}": list(range(8)) for at in range(3)}, ["a:min:10", "b:min:10"], "SPACE")
-    materials = Materials(stated, OwnBenchmark(own, "rehearsal", "steps that only wait"), Feed(source, now=now))
-    make = functools.partial(RehearsalExecutor, Rehearsal(steps=4, step_s=0.02))
+    own = UserSpace.parse({f"choice{at}": list(range(8)) for at in range(3)}, ["a:min:10", "b:min:10"], "SPACE")
+    materials = RunInputs(
+        stated, UserBenchmark(own, "rehearsal", "steps that only wait"), FallbackProvider(source, now=now)
+    )
+    make = functools.partial(FakeExecutor, FakeWorkload(steps=4, step_s=0.02))
     run = tmp_path / "run"
-    study = Study(stated, crew=LocalCrew(make, ["cpu"], run / "work"), materials=materials)
+    study = Search.from_settings(stated, workers=LocalWorkerPool(make, ["cpu"], run / "work"), inputs=materials)
     result = study.run(run)
-    told = result.summary.grid_told
-    assert told.looks >= 8
-    assert told.revised > 0
+    told = result.summary.live_grid
+    assert told.n_reads >= 8
+    assert told.n_revised_steps > 0
     assert told.provisional_g > 0
     assert result.summary.grid["origin"] == "live, told"
-    assert (run / "report.html").read_text().count("The grid was live") == 1
+    assert (run / "report.html").read_text().count("Live grid: the provider") == 1
     assert is_provisional(result.entries)
     began_s -= 10.0  # hours later
-    again = Study(stated, crew=LocalCrew(make, ["cpu"], run / "work"), materials=materials)
-    with RunFolder.open(run) as folder:
+    again = Search.from_settings(stated, workers=LocalWorkerPool(make, ["cpu"], run / "work"), inputs=materials)
+    with RunDirectory.open(run) as folder:
         settled = again.resume(folder)
     assert settled.entries[: len(result.entries)] == result.entries
-    assert settled.summary.grid_told.provisional_g == 0
+    assert settled.summary.live_grid.provisional_g == 0
     assert not is_provisional(settled.entries)
     kwh = settled.summary.energy_j / 3.6e6
     assert 100 * kwh < settled.summary.carbon_g["full"] < 350 * kwh

@@ -1,104 +1,106 @@
-"""A search that moves between sites: what it is weighed by, and what the way takes."""
+"""Moves of a search between sites: suspension, energy, carbon and cost."""
 
 from dataclasses import replace
 
 import pytest
 
-from ce_nas.api import Study
+from ce_nas.api import Search
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import CeNasError
 from ce_nas.core.records import Activity, Allocation
 from ce_nas.core.units import HOUR_S, J_PER_KWH
-from ce_nas.engine.build import build
+from ce_nas.engine.build import build_engine
 from ce_nas.engine.engine import Engine
-from ce_nas.policies.base import Allocator, Decision
+from ce_nas.policies.base import Decision, Policy
 from ce_nas.store.journal import MemoryJournal
 
-NORTH = {"name": "north", "zone": "hydro", "pue": 1.1, "gpus": 2, "gpu_hour": 5.0}
-SITE = {"others": [NORTH], "move": "15min", "move_j": 7.2e6}
+NORTH = {"name": "north", "zone": "hydro", "pue": 1.1, "gpus": 2, "gpu_hour_price": 5.0}
+SITE = {"others": [NORTH], "move_time": "15min", "move_energy_j": 7.2e6}
 
 
-class GoesNorth(Allocator):
-    """Trains on everything; goes north in the third hour."""
+class MoveNorth(Policy):
+    """Trains on all devices; moves to the site north in the third hour."""
 
-    name = "goes-north"
+    name = "move-north"
 
     def __init__(self):
-        self.views = []
+        self.states = []
 
-    def decide(self, view):
-        self.views.append(view)
-        site = "north" if len(self.views) == 3 else None
-        return Decision(Allocation(0, view.devices), "Everything trains.", site=site)
+    def decide(self, state):
+        self.states.append(state)
+        site = "north" if len(self.states) == 3 else None
+        return Decision(Allocation(0, state.cluster.devices), "all devices train", site=site)
 
 
 @pytest.fixture(scope="module")
 def moved():
-    stated = settings_from_flags(
-        {"site": SITE, "prices": {"gpu_hour": 1.0}}, hours=6, gpus=2, searcher="uniform", zone="coal", seed=1
+    run_settings = settings_from_flags(
+        {"site": SITE, "prices": {"gpu_hour_price": 1.0}}, hours=6, gpus=2, searcher="random", zone="coal", seed=1
     )
-    allocator, study = GoesNorth(), Study(stated)
-    built = build(study._materials, MemoryJournal())
-    engine = Engine(replace(built.parts, allocator=allocator), built.plan)  # the allocator alone chooses the place
+    policy, search = MoveNorth(), Search.from_settings(run_settings)
+    built = build_engine(search._inputs, MemoryJournal())
+    engine = Engine(replace(built.components, policy=policy), built.config)  # the policy alone selects the site
     engine.run()
-    return study, engine, allocator
+    return search, engine, policy
 
 
 def entries(engine, kind):
-    return [entry for entry in engine.parts.journal.entries if entry.kind == kind]
+    return [entry for entry in engine.components.journal.entries if entry.kind == kind]
 
 
-def test_on_the_way_everything_is_suspended_and_given_back(moved):
+def test_move_suspends_tasks_and_releases_devices(moved):
     _, engine, _ = moved
     (entry,) = entries(engine, "moved")
-    assert (entry.content["left"], entry.content["site"], entry.content["move_s"]) == ("home", "north", 900.0)
-    books = engine.parts.ledger.total
-    assert (entry.content["energy_j"], entry.content["carbon_g"]) == books.of(Activity.MOVE)
+    assert (entry.content["from_site"], entry.content["to_site"], entry.content["move_s"]) == ("home", "north", 900.0)
+    totals = engine.components.ledger.totals
+    assert (entry.content["energy_j"], entry.content["carbon_g"]) == totals.for_activity(Activity.MOVE)
     assert entry.at_s == 2 * HOUR_S + 900.0
-    began = [item.at_s for item in entries(engine, "started")]
-    assert not [at_s for at_s in began if 2 * HOUR_S <= at_s < entry.at_s]
-    assert len(entries(engine, "suspended")) == 2
+    starts_s = [start.at_s for start in entries(engine, "task_started")]
+    assert not [at_s for at_s in starts_s if 2 * HOUR_S <= at_s < entry.at_s]
+    assert len(entries(engine, "task_suspended")) == 2
 
 
-def test_each_joule_is_weighed_where_it_was_drawn(moved):
-    study, engine, _ = moved
+def test_energy_is_charged_to_site_of_its_time(moved):
+    search, engine, _ = moved
     periods = [entry.content for entry in entries(engine, "period")]
-    coal, hydro = study._materials.intensity, study._materials.others[0].intensity
+    coal, hydro = search._inputs.intensity, search._inputs.other_sites[0].intensity
     first, last = periods[0], periods[4]
     for period, series, pue, hour in ((first, coal, 1.56, 0), (last, hydro, 1.1, 4)):
-        by_hand_j = 2 * 287.0 * HOUR_S * pue
-        assert sum(period["energy_j"].values()) == pytest.approx(by_hand_j)
-        grams = by_hand_j / J_PER_KWH * series.mean(hour * HOUR_S, (hour + 1) * HOUR_S)
-        assert sum(period["carbon_g"].values()) == pytest.approx(grams)
+        expected_j = 2 * 287.0 * HOUR_S * pue
+        assert sum(period["energy_j"].values()) == pytest.approx(expected_j)
+        expected_g = expected_j / J_PER_KWH * series.mean(hour * HOUR_S, (hour + 1) * HOUR_S)
+        assert sum(period["carbon_g"].values()) == pytest.approx(expected_g)
     assert first["cost"] == pytest.approx(2.0)
     assert last["cost"] == pytest.approx(10.0)
 
 
-def test_the_move_is_an_activity_of_its_own_weighed_by_the_grid_it_leaves(moved):
-    study, engine, _ = moved
+def test_move_energy_is_charged_to_site_left(moved):
+    search, engine, _ = moved
     move = entries(engine, "period")[2].content
     assert move["energy_j"]["move"] == pytest.approx(7.2e6 * 1.56)
-    coal = study._materials.intensity.mean(2 * HOUR_S, 2 * HOUR_S + 900.0)
+    coal = search._inputs.intensity.mean(2 * HOUR_S, 2 * HOUR_S + 900.0)
     assert move["carbon_g"]["move"] == pytest.approx(7.2e6 * 1.56 / J_PER_KWH * coal)
     assert move["energy_j"]["startup"] > 0
 
 
-def test_the_view_tells_of_every_place_and_nothing_of_their_future(moved):
-    study, _, allocator = moved
-    before, after = allocator.views[1], allocator.views[4]
-    assert [(site.name, site.here) for site in before.sites] == [("home", True), ("north", False)]
-    assert [(site.name, site.here) for site in after.sites] == [("home", False), ("north", True)]
+def test_state_has_all_sites_without_future(moved):
+    search, _, policy = moved
+    before, after = policy.states[1], policy.states[4]
+    assert [(site.name, site.is_current) for site in before.sites] == [("home", True), ("north", False)]
+    assert [(site.name, site.is_current) for site in after.sites] == [("home", False), ("north", True)]
     assert after.sites[1].forecast.issued_s <= after.now_s
-    assert after.past_g_per_kwh[-1] == study._materials.others[0].intensity.mean(3 * HOUR_S, 4 * HOUR_S)
+    assert after.grid.past_g_per_kwh[-1] == search._inputs.other_sites[0].intensity.mean(3 * HOUR_S, 4 * HOUR_S)
 
 
-def test_a_search_finds_its_way_to_the_cleaner_place_by_itself():
-    near = {"site": SITE | {"move_j": 3.6e5}}
-    stated = settings_from_flags(near, hours=5, gpus=2, searcher="uniform", zone="coal", policy="vanilla")
-    result = Study(stated).run()
+def test_search_moves_to_cleaner_site():
+    cheap_move = {"site": SITE | {"move_energy_j": 3.6e5}}
+    run_settings = settings_from_flags(cheap_move, hours=5, gpus=2, searcher="random", zone="coal", policy="vanilla")
+    result = Search.from_settings(run_settings).run()
     moves = [entry for entry in result.entries if entry.kind == "moved"]
-    assert [entry.content["site"] for entry in moves] == ["north"]
-    alone = Study(settings_from_flags(hours=5, gpus=2, searcher="uniform", zone="coal", policy="vanilla")).run()
+    assert [entry.content["to_site"] for entry in moves] == ["north"]
+    alone = Search.from_settings(
+        settings_from_flags(hours=5, gpus=2, searcher="random", zone="coal", policy="vanilla")
+    ).run()
     assert result.summary.carbon_g["full"] < 0.5 * alone.summary.carbon_g["full"]
 
 
@@ -106,10 +108,10 @@ def test_a_search_finds_its_way_to_the_cleaner_place_by_itself():
     ("site", "message"),
     [
         ({"others": [NORTH, NORTH]}, "different names"),
-        ({"others": [NORTH], "move": "5s"}, "site.move of 20 s or more"),
+        ({"others": [NORTH], "move_time": "5s"}, "site.move_time of 20 s or more"),
         ({"others": [NORTH | {"zone": "nowhere"}]}, "nowhere"),
     ],
 )
-def test_sites_that_make_no_sense_are_refused(site, message):
+def test_invalid_sites_are_refused(site, message):
     with pytest.raises(CeNasError, match=message):
-        Study(settings_from_flags({"site": site}, hours=2, searcher="uniform")).run()
+        Search.from_settings(settings_from_flags({"site": site}, hours=2, searcher="random")).run()

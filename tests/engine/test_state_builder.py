@@ -1,100 +1,95 @@
-"""What an allocator sees of the grid does not depend on who forecasts it."""
-
-from dataclasses import replace
+"""A state holds the past and a forecast, both of a fixed length, and the progress of the run."""
 
 import numpy as np
 import pytest
 
 from ce_nas.config.schema import settings_from_flags
-from ce_nas.core.records import Allocation, Forecast, View
+from ce_nas.core.records import Allocation, Forecast
 from ce_nas.core.units import DAY_S, HOUR_S
-from ce_nas.engine.build import build
-from ce_nas.engine.inputs import Materials
-from ce_nas.engine.state_builder import AHEAD, noted
+from ce_nas.engine.build import build_engine
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.engine.state_builder import MAX_JOURNALED_PERIODS, forecast_record
 from ce_nas.forecast.baselines import Persistence, SeasonalNaive
-from ce_nas.policies.base import Allocator, Decision
+from ce_nas.policies.base import Decision, Policy
 from ce_nas.store.journal import NullJournal
+from ce_nas.testing import make_state, replace_state
 
 
 @pytest.fixture
-def view():
-    """A view at the third hour, ten hours before the end, with a forecast that grows by 10 an hour from 100 on."""
+def state():
+    """A state at the third hour, ten hours before the end, with a forecast that grows by 10 an hour from 100 on."""
     mean = 100.0 + 10.0 * np.arange(48)
-    quantiles = {0.9: mean + 20.0, 0.1: mean - 20.0}
-    empty = dict.fromkeys(View.__dataclass_fields__, 0)
-    known = {**empty, "now_s": 10800.0, "period_s": 3600.0, "time_left_s": 36000.0}
-    return View(**{**known, "forecast": Forecast("made", 10800.0, 10800.0, 3600.0, mean, quantiles)})
+    forecast = Forecast("test", 10800.0, 10800.0, 3600.0, mean, {0.9: mean + 20.0, 0.1: mean - 20.0})
+    return make_state(now_s=10800.0, time_left_s=36000.0, forecast=forecast)
 
 
-def test_the_coming_period_and_those_after_it_are_kept(view):
-    kept = noted(view)
-    assert kept["forecast_g_per_kwh"] == pytest.approx(100.0)
-    assert kept["quantiles_g_per_kwh"] == {"0.1": 80.0, "0.9": 120.0}
-    assert kept["ahead_g_per_kwh"] == [100.0 + 10.0 * hour for hour in range(10)]
-    assert len(noted(replace(view, time_left_s=1e6))["ahead_g_per_kwh"]) == AHEAD
+def test_forecast_record_has_the_coming_period_and_later_ones(state):
+    record = forecast_record(state)
+    assert record["forecast_g_per_kwh"] == pytest.approx(100.0)
+    assert record["quantiles_g_per_kwh"] == {"0.1": 80.0, "0.9": 120.0}
+    assert record["ahead_g_per_kwh"] == [100.0 + 10.0 * hour for hour in range(10)]
+    long_run = replace_state(state, time_left_s=1e6)
+    assert len(forecast_record(long_run)["ahead_g_per_kwh"]) == MAX_JOURNALED_PERIODS
 
 
-def test_what_is_not_known_is_left_out(view):
-    assert noted(replace(view, forecast=None)) == {
+def test_forecast_record_without_a_forecast(state):
+    assert forecast_record(replace_state(state, forecast=None)) == {
         "forecast_g_per_kwh": None, "quantiles_g_per_kwh": {}, "ahead_g_per_kwh": [],
     }  # fmt: skip
 
 
-def test_the_journal_holds_it(small_study):
-    entries = small_study(forecaster="persistence").run().entries
+def test_journal_holds_the_forecast_record(small_search):
+    entries = small_search(forecaster="persistence").run().entries
     decided = [entry.content for entry in entries if entry.kind == "decided"]
+    assert decided
     assert all(content["ahead_g_per_kwh"][0] == round(content["forecast_g_per_kwh"], 1) for content in decided)
 
 
-class Watching(Allocator):
-    """Keeps the views that it is shown."""
+class StateLogging(Policy):
+    """Trains on every device, and keeps the states."""
 
-    name = "watching"
+    name = "state-logging"
 
     def __init__(self):
-        self.views = []
+        self.states = []
 
-    def decide(self, view):
-        self.views.append(view)
-        return Decision(Allocation(0, view.devices, 0), "to see")
+    def decide(self, state):
+        self.states.append(state)
+        return Decision(Allocation(0, state.cluster.devices, 0), "Every device evaluates.")
 
 
-class Long(SeasonalNaive):
-    """Looks back for months, and keeps what it was shown."""
+class LongLookback(SeasonalNaive):
+    """Looks back for months, and keeps its inputs."""
 
     lookback_s = 100 * DAY_S
 
-    def predict(self, past, horizon_s):
-        self.shown = past
-        return super().predict(past, horizon_s)
+    def predict(self, inputs, horizon_s):
+        self.inputs = inputs
+        return super().predict(inputs, horizon_s)
 
 
-@pytest.mark.parametrize("forecaster", [Persistence(), Long()])
-def test_an_allocator_sees_two_weeks_and_a_forecaster_what_it_looks_back_on(forecaster):
-    watching = Watching()
-    materials = Materials(settings_from_flags(hours=2, gpus=1, searcher="uniform"))
-    build(materials, NullJournal(), allocator=watching, forecaster=forecaster).run()
-    assert [len(view.past_g_per_kwh) for view in watching.views] == [14 * 24] * len(watching.views)
-    last = watching.views[-1]
-    assert last.past_g_per_kwh[-1] == materials.intensity.at(last.now_s - 1.0)
-    if isinstance(forecaster, Long):
-        assert len(forecaster.shown.intensity_g_per_kwh) == 100 * 24
+@pytest.mark.parametrize("forecaster", [Persistence(), LongLookback()])
+def test_state_has_two_weeks_and_a_forecaster_its_lookback(forecaster):
+    policy = StateLogging()
+    inputs = RunInputs(settings_from_flags(hours=2, gpus=1, searcher="random"))
+    build_engine(inputs, NullJournal(), policy=policy, forecaster=forecaster).run()
+    assert [len(state.grid.past_g_per_kwh) for state in policy.states] == [14 * 24] * len(policy.states)
+    last = policy.states[-1]
+    assert last.grid.past_g_per_kwh[-1] == inputs.intensity.at(last.now_s - 1.0)
+    if isinstance(forecaster, LongLookback):
+        assert len(forecaster.inputs.intensity_g_per_kwh) == 100 * 24
 
 
-def seen(**settings):
-    """The views of a small search."""
-    watching = Watching()
-    build(
-        Materials(settings_from_flags(hours=6, gpus=1, searcher="uniform", **settings)),
-        NullJournal(),
-        allocator=watching,
-    ).run()
-    return watching.views
+def states_of_a_small_search(**flags):
+    policy = StateLogging()
+    inputs = RunInputs(settings_from_flags(hours=6, gpus=1, searcher="random", **flags))
+    build_engine(inputs, NullJournal(), policy=policy).run()
+    return policy.states
 
 
-def test_time_in_training_is_told_in_the_runs_own_seconds():
-    """Books charge real seconds; a planner reckons in those of the run, however fast it passes."""
-    plain, fast = seen(), seen(time_scale=60.0)
-    assert plain[-1].trained_s > 3 * HOUR_S
-    assert [view.trained_s for view in fast] == pytest.approx([view.trained_s for view in plain])
-    assert fast[-1].energy_spent_j == pytest.approx(plain[-1].energy_spent_j)
+def test_trained_time_is_in_seconds_of_the_run():
+    """The ledger counts real seconds; a policy plans in those of the run, whatever the time scale."""
+    plain, fast = states_of_a_small_search(), states_of_a_small_search(time_scale=60.0)
+    assert plain[-1].search.trained_s > 3 * HOUR_S
+    assert [state.search.trained_s for state in fast] == pytest.approx([state.search.trained_s for state in plain])
+    assert fast[-1].budget.energy_spent_j == pytest.approx(plain[-1].budget.energy_spent_j)

@@ -1,32 +1,32 @@
 import pytest
 
-from ce_nas.analysis.trajectory import Track
-from ce_nas.experiments.trials import Finding
+from ce_nas.analysis.trajectory import Trajectory
+from ce_nas.experiments.trials import TrialResult
 
 KWH_J = 3.6e6
 
 
 @pytest.fixture
-def finding():
-    """Makes the finding of a run by hand: what it found, and the kWh, g/kWh and trainings it took until then."""
+def make_result():
+    """Makes a result by hand: hypervolumes, and the kWh, g/kWh and trainings that they took."""
 
-    def make(strategy, seed, marks, top=100.0, **axes):
-        track = Track([], [], [], [], [], [])
-        for hour, (hypervolume, energy_kwh, intensity, trainings) in enumerate(marks, 1):
-            track.hours.append(float(hour))
-            track.hypervolume.append(float(hypervolume))
-            track.carbon_g.append(float(energy_kwh * intensity))
-            track.paper_carbon_g.append(float(2 * energy_kwh * intensity))
-            track.energy_j.append(energy_kwh * KWH_J)
-            track.evaluations.append(trainings)
-        return Finding(
+    def make(strategy, seed, points, hypervolume_max=100.0, **axes):
+        trajectory = Trajectory([], [], [], [], [], [])
+        for hour, (hypervolume, energy_kwh, intensity, trainings) in enumerate(points, 1):
+            trajectory.hours.append(float(hour))
+            trajectory.hypervolume.append(float(hypervolume))
+            trajectory.carbon_g.append(float(energy_kwh * intensity))
+            trajectory.paper_carbon_g.append(float(2 * energy_kwh * intensity))
+            trajectory.energy_j.append(energy_kwh * KWH_J)
+            trajectory.evaluations.append(trainings)
+        return TrialResult(
             labels={"strategy": strategy, "seed": seed, **axes},
-            track=track,
+            trajectory=trajectory,
             stop="deadline",
-            hypervolume_max=top,
+            hypervolume_max=hypervolume_max,
             samples=0,
-            carbon_g_by_activity={"training": track.carbon_g[-1]},
-            facts={"Benchmark": "made by hand"},
+            carbon_g_by_activity={"training": trajectory.carbon_g[-1]},
+            provenance={"Benchmark": "by hand"},
         )
 
     return make

@@ -1,18 +1,18 @@
 import pytest
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.engine.inputs import Materials
-from ce_nas.experiments.strategies import OWN_SEARCHER, STRATEGIES, strategy, strategy_titles
-from ce_nas.experiments.trials import cell
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.experiments.strategies import STRATEGIES, VANILLA_SURROGATE, combine, get_strategy, list_strategy_titles
+from ce_nas.experiments.trials import build_trial
 
 
-def test_every_strategy_is_one_that_the_engine_knows():
-    for one in (*STRATEGIES, OWN_SEARCHER):
-        Materials(cell(one, {"hours": 1}, 0).settings).check()
-        assert strategy(one.name) is one
+def test_every_strategy_has_valid_settings():
+    for strategy in (*STRATEGIES, VANILLA_SURROGATE, combine("fixed", "nsga2")):
+        RunInputs(build_trial(strategy, {"hours": 1}, 0).settings).validate()
+    assert all(get_strategy(strategy.name) is strategy for strategy in STRATEGIES)
 
 
-def test_an_unknown_strategy_is_named_with_the_nearest():
+def test_unknown_strategy_is_refused_with_a_suggestion():
     with pytest.raises(SettingsError, match="Did you mean 'vanilla-lamoo'"):
-        strategy("vanila-lamoo")
-    assert strategy_titles(["ce-nas", "own", "ce-nas"]) == "CE-NAS, own"
+        get_strategy("vanila-lamoo")
+    assert list_strategy_titles(["ce-nas", "own", "ce-nas"]) == "CE-NAS, own"

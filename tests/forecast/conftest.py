@@ -1,4 +1,4 @@
-"""A synthetic grid that weather explains, for all forecasters that learn."""
+"""A synthetic grid explained by weather, for the forecasters that learn."""
 
 from datetime import UTC, datetime
 
@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from ce_nas.core.units import DAY_S, HOUR_S
-from ce_nas.forecast.history import History
+from ce_nas.forecast.history import RecordedHistory
 from ce_nas.grid.trace import Series
 
 START = datetime(2021, 3, 1, tzinfo=UTC)
 
 
 class Grid:
-    """What a zone's intensity and weather were, and records of them."""
+    """The intensity and weather of a zone, and records of them."""
 
     def __init__(self, days, seed, step_s=HOUR_S):
         rng = np.random.default_rng(seed)
@@ -31,13 +31,13 @@ class Grid:
 
     def record(self, intensity=None, known=None, mix=None, zone="zone"):
         series = {name: Series(START, self.step_s, values) for name, values in (known or {}).items()}
-        came = self.intensity if intensity is None else intensity
-        return History(zone, Series(START, self.step_s, came), mix, series)
+        values = self.intensity if intensity is None else intensity
+        return RecordedHistory(zone, Series(START, self.step_s, values), mix, series)
 
 
 @pytest.fixture(scope="session")
 def windy_grid():
-    """Makes a grid whose intensity falls with wind and sun, and whose level drifts, of so many days."""
+    """Builds a grid of some days whose intensity falls with wind and sun, and whose level drifts."""
     return Grid
 
 
@@ -53,20 +53,20 @@ def start():
 
 @pytest.fixture(scope="session")
 def issue():
-    """Issues four days of a record's coming hours after so many days of it."""
+    """Predicts the hours after some days of a record."""
 
     def issue(forecaster, record, day, horizon_s=4 * DAY_S):
-        return forecaster.predict(record.past(day * DAY_S, forecaster.lookback_s, horizon_s), horizon_s)
+        return forecaster.predict(record.inputs_at(day * DAY_S, forecaster.lookback_s, horizon_s), horizon_s)
 
     return issue
 
 
 @pytest.fixture(scope="session")
-def off():
-    """How far a forecast is off what came, as a share."""
+def error():
+    """The mean relative error of a forecast."""
 
-    def off(forecast, record, day):
+    def error(forecast, record, day):
         truth = record.truth(day * DAY_S, len(forecast.mean_g_per_kwh))
         return float(np.mean(np.abs(forecast.mean_g_per_kwh - truth) / truth))
 
-    return off
+    return error

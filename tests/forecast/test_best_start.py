@@ -4,39 +4,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.forecast.best_start import timing
+from ce_nas.forecast.best_start import find_best_start
 
 
-def test_the_best_start_and_the_best_hours():
+def test_best_start_and_best_hours():
     expected = np.array([400.0, 300.0, 100.0, 500.0, 100.0, 120.0, 400.0])
-    found = timing(expected, 2, 7)
-    assert (found.now_g_per_kwh, found.start, found.start_g_per_kwh) == (350.0, 4, 110.0)
-    assert (found.hours, found.hours_g_per_kwh) == ((2, 4), 100.0)
-    assert found.saved(found.hours_g_per_kwh) == pytest.approx(1 - 100 / 350)
-    assert timing(expected, 2, 4).start == 1  # the window ends before the better hours
+    best = find_best_start(expected, 2, 7)
+    assert (best.now_g_per_kwh, best.start_h, best.start_g_per_kwh) == (350.0, 4, 110.0)
+    assert (best.pausing_hours, best.pausing_g_per_kwh) == ((2, 4), 100.0)
+    assert best.saved_share(best.pausing_g_per_kwh) == pytest.approx(1 - 100 / 350)
+    assert find_best_start(expected, 2, 4).start_h == 1  # the window ends before the better hours
 
 
-def test_of_equal_hours_the_earliest_and_nothing_is_saved_of_nothing():
-    found = timing(np.zeros(5), 2, 5)
-    assert (found.start, found.hours) == (0, (0, 1))
-    assert found.saved(found.start_g_per_kwh) == 0.0
+def test_ties_go_to_the_earliest_hour():
+    best = find_best_start(np.zeros(5), 2, 5)
+    assert (best.start_h, best.pausing_hours) == (0, (0, 1))
+    assert best.saved_share(best.start_g_per_kwh) == 0.0
 
 
-@pytest.mark.parametrize(("hours", "within"), [(0, 3), (4, 3), (1, 6), (-1, 3)])
-def test_a_job_that_does_not_fit_is_refused(hours, within):
+@pytest.mark.parametrize(("duration_h", "deadline_h"), [(0, 3), (4, 3), (1, 6), (-1, 3)])
+def test_job_longer_than_its_window_is_rejected(duration_h, deadline_h):
     with pytest.raises(SettingsError, match="fits into its window"):
-        timing(np.ones(5), hours, within)
+        find_best_start(np.ones(5), duration_h, deadline_h)
 
 
 @given(st.lists(st.floats(0, 1e3), min_size=1, max_size=40), st.data())
-def test_no_start_is_better_than_the_best_and_pauses_never_cost(values, data):
-    within = data.draw(st.integers(1, len(values)))
-    hours = data.draw(st.integers(1, within))
+def test_best_start_is_optimal_and_pausing_never_worse(values, data):
+    deadline_h = data.draw(st.integers(1, len(values)))
+    duration_h = data.draw(st.integers(1, deadline_h))
     expected = np.array(values)
-    found = timing(expected, hours, within)
-    means = [expected[start : start + hours].mean() for start in range(within - hours + 1)]
-    assert found.start_g_per_kwh == pytest.approx(min(means), abs=1e-9)
-    assert means[found.start] == pytest.approx(min(means), abs=1e-9)
-    assert found.hours_g_per_kwh <= found.start_g_per_kwh + 1e-9 <= found.now_g_per_kwh + 2e-9
-    assert len(set(found.hours)) == hours
-    assert max(found.hours) < within
+    best = find_best_start(expected, duration_h, deadline_h)
+    means = [expected[start : start + duration_h].mean() for start in range(deadline_h - duration_h + 1)]
+    assert best.start_g_per_kwh == pytest.approx(min(means), abs=1e-9)
+    assert means[best.start_h] == pytest.approx(min(means), abs=1e-9)
+    assert best.pausing_g_per_kwh <= best.start_g_per_kwh + 1e-9 <= best.now_g_per_kwh + 2e-9
+    assert len(set(best.pausing_hours)) == duration_h
+    assert max(best.pausing_hours) < deadline_h

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ce_nas.core.records import Forecast
-from ce_nas.forecast.resampling import coming_periods, mean_over
+from ce_nas.forecast.resampling import intensity_by_period, interval_means
+from ce_nas.testing import make_state
 
 HOUR_S = 3600.0
 
@@ -16,28 +17,28 @@ HOUR_S = 3600.0
     st.floats(0, 2 * HOUR_S),
     st.sampled_from([600.0, HOUR_S, 5400.0]),
 )
-def test_a_periods_mean_is_that_of_the_forecast(view_of, values, step_s, now_s, period_s):
+def test_period_mean_is_the_mean_of_the_forecast(values, step_s, now_s, period_s):
     forecast = Forecast("test", 0.0, 0.0, step_s, np.array(values))
-    found = coming_periods(view_of(forecast=forecast, now_s=now_s, period_s=period_s))
-    expected = [forecast.over(now_s + at * period_s, now_s + (at + 1) * period_s) for at in range(len(found))]
-    assert found == pytest.approx(expected, abs=1e-6)
+    means = intensity_by_period(make_state(forecast=forecast, now_s=now_s, period_s=period_s))
+    expected = [forecast.mean_between(now_s + at * period_s, now_s + (at + 1) * period_s) for at in range(len(means))]
+    assert means == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(("left_h", "periods"), [(40, 40), (0.5, 1), (0, 1), (30.9, 30), (500, 96)])
-def test_it_ends_with_the_deadline_and_never_lacks_the_first(view_of, left_h, periods):
+def test_periods_end_with_the_deadline_and_are_at_least_one(left_h, periods):
     forecast = Forecast("test", 0.0, 0.0, HOUR_S, np.arange(200.0))
-    assert coming_periods(view_of(forecast=forecast, time_left_s=left_h * HOUR_S)).tolist() == [
+    assert intensity_by_period(make_state(forecast=forecast, time_left_s=left_h * HOUR_S)).tolist() == [
         pytest.approx(at) for at in range(periods)
     ]
 
 
-def test_it_ends_with_the_forecast_and_is_empty_without_one(view_of):
-    assert len(coming_periods(view_of(forecast=Forecast("test", 0.0, 0.0, HOUR_S, np.arange(7.0))))) == 7
-    assert len(coming_periods(view_of(forecast=None))) == 0
+def test_periods_end_with_the_forecast_and_are_none_without():
+    assert len(intensity_by_period(make_state(forecast=Forecast("test", 0.0, 0.0, HOUR_S, np.arange(7.0))))) == 7
+    assert len(intensity_by_period(make_state(forecast=None))) == 0
 
 
-def test_what_lies_beyond_the_forecast_is_as_its_ends():
+def test_first_and_last_value_hold_beyond_the_forecast():
     forecast = Forecast("test", 0.0, 0.0, HOUR_S, np.array([10.0, 20.0]))
-    assert mean_over(forecast, forecast.mean_g_per_kwh, np.array([-9000.0, 0.0, 7200.0, 99999.0])) == pytest.approx(
-        [10.0, 15.0, 20.0]
-    )
+    assert interval_means(
+        forecast, forecast.mean_g_per_kwh, np.array([-9000.0, 0.0, 7200.0, 99999.0])
+    ) == pytest.approx([10.0, 15.0, 20.0])

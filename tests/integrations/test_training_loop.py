@@ -1,9 +1,11 @@
+import time
+
 import pytest
 
 from ce_nas.benchmarks.base import TaskError
 from ce_nas.core.errors import SettingsError
-from ce_nas.integrations.training_loop import OwnLoop
-from ce_nas.store.run_dir import read_run
+from ce_nas.integrations.training_loop import TrainingLoop
+from ce_nas.store.run_dir import read_run_entries
 
 SPACE = {"width": [1, 2, 3, 4], "depth": [1, 2, 3, 4], "kind": ["a", "b"]}
 OBJECTIVES = ["quality:max:0", "size:min:20"]
@@ -14,57 +16,57 @@ def train(trial):
     return {"quality": 10 * size**0.5 - (trial.architecture["kind"] == "b"), "size": size}
 
 
-def loop_in(folder, **stated):
-    defaults = {"hours": 3, "time_scale": 20_000.0, "searcher": "uniform", "policy": "vanilla", "seed": 0}
-    return OwnLoop(SPACE, OBJECTIVES, folder / "run", **{**defaults, **stated})
+def loop_in(folder, **settings):
+    defaults = {"hours": 3, "time_scale": 20_000.0, "searcher": "random", "policy": "vanilla", "seed": 0}
+    return TrainingLoop(SPACE, OBJECTIVES, folder / "run", **{**defaults, **settings})
 
 
-def test_the_loop_ends_with_the_budget_and_the_front_is_there(tmp_path):
+def test_the_loop_ends_with_the_budget(tmp_path):
     with loop_in(tmp_path, hours=30, time_scale=2000.0, evaluations=6) as loop:
-        seen = []
+        architectures = []
         for trial in loop:
-            seen.append(dict(trial.architecture))
+            architectures.append(dict(trial.architecture))
             loop.tell(trial, train(trial))
-    assert loop.result.summary.evaluations == len(seen) == 6
+    assert loop.result.summary.evaluations == len(architectures) == 6
     assert loop.result.summary.stop == "evaluations"
     assert {"size", "quality"} == set(loop.result.summary.front[0].objectives)
     assert (tmp_path / "run" / "report.md").exists()
 
 
-def test_a_loop_that_is_left_goes_on_with_what_was_under_way(tmp_path):
+def test_an_exited_loop_resumes_its_unfinished_trial(tmp_path):
     with loop_in(tmp_path, hours=300, time_scale=2000.0, evaluations=5) as loop:
         for trial in loop:
             if trial.number == 2:
                 (trial.folder / "half").write_text("done")
                 break
             loop.tell(trial, train(trial))
-    with pytest.raises(SettingsError, match="has not"):
+    with pytest.raises(SettingsError, match="unfinished"):
         _ = loop.result
-    before = read_run(tmp_path / "run")
-    with loop_in(tmp_path, hours=300, time_scale=2000.0, evaluations=5) as again:
-        trials = iter(again)
+    before = read_run_entries(tmp_path / "run")
+    with loop_in(tmp_path, hours=300, time_scale=2000.0, evaluations=5) as resumed:
+        trials = iter(resumed)
         first = next(trials)
         assert (first.number, (first.folder / "half").read_text()) == (2, "done")
-        again.tell(first, train(first))
+        resumed.tell(first, train(first))
         for trial in trials:
-            again.tell(trial, train(trial))
-    assert again.result.summary.evaluations == 5
-    assert again.result.entries[: len(before)] == before
+            resumed.tell(trial, train(trial))
+    assert resumed.result.summary.evaluations == 5
+    assert resumed.result.entries[: len(before)] == before
 
 
-def test_a_trial_is_told_to_leave_when_its_device_is_to_rest(tmp_path):
+def test_a_trial_is_stopped_when_its_device_becomes_idle(tmp_path):
     with loop_in(tmp_path, policy="suspend-resume", hours=60, time_scale=40_000.0) as loop:
-        left = 0
+        stopped = 0
         for trial in loop:
-            while not trial.leave() and left == 0:
-                pass
-            left += trial.leave()
-            loop.tell(trial, None if trial.leave() else train(trial))
-    assert left > 0
-    assert any(entry.kind == "suspended" for entry in loop.result.entries)
+            while not trial.should_stop() and stopped == 0:
+                time.sleep(0.001)
+            stopped += trial.should_stop()
+            loop.tell(trial, None if trial.should_stop() else train(trial))
+    assert stopped > 0
+    assert any(entry.kind == "task_suspended" for entry in loop.result.entries)
 
 
-def test_metrics_that_lack_an_objective_are_told_at_once(tmp_path):
+def test_missing_metrics_raise_in_tell(tmp_path):
     with loop_in(tmp_path, evaluations=1) as loop:
         for trial in loop:
             with pytest.raises(TaskError, match="'size'"):
@@ -72,9 +74,9 @@ def test_metrics_that_lack_an_objective_are_told_at_once(tmp_path):
             loop.tell(trial, train(trial))
 
 
-def test_what_goes_wrong_behind_the_loop_is_raised_in_it(tmp_path):
+def test_an_error_of_the_search_is_raised_in_the_loop(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "something").write_text("else")
-    with pytest.raises(Exception, match="holds something"), loop_in(tmp_path) as loop:
+    with pytest.raises(Exception, match="is not empty"), loop_in(tmp_path) as loop:
         for _ in loop:
             pass

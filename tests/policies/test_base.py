@@ -1,25 +1,40 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation
-from ce_nas.policies.base import working
+from ce_nas.policies.base import Decision, active_allocation, drain_allocation
+from ce_nas.testing import make_state
 
 
 @given(st.integers(1, 50), st.data())
-def test_every_device_works_or_is_given_back(view_of, devices, data):
+def test_active_allocation_uses_or_releases_every_device(devices, data):
     count = data.draw(st.integers(0, devices))
-    view = view_of(devices=devices, samples=data.draw(st.integers(0, 10)), can_sample=data.draw(st.booleans()))
-    allocation = working(view, count, scored=5)
+    state = make_state(devices=devices, samples=data.draw(st.integers(0, 10)), can_sample=data.draw(st.booleans()))
+    allocation = active_allocation(state, count, warmup_scores=5)
     assert allocation.devices == devices
     assert allocation.released == devices - count
-    scores = view.can_sample and view.samples < 5
+    scores = state.search.can_sample and state.search.samples < 5
     assert allocation.sampling == ((count + 1) // 2 if scores else 0)
 
 
-def test_a_single_device_scores_first(view_of):
-    assert working(view_of(devices=1, samples=0), 1, scored=5) == Allocation(1, 0)
+def test_active_allocation_of_one_device_samples_first():
+    assert active_allocation(make_state(devices=1, samples=0), 1, warmup_scores=5) == Allocation(1, 0)
 
 
-def test_no_more_devices_score_than_there_is_to_score(view_of):
-    assert working(view_of(devices=8, samples=0, samplings=1), 8, scored=5) == Allocation(1, 7)
-    assert working(view_of(devices=8, samples=0, samplings=0), 8, scored=5) == Allocation(0, 8)
+@pytest.mark.parametrize(("demand", "allocation"), [(1, Allocation(1, 7)), (0, Allocation(0, 8))])
+def test_active_allocation_samples_no_more_than_the_demand(demand, allocation):
+    state = make_state(devices=8, samples=0, sampling_demand=demand)
+    assert active_allocation(state, 8, warmup_scores=5) == allocation
+
+
+def test_drain_allocation_finishes_started_evaluations():
+    assert drain_allocation(make_state(running=3, suspended=1)) == Allocation(0, 4, released=4)
+    assert drain_allocation(make_state(running=8, suspended=2)) == Allocation(0, 8)
+
+
+@pytest.mark.parametrize("allocation", [Allocation(0, 7), Allocation(-1, 9)])
+def test_decision_for_other_devices_is_refused(allocation):
+    with pytest.raises(SettingsError, match="Expected an allocation of 8 devices"):
+        Decision(allocation, "Wrong.").require_device_count(8)

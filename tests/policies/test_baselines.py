@@ -1,4 +1,4 @@
-"""Each rule does what its sentence says, at the extremes above all."""
+"""Each baseline follows its rule, above all at the extremes."""
 
 import math
 from functools import partial
@@ -8,67 +8,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ce_nas.core.records import Allocation, Forecast, View
-from ce_nas.policies.baselines import AllEvaluation, AllSampling, FixedShare, Heuristic, SuspendResume, Threshold
+from ce_nas.core.records import Allocation
+from ce_nas.policies.baselines import (
+    FixedSharePolicy,
+    HotCarbonPolicy,
+    OneShotPolicy,
+    SuspendResumePolicy,
+    ThresholdPolicy,
+    VanillaPolicy,
+)
+from ce_nas.testing import make_state
 
 HOUR_S = 3600.0
 WEEK = np.linspace(100.0, 500.0, 168)
 
 
-def view_of(past=WEEK, coming=300.0, step_s=HOUR_S, devices=8, **rest):
-    mean = None if coming is None else np.atleast_1d(np.asarray(coming, dtype=float))
-    known = {
-        "now_s": 0.0,
-        "period_s": HOUR_S,
-        "devices": devices,
-        "past_g_per_kwh": np.asarray(past, dtype=float),
-        "past_step_s": step_s,
-        "forecast": None if mean is None else Forecast("test", 0.0, 0.0, step_s, mean),
-        "evaluations": 20,
-        "samples": 200,
-        "hypervolume": 4000.0,
-        "hypervolume_history": (),
-        "front_size": 7,
-        "backlog": 5,
-        "backlog_capacity": 10,
-        "backlog_front": 2,
-        "running": 3,
-        "suspended": 1,
-        "can_sample": True,
-        "trained_s": 20 * 1500.0,
-        "carbon_spent_g": 9000.0,
-        "energy_spent_j": 30e6,
-        "cost_spent": 0.0,
-        "time_left_s": 40 * HOUR_S,
-        "carbon_left_g": math.inf,
-        "energy_left_j": math.inf,
-        "cost_left": math.inf,
-        "evaluations_left": math.inf,
-    }
-    return View(**known | rest)
-
-
-def decide(allocator, *args, **kwargs):
-    return allocator.decide(view_of(*args, **kwargs)).allocation
+def decide(policy, past=WEEK, forecast=300.0, step_s=HOUR_S, **fields):
+    return policy.decide(make_state(past_g_per_kwh=past, forecast=forecast, past_step_s=step_s, **fields)).allocation
 
 
 @pytest.mark.parametrize(("share", "sampling"), [(0.0, 8), (0.25, 6), (0.5, 4), (0.9, 1), (1.0, 0)])
-@pytest.mark.parametrize("coming", [None, 100.0, 500.0])
-def test_a_fixed_share_is_the_same_at_every_hour(share, sampling, coming):
-    assert decide(FixedShare(share), coming=coming) == Allocation(sampling, 8 - sampling)
+@pytest.mark.parametrize("forecast", [None, 100.0, 500.0])
+def test_fixed_share_is_the_same_at_every_hour(share, sampling, forecast):
+    assert decide(FixedSharePolicy(share), forecast=forecast) == Allocation(sampling, 8 - sampling)
 
 
-@pytest.mark.parametrize("coming", [None, 100.0, 500.0])
-def test_vanilla_trains_at_every_hour(coming):
-    assert decide(AllEvaluation(), coming=coming) == Allocation(0, 8)
+@pytest.mark.parametrize("forecast", [None, 100.0, 500.0])
+def test_vanilla_evaluates_at_every_hour(forecast):
+    assert decide(VanillaPolicy(), forecast=forecast) == Allocation(0, 8)
 
 
 @pytest.mark.parametrize(
-    ("coming", "sampling"),
+    ("forecast", "sampling"),
     [(100.0, 0), (20.0, 0), (500.0, 8), (900.0, 8), (300.0, 4), (200.0, 2), (124.0, 0), (126.0, 1)],
 )
-def test_the_heuristics_share_grows_with_the_intensity(coming, sampling):
-    assert decide(Heuristic(), coming=coming) == Allocation(sampling, 8 - sampling)
+def test_hotcarbon_sampling_share_grows_with_the_intensity(forecast, sampling):
+    assert decide(HotCarbonPolicy(), forecast=forecast) == Allocation(sampling, 8 - sampling)
 
 
 @given(
@@ -77,62 +52,66 @@ def test_the_heuristics_share_grows_with_the_intensity(coming, sampling):
     st.floats(0, 1200),
     st.integers(1, 64),
 )
-def test_the_heuristic_samples_no_less_where_the_forecast_is_dirtier(past, one, other, devices):
+def test_hotcarbon_samples_no_less_in_dirtier_hours(past, one, other, devices):
     cleaner, dirtier = sorted((one, other))
-    low, high = (decide(Heuristic(), past, coming, devices=devices).sampling for coming in (cleaner, dirtier))
+    low, high = (decide(HotCarbonPolicy(), past, forecast, devices=devices).sampling for forecast in (cleaner, dirtier))
     assert low <= high
 
 
-def test_the_heuristic_halves_where_nothing_tells_hours_apart():
-    assert decide(Heuristic(), past=[], coming=None) == Allocation(4, 4)
-    assert decide(Heuristic(), past=np.full(168, 250.0), coming=250.0) == Allocation(4, 4)
-    assert decide(Heuristic(), past=[250.0], coming=400.0) == Allocation(4, 4)
+def test_hotcarbon_halves_the_devices_without_any_spread():
+    assert decide(HotCarbonPolicy(), past=[], forecast=None) == Allocation(4, 4)
+    assert decide(HotCarbonPolicy(), past=np.full(168, 250.0), forecast=250.0) == Allocation(4, 4)
+    assert decide(HotCarbonPolicy(), past=[250.0], forecast=400.0) == Allocation(4, 4)
 
 
 @pytest.mark.parametrize(
-    ("allocator", "released"), [(Heuristic(), 8), (FixedShare(0.25), 6), (Threshold(0.5), 8), (AllEvaluation(), 0)]
+    ("policy", "released"),
+    [(HotCarbonPolicy(), 8), (FixedSharePolicy(0.25), 6), (ThresholdPolicy(0.5), 8), (VanillaPolicy(), 0)],
 )
-def test_with_nothing_left_to_sample_those_devices_are_given_back(allocator, released):
-    decision = allocator.decide(view_of(coming=500.0, can_sample=False))
+def test_sampling_devices_are_released_when_nothing_is_left_to_sample(policy, released):
+    decision = policy.decide(make_state(forecast=500.0, can_sample=False))
     assert decision.allocation == Allocation(0, 8 - released, released=released)
     assert ("Nothing is left to sample." in decision.reason) == (released > 0)
 
 
 @pytest.mark.parametrize("step_s", [300.0, 900.0, HOUR_S, 2 * HOUR_S])
-@pytest.mark.parametrize("allocator", [Heuristic(), Threshold(0.5)])
-def test_a_week_is_a_week_whatever_the_step(allocator, step_s):
+@pytest.mark.parametrize("policy", [HotCarbonPolicy(), ThresholdPolicy(0.5)])
+def test_past_week_does_not_depend_on_the_step(policy, step_s):
     steps = round(168 * HOUR_S / step_s)
     week = np.linspace(100.0, 500.0, steps)
     older = np.full(steps, 9000.0)
-    assert decide(allocator, np.concatenate([older, week]), 480.0, step_s) == decide(allocator, week, 480.0, step_s)
+    assert decide(policy, np.concatenate([older, week]), 480.0, step_s) == decide(policy, week, 480.0, step_s)
 
 
 @pytest.mark.parametrize("step_s", [300.0, 900.0, HOUR_S, 2 * HOUR_S])
-def test_all_of_the_week_counts(step_s):
+def test_whole_past_week_counts(step_s):
     week = np.linspace(100.0, 500.0, round(168 * HOUR_S / step_s))
     week[0] = 1000.0
-    assert decide(Heuristic(), week, 500.0, step_s).sampling == round(8 * 400 / 900)
+    assert decide(HotCarbonPolicy(), week, 500.0, step_s).sampling == round(8 * 400 / 900)
 
 
-def test_what_counts_is_the_coming_period_and_not_its_first_step():
+def test_forecast_is_averaged_over_the_coming_period():
     quarters = [500.0, 100.0, 100.0, 100.0, 500.0, 500.0]
-    assert decide(Heuristic(), coming=quarters, step_s=900.0) == Allocation(2, 6)
-    assert decide(Heuristic(), coming=quarters, step_s=900.0, period_s=900.0) == Allocation(8, 0)
+    assert decide(HotCarbonPolicy(), forecast=quarters, step_s=900.0) == Allocation(2, 6)
+    assert decide(HotCarbonPolicy(), forecast=quarters, step_s=900.0, period_s=900.0) == Allocation(8, 0)
 
 
 @pytest.mark.parametrize("past", [[100.0, 500.0], [100.0, 300.0, 500.0]])
-def test_a_past_shorter_than_a_week_is_used_as_it_is(past):
-    assert decide(Heuristic(), past, 200.0) == Allocation(2, 6)
-    assert decide(Threshold(), past, 299.0) == Allocation(0, 8)
-    assert decide(Threshold(), past, 301.0) == Allocation(8, 0)
+def test_past_shorter_than_a_week_is_used_whole(past):
+    assert decide(HotCarbonPolicy(), past, 200.0) == Allocation(2, 6)
+    assert decide(ThresholdPolicy(), past, 299.0) == Allocation(0, 8)
+    assert decide(ThresholdPolicy(), past, 301.0) == Allocation(8, 0)
 
 
 @pytest.mark.parametrize(
-    ("allocator", "dirty"),
-    [(Threshold, Allocation(8, 0)), (partial(SuspendResume, scored=0), Allocation(0, 0, released=8))],
+    ("policy", "dirty"),
+    [
+        (ThresholdPolicy, Allocation(8, 0)),
+        (partial(SuspendResumePolicy, warmup_scores=0), Allocation(0, 0, released=8)),
+    ],
 )
 @pytest.mark.parametrize(
-    ("quantile", "coming", "clean"),
+    ("quantile", "forecast", "clean"),
     [
         (0.5, 299.0, True),
         (0.5, 301.0, False),
@@ -142,54 +121,55 @@ def test_a_past_shorter_than_a_week_is_used_as_it_is(past):
         (1.0, 501.0, False),
     ],
 )
-def test_an_hour_is_clean_up_to_the_quantile_of_the_past_week(allocator, dirty, quantile, coming, clean):
-    decision = allocator(quantile).decide(view_of(coming=coming))
+def test_hour_is_clean_up_to_the_quantile_of_the_past_week(policy, dirty, quantile, forecast, clean):
+    decision = policy(quantile).decide(make_state(forecast=forecast))
     assert decision.allocation == (Allocation(0, 8) if clean else dirty)
     assert ("clean" if clean else "dirty") in decision.reason
 
 
-@pytest.mark.parametrize("allocator", [Threshold(0.3), SuspendResume(0.3, scored=0)])
+@pytest.mark.parametrize("policy", [ThresholdPolicy(0.3), SuspendResumePolicy(0.3, warmup_scores=0)])
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=50), st.floats(0, 1200), st.floats(0, 1200))
-def test_a_dirtier_hour_is_never_cleaner(allocator, past, one, other):
+def test_clean_quantile_is_monotonic(policy, past, one, other):
     cleaner, dirtier = sorted((one, other))
-    low, high = (decide(allocator, past, coming).evaluating for coming in (cleaner, dirtier))
+    low, high = (decide(policy, past, forecast).evaluating for forecast in (cleaner, dirtier))
     assert low >= high
 
 
-@pytest.mark.parametrize("allocator", [Threshold(), SuspendResume(scored=0)])
-def test_while_nothing_is_known_of_the_grid_work_goes_on(allocator):
-    assert decide(allocator, past=[], coming=None) == Allocation(0, 8)
+@pytest.mark.parametrize("policy", [ThresholdPolicy(), SuspendResumePolicy(warmup_scores=0)])
+def test_unknown_grid_counts_as_clean(policy):
+    assert decide(policy, past=[], forecast=None) == Allocation(0, 8)
 
 
 @pytest.mark.parametrize("devices", [1, 2, 3, 8])
 @pytest.mark.parametrize("noise", [1e-13, -1e-13])
-def test_rounding_does_not_make_a_flat_grid_dirty(devices, noise):
+def test_flat_grid_is_clean_despite_rounding(devices, noise):
     flat = np.full(168, 300.1)
-    for allocator in (SuspendResume(0.5, scored=0), Threshold(0.5)):
-        assert decide(allocator, flat, 300.1 + noise, devices=devices) == Allocation(0, devices)
+    for policy in (SuspendResumePolicy(0.5, warmup_scores=0), ThresholdPolicy(0.5)):
+        assert decide(policy, flat, 300.1 + noise, devices=devices) == Allocation(0, devices)
 
 
-def test_suspend_resume_rests_less_the_scarcer_time_gets_before_a_target(view_of):
-    known = {"coming": 400.0, "target": 5000.0, "evaluations": 0, "course": (), "trained_s": 0.0}
+def test_suspend_resume_waits_less_before_the_deadline_of_a_target():
+    known = {"forecast": 400.0, "target_hypervolume": 5000.0, "evaluations": 0, "trained_s": 0.0}
+    known["hypervolume_by_evaluation"] = ()
     counts = [
-        SuspendResume(0.5, 0).decide(view_of(**known, time_left_s=hours * HOUR_S)).allocation.evaluating
+        SuspendResumePolicy(0.5, 0).decide(make_state(**known, time_left_s=hours * HOUR_S)).allocation.evaluating
         for hours in (4000, 168, 24)
     ]
     assert counts == [0, 0, 8]
-    without = view_of(**known | {"target": math.inf}, time_left_s=24 * HOUR_S)
-    assert SuspendResume(0.5, 0).decide(without).allocation.evaluating == 0
+    without = make_state(**known | {"target_hypervolume": math.inf}, time_left_s=24 * HOUR_S)
+    assert SuspendResumePolicy(0.5, 0).decide(without).allocation.evaluating == 0
 
 
-def test_one_shot_samples_until_the_closing_hours_and_then_trains_what_is_missing():
-    rule = AllSampling(trainings=24, closing_s=4 * HOUR_S)
-    assert decide(rule, time_left_s=40 * HOUR_S) == Allocation(8, 0)
-    assert decide(rule, time_left_s=4 * HOUR_S) == Allocation(0, 4, released=4)
-    assert decide(rule, time_left_s=HOUR_S, evaluations=0) == Allocation(0, 8)
-    assert decide(rule, time_left_s=HOUR_S, evaluations=23) == Allocation(0, 1, released=7)
+def test_one_shot_samples_and_then_runs_the_final_trainings():
+    policy = OneShotPolicy(final_trainings=24, final_training_window_s=4 * HOUR_S)
+    assert decide(policy, time_left_s=40 * HOUR_S) == Allocation(8, 0)
+    assert decide(policy, time_left_s=4 * HOUR_S) == Allocation(0, 4, released=4)
+    assert decide(policy, time_left_s=HOUR_S, evaluations=0) == Allocation(0, 8)
+    assert decide(policy, time_left_s=HOUR_S, evaluations=23) == Allocation(0, 1, released=7)
 
 
-def test_one_shot_is_done_with_its_last_training_and_not_before():
-    rule = AllSampling(trainings=24)
+def test_one_shot_is_done_after_its_last_training():
+    policy = OneShotPolicy(final_trainings=24)
     for evaluations, time_left_h, can_sample, done in (
         (23, 1, True, False),
         (24, 1, True, True),
@@ -198,17 +178,20 @@ def test_one_shot_is_done_with_its_last_training_and_not_before():
         (24, 40, False, True),
         (0, 40, False, False),
     ):
-        view = view_of(evaluations=evaluations, time_left_s=time_left_h * HOUR_S, can_sample=can_sample)
-        assert rule.decide(view).done is done
+        state = make_state(evaluations=evaluations, time_left_s=time_left_h * HOUR_S, can_sample=can_sample)
+        assert policy.decide(state).done is done
 
 
-@pytest.mark.parametrize("rule", [AllEvaluation(), FixedShare(), Heuristic(), Threshold(), SuspendResume(scored=0)])
-def test_the_other_rules_leave_the_end_to_the_budget(rule):
-    assert not rule.decide(view_of(can_sample=False, time_left_s=0.0)).done
+@pytest.mark.parametrize(
+    "policy",
+    [VanillaPolicy(), FixedSharePolicy(), HotCarbonPolicy(), ThresholdPolicy(), SuspendResumePolicy(warmup_scores=0)],
+)
+def test_other_baselines_never_end_the_run(policy):
+    assert not policy.decide(make_state(can_sample=False, time_left_s=0.0)).done
 
 
-def test_the_reason_gives_the_figures_that_decided():
-    reason = Heuristic().decide(view_of(coming=200.0)).reason
+def test_reason_gives_the_deciding_figures():
+    reason = HotCarbonPolicy().decide(make_state(forecast=200.0)).reason
     assert reason == "Forecast 200 g/kWh between the past week's 100 and 500: 25% sampling."
-    reason = Threshold(0.25).decide(view_of(coming=210.0)).reason
+    reason = ThresholdPolicy(0.25).decide(make_state(forecast=210.0)).reason
     assert reason == "Forecast 210 g/kWh, bound 200 (quantile 0.25 of a week): dirty."

@@ -1,6 +1,7 @@
-"""The planner works in the hours that cost least, and goes on no longer than the search is worth."""
+"""The look-ahead policy works in the cheapest hours until the search has converged."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -8,124 +9,143 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ce_nas.core.records import Allocation, Rates
-from ce_nas.policies.lookahead import LookAhead, best_level
-from ce_nas.policies.remaining_work import Work
+from ce_nas.policies.lookahead import LookAheadPolicy, best_activity_level
+from ce_nas.policies.remaining_work import RemainingWork
+from ce_nas.testing import make_state
 
 HOUR_S = 3600.0
 ALL, NONE = Allocation(0, 8), Allocation(0, 0, released=8)
 #: dirty now, clean from the sixth hour on
 LATER_CLEAN = [400.0] * 6 + [100.0] * 40
 NOW_CLEAN = [100.0] * 6 + [400.0] * 40
-#: a search that has come near its target lately: little work is left
-NEAR = {"course": (4000.0,) * 37 + (4980.0,) * 100 + (4990.0,) * 13, "hypervolume": 4990.0}
+#: a search that is close to its target: little work is left
+NEAR = {"hypervolume_by_evaluation": (4000.0,) * 37 + (4980.0,) * 100 + (4990.0,) * 13, "hypervolume": 4990.0}
 
 
-@pytest.fixture(scope="session")
-def decide(view_of):
-    def make(coming, policy=(), **rest):
-        known = {"target": 5000.0, "evaluations": 150, "allocation": NONE, "trained_s": 75e3, **NEAR}
-        return LookAhead(**{"scored": 0} | dict(policy)).decide(view_of(coming=coming, **known | rest))
-
-    return make
+def decide(forecast, policy=(), **fields):
+    known = {"target_hypervolume": 5000.0, "evaluations": 150, "allocation": NONE, "trained_s": 75e3, **NEAR}
+    return LookAheadPolicy(**{"warmup_scores": 0} | dict(policy)).decide(
+        make_state(forecast=forecast, **known | fields)
+    )
 
 
-def test_it_waits_for_cleaner_hours_and_works_in_them(decide):
+def test_waits_for_cleaner_hours_and_works_in_them():
     assert decide(LATER_CLEAN).allocation == NONE
     assert decide(NOW_CLEAN).allocation == ALL
 
 
-def test_it_works_in_dirty_hours_if_the_deadline_leaves_no_others(decide):
+def test_works_in_dirty_hours_before_the_deadline():
     assert decide(LATER_CLEAN, now_s=75 * HOUR_S, time_left_s=5 * HOUR_S).allocation == ALL
 
 
-def test_it_works_in_dearer_hours_the_more_an_hour_after_the_deadline_costs(decide):
-    dear = decide(LATER_CLEAN, time_left_s=16 * HOUR_S, policy={"miss": 20.0})
-    cheap = decide(LATER_CLEAN, time_left_s=16 * HOUR_S, policy={"miss": 1.0})
-    assert dear.allocation == ALL
-    assert cheap.allocation == NONE
+def test_higher_lateness_penalty_works_in_more_expensive_hours():
+    high = decide(LATER_CLEAN, time_left_s=16 * HOUR_S, policy={"lateness_penalty": 20.0})
+    low = decide(LATER_CLEAN, time_left_s=16 * HOUR_S, policy={"lateness_penalty": 1.0})
+    assert high.allocation == ALL
+    assert low.allocation == NONE
 
 
-def test_it_works_at_more_hours_as_the_deadline_nears(decide):
-    """An hour somewhat dirtier than the mean is let go by while time is long, and used when it gets scarce."""
-    coming = [330.0, *[300.0] * 200]
-    assert decide(coming, time_left_s=160 * HOUR_S).allocation == NONE
-    assert decide(coming, time_left_s=8 * HOUR_S).allocation == ALL
+def test_works_in_more_hours_as_the_deadline_nears():
+    """An hour a little dirtier than the mean is skipped while much time is left, and used when little is."""
+    forecast = [330.0, *[300.0] * 200]
+    assert decide(forecast, time_left_s=160 * HOUR_S).allocation == NONE
+    assert decide(forecast, time_left_s=8 * HOUR_S).allocation == ALL
 
 
-def test_a_deadline_beyond_the_plan_is_reckoned_with(decide):
-    coming = [330.0, *[300.0] * 95]
-    late = {"course": (4000.0,) * 3000, "hypervolume": 4000.0, "evaluations": 3000, "trained_s": 4.5e6}
-    assert decide(coming, time_left_s=2000 * HOUR_S).allocation == NONE
-    assert decide(coming, time_left_s=200 * HOUR_S, **late).allocation == ALL
+def test_deadline_beyond_the_planned_periods_counts():
+    forecast = [330.0, *[300.0] * 95]
+    late = {
+        "hypervolume_by_evaluation": (4000.0,) * 3000,
+        "hypervolume": 4000.0,
+        "evaluations": 3000,
+        "trained_s": 4.5e6,
+    }
+    assert decide(forecast, time_left_s=2000 * HOUR_S).allocation == NONE
+    assert decide(forecast, time_left_s=200 * HOUR_S, **late).allocation == ALL
 
 
-def test_it_does_not_take_devices_back_for_a_trifle(decide):
-    hardly = [300.0, *[301.0] * 45]
-    assert decide(hardly, allocation=ALL).allocation == ALL
-    dirtier = [300.0, *[297.0] * 45]
-    assert decide(dirtier, allocation=ALL).allocation == ALL  # what runs goes on: to stop it costs more than the hour
+def test_small_differences_do_not_suspend_devices():
+    slightly_cleaner = [300.0, *[301.0] * 45]
+    assert decide(slightly_cleaner, allocation=ALL).allocation == ALL
+    slightly_dirtier = [300.0, *[297.0] * 45]
+    assert decide(slightly_dirtier, allocation=ALL).allocation == ALL  # a restart costs more than the hour saves
 
 
-def test_half_of_what_works_scores_until_enough_is_scored(decide):
-    assert decide(NOW_CLEAN, samples=100, policy={"scored": 101}).allocation == Allocation(4, 4)
-    assert decide(NOW_CLEAN, samples=101, policy={"scored": 101}).allocation == ALL
+def test_half_of_the_active_devices_sample_in_the_warmup():
+    assert decide(NOW_CLEAN, samples=100, policy={"warmup_scores": 101}).allocation == Allocation(4, 4)
+    assert decide(NOW_CLEAN, samples=101, policy={"warmup_scores": 101}).allocation == ALL
 
 
-def test_money_counts_as_far_as_it_is_asked_to(decide):
+def test_cost_weight_trades_money_for_carbon():
     rates = Rates(450.0, 450.0, 90.0, 0.0, np.array([0.1] * 6 + [0.9] * 40))
     assert decide(LATER_CLEAN, rates=rates).allocation == NONE
-    assert decide(LATER_CLEAN, rates=rates, policy={"money": 1.0}).allocation == ALL
-    assert decide(NOW_CLEAN, rates=rates, policy={"money": 0.5}).allocation == ALL
+    assert decide(LATER_CLEAN, rates=rates, policy={"cost_weight": 1.0}).allocation == ALL
+    assert decide(NOW_CLEAN, rates=rates, policy={"cost_weight": 0.5}).allocation == ALL
 
 
-def test_closed_periods_are_not_counted_on(decide):
+def test_closed_periods_are_not_planned():
     clean_but_closed = [300.0] * 6 + [100.0] * 40
-    assert decide(clean_but_closed, closed=tuple(range(6, 46))).allocation == ALL
+    assert decide(clean_but_closed, closed_periods=tuple(range(6, 46))).allocation == ALL
 
 
-def test_without_a_target_it_is_done_once_a_doubling_brings_nothing(decide):
+def test_without_a_target_it_is_done_when_converged():
     flat = (4000.0,) * 150
-    over = decide(NOW_CLEAN, target=math.inf, course=flat, hypervolume=4000.0, running=0, suspended=0)
+    over = decide(
+        NOW_CLEAN,
+        target_hypervolume=math.inf,
+        hypervolume_by_evaluation=flat,
+        hypervolume=4000.0,
+        running=0,
+        suspended=0,
+    )
     assert (over.done, over.allocation) == (True, NONE)
     assert "worth no more" in over.reason
     rising = tuple(np.linspace(3000.0, 4000.0, 150))
-    assert decide(NOW_CLEAN, target=math.inf, course=rising, hypervolume=4000.0).allocation == ALL
+    assert (
+        decide(NOW_CLEAN, target_hypervolume=math.inf, hypervolume_by_evaluation=rising, hypervolume=4000.0).allocation
+        == ALL
+    )
 
 
-def test_what_is_under_way_is_not_thrown_away_at_the_end(decide):
+def test_converged_search_finishes_started_evaluations():
     flat = (4000.0,) * 150
-    over = decide(NOW_CLEAN, target=math.inf, course=flat, hypervolume=4000.0, running=2, suspended=1)
+    over = decide(
+        NOW_CLEAN,
+        target_hypervolume=math.inf,
+        hypervolume_by_evaluation=flat,
+        hypervolume=4000.0,
+        running=2,
+        suspended=1,
+    )
     assert not over.done
     assert over.allocation == Allocation(0, 3, released=5)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(0.5, 2.0), min_size=2, max_size=12), st.floats(5, 500), st.floats(1.0, 5.0))
-def test_the_programme_takes_the_best_first_step(view_of, prices, trainings, miss):
-    view = view_of(time_left_s=len(prices) * HOUR_S, allocation=NONE)
-    work = Work(trainings, 1500.0)
-    found = best_level(np.array(prices), work, view, miss)
+def test_first_level_is_optimal(prices, trainings, penalty):
+    state = make_state(time_left_s=len(prices) * HOUR_S, allocation=NONE)
+    work = RemainingWork(trainings, 1500.0)
+    level = best_activity_level(np.array(prices), work, state, penalty)
+    optimum = _optimum(prices, work, penalty)
+    assert optimum[level] == pytest.approx(min(optimum.values()), rel=1e-3)
 
-    optimum = _optimum(prices, work, miss)
-    assert optimum[found] == pytest.approx(min(optimum.values()), rel=1e-3)
 
-
-def _optimum(prices, work, miss):
-    """The cost of the best plan for each first level, by plain recursion."""
-    from functools import cache
+def _optimum(prices, work, penalty):
+    """Cost of the best plan for each first level, by plain recursion."""
 
     @cache
     def ahead(period, before, done):
         if period == len(prices):
-            return miss * float(work.left_s(done * 4 * HOUR_S)) / (8 * HOUR_S)
-        return min(of(period, before, done, level) for level in (0, 1, 2))
+            return penalty * float(work.mean_residual_s(done * 4 * HOUR_S)) / (8 * HOUR_S)
+        return min(cost(period, before, done, level) for level in (0, 1, 2))
 
-    def of(period, before, done, level):
+    def cost(period, before, done, level):
         restart = max(level - before, 0) / 2 * 120.0 / HOUR_S
         unit_s = 4 * HOUR_S
-        go_on = float(work.survival((done + level) * unit_s)) / float(work.survival(done * unit_s))
-        spent_s = work.spent((done + level) * unit_s) - work.spent(done * unit_s)
-        in_this = prices[period] * (spent_s / float(work.survival(done * unit_s)) / (8 * HOUR_S) + restart)
-        return in_this + go_on * ahead(period + 1, level, done + level)
+        survives = float(work.survival((done + level) * unit_s)) / float(work.survival(done * unit_s))
+        spent_s = work.expected_spent_s((done + level) * unit_s) - work.expected_spent_s(done * unit_s)
+        this_period = prices[period] * (spent_s / float(work.survival(done * unit_s)) / (8 * HOUR_S) + restart)
+        return this_period + survives * ahead(period + 1, level, done + level)
 
-    return {level: of(0, 0, 0, level) for level in (0, 1, 2)}
+    return {level: cost(0, 0, 0, level) for level in (0, 1, 2)}

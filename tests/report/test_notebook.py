@@ -1,5 +1,3 @@
-"""A run and a front in a notebook."""
-
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -8,14 +6,14 @@ import pytest
 
 from ce_nas.analysis.summary import FrontMember
 from ce_nas.api import Result
-from ce_nas.report.i18n.words import LANGUAGES, Words
-from ce_nas.report.notebook import RunFront, run_html, run_line
+from ce_nas.report.i18n.translator import LANGUAGES, Translator
+from ce_nas.report.notebook import RunFront, format_run_line, render_run_html
 
 VOID = {"br", "img", "meta", "link"}
 
 
 class Balanced(HTMLParser):
-    """Every element that is opened is closed, and in order."""
+    """Checks that every end tag matches its start tag."""
 
     def __init__(self):
         super().__init__()
@@ -30,32 +28,32 @@ class Balanced(HTMLParser):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_run_shows_its_figures_its_answer_and_nothing_from_outside(result, language):
-    words = Words(language)
-    text = run_html(result.entries, words)
-    assert result.front[0].architecture in text
-    assert words("chart.front") in text
+def test_run_html_is_self_contained(finished_run, language):
+    translate = Translator(language)
+    text = render_run_html(finished_run.entries, translate)
+    assert finished_run.front[0].architecture in text
+    assert translate("chart.front") in text
     assert text.count("<svg") == 4
     assert not re.search(r"""(src|href)=["'](?!#|data:)""", text)
     assert "<script" not in text
-    assert "<style" not in text  # it would change the notebook's own looks
+    assert "<style" not in text  # would change the style of the notebook
     parser = Balanced()
     parser.feed(text)
     assert parser.open == []
 
 
-def test_a_result_shows_itself(result, tmp_path):
-    assert result._repr_html_() == run_html(result.entries)
-    assert repr(result) == f"<Result {run_line(result.summary)}>"
-    assert len(repr(result)) < 200
-    assert "kg CO2eq" in repr(result)
+def test_search_result_repr(finished_run, tmp_path):
+    assert finished_run._repr_html_() == render_run_html(finished_run.entries)
+    assert repr(finished_run) == f"<Result {format_run_line(finished_run.summary)}>"
+    assert len(repr(finished_run)) < 200
+    assert "kg CO2eq" in repr(finished_run)
 
 
-def test_a_front_is_a_sequence_that_shows_itself(result):
-    front = result.front
+def test_front_is_a_sequence_with_html_repr(finished_run):
+    front = finished_run.front
     assert isinstance(front, RunFront)
-    assert list(front) == result.summary.front
-    assert front[-1] == result.summary.front[-1]
+    assert list(front) == finished_run.summary.front
+    assert front[-1] == finished_run.summary.front[-1]
     assert len(front[:2]) == min(2, len(front))
     assert repr(front) == f"<RunFront of {len(front)} architectures by accuracy, latency>"
     text = front._repr_html_()
@@ -63,29 +61,29 @@ def test_a_front_is_a_sequence_that_shows_itself(result):
     assert text.count("<tr") == len(front) + 1
 
 
-def test_names_are_escaped_and_long_fronts_are_cut(result):
-    value = dict(result.summary.front[0].objectives)
+def test_names_are_escaped_and_long_fronts_truncated(finished_run):
+    value = dict(finished_run.summary.front[0].objectives)
     members = [FrontMember(f"<script>{at}</script>", value) for at in range(60)]
-    text = RunFront(replace(result.summary, front=members))._repr_html_(Words("en"))
+    text = RunFront(replace(finished_run.summary, front=members))._repr_html_(Translator("en"))
     assert "<script" not in text
     assert "&lt;script&gt;" in text
     assert "and 20 more" in text
 
 
-def test_without_a_training_there_is_no_front_yet(result):
-    text = RunFront(replace(result.summary, front=[]))._repr_html_(Words("en"))
-    assert "no answer yet" in text
+def test_empty_front_has_no_chart(finished_run):
+    text = RunFront(replace(finished_run.summary, front=[]))._repr_html_(Translator("en"))
+    assert "no recommendation yet" in text
     assert "<svg" not in text
-    assert "no answer yet" in run_html(result.entries[:1], Words("en"))
+    assert "no recommendation yet" in render_run_html(finished_run.entries[:1], Translator("en"))
 
 
-def test_a_run_on_file_is_read(result, tmp_path):
-    from ce_nas.store.run_dir import RunFolder
+def test_saved_run_is_read(finished_run, tmp_path):
+    from ce_nas.store.run_dir import RunDirectory
 
-    with RunFolder.create(tmp_path / "run") as folder:
-        journal = folder.journal()
-        for entry in result.entries:
+    with RunDirectory.create(tmp_path / "run") as folder:
+        journal = folder.open_journal()
+        for entry in finished_run.entries:
             journal.append(entry.kind, entry.at_s, entry.content)
-    found = Result.read(str(tmp_path / "run"))
-    assert found.summary == result.summary
-    assert found.path == tmp_path / "run"
+    result = Result.read(str(tmp_path / "run"))
+    assert result.summary == finished_run.summary
+    assert result.path == tmp_path / "run"

@@ -1,9 +1,9 @@
-from ce_nas.report.i18n.words import Words
-from ce_nas.report.page import Page, Section
-from ce_nas.report.run_report import run_page
+from ce_nas.report.i18n.translator import Translator
+from ce_nas.report.page import ReportPage, ReportSection
+from ce_nas.report.run_report import build_run_report
 
 
-def test_a_page_knows_all_its_figures_in_order(result):
-    page = run_page(result.entries, Words("en"))
+def test_charts_of_a_page_in_order(finished_run):
+    page = build_run_report(finished_run.entries, Translator("en"))
     assert [chart.name for chart in page.charts] == ["front", "grid", "division", "hours", "grams", "activity"]
-    assert Page("t", "l", [Section("s", "S")], Words("en")).charts == []
+    assert ReportPage("t", "l", [ReportSection("s", "S")], Translator("en")).charts == []

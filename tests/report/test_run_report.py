@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from ce_nas.analysis.replay_inputs import counterfactual_of
-from ce_nas.core.units import as_carbon, as_energy
-from ce_nas.report.i18n.words import Words
-from ce_nas.report.markdown import markdown
-from ce_nas.report.run_report import run_page
-from ce_nas.store.journal import Entry
+from ce_nas.analysis.counterfactual import counterfactual_from_journal
+from ce_nas.core.formatting import format_carbon, format_energy
+from ce_nas.report.i18n.translator import Translator
+from ce_nas.report.markdown import render_markdown
+from ce_nas.report.run_report import build_run_report, site_moves_table
+from ce_nas.store.journal import JournalEntry
 
 
 def section(page, name):
@@ -15,85 +15,133 @@ def section(page, name):
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_the_first_figures_are_the_summarys(result, language):
-    page = run_page(result.entries, Words(language))
+def test_key_figures_match_the_summary(finished_run, language):
+    page = build_run_report(finished_run.entries, Translator(language))
     values = [fact.value for fact in section(page, "glance").facts]
-    for grams in result.summary.carbon_g.values():
-        assert f"{as_carbon(grams)} CO2eq" in values
-    assert as_energy(result.summary.energy_j) in values
-    assert f"{result.summary.evaluations:,}" in values
+    for grams in finished_run.summary.carbon_g.values():
+        assert f"{format_carbon(grams)} CO2eq" in values
+    assert format_energy(finished_run.summary.energy_j) in values
+    assert f"{finished_run.summary.evaluations:,}" in values
 
 
-def test_budgets_say_what_was_set_and_used(result):
-    (table,) = section(run_page(result.entries, Words("en")), "budgets").tables
+def test_budget_table_has_limit_and_use(finished_run):
+    (table,) = section(build_run_report(finished_run.entries, Translator("en")), "budgets").tables
     rows = {row[0]: row[1:] for row in table.rows}
-    hours = result.summary.simulated_hours
+    hours = finished_run.summary.simulated_hours
     assert rows["time"] == ("9.00 h", f"{hours:.2f} h", f"{hours / 9:.1%}")
-    assert rows["carbon"] == ("none", as_carbon(result.summary.carbon_g["full"]), "")
+    assert rows["carbon"] == ("none", format_carbon(finished_run.summary.carbon_g["full"]), "")
 
 
-def test_a_budget_that_was_set_shows_its_share():
-    from ce_nas.api import Study
+def test_budget_table_shows_the_used_share():
+    from ce_nas.api import Search
 
-    entries = Study.of(hours=4, gpus=1, searcher="uniform", policy="vanilla", carbon_budget="10kg", evaluations=2).run()
-    (table,) = section(run_page(entries.entries, Words("en")), "budgets").tables
+    entries = Search(hours=4, gpus=1, searcher="random", policy="vanilla", carbon_budget="10kg", evaluations=2).run()
+    (table,) = section(build_run_report(entries.entries, Translator("en")), "budgets").tables
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows["trainings"] == ("2", "2", "100.0%")
     used = entries.summary.carbon_g["full"] / 10_000
-    assert rows["carbon (full book)"] == ("10.0 kg", as_carbon(used * 10_000), f"{used:.1%}")
+    assert rows["carbon (full accounting)"] == ("10.0 kg", format_carbon(used * 10_000), f"{used:.1%}")
 
 
-def test_what_is_taken_is_on_the_front(result):
-    answer = section(run_page(result.entries, Words("en")), "answer")
-    taken = answer.paragraphs[0].split("`")[1]
-    assert taken in {member.architecture for member in result.summary.front}
-    assert len(answer.tables[0].rows) == len(result.summary.front)
+def test_recommended_architecture_is_on_the_front(finished_run):
+    answer = section(build_run_report(finished_run.entries, Translator("en")), "answer")
+    recommended = answer.paragraphs[0].split("`")[1]
+    assert recommended in {member.architecture for member in finished_run.summary.front}
+    assert len(answer.tables[0].rows) == len(finished_run.summary.front)
 
 
-def test_the_settings_are_all_there(result):
-    (table,) = section(run_page(result.entries, Words("en")), "settings").tables
+def test_settings_table_is_complete(finished_run):
+    (table,) = section(build_run_report(finished_run.entries, Translator("en")), "settings").tables
     rows = dict(table.rows)
-    assert (rows["`cluster.gpus`"], rows["`policy.name`"], rows["`seed`"]) == ("3", "heuristic", "2")
+    assert (rows["`cluster.gpus`"], rows["`policy.name`"], rows["`seed`"]) == ("3", "hotcarbon", "2")
 
 
-def test_what_was_saved_comes_second_or_why_it_cannot_be_told(result):
-    assert "ce-nas report" in section(run_page(result.entries, Words("en")), "saved").paragraphs[0]
-    page = run_page(result.entries, Words("en"), "the trace is gone.")
-    assert page.sections[1].paragraphs == ["That cannot be told: the trace is gone."]
+def test_objectives_and_left_out_rows_are_in_the_basis(tmp_path):
+    from ce_nas.api import Search
+
+    path = tmp_path / "own.csv"
+    rows = [f"op{row},{50 + row},{row},60\n" for row in range(9)]  # the first row lacks a cost
+    path.write_text("op,top1,latency_ms,train_s\n" + "".join(rows))
+    options = {"hours": 2, "gpus": 1, "searcher": "random", "policy": "vanilla", "evaluations": 2}
+    run = Search(table=path, objectives="top1,latency_ms:known", **options).run()
+    notes = section(build_run_report(run.entries, Translator("en")), "basis").notes
+    (objectives,) = (note for note in notes if note.startswith("Objectives"))
+    assert objectives.endswith(
+        ": top1 [%] (maximised, known after a training); latency_ms [ms] (minimised, known before a training)."
+    )
+    assert "1 of 9 rows are left out: 1 lack latency_ms." in notes
+
+
+def test_savings_section_is_second_or_gives_a_reason(finished_run):
+    assert "ce-nas report" in section(build_run_report(finished_run.entries, Translator("en")), "saved").paragraphs[0]
+    page = build_run_report(finished_run.entries, Translator("en"), "the trace is gone.")
+    assert page.sections[1].paragraphs == ["Savings are not available: the trace is gone."]
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_a_run_that_has_only_begun_has_a_page(result, language):
-    page = run_page(result.entries[:1], Words(language))
+def test_empty_run_has_a_report(finished_run, language):
+    page = build_run_report(finished_run.entries[:1], Translator(language))
     assert section(page, "answer").charts == ()
     assert section(page, "hours").charts == []
 
 
 def with_failures(entries):
-    told = {"task": 3, "device": 0, "failure": "raised", "words": "ValueError: no memory", "again": True}
-    failed = [Entry("failed", 60.0, json.dumps({**told, "again": again})) for again in (True, True, False)]
+    content = {"task": 3, "device": 0, "failure": "raised", "detail": "ValueError: no memory", "will_retry": True}
+    failed = [
+        JournalEntry("task_failed", 60.0, json.dumps({**content, "will_retry": retry})) for retry in (True, True, False)
+    ]
     return [*entries[:-1], *failed, entries[-1]]
 
 
-def test_the_answers_to_what_everyone_asks_stand_at_the_top(result):
-    first = run_page(result.entries, Words("en"), counterfactual_of(result.entries)).sections[0].paragraphs
+def test_summary_sentences_come_first(finished_run):
+    first = (
+        build_run_report(finished_run.entries, Translator("en"), counterfactual_from_journal(finished_run.entries))
+        .sections[0]
+        .paragraphs
+    )
     assert first[0].startswith("The search emitted **")
-    assert "**started at once**" in first[1]
-    assert first[2].startswith("Against the same work, **")
-    assert first[3].startswith("**Take** `")
-    without = run_page(result.entries, Words("en")).sections[0].paragraphs
-    assert [text[:8] for text in without] == ["The sear", "**Take**"]
-    nothing = run_page(result.entries[:1], Words("en")).sections[0].paragraphs
-    assert nothing[1:] == [Words("en")("no_training")]
+    assert "**immediate start**" in first[1]
+    assert first[2].startswith("The run emitted ")
+    assert first[3].startswith("**Recommended**: `")
+    without = build_run_report(finished_run.entries, Translator("en")).sections[0].paragraphs
+    assert [text[:8] for text in without] == ["The sear", "**Recomm"]
+    nothing = build_run_report(finished_run.entries[:1], Translator("en")).sections[0].paragraphs
+    assert nothing[1:] == [Translator("en")("no_training")]
 
 
-def test_failed_tasks_are_told_with_their_words(result):
-    text = markdown(run_page(with_failures(list(result.entries)), Words("en")))
-    assert "3 times a task failed; 1 of them it was given up. The last one said: `ValueError: no memory`" in text
-    assert "failed" not in " ".join(section(run_page(result.entries, Words("en")), "budgets").paragraphs)
+def test_task_failures_are_reported(finished_run):
+    text = render_markdown(build_run_report(with_failures(list(finished_run.entries)), Translator("en")))
+    assert "Tasks failed 3 times; 1 of these were not retried. Last error: `ValueError: no memory`" in text
+    assert "failed" not in " ".join(
+        section(build_run_report(finished_run.entries, Translator("en")), "budgets").paragraphs
+    )
 
 
-def test_a_lonely_network_is_said_to_be_alone(result):
-    first = next(at for at, entry in enumerate(result.entries) if entry.kind == "evaluated")
-    page = run_page(result.entries[: first + 1], Words("en"))
-    assert "the only one on the front" in " ".join(section(page, "answer").paragraphs)
+def test_single_architecture_on_the_front(finished_run):
+    first = next(at for at, entry in enumerate(finished_run.entries) if entry.kind == "evaluated")
+    page = build_run_report(finished_run.entries[: first + 1], Translator("en"))
+    assert "the only architecture on the front" in " ".join(section(page, "answer").paragraphs)
+
+
+@pytest.fixture(scope="module")
+def moved_entries():
+    """The entries of a search that moves from coal to hydro at once."""
+    from ce_nas.api import Search
+    from ce_nas.config.schema import settings_from_flags
+
+    others = [{"name": "north", "zone": "hydro", "pue": 1.1}]
+    site = {"others": others, "move_time": "15min", "move_energy_j": 3.6e6}
+    flags = {"hours": 3, "gpus": 2, "searcher": "random", "zone": "coal-flat", "policy": "vanilla"}
+    return Search.from_settings(settings_from_flags({"site": site}, **flags)).run().entries
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_moves_between_sites_are_listed(moved_entries, finished_run, language):
+    table = site_moves_table(moved_entries, Translator(language))
+    ((there, left, site, took, energy, carbon),) = table.rows
+    assert (there, left, site, took, energy) == ("15.0 min", "home", "north", "15.0 min", "1.56 kWh")
+    assert carbon.endswith("kg")
+    assert "| 15.0 min | home | north | 15.0 min | 1.56 kWh |" in render_markdown(
+        build_run_report(moved_entries, Translator(language))
+    )
+    assert site_moves_table(finished_run.entries, Translator(language)) is None

@@ -2,45 +2,52 @@ from dataclasses import replace
 
 import pytest
 
-from ce_nas.analysis.counterfactual import RULES, Counterfactual, Row, Spread, Work
-from ce_nas.core.units import as_carbon
-from ce_nas.report.i18n.words import Words
-from ce_nas.report.savings import saved_section, unsaved_section
+from ce_nas.analysis.counterfactual import (
+    REPLAY_POLICIES,
+    Counterfactual,
+    CounterfactualRow,
+    DeferrableWorkload,
+    SavingsSpread,
+)
+from ce_nas.core.formatting import format_carbon
+from ce_nas.report.i18n.translator import Translator
+from ce_nas.report.savings import missing_savings_section, savings_section
 
 
-def row(rule, grams):
-    return Row(rule, grams, 3.6e6, 3600.0, 1 - grams / 1000.0, Spread(0.1, -0.05, 0.2))
+def make_row(policy, grams):
+    return CounterfactualRow(policy, grams, 3.6e6, 3600.0, 1 - grams / 1000.0, SavingsSpread(0.1, -0.05, 0.2))
 
 
-FOUND = Counterfactual(
-    Work(3600.0, 400.0, 2, 3600.0, 7200.0),
-    tuple(row(rule, grams) for rule, grams in zip(("run", *RULES), (900, 1000, 850, 950, 901, 800), strict=True)),
-    15, "made",
-)  # fmt: skip
+COUNTERFACTUAL = Counterfactual(
+    DeferrableWorkload(3600.0, 400.0, 2, 3600.0, 7200.0),
+    tuple(map(make_row, ("run", *REPLAY_POLICIES), (900, 1000, 850, 950, 901, 800))),
+    15,
+    "test",
+)
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_the_run_is_held_against_starting_at_once_and_the_best_simple_rule(language):
-    section = saved_section(FOUND, Words(language))
+def test_run_is_compared_with_immediate_start_and_best_policy(language):
+    section = savings_section(COUNTERFACTUAL, Translator(language))
     _, at_once, best, oracle = section.paragraphs
-    assert as_carbon(1000) in at_once
+    assert format_carbon(1000) in at_once
     assert "10.0%" in at_once
-    assert as_carbon(850) in best
+    assert format_carbon(850) in best
     assert "5.9%" in best
-    assert as_carbon(800) in oracle
-    assert "made" in section.notes[0]
+    assert format_carbon(800) in oracle
+    assert "test" in section.notes[0]
 
 
-def test_more_is_called_more_and_alike_alike():
-    _, less, more, _ = saved_section(FOUND, Words("en")).paragraphs
+def test_savings_sentences_less_more_and_alike():
+    _, less, more, _ = savings_section(COUNTERFACTUAL, Translator("en")).paragraphs
     assert "10.0% less" in less
     assert "5.9% more" in more
-    alike = replace(FOUND, rows=(row("run", 851.0), *FOUND.rows[1:]))
-    assert "no difference" in saved_section(alike, Words("en")).paragraphs[2]
+    alike = replace(COUNTERFACTUAL, rows=(make_row("run", 851.0), *COUNTERFACTUAL.rows[1:]))
+    assert "about as much as" in savings_section(alike, Translator("en")).paragraphs[2]
 
 
-def test_the_table_and_the_figure_hold_every_rule():
-    section = saved_section(FOUND, Words("en"))
+def test_table_and_chart_have_every_policy():
+    section = savings_section(COUNTERFACTUAL, Translator("en"))
     (table,), (chart,) = section.tables, section.charts
     assert [cells[0].strip("*") for cells in table.rows] == list(chart.categories)
     assert table.rows[0][4:] == ("+10.0%", "+10.0% [-5.0%, +20.0%]")
@@ -48,6 +55,6 @@ def test_the_table_and_the_figure_hold_every_rule():
     assert chart.curves[0].y == (900, 1000, 850, 950, 901, 800)
 
 
-def test_why_it_cannot_be_told_is_said():
-    assert "ce-nas report" in unsaved_section(None, Words("en")).paragraphs[0]
-    assert "the file is gone" in unsaved_section("the file is gone", Words("en")).paragraphs[0]
+def test_missing_savings_section_gives_the_reason():
+    assert "ce-nas report" in missing_savings_section(None, Translator("en")).paragraphs[0]
+    assert "the file is gone" in missing_savings_section("the file is gone", Translator("en")).paragraphs[0]

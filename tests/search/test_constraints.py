@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Objective, Observation
-from ce_nas.core.rng import stream
+from ce_nas.core.rng import random_stream
 from ce_nas.pareto.dominance import dominance_numbers
 from ce_nas.pareto.hypervolume import hypervolume
 from ce_nas.search.constraints import ConstrainedSearcher, Constraint, Constraints
 from ce_nas.search.lamoo.searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
-from ce_nas.search.random import UniformSearcher
+from ce_nas.search.random import RandomSearcher
 from ce_nas.search.surrogate.searcher import SurrogateSearcher
 from ce_nas.space.base import Space
 
@@ -28,39 +28,39 @@ def bounds(*texts, latency=LATENCY):
     return Constraints(SPACE, OBJECTIVES, [Constraint.parse(text) for text in texts], {"latency": latency})
 
 
-def asked_latency(cells):
-    """The same latency, of a space that nobody lists."""
+def latency_function(cells):
+    """The same latency as a function of architectures."""
     return np.array([float(sum(cell)) for cell in cells])
 
 
-def test_constraints_are_read_as_written():
+def test_parse_constraint():
     assert Constraint.parse(" latency <= 0.05") == Constraint("latency", 0.05)
     assert Constraint.parse("accuracy>=9e1") == Constraint("accuracy", 90.0, at_least=True)
 
 
 @pytest.mark.parametrize("text", ["latency", "latency<3", "latency<=fast", "latency<=nan", "<=3", "latency<=inf"])
-def test_other_texts_are_refused(text):
+def test_invalid_constraint_text_is_rejected(text):
     with pytest.raises(SettingsError, match="Expected a constraint"):
         Constraint.parse(text)
 
 
-def test_a_bound_on_something_unknown_is_refused():
+def test_constraint_on_unknown_metric_is_rejected():
     with pytest.raises(SettingsError, match="Did you mean 'latency'"):
         bounds("latencies<=3")
 
 
-def test_the_violation_is_the_excess_as_shares_of_the_bounds():
-    told = [Observation((5, 5, 0), values((5, 5, 0))), Observation((0, 0, 0), values((0, 0, 0)))]
-    found = bounds("latency<=8", "energy<=20", "accuracy>=60").violations(told)
+def test_violation_is_sum_of_relative_excesses():
+    observations = [Observation((5, 5, 0), values((5, 5, 0))), Observation((0, 0, 0), values((0, 0, 0)))]
+    found = bounds("latency<=8", "energy<=20", "accuracy>=60").violations(observations)
     assert found.tolist() == pytest.approx([2 / 8 + 15 / 20, 10 / 60])
 
 
 @given(st.lists(st.sampled_from(list(SPACE.index)), min_size=2, max_size=40, unique=True))
-def test_the_feasible_dominate_the_infeasible_and_the_less_infeasible_the_more(cells):
+def test_feasible_dominates_infeasible_by_violation(cells):
     constraints = bounds("latency<=7", "accuracy>=62")
-    told = [Observation(cell, values(cell)) for cell in cells]
-    violations = constraints.violations(told)
-    ranked = np.array([item.values for item in constraints.feasible_first(told)])
+    observations = [Observation(cell, values(cell)) for cell in cells]
+    violations = constraints.violations(observations)
+    ranked = np.array([observation.values for observation in constraints.penalise_infeasible(observations)])
     for row, mine in enumerate(violations):
         for other, theirs in enumerate(violations):
             dominates = (ranked[row] <= ranked[other]).all() and (ranked[row] < ranked[other]).any()
@@ -72,31 +72,31 @@ def test_the_feasible_dominate_the_infeasible_and_the_less_infeasible_the_more(c
         assert (dominance_numbers(ranked)[infeasible] > 0).all()
 
 
-def test_what_keeps_the_bounds_and_estimates_are_left_as_they_are():
-    told = [Observation((0, 0, 0), (-0.1, 5.0), 0.0, (1.0,)), Observation((5, 0, 0), values((5, 0, 0)))]
-    assert bounds("accuracy>=60").feasible_first(told) == told
+def test_feasible_observations_and_estimates_are_unchanged():
+    observations = [Observation((0, 0, 0), (-0.1, 5.0), 0.0, (1.0,)), Observation((5, 0, 0), values((5, 0, 0)))]
+    assert bounds("accuracy>=60").penalise_infeasible(observations) == observations
 
 
-def test_members_known_to_break_a_bound_are_told():
+def test_known_infeasible_members():
     members = list(SPACE.index)
-    assert not any(cell in bounds("accuracy>=60").forbidden() for cell in members)
-    for latency in (LATENCY, asked_latency):
-        forbidden = bounds("latency<=7", "latency>=2", latency=latency).forbidden()
-        assert [cell in forbidden for cell in members] == [not 2 <= sum(cell) <= 7 for cell in members]
+    assert not any(cell in bounds("accuracy>=60").known_infeasible() for cell in members)
+    for latency in (LATENCY, latency_function):
+        infeasible = bounds("latency<=7", "latency>=2", latency=latency).known_infeasible()
+        assert [cell in infeasible for cell in members] == [not 2 <= sum(cell) <= 7 for cell in members]
 
 
-def test_it_is_the_same_whether_a_metric_is_listed_or_asked_for():
-    told = [Observation(cell, values(cell)) for cell in list(SPACE.index)[::7]]
-    listed, asked = (bounds("latency<=6", "energy<=20", latency=one) for one in (LATENCY, asked_latency))
-    assert listed.violations(told).tolist() == asked.violations(told).tolist()
-    assert listed.feasible_first(told) == asked.feasible_first(told)
+def test_metric_table_and_metric_function_agree():
+    observations = [Observation(cell, values(cell)) for cell in list(SPACE.index)[::7]]
+    listed, computed = (bounds("latency<=6", "energy<=20", latency=metric) for metric in (LATENCY, latency_function))
+    assert listed.violations(observations).tolist() == computed.violations(observations).tolist()
+    assert listed.penalise_infeasible(observations) == computed.penalise_infeasible(observations)
 
 
 SEARCHERS = {
-    "uniform": lambda: UniformSearcher(SPACE, stream(0, "s")),
-    "nsga2": lambda: Nsga2Searcher(SPACE, stream(0, "s")),
-    "lamoo": lambda: LamooSearcher(SPACE, stream(0, "s"), (0.0, 50.0)),
-    "surrogate": lambda: SurrogateSearcher(SPACE, stream(0, "s"), (0.0, 50.0), trained=[True, False]),
+    "random": lambda: RandomSearcher(SPACE, random_stream(0, "s")),
+    "nsga2": lambda: Nsga2Searcher(SPACE, random_stream(0, "s")),
+    "lamoo": lambda: LamooSearcher(SPACE, random_stream(0, "s"), (0.0, 50.0)),
+    "surrogate": lambda: SurrogateSearcher(SPACE, random_stream(0, "s"), (0.0, 50.0), requires_training=[True, False]),
 }
 
 
@@ -104,20 +104,20 @@ def searched(searcher, rounds=10):
     known = {}
     for _ in range(rounds):
         found = [Observation(cell, values(cell)) for cell in searcher.ask(6, known)]
-        known.update((item.architecture, item.values) for item in found)
+        known.update((observation.architecture, observation.values) for observation in found)
         searcher.tell(found)
     return known
 
 
 @pytest.mark.parametrize("name", SEARCHERS)
-def test_what_is_known_to_be_infeasible_is_never_proposed(name):
+def test_known_infeasible_architectures_are_never_proposed(name):
     known = searched(ConstrainedSearcher(SEARCHERS[name](), bounds("latency<=7")))
     assert len(known) == 60
     assert all(sum(cell) <= 7 for cell in known)
 
 
 @pytest.mark.parametrize("name", ["nsga2", "lamoo", "surrogate"])
-def test_what_turns_out_infeasible_is_avoided(name):
+def test_observed_infeasible_region_is_avoided(name):
     constraints = bounds("energy<=20")
     counts = {}
     for bound in (True, False):
@@ -127,7 +127,7 @@ def test_what_turns_out_infeasible_is_avoided(name):
     assert counts[True] < 0.7 * counts[False]
 
 
-def test_once_no_feasible_one_is_left_nothing_is_proposed():
-    searcher = ConstrainedSearcher(SEARCHERS["uniform"](), bounds("latency<=0"))
+def test_no_proposals_without_feasible_architectures():
+    searcher = ConstrainedSearcher(SEARCHERS["random"](), bounds("latency<=0"))
     assert searcher.ask(5, set()) == [(0, 0, 0)]
     assert searcher.ask(5, {(0, 0, 0)}) == []

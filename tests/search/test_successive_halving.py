@@ -3,12 +3,12 @@ import pytest
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Observation
-from ce_nas.core.rng import stream
+from ce_nas.core.rng import random_stream
 from ce_nas.pareto.dominance import dominance_numbers
 from ce_nas.search.lamoo.searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
-from ce_nas.search.random import UniformSearcher
-from ce_nas.search.successive_halving import PromotingSearcher
+from ce_nas.search.random import RandomSearcher
+from ce_nas.search.successive_halving import SuccessiveHalvingSearcher
 from ce_nas.search.surrogate.searcher import SurrogateSearcher
 from ce_nas.space.base import Space
 
@@ -20,10 +20,10 @@ def values(cell, fidelity=1.0):
 
 
 INNER = {
-    "uniform": lambda: UniformSearcher(SPACE, stream(0, "s")),
-    "nsga2": lambda: Nsga2Searcher(SPACE, stream(0, "s")),
-    "lamoo": lambda: LamooSearcher(SPACE, stream(0, "s"), (50.0, 30.0)),
-    "surrogate": lambda: SurrogateSearcher(SPACE, stream(0, "s"), (50.0, 30.0), trained=[True, False]),
+    "random": lambda: RandomSearcher(SPACE, random_stream(0, "s")),
+    "nsga2": lambda: Nsga2Searcher(SPACE, random_stream(0, "s")),
+    "lamoo": lambda: LamooSearcher(SPACE, random_stream(0, "s"), (50.0, 30.0)),
+    "surrogate": lambda: SurrogateSearcher(SPACE, random_stream(0, "s"), (50.0, 30.0), requires_training=[True, False]),
 }
 
 
@@ -32,42 +32,42 @@ def trained(searcher, rounds=12, n=6):
     full, history = set(), []
     for _ in range(rounds):
         asked = searcher.ask(n, full)
-        told = [Observation(cell, values(cell, f), f) for cell in asked for f in [searcher.fidelity_of(cell)]]
-        full |= {item.architecture for item in told if item.fidelity == 1.0}
-        history += [(item.architecture, item.fidelity) for item in told]
-        searcher.tell(told)
+        observations = [Observation(cell, values(cell, f), f) for cell in asked for f in [searcher.fidelity_of(cell)]]
+        full |= {observation.architecture for observation in observations if observation.fidelity == 1.0}
+        history += [(observation.architecture, observation.fidelity) for observation in observations]
+        searcher.tell(observations)
     return history
 
 
 @pytest.mark.parametrize("inner", INNER)
-def test_everything_begins_in_part_and_the_stated_share_is_carried_on(inner):
-    history = trained(PromotingSearcher(INNER[inner](), early=0.1, share=0.25))
-    early = [cell for cell, fidelity in history if fidelity == 0.1]
+def test_initial_fidelity_and_promotion_rate(inner):
+    history = trained(SuccessiveHalvingSearcher(INNER[inner](), initial_fidelity=0.1, promotion_rate=0.25))
+    partial = [cell for cell, fidelity in history if fidelity == 0.1]
     full = [cell for cell, fidelity in history if fidelity == 1.0]
-    assert len(set(early)) == len(early)
+    assert len(set(partial)) == len(partial)
     assert len(set(full)) == len(full)
-    assert 0.15 * len(early) < len(full) <= 0.25 * len(early)
+    assert 0.15 * len(partial) < len(full) <= 0.25 * len(partial)
     for cell in full:
         assert history.index((cell, 0.1)) < history.index((cell, 1.0))
 
 
 @pytest.mark.parametrize("inner", ["nsga2", "lamoo", "surrogate"])
-def test_the_better_ones_are_carried_on(inner):
-    history = trained(PromotingSearcher(INNER[inner](), early=0.1, share=0.25))
-    begun = [cell for cell, fidelity in history if fidelity == 0.1]
-    numbers = dict(zip(begun, dominance_numbers([values(cell) for cell in begun]), strict=True))
-    carried_on = [numbers[cell] for cell, fidelity in history if fidelity == 1.0]
-    assert np.mean(carried_on) < 0.8 * np.mean(list(numbers.values()))
+def test_better_architectures_are_promoted(inner):
+    history = trained(SuccessiveHalvingSearcher(INNER[inner](), initial_fidelity=0.1, promotion_rate=0.25))
+    started = [cell for cell, fidelity in history if fidelity == 0.1]
+    numbers = dict(zip(started, dominance_numbers([values(cell) for cell in started]), strict=True))
+    promoted = [numbers[cell] for cell, fidelity in history if fidelity == 1.0]
+    assert np.mean(promoted) < 0.8 * np.mean(list(numbers.values()))
 
 
-def test_the_inner_searcher_is_told_every_fidelity():
+def test_inner_searcher_observes_every_fidelity():
     inner = INNER["surrogate"]()
-    trained(PromotingSearcher(inner, early=0.1))
-    assert inner._knowledge.early.count > inner._knowledge.versions[0] > 3
+    trained(SuccessiveHalvingSearcher(inner, initial_fidelity=0.1))
+    assert inner._dataset.partial_trainings.count > inner._dataset.counts[0] > 3
 
 
-def test_a_promotion_that_was_not_taken_up_is_proposed_again():
-    searcher = PromotingSearcher(INNER["nsga2"](), early=0.1, share=1.0)
+def test_unaccepted_promotion_is_proposed_again():
+    searcher = SuccessiveHalvingSearcher(INNER["nsga2"](), initial_fidelity=0.1, promotion_rate=1.0)
     cells = searcher.ask(4, set())
     searcher.tell([Observation(cell, values(cell), 0.1) for cell in cells])
     first = searcher.ask(2, set())
@@ -75,18 +75,20 @@ def test_a_promotion_that_was_not_taken_up_is_proposed_again():
     assert set(searcher.ask(4, set())) >= set(first)
 
 
-def test_once_nothing_new_is_left_the_rest_is_carried_on():
-    searcher = PromotingSearcher(INNER["uniform"](), early=0.1, share=0.01)
+def test_exhausted_space_promotes_the_rest():
+    searcher = SuccessiveHalvingSearcher(INNER["random"](), initial_fidelity=0.1, promotion_rate=0.01)
     members = list(SPACE.index)
     searcher.tell([Observation(cell, values(cell), 0.1) for cell in members])
     assert len(searcher.ask(10, set())) == 10
 
 
-def test_a_searcher_trains_everything_in_full_by_itself():
-    assert INNER["uniform"]().fidelity_of((0, 0, 0)) == 1.0
+def test_default_fidelity_is_a_full_training():
+    assert INNER["random"]().fidelity_of((0, 0, 0)) == 1.0
 
 
-@pytest.mark.parametrize("wrong", [{"early": 0.0}, {"early": 1.0}, {"share": 0.0}, {"share": 1.1}])
-def test_settings_that_make_no_sense_are_refused(wrong):
-    with pytest.raises(SettingsError, match="Expected early"):
-        PromotingSearcher(INNER["uniform"](), **wrong)
+@pytest.mark.parametrize(
+    "wrong", [{"initial_fidelity": 0.0}, {"initial_fidelity": 1.0}, {"promotion_rate": 0.0}, {"promotion_rate": 1.1}]
+)
+def test_invalid_settings_are_rejected(wrong):
+    with pytest.raises(SettingsError, match="Expected initial_fidelity"):
+        SuccessiveHalvingSearcher(INNER["random"](), **wrong)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ce_nas.core.errors import SettingsError, TableError
-from ce_nas.core.rng import stream
+from ce_nas.core.rng import random_stream
 from ce_nas.space.darts import DARTS_EDGES, DARTS_NODES, DARTS_OPERATIONS, DartsSpace
 
 SPACE = DartsSpace()
@@ -21,25 +21,25 @@ DARTS_V2 = (
 ARCHITECTURES = st.tuples(*(st.integers(0, len(names) - 1) for names in SPACE.choices))
 
 
-def test_it_has_as_many_architectures_as_two_cells_of_four_nodes_allow():
+def test_size_of_the_darts_space():
     pairs = [node * (node - 1) // 2 for node in DARTS_NODES]
     assert SPACE.size == (np.prod(pairs) * 7**8) ** 2
     assert SPACE.size == pytest.approx(1.08e18, rel=0.01)
 
 
-def test_it_is_never_listed():
-    with pytest.raises(SettingsError, match="draw from it instead"):
+def test_darts_space_is_never_listed():
+    with pytest.raises(SettingsError, match="sample from it instead"):
         _ = SPACE.members
 
 
 @given(ARCHITECTURES)
-def test_text_and_parse_are_each_others_inverse(architecture):
+def test_text_and_genotype_round_trip(architecture):
     assert SPACE.parse(SPACE.text(architecture)) == architecture
     assert SPACE.architecture(SPACE.genotype(architecture)) == architecture
 
 
 @given(ARCHITECTURES, st.lists(st.booleans(), min_size=8, max_size=8))
-def test_the_order_of_a_nodes_inputs_is_of_no_account(architecture, swapped):
+def test_order_of_node_inputs_does_not_matter(architecture, swapped):
     genotype = SPACE.genotype(architecture)
     pairs = genotype.normal + genotype.reduce
     turned = [
@@ -50,7 +50,7 @@ def test_the_order_of_a_nodes_inputs_is_of_no_account(architecture, swapped):
     assert SPACE.architecture(genotype._replace(normal=turned[:8], reduce=turned[8:])) == architecture
 
 
-def test_the_authors_genotype_is_read_and_written():
+def test_genotype_of_the_darts_authors():
     architecture = SPACE.parse(DARTS_V2)
     assert SPACE.genotype(architecture).reduce[2:4] == [("max_pool_3x3", 1), ("skip_connect", 2)]
     assert SPACE.parse(SPACE.text(architecture)) == architecture
@@ -75,33 +75,35 @@ def test_the_authors_genotype_is_read_and_written():
         DARTS_V2.replace("[2, 3, 4, 5]", "range(open('/etc/passwd'))"),
     ],
 )
-def test_what_is_no_genotype_of_the_space_is_refused(text):
+def test_invalid_genotype_is_rejected(text):
     with pytest.raises(TableError, match=r"^Expected a genotype (such as|with two different earlier nodes)"):
         SPACE.parse(text)
 
 
 @given(ARCHITECTURES)
-def test_rows_tell_which_operation_is_on_which_edge(architecture):
+def test_encoding_is_operation_per_edge(architecture):
     (row,) = SPACE.encode([architecture]).reshape(1, 2, len(DARTS_EDGES), len(DARTS_OPERATIONS))
     genotype = SPACE.genotype(architecture)
     for cell, pairs in enumerate((genotype.normal, genotype.reduce)):
-        there = {(DARTS_EDGES[edge], DARTS_OPERATIONS[code]) for edge, code in zip(*np.nonzero(row[cell]), strict=True)}
-        assert there == {((2 + place // 2, source), name) for place, (name, source) in enumerate(pairs)}
+        present = {
+            (DARTS_EDGES[edge], DARTS_OPERATIONS[code]) for edge, code in zip(*np.nonzero(row[cell]), strict=True)
+        }
+        assert present == {((2 + index // 2, source), name) for index, (name, source) in enumerate(pairs)}
     assert row.sum() == 16
 
 
-def test_no_rows_for_no_architectures():
+def test_encoding_of_no_architectures():
     assert SPACE.encode([]).shape == (0, 196)
 
 
-def test_different_architectures_look_different():
-    drawn = sorted(set(SPACE.sample(stream(0, "darts"), 500)))
+def test_encoding_is_unique():
+    drawn = sorted(set(SPACE.sample(random_stream(0, "darts"), 500)))
     near = list(SPACE.neighbours(drawn[0]))
     assert len(near) == sum(len(names) - 1 for names in SPACE.choices)
     everything = [*drawn, *near]
     assert len(np.unique(SPACE.encode(everything), axis=0)) == len(set(everything))
 
 
-def test_the_genotypes_of_the_official_predictions_are_all_different(nb301_predictions):
+def test_genotypes_of_official_predictions_are_unique(nb301_predictions):
     architectures, _ = nb301_predictions
     assert len(set(architectures)) == 363

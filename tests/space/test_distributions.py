@@ -21,15 +21,15 @@ def drawn(domain, seed, n=20):
 
 
 @given(DOMAINS, st.integers(0, 99))
-def test_whatever_is_decoded_mutated_or_near_by_is_a_value(domain, seed):
+def test_decode_mutate_and_neighbours_give_valid_values(domain, seed):
     values = drawn(domain, seed)
-    changed = domain.mutated(values, np.random.default_rng(seed))
-    near = [one for value in values.tolist() for one in domain.nearby(value)]
+    changed = domain.mutate(values, np.random.default_rng(seed))
+    near = [neighbour for value in values.tolist() for neighbour in domain.neighbours(value)]
     assert all(domain.contains(value) for value in [*values.tolist(), *changed.tolist(), *near])
 
 
 @given(DOMAINS, st.integers(0, 99))
-def test_encoding_lies_in_the_unit_interval_and_decoding_undoes_it(domain, seed):
+def test_encoding_round_trip_in_unit_interval(domain, seed):
     values = drawn(domain, seed)
     units = domain.encode(values)
     assert units.shape == (len(values), domain.width)
@@ -38,33 +38,33 @@ def test_encoding_lies_in_the_unit_interval_and_decoding_undoes_it(domain, seed)
 
 
 @given(DOMAINS, st.integers(0, 99))
-def test_text_is_read_as_the_same_value(domain, seed):
+def test_text_round_trip(domain, seed):
     for value in drawn(domain, seed).tolist():
         assert domain.parse(domain.text(value)) == value
 
 
 @given(st.one_of(INTEGERS, CATEGORICALS), st.integers(0, 99))
-def test_a_mutation_changes_what_can_be_changed(domain, seed):
+def test_mutation_changes_discrete_values(domain, seed):
     values = drawn(domain, seed)
-    changed = domain.mutated(values, np.random.default_rng(seed))
+    changed = domain.mutate(values, np.random.default_rng(seed))
     assert (changed != values).all() == (domain.size > 1)
 
 
 @pytest.mark.parametrize("log", [False, True])
-def test_whole_numbers_are_equally_likely_or_by_ratio(log):
+def test_integer_sampling_is_uniform_or_log_uniform(log):
     counts = np.bincount(drawn(Integer(1, 4, log), 0, 40_000), minlength=5)[1:] / 40_000
     expected = np.diff(np.log([0.5, 1.5, 2.5, 3.5, 4.5])) / np.log(9) if log else [0.25] * 4
     assert counts == pytest.approx(expected, abs=0.01)
 
 
-def test_a_logarithmic_number_spends_as_much_on_each_factor_of_ten():
+def test_log_float_sampling_is_log_uniform():
     values = drawn(Float(1e-4, 1.0, log=True), 0, 40_000)
     assert np.histogram(np.log10(values), bins=[-4, -3, -2, -1, 0])[0] / 40_000 == pytest.approx([0.25] * 4, abs=0.01)
 
 
-def test_a_mutation_of_a_number_stays_near_by():
+def test_float_mutation_stays_near():
     values = np.full(2_000, 5.0)
-    moved = np.abs(Float(0.0, 10.0).mutated(values, np.random.default_rng(0)) - values)
+    moved = np.abs(Float(0.0, 10.0).mutate(values, np.random.default_rng(0)) - values)
     assert 0.1 < np.median(moved) < 1.0
 
 
@@ -83,7 +83,7 @@ def test_a_mutation_of_a_number_stays_near_by():
         (Categorical(("a", "b")), float("nan")),
     ],
 )
-def test_what_is_no_value_is_not_contained(domain, wrong):
+def test_invalid_values_are_not_contained(domain, wrong):
     assert not domain.contains(wrong)
 
 
@@ -99,6 +99,6 @@ def test_what_is_no_value_is_not_contained(domain, wrong):
         (lambda: Categorical(("a", "a")), "different names"),
     ],
 )
-def test_domains_that_make_no_sense_are_refused(make, match):
+def test_invalid_domains_are_rejected(make, match):
     with pytest.raises(SettingsError, match=match):
         make()

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ce_nas.space.isomorphism import (
-    canonical,
+    canonical_key,
     cheapest_rows,
-    functions,
+    count_functions,
     is_connected,
     published_key,
     unique_rows,
@@ -58,45 +58,45 @@ def same_function(one, other):
     )
 
 
-def test_the_literature_s_counts_are_met(space):
+def test_published_keys_give_6466_classes(space):
     cells = [tuple(cell) for cell in space.members.tolist()]
     assert len({published_key(cell) for cell in cells}) == 6466
 
 
-def test_there_are_5260_different_networks(classes):
+def test_canonical_keys_give_5260_classes(classes):
     representatives, inverse = classes
     assert len(representatives) == 5260
     assert inverse.max() == 5259
 
 
-def test_a_representative_stands_for_itself_and_is_its_class_s_first(classes):
+def test_representative_is_first_row_of_its_class(classes):
     representatives, inverse = classes
     assert (inverse[representatives] == np.arange(len(representatives))).all()
     assert (np.diff(representatives) > 0).all()
     assert (representatives[inverse] <= np.arange(len(inverse))).all()
 
 
-def test_a_representative_carries_nothing_that_does_not_matter(space, classes):
+def test_representative_has_no_irrelevant_operation(space, classes):
     for row in classes[0]:
         cell = tuple(space.members[row].tolist())
         for edge in np.flatnonzero(cell):
-            assert canonical((*cell[:edge], NONE, *cell[edge + 1 :])) != canonical(cell)
+            assert canonical_key((*cell[:edge], NONE, *cell[edge + 1 :])) != canonical_key(cell)
 
 
 @given(cell=CELLS)
 @settings(deadline=None, max_examples=60)
-def test_a_cell_computes_what_its_representative_computes(cell, space, classes):
+def test_cell_computes_same_function_as_representative(cell, space, classes):
     representatives, inverse = classes
     representative = tuple(space.members[representatives[inverse[space.index[cell]]]].tolist())
-    assert canonical(cell) == canonical(representative)
+    assert canonical_key(cell) == canonical_key(representative)
     assert same_function(representative, cell)
 
 
 @given(cell=CELLS, edge=st.integers(0, 5), operation=st.integers(0, 4))
 @settings(deadline=None, max_examples=60)
-def test_neighbours_share_a_key_exactly_if_they_are_one_function(cell, edge, operation):
+def test_neighbours_share_a_key_iff_same_function(cell, edge, operation):
     near = (*cell[:edge], operation, *cell[edge + 1 :])
-    assert (canonical(cell) == canonical(near)) == same_function(cell, near)
+    assert (canonical_key(cell) == canonical_key(near)) == same_function(cell, near)
 
 
 @pytest.mark.parametrize(
@@ -110,18 +110,18 @@ def test_neighbours_share_a_key_exactly_if_they_are_one_function(cell, edge, ope
         pytest.param((CONV3, 0, 0, 0, SKIP, 0), (CONV1, 0, 0, 0, SKIP, 0), False, id="the kernel matters"),
     ],
 )
-def test_the_rules(one, other, same):
-    assert (canonical(one) == canonical(other)) is same
+def test_canonical_key_rules(one, other, same):
+    assert (canonical_key(one) == canonical_key(other)) is same
 
 
-def test_a_cell_is_connected_exactly_if_its_output_varies(space):
+def test_is_connected_iff_output_depends_on_input(space):
     cells = [tuple(cell) for cell in space.members.tolist()]
     weights = (0.7, 1.3, 1.9, 2.3, 0.4, 3.1)
     assert all(is_connected(cell) == (output(cell, weights, 0.3) != 0.0) for cell in cells)
-    assert all(bool(canonical(cell)) == is_connected(cell) for cell in cells)
+    assert all(bool(canonical_key(cell)) == is_connected(cell) for cell in cells)
 
 
-def test_the_cheapest_of_a_class_stands_for_it(space, classes):
+def test_cheapest_row_of_each_class(space, classes):
     representatives, inverse = classes
     costs = np.random.default_rng(0).random((space.size, 1))
     rows = cheapest_rows(space, costs)
@@ -132,19 +132,19 @@ def test_the_cheapest_of_a_class_stands_for_it(space, classes):
     np.testing.assert_array_equal(cheapest_rows(space, np.hstack([costs, 1000 * costs])), rows)
 
 
-def test_without_costs_the_plainest_stands_for_its_class(space, classes):
+def test_cheapest_rows_without_costs_are_representatives(space, classes):
     representatives, inverse = classes
     np.testing.assert_array_equal(cheapest_rows(space, np.empty((space.size, 0))), representatives[inverse])
 
 
-def test_different_functions_are_counted(space):
+def test_count_functions(space):
     plain = space.text((CONV3, NONE, NONE, SKIP, NONE, NONE))
     dangling = space.text((NONE, NONE, NONE, SKIP, NONE, NONE))
     other = space.text((CONV3, NONE, NONE, NONE, SKIP, NONE))
-    assert functions([plain, dangling, plain]) == 1
-    assert functions([plain, dangling, other]) == 2
-    assert functions([]) == 0
+    assert count_functions([plain, dangling, plain]) == 1
+    assert count_functions([plain, dangling, other]) == 2
+    assert count_functions([]) == 0
 
 
-def test_a_text_of_another_space_is_a_function_of_its_own():
-    assert functions(["op1=a op2=b", "op1=b op2=a", "op1=a op2=b"]) == 2
+def test_text_of_another_space_is_its_own_function():
+    assert count_functions(["op1=a op2=b", "op1=b op2=a", "op1=a op2=b"]) == 2

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ce_nas.space.base import Space
 from ce_nas.space.nasbench201 import NasBench201Space
-from ce_nas.space.visited import Taken
+from ce_nas.space.visited import VisitedSet
 
 SPACE = NasBench201Space()
 ROWS = st.lists(st.integers(0, SPACE.size - 1), max_size=6)
@@ -14,35 +14,35 @@ ROWS = st.lists(st.integers(0, SPACE.size - 1), max_size=6)
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from(["add", "update", "discard"]), ROWS), max_size=8))
-def test_the_marks_are_those_of_what_is_in_the_set(changes):
-    taken, expected = Taken(SPACE), set()
+def test_row_mask_matches_the_set(changes):
+    visited, expected = VisitedSet(SPACE), set()
     for change, rows in changes:
-        cells = [SPACE.listed[row] for row in rows]
+        cells = [SPACE.all_architectures[row] for row in rows]
         if change == "update":
-            taken.update(cells)
+            visited.update(cells)
             expected.update(cells)
         else:
             for cell in cells:
-                getattr(taken, change)(cell)
+                getattr(visited, change)(cell)
                 getattr(expected, change)(cell)
-    assert taken == expected
-    assert np.flatnonzero(taken.marks).tolist() == sorted(SPACE.index[cell] for cell in expected)
+    assert visited == expected
+    assert np.flatnonzero(visited.row_mask).tolist() == sorted(SPACE.index[cell] for cell in expected)
 
 
-def test_it_is_kept_as_it_is():
-    taken = Taken(SPACE)
-    taken.update(SPACE.listed[3:5])
-    again = pickle.loads(pickle.dumps(taken))
-    again.add(SPACE.listed[7])
-    assert np.flatnonzero(again.marks).tolist() == [3, 4, 7]
-    assert again == {SPACE.listed[row] for row in (3, 4, 7)}
+def test_visited_set_survives_pickling():
+    visited = VisitedSet(SPACE)
+    visited.update(SPACE.all_architectures[3:5])
+    loaded = pickle.loads(pickle.dumps(visited))
+    loaded.add(SPACE.all_architectures[7])
+    assert np.flatnonzero(loaded.row_mask).tolist() == [3, 4, 7]
+    assert loaded == {SPACE.all_architectures[row] for row in (3, 4, 7)}
 
 
-def test_a_space_too_large_to_list_has_no_marks():
-    huge = Space("huge", [f"v{place}" for place in range(20)], [["a", "b", "c"]] * 20)
-    taken = Taken(huge)
-    taken.add((0,) * 20)
-    taken.update([(1,) * 20])
-    taken.discard((0,) * 20)
-    assert taken.marks is None
-    assert taken == {(1,) * 20}
+def test_huge_space_has_no_row_mask():
+    huge = Space("huge", [f"v{index}" for index in range(20)], [["a", "b", "c"]] * 20)
+    visited = VisitedSet(huge)
+    visited.add((0,) * 20)
+    visited.update([(1,) * 20])
+    visited.discard((0,) * 20)
+    assert visited.row_mask is None
+    assert visited == {(1,) * 20}

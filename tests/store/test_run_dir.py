@@ -5,63 +5,63 @@ from pathlib import Path
 import pytest
 
 from ce_nas.core.errors import StoreError
-from ce_nas.store.run_dir import RunFolder, is_held, next_folder, read_run, write_whole
+from ce_nas.store.run_dir import RunDirectory, is_locked, next_run_path, read_run_entries, write_atomic
 
 
-def test_folders_are_numbered_on(tmp_path):
-    assert next_folder(tmp_path / "runs") == tmp_path / "runs/0001"
+def test_next_run_path_is_first_free_number(tmp_path):
+    assert next_run_path(tmp_path / "runs") == tmp_path / "runs/0001"
     (tmp_path / "runs/0001").mkdir(parents=True)
     (tmp_path / "runs/0003").mkdir()
-    assert next_folder(tmp_path / "runs") == tmp_path / "runs/0002"
+    assert next_run_path(tmp_path / "runs") == tmp_path / "runs/0002"
 
 
-def test_an_empty_folder_is_as_good_as_a_new_one(tmp_path):
+def test_create_run_directory_in_empty_folder(tmp_path):
     (tmp_path / "run").mkdir()
-    RunFolder.create(tmp_path / "run").close()
+    RunDirectory.create(tmp_path / "run").close()
 
 
-def test_a_file_in_the_way_is_said(tmp_path):
+def test_create_run_directory_refuses_existing_file(tmp_path):
     (tmp_path / "run").write_text("a file")
     with pytest.raises(StoreError, match="another --out"):
-        RunFolder.create(tmp_path / "run")
-    with pytest.raises(StoreError, match="can be made"):
-        RunFolder.create(tmp_path / "run" / "deeper")
+        RunDirectory.create(tmp_path / "run")
+    with pytest.raises(StoreError, match="create a directory"):
+        RunDirectory.create(tmp_path / "run" / "deeper")
 
 
-def test_a_folder_is_held_by_one(tmp_path):
-    with RunFolder.create(tmp_path / "run") as folder:
-        folder.journal().commit()
+def test_run_directory_is_locked_by_one_process(tmp_path):
+    with RunDirectory.create(tmp_path / "run") as folder:
+        folder.open_journal().commit()
         with pytest.raises(StoreError, match="another process"):
-            RunFolder.open(tmp_path / "run")
-    RunFolder.open(tmp_path / "run").close()
-    assert read_run(tmp_path / "run") == []
+            RunDirectory.open(tmp_path / "run")
+    RunDirectory.open(tmp_path / "run").close()
+    assert read_run_entries(tmp_path / "run") == []
 
 
 @pytest.mark.skipif(not Path("/proc/locks").is_file(), reason="no table of locks on this system")
-def test_whether_a_folder_is_held_is_told_without_a_lock(tmp_path):
-    with RunFolder.create(tmp_path / "run"):
-        assert is_held(tmp_path / "run")
-    assert is_held(tmp_path / "run") is False
-    assert is_held(tmp_path / "run", tmp_path / "no-table") is None
-    assert is_held(tmp_path / "other") is None
+def test_is_locked_does_not_acquire_lock(tmp_path):
+    with RunDirectory.create(tmp_path / "run"):
+        assert is_locked(tmp_path / "run")
+    assert is_locked(tmp_path / "run") is False
+    assert is_locked(tmp_path / "run", tmp_path / "no-table") is None
+    assert is_locked(tmp_path / "other") is None
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+def test_write_atomic_keeps_file_on_error(tmp_path, monkeypatch):
     target = tmp_path / "summary.json"
-    write_whole(target, "first")
+    write_atomic(target, "first")
 
-    def full(_):
+    def raise_no_space(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", raise_no_space)
     with pytest.raises(StoreError, match=r"No space left.*journal is safe"):
-        write_whole(target, "second")
+        write_atomic(target, "second")
     assert target.read_text() == "first"
     assert list(tmp_path.iterdir()) == [target]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+def test_create_run_directory_refuses_read_only_folder(tmp_path):
     (tmp_path / "run").mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
-    with pytest.raises(StoreError, match="can be written"):
-        RunFolder.create(tmp_path / "run")
+    with pytest.raises(StoreError, match="writable directory"):
+        RunDirectory.create(tmp_path / "run")

@@ -11,7 +11,7 @@ import pytest
 
 from ce_nas.core.errors import StoreError
 from ce_nas.store.journal import SqliteJournal, read_entries
-from ce_nas.store.tail import Follower
+from ce_nas.store.tail import JournalTail
 
 
 @pytest.fixture
@@ -21,44 +21,44 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def follower(path):
-    one = Follower(path)
-    yield one
-    one.close()
+def tail(path):
+    tail = JournalTail(path)
+    yield tail
+    tail.close()
 
 
 def contents(folder):
-    """Every file with its bytes, and when it was last changed."""
+    """SHA-256 and modification time of each file."""
     return {
-        item.name: (hashlib.sha256(item.read_bytes()).hexdigest(), item.stat().st_mtime_ns) for item in folder.iterdir()
+        path.name: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns) for path in folder.iterdir()
     }
 
 
 def write(journal, first, count, size=10):
     for number in range(first, first + count):
-        journal.append("period", float(number), {"number": number, "filling": "x" * size})
+        journal.append("period", float(number), {"number": number, "padding": "x" * size})
     journal.commit()
 
 
-def test_what_is_committed_is_seen_and_nothing_else(path, follower):
+def test_tail_reads_committed_entries_only(path, tail):
     journal = SqliteJournal(path)
     write(journal, 0, 3)
-    assert follower.look()
-    assert [entry.at_s for entry in follower.entries] == [0.0, 1.0, 2.0]
+    assert tail.poll()
+    assert [entry.at_s for entry in tail.entries] == [0.0, 1.0, 2.0]
     journal.append("period", 3.0, {"number": 3})
-    assert not follower.look()
+    assert not tail.poll()
     journal.commit()
-    before = follower.entries
-    assert follower.look()
+    before = tail.entries
+    assert tail.poll()
     assert len(before) == 3
-    assert len(follower.entries) == 4
-    assert not follower.look()
+    assert len(tail.entries) == 4
+    assert not tail.poll()
     journal.close()
-    assert not follower.look()
-    assert follower.entries == read_entries(path)
+    assert not tail.poll()
+    assert tail.entries == read_entries(path)
 
 
-def test_looking_leaves_the_folder_as_it_is_also_after_a_kill(path, follower):
+def test_tail_leaves_folder_unchanged_after_kill(path, tail):
     code = f"""
     import os, signal
     from pathlib import Path
@@ -69,38 +69,38 @@ def test_looking_leaves_the_folder_as_it_is_also_after_a_kill(path, follower):
     journal.commit()
     os.kill(os.getpid(), signal.SIGKILL)
     """
-    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
-    assert ended.returncode == -signal.SIGKILL
-    (path.parent / "journal.sqlite-shm").unlink()  # after a restart of the machine it would be gone, too
+    completed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
+    assert completed.returncode == -signal.SIGKILL
+    (path.parent / "journal.sqlite-shm").unlink()  # a restart of the machine removes it, too
     before = contents(path.parent)
     assert "journal.sqlite-wal" in before
-    assert follower.look()
-    assert len(follower.entries) == 5
+    assert tail.poll()
+    assert len(tail.entries) == 5
     assert contents(path.parent) == before
 
 
-def test_a_writer_is_not_held_up_and_its_log_is_not_kept_from_being_begun_anew(path, follower):
+def test_tail_does_not_block_writer_or_log_restart(path, tail):
     journal = SqliteJournal(path)
     logs = set()
-    for turn in range(40):
-        write(journal, turn * 50, 50, size=4000)
+    for batch in range(40):
+        write(journal, batch * 50, 50, size=4000)
         logs.add(path.with_name("journal.sqlite-wal").read_bytes()[:32])
-        assert follower.look()
-        assert len(follower.entries) == (turn + 1) * 50
-    assert len(logs) > 1  # else the test has not seen what it is for
+        assert tail.poll()
+        assert len(tail.entries) == (batch + 1) * 50
+    assert len(logs) > 1  # the log was restarted during the test
     journal.close()
-    assert not path.with_name("journal.sqlite-wal").exists()  # which a reader of the file itself could prevent
-    follower.look()
-    assert follower.entries == read_entries(path)
+    assert not path.with_name("journal.sqlite-wal").exists()  # an SQLite reader of the journal would keep it
+    tail.poll()
+    assert tail.entries == read_entries(path)
 
 
-def test_every_look_during_a_run_finds_a_beginning_of_its_journal(path, follower):
+def test_tail_polls_prefix_of_journal_during_run(path, tail):
     code = f"""
     from pathlib import Path
     from ce_nas.store.journal import SqliteJournal
     journal = SqliteJournal(Path({str(path)!r}))
     for number in range(6000):
-        journal.append("period", float(number), {{"number": number, "filling": "x" * 3000}})
+        journal.append("period", float(number), {{"number": number, "padding": "x" * 3000}})
         if number % 7 == 6:
             journal.commit()
     journal.close()
@@ -108,79 +108,79 @@ def test_every_look_during_a_run_finds_a_beginning_of_its_journal(path, follower
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)]) as writer:
         lengths = []
         while writer.poll() is None:
-            if path.exists() and follower.look():
-                assert [entry.at_s for entry in follower.entries] == list(range(len(follower.entries)))
-                lengths.append(len(follower.entries))
+            if path.exists() and tail.poll():
+                assert [entry.at_s for entry in tail.entries] == list(range(len(tail.entries)))
+                lengths.append(len(tail.entries))
     assert writer.returncode == 0
-    follower.look()
-    assert len(follower.entries) == 6000
+    tail.poll()
+    assert len(tail.entries) == 6000
     assert lengths == sorted(lengths)
     assert lengths
 
 
-def test_a_log_that_is_begun_anew_while_it_is_copied_is_copied_again(path, follower, monkeypatch):
+def test_tail_copies_again_after_log_restart(path, tail, monkeypatch):
     journal = SqliteJournal(path)
     write(journal, 0, 3)
-    copied = shutil.copyfile
+    copyfile = shutil.copyfile
 
-    def slowly(source, target):
-        copied(source, target)
-        if source == path and journal.recorded == () and not slowly.done:
-            slowly.done = True
-            write(journal, 3, 400, size=4000)  # longer than a log gets before it is taken into the file
+    def slow_copyfile(source, target):
+        copyfile(source, target)
+        if source == path and journal.recorded == () and not slow_copyfile.done:
+            slow_copyfile.done = True
+            write(journal, 3, 400, size=4000)  # longer than a log grows before it is checkpointed
             write(journal, 403, 700, size=4000)
 
-    slowly.done = False
-    monkeypatch.setattr(shutil, "copyfile", slowly)
-    assert follower.look()
-    assert slowly.done
-    assert [entry.at_s for entry in follower.entries] == list(range(1103))
+    slow_copyfile.done = False
+    monkeypatch.setattr(shutil, "copyfile", slow_copyfile)
+    assert tail.poll()
+    assert slow_copyfile.done
+    assert [entry.at_s for entry in tail.entries] == list(range(1103))
     journal.close()
 
 
-def test_another_run_in_the_same_place_is_read_from_its_beginning(path, follower):
+def test_tail_reads_replaced_journal_from_start(path, tail):
     journal = SqliteJournal(path)
     write(journal, 0, 5)
     journal.close()
-    follower.look()
+    tail.poll()
     path.unlink()
     journal = SqliteJournal(path)
     write(journal, 100, 2)
     journal.close()
-    assert follower.look()
-    assert [entry.at_s for entry in follower.entries] == [100.0, 101.0]
+    assert tail.poll()
+    assert [entry.at_s for entry in tail.entries] == [100.0, 101.0]
 
 
-def test_what_is_no_journal_is_said(path, follower):
+def test_tail_refuses_other_files(path, tail):
     with pytest.raises(StoreError, match="found none"):
-        follower.look()
+        tail.poll()
     path.write_bytes(os.urandom(5000))
-    with pytest.raises(StoreError, match="damaged or is something else"):
-        follower.look()
+    with pytest.raises(StoreError, match="damaged or is not a journal"):
+        tail.poll()
 
 
-def test_a_journal_that_was_made_this_very_moment_holds_nothing(path, follower):
+def test_tail_of_new_journal_is_empty(path, tail):
     path.touch()
-    assert not follower.look()
+    assert not tail.poll()
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode=WAL")
-    assert not follower.look()
+    assert not tail.poll()
     connection.close()
-    assert follower.entries == []
+    assert tail.entries == []
 
 
-def test_a_copy_is_kept_only_as_long_as_somebody_writes(path, follower):
+def test_tail_discards_copy_of_closed_journal(path, tail):
     journal = SqliteJournal(path)
     write(journal, 0, 3)
-    follower.look()
-    assert follower._copy.exists()
+    tail.poll()
+    assert tail._copy_path.exists()
     journal.close()
-    follower.look()
-    assert list(follower._copy.parent.iterdir()) == []
+    tail.poll()
+    assert list(tail._copy_path.parent.iterdir()) == []
 
 
-def test_an_open_read_of_the_file_itself_would_be_noticed(path):
-    """Why there is a follower at all: SQLite's own reader keeps the log from being removed at the writer's end."""
+def test_sqlite_reader_would_keep_log(path):
+    """The reason for JournalTail: an SQLite reader keeps the log from being removed when the writer closes."""
     journal = SqliteJournal(path)
     write(journal, 0, 3)
     reader = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)

@@ -1,4 +1,4 @@
-"""Tasks carried out by training: left and gone on with alike, scored by the supernet that a cell belongs to."""
+"""Training tasks resume to the same result, and cells are scored by the supernet of their region."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,7 @@ from ce_nas.core.errors import SettingsError  # noqa: E402
 from ce_nas.core.records import Objective, Task, TaskKind  # noqa: E402
 from ce_nas.space.darts import DartsSpace  # noqa: E402
 from ce_nas.space.nasbench201 import NasBench201Space  # noqa: E402
-from ce_nas.training.executor import TrainingExecutor, TrainingPlan  # noqa: E402
+from ce_nas.training.executor import TrainingConfig, TrainingExecutor  # noqa: E402
 from ce_nas.training.networks.nasbench201 import NasBench201Network, count_flops, count_parameters  # noqa: E402
 from ce_nas.training.recipe import Recipe  # noqa: E402
 
@@ -23,19 +23,19 @@ OBJECTIVES = (
     Objective("parameters", "M", maximise=False, reference=1.0),
     Objective("flops", "M", maximise=False, reference=1.0),
 )
-PLAN = TrainingPlan(
+CONFIG = TrainingConfig(
     NasBench201Space(), OBJECTIVES, channels=4, cells=1, recipe=RECIPE, supernet_recipe=replace(RECIPE, epochs=4)
 )
 
 
-def executor(plan=PLAN):
-    return TrainingExecutor(plan, "cpu")
+def executor(config=CONFIG):
+    return TrainingExecutor(config, "cpu")
 
 
-def after(steps):
-    """An order to leave that comes after so many questions."""
-    asked = iter(range(10_000))
-    return lambda: next(asked) >= steps
+def after(polls):
+    """A stop request that is True after a number of polls."""
+    count = iter(range(10_000))
+    return lambda: next(count) >= polls
 
 
 def never():
@@ -49,7 +49,7 @@ def without_gpus(monkeypatch):
 
 @pytest.fixture(scope="module")
 def supernets(tmp_path_factory):
-    """A folder with the supernet of the whole space, and one of a region begun with its weights."""
+    """A folder with the supernet of the whole space, and one of a region initialised with its weights."""
     folder = tmp_path_factory.mktemp("supernets")
     assert executor().run(Task(0, TaskKind.SUPERNET, ()), folder, never).values == ()
     before = executor().run(Task(1, TaskKind.SAMPLING, (INSIDE, OUTSIDE)), folder, never)
@@ -60,19 +60,19 @@ def supernets(tmp_path_factory):
     return folder, before
 
 
-def test_a_training_that_was_left_ends_as_one_that_was_not(tmp_path):
+def test_a_resumed_training_gives_the_same_result(tmp_path):
     task = Task(0, TaskKind.EVALUATION, (CELL,))
-    straight = executor().run(task, tmp_path / "straight", never)
-    assert executor().run(task, tmp_path / "left", after(5)) is None
-    assert executor().run(task, tmp_path / "left", never) == straight
-    accuracy, parameters, flops = straight.values[0]
+    uninterrupted = executor().run(task, tmp_path / "uninterrupted", never)
+    assert executor().run(task, tmp_path / "resumed", after(5)) is None
+    assert executor().run(task, tmp_path / "resumed", never) == uninterrupted
+    accuracy, parameters, flops = uninterrupted.values[0]
     network = NasBench201Network(CELL, channels=4, cells=1, in_channels=1)
-    assert accuracy < -15  # a tenth is chance, and all objectives are minimised
+    assert accuracy < -15  # above the chance level of 10 %, minimised
     assert parameters == pytest.approx(count_parameters(network) / 1e6)
     assert flops == pytest.approx(count_flops(network, (1, 8, 8)) / 1e6)
 
 
-def test_a_part_of_a_training_takes_a_part_of_its_epochs(tmp_path):
+def test_fidelity_decides_the_epochs(tmp_path):
     executor().run(Task(0, TaskKind.EVALUATION, (CELL,), 0.5), tmp_path, never)
     content = torch.load(tmp_path / "task-0.pt", weights_only=True)
     executor().run(Task(1, TaskKind.EVALUATION, (CELL,)), tmp_path, never)
@@ -80,16 +80,16 @@ def test_a_part_of_a_training_takes_a_part_of_its_epochs(tmp_path):
     assert content["spent"]["duration_s"] > 0
 
 
-def test_scores_come_from_the_supernet_of_a_cells_own_region(supernets):
+def test_scores_come_from_the_supernet_of_the_cells_region(supernets):
     folder, before = supernets
-    found = executor().run(Task(2, TaskKind.SAMPLING, (INSIDE, OUTSIDE)), folder, never)
-    assert found.scores[1] == before.scores[1]
-    assert found.scores[0] != before.scores[0]
-    assert [row[0] for row in found.values] == [-score for (score,) in found.scores]
+    outcome = executor().run(Task(2, TaskKind.SAMPLING, (INSIDE, OUTSIDE)), folder, never)
+    assert outcome.scores[1] == before.scores[1]
+    assert outcome.scores[0] != before.scores[0]
+    assert [row[0] for row in outcome.values] == [-score for (score,) in outcome.scores]
     assert json.loads((folder / "supernet-7.json").read_text()) == [0.5, [list(INSIDE)]]
 
 
-def test_the_newest_region_that_holds_a_cell_scores_it(supernets):
+def test_the_newest_region_with_the_cell_scores_it(supernets):
     folder, _ = supernets
     worker = executor()
     worker.run(Task(12, TaskKind.SUPERNET, (INSIDE, CELL), 1.0), folder, never)
@@ -100,27 +100,27 @@ def test_the_newest_region_that_holds_a_cell_scores_it(supernets):
     assert newest.scores[1] == older.scores[1]
 
 
-def test_scoring_that_is_left_is_done_again(supernets):
+def test_stopped_scoring_restarts(supernets):
     folder, before = supernets
     task = Task(3, TaskKind.SAMPLING, (OUTSIDE, OUTSIDE))
     assert executor().run(task, folder, after(1)) is None
     assert executor().run(task, folder, never).scores == (before.scores[1],) * 2
 
 
-def test_a_training_that_diverges_says_so(tmp_path):
-    wild = replace(PLAN, recipe=replace(RECIPE, learning_rate=1e30))
+def test_a_diverged_training_fails_the_task(tmp_path):
+    diverging = replace(CONFIG, recipe=replace(RECIPE, learning_rate=1e30))
     with pytest.raises(TaskError) as caught:
-        executor(wild).run(Task(0, TaskKind.EVALUATION, (CELL,)), tmp_path, never)
+        executor(diverging).run(Task(0, TaskKind.EVALUATION, (CELL,)), tmp_path, never)
     assert caught.value.failure is Failure.DIVERGED
 
 
-def test_networks_of_another_space_train_too(tmp_path):
-    plan = replace(PLAN, space=DartsSpace(), cells=2, recipe=replace(RECIPE, epochs=1, drop_path=0.2))
-    architecture = (0,) * len(plan.space.variables)
-    found = executor(plan).run(Task(0, TaskKind.EVALUATION, (architecture,)), tmp_path, never)
-    assert found.values[0][1] > 0
+def test_networks_of_another_space_are_trained(tmp_path):
+    config = replace(CONFIG, space=DartsSpace(), cells=2, recipe=replace(RECIPE, epochs=1, drop_path=0.2))
+    architecture = (0,) * len(config.space.variables)
+    outcome = executor(config).run(Task(0, TaskKind.EVALUATION, (architecture,)), tmp_path, never)
+    assert outcome.values[0][1] > 0
 
 
-def test_a_metric_that_no_network_has_is_refused():
+def test_an_unknown_metric_is_refused():
     with pytest.raises(SettingsError, match="robustness"):
-        replace(PLAN, objectives=(Objective("robustness", "%", maximise=True, reference=0.0),))
+        replace(CONFIG, objectives=(Objective("robustness", "%", maximise=True, reference=0.0),))

@@ -10,7 +10,7 @@ OBJECTIVES = [Objective("a", "", maximise=False, reference=1.0), Objective("b", 
 
 @pytest.fixture
 def problem():
-    return LiveProblem(SPACE, OBJECTIVES, 600.0, supernet=True)
+    return LiveProblem(SPACE, OBJECTIVES, 600.0, has_supernet=True)
 
 
 def training(number, fidelity=1.0):
@@ -21,23 +21,23 @@ def sampling(number, count):
     return Task(number, TaskKind.SAMPLING, ((0,),) * count)
 
 
-def test_before_anything_is_done_there_is_a_guess(problem):
+def test_durations_start_with_the_initial_estimate(problem):
     assert problem.duration_s(training(0)) == 600.0
     assert problem.duration_s(training(0, 0.5)) == 300.0
     assert problem.duration_s(sampling(1, 8)) == 48.0
     assert problem.duration_s(Task(2, TaskKind.SUPERNET, ())) == problem.supernet_training_s == 3000.0
 
 
-def test_what_tasks_took_takes_the_guess_s_place(problem):
-    problem.took(training(0), 100.0)
-    problem.took(training(1, 0.5), 80.0)
+def test_durations_follow_finished_tasks(problem):
+    problem.record_duration(training(0), 100.0)
+    problem.record_duration(training(1, 0.5), 80.0)
     assert problem.duration_s(training(2)) == pytest.approx(120.0)
-    problem.took(sampling(3, 4), 2.0)
+    problem.record_duration(sampling(3, 4), 2.0)
     assert problem.duration_s(sampling(4, 10)) == pytest.approx(5.0)
-    problem.took(Task(5, TaskKind.SUPERNET, ()), 1.0)
+    problem.record_duration(Task(5, TaskKind.SUPERNET, ()), 1.0)
     assert problem.duration_s(training(6)) == pytest.approx(120.0)
 
 
-def test_without_a_supernet_nothing_can_be_scored():
-    problem = LiveProblem(SPACE, OBJECTIVES, 600.0, supernet=False)
-    assert (problem.can_score, problem.supernet_training_s) == (False, 0.0)
+def test_without_a_supernet_there_are_no_proxy_scores():
+    problem = LiveProblem(SPACE, OBJECTIVES, 600.0, has_supernet=False)
+    assert (problem.has_proxy_scores, problem.supernet_training_s) == (False, 0.0)

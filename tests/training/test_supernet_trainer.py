@@ -5,84 +5,84 @@ import torch
 from ce_nas.core.errors import SettingsError
 from ce_nas.space.darts import DartsSpace
 from ce_nas.space.nasbench201 import NasBench201Space
-from ce_nas.training.networks.darts import SharedDartsNetwork
-from ce_nas.training.networks.supernet import SharedNetwork
+from ce_nas.training.networks.darts import DartsSupernet
+from ce_nas.training.networks.supernet import NasBench201Supernet
 from ce_nas.training.recipe import Recipe
-from ce_nas.training.supernet_trainer import SupernetTraining, score_paths
+from ce_nas.training.supernet_trainer import SupernetTrainer, score_paths
 
 SPACE = NasBench201Space()
 RECIPE = Recipe(epochs=8, batch=64, learning_rate=0.1, warmup=0.1, shift=0, flip=False)
-CONVOLUTIONS, NOTHING = (4, 4, 4, 4, 4, 4), (0, 0, 0, 0, 0, 0)
+CONVOLUTIONS, NONE = (4, 4, 4, 4, 4, 4), (0, 0, 0, 0, 0, 0)
 
 
-def supernet(digits, **stated):
+def supernet(digits, **options):
     torch.manual_seed(0)
-    network = SharedNetwork(channels=4, cells=1, in_channels=1)
-    return network, SupernetTraining(network, SPACE, digits, RECIPE, **stated)
+    network = NasBench201Supernet(channels=4, cells=1, in_channels=1)
+    return network, SupernetTrainer(network, SPACE, digits, RECIPE, **options)
 
 
-def test_fair_paths_use_every_operation_of_every_edge_once(digits):
-    _, training = supernet(digits, paths="fair")
+def test_fair_paths_use_every_operation_once_per_edge(digits):
+    _, trainer = supernet(digits, path_sampling="fair")
     for step in range(20):
-        paths = np.array(training.paths_of(step))
+        paths = np.array(trainer.sample_paths(step))
         assert paths.shape == (5, 6)
         assert (np.sort(paths, axis=0) == np.arange(5)[:, None]).all()
 
 
-def test_uniform_paths_use_every_operation_alike(digits):
-    _, training = supernet(digits)
-    paths = np.array([training.paths_of(step)[0] for step in range(1000)])
+def test_uniform_paths_use_operations_equally(digits):
+    _, trainer = supernet(digits)
+    paths = np.array([trainer.sample_paths(step)[0] for step in range(1000)])
     counts = np.array([np.bincount(edge, minlength=5) for edge in paths.T])
     assert abs(counts - 200).max() < 60
 
 
-def test_a_regions_supernet_stays_in_its_region(digits):
+def test_paths_of_a_region_stay_in_the_region(digits):
     region = [CONVOLUTIONS, (3, 3, 3, 3, 3, 3)]
-    _, training = supernet(digits, within=region)
-    assert {training.paths_of(step)[0] for step in range(30)} == set(region)
+    _, trainer = supernet(digits, region_members=region)
+    assert {trainer.sample_paths(step)[0] for step in range(30)} == set(region)
     with pytest.raises(SettingsError, match="uniform paths inside a region"):
-        supernet(digits, within=region, paths="fair")
+        supernet(digits, region_members=region, path_sampling="fair")
 
 
-def test_a_child_begins_with_its_parents_weights(digits):
+def test_load_parent_weights(digits):
     parent, first = supernet(digits)
     first.advance(steps=3)
-    child, training = supernet(digits, within=[CONVOLUTIONS])
-    training.inherit(parent)
+    child, trainer = supernet(digits, region_members=[CONVOLUTIONS])
+    trainer.load_parent_weights(parent)
     pairs = zip(parent.state_dict().values(), child.state_dict().values(), strict=True)
-    assert all(torch.equal(one, other) for one, other in pairs)
+    assert all(torch.equal(*pair) for pair in pairs)
 
 
 @pytest.fixture(scope="module")
 def trained(digits):
-    network, training = supernet(digits)
-    training.advance()
-    return network, training
+    network, trainer = supernet(digits)
+    trainer.advance()
+    return network, trainer
 
 
-def test_suspended_it_ends_bit_for_bit_alike(digits, tmp_path):
-    straight, whole = supernet(digits, paths="fair")
+def test_a_resumed_supernet_training_is_bitwise_equal(digits, tmp_path):
+    uninterrupted, whole = supernet(digits, path_sampling="fair")
     whole.advance(steps=8)
-    _, first = supernet(digits, paths="fair")
+    _, first = supernet(digits, path_sampling="fair")
     first.advance(steps=5)
     first.save(tmp_path / "supernet.pt")
-    network, second = supernet(digits, paths="fair")
+    network, second = supernet(digits, path_sampling="fair")
     second.load(tmp_path / "supernet.pt")
     second.advance(steps=3)
-    pairs = zip(network.state_dict().values(), straight.state_dict().values(), strict=True)
-    assert all(torch.equal(one, other) for one, other in pairs)
+    pairs = zip(network.state_dict().values(), uninterrupted.state_dict().values(), strict=True)
+    assert all(torch.equal(*pair) for pair in pairs)
 
 
-def test_scores_tell_a_network_from_none_and_do_not_depend_on_their_order(digits, trained):
-    network, training = trained
-    cells = [CONVOLUTIONS, NOTHING, (1, 3, 1, 2, 0, 4)]
-    scores = score_paths(training, network, cells, digits.validation)
-    assert scores[0] > scores[1] + 10  # none passes nothing on: it can but guess
-    again = score_paths(training, network, cells[::-1], digits.validation)
-    np.testing.assert_array_equal(scores, again[::-1])
+def test_scores_are_meaningful_and_do_not_depend_on_their_order(digits, trained):
+    network, trainer = trained
+    cells = [CONVOLUTIONS, NONE, (1, 3, 1, 2, 0, 4)]
+    scores = score_paths(trainer, network, cells, digits.validation)
+    assert scores[0] > scores[1] + 10  # `none` passes no signal, so its score is chance
+    reversed_scores = score_paths(trainer, network, cells[::-1], digits.validation)
+    np.testing.assert_array_equal(scores, reversed_scores[::-1])
 
 
-def test_fair_paths_need_as_many_choices_everywhere(digits):
-    network = SharedDartsNetwork(channels=4, cells=2, in_channels=1)
+def test_fair_paths_need_equal_numbers_of_choices(digits):
+    network = DartsSupernet(channels=4, cells=2, in_channels=1)
     with pytest.raises(SettingsError, match="uniform paths in darts"):
-        SupernetTraining(network, DartsSpace(), digits, RECIPE, paths="fair")
+        SupernetTrainer(network, DartsSpace(), digits, RECIPE, path_sampling="fair")

@@ -1,4 +1,4 @@
-"""Zero-cost proxies: finite, repeatable, and the shipped table is what the script computes."""
+"""Zero-cost proxies are finite and repeatable, and the shipped table is what the script computes."""
 
 import math
 
@@ -11,25 +11,25 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from hypothesis.extra import numpy as hnp  # noqa: E402
 
-from ce_nas.benchmarks.proxy_scores import load_builtin  # noqa: E402
+from ce_nas.benchmarks.proxy_scores import load_zero_cost_table  # noqa: E402
 from ce_nas.core.errors import SettingsError  # noqa: E402
 from ce_nas.space.isomorphism import unique_rows  # noqa: E402
 from ce_nas.space.nasbench201 import NasBench201Space  # noqa: E402
 from ce_nas.training.zero_cost import (  # noqa: E402
-    NOISE_PROXIES,
+    MEASURED_PROXIES,
     PROXIES,
     ZeroCostSettings,
-    _initialised,
+    _build_initialised_network,
+    _ForwardTrace,
     _naswot,
     _synflow,
-    _Trace,
-    floored,
-    noise_scores,
-    size_scores,
+    fill_missing_scores,
+    measure_proxies,
+    measure_size_proxies,
 )
 
 SMALL = ZeroCostSettings(batch=4, resolution=8, channels=2, cells=1)
-CUT = (4, 4, 4, 0, 0, 0)
+DISCONNECTED = (4, 4, 4, 0, 0, 0)
 
 
 @pytest.fixture(autouse=True)
@@ -40,54 +40,54 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def settings_of_the_table():
-    described = load_builtin()[2]
-    return ZeroCostSettings(**{name: described[name] for name in ZeroCostSettings.__dataclass_fields__})
+def table_settings():
+    recorded = load_zero_cost_table()[2]
+    return ZeroCostSettings(**{name: recorded[name] for name in ZeroCostSettings.__dataclass_fields__})
 
 
-#: float32 gradients through 20 layers depend on the order in which a processor's convolutions add (seen: 8e-3)
-FROM_GRADIENTS = ("jacob", "grad_norm", "snip", "fisher", "zen", "train")
+#: float32 gradients through 20 layers depend on the summation order of the CPU's convolutions (up to 8e-3)
+GRADIENT_PROXIES = ("jacob", "grad_norm", "snip", "fisher", "zen", "train")
 
 
-def test_three_cells_of_the_shipped_table_are_computed_again():
+def test_three_cells_of_the_shipped_table_are_reproduced():
     space = NasBench201Space()
-    names, scores, _ = load_builtin()
+    names, scores, _ = load_zero_cost_table()
     assert names == PROXIES
     representatives, inverse = unique_rows(space)
     for row in (7001, 9999, 13579):
-        measured = noise_scores(tuple(space.members[representatives[inverse[row]]].tolist()), settings_of_the_table())
-        again = [*measured, *size_scores(tuple(space.members[row].tolist()))]
-        for name, score, measured_again in zip(names, scores[row], again, strict=True):
-            tolerance = 2e-2 if name in FROM_GRADIENTS else 1e-4
-            assert score == pytest.approx(measured_again, rel=tolerance, abs=tolerance), name
+        measured = measure_proxies(tuple(space.members[representatives[inverse[row]]].tolist()), table_settings())
+        scores_again = [*measured, *measure_size_proxies(tuple(space.members[row].tolist()))]
+        for name, score, score_again in zip(names, scores[row], scores_again, strict=True):
+            tolerance = 2e-2 if name in GRADIENT_PROXIES else 1e-4
+            assert score == pytest.approx(score_again, rel=tolerance, abs=tolerance), name
 
 
-def test_scores_repeat_and_leave_global_random_numbers_alone():
+def test_scores_repeat_and_do_not_touch_the_global_generator():
     torch.manual_seed(7)
     state = torch.get_rng_state()
-    first = noise_scores((4, 3, 1, 2, 0, 1), SMALL)
+    first = measure_proxies((4, 3, 1, 2, 0, 1), SMALL)
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(8)
-    assert np.array_equal(noise_scores((4, 3, 1, 2, 0, 1), SMALL), first)
+    assert np.array_equal(measure_proxies((4, 3, 1, 2, 0, 1), SMALL), first)
     assert np.isfinite(first).all()
 
 
 def test_another_seed_gives_other_scores():
     other = ZeroCostSettings(seed=1, batch=4, resolution=8, channels=2, cells=1)
-    differs = noise_scores((4, 3, 1, 2, 0, 1), SMALL) != noise_scores((4, 3, 1, 2, 0, 1), other)
-    assert all(differ for name, differ in zip(NOISE_PROXIES, differs, strict=True) if name != "swap")  # a count
+    differs = measure_proxies((4, 3, 1, 2, 0, 1), SMALL) != measure_proxies((4, 3, 1, 2, 0, 1), other)
+    assert all(differ for name, differ in zip(MEASURED_PROXIES, differs, strict=True) if name != "swap")  # a count
 
 
 def test_initialisations_are_averaged():
     def scores(inits):
-        return noise_scores((4, 3, 1, 2, 0, 1), ZeroCostSettings(0, 4, 8, 2, 1, inits))
+        return measure_proxies((4, 3, 1, 2, 0, 1), ZeroCostSettings(0, 4, 8, 2, 1, inits))
 
     assert not np.allclose(scores(2), scores(1))
 
 
-def test_a_cell_that_is_cut_has_no_score():
-    assert (noise_scores(CUT, SMALL) == -math.inf).all()
-    assert np.isfinite(size_scores(CUT)).all()
+def test_a_disconnected_cell_has_no_score():
+    assert (measure_proxies(DISCONNECTED, SMALL) == -math.inf).all()
+    assert np.isfinite(measure_size_proxies(DISCONNECTED)).all()
 
 
 @given(
@@ -98,8 +98,8 @@ def test_a_cell_that_is_cut_has_no_score():
         elements=st.sampled_from([-math.inf, math.inf, math.nan, -2.0, 3.0]),
     )
 )
-def test_the_floor_is_the_least_finite_score(scores):
-    filled = floored(scores)
+def test_missing_scores_become_the_lowest_finite_score(scores):
+    filled = fill_missing_scores(scores)
     finite = np.isfinite(scores)
     assert np.isfinite(filled).all()
     assert (filled[finite] == scores[finite]).all()
@@ -108,16 +108,16 @@ def test_the_floor_is_the_least_finite_score(scores):
 
 
 def test_naswot_is_the_log_determinant_of_the_agreements():
-    network = _initialised((4, 0, 0, 1, 3, 0), SMALL, torch.Generator().manual_seed(3))
-    trace = _Trace(network, torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(4)))
-    codes = np.hstack([(active > 0).flatten(1).numpy() for active in trace.active])
-    agree = [[(one == other).sum() for other in codes] for one in codes]
-    assert _naswot(trace) == pytest.approx(np.linalg.slogdet(np.array(agree, dtype=float))[1])
+    network = _build_initialised_network((4, 0, 0, 1, 3, 0), SMALL, torch.Generator().manual_seed(3))
+    trace = _ForwardTrace(network, torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(4)))
+    codes = np.hstack([(active > 0).flatten(1).numpy() for active in trace.relu_outputs])
+    agreements = [[(first == second).sum() for second in codes] for first in codes]
+    assert _naswot(trace) == pytest.approx(np.linalg.slogdet(np.array(agreements, dtype=float))[1])
 
 
-def test_synflow_of_a_linear_network_counts_its_output_once_a_layer():
+def test_synflow_of_a_linear_network_is_its_output_per_layer():
     """Without negative weights ReLU is the identity: w dR/dw summed over a layer on every path is R itself."""
-    network = _initialised((0, 0, 0, 0, 0, 0), SMALL, torch.Generator().manual_seed(3))
+    network = _build_initialised_network((0, 0, 0, 0, 0, 0), SMALL, torch.Generator().manual_seed(3))
     network.stages = torch.nn.Sequential(torch.nn.Conv2d(2, 8, 1, bias=False))
     classifier, middle, stem = (
         layer.weight.detach().abs() for layer in (network.classifier, network.stages[0], network.stem[0])
@@ -127,24 +127,24 @@ def test_synflow_of_a_linear_network_counts_its_output_once_a_layer():
     assert _synflow(network, 8) == pytest.approx(math.log(3 * output), rel=1e-5)
 
 
-def test_sizes_grow_with_convolutions():
-    assert (size_scores((4,) * 6) > size_scores((3,) * 6)).all()
-    assert (size_scores((3,) * 6) > size_scores((2,) * 6)).all()
-    assert (size_scores((2,) * 6) == size_scores((0,) * 6)).all()
+def test_size_proxies_grow_with_convolutions():
+    assert (measure_size_proxies((4,) * 6) > measure_size_proxies((3,) * 6)).all()
+    assert (measure_size_proxies((3,) * 6) > measure_size_proxies((2,) * 6)).all()
+    assert (measure_size_proxies((2,) * 6) == measure_size_proxies((0,) * 6)).all()
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "options",
     [{"batch": 1}, {"resolution": 4}, {"resolution": 10}, {"channels": 1}, {"cells": 0}, {"inits": 0}],
 )
-def test_settings_that_measure_nothing_are_refused(wrong):
-    with pytest.raises(SettingsError, match=next(iter(wrong))):
-        ZeroCostSettings(**wrong)
+def test_invalid_settings_are_refused(options):
+    with pytest.raises(SettingsError, match=next(iter(options))):
+        ZeroCostSettings(**options)
 
 
 @given(cell=st.tuples(*[st.integers(0, 4)] * 6))
 @settings(deadline=None, max_examples=10)
-def test_every_cell_has_a_row_of_scores_without_nan(cell):
-    scores = noise_scores(cell, SMALL)
-    assert scores.shape == (len(NOISE_PROXIES),)
+def test_scores_of_every_cell_are_free_of_nan(cell):
+    scores = measure_proxies(cell, SMALL)
+    assert scores.shape == (len(MEASURED_PROXIES),)
     assert not (np.isnan(scores) | (scores == math.inf)).any()

@@ -1,4 +1,4 @@
-"""Fit, predict, backtest and plot as a user meets them, on a built-in zone."""
+"""``ce-nas forecast``: fit, predict, backtest and plot on a built-in zone."""
 
 import json
 
@@ -9,53 +9,55 @@ from typer.testing import CliRunner
 from ce_nas.apps.cli.main import app
 from ce_nas.core.errors import ModelError, SettingsError
 
-LAST = ("--at", "2023-06-01")
+ISSUE_TIME = ("--issue-time", "2023-06-01")
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs ``ce-nas forecast`` in a folder of its own; its standard output, or the error that it ended with."""
+    """Runs ``ce-nas forecast`` in a folder of its own; returns its output or raises its error."""
     monkeypatch.setenv("CE_NAS_DATA", str(tmp_path / "mine"))
     monkeypatch.chdir(tmp_path)
 
-    def go(*arguments):
-        found = CliRunner().invoke(app, ["forecast", *map(str, arguments)])
-        if found.exception and not isinstance(found.exception, SystemExit):
-            raise found.exception
-        return found.stdout
+    def run_command(*arguments):
+        result = CliRunner().invoke(app, ["forecast", *map(str, arguments)])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.stdout
 
-    return go
+    return run_command
 
 
-def test_without_a_model_a_baseline_predicts_and_says_why(run):
-    out = run("predict", "--zone", "wind", *LAST, "--json", "out.json")
+def test_predict_without_a_model_names_its_fallback(run):
+    out = run("predict", "--zone", "wind", *ISSUE_TIME, "--json", "out.json")
     assert "damped-profile (no model fitted for zone 'wind'" in " ".join(out.split())
     assert out.count("2023-06-0") == 16
-    content = json.loads(run("predict", "--zone", "wind", *LAST, "--ahead", "24h", "--json", "-", "-q"))
+    content = json.loads(run("predict", "--zone", "wind", *ISSUE_TIME, "--horizon", "24h", "--json", "-", "-q"))
     assert content["issued"] == "2023-06-01T00:00:00+00:00"
     assert len(content["mean_g_per_kwh"]) == 24
     assert content["quantiles_g_per_kwh"] == {}
 
 
-def test_a_fitted_model_is_found_and_has_intervals(run, tmp_path):
+def test_predict_with_a_fitted_model_has_intervals(run, tmp_path):
     out = run("fit", "--zone", "wind", "--forecaster", "damped-profile", "--until", "2023-05-01", "--json", "fit.json")
     assert "damped-profile for zone wind, calibrated on" in out
-    told = json.loads((tmp_path / "fit.json").read_text())
-    assert told["model"] == str(tmp_path / "mine/forecasters/wind.json")
-    content = json.loads(run("predict", "--zone", "wind", *LAST, "--json", "-", "-q"))
+    fitted = json.loads((tmp_path / "fit.json").read_text())
+    assert fitted["model"] == str(tmp_path / "mine/forecasters/wind.json")
+    content = json.loads(run("predict", "--zone", "wind", *ISSUE_TIME, "--json", "-", "-q"))
     assert content["reason"] == "a model fitted for zone 'wind' is in the user's data folder"
     low, high = (np.array(content["quantiles_g_per_kwh"][level]) for level in ("0.1", "0.9"))
     assert (low < high).all()
-    by_file = json.loads(run("predict", "--zone", "wind", *LAST, "--forecaster", told["model"], "--json", "-", "-q"))
+    by_file = json.loads(
+        run("predict", "--zone", "wind", *ISSUE_TIME, "--forecaster", fitted["model"], "--json", "-", "-q")
+    )
     assert by_file["mean_g_per_kwh"] == content["mean_g_per_kwh"]
-    drawn = run("plot", "--zone", "wind", *LAST, "--out", "seen.png", "--json", "plot.json")
-    assert "damped-profile, calibrated" in drawn
-    assert (tmp_path / "seen.png").read_bytes().startswith(b"\x89PNG")
+    output = run("plot", "--zone", "wind", *ISSUE_TIME, "--out", "forecast.png", "--json", "plot.json")
+    assert "damped-profile, calibrated" in output
+    assert (tmp_path / "forecast.png").read_bytes().startswith(b"\x89PNG")
     assert len(json.loads((tmp_path / "plot.json").read_text())["truth_g_per_kwh"]) == 96
 
 
-def test_a_backtest_stands_forecasters_side_by_side(run, tmp_path):
-    span = ("--first", "2023-05-01", "--last", "2023-05-20", "--ahead", "48h")
+def test_backtest_compares_forecasters(run, tmp_path):
+    span = ("--first-issue", "2023-05-01", "--last-issue", "2023-05-20", "--horizon", "48h")
     names = ("--forecaster", "seasonal-naive", "--forecaster", "persistence")
     out = run("backtest", "--zone", "solar", *span, *names, "--calibrate", "--json", "table.json")
     assert "20 issues from 2023-05-01 00:00 UTC to 2023-05-20 00:00 UTC" in " ".join(out.split())
@@ -67,13 +69,13 @@ def test_a_backtest_stands_forecasters_side_by_side(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "said"),
+    ("arguments", "error", "message"),
     [
-        (("predict", "--zone", "wind", "--at", "2030-01-01"), SettingsError, "Expected a moment inside the record"),
+        (("predict", "--zone", "wind", "--issue-time", "2030-01-01"), SettingsError, "Expected an issue time"),
         (("predict", "--zone", "wind", "--forecaster", "oracle"), SettingsError, "Unknown forecaster 'oracle'"),
         (("predict", "--zone", "wind", "--forecaster", "no.json"), ModelError, "ce-nas forecast fit"),
-        (("predict", "--zone", "wind", "--ahead", "96"), SettingsError, "Expected a duration"),
-        (("backtest", "--zone", "wind", "--first", "2031-01-01"), SettingsError, "Expected issues from"),
+        (("predict", "--zone", "wind", "--horizon", "96"), SettingsError, "Expected a duration"),
+        (("backtest", "--zone", "wind", "--first-issue", "2031-01-01"), SettingsError, "Expected issues from"),
         (("fit", "--zone", "wind", "--forecaster", "adaptiv"), SettingsError, "Did you mean 'adaptive'"),
         (
             ("fit", "--zone", "wind", "--forecaster", "persistence", "--until", "2023-01-09"),
@@ -81,6 +83,6 @@ def test_a_backtest_stands_forecasters_side_by_side(run, tmp_path):
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_done_is_said(run, arguments, error, said):
-    with pytest.raises(error, match=said):
+def test_errors(run, arguments, error, message):
+    with pytest.raises(error, match=message):
         run(*arguments)

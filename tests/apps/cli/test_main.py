@@ -1,39 +1,29 @@
-"""How a command ends that is interrupted, or whose input is wrong."""
+"""The exit status and message of a command that is interrupted, or whose input is invalid."""
 
 import signal
-import sys
 
-import pytest
-
-from ce_nas.apps.cli.main import main
 from ce_nas.core.errors import SettingsError
 
 
-@pytest.fixture
-def ended(monkeypatch, capsys):
-    """Runs a command in the midst of which something happens: its status, and what it says."""
-    before = signal.getsignal(signal.SIGTERM)
-
-    def run(happens):
-        monkeypatch.setattr("ce_nas.grid.synthetic.zones", happens)
-        monkeypatch.setattr(sys, "argv", ["ce-nas", "grid", "zones"])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        return caught.value.code, capsys.readouterr().err
-
-    yield run
-    signal.signal(signal.SIGTERM, before)
+def test_an_interrupted_command_names_the_way_to_continue(ce_nas, monkeypatch):
+    monkeypatch.setattr("ce_nas.grid.synthetic.builtin_zones", lambda: signal.raise_signal(signal.SIGTERM))
+    result = ce_nas("grid", "zones")
+    assert result.status == 130
+    assert result.stderr.startswith("ce-nas: interrupted; continue a run with: ce-nas resume RUN")
 
 
-def test_one_that_is_told_to_end_says_how_it_goes_on(ended):
-    status, said = ended(lambda: signal.raise_signal(signal.SIGTERM))
-    assert status == 130
-    assert said.startswith("ce-nas: interrupted; a run goes on with: ce-nas resume RUN")
-
-
-def test_one_whose_input_is_wrong_says_so_in_a_sentence(ended):
-    def wrong():
+def test_an_error_is_one_sentence_with_status_2(ce_nas, monkeypatch):
+    def fail():
         message = "Expected an hour, got a minute."
         raise SettingsError(message)
 
-    assert ended(wrong) == (2, "ce-nas: Expected an hour, got a minute.\n")
+    monkeypatch.setattr("ce_nas.grid.synthetic.builtin_zones", fail)
+    result = ce_nas("grid", "zones")
+    assert (result.status, result.stderr) == (2, "ce-nas: Expected an hour, got a minute.\n")
+
+
+def test_version_and_help(ce_nas):
+    assert ce_nas("--version").stdout.startswith("ce-nas ")
+    result = ce_nas("--help")
+    assert result.status == 0
+    assert "search" in result.stdout

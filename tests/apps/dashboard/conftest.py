@@ -1,24 +1,24 @@
 import pytest
 
-from ce_nas.api import Study
-from ce_nas.apps.pilot.costs import Outlay, Way
-from ce_nas.apps.pilot.inputs import PilotFigures
-from ce_nas.apps.pilot.result import Facts, PilotResult, Place
+from ce_nas.api import Search
+from ce_nas.apps.pilot.costs import SearchCost, SearchMethod
+from ce_nas.apps.pilot.inputs import PilotInputs
+from ce_nas.apps.pilot.result import PilotCondition, PilotProvenance, PilotResult
 from ce_nas.config.schema import settings_from_flags
-from ce_nas.store.run_dir import RunFolder
+from ce_nas.store.run_dir import RunDirectory
 
 pytest.importorskip("starlette", reason="starlette is not installed (extra dashboard)")
 testclient = pytest.importorskip("starlette.testclient", reason="httpx is not installed (extra live)")
 
-FLAGS = {"hours": 8, "gpus": 4, "policy": "heuristic"}
+FLAGS = {"hours": 8, "gpus": 4, "policy": "hotcarbon"}
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    """A folder of runs: two that have ended, one deeper down, and one whose process was killed."""
+def run_root(tmp_path_factory):
+    """A folder of runs: two that have ended, one of them in a subfolder, and one whose process was killed."""
     root = tmp_path_factory.mktemp("board") / "runs"
-    for name, zone, searcher, seed in (("wind", "wind", "lamoo", 0), ("deep/solar", "solar", "uniform", 1)):
-        Study(settings_from_flags(**FLAGS, zone=zone, searcher=searcher, seed=seed)).run(root / name)
+    for name, zone, searcher, seed in (("wind", "wind", "lamoo", 0), ("deep/solar", "solar", "random", 1)):
+        Search.from_settings(settings_from_flags(**FLAGS, zone=zone, searcher=searcher, seed=seed)).run(root / name)
 
     class KilledError(Exception):
         pass
@@ -28,65 +28,78 @@ def folder(tmp_path_factory):
             raise KilledError
 
     with pytest.raises(KilledError):
-        Study(settings_from_flags(**FLAGS, zone="wind", searcher="lamoo", seed=2)).run(root / "killed", kill)
+        Search.from_settings(settings_from_flags(**FLAGS, zone="wind", searcher="lamoo", seed=2)).run(
+            root / "killed", kill
+        )
     (root / "notes").mkdir()
     (root / "link").symlink_to(root / "wind")
     return root
 
 
 @pytest.fixture
-def held(folder):
-    """The killed run as if it went on: its folder is held."""
-    with RunFolder.open(folder / "killed"):
-        yield folder / "killed"
+def locked_run(run_root):
+    """The killed run as if it were running: its folder is locked."""
+    with RunDirectory.open(run_root / "killed"):
+        yield run_root / "killed"
 
 
 @pytest.fixture(scope="session")
-def outlooks():
-    """The zones, whose forecasts take a moment: worked out once for all tests."""
-    from ce_nas.apps.dashboard.zone_forecast import Outlooks
+def zone_forecasts():
+    """The zones, whose forecasts take a moment: computed once for all tests."""
+    from ce_nas.apps.dashboard.zone_forecast import ZoneForecasts
 
-    return Outlooks({})
+    return ZoneForecasts({})
 
 
 @pytest.fixture(scope="session")
-def board(folder, outlooks):
-    """The pages, as anybody on this machine sees them."""
+def dashboard(run_root, zone_forecasts):
+    """The pages without a token."""
     from ce_nas.apps.dashboard.app import Dashboard
-    from ce_nas.apps.dashboard.run_folders import Runs
-    from ce_nas.apps.dashboard.security import Access
+    from ce_nas.apps.dashboard.run_folders import RunIndex
+    from ce_nas.apps.dashboard.security import AccessRules
 
-    dashboard = Dashboard(Runs([folder]), Access(), outlooks)
-    yield dashboard
-    dashboard.close()
+    pages = Dashboard(RunIndex([run_root]), AccessRules(), zone_forecasts)
+    yield pages
+    pages.close()
 
 
 @pytest.fixture(scope="session")
-def piloted():
-    """What a pilot found, made up: today's searches take twice what those of CE-NAS do."""
+def pilot_result():
+    """A made-up pilot: the current method costs twice as much as CE-NAS."""
 
-    def way(name, share):
-        rows = [[Outlay(share * 3e8 * (1 + seed), share * 3e4 * (1 + day), share * 4e6, share * 2e5, 100 * share)
+    def method(name, share):
+        rows = [[SearchCost(share * 3e8 * (1 + seed), share * 3e4 * (1 + day), share * 4e6, share * 2e5, 100 * share)
                  for day in range(2)] for seed in range(2)]  # fmt: skip
-        return Way(name, tuple(map(tuple, rows)))
+        return SearchMethod(name, tuple(map(tuple, rows)))
 
-    figures = PilotFigures.of({"electricity_price": "0.3", "zone": "wind"})
+    inputs = PilotInputs.from_mapping({"electricity_price": "0.3", "zone": "wind"})
     starts = ("2023-04-12T00:00", "2023-10-11T12:00")
-    facts = Facts(
+    provenance = PilotProvenance(
         (0, 1), starts, "wind", "built-in", synthetic=True, benchmark="a benchmark", gpus=8, deadline_s=3.6e5,
-        idle_w=60.0, forecaster="damped-profile", policy="look-ahead", searcher="lamoo", factor=2.0, version="0.1.0",
+        idle_w=60.0, forecaster="damped-profile", policy="look-ahead", searcher="lamoo", stretch_factor=2.0,
+        version="0.1.0",
     )  # fmt: skip
-    today, hours, ours = way("today", 1.0), way("good-hours", 0.9), way("ce-nas", 0.5)
-    places = (
-        Place("zone", "wind", own=True, intensity_g_per_kwh=400.0, today=today, good_hours=hours, ce_nas=ours),
-        Place("scores", "none", own=False, intensity_g_per_kwh=400.0, today=today, good_hours=hours, ce_nas=today),
+    baseline, shifted, ours = method("baseline", 1.0), method("shifted", 0.9), method("ce-nas", 0.5)
+    conditions = (
+        PilotCondition(
+            "zone", "wind", is_own=True, intensity_g_per_kwh=400.0, baseline=baseline, shifted=shifted, ce_nas=ours
+        ),
+        PilotCondition(
+            "scores",
+            "none",
+            is_own=False,
+            intensity_g_per_kwh=400.0,
+            baseline=baseline,
+            shifted=shifted,
+            ce_nas=baseline,
+        ),
     )
     return PilotResult(
-        figures, facts, measured=False, billed=way("billed", 1.1), today=today, good_hours=hours,
-        best_hours=way("best-hours", 0.8), ce_nas=ours, places=places,
+        inputs, provenance, is_measured=False, full_baseline=method("full_baseline", 1.1), baseline=baseline,
+        shifted=shifted, oracle_shifted=method("oracle-shifted", 0.8), ce_nas=ours, conditions=conditions,
     )  # fmt: skip
 
 
 @pytest.fixture
-def client(board):
-    return testclient.TestClient(board, base_url="http://localhost", follow_redirects=False)
+def client(dashboard):
+    return testclient.TestClient(dashboard, base_url="http://localhost", follow_redirects=False)

@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from ce_nas.analysis.summary import summarise
-from ce_nas.apps.dashboard.app import LONGEST
-from ce_nas.store.run_dir import read_run
+from ce_nas.apps.dashboard.app import MAX_QUERY_LENGTH
+from ce_nas.store.run_dir import read_run_entries
 
 PAGES = [
     "/", "/?q=wind&sort=-carbon", "/run/runs~wind", "/run/runs~killed", "/run/runs~deep~solar", "/compare",
@@ -17,7 +17,7 @@ PAGES = [
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_is_there_in_both_languages(client, path, language):
+def test_every_page_in_both_languages(client, path, language):
     found = client.get(path, headers={"accept-language": language})
     assert found.status_code == 200
     assert found.headers["content-type"] == "text/html; charset=utf-8"
@@ -25,7 +25,7 @@ def test_every_page_is_there_in_both_languages(client, path, language):
     assert found.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_browser_that_has_a_page_is_not_sent_it_again(client):
+def test_an_unchanged_page_is_not_sent_again(client):
     first = client.get("/run/runs~wind")
     again = client.get("/run/runs~wind", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -33,27 +33,27 @@ def test_a_browser_that_has_a_page_is_not_sent_it_again(client):
     assert client.get("/run/runs~wind", headers={"if-none-match": '"other"'}).status_code == 200
 
 
-def test_pages_are_packed_for_who_understands_it(client):
+def test_gzip_is_used_if_accepted(client):
     with client.stream("GET", "/run/runs~wind", headers={"accept-encoding": "gzip"}) as found:
-        packed = b"".join(found.iter_raw())
+        compressed = b"".join(found.iter_raw())
     assert found.headers["content-encoding"] == "gzip"
     plain = client.get("/run/runs~wind", headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
-    assert gzip.decompress(packed) == plain.content
+    assert gzip.decompress(compressed) == plain.content
 
 
-def test_a_language_chosen_on_a_page_stays(client):
+def test_a_selected_language_is_kept(client):
     client.get("/?lang=ja")
     assert '<html lang="ja">' in client.get("/run/runs~wind").text
 
 
-def test_the_figures_are_there_for_programs(client, folder):
+def test_summary_as_json(client, run_root):
     found = client.get("/run/runs~wind/summary.json")
     assert found.headers["content-type"].startswith("application/json")
-    assert json.loads(found.text) == json.loads(summarise(read_run(folder / "wind")).to_json())
+    assert json.loads(found.text) == json.loads(summarise(read_run_entries(run_root / "wind")).to_json())
 
 
-def test_the_report_can_be_kept_as_one_file(client):
+def test_report_as_one_file(client):
     found = client.get("/run/runs~wind/report.html")
     assert found.headers["content-disposition"] == "attachment; filename*=UTF-8''runs~wind.html"
     assert "<style>" in found.text
@@ -66,14 +66,14 @@ def test_the_report_can_be_kept_as_one_file(client):
         "/run/..%2f..%2fetc%2fpasswd", "/run/%00", "/static/%2e%2e/app.py", "/run/",
     ],
 )  # fmt: skip
-def test_what_is_not_there_is_said_on_a_page(client, path):
+def test_unknown_addresses_give_an_error_page(client, path):
     found = client.get(path)
     assert found.status_code == 404
     assert '<p class="lead">' in found.text
     assert "Traceback" not in found.text
 
 
-def test_the_order_of_the_chosen_runs_counts(client):
+def test_order_of_the_selected_runs_counts(client):
     one, two = (
         client.get(f"/compare?run=runs~{a}&run=runs~{b}").text for a, b in (("wind", "killed"), ("killed", "wind"))
     )
@@ -81,32 +81,32 @@ def test_the_order_of_the_chosen_runs_counts(client):
     assert "<strong>A</strong> runs/killed" in two
 
 
-def test_a_wish_that_makes_no_sense_is_said_on_a_page(client):
+def test_an_invalid_job_gives_an_error_page(client):
     found = client.get("/zones?hours=1000")
     assert found.status_code == 400
     assert "from 1 to 96" in found.text
 
 
-def test_too_long_an_address_is_said(client):
-    found = client.get("/?q=" + "x" * LONGEST)
+def test_a_long_query_is_refused(client):
+    found = client.get("/?q=" + "x" * MAX_QUERY_LENGTH)
     assert found.status_code == 400
-    assert f"{LONGEST} signs at most" in found.text
+    assert f"at most {MAX_QUERY_LENGTH} characters" in found.text
 
 
-def test_a_slip_of_ours_is_a_page_too_and_its_reason_is_in_the_log(board, client, monkeypatch, caplog):
-    monkeypatch.setattr(board._runs, "listing", lambda _: {}["our slip"])
+def test_an_unexpected_error_is_logged_and_not_shown(dashboard, client, monkeypatch, caplog):
+    monkeypatch.setattr(dashboard._run_index, "list_runs", lambda _: {}["internal error"])
     with caplog.at_level(logging.ERROR):
         import starlette.testclient
 
-        asking = starlette.testclient.TestClient(board, "http://localhost", raise_server_exceptions=False)
-        found = asking.get("/?q=slip")
+        unraised = starlette.testclient.TestClient(dashboard, "http://localhost", raise_server_exceptions=False)
+        found = unraised.get("/?q=error")
     assert found.status_code == 500
-    assert "our slip" not in found.text
-    assert "could not make this page" in found.text
-    assert "our slip" in caplog.text
+    assert "internal error" not in found.text
+    assert "failed to build this page" in found.text
+    assert "internal error" in caplog.text
 
 
-def test_a_name_from_elsewhere_and_a_post_are_pages_in_ones_language(client):
+def test_refusals_are_pages_in_the_language_of_the_browser(client):
     found = client.get("/", headers={"host": "evil.example", "accept-language": "ja"})
     assert found.status_code == 421
     assert '<html lang="ja">' in found.text
@@ -115,16 +115,16 @@ def test_a_name_from_elsewhere_and_a_post_are_pages_in_ones_language(client):
     assert client.head("/").status_code == 200
 
 
-def test_a_run_that_goes_on_asks_for_news_and_one_that_has_ended_stops(client):
-    assert 'data-every="3"' in client.get("/run/runs~killed").text
+def test_an_unfinished_run_refreshes_itself(client):
+    assert 'data-refresh-s="3"' in client.get("/run/runs~killed").text
 
 
-def test_a_pilot_is_begun_by_its_form_and_its_paper_can_be_kept(client, board, monkeypatch, piloted):
-    monkeypatch.setattr("ce_nas.apps.dashboard.pages.pilot.run_pilot", lambda *_: piloted)
-    monkeypatch.setattr(board._pilots, "_later", lambda work: work())
+def test_the_form_starts_a_pilot_and_its_paper_is_a_file(client, dashboard, monkeypatch, pilot_result):
+    monkeypatch.setattr("ce_nas.apps.dashboard.pages.pilot.run_pilot", lambda *_: pilot_result)
+    monkeypatch.setattr(dashboard._pilot_queue, "_submit", lambda work: work())
     assert client.get("/pilot/decision.html?gpus=5&go=1", headers={"sec-fetch-site": "cross-site",
                       "sec-fetch-mode": "navigate"}).status_code == 400  # fmt: skip
-    assert not board._pilots._found
+    assert not dashboard._pilot_queue._results
     client.get("/pilot?gpus=4&go=1")
     found = client.get("/pilot/decision.html?gpus=4&go=1")
     assert found.status_code == 200
@@ -132,7 +132,7 @@ def test_a_pilot_is_begun_by_its_form_and_its_paper_can_be_kept(client, board, m
     assert "<style>" in found.text
 
 
-def test_a_figure_that_makes_no_sense_is_said_above_the_form(client):
+def test_an_invalid_pilot_input_is_shown_above_the_form(client):
     found = client.get("/pilot?gpus=0&go=1")
     assert found.status_code == 200
     assert "Expected gpus between 1 and 512, got 0." in found.text

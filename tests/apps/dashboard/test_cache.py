@@ -4,111 +4,111 @@ import threading
 
 import pytest
 
-from ce_nas.apps.dashboard.cache import KEPT, Look, Rendering, Renderings
+from ce_nas.apps.dashboard.cache import MAX_CACHED_PAGES, PageCache, PageSource, RenderedPage
 
 
-class Source:
-    """A page that counts how often it is looked at and set."""
+class CountingSource:
+    """A page that counts how often its source is read and how often it is rendered."""
 
     def __init__(self, took_s=0.0):
         self.now_s, self.took_s = 0.0, took_s
-        self.mark, self.looks, self.made = "a", 0, 0
+        self.version, self.reads, self.renderings = "a", 0, 0
 
-    def look(self):
-        self.looks += 1
-        return Look(self.mark, self.make)
+    def read(self):
+        self.reads += 1
+        return PageSource(self.version, self.render)
 
-    def make(self):
-        self.made += 1
+    def render(self):
+        self.renderings += 1
         self.now_s += self.took_s
-        return f"page {self.mark}"
+        return f"page {self.version}"
 
 
 @pytest.fixture
 def source():
-    return Source()
+    return CountingSource()
 
 
 @pytest.fixture
-def pages(source):
-    made = Renderings(lambda: source.now_s)
-    yield made
-    made.close()
+def cache(source):
+    pages = PageCache(lambda: source.now_s)
+    yield pages
+    pages.close()
 
 
-def test_a_rendering_holds_its_text_plain_and_packed():
-    one = Rendering.of("表" * 100)
-    assert gzip.decompress(one.packed).decode() == one.body.decode() == "表" * 100
-    assert one == Rendering.of("表" * 100)
-    assert one.etag != Rendering.of("x").etag
+def test_a_rendered_page_is_plain_and_compressed():
+    page = RenderedPage.from_text("表" * 100)
+    assert gzip.decompress(page.gzip_body).decode() == page.body.decode() == "表" * 100
+    assert page == RenderedPage.from_text("表" * 100)
+    assert page.etag != RenderedPage.from_text("x").etag
 
 
-def test_fifty_viewers_share_one_rendering(pages, source):
+def test_viewers_share_one_rendering(cache, source):
     async def all_at_once():
-        return await asyncio.gather(*(pages.of("key", source.look) for _ in range(50)))
+        return await asyncio.gather(*(cache.get("key", source.read) for _ in range(50)))
 
-    assert {one.body for one in asyncio.run(all_at_once())} == {b"page a"}
-    assert (source.looks, source.made) == (1, 1)
+    assert {page.body for page in asyncio.run(all_at_once())} == {b"page a"}
+    assert (source.reads, source.renderings) == (1, 1)
 
 
-def test_for_a_while_nobody_looks_then_only_what_changed_is_set_anew(pages, source):
-    def ask():
-        return asyncio.run(pages.of("key", source.look)).body
+def test_only_changed_pages_are_rendered_after_the_cache_time(cache, source):
+    def get():
+        return asyncio.run(cache.get("key", source.read)).body
 
-    ask()
-    source.mark, source.now_s = "b", 1.9
-    assert ask() == b"page a"
-    assert source.looks == 1
+    get()
+    source.version, source.now_s = "b", 1.9
+    assert get() == b"page a"
+    assert source.reads == 1
     source.now_s = 2.1
-    assert ask() == b"page b"
+    assert get() == b"page b"
     source.now_s = 4.2
-    assert ask() == b"page b"
-    assert (source.looks, source.made) == (3, 2)
+    assert get() == b"page b"
+    assert (source.reads, source.renderings) == (3, 2)
 
 
-def test_what_takes_long_rests_longer_so_that_little_of_a_core_goes_into_it(pages, source):
+def test_slow_renderings_are_cached_longer(cache, source):
     source.took_s = 0.5
-    asyncio.run(pages.of("key", source.look))
-    source.mark, source.now_s = "b", 0.5 + 9.9
-    asyncio.run(pages.of("key", source.look))
-    assert source.made == 1
+    asyncio.run(cache.get("key", source.read))
+    source.version, source.now_s = "b", 0.5 + 9.9
+    asyncio.run(cache.get("key", source.read))
+    assert source.renderings == 1
     source.now_s = 0.5 + 10.1
-    asyncio.run(pages.of("key", source.look))
-    assert source.made == 2
+    asyncio.run(cache.get("key", source.read))
+    assert source.renderings == 2
 
 
-def test_while_a_page_is_set_anew_others_get_the_one_before(pages, source):
-    begun, go_on = threading.Event(), threading.Event()
+def test_callers_get_the_previous_page_during_a_rendering(cache, source):
+    started, finish = threading.Event(), threading.Event()
 
-    def slowly():
-        begun.set()
-        assert go_on.wait(10)
+    def render_slowly():
+        started.set()
+        assert finish.wait(10)
         return "page b"
 
     async def scene():
-        await pages.of("key", source.look)
+        await cache.get("key", source.read)
         source.now_s = 100.0
-        anew = asyncio.create_task(pages.of("key", lambda: Look("b", slowly), slow=True))
-        assert await asyncio.to_thread(begun.wait, 10)
-        meanwhile = await pages.of("key", source.look)
-        go_on.set()
-        return meanwhile.body, (await anew).body
+        renewed = asyncio.create_task(cache.get("key", lambda: PageSource("b", render_slowly), is_slow=True))
+        assert await asyncio.to_thread(started.wait, 10)
+        meanwhile = await cache.get("key", source.read)
+        finish.set()
+        return meanwhile.body, (await renewed).body
 
     assert asyncio.run(scene()) == (b"page a", b"page b")
 
 
-def test_an_error_reaches_who_asked_and_leaves_nothing_behind(pages, source):
+def test_an_error_is_raised_and_leaves_no_entry(cache, source):
     for number in range(5):
         with pytest.raises(KeyError, match="no"):
-            asyncio.run(pages.of(number, lambda: {}["no"]))
-    assert not pages._locks
-    assert asyncio.run(pages.of(0, source.look)).body == b"page a"
+            asyncio.run(cache.get(number, lambda: {}["no"]))
+    assert not cache._locks
+    assert asyncio.run(cache.get(0, source.read)).body == b"page a"
 
 
-def test_only_so_many_are_kept(pages, source):
+def test_cache_size_is_bounded(cache, source):
     async def many():
-        for number in range(KEPT + 20):
-            await pages.of(number, source.look)
+        for number in range(MAX_CACHED_PAGES + 20):
+            await cache.get(number, source.read)
 
     asyncio.run(many())
-    assert len(pages._kept) == len(pages._locks) == KEPT
+    assert len(cache._entries) == len(cache._locks) == MAX_CACHED_PAGES

@@ -9,60 +9,60 @@ from pathlib import Path
 
 import pytest
 
-from ce_nas.apps.dashboard.server import Address, Shown, address_of, serve
+from ce_nas.apps.dashboard.server import DashboardConfig, ServerAddress, build_address, serve
 from ce_nas.core.errors import MissingExtraError, SettingsError
 
 
-def test_on_the_loopback_no_token_is_needed_elsewhere_one_is_made_up():
-    assert address_of("127.0.0.1", 1, [], None).token is None
-    first, second = (address_of("0.0.0.0", 1, [], None).token for _ in range(2))
+def test_a_random_token_is_used_off_the_loopback():
+    assert build_address("127.0.0.1", 1, [], None).token is None
+    first, second = (build_address("0.0.0.0", 1, [], None).token for _ in range(2))
     assert len(first) >= 32
     assert first != second
-    assert address_of("0.0.0.0", 1, [], "a-token-of-my-own").token == "a-token-of-my-own"
-    assert address_of("localhost", 1, [], "a-token-of-my-own").token == "a-token-of-my-own"
+    assert build_address("0.0.0.0", 1, [], "a-token-of-my-own").token == "a-token-of-my-own"
+    assert build_address("localhost", 1, [], "a-token-of-my-own").token == "a-token-of-my-own"
 
 
-def test_a_token_that_can_be_guessed_is_refused():
-    with pytest.raises(SettingsError, match="16 signs or more"):
-        address_of("0.0.0.0", 1, [], "short")
+def test_a_short_token_is_refused():
+    with pytest.raises(SettingsError, match="16 characters or more"):
+        build_address("0.0.0.0", 1, [], "short")
 
 
-def test_an_address_reads_as_a_browser_takes_it():
-    assert Address("127.0.0.1", 80, (), None).url == "http://127.0.0.1:80/"
-    assert Address("::1", 80, (), None).url == "http://[::1]:80/"
-    assert Address("0.0.0.0", 80, ("board.lan",), "t").url == "http://board.lan:80/?token=t"
-    assert Address("0.0.0.0", 80, (), "t").url == f"http://{socket.gethostname()}:80/?token=t"
+def test_url_of_an_address():
+    assert ServerAddress("127.0.0.1", 80, (), None).url == "http://127.0.0.1:80/"
+    assert ServerAddress("::1", 80, (), None).url == "http://[::1]:80/"
+    assert ServerAddress("0.0.0.0", 80, ("board.lan",), "t").url == "http://board.lan:80/?token=t"
+    assert ServerAddress("0.0.0.0", 80, (), "t").url == f"http://{socket.gethostname()}:80/?token=t"
 
 
-def test_a_place_without_runs_and_an_address_that_is_taken_are_said(tmp_path):
+def test_missing_folder_and_used_address_are_errors(tmp_path):
     def never(*_):
-        pytest.fail("it must not get so far")
+        pytest.fail("the server started")
 
     with pytest.raises(SettingsError, match="folder of runs"):
-        serve(Shown([tmp_path / "nothing"]), Address("127.0.0.1", 0, (), None), never)
+        serve(DashboardConfig([tmp_path / "nothing"]), ServerAddress("127.0.0.1", 0, (), None), never)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(SettingsError, match="choose another --port"):
-            serve(Shown([tmp_path]), Address("127.0.0.1", taken.getsockname()[1], (), None), never)
+            serve(DashboardConfig([tmp_path]), ServerAddress("127.0.0.1", taken.getsockname()[1], (), None), never)
 
 
-def test_without_the_extra_it_is_said_how_to_get_it(tmp_path, monkeypatch):
+def test_missing_extra_names_the_install_command(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'ce-nas\[dashboard\]'"):
-        serve(Shown([tmp_path]), Address("127.0.0.1", 0, (), None), lambda *_: None)
+        serve(DashboardConfig([tmp_path]), ServerAddress("127.0.0.1", 0, (), None), lambda *_: None)
 
 
-def test_the_command_serves_at_the_lowest_priority_and_ends_when_interrupted(folder):
-    command = [sys.executable, "-m", "ce_nas", "serve", str(folder), "--port", "0", "--lang", "ja"]
+def test_serve_runs_at_lowest_priority_and_ends_on_interrupt(run_root):
+    command = [sys.executable, "-m", "ce_nas", "serve", str(run_root), "--port", "0", "--lang", "ja"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:
             head, line = server.stdout.readline(), server.stdout.readline()
             assert "3 runs" in head
             address = re.search(r"http://127\.0\.0\.1:\d+/", line)[0]
-            with urllib.request.urlopen(address, timeout=120) as answer:
-                assert b'<html lang="ja">' in answer.read()
-                assert "server" not in answer.headers
+            with urllib.request.urlopen(address, timeout=120) as response:
+                assert b'<html lang="ja">' in response.read()
+                assert "server" not in response.headers
             if Path("/proc").is_dir():
                 assert os.getpriority(os.PRIO_PROCESS, server.pid) == 19
         finally:

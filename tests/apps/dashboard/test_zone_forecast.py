@@ -3,16 +3,16 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from ce_nas.apps.dashboard.zone_forecast import AHEAD_H, BACK_H, Outlooks, given_traces
+from ce_nas.apps.dashboard.zone_forecast import HISTORY_H, HORIZON_H, ZoneForecasts, read_file_zones
 from ce_nas.core.errors import CeNasError, SettingsError
-from ce_nas.grid.synthetic import synthetic_trace, zones
+from ce_nas.grid.synthetic import builtin_zones, synthetic_trace
 
 NOW = datetime(2026, 5, 4, 9, 40, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory):
-    """Three weeks of a zone of one's own, that ended the day before."""
+def home_trace(tmp_path_factory):
+    """Three weeks of a zone in a file, up to the day before."""
     path = tmp_path_factory.mktemp("grid") / "home.csv"
     start = datetime(2026, 4, 12, tzinfo=UTC)
     lines = [
@@ -24,46 +24,46 @@ def own(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def outlooks(own):
-    return Outlooks(given_traces([own]))
+def forecasts(home_trace):
+    return ZoneForecasts(read_file_zones([home_trace]))
 
 
-def test_the_zones_are_the_given_ones_and_those_built_in(outlooks):
-    assert len(outlooks.names()) == 1 + len(zones())
-    assert outlooks.names()[1:] == [zone.name for zone in zones()]
+def test_zones_from_files_come_before_built_in_ones(forecasts):
+    assert len(forecasts.zone_names()) == 1 + len(builtin_zones())
+    assert forecasts.zone_names()[1:] == [zone.name for zone in builtin_zones()]
 
 
-def test_a_built_in_zone_is_known_up_to_the_last_full_hour_and_not_beyond(outlooks):
-    found = outlooks.of("solar", NOW)
-    assert found.issued == datetime(2026, 5, 4, 9, tzinfo=UTC)
-    series = synthetic_trace("solar", year=2026).since(found.issued)
-    assert found.past_g_per_kwh.tolist() == series.past(0.0, BACK_H).tolist()
-    assert found.ahead_g_per_kwh.shape == (AHEAD_H,)
-    assert set(found.forecast.quantiles_g_per_kwh) >= {0.1, 0.9}
+def test_a_built_in_zone_is_known_up_to_the_last_full_hour(forecasts):
+    forecast = forecasts.get("solar", NOW)
+    assert forecast.issued_at == datetime(2026, 5, 4, 9, tzinfo=UTC)
+    series = synthetic_trace("solar", year=2026).relative_to(forecast.issued_at)
+    assert forecast.past_g_per_kwh.tolist() == series.past(0.0, HISTORY_H).tolist()
+    assert forecast.forecast_g_per_kwh.shape == (HORIZON_H,)
+    assert set(forecast.forecast.quantiles_g_per_kwh) >= {0.1, 0.9}
 
 
-def test_a_record_that_has_ended_is_known_up_to_its_end(outlooks):
-    found = outlooks.of(outlooks.names()[0], NOW)
-    assert found.issued == datetime(2026, 5, 3, tzinfo=UTC)
+def test_an_ended_trace_is_known_up_to_its_end(forecasts):
+    forecast = forecasts.get(forecasts.zone_names()[0], NOW)
+    assert forecast.issued_at == datetime(2026, 5, 3, tzinfo=UTC)
     truth = 300 + 100 * np.cos(np.arange(24) / 24 * 2 * np.pi)
-    assert np.abs(found.ahead_g_per_kwh[:24] - truth).max() < 15
+    assert np.abs(forecast.forecast_g_per_kwh[:24] - truth).max() < 15
 
 
-def test_each_zone_is_looked_up_once_an_hour(outlooks):
-    found = outlooks.of("gas", NOW)
-    assert outlooks.of("gas", NOW + timedelta(minutes=15)) is found
-    assert outlooks.of("gas", NOW + timedelta(minutes=30)) is not found
+def test_each_zone_is_forecast_once_per_hour(forecasts):
+    forecast = forecasts.get("gas", NOW)
+    assert forecasts.get("gas", NOW + timedelta(minutes=15)) is forecast
+    assert forecasts.get("gas", NOW + timedelta(minutes=30)) is not forecast
 
 
-def test_a_zone_that_there_is_not_and_one_that_cannot_be_read_are_said(outlooks, tmp_path, own):
+def test_unknown_and_unreadable_zones_are_errors(forecasts, tmp_path, home_trace):
     with pytest.raises(SettingsError, match="Did you mean 'solar'"):
-        outlooks.of("solr", NOW)
-    gone = tmp_path / "gone.csv"
-    gone.write_bytes(own.read_bytes())
-    unread = Outlooks({"home": {"trace": gone}})
-    gone.unlink()
-    assert "gone.csv" in unread.of("home", NOW)
+        forecasts.get("solr", NOW)
+    removed = tmp_path / "gone.csv"
+    removed.write_bytes(home_trace.read_bytes())
+    unreadable = ZoneForecasts({"home": {"trace": removed}})
+    removed.unlink()
+    assert "gone.csv" in unreadable.get("home", NOW)
     with pytest.raises(CeNasError, match=r"nothing\.csv"):
-        given_traces([tmp_path / "nothing.csv"])
+        read_file_zones([tmp_path / "nothing.csv"])
     with pytest.raises(SettingsError, match="twice"):
-        given_traces([own, own])
+        read_file_zones([home_trace, home_trace])

@@ -1,51 +1,54 @@
 import numpy as np
 import pytest
 
-from ce_nas.benchmarks.nasbench201 import embedded_table, nasbench201_order
+from ce_nas.benchmarks.nasbench201 import load_embedded_table, nasbench201_order
 from ce_nas.core.errors import SettingsError
-from ce_nas.experiments.base import Scenario
-from ce_nas.experiments.studies.ablations import Ablations, supernets_by_rank
+from ce_nas.experiments.base import ExperimentConfig
+from ce_nas.experiments.studies.ablations import AblationExperiment, rank_supernets
 
 
-def test_each_variant_lacks_one_part_whatever_the_flags_say():
-    flags = {"hours": 2, "policy": "heuristic", "forecaster": "seasonal-naive", "cheap_scores": "", "searcher": "nsga2"}
-    cells = Ablations(Scenario(flags, (0,)), {"other scores": "none"}).cells()
-    told = {one.labels["strategy"]: one.settings for one in cells}
-    full = told["ce-nas"]
-    assert (full.policy.name, full.forecaster, full.searcher.name) == ("heuristic", "seasonal-naive", "nsga2")
-    assert told["no-forecast"].forecaster == "persistence"
-    assert told["no-agent"].policy.name == "fixed"
-    assert (told["no-surrogate"].searcher.name, told["no-surrogate"].searcher.inner) == ("lamoo", "uniform")
-    assert (told["in-partition"].searcher.name, told["in-partition"].searcher.inner) == ("lamoo", "surrogate")
-    assert told["no-scores"].benchmark.cheap_scores == told["scores:none"].benchmark.cheap_scores == "none"
-    assert told["no-forecast"].policy.name == "heuristic"
-    assert told["vanilla-lamoo"].policy.name == "all-evaluation"
+def test_variants_override_the_users_flags():
+    flags = {"hours": 2, "policy": "hotcarbon", "forecaster": "seasonal-naive", "proxy_scores": "", "searcher": "nsga2"}
+    trials = AblationExperiment(ExperimentConfig(flags, (0,)), {"other scores": "none"}).trials()
+    settings = {one.labels["strategy"]: one.settings for one in trials}
+    full = settings["ce-nas"]
+    assert (full.policy.name, full.forecaster.name, full.searcher.name) == ("hotcarbon", "seasonal-naive", "nsga2")
+    assert settings["no-forecast"].forecaster.name == "persistence"
+    assert settings["no-policy"].policy.name == "fixed"
+    assert (settings["no-surrogate"].searcher.name, settings["no-surrogate"].searcher.inner.name) == ("lamoo", "random")
+    assert (settings["in-lamoo-regions"].searcher.name, settings["in-lamoo-regions"].searcher.inner.name) == (
+        "lamoo",
+        "surrogate",
+    )
+    assert settings["no-proxy-scores"].problem.proxy_scores == settings["scores:none"].problem.proxy_scores == "none"
+    assert settings["no-forecast"].policy.name == "hotcarbon"
+    assert settings["vanilla-lamoo"].policy.name == "vanilla"
 
 
-def test_ratios_refer_to_vanilla_lamoo(finding):
-    experiment = Ablations(Scenario({"hours": 2}, (0, 1)))
-    findings = []
-    for one in experiment.cells():
-        marks = [(99, 40, 300, 80)] if one.labels["strategy"] == "vanilla-lamoo" else [(99.5, 5, 200, 10)]
-        findings.append(finding(marks=marks, **one.labels))
-    report = experiment.report(findings)
+def test_ratios_refer_to_vanilla_lamoo(make_result):
+    experiment = AblationExperiment(ExperimentConfig({"hours": 2}, (0, 1)))
+    results = []
+    for one in experiment.trials():
+        points = [(99, 40, 300, 80)] if one.labels["strategy"] == "vanilla-lamoo" else [(99.5, 5, 200, 10)]
+        results.append(make_result(points=points, **one.labels))
+    report = experiment.build_report(results)
     rows = report.content["against_vanilla_lamoo"]
-    assert [row["split"]["ratio"]["median"] for row in rows] == pytest.approx([12] * 6)
-    assert {row["split"]["ratio"]["median"] for row in report.content["against_ce_nas"]} == {1.0}
-    assert any("Nothing is sampled" in note for note in report.notes)
+    assert [row["decomposition"]["carbon_ratio"]["median"] for row in rows] == pytest.approx([12] * 6)
+    assert {row["decomposition"]["carbon_ratio"]["median"] for row in report.content["against_ce_nas"]} == {1.0}
+    assert any("No candidates are sampled" in note for note in report.notes)
 
 
-def test_supernets_from_the_worst_to_the_best(tmp_path):
-    accuracy = embedded_table().metric("accuracy").values
+def test_supernets_are_ranked_by_tau(tmp_path):
+    accuracy = load_embedded_table().metric("accuracy").values
     by_index = np.empty(len(accuracy))
     by_index[nasbench201_order()] = accuracy
     path = tmp_path / "supernets.npz"
     rng = np.random.default_rng(0)
     noisy = by_index + rng.normal(0, 20, len(by_index))
     np.savez(path, names=["right", "wrong", "noisy"], accuracy=np.stack([by_index, -by_index, noisy]))
-    ranked = supernets_by_rank(path, {}, 3)
+    ranked = rank_supernets(path, {}, 3)
     assert [name for name, _ in ranked] == ["wrong", "noisy", "right"]
     assert ranked[0][1] == pytest.approx(-1)
-    assert [name for name, _ in supernets_by_rank(path, {}, 2)] == ["wrong", "right"]
+    assert [name for name, _ in rank_supernets(path, {}, 2)] == ["wrong", "right"]
     with pytest.raises(SettingsError):
-        supernets_by_rank(path, {}, 0)
+        rank_supernets(path, {}, 0)

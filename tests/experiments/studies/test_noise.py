@@ -3,31 +3,38 @@ from dataclasses import replace
 import pytest
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.experiments.base import Scenario, plain
-from ce_nas.experiments.studies.noise import JUDGES, Noise
-from ce_nas.experiments.trials import run_cell
-from ce_nas.report.i18n.words import Words
+from ce_nas.experiments.base import ExperimentConfig, to_plain_containers
+from ce_nas.experiments.studies.noise import REEVALUATION_METRICS, NoiseExperiment
+from ce_nas.experiments.trials import run_trial
+from ce_nas.report.i18n.translator import Translator
 
 
-def test_a_benchmark_without_single_seeds_is_refused():
+def test_problem_without_single_seeds_is_refused():
     with pytest.raises(SettingsError, match="val200_<dataset>_s0"):
-        Noise(Scenario({}, (0,)))
+        NoiseExperiment(ExperimentConfig({}, (0,)))
 
 
-def test_each_run_observes_another_seed_and_is_judged_on_more(shared_data, finding):
-    flags = {"table": shared_data / "nasbench201/nb201.parquet", "benchmark": "hwnasbench", "hours": 2, "gpus": 2}
-    experiment = Noise(Scenario(flags, (0, 1)))
-    cells = experiment.cells()
-    assert {one.settings.benchmark.objectives for one in cells} == {
+def test_runs_observe_single_seeds_and_are_reevaluated(shared_data, make_result):
+    flags = {"table": shared_data / "nasbench201/nb201.parquet", "problem": "hwnasbench", "hours": 2, "gpus": 2}
+    experiment = NoiseExperiment(ExperimentConfig(flags, (0, 1)))
+    trials = experiment.trials()
+    assert {one.settings.problem.objectives for one in trials} == {
         ("accuracy_s0", "edgegpu_energy:min:50.0"), ("accuracy_s1", "edgegpu_energy:min:50.0"),
     }  # fmt: skip
-    random = run_cell(cells[-1])[1]
-    assert set(random.judged) == set(JUDGES)
-    assert random.judged["test accuracy"][-1] != random.judged["mean of seeds"][-1] != random.track.final
-    verdicts = {"judged": {judge: [99.0] for judge in JUDGES}, "judged_max": dict.fromkeys(JUDGES, 100.0)}
-    findings = [replace(finding(marks=[(90, 1, 300, 1)], **one.labels), **verdicts) for one in cells]
-    assert experiment.report(findings, Words("ja")).tables[0].rows[0][0] == "学習時の値:1 シード"
-    content = plain(experiment.report(findings).content)
+    random = run_trial(trials[-1])[1]
+    assert set(random.reevaluated_hypervolume) == set(REEVALUATION_METRICS)
+    assert (
+        random.reevaluated_hypervolume["test accuracy"][-1]
+        != random.reevaluated_hypervolume["mean of seeds"][-1]
+        != random.trajectory.final_hypervolume
+    )
+    reevaluated = {
+        "reevaluated_hypervolume": {name: [99.0] for name in REEVALUATION_METRICS},
+        "reevaluated_hypervolume_max": dict.fromkeys(REEVALUATION_METRICS, 100.0),
+    }
+    results = [replace(make_result(points=[(90, 1, 300, 1)], **one.labels), **reevaluated) for one in trials]
+    assert experiment.build_report(results, Translator("ja")).tables[0].rows[0][0] == "学習時の値:1 シード"
+    content = to_plain_containers(experiment.build_report(results).content)
     rows = content["against_vanilla_lamoo"]
-    assert [row["log_share"]["median"] for row in rows] == pytest.approx([-1, -2, -2])
-    assert len(content["against_vanilla_random"]) == len(JUDGES)
+    assert [row["log_missing_share"]["median"] for row in rows] == pytest.approx([-1, -2, -2])
+    assert len(content["against_vanilla_random"]) == len(REEVALUATION_METRICS)

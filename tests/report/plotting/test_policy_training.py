@@ -3,28 +3,28 @@ import json
 import pytest
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.report.plotting.policy_training import draw_curves, read_training
+from ce_nas.report.plotting.policy_training import plot_learning_curves, read_training_report
 
 
-def test_a_curve_a_seed_is_drawn_beside_its_report(tmp_path):
+def test_learning_curves_of_all_seeds_are_drawn(tmp_path):
     curves = [{"seed": seed, "steps": [0, 64, 128], "costs": [0.3, 0.2, 0.1 * (1 + seed)]} for seed in (0, 1)]
     shown, nothing = {"demonstrations": 100}, {"demonstrations": 0}
     (tmp_path / "training.json").write_text(json.dumps({"curves": curves[:1], "settings": shown}))
-    one = draw_curves(tmp_path).read_bytes()
+    one = plot_learning_curves(tmp_path).read_bytes()
     (tmp_path / "training.json").write_text(json.dumps({"curves": curves, "settings": shown}))
-    path = draw_curves(tmp_path)
+    path = plot_learning_curves(tmp_path)
     assert path == tmp_path / "training.png"
     assert path.read_bytes().startswith(b"\x89PNG")
     both = path.read_bytes()
     assert both != one
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "training.json").write_text(json.dumps({"curves": curves, "settings": nothing}))
-    assert draw_curves(tmp_path, [tmp_path / "other"]).read_bytes() != both
+    assert plot_learning_curves(tmp_path, [tmp_path / "other"]).read_bytes() != both
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"settings": 1, "curves": []}'])
-def test_a_folder_without_a_finished_training_is_refused(content, tmp_path):
+def test_missing_or_damaged_training_report_is_refused(content, tmp_path):
     if content is not None:
         (tmp_path / "training.json").write_text(content)
     with pytest.raises(SettingsError, match=r"Expected the report of a finished training in .*training\.json"):
-        read_training(tmp_path)
+        read_training_report(tmp_path)

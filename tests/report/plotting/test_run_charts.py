@@ -3,41 +3,41 @@ from itertools import pairwise
 
 import pytest
 
-from ce_nas.analysis.trajectory import track
-from ce_nas.api import Study
-from ce_nas.report.i18n.words import Words
+from ce_nas.analysis.trajectory import build_trajectory
+from ce_nas.api import Search
+from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.plotting import run_charts as charts
 
 
 @pytest.fixture(scope="module")
-def periods(result):
-    return [entry.content for entry in result.entries if entry.kind == "period"]
+def periods(finished_run):
+    return [entry.content for entry in finished_run.entries if entry.kind == "period"]
 
 
-def test_the_grid_is_that_of_the_journal(result, periods):
-    chart = charts.grid_chart(result.entries, Words("en"))
+def test_intensity_chart_matches_the_journal(finished_run, periods):
+    chart = charts.intensity_chart(finished_run.entries, Translator("en"))
     forecast, true = chart.curves
     assert true.y == tuple(period["intensity_g_per_kwh"] for period in periods)
-    ends = [entry.at_s / 3600 for entry in result.entries if entry.kind == "period"]
+    ends = [entry.at_s / 3600 for entry in finished_run.entries if entry.kind == "period"]
     assert list(true.x) == [*map(float, range(9)), ends[-1]]
-    assert len(forecast.y) == len(true.y) == len(true.hints)
+    assert len(forecast.y) == len(true.y) == len(true.tooltips)
     assert f"{max(true.y):.0f} g CO2eq/kWh" in chart.alt
 
 
-def test_bands_are_those_of_the_forecaster():
-    entries = Study.of(hours=3, gpus=1, searcher="uniform", policy="fixed", forecaster="adaptive").run().entries
-    chart = charts.grid_chart(entries, Words("en"))
+def test_forecast_intervals_match_the_journal():
+    entries = Search(hours=3, gpus=1, searcher="random", policy="fixed", forecaster="adaptive").run().entries
+    chart = charts.intensity_chart(entries, Translator("en"))
     bands = [curve for curve in chart.curves if curve.kind == "band"]
     assert bands
     decided = [entry.content for entry in entries if entry.kind == "decided"]
     levels = sorted(decided[0]["quantiles_g_per_kwh"], key=float)
-    assert bands[0].low[0] == decided[0]["quantiles_g_per_kwh"][levels[0]]
+    assert bands[0].lower[0] == decided[0]["quantiles_g_per_kwh"][levels[0]]
     assert bands[0].y[0] == decided[0]["quantiles_g_per_kwh"][levels[-1]]
-    assert all(low <= high or math.isnan(low) for band in bands for low, high in zip(band.low, band.y, strict=True))
+    assert all(low <= high or math.isnan(low) for band in bands for low, high in zip(band.lower, band.y, strict=True))
 
 
-def test_the_division_adds_up_to_all_gpus(result):
-    chart = charts.division_chart(result.entries, Words("en"))
+def test_allocation_chart_adds_up_to_all_gpus(finished_run):
+    chart = charts.allocation_chart(finished_run.entries, Translator("en"))
     assert [curve.name for curve in chart.curves] == ["evaluating", "sampling", "idle", "released"]
     assert set(chart.curves[-1].y) == {3.0}
     evaluating = chart.curves[0]
@@ -45,29 +45,29 @@ def test_the_division_adds_up_to_all_gpus(result):
     assert f"evaluating {sum(map(math.prod, zip(hours, evaluating.y, strict=True))):,.0f}" in chart.alt
 
 
-def test_the_activities_are_in_order_of_their_grams(result):
-    chart = charts.activity_chart(result.summary, Words("en"))
+def test_activities_are_sorted_by_carbon(finished_run):
+    chart = charts.carbon_by_activity_chart(finished_run.summary, Translator("en"))
     (bars,) = chart.curves
     assert list(bars.y) == sorted(bars.y, reverse=True)
     assert sum(bars.y) * (1000 if chart.x_label.startswith("kg") else 1) == pytest.approx(
-        result.summary.carbon_g["full"]
+        finished_run.summary.carbon_g["full"]
     )
     assert chart.categories[0] == "training"
 
 
-def test_the_course_rises_to_what_was_found_by_both_books(result):
-    by_hours, by_grams = charts.track_charts(result.entries, result.summary, Words("en"))
-    course = track(result.entries)
-    assert by_hours.curves[0].y[-1] == course.final == result.summary.hypervolume
-    paper, full, top = by_grams.curves
-    assert full.x[-1] * 1000 == pytest.approx(result.summary.carbon_g["full"])
-    assert paper.x[-1] * 1000 == pytest.approx(result.summary.carbon_g["paper"])
-    assert top.y[0] >= full.y[-1]
+def test_trajectory_charts_end_at_the_summary(finished_run):
+    by_hours, by_grams = charts.trajectory_charts(finished_run.entries, finished_run.summary, Translator("en"))
+    trajectory = build_trajectory(finished_run.entries)
+    assert by_hours.curves[0].y[-1] == trajectory.final_hypervolume == finished_run.summary.hypervolume
+    paper, full, maximum = by_grams.curves
+    assert full.x[-1] * 1000 == pytest.approx(finished_run.summary.carbon_g["full"])
+    assert paper.x[-1] * 1000 == pytest.approx(finished_run.summary.carbon_g["paper"])
+    assert maximum.y[0] >= full.y[-1]
 
 
-def test_the_front_is_all_there_with_what_is_taken_apart(result):
-    front = result.summary.front
-    chart = charts.front_chart(result.summary, Words("en"), front[0].architecture)
-    others, taken = chart.curves
-    assert taken.hints[0].startswith(front[0].architecture)
+def test_front_chart_separates_the_recommended_architecture(finished_run):
+    front = finished_run.summary.front
+    chart = charts.front_chart(finished_run.summary, Translator("en"), front[0].architecture)
+    others, recommended = chart.curves
+    assert recommended.tooltips[0].startswith(front[0].architecture)
     assert len(others.x) + 1 == len(front)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from ce_nas.core.records import Observation
-from ce_nas.core.rng import stream
+from ce_nas.core.rng import random_stream
 from ce_nas.search.regions import WholeSpace
-from ce_nas.search.surrogate.candidates import Candidates
+from ce_nas.search.surrogate.candidates import CandidateSampler
 from ce_nas.space.darts import DartsSpace
 
 SPACE = DartsSpace()
-DRAWN = SPACE.sample(stream(0, "candidates"), 2000)
+DRAWN = SPACE.sample(random_stream(0, "candidates"), 2000)
 
 
 class Even:
@@ -19,53 +19,59 @@ class Even:
     samples = ()
 
     def contains(self, architectures):
-        return np.array([sum(one) % 2 == 0 for one in np.asarray(architectures).tolist()], dtype=bool)
+        return np.array([sum(architecture) % 2 == 0 for architecture in np.asarray(architectures).tolist()], dtype=bool)
 
 
 def trained(architectures):
-    return [Observation(one, (float(-sum(one)), float(one[0]))) for one in architectures]
+    return [
+        Observation(architecture, (float(-sum(architecture)), float(architecture[0]))) for architecture in architectures
+    ]
 
 
-def changes(one, others):
-    return min(sum(a != b for a, b in zip(one, other, strict=True)) for other in others)
+def distance_to(architecture, others):
+    return min(sum(a != b for a, b in zip(architecture, other, strict=True)) for other in others)
 
 
-def test_they_lie_in_the_space_and_the_region_and_none_is_excluded():
+def test_candidates_are_new_members_of_the_region():
     exclude = set(DRAWN[:40])
-    found = Candidates(SPACE, stream(0, "c")).drawn(exclude, Even(), trained(DRAWN[:40]))
-    assert 800 < len(found) == len(set(found))
-    assert all(SPACE.contains(one) for one in found)
-    assert Even().contains(found).all()
-    assert not exclude & set(found)
+    sampled = CandidateSampler(SPACE, random_stream(0, "c")).sample(exclude, Even(), trained(DRAWN[:40]))
+    assert 800 < len(sampled) == len(set(sampled))
+    assert all(SPACE.contains(architecture) for architecture in sampled)
+    assert Even().contains(sampled).all()
+    assert not exclude & set(sampled)
 
 
-def test_many_are_close_to_the_best_whatever_variable_changes():
+def test_candidates_include_neighbours_of_the_best():
     best = trained(DRAWN[:12])
-    found = Candidates(SPACE, stream(0, "c")).drawn(set(), WholeSpace(), best)
-    neighbours = [one for one in found if changes(one, DRAWN[:12]) == 1]
+    sampled = CandidateSampler(SPACE, random_stream(0, "c")).sample(set(), WholeSpace(), best)
+    neighbours = [architecture for architecture in sampled if distance_to(architecture, DRAWN[:12]) == 1]
     assert len(neighbours) > 250
     varied = {
-        place
-        for one in neighbours
-        for place, (a, b) in enumerate(zip(one, min(DRAWN[:12], key=lambda b, o=one: changes(o, [b])), strict=True))
+        index
+        for architecture in neighbours
+        for index, (a, b) in enumerate(
+            zip(architecture, min(DRAWN[:12], key=lambda b, o=architecture: distance_to(o, [b])), strict=True)
+        )
         if a != b
     }
     assert varied == set(range(22))
 
 
-def test_what_scored_best_is_kept_in_mind_and_estimates_alone_are():
-    candidates = Candidates(SPACE, stream(0, "c"))
-    scored = [Observation(one, (-rank / 2000, 1.0), 0.0, (float(rank),)) for rank, one in enumerate(DRAWN)]
+def test_candidates_include_best_proxy_scores():
+    candidates = CandidateSampler(SPACE, random_stream(0, "c"))
+    scored = [
+        Observation(architecture, (-rank / 2000, 1.0), 0.0, (float(rank),)) for rank, architecture in enumerate(DRAWN)
+    ]
     for start in range(0, 2000, 200):
         candidates.tell(scored[start : start + 200])
     candidates.tell(trained(DRAWN[:10]))
-    found = set(candidates.drawn({DRAWN[-1]}, WholeSpace(), trained(DRAWN[:10])))
-    assert set(DRAWN[-500:-1]) <= found
-    assert not set(DRAWN[100:1400]) & found
-    assert DRAWN[-1] not in found
+    sampled = set(candidates.sample({DRAWN[-1]}, WholeSpace(), trained(DRAWN[:10])))
+    assert set(DRAWN[-500:-1]) <= sampled
+    assert not set(DRAWN[100:1400]) & sampled
+    assert DRAWN[-1] not in sampled
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_a_few_trainings_suffice(number):
-    found = Candidates(SPACE, stream(0, "c")).drawn(set(), WholeSpace(), trained(DRAWN[:number]))
-    assert len(found) > 1000
+def test_candidates_with_few_trainings(number):
+    sampled = CandidateSampler(SPACE, random_stream(0, "c")).sample(set(), WholeSpace(), trained(DRAWN[:number]))
+    assert len(sampled) > 1000

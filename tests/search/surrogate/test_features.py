@@ -4,13 +4,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ce_nas.core.rng import stream
-from ce_nas.search.surrogate.features import Description, Normaliser, as_group
+from ce_nas.core.rng import random_stream
+from ce_nas.search.surrogate.features import FeatureEncoder, RankNormaliser, build_score_group
 from ce_nas.space.base import Space
 from ce_nas.space.nasbench201 import NasBench201Space
 
 SPACE = NasBench201Space()
-DESCRIPTION = Description(SPACE)
+ENCODER = FeatureEncoder(SPACE)
 #: the edges of each path from input to output, in the order of an architecture's variables
 PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))
 CELLS = st.tuples(*[st.integers(0, 4)] * 6)
@@ -21,22 +21,22 @@ def live(cell):
 
 
 @given(CELLS, st.integers(0, 5), st.integers(0, 4))
-def test_what_has_no_effect_is_not_seen(cell, edge, choice):
+def test_functional_features_ignore_dead_edges(cell, edge, choice):
     other = (*cell[:edge], choice, *cell[edge + 1 :])
     if edge in live(cell) or edge in live(other):
         return
-    for left, right in zip(DESCRIPTION.groups([cell]), DESCRIPTION.groups([other]), strict=True):
+    for left, right in zip(ENCODER.functional_groups([cell]), ENCODER.functional_groups([other]), strict=True):
         np.testing.assert_array_equal(left, right)
 
 
-def test_the_details_tell_every_two_cells_apart():
-    every, _ = DESCRIPTION.details(SPACE.members)
+def test_cost_features_distinguish_all_cells():
+    every, _ = ENCODER.cost_groups(SPACE.members)
     assert len(np.unique(every, axis=0)) == SPACE.size
 
 
 @given(CELLS)
-def test_the_details_leave_out_what_no_one_waits_for(cell):
-    _, run = DESCRIPTION.details([cell])
+def test_cost_features_drop_unused_operations(cell):
+    _, run = ENCODER.cost_groups([cell])
     waited = {3, 4, 5}  # the edges into the output
     waited |= {edge for edge, then in ((0, 4), (1, 5), (2, 5)) if cell[then]}
     waited |= {0} if cell[2] and cell[5] else set()
@@ -45,8 +45,8 @@ def test_the_details_leave_out_what_no_one_waits_for(cell):
 
 
 @given(st.lists(CELLS, min_size=2, max_size=30, unique=True))
-def test_paths_are_counted_as_by_hand(cells):
-    _, counts, _ = DESCRIPTION.groups(cells)
+def test_path_counts_match_enumeration(cells):
+    _, counts, _ = ENCODER.functional_groups(cells)
 
     def kinds(cell):
         return sorted(tuple(cell[e] for e in path if cell[e] != 1) for path in PATHS if all(cell[e] for e in path))
@@ -55,39 +55,39 @@ def test_paths_are_counted_as_by_hand(cells):
         assert (kinds(left) == kinds(right)) == bool(np.allclose(counts[row], counts[other], atol=1e-4))
 
 
-def test_groups_are_of_like_scale():
-    cells = SPACE.sample(stream(0, "cells"), 400)
-    for group in DESCRIPTION.groups(cells):
+def test_feature_groups_have_similar_scale():
+    cells = SPACE.sample(random_stream(0, "cells"), 400)
+    for group in ENCODER.functional_groups(cells):
         distances = ((group[:200] - group[200:]) ** 2).sum(axis=1)
         assert 1.0 < distances.mean() < 3.0
         assert group.dtype == np.float32
 
 
-def test_other_spaces_are_seen_one_hot():
+def test_other_spaces_are_one_hot():
     space = Space("small", ["a", "b"], ["xy", "xyz"])
-    (group,) = Description(space).groups([(0, 0), (1, 0), (1, 2)])
+    (group,) = FeatureEncoder(space).functional_groups([(0, 0), (1, 0), (1, 2)])
     distances = ((group[:, None] - group[None]) ** 2).sum(axis=2)
     np.testing.assert_allclose(distances, [[0, 1, 2], [1, 0, 1], [2, 1, 0]], atol=1e-6)
-    np.testing.assert_array_equal(Description(space).details([(0, 0)])[0], group[:1])
+    np.testing.assert_array_equal(FeatureEncoder(space).cost_groups([(0, 0)])[0], group[:1])
 
 
 @given(st.lists(st.integers(-5, 5), min_size=3, max_size=40))
-def test_scores_become_quantiles_that_keep_their_order(scores):
+def test_normal_scores_keep_the_order(scores):
     column = np.array(scores, dtype=float)[:, None]
-    normal = Normaliser.of(column).apply(column)[:, 0]
+    normal = RankNormaliser.fit(column).transform(column)[:, 0]
     np.testing.assert_array_equal(np.argsort(normal, kind="stable"), np.argsort(scores, kind="stable"))
     assert np.isfinite(normal).all()
 
 
-def test_only_the_order_of_scores_counts():
+def test_normal_scores_depend_on_the_order_alone():
     scores = np.random.default_rng(0).normal(size=(50, 2))
     bent = np.column_stack([np.exp(scores[:, 0]), scores[:, 1] ** 3])
-    np.testing.assert_allclose(Normaliser.of(scores).apply(scores), Normaliser.of(bent).apply(bent))
+    np.testing.assert_allclose(RankNormaliser.fit(scores).transform(scores), RankNormaliser.fit(bent).transform(bent))
 
 
-def test_what_is_missing_is_put_at_the_middle_and_flagged():
+def test_missing_scores_are_zero_and_flagged():
     scores = np.array([[1.0, 5.0], [2.0, np.nan], [3.0, 4.0], [np.nan, np.nan]])
-    group = as_group(scores, Normaliser.of(scores))
+    group = build_score_group(scores, RankNormaliser.fit(scores))
     assert group[3, :2].tolist() == [0.0, 0.0]
     assert group[:, 2].tolist() == [0.0, 1.0, 0.0, 1.0]
     assert group[0, 0] < 0 < group[2, 0]

@@ -11,13 +11,15 @@ CELLS = NasBench201Space().sample(np.random.default_rng(0), 12)
 
 
 @pytest.mark.parametrize(
-    ("stated", "image"),
+    ("options", "image"),
     [
         ({"channels": 16, "cells": 5, "classes": 10}, (3, 32, 32)),
         ({"channels": 4, "cells": 1, "classes": 7}, (1, 8, 8)),
     ],
 )
-def test_sizes_are_those_of_the_networks_built(stated, image):
-    networks = [NasBench201Network(cell, in_channels=image[0], **stated) for cell in CELLS]
-    assert nb201_parameters(CELLS, in_channels=image[0], **stated).tolist() == list(map(count_parameters, networks))
-    assert nb201_flops(CELLS, image=image, **stated).tolist() == [count_flops(one, image) for one in networks]
+def test_counts_equal_those_of_built_networks(options, image):
+    networks = [NasBench201Network(cell, in_channels=image[0], **options) for cell in CELLS]
+    assert nb201_parameters(CELLS, in_channels=image[0], **options).tolist() == list(map(count_parameters, networks))
+    assert nb201_flops(CELLS, image_shape=image, **options).tolist() == [
+        count_flops(network, image) for network in networks
+    ]

@@ -3,56 +3,58 @@ import re
 
 import pytest
 
-from ce_nas.apps.dashboard.pages.explain import Question, why_page
-from ce_nas.report.i18n.words import Words
-from ce_nas.store.journal import Entry
-from ce_nas.store.run_dir import read_run
+from ce_nas.apps.dashboard.pages.explain import ExplanationQuestion, explain_page
+from ce_nas.report.i18n.translator import Translator
+from ce_nas.store.journal import JournalEntry
+from ce_nas.store.run_dir import read_run_entries
 
 
 @pytest.fixture(scope="module")
-def entries(folder):
-    return read_run(folder / "wind")
+def entries(run_root):
+    return read_run_entries(run_root / "wind")
 
 
-def test_the_whole_run_leads_to_each_architecture_of_the_front(entries):
-    text = why_page("runs~wind", entries, Question(), Words("en"))
-    assert "What became of the candidates" in text
+def test_the_run_page_links_to_each_architecture_of_the_front(entries):
+    text = explain_page("runs~wind", entries, ExplanationQuestion(), Translator("en"))
+    assert "What happened to all candidates" in text
     links = re.findall(r'href="/run/runs~wind/explain\?what=([^"]+)"', text)
     assert links
-    one = why_page("runs~wind", entries, Question(what=re.findall(r'<option value="([^"]+)"', text)[0]), Words("ja"))
-    assert "フロント上" in one
+    question = ExplanationQuestion(subject=re.findall(r'<option value="([^"]+)"', text)[0])
+    assert "フロント上" in explain_page("runs~wind", entries, question, Translator("ja"))
 
 
-def test_an_hour_goes_over_an_architecture(entries):
-    text = why_page("runs~wind", entries, Question("+", "3"), Words("en"))
-    assert "<h1>Why the GPUs were divided so in hour 3</h1>" in text
+def test_an_hour_takes_precedence_over_a_subject(entries):
+    text = explain_page("runs~wind", entries, ExplanationQuestion("+", "3"), Translator("en"))
+    assert "<h1>GPU allocation in hour 3</h1>" in text
     assert 'name="hour" value="3"' in text
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("question", "message"),
     [
-        (Question(what="no such cell"), "Expected"),
-        (Question(what="+-+-+-+-+-"), "Expected a region of the run"),
-        (Question(hour="9000"), "Expected an hour of the run"),
-        (Question(hour="soon"), "whole number, got &#39;soon&#39;"),
-        (Question(what='"><script>'), "&lt;script&gt;"),
+        (ExplanationQuestion(subject="no such cell"), "Expected"),
+        (ExplanationQuestion(subject="+-+-+-+-+-"), "Expected a region of the run"),
+        (ExplanationQuestion(hour="9000"), "Expected an hour of the run"),
+        (ExplanationQuestion(hour="soon"), "whole number, got &#39;soon&#39;"),
+        (ExplanationQuestion(subject='"><script>'), "&lt;script&gt;"),
     ],
 )
-def test_what_is_wrong_with_a_question_is_said_above_the_form(entries, asked, said):
-    text = why_page("runs~wind", entries, asked, Words("en"))
+def test_an_invalid_question_is_answered_above_the_form(entries, question, message):
+    text = explain_page("runs~wind", entries, question, Translator("en"))
     assert re.search(r'role="alert">[^<]*Expected', text)
-    assert said in text
+    assert message in text
     assert "<script>" not in text
 
 
-def test_nobodys_code_is_run_for_a_page(entries, tmp_path):
-    trap = tmp_path / "own.py"
-    trap.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
-    begun = entries[0].content
-    begun["settings"]["live"].update(on=True, evaluate=str(trap))
-    live = [Entry("begun", 0.0, json.dumps(begun)), *entries[1:]]
-    text = why_page("runs~wind", live, Question(), Words("en"))
-    assert "a page runs nobody&#39;s code" in text
+def test_no_user_code_is_run_for_a_page(entries, tmp_path):
+    user_file = tmp_path / "user.py"
+    user_file.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    header = entries[0].content
+    header["settings"]["live"].update(enabled=True, evaluate=str(user_file))
+    live = [JournalEntry("run_started", 0.0, json.dumps(header)), *entries[1:]]
+    text = explain_page("runs~wind", live, ExplanationQuestion(), Translator("en"))
+    assert "the dashboard does not execute" in text
     assert not (tmp_path / "ran").exists()
-    assert "divided so in hour 2" in why_page("runs~wind", live, Question(hour="2"), Words("en"))
+    assert "GPU allocation in hour 2" in explain_page(
+        "runs~wind", live, ExplanationQuestion(hour="2"), Translator("en")
+    )

@@ -2,99 +2,108 @@ from pathlib import Path
 
 import pytest
 
-from ce_nas.apps.dashboard.pages import pilot as room
-from ce_nas.apps.dashboard.pages.pilot import FIELDS, KEPT, OFFERED, WAITING, Asked, Pilots, Progress, pilot_page
-from ce_nas.apps.pilot.inputs import PilotFigures
+from ce_nas.apps.dashboard.pages import pilot as module
+from ce_nas.apps.dashboard.pages.pilot import (
+    FORM_FIELDS,
+    MAX_CACHED_RESULTS,
+    MAX_WAITING_PILOTS,
+    OFFERED_EFFORTS,
+    PilotForm,
+    PilotProgress,
+    PilotQueue,
+    pilot_page,
+)
+from ce_nas.apps.pilot.inputs import PilotInputs
 from ce_nas.core.errors import SettingsError
-from ce_nas.report.i18n.words import Words
+from ce_nas.report.i18n.translator import Translator
 
 
 @pytest.fixture
-def simulated(monkeypatch, piloted):
-    """Pilots that are simulated when the test says so; how often one was is counted."""
+def simulated(monkeypatch, pilot_result):
+    """A fake simulation that counts its calls, and fails for 7 GPUs."""
 
-    def simulate(figures, effort, observe):
+    def simulate(inputs, effort, on_progress):
         simulate.count += 1
-        observe(3, 24)
-        if figures.gpus == 7:
+        on_progress(3, 24)
+        if inputs.gpus == 7:
             message = "Expected another zone."
             raise SettingsError(message)
-        return piloted
+        return pilot_result
 
     simulate.count = 0
-    monkeypatch.setattr(room, "run_pilot", simulate)
+    monkeypatch.setattr(module, "run_pilot", simulate)
     return simulate
 
 
-def figures(**stated):
-    return PilotFigures.of(stated)
+def inputs(**given):
+    return PilotInputs.from_mapping(given)
 
 
-def test_what_is_typed_becomes_figures_and_what_is_not_is_assumed():
-    asked = Asked.of({"gpus": " 5 ", "deadline": "90", "pue": "", "go": "1", "zone": "wind", "lang": "ja"})
-    found = asked.figures({})
-    assert (found.gpus, found.deadline_s, found.zone) == (5, 90 * 3600.0, "wind")
-    assert found.stated == {"gpus", "deadline_s", "zone"}
-    assert asked.effort == OFFERED[0] == "usual"
-    assert asked.address == "/pilot?zone=wind&gpus=5&deadline=90&go=1"
-    assert Asked.of({"effort": "quick"}).effort == "quick"
+def test_form_values_become_inputs_and_missing_ones_are_assumed():
+    form = PilotForm.from_query({"gpus": " 5 ", "deadline": "90", "pue": "", "go": "1", "zone": "wind", "lang": "ja"})
+    parsed = form.to_inputs({})
+    assert (parsed.gpus, parsed.deadline_s, parsed.zone) == (5, 90 * 3600.0, "wind")
+    assert parsed.given_names == {"gpus", "deadline_s", "zone"}
+    assert form.effort == OFFERED_EFFORTS[0] == "usual"
+    assert form.address == "/pilot?zone=wind&gpus=5&deadline=90&go=1"
+    assert PilotForm.from_query({"effort": "quick"}).effort == "quick"
 
 
-def test_no_file_of_this_machine_can_be_asked_for():
-    asked = Asked.of({"trace": "/etc/passwd", "zone": "home", "go": "1"})
-    assert asked.figures({}).trace is None
-    assert asked.figures({"home": Path("home.csv")}).trace == Path("home.csv")
+def test_a_form_cannot_name_a_file():
+    form = PilotForm.from_query({"trace": "/etc/passwd", "zone": "home", "go": "1"})
+    assert form.to_inputs({}).trace is None
+    assert form.to_inputs({"home": Path("home.csv")}).trace == Path("home.csv")
     with pytest.raises(SettingsError, match="effort"):
-        _ = Asked.of({"effort": "thorough"}).effort
+        _ = PilotForm.from_query({"effort": "thorough"}).effort
 
 
-def test_a_pilot_is_simulated_once_for_all_who_ask(simulated, piloted):
+def test_equal_requests_share_one_simulation(simulated, pilot_result):
     waiting = []
-    pilots = Pilots(waiting.append)
+    pilots = PilotQueue(waiting.append)
     for _ in range(3):
-        assert pilots.of(figures(gpus=4), "quick") == Progress()
+        assert pilots.get_or_start(inputs(gpus=4), "quick") == PilotProgress()
     (work,) = waiting
     work()
-    assert pilots.of(figures(gpus=4), "quick") is piloted
+    assert pilots.get_or_start(inputs(gpus=4), "quick") is pilot_result
     assert simulated.count == 1
-    pilots.of(figures(gpus=4), "usual")
+    pilots.get_or_start(inputs(gpus=4), "usual")
     assert len(waiting) == 2
 
 
-def test_why_there_can_be_none_is_kept_and_said(simulated):
-    pilots = Pilots(lambda work: work())
-    pilots.of(figures(gpus=7), "quick")
-    assert pilots.of(figures(gpus=7), "quick") == "Expected another zone."
+def test_an_error_is_kept(simulated):
+    pilots = PilotQueue(lambda work: work())
+    pilots.get_or_start(inputs(gpus=7), "quick")
+    assert pilots.get_or_start(inputs(gpus=7), "quick") == "Expected another zone."
 
 
-def test_only_so_many_wait_and_only_so_many_are_kept(simulated):
+def test_queue_and_cache_are_bounded(simulated):
     waiting = []
-    pilots = Pilots(waiting.append)
-    for gpus in range(1, WAITING + 2):
-        pilots.of(figures(gpus=gpus), "quick")
+    pilots = PilotQueue(waiting.append)
+    for gpus in range(1, MAX_WAITING_PILOTS + 2):
+        pilots.get_or_start(inputs(gpus=gpus), "quick")
     with pytest.raises(SettingsError, match="try again"):
-        pilots.of(figures(gpus=99), "quick")
+        pilots.get_or_start(inputs(gpus=99), "quick")
     for work in waiting:
         work()
-    pilots = Pilots(lambda work: work())
-    for gpus in range(10, 10 + 2 * KEPT):
-        pilots.of(figures(gpus=gpus), "quick")
-    assert len(pilots._found) <= KEPT
-    assert figures(gpus=9 + 2 * KEPT) in {key for key, _ in pilots._found}
+    pilots = PilotQueue(lambda work: work())
+    for gpus in range(10, 10 + 2 * MAX_CACHED_RESULTS):
+        pilots.get_or_start(inputs(gpus=gpus), "quick")
+    assert len(pilots._results) <= MAX_CACHED_RESULTS
+    assert inputs(gpus=9 + 2 * MAX_CACHED_RESULTS) in {key for key, _ in pilots._results}
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_the_page_is_a_form_then_its_progress_then_the_paper(piloted, language):
-    words, asked = Words(language), Asked.of({"gpus": "4", "go": "1"})
-    form = pilot_page(Asked.of({}), None, ["solar", "wind"], words)
-    assert all(f'name="{name}"' in form for name in ("zone", "effort", *FIELDS))
-    assert "data-every" not in form
-    waits = pilot_page(asked, Progress(), ["solar"], words)
-    assert words("board.pilot.waits") in waits
-    assert 'data-every="2"' in waits
-    assert 'value="3"></progress>' in pilot_page(asked, Progress(3, 24), ["solar"], words)
-    paper = pilot_page(asked, piloted, ["solar"], words)
-    assert words("pilot.section.plan") in paper
+def test_page_shows_the_form_then_progress_then_the_paper(pilot_result, language):
+    translate, sent = Translator(language), PilotForm.from_query({"gpus": "4", "go": "1"})
+    form_page = pilot_page(PilotForm.from_query({}), None, ["solar", "wind"], translate)
+    assert all(f'name="{name}"' in form_page for name in ("zone", "effort", *FORM_FIELDS))
+    assert "data-refresh-s" not in form_page
+    waiting = pilot_page(sent, PilotProgress(), ["solar"], translate)
+    assert translate("board.pilot.waits") in waiting
+    assert 'data-refresh-s="2"' in waiting
+    assert 'value="3"></progress>' in pilot_page(sent, PilotProgress(3, 24), ["solar"], translate)
+    paper = pilot_page(sent, pilot_result, ["solar"], translate)
+    assert translate("pilot.section.plan") in paper
     assert 'href="/pilot/decision.html?gpus=4&amp;go=1"' in paper
-    assert "data-every" not in paper
-    assert 'role="alert">No.' in pilot_page(asked, "No.", ["solar"], words)
+    assert "data-refresh-s" not in paper
+    assert 'role="alert">No.' in pilot_page(sent, "No.", ["solar"], translate)

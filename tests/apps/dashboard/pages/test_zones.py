@@ -4,42 +4,42 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from ce_nas.apps.dashboard.pages.zones import Wish, zones_page
-from ce_nas.apps.dashboard.zone_forecast import AHEAD_H, Outlook
+from ce_nas.apps.dashboard.pages.zones import JobRequest, zones_page
+from ce_nas.apps.dashboard.zone_forecast import HORIZON_H, ZoneForecast
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Forecast
 from ce_nas.grid.synthetic import synthetic_trace
-from ce_nas.report.i18n.words import Words
+from ce_nas.report.i18n.translator import Translator
 
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
 
 
-class Fixed:
-    """Two zones whose coming days are made up, and one that cannot be read."""
+class FixedForecasts:
+    """Two zones with made-up forecasts, and one that cannot be read."""
 
     def __init__(self):
-        dirty_now = np.where(np.arange(AHEAD_H) < 12, 500.0, 100.0)
-        self.found = {
-            "later": self.outlook("later", dirty_now, NOW),
-            "flat": self.outlook("flat", np.full(AHEAD_H, 200.0), NOW - timedelta(hours=5)),
+        high_then_low = np.where(np.arange(HORIZON_H) < 12, 500.0, 100.0)
+        self.forecasts = {
+            "later": self.forecast("later", high_then_low, NOW),
+            "flat": self.forecast("flat", np.full(HORIZON_H, 200.0), NOW - timedelta(hours=5)),
             "lost": "Expected a file, found none.",
         }
 
     @staticmethod
-    def outlook(zone, ahead, issued):
-        bands = {0.1: ahead * 0.9, 0.9: ahead * 1.1}
-        forecast = Forecast("made-up", 0.0, 0.0, 3600.0, ahead, bands)
-        return Outlook(zone, synthetic_trace("solar"), issued, np.full(48, 300.0), 3600.0, forecast, ahead)
+    def forecast(zone, hourly, issued_at):
+        bands = {0.1: hourly * 0.9, 0.9: hourly * 1.1}
+        made_up = Forecast("made-up", 0.0, 0.0, 3600.0, hourly, bands)
+        return ZoneForecast(zone, synthetic_trace("solar"), issued_at, np.full(48, 300.0), 3600.0, made_up, hourly)
 
-    def names(self):
-        return list(self.found)
+    def zone_names(self):
+        return list(self.forecasts)
 
-    def of(self, name, now):
-        return self.found[name]
+    def get(self, name, now):
+        return self.forecasts[name]
 
 
-def test_the_best_start_is_said_with_its_grams():
-    text = zones_page(Fixed(), Wish(hours=10, within=48, gpus=8), NOW, Words("en"))
+def test_best_start_and_its_carbon():
+    text = zones_page(FixedForecasts(), JobRequest(hours=10, within=48, gpus=8), NOW, Translator("en"))
     assert "Start at 2026-05-04 21:00" in text
     assert "80% less than" in text
     grams = 8 * 287.0 * 1.56 / 1000 * 10 * 100
@@ -47,30 +47,30 @@ def test_the_best_start_is_said_with_its_grams():
     assert "05-04 21:00 - 07:00" in text
 
 
-def test_where_nothing_is_gained_by_waiting_it_is_said():
-    text = zones_page(Fixed(), Wish("flat", 10, 48, 8), NOW, Words("en"))
+def test_start_now_if_waiting_saves_nothing():
+    text = zones_page(FixedForecasts(), JobRequest("flat", 10, 48, 8), NOW, Translator("en"))
     assert "<strong>Start now</strong>" in text
 
 
-def test_a_zone_that_cannot_be_read_spoils_nothing():
-    text = zones_page(Fixed(), Wish(), NOW, Words("en"))
+def test_an_unreadable_zone_leaves_the_others():
+    text = zones_page(FixedForecasts(), JobRequest(), NOW, Translator("en"))
     assert "lost: Expected a file, found none." in text
-    assert "The record of zone flat ends at 2026-05-04 04:00" in text
-    close = zones_page(Fixed(), Wish("lost"), NOW, Words("ja"))
-    assert "Expected a file, found none." in close
+    assert "The data of zone flat ends at 2026-05-04 04:00" in text
+    detail = zones_page(FixedForecasts(), JobRequest("lost"), NOW, Translator("ja"))
+    assert "Expected a file, found none." in detail
 
 
-def test_each_day_has_its_best_start_and_every_hour_its_band():
-    text = zones_page(Fixed(), Wish(hours=1, within=96), NOW, Words("en"))
+def test_best_start_per_day_and_band_per_hour():
+    text = zones_page(FixedForecasts(), JobRequest(hours=1, within=96), NOW, Translator("en"))
     days = re.findall(r'<th scope="row">(2026-05-\d\d)</th>', text)
     assert days == [f"2026-05-0{day}" for day in (4, 5, 6, 7, 8)]
     assert "450 - 550" in text
-    assert "80% of the forecast" in text
-    assert "95% of the forecast" not in text
+    assert "80% forecast interval" in text
+    assert "95% forecast interval" not in text
 
 
 @pytest.mark.parametrize(
-    ("stated", "said"),
+    ("query", "message"),
     [
         ({"hours": "x"}, "hours as a whole number"),
         ({"hours": "0"}, "from 1 to 96"),
@@ -79,10 +79,10 @@ def test_each_day_has_its_best_start_and_every_hour_its_band():
         ({"hours": "9", "within": "8"}, "9 h within 8 h"),
     ],
 )
-def test_a_wish_that_makes_no_sense_is_refused(stated, said):
-    with pytest.raises(SettingsError, match=said):
-        Wish.of(stated)
+def test_an_invalid_job_is_refused(query, message):
+    with pytest.raises(SettingsError, match=message):
+        JobRequest.from_query(query)
 
 
-def test_what_is_left_out_is_as_by_default():
-    assert Wish.of({"hours": " ", "zone": "solar"}) == Wish("solar", 8, 48, 8)
+def test_missing_values_take_their_defaults():
+    assert JobRequest.from_query({"hours": " ", "zone": "solar"}) == JobRequest("solar", 8, 48, 8)

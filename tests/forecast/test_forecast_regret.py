@@ -1,0 +1,124 @@
+"""The regret of benchmarks/forecast_regret.py: none for a perfect forecast, priced by the truth."""
+
+import importlib.util
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.core.records import Forecast
+from ce_nas.core.units import DAY_S, HOUR_S
+from ce_nas.forecast.base import Forecaster
+from ce_nas.forecast.baselines import Persistence, SeasonalNaive
+from ce_nas.forecast.history import RecordedHistory
+from ce_nas.grid.trace import Series
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "forecast_regret.py"
+spec = importlib.util.spec_from_file_location("forecast_regret", SCRIPT)
+benchmark = sys.modules["forecast_regret"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(benchmark)
+DeferrableJob, compute_regret, window_starts = (
+    benchmark.DeferrableJob,
+    benchmark.compute_regret,
+    benchmark.window_starts,
+)
+
+START = datetime(2021, 1, 1, tzinfo=UTC)
+SMALL = DeferrableJob(power_w=1000.0, duration_s=4 * HOUR_S, window_s=10 * HOUR_S)
+
+
+class Scaled(Forecaster):
+    """Predicts the truth times a factor."""
+
+    name = "scaled"
+    lookback_s = HOUR_S
+
+    def __init__(self, values, factor=1.0):
+        self.values, self.factor, self.n_calls = np.asarray(values), factor, 0
+
+    def predict(self, inputs, horizon_s):
+        self.n_calls += 1
+        first = round((inputs.end - START).total_seconds() / inputs.step_s)
+        values = self.factor * self.values[first : first + round(horizon_s / inputs.step_s)]
+        return Forecast(self.name, inputs.end_s, inputs.end_s, inputs.step_s, values)
+
+
+def history(values):
+    return RecordedHistory("X", Series(START, HOUR_S, np.asarray(values, dtype=float)))
+
+
+def at(hour):
+    return START + timedelta(hours=hour)
+
+
+def test_emissions_of_the_chosen_hours():
+    values = [100, 500, 500, 200, 500, 100, 300, 500, 500, 50, 500, 500]
+    regret = compute_regret(Scaled(values), history(values), SMALL, iter([at(1)]))
+    # From hour 1 on the cleanest four are 200, 100, 300 and 50 g/kWh, an hour of 1 kW each.
+    assert regret.scheduled_g.tolist() == regret.optimal_g.tolist() == [650.0]
+    assert regret.immediate_g.tolist() == [500 + 500 + 200 + 500]
+    assert regret.regret_g.tolist() == [0.0]
+    assert regret.saved_share == 1.0
+
+
+@given(st.lists(st.floats(1, 900), min_size=31, max_size=31), st.integers(1, 10))
+@settings(max_examples=50)
+def test_perfect_forecast_has_no_regret_and_is_optimal(values, hours):
+    job = DeferrableJob(power_w=1000.0, duration_s=hours * HOUR_S, window_s=10 * HOUR_S)
+    starts = list(window_starts(at(1), at(31), job.window_s))
+    perfect = compute_regret(Scaled(values), history(values), job, iter(starts))
+    assert perfect.regret_g == pytest.approx(0.0, abs=1e-6)
+    for other in (Scaled(values, -1.0), Persistence(), SeasonalNaive()):
+        regret = compute_regret(other, history(values), job, iter(starts))
+        assert (regret.regret_g >= -1e-6).all()
+        assert regret.optimal_g == pytest.approx(perfect.optimal_g)
+
+
+def test_flat_forecast_runs_immediately():
+    values = np.linspace(900, 100, 40)
+    regret = compute_regret(Persistence(), history(values), SMALL, window_starts(at(1), at(40), SMALL.window_s))
+    assert len(regret.starts) == 3
+    assert regret.scheduled_g == pytest.approx(regret.immediate_g)
+    assert regret.saved_share == 0.0
+
+
+def test_replan_interval_limits_the_forecasts():
+    values = np.random.default_rng(0).uniform(100, 500, 60)
+    often, seldom = Scaled(values), Scaled(values)
+    for forecaster, replan_s in ((often, HOUR_S), (seldom, 5 * HOUR_S)):
+        job = DeferrableJob(1000.0, 4 * HOUR_S, 10 * HOUR_S, replan_s)
+        regret = compute_regret(forecaster, history(values), job, iter([at(1)]))
+        assert regret.regret_g.tolist() == [0.0]
+    assert seldom.n_calls <= 2 < often.n_calls
+
+
+def test_windows_with_a_gap_are_skipped():
+    values = np.full(60, 100.0)
+    values[15] = np.nan
+    regret = compute_regret(SeasonalNaive(), history(values), SMALL, window_starts(at(1), at(60), SMALL.window_s))
+    assert regret.starts == (at(1), at(21), at(31), at(41))
+    assert np.isnan(regret.saved_share)
+
+
+@pytest.mark.parametrize("duration_s", [0.0, 11 * HOUR_S])
+def test_job_longer_than_its_window_is_rejected(duration_s):
+    with pytest.raises(SettingsError, match=r"fits into its window of 10\.0 h"):
+        compute_regret(Persistence(), history([1.0] * 30), DeferrableJob(1.0, duration_s, 10 * HOUR_S), iter([at(1)]))
+
+
+def test_windows_outside_the_record_are_rejected():
+    with pytest.raises(SettingsError, match="choose other dates"):
+        compute_regret(Persistence(), history([1.0] * 30), SMALL, iter([at(0), at(1000)]))
+
+
+def test_year_has_109_windows_of_80_hours():
+    starts = list(window_starts(START, START + timedelta(days=365), 80 * HOUR_S))
+    assert len(starts) == 109
+    assert (starts[1] - starts[0]).total_seconds() == 80 * HOUR_S
+    assert list(window_starts(START, START + timedelta(hours=79), 80 * HOUR_S)) == []
+    assert DeferrableJob().window_s > DAY_S
