@@ -3,14 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 AXE := .venv/axe/axe.min.js
 
-.PHONY: help search test lint bench scenarios clean
+.PHONY: help search test test-fast test-all lint bench scenarios clean
 
 help:
-	@echo "make search   one carbon-aware architecture search, with its report, in runs/"
-	@echo "make test     lint, types and the whole test suite"
-	@echo "make bench    the benchmarks, with their figures (minutes)"
+	@echo "make search     one carbon-aware architecture search, with its report, in runs/"
+	@echo "make test       lint, types, layers and the test suite (minutes)"
+	@echo "make test-fast  the same without the tests marked slow"
+	@echo "make test-all   the long forms as well: more scenarios, every combination"
+	@echo "make bench      the benchmarks, with their figures (minutes)"
 	@echo "make scenarios  a thousand random scenarios: budgets, books, tasks, devices (minutes)"
-	@echo "make clean    remove the environment and every cache (not your runs)"
+	@echo "make clean      remove the environment and every cache (not your runs)"
 
 search: .venv/.ready
 	$(BIN)/ce-nas search
@@ -18,10 +20,17 @@ search: .venv/.ready
 test: .venv/.ready-test $(AXE) lint
 	$(BIN)/pytest -n 2 -q
 
+test-fast: .venv/.ready-test lint
+	$(BIN)/pytest -n 2 -q -m "not slow"
+
+test-all: .venv/.ready-test $(AXE) lint
+	CE_NAS_TEST_ALL=1 $(BIN)/pytest -n 2 -q
+
 lint: .venv/.ready-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --quiet
 
 bench: .venv/.ready-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[benchmarks]'

@@ -41,22 +41,22 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the times are of one core
 
 from ce_nas.analysis.statistics import bootstrap_median
-from ce_nas.api import Study
-from ce_nas.config.registry import POLICIES
+from ce_nas.api import Search
+from ce_nas.config.registry import POLICIES, SEARCHERS
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.units import HOUR_S, J_PER_KWH
-from ce_nas.engine.inputs import Materials
-from ce_nas.forecast.oracle import Truth
-from ce_nas.policies.base import SCORED, Allocator, Decision, working
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.forecast.oracle import OracleForecaster
+from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, Decision, Policy, active_allocation
 from ce_nas.search.base import Searcher
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from ce_nas.core.records import Architecture, Observation, View
+    from ce_nas.core.records import Architecture, Observation, State
 
 #: in the order of the table; the learned one where the package ships it
-RULES = ["fixed", "threshold", "heuristic", "suspend-resume", "marginal", "look-ahead"]
+RULES = ["fixed", "threshold", "hotcarbon", "suspend-resume", "carbonscaler", "look-ahead"]
 #: forecasters that need no training
 FORECASTERS = ["persistence", "seasonal-naive", "damped-profile", "adaptive"]
 HOURS, VANILLA_HOURS = 168.0, 80.0
@@ -80,21 +80,21 @@ class Cell:
         return f"{self.policy}/{self.forecaster}/{self.zone}/{self.season}/{self.seed}"
 
 
-class Busy(Allocator):
+class Busy(Policy):
     """All devices work at every hour; half of them score first."""
 
     name = "busy"
 
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        return Decision(working(view, view.devices, SCORED), "Every device works.")
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        return Decision(active_allocation(state, state.cluster.devices, DEFAULT_WARMUP_SCORES), "Every device works.")
 
 
 class Recorded(Searcher):
     """Proposes what a search on record trained, in the same order; scores take their time and tell nothing."""
 
     name = "recorded"
-    foresees = True
+    uses_proxy_scores = True
 
     def __init__(self, order: Sequence[Architecture], members: Sequence[Architecture]) -> None:
         self._order = order
@@ -112,27 +112,27 @@ class Recorded(Searcher):
 @functools.cache
 def shared(data: str) -> dict[str, object]:
     """What all runs of a process share: the table and the cheap scores."""
-    materials = Materials(settings_from_flags(benchmark="hwnasbench", table=Path(data) / TABLE))
-    names = ("benchmark", "objectives", "cheap_scores", "hypervolume_max")
+    materials = RunInputs(settings_from_flags(problem="hwnasbench", table=Path(data) / TABLE))
+    names = ("benchmark", "objectives", "proxy_scores", "hypervolume_max")
     return {name: getattr(materials, name) for name in names}
 
 
 @functools.cache
 def trace(data: str, zone: str) -> object:
     """A zone's record."""
-    return Materials(settings_from_flags(trace=Path(data) / TRACE, zone=zone, factors="lifecycle")).trace
+    return RunInputs(settings_from_flags(trace=Path(data) / TRACE, zone=zone, factors="lifecycle")).trace
 
 
-def materials(cell: Cell, data: str, hours: float, target: float | None) -> Materials:
+def materials(cell: Cell, data: str, hours: float, target: float | None) -> RunInputs:
     """What a run is made of; what is shared is read once."""
-    flags = {"benchmark": "hwnasbench", "table": Path(data) / TABLE, "searcher": "lamoo", "seed": cell.seed}
+    flags = {"problem": "hwnasbench", "table": Path(data) / TABLE, "searcher": "lamoo", "seed": cell.seed}
     grid = {"trace": Path(data) / TRACE, "zone": cell.zone, "start": f"2021-{cell.season}-15T00:00"}
     policy = "look-ahead" if cell.policy == "oracle" else cell.policy
     forecaster = {} if cell.forecaster in {"default", "truth"} else {"forecaster": cell.forecaster}
     settings = settings_from_flags(
         **flags, **grid, **forecaster, factors="lifecycle", policy=policy, hours=hours, target=target
     )
-    made = Materials(settings)
+    made = RunInputs(settings)
     made.__dict__.update(shared(data), trace=trace(data, cell.zone))
     return made
 
@@ -140,7 +140,7 @@ def materials(cell: Cell, data: str, hours: float, target: float | None) -> Mate
 def run_record(seed: int, data: str, target: float) -> dict[str, object]:
     """What one search trained until it reached the level, in the order of its ends."""
     made = materials(Cell("fixed", "default", "CISO", "07", seed), data, HOURS, target)
-    entries = Study(made.settings, allocator=Busy(), materials=made).run().entries
+    entries = Search.from_settings(made.settings, policy=Busy(), inputs=made).run().entries
     order = [entry.content["architecture"] for entry in entries if entry.kind == "evaluated"]
     return {"key": f"record/{seed}", "seed": seed, "order": order}
 
@@ -148,10 +148,10 @@ def run_record(seed: int, data: str, target: float) -> dict[str, object]:
 def run_cell(cell: Cell, data: str, target: float, order: list[list[int]] | None = None) -> dict[str, object]:
     """One run to the level, by a search of its own or by one on record."""
     began_s, made = time.process_time(), materials(cell, data, HOURS, target)
-    forecaster = Truth(made.intensity) if cell.forecaster == "truth" else None
+    forecaster = OracleForecaster(made.intensity) if cell.forecaster == "truth" else None
     space = made.benchmark.space
     searcher = Recorded([tuple(item) for item in order], list(map(tuple, space.members.tolist()))) if order else None
-    summary = Study(made.settings, searcher=searcher, forecaster=forecaster, materials=made).run().summary
+    summary = Search.from_settings(made.settings, searcher=searcher, forecaster=forecaster, inputs=made).run().summary
     return {
         "key": cell.key,
         **asdict(cell),
@@ -169,14 +169,12 @@ def run_cell(cell: Cell, data: str, target: float, order: list[list[int]] | None
 
 def run_vanilla(seed: int, searcher: str, data: str) -> dict[str, object]:
     """Vanilla's whole budget: it looks at no grid, so that one run a seed serves all zones and seasons."""
-    cell = Cell("all-evaluation", "default", "CISO", "07", seed)
+    cell = Cell("vanilla", "default", "CISO", "07", seed)
     made = materials(cell, data, VANILLA_HOURS, None)
-    settings = made.settings.model_copy(
-        update={"searcher": made.settings.searcher.model_copy(update={"name": searcher})}
-    )
-    other = Materials(settings)
+    settings = made.settings.model_copy(update={"searcher": SEARCHERS.validate(searcher)})
+    other = RunInputs(settings)
     other.__dict__.update(shared(data), trace=trace(data, cell.zone))
-    result = Study(settings, materials=other).run()
+    result = Search.from_settings(settings, inputs=other).run()
     periods = [entry.content for entry in result.entries if entry.kind == "period"]
     return {
         "key": f"vanilla/{searcher}/{seed}",
@@ -191,7 +189,7 @@ def run_vanilla(seed: int, searcher: str, data: str) -> dict[str, object]:
 
 def vanilla_grams(run: dict[str, object], data: str, zone: str, season: str) -> float:
     """What vanilla's energy weighs in a zone and season, hour by hour."""
-    cell = Cell("all-evaluation", "default", zone, season, 0)
+    cell = Cell("vanilla", "default", zone, season, 0)
     intensity = materials(cell, data, VANILLA_HOURS, None).intensity
     hours = enumerate(run["energy_by_hour_j"])
     return sum(energy_j / J_PER_KWH * intensity.mean(at * HOUR_S, (at + 1) * HOUR_S) for at, energy_j in hours)
@@ -326,7 +324,7 @@ def cells_of(chosen: argparse.Namespace) -> list[Cell]:
     seeds = range(chosen.seed, chosen.seed + chosen.seeds)
     if chosen.quick:
         zones, seasons, seeds = zones[:1], seasons[:1], seeds[:2]
-    policies = [(name, "default") for name in [*RULES, *(["learned"] if "learned" in POLICIES else [])]]
+    policies = [(name, "default") for name in [*RULES, *(["learned"] if "learned" in POLICIES.names() else [])]]
     if chosen.forecasters:
         policies = [("look-ahead", name) for name in FORECASTERS]
     policies.append(("oracle", "truth"))
@@ -342,9 +340,9 @@ def main() -> None:
     seeds = range(chosen.seed, chosen.seed + (2 if chosen.quick else chosen.seeds))
     references = run_all(chosen.cells, chosen.jobs, {
         f"vanilla/{searcher}/{seed}": (run_vanilla, seed, searcher, chosen.data)
-        for searcher in ("lamoo", "uniform") for seed in seeds
+        for searcher in ("lamoo", "random") for seed in seeds
     })  # fmt: skip
-    for searcher in ("lamoo", "uniform"):
+    for searcher in ("lamoo", "random"):
         ends = [run for run in references.values() if run["searcher"] == searcher]
         share = _interval([run["hypervolume_share"] for run in ends])
         trainings = _interval([run["evaluations"] for run in ends])

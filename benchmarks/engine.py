@@ -2,7 +2,7 @@
 
     python benchmarks/engine.py [--quick] [--json FILE] [--seed N]
 
-Searchers run side by side in turns, so that a drift of the machine meets all of them alike; the ratio to uniform
+Searchers run side by side in turns, so that a drift of the machine meets all of them alike; the ratio to random
 sampling says more than the seconds. The last search is profiled once more, and its top lines are printed.
 """
 
@@ -19,37 +19,37 @@ from pathlib import Path
 
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.clock import VirtualClock
-from ce_nas.engine.build import build
-from ce_nas.engine.inputs import Materials
+from ce_nas.engine.build import build_engine
+from ce_nas.engine.inputs import RunInputs
 from ce_nas.store.journal import MemoryJournal, NullJournal
 
 CASES = (
-    ("uniform", "all-evaluation"),
-    ("uniform", "heuristic"),
-    ("nsga2", "all-evaluation"),
-    ("lamoo", "all-evaluation"),
-    ("lamoo", "heuristic"),
+    ("random", "vanilla"),
+    ("random", "hotcarbon"),
+    ("nsga2", "vanilla"),
+    ("lamoo", "vanilla"),
+    ("lamoo", "hotcarbon"),
 )
 
 
-def prepared(searcher: str, policy: str, seed: int, hours: float) -> Materials:
+def prepared(searcher: str, policy: str, seed: int, hours: float) -> RunInputs:
     """A search whose files have been read."""
-    materials = Materials(settings_from_flags(searcher=searcher, policy=policy, seed=seed, hours=hours))
-    materials.check()
+    materials = RunInputs(settings_from_flags(searcher=searcher, policy=policy, seed=seed, hours=hours))
+    materials.validate()
     return materials
 
 
-def run_once(materials: Materials, journal: MemoryJournal | NullJournal) -> tuple[float, int]:
+def run_once(materials: RunInputs, journal: MemoryJournal | NullJournal) -> tuple[float, int]:
     """Seconds of one search, and its steps."""
-    engine = build(materials, journal)
+    engine = build_engine(materials, journal)
     began_s = time.perf_counter()
     engine.run()
     return time.perf_counter() - began_s, engine.progress.evaluations
 
 
-def profile(materials: Materials, lines: int) -> str:
+def profile(materials: RunInputs, lines: int) -> str:
     """The lines of one search's profile that take longest by themselves."""
-    engine = build(materials, MemoryJournal())
+    engine = build_engine(materials, MemoryJournal())
     profiler = cProfile.Profile()
     profiler.runcall(engine.run)
     text = io.StringIO()
@@ -77,11 +77,11 @@ def main() -> None:
     base_s = statistics.median(seconds[CASES[0]])
     rows = []
     print(f"{hours:.0f} h, 8 GPUs, seed {arguments.seed}; median of {turns}; clock: {VirtualClock.__name__}")
-    print(f"{'searcher':10}{'policy':16}{'seconds':>9}{'steps/s':>9}{'trainings':>11}{'x uniform':>11}")
+    print(f"{'searcher':10}{'policy':16}{'seconds':>9}{'steps/s':>9}{'trainings':>11}{'x random':>11}")
     for case in CASES:
         median_s = statistics.median(seconds[case])
         row = {"searcher": case[0], "policy": case[1], "seconds": median_s, "steps_per_second": hours / median_s,
-               "trainings": trainings[case], "ratio_to_uniform": median_s / base_s}  # fmt: skip
+               "trainings": trainings[case], "ratio_to_random": median_s / base_s}  # fmt: skip
         rows.append(row)
         figures = f"{median_s:9.3f}{hours / median_s:9.0f}{trainings[case]:11,}{median_s / base_s:11.2f}"
         print(f"{case[0]:10}{case[1]:16}{figures}")

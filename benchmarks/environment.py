@@ -2,7 +2,7 @@
 
     python benchmarks/environment.py [--quick] [--json FILE] [--seed N]
 
-Side by side: searches with LaMOO in the loop, with uniform sampling in the loop, and played from records, as in
+Side by side: searches with LaMOO in the loop, with random search in the loop, and played from records, as in
 training. A step is a period of 8 GPUs with all that happens in it: the engine's loop, cluster, books and guard, every
 training and scoring that ends, the searcher's answers, the forecast, the view and the observation. By one process, and
 by two side by side, whose steps are added up. Seconds of the wall clock and of the processor are told apart, since
@@ -26,33 +26,33 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: a process is to u
 
 import numpy as np
 
-from ce_nas.policies.learned.actions import MENU
-from ce_nas.policies.learned.features import FEATURES
+from ce_nas.policies.learned.actions import ACTIONS
+from ce_nas.policies.learned.features import FEATURE_NAMES
 from ce_nas.rl.env import SearchEnv
-from ce_nas.rl.replay_data import recorded
-from ce_nas.rl.scenarios import Range, Scenario, Scenarios, prepared
+from ce_nas.rl.replay_data import load_recordings
+from ce_nas.rl.scenarios import RlScenario, ScenarioDistribution, ScenarioSampler, prepare_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SEARCHES, POLICIES = ("lamoo", "uniform", "records"), ("random", "rule")
+SEARCHES, POLICIES = ("lamoo", "random", "records"), ("random", "rule")
 #: scenarios that are made ready before the clock runs: tables and typical years are read once in a training
 READY = 40
 #: steps before the clock runs, in which the first trainings end and the first boundaries are learned
 WARM_UP = 20
-EIGHT = Range(gpus=(8,), hours=(80.0,), budgeted=0.0)
-REST, EVALUATE, SAMPLE = MENU.index((0.0, 0.0)), MENU.index((1.0, 0.0)), MENU.index((0.0, 1.0))
-CLEANER = FEATURES.index("cleaner_within_24")
+EIGHT = ScenarioDistribution(gpus=(8,), hours=(80.0,), budgeted_share=0.0)
+REST, EVALUATE, SAMPLE = ACTIONS.index((0.0, 0.0)), ACTIONS.index((1.0, 0.0)), ACTIONS.index((0.0, 1.0))
+CLEANER = FEATURE_NAMES.index("cleaner_within_24")
 
 
 class Live:
     """Scenarios of 8 GPUs and 80 hours without a target, in which the searcher itself searches."""
 
     def __init__(self, seed: int, searcher: str) -> None:
-        self._drawn = Scenarios(seed, "speed", (), EIGHT)
+        self._drawn = ScenarioSampler(seed, "speed", (), EIGHT)
         self._searcher = searcher
 
-    def __getitem__(self, number: int) -> Scenario:
+    def __getitem__(self, number: int) -> RlScenario:
         return replace(self._drawn[number], searcher=self._searcher)
 
 
@@ -65,18 +65,18 @@ def by_rule(_: np.random.Generator, env: SearchEnv, seen: np.ndarray) -> int:
     """Work in the cleaner half of the day ahead: sample first, then evaluate."""
     if seen[CLEANER] >= 0.5 and env.action_masks()[REST]:
         return REST
-    return SAMPLE if env.view.can_sample else EVALUATE
+    return SAMPLE if env.state.search.can_sample else EVALUATE
 
 
 def measured(search: str, policy: str, steps: int, seed: int, process: int = 0) -> dict[str, float]:
     """Steps a second over so many steps, in scenarios of the process's own."""
-    scenarios = Scenarios(seed, "speed", recorded(), EIGHT) if search == "records" else Live(seed, search)
+    scenarios = ScenarioSampler(seed, "speed", load_recordings(), EIGHT) if search == "records" else Live(seed, search)
     first = process * 1000
-    env, choose = SearchEnv(scenarios, first=first), {"random": at_random, "rule": by_rule}[policy]
+    env, choose = SearchEnv(scenarios, first_index=first), {"random": at_random, "rule": by_rule}[policy]
     for number in range(READY):
-        prepared(scenarios[first + number])
+        prepare_inputs(scenarios[first + number])
     played(env, choose, WARM_UP, seed)  # imports and caches are no part of a step
-    env.reset(options={"number": first})
+    env.reset(options={"scenario_index": first})
     return played(env, choose, steps, seed)
 
 
@@ -89,10 +89,10 @@ def played(env: SearchEnv, choose: Callable[..., int], steps: int, seed: int) ->
     for _ in range(steps):
         seen, _, over, _, _ = env.step(choose(rng, env, seen))
         if over:
-            evaluations += env.view.evaluations
+            evaluations += env.state.search.evaluations
             seen, _ = env.reset()
     wall_s, cpu_s = time.perf_counter() - began_s, time.process_time() - worked_s
-    evaluations += env.view.evaluations
+    evaluations += env.state.search.evaluations
     return {"steps_per_s": steps / wall_s, "steps_per_cpu_s": steps / cpu_s, "trainings_per_step": evaluations / steps}
 
 

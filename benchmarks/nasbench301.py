@@ -31,15 +31,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the times are of 
 import numpy as np
 
 from ce_nas.analysis.statistics import bootstrap_median
-from ce_nas.benchmarks.base import objective
-from ce_nas.benchmarks.nasbench301 import NasBench301, Surrogate
-from ce_nas.benchmarks.supernet_noise import NoisyScores, read_noise
+from ce_nas.benchmarks.base import parse_objective
+from ce_nas.benchmarks.nasbench301 import NasBench301, NasBench301Surrogate
+from ce_nas.benchmarks.supernet_noise import SimulatedSupernetScores, read_noise_model
 from ce_nas.core.records import Observation
-from ce_nas.core.rng import stream
+from ce_nas.core.rng import random_stream
 from ce_nas.pareto.hypervolume import hypervolume
 from ce_nas.search.lamoo.searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
-from ce_nas.search.random import UniformSearcher
+from ce_nas.search.random import RandomSearcher
 from ce_nas.search.surrogate.searcher import SurrogateSearcher
 
 if TYPE_CHECKING:
@@ -56,16 +56,16 @@ class Problem:
     """Accuracy against a cost."""
 
     def __init__(self, file: Path, cost: str) -> None:
-        self.benchmark = NasBench301(Surrogate(file))
+        self.benchmark = NasBench301(NasBench301Surrogate(file))
         self.space = self.benchmark.space
         self.cost = cost
-        chosen = [objective(self.benchmark, name) for name in ("accuracy", cost)]
+        chosen = [parse_objective(self.benchmark, name) for name in ("accuracy", cost)]
         self.reference = [item.sign * item.reference for item in chosen]
 
     def train(self, architectures: list[Architecture]) -> list[Observation]:
         """What full trainings find."""
-        costs = self.benchmark.costs(self.cost, architectures).tolist()
-        accuracies = [self.benchmark.training(item)[0] for item in architectures]
+        costs = self.benchmark.training_free_values(self.cost, architectures).tolist()
+        accuracies = [self.benchmark.training_result(item)[0] for item in architectures]
         return [
             Observation(item, (-accuracy, cost))
             for item, accuracy, cost in zip(architectures, accuracies, costs, strict=True)
@@ -74,10 +74,14 @@ class Problem:
     def scored(self, seed: int) -> list[Observation]:
         """Cheap scores of architectures drawn at random."""
         it = self.benchmark
-        noise = NoisyScores(read_noise(), it.space, it.sample, it.normal_scores, epoch_s=it.mean_epoch_s, seed=seed)
-        drawn = it.space.sample(stream(seed, "scored"), 2000)
-        scores, votes = noise.of(drawn)
-        rows = zip(drawn, votes.tolist(), it.costs(self.cost, drawn).tolist(), scores.tolist(), strict=True)
+        noise = SimulatedSupernetScores(
+            read_noise_model(), it.space, it.reference_sample, it.normal_scores, epoch_s=it.mean_epoch_s, seed=seed
+        )
+        drawn = it.space.sample(random_stream(seed, "scored"), 2000)
+        scores, votes = noise.score(drawn)
+        rows = zip(
+            drawn, votes.tolist(), it.training_free_values(self.cost, drawn).tolist(), scores.tolist(), strict=True
+        )
         return [Observation(item, (-vote, cost), 0.0, tuple(score)) for item, vote, cost, score in rows]
 
 
@@ -89,8 +93,8 @@ def problem(file: Path, cost: str) -> Problem:
 
 def surrogate(it: Problem, rng: np.random.Generator) -> SurrogateSearcher:
     """The surrogate that knows the cost."""
-    known = [None, partial(it.benchmark.costs, it.cost)]
-    return SurrogateSearcher(it.space, rng, it.reference, known=known)
+    known = [None, partial(it.benchmark.training_free_values, it.cost)]
+    return SurrogateSearcher(it.space, rng, it.reference, known_objectives=known)
 
 
 def _scored(it: Problem, rng: np.random.Generator) -> SurrogateSearcher:
@@ -104,9 +108,9 @@ def _lamoo(it: Problem, rng: np.random.Generator, inner: Callable | None = None)
 
 
 SEARCHERS: dict[str, Callable[[Problem, np.random.Generator], Searcher]] = {
-    "uniform": lambda it, rng: UniformSearcher(it.space, rng),
+    "random": lambda it, rng: RandomSearcher(it.space, rng),
     "nsga2": lambda it, rng: Nsga2Searcher(it.space, rng),
-    "lamoo (uniform)": _lamoo,
+    "lamoo (random)": _lamoo,
     "lamoo (nsga2)": partial(_lamoo, inner=lambda it, rng: Nsga2Searcher(it.space, rng)),
     "lamoo (surrogate)": partial(_lamoo, inner=surrogate),
     "surrogate": surrogate,
@@ -116,7 +120,7 @@ SEARCHERS: dict[str, Callable[[Problem, np.random.Generator], Searcher]] = {
 
 def asked(it: Problem, name: str, seed: int) -> Iterator[list[Observation]]:
     """What one of our searchers finds, batch after batch."""
-    searcher = SEARCHERS[name](it, stream(seed, "searcher"))
+    searcher = SEARCHERS[name](it, random_stream(seed, "searcher"))
     known: set[Architecture] = set()
     while True:
         proposals = searcher.ask(BATCH, known)

@@ -24,12 +24,12 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
 
-from ce_nas.api import Result, Study
-from ce_nas.benchmarks.user_space import OwnBenchmark, OwnSpace
-from ce_nas.cluster.workers.ray import RayCrew
+from ce_nas.api import Result, Search
+from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
+from ce_nas.cluster.workers.ray import RayWorkerPool
 from ce_nas.config.schema import settings_from_flags
-from ce_nas.engine.inputs import Materials
-from ce_nas.testing.fake_executor import Rehearsal, RehearsalExecutor
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.testing.fake_executor import FakeExecutor, FakeWorkload
 
 SPACE = {f"choice{number}": list(range(8)) for number in range(4)}
 STEPS, STEP_S, DEVICES = 20, 0.1, 3
@@ -59,14 +59,17 @@ def main() -> None:
 
 def _search(out: Path, stated: argparse.Namespace) -> Result:
     settings = settings_from_flags(
-        {"live": {"devices": ["cpu"] * DEVICES, "retries": 100, "guess": "0.001s"}, "cluster": {"gpus": DEVICES}},
-        live=True, searcher="uniform", policy="vanilla", hours=stated.seconds / 3600, time_scale=1.0, seed=stated.seed,
+        {
+            "live": {"devices": ["cpu"] * DEVICES, "retries": 100, "initial_duration": "0.001s"},
+            "cluster": {"gpus": DEVICES},
+        },
+        live=True, searcher="random", policy="vanilla", hours=stated.seconds / 3600, time_scale=1.0, seed=stated.seed,
     )  # fmt: skip
-    own = OwnSpace.of(SPACE, ["first:min:10", "second:min:10"], "SPACE")
-    make = functools.partial(RehearsalExecutor, Rehearsal(STEPS, STEP_S))
-    crew = RayCrew(make, ["cpu"] * DEVICES, out / "work")
-    materials = Materials(settings, OwnBenchmark(own, "rehearsal", "steps that only wait"))
-    return Study(settings, crew=crew, materials=materials).run(out)
+    own = UserSpace.parse(SPACE, ["first:min:10", "second:min:10"], "SPACE")
+    make = functools.partial(FakeExecutor, FakeWorkload(STEPS, STEP_S))
+    crew = RayWorkerPool(make, ["cpu"] * DEVICES, out / "work")
+    materials = RunInputs(settings, UserBenchmark(own, "rehearsal", "steps that only wait"))
+    return Search.from_settings(settings, workers=crew, inputs=materials).run(out)
 
 
 def _kill(cluster: Cluster, nodes: list, search: concurrent.futures.Future, every_s: float) -> int:
@@ -85,16 +88,16 @@ def _checked(result: Result, seconds: float, pue: float) -> dict[str, object]:
     for entry in result.entries:
         kinds[entry.kind].append(entry.content)
     told = collections.Counter(content["task"] for content in kinds["evaluated"])
-    begun = {content["task"] for content in kinds["started"]}
-    given_up = {content["task"] for content in kinds["failed"] if not content["again"]}
-    unfinished = set(kinds["ended"][0]["unfinished"])
+    begun = {content["task"] for content in kinds["task_started"]}
+    given_up = {content["task"] for content in kinds["task_failed"] if not content["will_retry"]}
+    unfinished = set(kinds["run_ended"][0]["unfinished_tasks"])
     lines = (run / "work" / "steps").read_text().splitlines()
     steps = collections.Counter(tuple(map(int, line.split())) for line in lines)
     finished = [task for task in told if all((task, step) in steps for step in range(STEPS))]
     booked_s = sum(result.summary.device_hours_by_activity.values()) * 3600
-    recorded = [json.loads(line) for line in (run / "recording.jsonl").read_text().splitlines()]
+    recorded = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
     gone_s = _gone_s(recorded, seconds)
-    drawn_j = sum(content[0] for kind, _, content in recorded if kind == "drew")
+    drawn_j = sum(content[0] for kind, _, content in recorded if kind == "energy_reading")
     return {
         "tasks begun": len(begun),
         "finished": len(told),
@@ -103,7 +106,7 @@ def _checked(result: Result, seconds: float, pue: float) -> dict[str, object]:
         "unaccounted for": len(begun - set(told) - given_up - unfinished),
         "told of twice": sum(count > 1 for count in told.values()),
         "finished without all their steps": len(told) - len(finished),
-        "failures": dict(collections.Counter(content["failure"] for content in kinds["failed"])),
+        "failures": dict(collections.Counter(content["failure"] for content in kinds["task_failed"])),
         "steps taken": len(steps),
         "steps taken again": sum(count - 1 for count in steps.values()),
         "device-seconds booked": round(booked_s, 3),
@@ -120,9 +123,9 @@ def _gone_s(recorded: list, seconds: float) -> float:
     since: dict[int, float] = {}
     total_s = 0.0
     for kind, at_s, content in recorded:
-        if kind == "report" and content[1] == "gone":
+        if kind == "worker_message" and content[1] == "device_lost":
             since[content[0]] = at_s
-        if kind == "report" and content[1] == "back":
+        if kind == "worker_message" and content[1] == "device_ready":
             total_s += at_s - since.pop(content[0])
     return total_s + sum(seconds - at_s for at_s in since.values())
 

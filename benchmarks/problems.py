@@ -39,7 +39,7 @@ from cells import Cells
 
 from ce_nas.analysis.statistics import bootstrap_median
 from ce_nas.core.records import Observation
-from ce_nas.core.rng import stream
+from ce_nas.core.rng import random_stream
 from ce_nas.pareto.hypervolume import hypervolume
 from ce_nas.search.bayesopt.ehvi import EhviSearcher
 from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
@@ -47,7 +47,7 @@ from ce_nas.search.cma_es import CmaSearcher
 from ce_nas.search.lamoo.partition_tree import PartitionSettings
 from ce_nas.search.lamoo.searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
-from ce_nas.search.random import UniformSearcher
+from ce_nas.search.random import RandomSearcher
 from ce_nas.space.distributions import Float
 from ce_nas.space.mixed import MixedSpace
 
@@ -122,7 +122,7 @@ PROBLEMS = (
 
 def alone(make: Callable[[Problem, np.random.Generator], RegionalSearcher]) -> Callable[[Problem, int], Searcher]:
     """A searcher of the whole space."""
-    return lambda problem, seed: make(problem, stream(seed, "searcher"))
+    return lambda problem, seed: make(problem, random_stream(seed, "searcher"))
 
 
 def lamoo(
@@ -138,18 +138,18 @@ def lamoo(
     """
     return lambda problem, seed: LamooSearcher(
         problem.space,
-        stream(seed, "lamoo"),
+        random_stream(seed, "lamoo"),
         problem.reference,
-        make(problem, stream(seed, "searcher")),
+        make(problem, random_stream(seed, "searcher")),
         replace(problem.settings, select=select),
-        outside=0.0,
-        whole=whole,
+        exploration_share=0.0,
+        whole_space_share=whole,
     )
 
 
-def uniform(problem: Problem, rng: np.random.Generator) -> RegionalSearcher:
+def random(problem: Problem, rng: np.random.Generator) -> RegionalSearcher:
     """Random draws."""
-    return UniformSearcher(problem.space, rng)
+    return RandomSearcher(problem.space, rng)
 
 
 def nsga2(problem: Problem, rng: np.random.Generator) -> RegionalSearcher:
@@ -169,14 +169,14 @@ def ehvi(problem: Problem, rng: np.random.Generator) -> RegionalSearcher:
 
 def qlognehvi(problem: Problem, rng: np.random.Generator) -> RegionalSearcher:
     """Bayesian optimisation by BoTorch, which supposes noise."""
-    return QLogNehviSearcher(problem.space, rng, problem.reference, climbs=1)
+    return QLogNehviSearcher(problem.space, rng, problem.reference, n_restarts=1)
 
 
 #: the searchers, and how many evaluations each can be given
 SEARCHERS: dict[str, tuple[Callable[[Problem, int], Searcher], int]] = {
-    "uniform": (alone(uniform), MANY),
+    "random": (alone(random), MANY),
     "nsga2": (alone(nsga2), MANY),
-    "lamoo+uniform": (lamoo(uniform), MANY),
+    "lamoo+random": (lamoo(random), MANY),
     "cma": (alone(cma), MANY),
     "lamoo+cma": (lamoo(cma, "share", whole=0.5), MANY),
     "ehvi": (alone(ehvi), EVALUATIONS),
@@ -189,7 +189,7 @@ SEARCHERS: dict[str, tuple[Callable[[Problem, int], Searcher], int]] = {
 def searched(problem: Problem, searcher: Searcher, seed: int, evaluations: int) -> list[tuple[float, ...]]:
     """The objectives in the order in which a searcher found them; every searcher gets the same ten starts."""
     found: dict[tuple[int, ...], tuple[float, ...]] = {}
-    asked = problem.space.sample(stream(seed, "starts"), STARTS)
+    asked = problem.space.sample(random_stream(seed, "starts"), STARTS)
     while asked:
         told = [Observation(point, tuple(problem.values(np.array(point)).tolist())) for point in asked]
         found.update((one.architecture, one.values) for one in told)

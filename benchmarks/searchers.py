@@ -44,17 +44,18 @@ import numpy as np
 from cells import Cells
 
 from ce_nas.analysis.statistics import bootstrap_median
-from ce_nas.benchmarks.nasbench201 import embedded_table
-from ce_nas.benchmarks.proxy_scores import load_builtin, read_scores
+from ce_nas.benchmarks.base import parse_objective
+from ce_nas.benchmarks.nasbench201 import load_embedded_table
+from ce_nas.benchmarks.proxy_scores import load_zero_cost_table, read_supernet_scores
 from ce_nas.benchmarks.table_reader import read_table
-from ce_nas.benchmarks.tabular import BenchmarkTable, objective, table_values
+from ce_nas.benchmarks.tabular import BenchmarkTable, objective_matrix
 from ce_nas.core.records import Observation
-from ce_nas.core.rng import stream
+from ce_nas.core.rng import random_stream
 from ce_nas.pareto.hypervolume import hypervolume
 from ce_nas.search.bayesopt.ehvi import EhviSearcher
 from ce_nas.search.lamoo.searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
-from ce_nas.search.random import UniformSearcher
+from ce_nas.search.random import RandomSearcher
 from ce_nas.search.surrogate.searcher import SurrogateSearcher
 
 if TYPE_CHECKING:
@@ -107,12 +108,12 @@ PROBLEMS = {
 def problem(name: str, files: Files) -> Problem:
     """One of :data:`PROBLEMS`."""
     dataset, names = PROBLEMS[name]
-    table = read_table(files.table, dataset=dataset) if files.table else embedded_table(dataset)
+    table = read_table(files.table, dataset=dataset) if files.table else load_embedded_table(dataset)
     names = names if files.table else tuple(text.replace("edgegpu_energy", "latency") for text in names)
-    objectives = [objective(table, text) for text in names]
-    values = table_values(table, objectives)
+    objectives = [parse_objective(table, text) for text in names]
+    values = objective_matrix(table, objectives)
     reference = [item.sign * item.reference for item in objectives]
-    trained = [table.metric(text).trained for text in names]
+    trained = [table.metric(text).requires_training for text in names]
     known = [None if needs else column for needs, column in zip(trained, values.T, strict=True)]
     title = f"{dataset}: {', '.join(names)}"
     return Problem(title, table, values, reference, hypervolume(values, reference), known, files)
@@ -120,7 +121,7 @@ def problem(name: str, files: Files) -> Problem:
 
 def zero_cost() -> np.ndarray:
     """The proxies shipped with the package."""
-    return load_builtin()[1].astype(float)
+    return load_zero_cost_table()[1].astype(float)
 
 
 @cache
@@ -128,7 +129,9 @@ def supernets(files: Files, *wanted: str) -> np.ndarray:
     """The accuracies in the supernets of these names, or in all of them, shape (size, supernets)."""
     with np.load(files.supernets) as content:
         names = wanted or tuple(map(str, content["names"]))
-    return np.hstack([read_scores(f"{files.supernets}:{name}", embedded_table()).values for name in names])
+    return np.hstack(
+        [read_supernet_scores(f"{files.supernets}:{name}", load_embedded_table()).values for name in names]
+    )
 
 
 def shuffled(files: Files) -> np.ndarray:
@@ -145,13 +148,13 @@ def adversarial(files: Files, accuracy: np.ndarray) -> np.ndarray:
 
 def surrogate(it: Problem, rng: np.random.Generator, features: np.ndarray | None = None) -> SurrogateSearcher:
     """The surrogate that knows the costs."""
-    return SurrogateSearcher(it.table.space, rng, it.reference, known=it.known, features=features)
+    return SurrogateSearcher(it.table.space, rng, it.reference, known_objectives=it.known, proxy_scores=features)
 
 
 def costs_unknown(it: Problem, rng: np.random.Generator) -> Searcher:
     """The surrogate that learns the costs, too."""
     trained = [column is None for column in it.known]
-    return SurrogateSearcher(it.table.space, rng, it.reference, trained=trained)
+    return SurrogateSearcher(it.table.space, rng, it.reference, requires_training=trained)
 
 
 def lamoo(it: Problem, rng: np.random.Generator, inner: Callable[..., Any] | None = None) -> Searcher:
@@ -182,9 +185,9 @@ def _alone(kind: Any) -> Callable[[Problem, np.random.Generator], Searcher]:  # 
 
 #: name to how it is made; the ones further down need supernets
 SEARCHERS: dict[str, Callable[[Problem, np.random.Generator], Searcher]] = {
-    "uniform": _alone(UniformSearcher),
+    "random": _alone(RandomSearcher),
     "nsga2": _alone(Nsga2Searcher),
-    "lamoo (uniform)": lamoo,
+    "lamoo (random)": lamoo,
     "lamoo (nsga2)": partial(lamoo, inner=_alone(Nsga2Searcher)),
     "cma": cma,
     "lamoo (cma)": partial(lamoo, inner=cma),
@@ -209,7 +212,7 @@ DEAR = ("ehvi", "lamoo (ehvi)", "qlognehvi", "lamoo (qlognehvi)")
 
 def asked(it: Problem, name: str, seed: int) -> Iterator[list[int]]:
     """Rows that one of our searchers proposes, batch after batch."""
-    searcher = SEARCHERS[name](it, stream(seed, "searcher"))
+    searcher = SEARCHERS[name](it, random_stream(seed, "searcher"))
     known: dict[Architecture, None] = {}
     while True:
         proposals = searcher.ask(BATCH, known)
@@ -285,9 +288,9 @@ def one_run(job: tuple[str, str, int, int, Files]) -> list[float]:
 
 def ask_ms(it: Problem, name: str, n: int, trainings: int = 500, turns: int = 12) -> float:
     """Median processor milliseconds of ``ask(n)`` with so many random trainings known and ``n`` more just told."""
-    searcher = SEARCHERS[name](it, stream(0, "searcher"))
+    searcher = SEARCHERS[name](it, random_stream(0, "searcher"))
     cells = list(it.table.space.index)
-    order = stream(0, "trainings").permutation(len(cells))[: trainings + n * turns].tolist()
+    order = random_stream(0, "trainings").permutation(len(cells))[: trainings + n * turns].tolist()
     known: dict[Architecture, None] = {}
 
     def tell(rows: Iterable[int]) -> None:

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from scipy.stats import kendalltau
 
-from ce_nas.core.rng import stream
+from ce_nas.core.rng import random_stream
 from ce_nas.space.nasbench201 import NasBench201Space
 from ce_nas.training.data.sources import load_images
 from ce_nas.training.networks.build import build_network, build_supernet
 from ce_nas.training.recipe import default_recipe
-from ce_nas.training.supernet_trainer import SupernetTraining, score_paths
-from ce_nas.training.trainer import Training
+from ce_nas.training.supernet_trainer import SupernetTrainer, score_paths
+from ce_nas.training.trainer import NetworkTrainer
 
 CHANNELS, CELLS = 8, 1
 
@@ -35,8 +35,8 @@ def main() -> None:
     stated = _arguments()
     torch.set_num_threads(1)
     space, data = NasBench201Space(), load_images(stated.data).split(0.25, stated.seed)
-    recipe = default_recipe(data.shape[1])
-    cells = space.sample(stream(stated.seed, "cells"), stated.architectures)
+    recipe = default_recipe(data.image_shape[1])
+    cells = space.sample(random_stream(stated.seed, "cells"), stated.architectures)
     started_s = time.perf_counter()
     trained = np.array([_trained(space, cell, data, recipe, stated.seed) for cell in cells])
     real_s = (time.perf_counter() - started_s) / len(cells)
@@ -61,20 +61,20 @@ def main() -> None:
 
 def _trained(space, cell, data, recipe, seed) -> float:  # noqa: ANN001 - see Training
     torch.manual_seed(seed)
-    training = Training(build_network(space, cell, CHANNELS, CELLS, data), data, recipe, seed=seed)
+    training = NetworkTrainer(build_network(space, cell, CHANNELS, CELLS, data), data, recipe, seed=seed)
     training.advance()
-    return training.score(data.validation).accuracy_pct
+    return training.evaluate(data.validation).accuracy_pct
 
 
 def _scores(space, cells, data, recipe, paths, seed) -> dict[str, np.ndarray]:  # noqa: ANN001, PLR0913, PLR0917 - see SupernetTraining
     torch.manual_seed(seed)
     network = build_supernet(space, CHANNELS, CELLS, data)
-    training = SupernetTraining(network, space, data, recipe, paths=paths, seed=seed)
+    training = SupernetTrainer(network, space, data, recipe, path_sampling=paths, seed=seed)
     training.advance()
     plain = []
     for cell in cells:
         network.path = cell
-        plain.append(training.score(data.validation).accuracy_pct)
+        plain.append(training.evaluate(data.validation).accuracy_pct)
     return {
         "as trained": np.array(plain),
         "normalised anew": score_paths(training, network, cells, data.validation, seed=seed),
@@ -83,7 +83,7 @@ def _scores(space, cells, data, recipe, paths, seed) -> dict[str, np.ndarray]:  
 
 def _tau(scores: np.ndarray, trained: np.ndarray, seed: int) -> tuple[float, float, float]:
     """Kendall's tau with its 95 % bootstrap interval over the cells."""
-    rng, n = stream(seed, "bootstrap"), len(scores)
+    rng, n = random_stream(seed, "bootstrap"), len(scores)
     draws = [rng.integers(n, size=n) for _ in range(1000)]
     taus = [kendalltau(scores[rows], trained[rows]).statistic for rows in draws]
     low, high = np.nanquantile(taus, [0.025, 0.975])

@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ce_nas.core.rng import stream
-from ce_nas.training.data.images import DataSet, Images, data_set
+from ce_nas.core.rng import random_stream
+from ce_nas.training.data.images import ImageDataset, Images, build_image_dataset
 from ce_nas.training.data.sources import load_images
-from ce_nas.training.networks.build import build_network, build_supernet, space_of
+from ce_nas.training.networks.build import build_network, build_space, build_supernet
 from ce_nas.training.recipe import Recipe
-from ce_nas.training.supernet_trainer import SupernetTraining
-from ce_nas.training.trainer import Training
+from ce_nas.training.supernet_trainer import SupernetTrainer
+from ce_nas.training.trainer import NetworkTrainer
 
 SMALL = {"batch": 64, "shift": 1, "flip": False}
 
@@ -81,7 +81,7 @@ def main() -> None:
     stated = _arguments()
     torch.set_num_threads(1)
     started_s = time.process_time()
-    rng = stream(stated.seed, "suspends")
+    rng = random_stream(stated.seed, "suspends")
     straight = {}
     points = []
     print(f"{'space':6} {'training':27} {'suspended at':>14}  {'state':9} {'score':9} accuracy")
@@ -114,22 +114,22 @@ def _point(
     return Point(case.space, case.name, step, first.steps, found[0] == expected[0], found[1:] == expected[1:], found[1])
 
 
-def _training(case: Case, stated: argparse.Namespace, weights_seed: int | None = None) -> Training:
+def _training(case: Case, stated: argparse.Namespace, weights_seed: int | None = None) -> NetworkTrainer:
     """The training from its beginning; the weights of one that is to be resumed are others at first."""
-    data, space = _images(stated.seed, large=case.large), space_of(case.space)
+    data, space = _images(stated.seed, large=case.large), build_space(case.space)
     torch.manual_seed(stated.seed if weights_seed is None else weights_seed)
     if case.paths is not None:
         network = build_supernet(space, 4, 1, data)
-        return SupernetTraining(
-            network, space, data, case.recipe, paths=case.paths, seed=stated.seed, device=stated.device
+        return SupernetTrainer(
+            network, space, data, case.recipe, path_sampling=case.paths, seed=stated.seed, device=stated.device
         )
-    (architecture,) = space.sample(stream(stated.seed, case.name), 1)
+    (architecture,) = space.sample(random_stream(stated.seed, case.name), 1)
     cells = 3 if case.space == "darts" else 1
     network = build_network(space, architecture, 4, cells, data, case.recipe)
-    return Training(network, data, case.recipe, seed=stated.seed, device=stated.device)
+    return NetworkTrainer(network, data, case.recipe, seed=stated.seed, device=stated.device)
 
 
-def _ended(training: Training, case: Case, stated: argparse.Namespace) -> tuple[str, float, float]:
+def _ended(training: NetworkTrainer, case: Case, stated: argparse.Namespace) -> tuple[str, float, float]:
     """What a training ends with: a digest of its whole state, its accuracy and its loss."""
     training.advance()
     with tempfile.TemporaryDirectory() as folder:
@@ -139,7 +139,7 @@ def _ended(training: Training, case: Case, stated: argparse.Namespace) -> tuple[
     digest = hashlib.sha256()
     for part in ("network", "average", "optimiser", "scaler"):
         _digest(digest, content[part])
-    score = training.score(_images(stated.seed, large=case.large).validation)
+    score = training.evaluate(_images(stated.seed, large=case.large).validation)
     return digest.hexdigest(), score.accuracy_pct, score.loss
 
 
@@ -159,13 +159,13 @@ def _digest(digest, content: object) -> None:  # noqa: ANN001 - hashlib names no
 
 
 @functools.cache
-def _images(seed: int, *, large: bool) -> DataSet:
+def _images(seed: int, *, large: bool) -> ImageDataset:
     """Digits, or random bytes of 32 x 32 pixels, with a quarter set apart."""
     if not large:
         return load_images("digits").split(0.25, seed)
-    rng = stream(seed, "images")
+    rng = random_stream(seed, "images")
     images = Images(rng.integers(0, 256, (256, 3, 32, 32), dtype=np.uint8), np.arange(256) % 10)
-    return data_set("random", "random bytes", images, images).split(0.25, seed)
+    return build_image_dataset("random", "random bytes", images, images).split(0.25, seed)
 
 
 def _line(point: Point) -> str:

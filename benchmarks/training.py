@@ -40,23 +40,23 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from ce_nas.api import Study
-from ce_nas.benchmarks.user_space import OwnBenchmark, OwnSpace
-from ce_nas.cluster.workers.local import LocalCrew
-from ce_nas.cluster.workers.process import BEAT_S, _Leave
+from ce_nas.api import Search
+from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
+from ce_nas.cluster.workers.local import LocalWorkerPool
+from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S, _PreemptionCheck
 from ce_nas.config.schema import settings_from_flags
-from ce_nas.core.rng import stream
-from ce_nas.energy.cpu_time import ProcessMeter
-from ce_nas.engine.inputs import Materials
+from ce_nas.core.rng import random_stream
+from ce_nas.energy.cpu_time import CpuTimeMeter
+from ce_nas.engine.inputs import RunInputs
 from ce_nas.space.darts import DartsSpace
 from ce_nas.space.nasbench201 import NasBench201Space
-from ce_nas.testing.fake_executor import Rehearsal, RehearsalExecutor
-from ce_nas.training.data.images import DataSet, Images, data_set
-from ce_nas.training.executor import CHECKPOINT_EVERY_S
+from ce_nas.testing.fake_executor import FakeExecutor, FakeWorkload
+from ce_nas.training.data.images import ImageDataset, Images, build_image_dataset
+from ce_nas.training.executor import CHECKPOINT_INTERVAL_S
 from ce_nas.training.networks.darts import DartsNetwork
 from ce_nas.training.networks.nasbench201 import NasBench201Network, count_flops
 from ce_nas.training.recipe import Recipe
-from ce_nas.training.trainer import Training
+from ce_nas.training.trainer import NetworkTrainer
 
 CELLS = {
     "all 3x3": "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|",
@@ -118,10 +118,10 @@ def _line(row: Row, stated: argparse.Namespace) -> str:
     )
 
 
-def _compared(name: str, images: DataSet, stated: argparse.Namespace) -> Row:
+def _compared(name: str, images: ImageDataset, stated: argparse.Namespace) -> Row:
     """One network by both loops, in turns."""
     recipe = Recipe(batch=stated.batch, precision="bf16" if stated.device == "cuda" else "float32", deterministic=False)
-    training = Training(_network(name, stated), images, recipe, device=stated.device)
+    training = NetworkTrainer(_network(name, stated), images, recipe, device=stated.device)
     loop = _PlainLoop(_network(name, stated), images, recipe, stated.device)
     training.advance(steps=1)
     loop.run(1)
@@ -143,20 +143,20 @@ def _compared(name: str, images: DataSet, stated: argparse.Namespace) -> Row:
     )
 
 
-def _overhead(images: DataSet, stated: argparse.Namespace) -> dict[str, str]:
+def _overhead(images: ImageDataset, stated: argparse.Namespace) -> dict[str, str]:
     """What watching a training and running a search around it takes, each of a training's processor time."""
     training, step_s = _watched_alone(images, stated)
     mine, theirs = multiprocessing.Pipe()
-    leave = _Leave(theirs, threading.Event())
+    leave = _PreemptionCheck(theirs, threading.Event())
     asking_s = _each(leave, 20_000)
-    with ProcessMeter(os.getpid, every_s=1e9) as meter:
-        mark_s = _each(meter.mark, 2_000)
+    with CpuTimeMeter(os.getpid, interval_s=1e9) as meter:
+        mark_s = _each(meter.snapshot, 2_000)
     with tempfile.TemporaryDirectory() as folder:
         saving_s = _each(lambda: training.save(Path(folder) / "task.pt"), 20)
     shares = {
         "asked before every step": asking_s / step_s,
-        "a sign of life every second": _each(lambda: (theirs.send(None), mine.recv()), 1_000) / BEAT_S,
-        "a checkpoint a minute": saving_s / CHECKPOINT_EVERY_S,
+        "a sign of life every second": _each(lambda: (theirs.send(None), mine.recv()), 1_000) / HEARTBEAT_INTERVAL_S,
+        "a checkpoint a minute": saving_s / CHECKPOINT_INTERVAL_S,
         "its meter's look every second": mark_s,
     }
     pairs = _pairs(training, leave, mine, stated)
@@ -173,22 +173,22 @@ def _overhead(images: DataSet, stated: argparse.Namespace) -> dict[str, str]:
     }
 
 
-def _watched_alone(images: DataSet, stated: argparse.Namespace) -> tuple[Training, float]:
+def _watched_alone(images: ImageDataset, stated: argparse.Namespace) -> tuple[NetworkTrainer, float]:
     """The training whose steps are shortest, and the processor time of one."""
     recipe = Recipe(epochs=10_000, batch=stated.batch, deterministic=False)
-    training = Training(_network("light", stated), images, recipe, device=stated.device)
+    training = NetworkTrainer(_network("light", stated), images, recipe, device=stated.device)
     training.advance(steps=2)
     return training, _timed(lambda: training.advance(steps=5), stated.device)[1] / 5
 
 
-def _pairs(training: Training, leave: _Leave, mine, stated: argparse.Namespace) -> list[float]:  # noqa: ANN001 - a pipe's end
+def _pairs(training: NetworkTrainer, leave: _PreemptionCheck, mine, stated: argparse.Namespace) -> list[float]:  # noqa: ANN001 - a pipe's end
     """Ratios of processor time, watched by alone: the same training, in turns that begin with either."""
     ratios, steps = [], 4 * stated.steps
     for turn in range(3 * stated.repeats):
         timed = {}
         for watched in (turn % 2 == 0, turn % 2 == 1):
             if watched:
-                with ProcessMeter(os.getpid):
+                with CpuTimeMeter(os.getpid):
                     timed[watched] = _timed(lambda: training.advance(leave, steps=steps), stated.device)[1]
             else:
                 timed[watched] = _timed(lambda: training.advance(steps=steps), stated.device)[1]
@@ -205,16 +205,16 @@ def _engine_share(stated: argparse.Namespace) -> tuple[float, float]:
     """
     seconds = 10.0 if stated.quick else 60.0
     settings = settings_from_flags(
-        {"live": {"devices": ["cpu"], "guess": "5s"}, "searcher": {"period": "20s"}},
+        {"live": {"devices": ["cpu"], "initial_duration": "5s"}, "schedule": {"period": f"{seconds / 3:g}s"}},
         live=True, searcher="lamoo", policy="vanilla", hours=seconds / 3600, time_scale=1.0, seed=stated.seed,
     )  # fmt: skip
-    own = OwnSpace.of({f"c{number}": list(range(8)) for number in range(4)}, ["a:min:10", "b:min:10"], "SPACE")
-    materials = Materials(settings, OwnBenchmark(own, "rehearsal", "steps that only wait"))
-    make = functools.partial(RehearsalExecutor, Rehearsal(50, 0.1))
+    own = UserSpace.parse({f"c{number}": list(range(8)) for number in range(4)}, ["a:min:10", "b:min:10"], "SPACE")
+    materials = RunInputs(settings, UserBenchmark(own, "rehearsal", "steps that only wait"))
+    make = functools.partial(FakeExecutor, FakeWorkload(50, 0.1))
     with tempfile.TemporaryDirectory() as place:
         run = Path(place) / "run"
         began = []
-        study = Study(settings, crew=LocalCrew(make, ["cpu"], run / "work"), materials=materials)
+        study = Search.from_settings(settings, workers=LocalWorkerPool(make, ["cpu"], run / "work"), inputs=materials)
 
         def observe(_: object) -> None:
             began.append((time.process_time(), time.monotonic()))
@@ -234,7 +234,7 @@ def _each(do, times: int) -> float:  # noqa: ANN001 - anything that is called
 
 def _interval(values: list[float], seed: int) -> tuple[float, float, float]:
     """The median, with its 95 % bootstrap interval."""
-    rng = stream(seed, "bootstrap")
+    rng = random_stream(seed, "bootstrap")
     draws = np.median(rng.choice(values, size=(2000, len(values))), axis=1)
     low, high = np.quantile(draws, [0.025, 0.975])
     return float(np.median(values)), float(low), float(high)
@@ -243,7 +243,7 @@ def _interval(values: list[float], seed: int) -> tuple[float, float, float]:
 class _PlainLoop:
     """What most training scripts do."""
 
-    def __init__(self, network: nn.Module, images: DataSet, recipe: Recipe, device: str) -> None:
+    def __init__(self, network: nn.Module, images: ImageDataset, recipe: Recipe, device: str) -> None:
         self._network = network.to(device)
         self._device, self._recipe = device, recipe
         self._optimiser = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
@@ -276,7 +276,7 @@ class _PlainLoop:
 class _Changed(Dataset):
     """Images that are changed one by one as they are asked for."""
 
-    def __init__(self, images: DataSet) -> None:
+    def __init__(self, images: ImageDataset) -> None:
         self._images = images.train
         self._mean, self._std = (
             torch.tensor(one, dtype=torch.float32)[:, None, None] for one in (images.mean, images.std)
@@ -295,17 +295,17 @@ class _Changed(Dataset):
 
 def _network(name: str, stated: argparse.Namespace) -> nn.Module:
     if name == DARTS:
-        (architecture,) = DartsSpace().sample(stream(stated.seed, "darts"), 1)
+        (architecture,) = DartsSpace().sample(random_stream(stated.seed, "darts"), 1)
         channels, cells = (8, 3) if stated.quick else (36, 20)
         return DartsNetwork(architecture, channels=channels, cells=cells)
     channels, cells = (4, 1) if stated.quick else (16, 5)
     return NasBench201Network(NasBench201Space().parse(CELLS[name]), channels=channels, cells=cells)
 
 
-def _images(count: int, seed: int) -> DataSet:
-    rng = stream(seed, "images")
+def _images(count: int, seed: int) -> ImageDataset:
+    rng = random_stream(seed, "images")
     images = Images(rng.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8), np.arange(count) % 10)
-    return data_set("random", "random bytes", images, images)
+    return build_image_dataset("random", "random bytes", images, images)
 
 
 def _timed(run, device: str) -> tuple[float, float]:  # noqa: ANN001 - anything that is called

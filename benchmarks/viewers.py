@@ -28,9 +28,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ce_nas.analysis.statistics import bootstrap_median
-from ce_nas.api import Study
+from ce_nas.api import Search
 from ce_nas.config.schema import settings_from_flags
-from ce_nas.engine.inputs import Materials
+from ce_nas.engine.inputs import RunInputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,16 +126,16 @@ async def watch(address: str) -> list[tuple[int, float, int]]:
     return [answer for viewer in viewers for answer in viewer.answers]
 
 
-def search(materials: Materials, folder: Path) -> Took:
+def search(materials: RunInputs, folder: Path) -> Took:
     """One search, from its first decision to its last: files read before and the report after it do not count."""
     times: list[tuple[float, float]] = []
-    study = Study(materials.settings, materials=materials)
+    study = Search.from_settings(materials.settings, inputs=materials)
     found = study.run(folder, lambda _: times.append((time.perf_counter(), time.process_time())))
     (wall_s, processor_s), (wall_end_s, processor_end_s) = times[0], times[-1]
     return Took(wall_end_s - wall_s, processor_end_s - processor_s, found.summary.journal_sha256)
 
 
-def pairs(count: int, materials: Materials, runs: Path, audience: Audience) -> Iterator[tuple[Took, Took]]:
+def pairs(count: int, materials: RunInputs, runs: Path, audience: Audience) -> Iterator[tuple[Took, Took]]:
     """The same search without and with viewers, now in this order and now in the other."""
     for number in range(count):
         found = {}
@@ -168,10 +168,10 @@ def _processor_s(pid: int) -> float:
 
 def measure(hours: float, count: int, seed: int) -> dict[str, object]:
     """All pairs, and what they come to."""
-    materials = Materials(
-        settings_from_flags(hours=hours, seed=seed, policy="heuristic", searcher="lamoo", zone="solar")
+    materials = RunInputs(
+        settings_from_flags(hours=hours, seed=seed, policy="hotcarbon", searcher="lamoo", zone="solar")
     )
-    materials.check()
+    materials.validate()
     with TemporaryDirectory() as folder, ExitStack() as stack:
         search(materials, Path(folder) / "first")  # caches are filled once
         runs = Path(folder) / "runs"

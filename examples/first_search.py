@@ -2,8 +2,8 @@
 
 import ce_nas
 
-result = ce_nas.run(zone="solar", policy="heuristic", searcher="lamoo", gpus=8, hours=12, seed=0)
+result = ce_nas.run(grid="solar", policy="look-ahead", searcher="lamoo", gpus=8, hours=12, seed=0)
 summary = result.summary
 print(summary.stop, summary.evaluations, "trainings")
-print(round(summary.carbon_g["full"]), "g CO2eq in the full book")
-print(summary.front[0].architecture, summary.front[0].objectives)
+print(round(summary.carbon_g["full"]), "g CO2eq, full accounting")
+print(result.choose().architecture)

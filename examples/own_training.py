@@ -1,7 +1,7 @@
 """A plain training loop made searchable: ce-nas search --live --evaluate examples/own_training.py --hours 4.
 
-Any framework will do; this one trains a small perceptron by numpy alone on scikit-learn's digits. The loop keeps its
-state in ``checkpoint.folder`` whenever it is told to leave, and goes on from there.
+Any framework works; this one trains a small perceptron with numpy alone on scikit-learn's digits. The loop saves its
+state in ``checkpoint.folder`` when it should stop, and resumes from it.
 """
 
 import numpy as np
@@ -13,12 +13,12 @@ EPOCHS = 60
 
 
 def evaluate(architecture, fidelity, checkpoint):
-    """Train for ``fidelity`` of all epochs; None once told to leave, with the state kept."""
+    """Train for ``fidelity`` of all epochs; save the state and return None if it should stop."""
     images, labels = load_digits(return_X_y=True)
     images, state = images / 16.0, checkpoint.folder / "state.npz"
     epoch, weights = read(state) if state.exists() else (0, begin(architecture["width"]))
     while epoch < round(fidelity * EPOCHS):
-        if checkpoint.leave():
+        if checkpoint.should_stop():
             write(state, epoch, weights)
             return None
         train(weights, images[:1200], labels[:1200], architecture)
@@ -55,11 +55,11 @@ def train(weights, images, labels, architecture):
 
 
 def read(state):
-    """The epochs done and the weights."""
+    """The completed epochs and the weights."""
     with np.load(state) as kept:
         return int(kept["epoch"]), [kept[f"part{at}"] for at in range(4)]
 
 
 def write(state, epoch, weights):
-    """Keep them."""
+    """Save the completed epochs and the weights."""
     np.savez(state, epoch=epoch, **{f"part{at}": part for at, part in enumerate(weights)})

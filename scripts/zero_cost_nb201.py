@@ -1,8 +1,8 @@
 """Compute the zero-cost proxies of every NAS-Bench-201 cell: ``python scripts/zero_cost_nb201.py --out FILE``.
 
 One process, one thread; about a quarter of an hour with the settings of the shipped table, which are the defaults.
-Cells that are the same network are measured once. What is done is kept in ``FILE.part.npz``: start the same command
-again and it goes on from there. ``FILE`` holds ``names`` (k,), ``scores`` (15625, k) of float32 in the order of the
+Isomorphic cells are measured once. Progress is saved in ``FILE.part.npz``; the same command resumes from there.
+``FILE`` holds ``names`` (k,), ``scores`` (15625, k) of float32 in the order of the
 space's members, larger is better and never infinite, and ``settings``, JSON text.
 """
 
@@ -22,12 +22,12 @@ import torch
 from ce_nas.space.isomorphism import unique_rows
 from ce_nas.space.nasbench201 import NasBench201Space
 from ce_nas.training.zero_cost import (
-    NOISE_PROXIES,
+    MEASURED_PROXIES,
     PROXIES,
     ZeroCostSettings,
-    floored,
-    noise_scores,
-    size_scores,
+    fill_missing_scores,
+    measure_proxies,
+    measure_size_proxies,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ CHOSEN_ON = (
 
 
 def main() -> None:
-    """Measure what is not measured yet, then write the table."""
+    """Measure the missing cells, then write the table."""
     arguments = _arguments()
     torch.set_num_threads(1)
     settings = ZeroCostSettings(**{name: getattr(arguments, name) for name in asdict(SETTINGS)})
@@ -52,9 +52,9 @@ def main() -> None:
     representatives, inverse = unique_rows(space)
     part = arguments.out.with_name(arguments.out.name + ".part.npz")
     measured, spent_s = _measure_all([cells[row] for row in representatives], settings, part)
-    scores = floored(np.hstack([measured[inverse], _sizes(cells)])).astype(np.float32)
-    described = json.dumps(_describe(settings, len(representatives), spent_s))
-    np.savez_compressed(arguments.out, names=np.array(PROXIES), scores=scores, settings=np.array(described))
+    scores = fill_missing_scores(np.hstack([measured[inverse], _sizes(cells)])).astype(np.float32)
+    description = json.dumps(_describe(settings, len(representatives), spent_s))
+    np.savez_compressed(arguments.out, names=np.array(PROXIES), scores=scores, settings=np.array(description))
     part.unlink()
     print(f"\n{arguments.out}: {arguments.out.stat().st_size / 1e3:.0f} kB, {spent_s / 60:.1f} min")
 
@@ -68,27 +68,27 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measure_all(cells: list[Architecture], settings: ZeroCostSettings, part: Path) -> tuple[np.ndarray, float]:
-    """Raw scores, shape ``(cells, proxies)``, and the seconds they took; goes on where ``part`` ends."""
+    """Raw scores, shape ``(cells, proxies)``, and the seconds they took; resumes from ``part``."""
     stamp = json.dumps(asdict(settings))
-    measured, spent_s = np.empty((0, len(NOISE_PROXIES))), 0.0
+    measured, spent_s = np.empty((0, len(MEASURED_PROXIES))), 0.0
     if part.exists():
-        with np.load(part) as kept:
-            if str(kept["stamp"]) == stamp:
-                measured, spent_s = kept["measured"], float(kept["spent_s"])
+        with np.load(part) as saved:
+            if str(saved["stamp"]) == stamp:
+                measured, spent_s = saved["measured"], float(saved["spent_s"])
     while len(measured) < len(cells):
-        began_s = time.perf_counter()
+        start_s = time.perf_counter()
         chunk = cells[len(measured) : len(measured) + CHUNK]
-        measured = np.vstack([measured, [noise_scores(cell, settings) for cell in chunk]])
-        spent_s += time.perf_counter() - began_s
+        measured = np.vstack([measured, [measure_proxies(cell, settings) for cell in chunk]])
+        spent_s += time.perf_counter() - start_s
         np.savez(part, stamp=np.array(stamp), measured=measured, spent_s=spent_s)
-        left_s = spent_s / len(measured) * (len(cells) - len(measured))
-        print(f"\r{len(measured)} of {len(cells)} networks, {left_s / 60:.1f} min left", end="", flush=True)
+        remaining_s = spent_s / len(measured) * (len(cells) - len(measured))
+        print(f"\r{len(measured)} of {len(cells)} networks, {remaining_s / 60:.1f} min left", end="", flush=True)
     return measured, spent_s
 
 
 def _sizes(cells: list[Architecture]) -> np.ndarray:
-    """:func:`size_scores` of each cell; they depend only on how often each operation occurs."""
-    known = {operations: size_scores(operations) for operations in {tuple(sorted(cell)) for cell in cells}}
+    """:func:`measure_size_proxies` of each cell; they depend only on how often each operation occurs."""
+    known = {operations: measure_size_proxies(operations) for operations in {tuple(sorted(cell)) for cell in cells}}
     return np.array([known[tuple(sorted(cell))] for cell in cells])
 
 

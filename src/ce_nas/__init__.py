@@ -1,51 +1,70 @@
 """Carbon-efficient neural architecture search.
 
-A first search: real NAS-Bench-201 trainings on eight simulated GPUs, in twelve hours of a sunny grid::
+A first search: NAS-Bench-201 trainings on eight simulated GPUs, in twelve hours of a sunny grid::
 
     import ce_nas
 
-    result = ce_nas.run(zone="solar", policy="heuristic", searcher="lamoo", gpus=8, hours=12, seed=0)
+    result = ce_nas.run(grid="solar", policy="look-ahead", searcher="lamoo", gpus=8, hours=12, seed=0)
     summary = result.summary
     print(summary.stop, summary.evaluations, "trainings")
-    print(round(summary.carbon_g["full"]), "g CO2eq in the full book")
-    print(summary.front[0].architecture, summary.front[0].objectives)
+    print(round(summary.carbon_g["full"]), "g CO2eq, full accounting")
+    print(result.choose().architecture)
+
+The public names below are imported when they are first used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+from ce_nas._version import __version__
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from ce_nas.api import Result, Search, resume, run
+    from ce_nas.config.schema import Settings
+    from ce_nas.core.errors import CeNasError
+    from ce_nas.core.records import Allocation, Forecast, Objective, Observation, State
+    from ce_nas.forecast.base import Forecaster
+    from ce_nas.integrations.training_loop import TrainingLoop
+    from ce_nas.policies.base import Decision, Policy
+    from ce_nas.search.base import Searcher
 
-    from ce_nas.api import Result, Study, resume
-    from ce_nas.integrations.training_loop import OwnLoop
+__all__ = [
+    "Allocation",
+    "CeNasError",
+    "Decision",
+    "Forecast",
+    "Forecaster",
+    "Objective",
+    "Observation",
+    "Policy",
+    "Result",
+    "Search",
+    "Searcher",
+    "Settings",
+    "State",
+    "TrainingLoop",
+    "__version__",
+    "resume",
+    "run",
+]
 
-__all__ = ["OwnLoop", "Result", "Study", "__version__", "resume", "run"]
+__getattr__, _, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "api": ["Result", "Search", "resume", "run"],
+        "config.schema": ["Settings"],
+        "core.errors": ["CeNasError"],
+        "core.records": ["Allocation", "Forecast", "Objective", "Observation", "State"],
+        "forecast.base": ["Forecaster"],
+        "integrations.training_loop": ["TrainingLoop"],
+        "policies.base": ["Decision", "Policy"],
+        "search.base": ["Searcher"],
+    },
+)
 
-__version__ = "0.1.0"
 
-
-def run(out: Path | None = None, **flags: object) -> Result:
-    """Run one search described by the flags of ``ce-nas search``, as keywords.
-
-    :param out: a new folder for the run; without it the run is kept in memory.
-    :raises CeNasError: if a flag, or a file that one names, is of no use.
-    """
-    from ce_nas.api import Study
-
-    return Study.of(**flags).run(out)
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever of the public names is asked for
-    """Import what is public only when it is used."""
-    if name in {"Result", "Study", "resume"}:
-        from ce_nas import api as study
-
-        return getattr(study, name)
-    if name == "OwnLoop":
-        from ce_nas.integrations.training_loop import OwnLoop
-
-        return OwnLoop
-    message = f"module 'ce_nas' has no attribute {name!r}"
-    raise AttributeError(message)
+def __dir__() -> list[str]:
+    return sorted(__all__)

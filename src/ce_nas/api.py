@@ -1,219 +1,470 @@
-"""One search from settings to summary, in memory or in a folder of its own."""
+"""A search from its settings to its result, in memory or in a run folder: the package's Python API."""
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from threadpoolctl import threadpool_limits
 
-from ce_nas import __version__
+from ce_nas._version import __version__
 from ce_nas.analysis.live_grid import has_ended, is_provisional
-from ce_nas.analysis.summary import beginning, summarise
-from ce_nas.config.schema import Settings, settings_from_flags
-from ce_nas.engine.build import build
-from ce_nas.engine.inputs import Materials
-from ce_nas.engine.live_intensity import LiveGrid
+from ce_nas.analysis.recommend import recommend
+from ce_nas.analysis.summary import run_header, summarise
+from ce_nas.config.components import ComponentSettings
+from ce_nas.config.schema import Settings, setting_flags, settings_from_flags
+from ce_nas.core.errors import SettingsError, StoreError, unknown_choice_message
+from ce_nas.core.units import HOUR_S
+from ce_nas.engine.build import build_engine
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.engine.live_intensity import LiveIntensity
 from ce_nas.report.files import write_report
-from ce_nas.report.notebook import RunFront, run_html, run_line
-from ce_nas.store.journal import FORMAT, MemoryJournal
-from ce_nas.store.run_dir import RunFolder, read_run
+from ce_nas.report.notebook import RunFront, format_run_line, render_run_html
+from ce_nas.search.constraints import Constraint
+from ce_nas.store.journal import FORMAT_VERSION, MemoryJournal
+from ce_nas.store.run_dir import RunDirectory, read_run_entries, write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from ce_nas.analysis.summary import Summary
-    from ce_nas.cluster.workers.base import Crew
+    import pandas as pd
+
+    from ce_nas.analysis.summary import FrontMember, RunSummary
+    from ce_nas.cluster.workers.base import WorkerPool
     from ce_nas.engine.engine import Engine, Observer
     from ce_nas.forecast.base import Forecaster
-    from ce_nas.policies.base import Allocator
+    from ce_nas.policies.base import Policy
     from ce_nas.search.base import Searcher
-    from ce_nas.store.journal import Entry, Journal
+    from ce_nas.store.journal import Journal, JournalEntry
 
-__all__ = ["Result", "Study", "resume", "settings_of"]
+__all__ = ["ChosenArchitecture", "Result", "Search", "read_run_settings", "resume", "run"]
+
+#: the keywords of a search that may also be an object of the caller's
+_COMPONENT_KEYWORDS = ("policy", "searcher", "forecaster", "workers")
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenArchitecture:
+    """One architecture of a result's front, and why it was chosen."""
+
+    architecture: str
+    #: objective to value, in the metric's own unit and direction
+    objectives: dict[str, float]
+    #: in words
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Result:
-    """What came of a study, or of what there is of it; a notebook shows it with its figures."""
+    """The result of a search, finished or in progress; a notebook shows it with its figures.
 
-    summary: Summary
+    Example:
+        >>> import ce_nas
+        >>> result = ce_nas.run(searcher="random", policy="vanilla", gpus=2, hours=2)
+        >>> result.summary.stop
+        'deadline'
+        >>> len(result.front) > 0
+        True
+        >>> list(result.to_frame().columns)
+        ['architecture', 'accuracy', 'latency', 'fidelity', 'hours', 'carbon_g', 'on_front']
+    """
+
+    summary: RunSummary
     #: the journal's entries
-    entries: Sequence[Entry]
-    #: the run's folder; None if it was kept in memory
+    entries: Sequence[JournalEntry]
+    #: the run folder; None if the run was kept in memory
     path: Path | None = None
 
     @classmethod
-    def read(cls, path: Path | str) -> Result:
-        """What is on record of the run in a folder, also while it goes on.
+    def read(cls, path: str | Path) -> Result:
+        """The result of the run in a folder, also while it is in progress.
 
         :raises StoreError: if there is no run.
         """
-        entries = read_run(Path(path))
+        entries = read_run_entries(Path(path))
         return cls(summarise(entries), entries, Path(path))
 
     @property
     def front(self) -> RunFront:
-        """The architectures of the answer, best first by the first objective."""
+        """The Pareto front of the trained architectures, best first by the first objective."""
         return RunFront(self.summary)
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row per evaluated architecture: its text, its objectives, and the hours and grams until then.
+
+        ``fidelity`` is the share of a full training; ``carbon_g`` is by the full accounting.
+        """
+        import pandas as pd
+
+        objectives = self.summary.objectives
+        front = {member.architecture for member in self.summary.front}
+        rows = [
+            {
+                "architecture": content["architecture_text"],
+                **{
+                    objective["name"]: -value if objective["maximise"] else value
+                    for objective, value in zip(objectives, content["values"], strict=True)
+                },
+                "fidelity": content["fidelity"],
+                "hours": entry.at_s / HOUR_S,
+                "carbon_g": content["carbon_g"],
+                "on_front": content["fidelity"] == 1.0 and content["architecture_text"] in front,
+            }
+            for entry in self.entries
+            if entry.kind == "evaluated" and (content := entry.content)
+        ]
+        names = [objective["name"] for objective in objectives]
+        return pd.DataFrame(rows, columns=["architecture", *names, "fidelity", "hours", "carbon_g", "on_front"])
+
+    def choose(self, rule: str = "knee") -> ChosenArchitecture:
+        """One architecture of the front, with the reason in words.
+
+        :param rule: ``knee``, the smallest largest regret over the objectives, or a bound on an objective such as
+            ``accuracy>=91``: among those that keep it, the smallest largest regret over the other objectives.
+        :raises SettingsError: if there is no such rule, or no architecture of the front keeps the bound.
+        """
+        if rule == "knee":
+            return self._choose_knee(rule)
+        if "=" not in rule:
+            raise SettingsError(unknown_choice_message("rule", rule, ["knee", "METRIC>=BOUND", "METRIC<=BOUND"]))
+        return self._choose_within(Constraint.parse(rule))
+
+    def report(self, path: str | Path, language: str | None = None) -> Path:
+        """Write the report, and return where it is.
+
+        :param path: a file that ends in ``.html``, ``.md``, ``.png`` or ``.json``, or a folder for all of them.
+        :param language: ``en`` or ``ja``; None: the language of the locale.
+        :raises StoreError: if a file cannot be written.
+        """
+        from ce_nas.report.html import render_html
+        from ce_nas.report.i18n.translator import Translator
+        from ce_nas.report.markdown import render_markdown
+        from ce_nas.report.plotting.overview import draw_overview
+        from ce_nas.report.run_report import build_run_report
+
+        path = Path(path)
+        renderers: Mapping[str, Any] = {
+            ".html": lambda: render_html(build_run_report(self.entries, Translator(language))),
+            ".md": lambda: render_markdown(build_run_report(self.entries, Translator(language))),
+            ".png": lambda: draw_overview(self.entries),
+            ".json": self.summary.to_json,
+        }
+        if path.suffix in renderers:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, renderers[path.suffix]())
+        elif path.suffix:
+            message = f"Expected a folder, or a file that ends in {', '.join(renderers)}, got {str(path)!r}."
+            raise StoreError(message)
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+            write_report(path, self.entries, language)
+        return path
+
     def __repr__(self) -> str:
-        return f"<Result {run_line(self.summary)}>"
+        return f"<Result {format_run_line(self.summary)}>"
 
     def _repr_html_(self) -> str:
-        return run_html(self.entries)
+        return render_run_html(self.entries)
+
+    def _choose_knee(self, rule: str) -> ChosenArchitecture:
+        knee = recommend(self.summary)
+        if knee is None:
+            raise SettingsError(_empty_front_message(rule))
+        name, regret = max(knee.regrets.items(), key=lambda pair: pair[1])
+        reason = (
+            f"Its largest regret is the smallest of the front's {len(self.summary.front)} architectures: "
+            f"{regret:.0%} of the distance from the best to the median, in {name}."
+        )
+        return ChosenArchitecture(knee.member.architecture, dict(knee.member.objectives), reason)
+
+    def _choose_within(self, bound: Constraint) -> ChosenArchitecture:
+        objectives = {objective["name"]: objective for objective in self.summary.objectives}
+        if bound.name not in objectives:
+            raise SettingsError(unknown_choice_message("objective of the rule", bound.name, objectives))
+        sign = ">=" if bound.at_least else "<="
+        rule = f"{bound.name}{sign}{bound.bound:g}"
+        if not self.summary.front:
+            raise SettingsError(_empty_front_message(rule))
+        kept = [member for member in self.summary.front if bound.is_met(member.objectives[bound.name])]
+        if not kept:
+            values = [member.objectives[bound.name] for member in self.summary.front]
+            best = max(values) if bound.at_least else min(values)
+            message = f"Expected a front with {rule}, but its best {bound.name} is {best:.6g}; relax the bound."
+            raise SettingsError(message)
+        others = {name: objective for name, objective in objectives.items() if name != bound.name}
+        chosen = min(kept, key=lambda member: _largest_regret(member, kept, others))
+        values_text = ", ".join(f"{name} {chosen.objectives[name]:.6g}" for name in others)
+        reason = f"The best by {', '.join(others)} of {len(kept)} architectures with {rule}: {values_text}."
+        return ChosenArchitecture(chosen.architecture, dict(chosen.objectives), reason)
 
 
-class Study:
+def _empty_front_message(rule: str) -> str:
+    return f"Expected a trained architecture for the rule {rule}, but the front is empty; search longer."
+
+
+def _largest_regret(member: FrontMember, members: Sequence[FrontMember], objectives: Mapping[str, Any]) -> float:
+    """The largest distance from the best of some members in any objective, as a share of their range."""
+    regrets = []
+    for name, objective in objectives.items():
+        values = [other.objectives[name] for other in members]
+        best = max(values) if objective["maximise"] else min(values)
+        regrets.append(abs(best - member.objectives[name]) / ((max(values) - min(values)) or 1.0))
+    return max(regrets)
+
+
+class Search:
     """One search that can be run.
 
-    :param settings: what is searched, where and with what; see :func:`~ce_nas.config.schema.settings_from_flags`.
-    :param allocator: a policy of one's own instead of the one that the settings name.
-    :param searcher: a searcher of one's own instead of the one that the settings name.
-    :param crew: who works in a live search, instead of the crew that the settings name.
-    :param forecaster: a forecaster of one's own instead of the one that the settings name.
-    :param materials: files read already for the same settings, where several studies share them.
+    Example:
+        >>> import ce_nas
+        >>> search = ce_nas.Search(problem="nb201", policy="threshold", grid="solar", gpus=4, hours=3)
+        >>> search.run().summary.policy
+        'threshold'
+
+    The keywords are the flags of ``ce-nas search``, and the sections of its configuration file as dictionaries. In
+    place of a name, ``policy``, ``searcher``, ``forecaster`` and ``workers`` may be objects of your own:
+
+        >>> from ce_nas import Allocation, Decision, Policy
+        >>> class NightShift(Policy):
+        ...     name = "night-shift"
+        ...
+        ...     def decide(self, state):
+        ...         training = state.cluster.devices if state.now_s / 3600 % 24 < 6 else 0
+        ...         return Decision(Allocation(0, training, released=state.cluster.devices - training), "By the clock.")
+        >>> ce_nas.Search(policy=NightShift(), hours=3).run().summary.policy
+        'night-shift'
     """
 
-    def __init__(  # noqa: PLR0913 - each part may be one's own
-        self,
-        settings: Settings | None = None,
-        *,
-        allocator: Allocator | None = None,
-        searcher: Searcher | None = None,
-        crew: Crew | None = None,
-        forecaster: Forecaster | None = None,
-        materials: Materials | None = None,
-    ) -> None:
-        self.settings = _with_devices(settings or Settings())
-        self._materials = materials or Materials(self.settings)
-        own = {"allocator": allocator, "searcher": searcher, "crew": crew, "forecaster": forecaster}
-        self._own: dict[str, Any] = own
+    settings: Settings
+
+    def __init__(self, **keywords: Any) -> None:  # noqa: ANN401 - see the signature, made from the settings
+        objects = {name: keywords.pop(name) for name in _COMPONENT_KEYWORDS if _is_component(keywords.get(name))}
+        self._prepare(settings_from_flags(**keywords), objects, None)
 
     @classmethod
-    def of(cls, **flags: object) -> Study:
-        """The study described by the flags of ``ce-nas search``, as keywords: ``Study.of(zone="wind", hours=40)``.
+    def from_settings(  # noqa: PLR0913 - every component may be an object of the caller's
+        cls,
+        settings: Settings,
+        *,
+        policy: Policy | None = None,
+        searcher: Searcher | None = None,
+        forecaster: Forecaster | None = None,
+        workers: WorkerPool | None = None,
+        inputs: RunInputs | None = None,
+    ) -> Self:
+        """The search that the settings describe, with components of the caller's in place of those they name.
 
-        :raises SettingsError: if there is no such flag, or a value is of no use.
+        :param inputs: files read already for the same settings, where several searches share them.
         """
-        return cls(settings_from_flags(**flags))
+        search = cls.__new__(cls)
+        objects = {"policy": policy, "searcher": searcher, "forecaster": forecaster, "workers": workers}
+        search._prepare(settings, objects, inputs)  # noqa: SLF001 - a constructor of the same class
+        return search
 
-    def run(self, out: Path | None = None, observe: Observer | None = None, *, durable: bool = False) -> Result:
-        """Search; the journal is kept in memory, or in a new folder ``out`` together with the summary.
+    def run(self, out: str | Path | None = None, observer: Observer | None = None, *, durable: bool = False) -> Result:
+        """Search; the journal is kept in memory, or in a new run folder ``out`` together with the report.
 
-        :param observe: called with every period that has ended, for a display.
-        :param durable: make every entry durable at once; else one period is the most that a power cut can take.
-        :raises CeNasError: if a setting, or a file that one names, is of no use; nothing was written then.
+        :param observer: called with every period that has ended, for a display.
+        :param durable: write every entry to disk at once; otherwise a power failure can lose one period.
+        :raises CeNasError: if a setting, or a file that it names, is invalid; nothing was written then.
         """
-        self._materials.check()
+        self._inputs.validate()
         if out is None:
             journal = MemoryJournal()
-            self._search(journal, observe, None)
+            self._run_engine(journal, observer, None)
             return Result(summarise(journal.entries), journal.entries)
-        with RunFolder.create(out) as folder:
-            return self._run_in(folder, observe, durable=durable)
+        with RunDirectory.create(Path(out)) as folder:
+            return self._run_in(folder, observer, durable=durable)
 
-    def resume(self, folder: RunFolder, observe: Observer | None = None, *, durable: bool = False) -> Result:
-        """Continue the search in a folder where it was begun; it ends as if it had never been interrupted.
+    def resume(self, folder: RunDirectory, observer: Observer | None = None, *, durable: bool = False) -> Result:
+        """Continue the search in the run folder in which it started; the result is that of an uninterrupted run.
 
-        :raises ReplayError: if this study is not the one that was begun there.
+        :raises ReplayError: if this is not the search that started there.
         """
-        self._materials.check()
-        return self._run_in(folder, observe, durable=durable)
+        self._inputs.validate()
+        return self._run_in(folder, observer, durable=durable)
 
-    def _run_in(self, folder: RunFolder, observe: Observer | None, *, durable: bool) -> Result:
-        journal = folder.journal(durable=durable)
-        self._search(journal, observe, folder.path, again=has_ended(journal.recorded))
-        return _finished(folder.path)
+    def _prepare(self, settings: Settings, objects: Mapping[str, Any], inputs: RunInputs | None) -> None:
+        self.settings = _resolve_devices(settings)
+        self._inputs = inputs or RunInputs(self.settings)
+        self._overrides = dict(objects)
 
-    def _search(self, journal: Journal, observe: Observer | None, folder: Path | None, *, again: bool = False) -> None:
-        """Search to the end; ``again`` if it had come to its end before, and only its live grid is looked at anew."""
-        engine = build(self._materials, journal, folder=folder, observe=observe, **self._own)
-        journal.append("begun", 0.0, self._beginning(engine))
+    def _run_in(self, folder: RunDirectory, observer: Observer | None, *, durable: bool) -> Result:
+        journal = folder.open_journal(durable=durable)
+        self._run_engine(journal, observer, folder.path, reread_grid=has_ended(journal.recorded))
+        return _write_result(folder.path)
+
+    def _run_engine(
+        self, journal: Journal, observer: Observer | None, folder: Path | None, *, reread_grid: bool = False
+    ) -> None:
+        """Search to the end.
+
+        :param reread_grid: whether the search had ended before, and only its live grid is read again.
+        """
+        engine = build_engine(self._inputs, journal, folder=folder, observer=observer, **self._overrides)
+        journal.append("run_started", 0.0, self._start_entry(engine))
         journal.commit()
         with threadpool_limits(limits=1):  # the matrices are small: threads would only wait for one another
             try:
                 engine.run()
             finally:
-                engine.parts.cluster.close()
-        if isinstance(engine.parts.memory, LiveGrid):
-            engine.parts.memory.settle(engine.parts.clock.now_s, again=again)
+                engine.components.cluster.close()
+        if isinstance(engine.components.zone_history, LiveIntensity):
+            engine.components.zone_history.settle(engine.components.clock.now_s, reread=reread_grid)
             journal.commit()
 
-    def _beginning(self, engine: Engine) -> dict[str, Any]:
-        """All that a reader of the journal needs to know of the run, and all that a resumed one must share."""
-        materials, cheap = self._materials, self._materials.cheap_scores
-        benchmark = materials.benchmark
+    def _start_entry(self, engine: Engine) -> dict[str, Any]:
+        """What a reader of the journal needs to know of the run, and what a resumed run must share."""
+        inputs, scores = self._inputs, self._inputs.proxy_scores
+        benchmark = inputs.benchmark
         return {
-            "format": FORMAT,
+            "format": FORMAT_VERSION,
             "version": __version__,
             "settings": self.settings.model_dump(mode="json"),
-            "policy": engine.parts.allocator.name,
-            "searcher": engine.parts.searcher.name,
-            "forecaster": engine.parts.forecaster.name,
-            "forecaster_reason": engine.parts.forecaster_reason,
-            "forecaster_sha256": engine.parts.forecaster_sha256,
-            "start": materials.start.isoformat(),
-            "objectives": [asdict(item) for item in materials.objectives],
-            "hypervolume_max": materials.hypervolume_max,
-            "power": engine.parts.cluster.power_origin,
+            "policy": engine.components.policy.name,
+            "searcher": engine.components.searcher.name,
+            "forecaster": engine.components.forecaster.name,
+            "forecaster_reason": engine.components.forecaster_reason,
+            "forecaster_sha256": engine.components.forecaster_sha256,
+            "start": inputs.start.isoformat(),
+            "objectives": [asdict(objective) for objective in inputs.objectives],
+            "hypervolume_max": inputs.hypervolume_max,
+            "power_origin": engine.components.cluster.power_origin,
             "benchmark": {
                 "name": benchmark.name,
                 "architectures": benchmark.space.size,
                 "origin": benchmark.origin,
                 "notes": list(benchmark.notes),
                 "sha256": benchmark.fingerprint,
-                "cheap_scores": cheap.origin if cheap else _scored_by(engine, self.settings),
-                "cheap_scores_sha256": cheap.fingerprint if cheap else None,
+                "proxy_scores": scores.origin if scores else _proxy_score_origin(engine, self.settings),
+                "proxy_scores_sha256": scores.fingerprint if scores else None,
             },
-            "grid": materials.grid_facts(),
+            "grid": inputs.grid_metadata(),
         }
 
 
-def _scored_by(engine: Engine, settings: Settings) -> str:
-    """What scores in a run whose scores are no table's."""
-    if not engine.parts.evaluator.can_score:
+def _proxy_score_origin(engine: Engine, settings: Settings) -> str:
+    """The source of the proxy scores of a run that has no table of them."""
+    if not engine.components.problem.has_proxy_scores:
         return "none: nothing can be sampled"
     live = settings.live
-    return f"a supernet that the run trains, {live.paths} paths, for {live.supernet_epochs:g} times a network's epochs"
+    epochs = f"{live.supernet_epochs:g} times a network's epochs"
+    return f"a supernet that the run trains, {live.path_sampling} paths, for {epochs}"
 
 
-def _with_devices(settings: Settings) -> Settings:
-    """The settings with the devices of a live search named, so that they are on record."""
-    if not settings.live.on:
+def _resolve_devices(settings: Settings) -> Settings:
+    """The settings with the devices of a live search, so that the journal records them."""
+    if not settings.live.enabled:
         return settings
-    from ce_nas.engine.build_live import with_devices
+    from ce_nas.engine.build_live import resolve_devices
 
-    return with_devices(settings)
+    return resolve_devices(settings)
 
 
-def resume(path: Path, observe: Observer | None = None, *, durable: bool = False) -> Result:
-    """Continue the run in ``path``, or return what came of it if it has ended.
+def run(out: str | Path | None = None, **keywords: Any) -> Result:  # noqa: ANN401 - see the signature
+    """Run one search: ``Search(**keywords).run(out)``.
 
-    One that has ended on a live grid is booked anew where the grid's source has said more since.
+    Example:
+        >>> import ce_nas
+        >>> ce_nas.run(grid="wind", searcher="random", gpus=2, hours=2, seed=1).summary.seed
+        1
 
-    :raises StoreError: if there is no run, or another process is at it.
-    :raises ReplayError: if the files that it was begun with, or this package, have changed since.
+    :param out: a new run folder; None: the run is kept in memory.
+    :raises CeNasError: if a keyword, or a file that it names, is invalid.
     """
-    with RunFolder.open(path) as folder:
-        entries = read_run(path)
-        settings = settings_of(path)
+    return Search(**keywords).run(out)
+
+
+def resume(
+    path: str | Path,
+    observer: Observer | None = None,
+    *,
+    durable: bool = False,
+    **objects: Any,  # noqa: ANN401 - a component of any kind
+) -> Result:
+    """Continue the run in ``path``, or return its result if it has ended.
+
+    A run that has ended on a live grid is accounted again where its provider has corrected values since.
+
+    :param objects: the ``policy``, ``searcher``, ``forecaster`` or ``workers`` with which the search started, where it
+        was an object of the caller's.
+    :raises StoreError: if there is no run, or another process runs it.
+    :raises ReplayError: if the files with which it started, or this package, have changed since.
+    """
+    path = Path(path)
+    for name in objects:
+        if name not in _COMPONENT_KEYWORDS:
+            raise SettingsError(unknown_choice_message("component", name, _COMPONENT_KEYWORDS))
+    with RunDirectory.open(path) as folder:
+        entries = read_run_entries(path)
+        settings = read_run_settings(path)
         if has_ended(entries) and not is_provisional(entries):
-            return _finished(path)
-        return Study(settings).resume(folder, observe, durable=durable)
+            return _write_result(path)
+        return Search.from_settings(settings, **objects).resume(folder, observer, durable=durable)
 
 
-def settings_of(path: Path) -> Settings:
-    """The settings that the run in ``path`` was begun with.
+def read_run_settings(path: Path) -> Settings:
+    """The settings with which the run in ``path`` started.
 
     :raises StoreError: if there is no run.
     """
-    return Settings.model_validate(beginning(read_run(path))["settings"])
+    return Settings.model_validate(run_header(read_run_entries(path))["settings"])
 
 
-def _finished(path: Path) -> Result:
-    """What came of the run in ``path``, written beside its journal."""
-    entries = read_run(path)
+def _write_result(path: Path) -> Result:
+    """The result of the run in ``path``, and its report written into the folder."""
+    entries = read_run_entries(path)
     write_report(path, entries)
     return Result(summarise(entries), entries, path)
+
+
+def _is_component(value: object) -> bool:
+    """Whether a keyword is an object of the caller's, not a name or a table."""
+    return not (value is None or isinstance(value, str | dict | ComponentSettings))
+
+
+def _keyword_parameters() -> list[inspect.Parameter]:
+    """The keywords of a search with their types and defaults: every flag, and every section."""
+    from ce_nas.cluster.workers.base import WorkerPool
+    from ce_nas.forecast.base import Forecaster
+    from ce_nas.policies.base import Policy
+    from ce_nas.search.base import Searcher
+
+    objects = {"policy": Policy, "searcher": Searcher, "forecaster": Forecaster, "workers": WorkerPool}
+    table = dict[str, Any]
+    keywords: dict[str, tuple[Any, Any]] = {}
+    for name, flag in setting_flags().items():
+        if flag.section == "grid" and "grid" not in keywords:
+            keywords["grid"] = (str | table, None)
+        annotation = flag.annotation | objects[name] if name in objects else flag.annotation
+        keywords[name] = (bool | table if name == "live" else annotation, flag.default)
+    keywords |= {name: (table, None) for name in Settings.model_fields if name not in keywords}
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=default,
+            annotation=annotation | None if default is None else annotation,
+        )
+        for name, (annotation, default) in keywords.items()
+    ]
+
+
+def _keyword_documentation() -> str:
+    """The keywords for ``help()``, a line each."""
+    lines = [f"    {name}: {flag.description}" for name, flag in setting_flags().items()]
+    return "\n\n    Keywords\n    --------\n" + "\n".join(lines) + "\n"
+
+
+def _document_keywords() -> None:
+    """Give :class:`Search` and :func:`run` the signature that the settings define."""
+    keywords = _keyword_parameters()
+    out = inspect.signature(run).parameters["out"]
+    Search.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature([out, *keywords], return_annotation="Result")  # type: ignore[attr-defined]
+    Search.__doc__ = (Search.__doc__ or "").rstrip() + _keyword_documentation()
+
+
+_document_keywords()

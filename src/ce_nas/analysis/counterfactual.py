@@ -1,17 +1,14 @@
-"""What the same work would have cost at other hours: a run's trainings and samplings, replayed under other rules.
+"""Carbon of the same work under other policies: a run's trainings and samplings, replayed at other hours.
 
-The tasks of a run are taken as one heap of work that can be left at any period's end and gone on with on any device,
-at the run's own prices for checkpoints and start-ups. Every rule gets the same heap, devices, grid and deadline, and
-is made to work where it would miss the deadline. Devices without work are released and cost nothing, which is more than
-a run itself can have: its devices now and then wait. So what a rule is said to need is rather too little than too much,
-and a saving over it rather too small. What a searcher saves by needing fewer trainings is not in here: the work is the
-same.
+The tasks of a run are modelled as one preemptible job: it can be suspended at the end of any period and resumed on any
+device, at the run's own costs for checkpoints and start-ups. Every policy gets the same job, devices, grid and
+deadline, and is forced to use all devices when it would otherwise miss the deadline. Devices without work are released
+and cost nothing, whereas the devices of a real run sometimes wait: the carbon of a policy is underestimated, and so is
+the run's saving over it. Savings from needing fewer trainings are not included: the work is the same.
 
 Source
     [CarbonScaler] Hanafy, Liang, Bashir, Irwin, Shenoy. CarbonScaler: Leveraging Cloud Workload Elasticity for
-        Optimizing Carbon-Efficiency. SIGMETRICS 2024 (carbon-agnostic, suspend-resume and oracle beside one another).
-
-The cheapest periods for work of a known amount, start-ups and checkpoints counted.
+        Optimizing Carbon-Efficiency. SIGMETRICS 2024 (compares carbon-agnostic, suspend-resume and oracle).
 """
 
 from __future__ import annotations
@@ -23,83 +20,90 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ce_nas.analysis.summary import beginning
+from ce_nas.analysis.summary import run_header
+from ce_nas.analysis.timeline import site_moves
+from ce_nas.config.schema import Settings
 from ce_nas.core.errors import TraceError
-from ce_nas.core.records import Activity, View
+from ce_nas.core.records import Activity, BudgetState, ClusterState, GridState, SearchState, State
 from ce_nas.core.units import DAY_S, J_PER_KWH
-from ce_nas.policies.baselines import Heuristic, SuspendResume
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.forecast.base import FORECAST_HORIZON_S, PAST_WINDOW_S
+from ce_nas.policies.baselines import HotCarbonPolicy, SuspendResumePolicy
+from ce_nas.policies.planning import select_cheapest_periods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ce_nas.forecast.base import Forecaster
-    from ce_nas.forecast.history import History
+    from ce_nas.forecast.history import RecordedHistory
     from ce_nas.grid.trace import Series
-    from ce_nas.store.journal import Entry
+    from ce_nas.store.journal import JournalEntry
 
 __all__ = [
-    "RULES",
+    "REPLAY_POLICIES",
     "Counterfactual",
-    "Replay",
-    "Row",
-    "Spread",
-    "Work",
-    "cheapest",
-    "counterfactual",
-    "replay",
-    "replays",
-    "work_of",
+    "CounterfactualRow",
+    "DeferrableWorkload",
+    "PolicyReplay",
+    "SavingsSpread",
+    "compute_counterfactual",
+    "counterfactual_from_journal",
+    "extract_workload",
+    "plan_cheapest_periods",
+    "replay_policies",
+    "replay_policy",
 ]
 
-#: the rules, in the order in which they are shown; ``oracle`` knows the truth
-RULES = ("at-once", "threshold", "heuristic", "look-ahead", "oracle")
-#: days by which a run's start is moved, to see how much of a saving is the luck of its days
-SHIFTS = tuple(day for day in range(-14, 15, 2) if day)
-WORK = (Activity.TRAINING, Activity.SAMPLING, Activity.SUPERNET)
-HORIZON_S = 4 * DAY_S
+#: the policies, in the order of a report; ``oracle`` knows the true intensity
+REPLAY_POLICIES = ("at-once", "threshold", "hotcarbon", "look-ahead", "oracle")
+#: days by which a run's start is shifted, to see how much of a saving is due to its particular days
+START_SHIFTS_DAYS = tuple(day for day in range(-14, 15, 2) if day)
+#: policies that use only the past and the forecast, besides an immediate start
+FORECAST_POLICIES = ("threshold", "hotcarbon", "look-ahead")
+WORK_ACTIVITIES = (Activity.TRAINING, Activity.SAMPLING, Activity.SUPERNET)
 WEEK_S = 7 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """A heap of work, and what the devices for it are."""
+class DeferrableWorkload:
+    """A preemptible job and its devices."""
 
-    #: time of devices that it takes
+    #: device time of the whole job
     device_s: float
-    #: what a device at work draws from the grid, PUE included, W
+    #: power of an active device from the grid, PUE included
     power_w: float
     devices: int
-    #: between two decisions
+    #: time between two decisions
     period_s: float
-    #: when it has to be done, seconds since the start
+    #: seconds since the start
     deadline_s: float
-    #: to take a released device back and load a checkpoint: time, and energy from the grid
-    enter_s: float = 0.0
-    enter_j: float = 0.0
-    #: to write a checkpoint and leave a device: energy from the grid
-    leave_j: float = 0.0
+    #: to acquire a released device and load a checkpoint: time, and energy from the grid
+    resume_s: float = 0.0
+    resume_j: float = 0.0
+    #: to write a checkpoint and release a device: energy from the grid
+    suspend_j: float = 0.0
 
     @property
     def periods(self) -> int:
-        """Periods up to the deadline."""
+        """Number of periods up to the deadline."""
         return max(math.ceil(self.deadline_s / self.period_s - 1e-9), 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
-    """What the work took under one rule."""
+class PolicyReplay:
+    """The job under one policy."""
 
     carbon_g: float
     energy_j: float
-    #: when it was done, seconds since the start
+    #: time of completion, seconds since the start
     end_s: float
-    #: devices at work in each period
-    levels: tuple[int, ...]
+    #: active devices in each period
+    active_devices: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """A share saved: the middle, the lowest and the highest over several starts."""
+class SavingsSpread:
+    """Median and range of a saved share over several starts."""
 
     median: float
     low: float
@@ -107,280 +111,342 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """The run as it went, or one rule."""
+class CounterfactualRow:
+    """The run itself, or one policy."""
 
-    #: one of :data:`RULES`, or ``run``
-    rule: str
+    #: one of :data:`REPLAY_POLICIES`, or ``run``
+    policy: str
     carbon_g: float
     energy_j: float
-    #: when the work was done, seconds since the start
+    #: time of completion, seconds since the start
     end_s: float
-    #: the share of the grams of ``at-once`` that it did not need, from the run's own start
-    saved: float
-    #: the same from all starts, that one among them
-    spread: Spread
+    #: share of the carbon of ``at-once`` that is saved, from the run's own start
+    saved_share: float
+    #: the same over all starts, including that one
+    spread: SavingsSpread
 
 
 @dataclass(frozen=True, slots=True)
 class Counterfactual:
-    """What the work of a run would have cost at other hours."""
+    """Carbon of a run's work under other policies."""
 
-    work: Work
-    #: the run, and then the rules in the order of :data:`RULES`
-    rows: tuple[Row, ...]
+    workload: DeferrableWorkload
+    #: the run, then the policies in the order of :data:`REPLAY_POLICIES`
+    rows: tuple[CounterfactualRow, ...]
     #: starts behind each spread
-    starts: int
-    #: name of the forecaster that the rules were given
+    n_starts: int
+    #: name of the forecaster that the policies used
     forecaster: str
 
-    def row(self, rule: str) -> Row:
-        """The row of a rule, or of the ``run``."""
-        return next(row for row in self.rows if row.rule == rule)
+    def row(self, policy: str) -> CounterfactualRow:
+        """Return the row of a policy, or of the ``run``."""
+        return next(row for row in self.rows if row.policy == policy)
+
+    def best_forecast_policy(self) -> CounterfactualRow:
+        """Return the row with the least carbon among the policies that use a forecast."""
+        return min((self.row(name) for name in FORECAST_POLICIES), key=lambda row: row.carbon_g)
+
+    def saving_over(self, policy: str) -> float:
+        """Return the share of a policy's carbon that the run saved; negative if the run emitted more."""
+        return 1.0 - self.row("run").carbon_g / self.row(policy).carbon_g
 
 
-def work_of(entries: Sequence[Entry]) -> Work:
-    """The work of a run, from its journal.
+def extract_workload(entries: Sequence[JournalEntry]) -> DeferrableWorkload:
+    """Read the work of a run from its journal.
 
-    :raises TraceError: if nothing was worked on, or not all of it at one site.
+    :raises TraceError: if there is none, or if the run moved between sites.
     """
-    settings = beginning(entries)["settings"]
-    moves = sum(entry.kind == "moved" for entry in entries)
+    settings = run_header(entries)["settings"]
+    moves = len(site_moves(entries))
     if moves:
         message = (
-            f"Expected a run that stayed at one site, got one with {moves} moves: there is no one grid on which its "
-            "work could be put to other hours. To see what moving saved, run the same settings without site.others."
+            f"Expected a run that stayed at one site, got one with {moves} moves: its work cannot be replayed on a "
+            "single grid. To measure what moving saved, run the same settings without site.others."
         )
         raise TraceError(message)
     cluster, periods = settings["cluster"], [entry.content for entry in entries if entry.kind == "period"]
     live = settings["live"]
-    # on the books of a live run whose hours are shorter ones are seconds as they passed, not those of the run
-    scale = live["time_scale"] if live["on"] else 1.0
-    device_s = scale * sum(period["device_s"].get(name, 0.0) for period in periods for name in WORK)
-    energy_j = sum(period["energy_j"].get(name, 0.0) for period in periods for name in WORK)
+    # a live run with a time scale records wall-clock seconds, not seconds of the run
+    scale = live["time_scale"] if live["enabled"] else 1.0
+    device_s = scale * sum(period["device_s"].get(name, 0.0) for period in periods for name in WORK_ACTIVITIES)
+    energy_j = sum(period["energy_j"].get(name, 0.0) for period in periods for name in WORK_ACTIVITIES)
     if device_s <= 0:
-        message = "Nothing has been trained or sampled yet, so there is no work to weigh."
+        message = "Expected a run with trainings or samplings, got one without any work; wait for its first period."
         raise TraceError(message)
-    return Work(
+    return DeferrableWorkload(
         device_s=device_s,
         power_w=energy_j / device_s,
         devices=cluster["gpus"],
-        period_s=_seconds(settings["searcher"]["period"]),
-        deadline_s=max(_seconds(settings["budget"]["time"]), entries[-1].at_s),
-        **(_measured_moves(entries, periods, scale) if live["on"] else _modelled_moves(cluster)),
+        period_s=_parse_seconds(settings["schedule"]["period"]),
+        deadline_s=max(_parse_seconds(settings["budget"]["hours"]), entries[-1].at_s),
+        **(
+            _measured_switching_costs(entries, periods, scale)
+            if live["enabled"]
+            else _modelled_switching_costs(cluster)
+        ),
     )
 
 
-def _modelled_moves(cluster: Mapping[str, Any]) -> dict[str, float]:
-    """What it takes to leave a device and to come back, by the settings of a simulated cluster."""
+def _modelled_switching_costs(cluster: Mapping[str, Any]) -> dict[str, float]:
+    """Return the costs of suspending and resuming by the settings of a simulated cluster."""
     return {
-        "enter_s": cluster["startup_s"] + cluster["restore_s"],
-        "enter_j": cluster["pue"] * (cluster["startup_j"] + cluster["restore_j"]),
-        "leave_j": cluster["pue"] * cluster["checkpoint_j"],
+        "resume_s": cluster["startup_s"] + cluster["restore_s"],
+        "resume_j": cluster["pue"] * (cluster["startup_j"] + cluster["restore_j"]),
+        "suspend_j": cluster["pue"] * cluster["checkpoint_j"],
     }
 
 
-def _measured_moves(entries: Sequence[Entry], periods: Sequence[Any], scale: float) -> dict[str, float]:
-    """The same of a live run: what its own checkpoints and their loading took, on average; nothing if it had none."""
-    times = sum(entry.kind == "suspended" for entry in entries)
-    if not times:
+def _measured_switching_costs(
+    entries: Sequence[JournalEntry], periods: Sequence[Any], scale: float
+) -> dict[str, float]:
+    """Return the mean measured costs of suspending and resuming of a live run; empty if it never suspended."""
+    suspensions = sum(entry.kind == "task_suspended" for entry in entries)
+    if not suspensions:
         return {}
 
-    def mean(book: str, *activities: str) -> float:
-        return float(sum(period[book].get(name, 0.0) for period in periods for name in activities)) / times
+    def mean(quantity: str, *activities: str) -> float:
+        return float(sum(period[quantity].get(name, 0.0) for period in periods for name in activities)) / suspensions
 
     return {
-        "enter_s": scale * mean("device_s", "startup", "restore"),
-        "enter_j": mean("energy_j", "startup", "restore"),
-        "leave_j": mean("energy_j", "checkpoint"),
+        "resume_s": scale * mean("device_s", "startup", "restore"),
+        "resume_j": mean("energy_j", "startup", "restore"),
+        "suspend_j": mean("energy_j", "checkpoint"),
     }
 
 
-def counterfactual(entries: Sequence[Entry], history: History, forecaster: Forecaster) -> Counterfactual:
-    """What the work of a run would have cost under each rule, from its own start and from those of other days.
+def compute_counterfactual(
+    entries: Sequence[JournalEntry], history: RecordedHistory, forecaster: Forecaster
+) -> Counterfactual:
+    """Compute the carbon of a run's work under each policy, from its own start and from starts on other days.
 
-    On other days the run itself is taken to divide its devices as it did, hour for hour.
+    On other days the run itself keeps its allocation hour by hour.
 
-    :param history: the grid's record, with its seconds counted from the run's start.
-    :raises TraceError: if nothing was worked on yet, or the grid's record is too short for a rule to end.
+    :param history: the grid's record, in seconds since the run's start.
+    :raises TraceError: if there is no work yet, or the grid's record is too short for a policy to finish.
     """
-    work, series = work_of(entries), history.intensity
+    workload, series = extract_workload(entries), history.intensity
     periods = [(entry.content, entry.at_s) for entry in entries if entry.kind == "period"]
-    run = Replay(
+    run = PolicyReplay(
         sum(sum(period["carbon_g"].values()) for period, _ in periods),
         sum(sum(period["energy_j"].values()) for period, _ in periods),
         entries[-1].at_s,
         (),
     )
-    own = {"run": run, **replays(work, history, forecaster, 0.0)}
-    saved = {rule: [1.0 - one.carbon_g / own["at-once"].carbon_g] for rule, one in own.items()}
-    for start_s in _other_starts(work, series):
-        there = replays(work, history, forecaster, start_s)
-        grams = {"run": _moved_g(periods, series, start_s), **{rule: one.carbon_g for rule, one in there.items()}}
-        for rule, shares in saved.items():
-            shares.append(1.0 - grams[rule] / grams["at-once"])
+    own_start = {"run": run, **replay_policies(workload, history, forecaster, 0.0)}
+    saved = {name: [1.0 - replay.carbon_g / own_start["at-once"].carbon_g] for name, replay in own_start.items()}
+    for start_s in _shifted_starts(workload, series):
+        replays = replay_policies(workload, history, forecaster, start_s)
+        carbon_g = {
+            "run": _shifted_carbon_g(periods, series, start_s),
+            **{name: replay.carbon_g for name, replay in replays.items()},
+        }
+        for name, shares in saved.items():
+            shares.append(1.0 - carbon_g[name] / carbon_g["at-once"])
     rows = [
-        Row(rule, one.carbon_g, one.energy_j, one.end_s, saved[rule][0], _spread(saved[rule]))
-        for rule, one in own.items()
+        CounterfactualRow(
+            name, replay.carbon_g, replay.energy_j, replay.end_s, saved[name][0], _summarise_spread(saved[name])
+        )
+        for name, replay in own_start.items()
     ]
-    return Counterfactual(work, tuple(rows), len(saved["run"]), forecaster.name)
+    return Counterfactual(workload, tuple(rows), len(saved["run"]), forecaster.name)
 
 
-def _spread(shares: Sequence[float]) -> Spread:
-    return Spread(median(shares), min(shares), max(shares))
+def counterfactual_from_journal(entries: Sequence[JournalEntry]) -> Counterfactual:
+    """Compute the counterfactual of a run with the grid and forecaster that its settings name.
+
+    :raises CeNasError: if the grid's file is missing or has changed, or there is no work yet.
+    """
+    header = run_header(entries)
+    if header["grid"]["sha256"] is None:
+        message = (
+            f"Expected a recorded grid, got a live one ({header['grid']['origin']}): other hours than those that the "
+            "run has read are not known, so its work cannot be replayed."
+        )
+        raise TraceError(message)
+    inputs = RunInputs(Settings.model_validate(header["settings"]))
+    if inputs.trace.fingerprint != header["grid"]["sha256"]:
+        message = (
+            f"Expected the grid that the run started with, zone {header['grid']['zone']} from "
+            f"{header['grid']['origin']}, but its values have changed since; restore the old file."
+        )
+        raise TraceError(message)
+    return compute_counterfactual(entries, inputs.history, inputs.choose_forecaster().forecaster)
 
 
-def _other_starts(work: Work, series: Series) -> Iterator[float]:
-    """The starts on other days of which the week before and all hours up to the deadline are on record."""
-    for day in SHIFTS:
+def _summarise_spread(shares: Sequence[float]) -> SavingsSpread:
+    return SavingsSpread(median(shares), min(shares), max(shares))
+
+
+def _shifted_starts(workload: DeferrableWorkload, series: Series) -> Iterator[float]:
+    """Yield the starts on other days for which the record covers the week before and all hours to the deadline."""
+    for day in START_SHIFTS_DAYS:
         start_s = day * DAY_S
-        if series.covers(start_s - WEEK_S, start_s + work.deadline_s + work.period_s):
+        if series.covers(start_s - WEEK_S, start_s + workload.deadline_s + workload.period_s):
             yield start_s
 
 
-def _moved_g(periods: Sequence[tuple[dict[str, Any], float]], series: Series, start_s: float) -> float:
-    """The grams of the run, hour for hour, from another start."""
+def _shifted_carbon_g(periods: Sequence[tuple[dict[str, Any], float]], series: Series, start_s: float) -> float:
+    """Compute the carbon of the run from another start, with the same energy in each period."""
     total = 0.0
     for period, end_s in periods:
         if end_s > period["start_s"]:
-            moved = series.mean(start_s + period["start_s"], start_s + end_s)
-            total += sum(period["carbon_g"].values()) * moved / period["intensity_g_per_kwh"]
+            shifted_g_per_kwh = series.mean(start_s + period["start_s"], start_s + end_s)
+            total += sum(period["carbon_g"].values()) * shifted_g_per_kwh / period["intensity_g_per_kwh"]
     return total
 
 
-def replays(work: Work, history: History, forecaster: Forecaster, start_s: float) -> dict[str, Replay]:
-    """The work under each rule, from one start.
+def replay_policies(
+    workload: DeferrableWorkload, history: RecordedHistory, forecaster: Forecaster, start_s: float
+) -> dict[str, PolicyReplay]:
+    """Replay the work under each policy, from one start.
 
-    :param history: the grid's record, with its seconds counted from where ``start_s`` is counted.
-    :param start_s: when the work begins, s.
-    :raises TraceError: if the grid's record is too short for a rule to end.
+    :param history: the grid's record, in the same time as ``start_s``.
+    :param start_s: start of the work, seconds.
+    :raises TraceError: if the grid's record is too short for a policy to finish.
     """
     series = history.intensity
-    views = [_view(work, history, forecaster, start_s, period) for period in range(work.periods)]
-    truth = np.array(
-        [series.mean(start_s + work.period_s * at, start_s + work.period_s * (at + 1)) for at in range(work.periods)]
+    states = [_build_state(workload, history, forecaster, start_s, period) for period in range(workload.periods)]
+    true_g_per_kwh = np.array(
+        [
+            series.mean(start_s + workload.period_s * period, start_s + workload.period_s * (period + 1))
+            for period in range(workload.periods)
+        ]
     )
-    clean, share = SuspendResume(), Heuristic()
+    suspend_resume, hotcarbon = SuspendResumePolicy(), HotCarbonPolicy()
 
-    def ahead(at: int, left_s: float, level: int) -> int:
-        forecast, periods = views[at].forecast, work.periods - at
-        costs = np.ones(periods) if forecast is None else forecast.ahead(views[at].now_s, work.period_s, periods)
-        return int(cheapest(costs, work, left_s, level)[0])
+    def look_ahead(period: int, remaining_s: float, active_before: int) -> int:
+        state, periods = states[period], workload.periods - period
+        forecast = state.grid.forecast
+        costs = np.ones(periods) if forecast is None else forecast.resample(state.now_s, workload.period_s, periods)
+        return int(plan_cheapest_periods(costs, workload, remaining_s, active_before)[0])
 
-    plan = cheapest(truth, work, work.device_s, work.devices)
-    rules: dict[str, Callable[[int, float, int], int]] = {
-        "at-once": lambda *_: work.devices,
-        "threshold": lambda at, *_: clean.decide(views[at]).allocation.evaluating,
-        "heuristic": lambda at, *_: share.decide(views[at]).allocation.evaluating,
-        "look-ahead": ahead,
-        "oracle": lambda at, *_: int(plan[at]),
+    plan = plan_cheapest_periods(true_g_per_kwh, workload, workload.device_s, workload.devices)
+    policies: dict[str, Callable[[int, float, int], int]] = {
+        "at-once": lambda *_: workload.devices,
+        "threshold": lambda period, *_: suspend_resume.decide(states[period]).allocation.evaluating,
+        "hotcarbon": lambda period, *_: hotcarbon.decide(states[period]).allocation.evaluating,
+        "look-ahead": look_ahead,
+        "oracle": lambda period, *_: int(plan[period]),
     }
-    found = {name: replay(work, series, rule, start_s) for name, rule in rules.items()}
-    found["oracle"] = min(found.values(), key=lambda one: one.carbon_g)  # it may do what any other rule does
-    return found
+    replays = {name: replay_policy(workload, series, policy, start_s) for name, policy in policies.items()}
+    replays["oracle"] = min(replays.values(), key=lambda replay: replay.carbon_g)  # a bound on every other policy
+    return replays
 
 
-def replay(work: Work, series: Series, rule: Callable[[int, float, int], int], start_s: float = 0.0) -> Replay:
-    """The work under a rule; where it would miss the deadline, all devices work.
+def replay_policy(
+    workload: DeferrableWorkload, series: Series, policy: Callable[[int, float, int], int], start_s: float = 0.0
+) -> PolicyReplay:
+    """Replay the work under a policy; all devices are used when it would otherwise miss the deadline.
 
-    :param rule: how many devices work, by the number of the period, the work left and the devices at work before.
+    :param policy: maps period index, remaining work (s) and devices active before to the number of active devices.
     :raises TraceError: if the grid's record ends before the work does.
     """
-    levels: list[int] = []
-    left_s, level, energy_j, carbon_g, end_s = work.device_s, work.devices, 0.0, 0.0, 0.0
-    while left_s > 1e-6:
-        at = len(levels)
-        later_s = max(work.periods - at - 1, 0) * work.period_s * work.devices
-        must = at >= work.periods or left_s > later_s - work.enter_s * work.devices
-        wanted = work.devices if must else min(max(rule(at, left_s, level), 0), work.devices)
-        entering, leaving = max(wanted - level, 0), max(level - wanted, 0) if at else 0
-        able_s = max(wanted * work.period_s - entering * work.enter_s, 0.0)
-        done_s = min(able_s, left_s)
-        begin_s = at * work.period_s
-        end_s = begin_s + ((done_s + entering * work.enter_s) / wanted if wanted else 0.0)
-        drawn_j = done_s * work.power_w + entering * work.enter_j
+    active_devices: list[int] = []
+    remaining_s, before, energy_j, carbon_g, end_s = workload.device_s, workload.devices, 0.0, 0.0, 0.0
+    while remaining_s > 1e-6:
+        period = len(active_devices)
+        later_s = max(workload.periods - period - 1, 0) * workload.period_s * workload.devices
+        forced = period >= workload.periods or remaining_s > later_s - workload.resume_s * workload.devices
+        active = workload.devices if forced else min(max(policy(period, remaining_s, before), 0), workload.devices)
+        resumed, suspended = max(active - before, 0), max(before - active, 0) if period else 0
+        capacity_s = max(active * workload.period_s - resumed * workload.resume_s, 0.0)
+        done_s = min(capacity_s, remaining_s)
+        begin_s = period * workload.period_s
+        end_s = begin_s + ((done_s + resumed * workload.resume_s) / active if active else 0.0)
+        used_j = done_s * workload.power_w + resumed * workload.resume_j
         mean = series.mean(start_s + begin_s, start_s + end_s)
-        carbon_g += drawn_j * mean / J_PER_KWH + leaving * work.leave_j * series.at(start_s + begin_s) / J_PER_KWH
-        energy_j += drawn_j + leaving * work.leave_j
-        left_s, level = left_s - done_s, wanted
-        levels.append(wanted)
-    return Replay(carbon_g, energy_j, end_s, tuple(levels))
+        carbon_g += (
+            used_j * mean / J_PER_KWH + suspended * workload.suspend_j * series.at(start_s + begin_s) / J_PER_KWH
+        )
+        energy_j += used_j + suspended * workload.suspend_j
+        remaining_s, before = remaining_s - done_s, active
+        active_devices.append(active)
+    return PolicyReplay(carbon_g, energy_j, end_s, tuple(active_devices))
 
 
-def _view(work: Work, history: History, forecaster: Forecaster, start_s: float, at: int) -> View:
-    """What a rule may know at the beginning of a period: the past, and a forecast made of it."""
-    now_s = start_s + at * work.period_s
-    past = history.past(now_s, max(2 * WEEK_S, forecaster.lookback_s), HORIZON_S)
-    return View(
+def _build_state(
+    workload: DeferrableWorkload, history: RecordedHistory, forecaster: Forecaster, start_s: float, period_index: int
+) -> State:
+    """Build what a policy may know at the start of a period: the past and a forecast from it."""
+    now_s = start_s + period_index * workload.period_s
+    past = history.inputs_at(now_s, max(PAST_WINDOW_S, forecaster.lookback_s), FORECAST_HORIZON_S)
+    return State(
         now_s=now_s,
-        period_s=work.period_s,
-        devices=work.devices,
-        past_g_per_kwh=past.intensity_g_per_kwh if past else np.empty(0),
-        past_step_s=history.step_s,
-        forecast=forecaster.predict(past, HORIZON_S) if past else None,
-        evaluations=0, samples=0, hypervolume=0.0, hypervolume_history=(), front_size=0,
-        backlog=0, backlog_capacity=0, backlog_front=0, running=0, suspended=0, can_sample=False,
-        trained_s=0.0, carbon_spent_g=0.0, energy_spent_j=0.0, cost_spent=0.0,
-        time_left_s=work.deadline_s - at * work.period_s,
-        carbon_left_g=math.inf, energy_left_j=math.inf, cost_left=math.inf, evaluations_left=math.inf,
-    )  # fmt: skip
+        period_s=workload.period_s,
+        grid=GridState(
+            past_g_per_kwh=past.intensity_g_per_kwh if past else np.empty(0),
+            past_step_s=history.step_s,
+            forecast=forecaster.predict(past, FORECAST_HORIZON_S) if past else None,
+        ),
+        search=SearchState(
+            evaluations=0,
+            samples=0,
+            hypervolume=0.0,
+            hypervolume_history=(),
+            front_size=0,
+            queue_length=0,
+            queue_capacity=0,
+            queue_front_size=0,
+            can_sample=False,
+            trained_s=0.0,
+        ),
+        budget=BudgetState(
+            time_left_s=workload.deadline_s - period_index * workload.period_s,
+            carbon_spent_g=0.0,
+            carbon_left_g=math.inf,
+            energy_spent_j=0.0,
+            energy_left_j=math.inf,
+            cost_spent=0.0,
+            cost_left=math.inf,
+            evaluations_left=math.inf,
+        ),
+        cluster=ClusterState(devices=workload.devices, running=0, suspended=0),
+    )
 
 
-def _seconds(stated: float | str) -> float:
-    return float(str(stated).split()[0])
+def _parse_seconds(setting: float | str) -> float:
+    return float(str(setting).split()[0])
 
 
-def cheapest(g_per_kwh: np.ndarray, work: Work, left_s: float, level: int) -> np.ndarray:
-    """How many devices work in each of the coming periods, shape ``(periods,)``: all or none, and fewer in the dearest.
+def plan_cheapest_periods(
+    g_per_kwh: np.ndarray, workload: DeferrableWorkload, remaining_s: float, active_before: int
+) -> np.ndarray:
+    """Plan the number of active devices in each coming period, shape ``(periods,)``.
 
-    As few whole periods as are enough are chosen, those that cost least together with the start-ups between them. All
-    devices work in every period where even that is not enough.
+    The smallest sufficient number of periods is chosen, with the least carbon including start-ups and checkpoints. All
+    devices are active in a chosen period, except in the most carbon-intensive one, which only finishes the work. If no
+    choice suffices, all devices are active in every period.
 
     :param g_per_kwh: the periods' intensity, shape ``(periods,)``.
-    :param left_s: time of devices that the work still takes.
-    :param level: devices at work in the period before.
+    :param remaining_s: device time of the remaining work.
+    :param active_before: active devices in the period before.
     """
-    able_s = work.devices * work.period_s
-    costs = g_per_kwh * work.power_w * able_s
-    switch = g_per_kwh * work.devices * (work.enter_j + work.leave_j)
-    fewest = max(math.ceil(left_s / able_s - 1e-9), 1)
+    able_s = workload.devices * workload.period_s
+    costs = g_per_kwh * workload.power_w * able_s
+    switch = g_per_kwh * workload.devices * (workload.resume_j + workload.suspend_j)
+    fewest = max(math.ceil(remaining_s / able_s - 1e-9), 1)
     for count in range(fewest, len(costs)):
-        chosen = _least(costs, switch, count, on=level > 0)
-        if _done_s(chosen, work, on=level > 0) >= left_s - 1e-6:
-            return _levels(chosen, g_per_kwh, work, left_s, on=level > 0)
-    return _levels(np.ones(len(costs), dtype=bool), g_per_kwh, work, left_s, on=level > 0)
+        chosen = select_cheapest_periods(costs, switch, count, running_before=active_before > 0)
+        if _completed_work_s(chosen, workload, running_before=active_before > 0) >= remaining_s - 1e-6:
+            return _active_devices(chosen, g_per_kwh, workload, remaining_s, running_before=active_before > 0)
+    return _active_devices(
+        np.ones(len(costs), dtype=bool), g_per_kwh, workload, remaining_s, running_before=active_before > 0
+    )
 
 
-def _least(costs: np.ndarray, switch: np.ndarray, count: int, *, on: bool) -> np.ndarray:
-    """Which ``count`` periods cost least: dynamic programming over how many were taken, and whether the last was."""
-    working, resting = np.full(count + 1, math.inf), np.full(count + 1, math.inf)
-    (working if on else resting)[0] = 0.0
-    stayed = np.zeros((2, len(costs), count + 1), dtype=bool)  # whether the period before was worked in, too
-    for at, (cost, change) in enumerate(zip(costs.tolist(), switch.tolist(), strict=True)):
-        stayed[0, at] = working <= resting
-        stayed[1, at] = working <= resting + change
-        entered = np.where(stayed[1, at], working, resting + change) + cost
-        resting = np.where(stayed[0, at], working, resting)
-        working = np.concatenate([[math.inf], entered[:-1]])
-    chosen, left, state = np.zeros(len(costs), dtype=bool), count, bool(working[count] < resting[count])
-    for at in range(len(costs) - 1, -1, -1):
-        chosen[at] = state
-        left -= state
-        state = bool(stayed[int(state), at, left])
-    return chosen
+def _completed_work_s(chosen: np.ndarray, workload: DeferrableWorkload, *, running_before: bool) -> float:
+    """Return the work that fits into the chosen periods."""
+    resumptions = int(np.count_nonzero(chosen & ~np.concatenate([[running_before], chosen[:-1]])))
+    return workload.devices * (workload.period_s * int(chosen.sum()) - workload.resume_s * resumptions)
 
 
-def _done_s(chosen: np.ndarray, work: Work, *, on: bool) -> float:
-    """The work that is done in the chosen periods."""
-    entries = int(np.count_nonzero(chosen & ~np.concatenate([[on], chosen[:-1]])))
-    return work.devices * (work.period_s * int(chosen.sum()) - work.enter_s * entries)
-
-
-def _levels(chosen: np.ndarray, g_per_kwh: np.ndarray, work: Work, left_s: float, *, on: bool) -> np.ndarray:
-    """All devices in the chosen periods, but no more than needed in the dearest of them."""
-    levels = np.where(chosen, work.devices, 0)
-    spare = (_done_s(chosen, work, on=on) - left_s) / work.period_s
+def _active_devices(
+    chosen: np.ndarray, g_per_kwh: np.ndarray, workload: DeferrableWorkload, remaining_s: float, *, running_before: bool
+) -> np.ndarray:
+    """Return all devices in the chosen periods, but only as many as needed in the most carbon-intensive one."""
+    active = np.where(chosen, workload.devices, 0)
+    spare = (_completed_work_s(chosen, workload, running_before=running_before) - remaining_s) / workload.period_s
     if spare > 0:
-        dearest = int(np.where(chosen, g_per_kwh, -np.inf).argmax())
-        levels[dearest] = max(work.devices - math.floor(spare + 1e-9), 0)
-    return levels
+        dirtiest = int(np.where(chosen, g_per_kwh, -np.inf).argmax())
+        active[dirtiest] = max(workload.devices - math.floor(spare + 1e-9), 0)
+    return active

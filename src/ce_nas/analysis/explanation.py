@@ -1,290 +1,297 @@
-"""Why a run did what it did, told from its journal.
-
-What became of an architecture, where the space was cut, and why the GPUs were divided so in an hour.
-"""
+"""Explains a run from its journal: what happened to a candidate, how the space was split, why GPUs were allocated."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from ce_nas.analysis.partition_rules import cuts, region_of
-from ce_nas.analysis.summary import beginning, summarise
+from ce_nas.analysis.partition_rules import explain_splits, find_region
+from ce_nas.analysis.summary import run_header, summarise
+from ce_nas.analysis.timeline import decided_periods
+from ce_nas.config.schema import Settings
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.units import HOUR_S, J_PER_KWH, as_carbon
-from ce_nas.report.page import Page, Section, Table
+from ce_nas.core.units import HOUR_S, J_PER_KWH
+from ce_nas.engine.inputs import RunInputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from ce_nas.analysis.partition_rules import Cut
+    from ce_nas.analysis.partition_rules import PartitionSplit
+    from ce_nas.analysis.timeline import DecidedPeriod
     from ce_nas.core.records import Architecture
-    from ce_nas.report.i18n.words import Words
     from ce_nas.space.base import Space
-    from ce_nas.store.journal import Entry
+    from ce_nas.store.journal import JournalEntry
 
-__all__ = ["explain_architecture", "explain_hour", "explain_regions", "explain_run"]
+__all__ = [
+    "AlternativeAllocation",
+    "ArchitectureEvent",
+    "ArchitectureExplanation",
+    "CandidateCounts",
+    "EventKind",
+    "HourExplanation",
+    "RunExplanation",
+    "explain_architecture",
+    "explain_hour",
+    "explain_region",
+    "explain_run",
+    "space_from_journal",
+]
+
+#: what can happen to an architecture
+EventKind = Literal[
+    "scored",
+    "dropped",
+    "training_started",
+    "failed",
+    "stopped_early",
+    "trained",
+    "infeasible",
+    "dominated",
+    "on_front",
+    "queued_at_end",
+]
 
 
-def explain_run(entries: Sequence[Entry], space: Space, words: Words) -> Page:
-    """What became of all candidates, and where the space was cut."""
-    sections = [_candidates(entries, words)]
-    if beginning(entries)["settings"]["searcher"]["name"] == "lamoo" and summarise(entries).evaluations:
-        sections += _regions(cuts(entries, space), words)
-    return Page(words("why.run.title"), words("why.run.lead"), sections, words)
+@dataclass(frozen=True, slots=True)
+class CandidateCounts:
+    """What happened to the candidates of a run; numbers of architectures."""
+
+    scored: int
+    #: dropped from the candidate queue, and those of them that were proposed and trained later
+    dropped: int
+    dropped_trained_later: int
+    #: dropped candidates that were drawn outside the chosen region on purpose
+    dropped_exploratory: int
+    trained: int
+    on_front: int
+    queued_at_end: int
 
 
-def explain_regions(entries: Sequence[Entry], space: Space, region: str, words: Words) -> Page:
-    """Why one region was cut from the rest: the last boundary on the way to it.
+@dataclass(frozen=True, slots=True)
+class RunExplanation:
+    """All candidates of a run, and the splits of its space."""
+
+    candidates: CandidateCounts
+    #: None if the searcher has no partition, or no training has finished
+    splits: list[PartitionSplit] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitectureEvent:
+    """Something that happened to an architecture."""
+
+    #: seconds since the run's start
+    at_s: float
+    kind: EventKind
+    #: raw values of the objectives, all minimised: of the scores, the training, or the dominating architecture
+    objective_values: Sequence[float] | None = None
+    #: the rest of the journal's entry: region, rank, number of dominating candidates, fidelity, failure
+    details: Mapping[str, Any] | None = None
+    #: text of an architecture that dominates it
+    dominated_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitectureExplanation:
+    """The history of one architecture."""
+
+    architecture: str
+    #: its region in the partition fitted to all trainings; None if there is no partition
+    region: str | None
+    events: list[ArchitectureEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class AlternativeAllocation:
+    """Carbon of a number of active GPUs over a period, g; None where the intensity is unknown."""
+
+    name: Literal["all", "half", "decided", "none"]
+    gpus: int
+    forecast_g: float | None
+    actual_g: float | None
+    #: in the cleanest forecast period instead
+    best_period_g: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HourExplanation:
+    """The decision for a period, and the carbon of its alternatives."""
+
+    decided: DecidedPeriod
+    alternatives: list[AlternativeAllocation]
+    #: periods from the decision to the cleanest forecast one; None without a forecast
+    best_period: int | None
+
+
+def space_from_journal(entries: Sequence[JournalEntry]) -> Space:
+    """Load the space that a run searched.
+
+    :raises CeNasError: if its inputs cannot be read any more.
+    """
+    return RunInputs(Settings.model_validate(run_header(entries)["settings"])).benchmark.space
+
+
+def explain_run(entries: Sequence[JournalEntry], space: Space) -> RunExplanation:
+    """Count what happened to the candidates, and describe the splits of the space."""
+    candidates = _count_candidates(entries)
+    has_partition = run_header(entries)["settings"]["searcher"]["name"] == "lamoo" and candidates.trained > 0
+    return RunExplanation(candidates, explain_splits(entries, space) if has_partition else None)
+
+
+def explain_region(entries: Sequence[JournalEntry], space: Space, region: str) -> PartitionSplit:
+    """Describe the split that made a region: the last boundary on the way to it.
 
     :raises SettingsError: if there is no such region.
     """
-    known = cuts(entries, space)
-    names = sorted({one.region + sign for one in known for sign in "+-"})
+    splits = {split.region: split for split in explain_splits(entries, space)}
+    names = sorted({parent + sign for parent in splits for sign in "+-"})
     if region not in names:
         message = f"Expected a region of the run, a + or - for each boundary from the root down, got {region!r}; there "
-        message += f"are: {', '.join(names)}." if names else "are none: the space was not cut."
+        message += f"are: {', '.join(names)}." if names else "are none: the space was not split."
         raise SettingsError(message)
-    chosen = [one for one in known if one.region == region[:-1]]
-    return Page(words("why.region.title", region=region), words("why.region.lead"), _regions(chosen, words), words)
+    return splits[region[:-1]]
 
 
-def explain_architecture(entries: Sequence[Entry], space: Space, architecture: Architecture, words: Words) -> Page:
-    """What became of one architecture, and why."""
-    story = [
-        words("why.when", hour=f"{at_s / HOUR_S:.1f}", what=what)
-        for at_s, what in _Teller(entries, space, architecture, words).story()
-    ]
-    if not story:
-        story = [words("why.never")]
-    notes = [
-        words("why.lies_in", region=f"`{place}`" if place else words("why.everywhere"))
-        for place in _place(entries, space, architecture)
-    ]
-    text = space.text(architecture)
-    section = Section("story", words("why.story"), notes=story, paragraphs=notes)
-    return Page(words("why.architecture.title"), f"`{text}`", [section], words)
+def explain_architecture(
+    entries: Sequence[JournalEntry], space: Space, architecture: Architecture
+) -> ArchitectureExplanation:
+    """Collect what happened to one architecture."""
+    try:
+        region = find_region(entries, space, architecture)
+    except SettingsError:
+        region = None
+    events = list(_ArchitectureHistory(entries, space, architecture).events())
+    return ArchitectureExplanation(space.text(architecture), region, events)
 
 
-def explain_hour(entries: Sequence[Entry], hour: int, words: Words) -> Page:
-    """Why the GPUs were divided so in the period that an hour lies in, and what else would have cost.
+def explain_hour(entries: Sequence[JournalEntry], hour: int) -> HourExplanation:
+    """Explain the decision for the period that contains an hour, and compute the carbon of its alternatives.
 
     :param hour: hours since the start.
     :raises SettingsError: if the run has no such hour.
     """
-    decisions = [entry for entry in entries if entry.kind == "decided"]
-    periods = [entry for entry in entries if entry.kind == "period"]
-    pairs = [(one.content, two.content, two.at_s) for one, two in zip(decisions, periods, strict=False)]
-    chosen = [pair for pair in pairs if pair[1]["start_s"] <= hour * HOUR_S < pair[2]]
-    if not chosen:
-        until = periods[-1].at_s / HOUR_S if periods else 0.0
-        message = f"Expected an hour of the run, from 0 to below {until:g}, got {hour}."
+    decided = decided_periods(entries)
+    chosen = next((one for one in decided if one.period["start_s"] <= hour * HOUR_S < one.end_s), None)
+    if chosen is None:
+        ends_h = [entry.at_s / HOUR_S for entry in entries if entry.kind == "period"]
+        message = f"Expected an hour of the run, from 0 to below {ends_h[-1] if ends_h else 0.0:g}, got {hour}."
         raise SettingsError(message)
-    decision, period, end_s = chosen[0]
-    section = Section(
-        "hour",
-        words("why.hour.section"),
-        paragraphs=list(_reasons(decision, period, words)),
-        tables=[_alternatives(entries, decision, period, end_s, words)],
-        notes=[words("why.hour.how")],
+    ahead = chosen.decision.get("ahead_g_per_kwh", [])
+    best_period = min(range(len(ahead)), key=ahead.__getitem__) if ahead else None
+    alternatives = _compute_alternatives(
+        run_header(entries)["settings"]["cluster"], chosen, None if best_period is None else ahead[best_period]
     )
-    return Page(words("why.hour.title", hour=hour), words("why.hour.lead"), [section], words)
+    return HourExplanation(chosen, alternatives, best_period)
 
 
-def _candidates(entries: Sequence[Entry], words: Words) -> Section:
+def _count_candidates(entries: Sequence[JournalEntry]) -> CandidateCounts:
     summary = summarise(entries)
-    dropped = {tuple(item[0]) for entry in entries if entry.kind == "sampled" for item in entry.content["dropped"]}
-    strays = sum(
-        1
-        for entry in entries
-        if entry.kind == "sampled"
-        for item in entry.content["dropped"]
-        if (item[1] or "").startswith("outside")
-    )
-    waiting = sum(len(entry.content["waiting"]) for entry in entries if entry.kind == "ended")
+    drops = [drop for entry in entries if entry.kind == "sampled" for drop in entry.content["dropped"]]
+    dropped = {tuple(drop[0]) for drop in drops}
     trained = {tuple(entry.content["architecture"]) for entry in entries if entry.kind == "evaluated"}
-    return Section(
-        "candidates",
-        words("why.candidates"),
-        notes=[
-            words("why.scored", count=f"{summary.samples:,}"),
-            words("why.dropped", count=f"{len(dropped):,}", later=f"{len(dropped & trained):,}"),
-            words("why.strays", count=f"{strays:,}"),
-            words("why.trained", count=f"{summary.evaluations:,}", front=f"{len(summary.front):,}"),
-            words("why.waiting", count=f"{waiting:,}"),
-        ],
+    return CandidateCounts(
+        scored=summary.samples,
+        dropped=len(dropped),
+        dropped_trained_later=len(dropped & trained),
+        dropped_exploratory=sum((drop[1] or "").startswith("outside") for drop in drops),
+        trained=summary.evaluations,
+        on_front=len(summary.front),
+        queued_at_end=sum(len(entry.content["queued"]) for entry in entries if entry.kind == "run_ended"),
     )
 
 
-def _regions(found: Sequence[Cut], words: Words) -> list[Section]:
-    if not found:
-        return [Section("cuts", words("why.cuts"), paragraphs=[words("why.uncut")])]
-    return [
-        Section(
-            f"cut-{at}",
-            words("why.cut", region=one.region or words("why.everywhere")),
-            paragraphs=[_sentence(one, words), _fidelity(one, words)],
-            notes=[_checked(one, words)],
+def _compute_alternatives(
+    cluster: Mapping[str, Any], decided: DecidedPeriod, best_g_per_kwh: float | None
+) -> list[AlternativeAllocation]:
+    """Compute the carbon of all GPUs, half of them, the decided number, and none."""
+    allocation, gpus = decided.decision["allocation"], cluster["gpus"]
+    length_s = decided.end_s - decided.period["start_s"]
+    expected, actual = decided.decision["forecast_g_per_kwh"], decided.period["intensity_g_per_kwh"]
+
+    def grams(count: int, g_per_kwh: float | None) -> float | None:
+        energy_j = count * cluster["training_w"] * cluster["pue"] * length_s
+        return None if g_per_kwh is None else energy_j / J_PER_KWH * g_per_kwh
+
+    def alternative(name: Literal["all", "half", "decided", "none"], count: int) -> AlternativeAllocation:
+        return AlternativeAllocation(
+            name, count, grams(count, expected), grams(count, actual), grams(count, best_g_per_kwh)
         )
-        for at, one in enumerate(found)
+
+    return [
+        alternative("all", gpus),
+        alternative("half", gpus // 2),
+        alternative("decided", allocation["evaluating"] + allocation["sampling"]),
+        alternative("none", 0),
     ]
 
 
-def _sentence(cut: Cut, words: Words) -> str:
-    share = f"{cut.dropped:.0%}"
-    if not cut.clauses:
-        return words("why.cut.nothing", share=share)
-    clauses = words("why.and").join(question.said(words, yes=yes) for question, yes in cut.clauses)
-    return words("why.cut.common", share=share, covers=f"{cut.covers:.0%}", clauses=clauses, purity=f"{cut.purity:.0%}")
+class _ArchitectureHistory:
+    """Extracts the events of one architecture, entry by entry of a journal."""
 
-
-def _fidelity(cut: Cut, words: Words) -> str:
-    basis = words("why.basis.all" if cut.whole else "why.basis.drawn", count=f"{cut.counted:,}")
-    return words("why.fidelity", share=f"{cut.fidelity:.0%}", basis=basis)
-
-
-def _checked(cut: Cut, words: Words) -> str:
-    key = "why.checked.front" if cut.dropped_front else "why.checked"
-    return words(key, trained=f"{cut.trained:,}", dropped=f"{cut.dropped_trained:,}", front=cut.dropped_front)
-
-
-def _place(entries: Sequence[Entry], space: Space, architecture: Architecture) -> list[str]:
-    """The leaf that an architecture lies in; nothing where the space was not divided."""
-    try:
-        return [region_of(entries, space, architecture)]
-    except SettingsError:
-        return []
-
-
-class _Teller:
-    """Tells what happened to one architecture, entry by entry of a journal."""
-
-    def __init__(self, entries: Sequence[Entry], space: Space, architecture: Architecture, words: Words) -> None:
+    def __init__(self, entries: Sequence[JournalEntry], space: Space, architecture: Architecture) -> None:
         self._entries = entries
         self._space = space
-        self._wanted = list(architecture)
-        self._words = words
-        #: tasks that it was in, and its place there
+        self._architecture = list(architecture)
+        #: task to the index of the architecture in it
         self._tasks: dict[int, int] = {}
 
-    def story(self) -> Iterator[tuple[float, str]]:
-        """When something happened, and what."""
-        kinds = {
-            "started": self._started,
+    def events(self) -> Iterator[ArchitectureEvent]:
+        """Yield the events in order."""
+        handlers = {
+            "task_started": self._started,
             "sampled": self._sampled,
-            "failed": self._failed,
+            "task_failed": self._failed,
             "evaluated": self._evaluated,
-            "ended": self._ended,
+            "run_ended": self._ended,
         }
         for entry in self._entries:
-            if entry.kind in kinds:
-                yield from ((entry.at_s, what) for what in kinds[entry.kind](entry.content))
+            if entry.kind in handlers:
+                yield from handlers[entry.kind](entry.at_s, entry.content)
 
-    def _started(self, content: dict[str, Any]) -> Iterator[str]:
-        if self._wanted in content["architectures"]:
-            self._tasks[content["task"]] = content["architectures"].index(self._wanted)
+    def _started(self, at_s: float, content: dict[str, Any]) -> Iterator[ArchitectureEvent]:
+        if self._architecture in content["architectures"]:
+            self._tasks[content["task"]] = content["architectures"].index(self._architecture)
             if content["kind"] == "evaluation":
-                yield self._words("why.began")
+                yield ArchitectureEvent(at_s, "training_started")
 
-    def _sampled(self, content: dict[str, Any]) -> Iterator[str]:
+    def _sampled(self, at_s: float, content: dict[str, Any]) -> Iterator[ArchitectureEvent]:
         if content["task"] in self._tasks:
-            scores = content["values"][self._tasks[content["task"]]]
-            yield self._words("why.was_scored", values=_values(self._entries, scores, self._words, units=False))
-        yield from (self._dropped(item) for item in content["dropped"] if item[0] == self._wanted)
+            yield ArchitectureEvent(at_s, "scored", content["values"][self._tasks[content["task"]]])
+        for architecture, region, rank, dominance_number, dominated_by in content["dropped"]:
+            if architecture == self._architecture:
+                details = {"region": region, "rank": rank + 1, "dominance_number": dominance_number}
+                text = None if dominated_by is None else self._space.text(tuple(dominated_by))
+                yield ArchitectureEvent(at_s, "dropped", details=details, dominated_by=text)
 
-    def _failed(self, content: dict[str, Any]) -> Iterator[str]:
+    def _failed(self, at_s: float, content: dict[str, Any]) -> Iterator[ArchitectureEvent]:
         if content["task"] in self._tasks:
-            yield self._words("why.failed", failure=content["failure"])
+            yield ArchitectureEvent(at_s, "failed", details={"failure": content["failure"]})
 
-    def _evaluated(self, content: dict[str, Any]) -> Iterator[str]:
-        if content["architecture"] != self._wanted:
+    def _evaluated(self, at_s: float, content: dict[str, Any]) -> Iterator[ArchitectureEvent]:
+        if content["architecture"] != self._architecture:
             return
-        values = _values(self._entries, content["values"], self._words)
         if content["fidelity"] < 1.0:
-            yield self._words("why.stopped_early", share=f"{content['fidelity']:.0%}", values=values)
+            details = {"fidelity": content["fidelity"]}
+            yield ArchitectureEvent(at_s, "stopped_early", content["values"], details)
         else:
-            yield self._words("why.was_trained", values=values)
-            yield _standing(self._entries, content, self._words)
+            yield ArchitectureEvent(at_s, "trained", content["values"])
+            yield self._dominance(at_s, content)
 
-    def _ended(self, content: dict[str, Any]) -> Iterator[str]:
-        for item, region in content["waiting"]:
-            if item == self._wanted:
-                yield self._words("why.still_waiting", region=_region(region, self._words))
+    def _dominance(self, at_s: float, content: dict[str, Any]) -> ArchitectureEvent:
+        """Whether a trained architecture is on the final front, and if not, which one dominates it."""
+        if not content["feasible"]:
+            return ArchitectureEvent(at_s, "infeasible")
+        for entry in self._entries:
+            if entry.kind == "evaluated" and entry.content["fidelity"] == 1.0 and entry.content["feasible"]:
+                other = entry.content
+                pairs = list(zip(other["values"], content["values"], strict=True))
+                if all(one <= two for one, two in pairs) and any(one < two for one, two in pairs):
+                    return ArchitectureEvent(
+                        at_s, "dominated", other["values"], dominated_by=other["architecture_text"]
+                    )
+        return ArchitectureEvent(at_s, "on_front")
 
-    def _dropped(self, item: Sequence[Any]) -> str:
-        _, region, rank, number, by = item
-        text = self._words("why.was_dropped", region=_region(region, self._words), rank=rank + 1, number=number)
-        return text if by is None else f"{text} {self._words('why.dominated', by=self._space.text(tuple(by)))}"
-
-
-def _region(region: str | None, words: Words) -> str:
-    return f"`{region}`" if region else words("why.everywhere")
-
-
-def _standing(entries: Sequence[Entry], found: dict[str, Any], words: Words) -> str:
-    """Whether a trained architecture is on the front, and if not, who is better in everything."""
-    if not found["feasible"]:
-        return words("why.infeasible")
-    for entry in entries:
-        if entry.kind == "evaluated" and entry.content["fidelity"] == 1.0 and entry.content["feasible"]:
-            other = entry.content
-            pairs = list(zip(other["values"], found["values"], strict=True))
-            if all(one <= two for one, two in pairs) and any(one < two for one, two in pairs):
-                return words("why.beaten", by=other["text"], values=_values(entries, other["values"], words))
-    return words("why.on_front")
-
-
-def _values(entries: Sequence[Entry], values: Sequence[float], words: Words, *, units: bool = True) -> str:
-    objectives = beginning(entries)["objectives"]
-    return words.listed(
-        f"{item['name']} {(-value if item['maximise'] else value):,.5g} {item['unit'] if units else ''}".strip()
-        for item, value in zip(objectives, values, strict=True)
-    )
-
-
-def _reasons(decision: dict[str, Any], period: dict[str, Any], words: Words) -> Iterator[str]:
-    division = words.listed(f"{words(role)} {count}" for role, count in decision["allocation"].items() if count)
-    yield words("why.hour.decided", division=division)
-    yield words("why.hour.reason", reason=decision["reason"])
-    if decision["forecast_g_per_kwh"] is not None:
-        quantiles = decision.get("quantiles_g_per_kwh", {})
-        levels = words.listed(f"{float(level):.0%}: {value:.0f}" for level, value in quantiles.items())
-        yield words(
-            "why.hour.forecast", expected=f"{decision['forecast_g_per_kwh']:.0f}",
-            true=f"{period['intensity_g_per_kwh']:.0f}", levels=f" ({levels})" if levels else "",
-        )  # fmt: skip
-
-
-def _alternatives(
-    entries: Sequence[Entry], decision: dict[str, Any], period: dict[str, Any], end_s: float, words: Words
-) -> Table:
-    """All devices at work, half of them, those that were decided, and none; now and in the cleanest hour to come."""
-    cluster = beginning(entries)["settings"]["cluster"]
-    ahead = decision.get("ahead_g_per_kwh", [])
-    expected, true = decision["forecast_g_per_kwh"], period["intensity_g_per_kwh"]
-    best = min(range(len(ahead)), key=ahead.__getitem__) if ahead else None
-    length_s = end_s - period["start_s"]
-    decided = decision["allocation"]["evaluating"] + decision["allocation"]["sampling"]
-    ways = {
-        "why.way.all": cluster["gpus"],
-        "why.way.half": cluster["gpus"] // 2,
-        "why.way.decided": decided,
-        "why.way.none": 0,
-    }
-
-    def grams(count: int, g_per_kwh: float | None) -> str:
-        energy_j = count * cluster["training_w"] * cluster["pue"] * length_s
-        return words("unknown") if g_per_kwh is None else as_carbon(energy_j / J_PER_KWH * g_per_kwh)
-
-    later = words("why.later", hours=best) if best else words("why.now")
-    rows = [
-        (
-            words(key),
-            str(count),
-            grams(count, expected),
-            grams(count, true),
-            grams(count, None if best is None else ahead[best]),
-        )
-        for key, count in ways.items()
-    ]
-    head = (words("why.way"), words("gpus"), words("why.expected"), words("why.true"), words("why.best", when=later))
-    return Table(words("why.ways"), head, rows)
+    def _ended(self, at_s: float, content: dict[str, Any]) -> Iterator[ArchitectureEvent]:
+        for architecture, region in content["queued"]:
+            if architecture == self._architecture:
+                yield ArchitectureEvent(at_s, "queued_at_end", details={"region": region})

@@ -1,4 +1,4 @@
-"""What a journal tells of a run on a live grid: what was read, what stood in, what was revised, what is still open."""
+"""How a run on a live grid read its carbon intensity: queries, fallbacks, revisions, and what is still provisional."""
 
 from __future__ import annotations
 
@@ -8,71 +8,71 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.store.journal import Entry
+    from ce_nas.store.journal import JournalEntry
 
-__all__ = ["GridTold", "grid_told", "has_ended", "is_provisional", "settled_g"]
+__all__ = ["LiveGridSummary", "has_ended", "is_provisional", "sum_settlements_g", "summarise_live_grid"]
 
 
 @dataclass(frozen=True, slots=True)
-class GridTold:
-    """How a run knew its grid."""
+class LiveGridSummary:
+    """How a run read its live grid."""
 
-    #: times the feed was asked, and values that were read
-    looks: int
-    values: int
-    #: times that something stood in for the source, by what
-    stood_in: dict[str, int]
-    #: looks at which there was nothing at all, and what was known last stood in
-    lost: int
-    #: steps of the grid that were booked anew, the grams that this added to the full book, and those that rest on
-    #: steps of which the source had not said anything by the last look; None before the run's end
-    revised: int
+    #: queries of the provider, and values that they returned
+    n_reads: int
+    n_values: int
+    #: fallback level to how often it was used instead of the provider
+    fallbacks: dict[str, int]
+    #: queries without any value, where the last known values were repeated
+    n_outages: int
+    #: steps of the grid whose carbon was revised, the carbon that this added to the full accounting, and the carbon
+    #: of steps that the provider had not published at the last query; the latter is None before the run's end
+    n_revised_steps: int
     revised_g: float
     provisional_g: float | None
 
 
-def grid_told(entries: Sequence[Entry]) -> GridTold | None:
-    """What the journal tells of a live grid; None for a run on a trace."""
-    looks = [entry.content for entry in entries if entry.kind == "read"]
-    if not looks:
+def summarise_live_grid(entries: Sequence[JournalEntry]) -> LiveGridSummary | None:
+    """Summarise the live-grid entries of a journal; None for a run on a recorded trace."""
+    reads = [entry.content for entry in entries if entry.kind == "intensity_read"]
+    if not reads:
         return None
-    revisions = [entry.content for entry in entries if entry.kind in {"revised", "settled"}]
-    stood_in: dict[str, int] = {}
+    revisions = [entry.content for entry in entries if entry.kind in {"carbon_revised", "carbon_settled"}]
+    fallbacks: dict[str, int] = {}
     for entry in entries:
-        if entry.kind == "grid":
-            stood_in[entry.content["step"]] = stood_in.get(entry.content["step"], 0) + 1
-    settled = _settled(entries)
-    return GridTold(
-        looks=len(looks),
-        values=sum(len(look["values"]) for look in looks),
-        stood_in=stood_in,
-        lost=sum(look["lost"] is not None for look in looks),
-        revised=sum(len(revision["steps"]) for revision in revisions),
+        if entry.kind == "fallback_used":
+            fallbacks[entry.content["level"]] = fallbacks.get(entry.content["level"], 0) + 1
+    settlements = _settlements(entries)
+    return LiveGridSummary(
+        n_reads=len(reads),
+        n_values=sum(len(read["values"]) for read in reads),
+        fallbacks=fallbacks,
+        n_outages=sum(read["error"] is not None for read in reads),
+        n_revised_steps=sum(len(revision["steps"]) for revision in revisions),
         revised_g=sum(sum(revision["carbon_g"].values()) for revision in revisions),
-        provisional_g=settled[-1]["provisional_g"] if settled else None,
+        provisional_g=settlements[-1]["provisional_g"] if settlements else None,
     )
 
 
-def has_ended(entries: Sequence[Entry]) -> bool:
-    """Whether the run has come to its end."""
-    return any(entry.kind == "ended" for entry in reversed(entries))
+def has_ended(entries: Sequence[JournalEntry]) -> bool:
+    """Return whether the run has ended."""
+    return any(entry.kind == "run_ended" for entry in reversed(entries))
 
 
-def is_provisional(entries: Sequence[Entry]) -> bool:
-    """Whether a run that has ended may still be booked anew, since its live grid's source has more to say."""
-    live = any(entry.kind == "read" for entry in entries)
-    settled = _settled(entries)
-    return live and not (settled and settled[-1]["provisional_g"] == 0)
+def is_provisional(entries: Sequence[JournalEntry]) -> bool:
+    """Return whether the carbon of a finished run may still be revised: its provider has not published every step."""
+    live = any(entry.kind == "intensity_read" for entry in entries)
+    settlements = _settlements(entries)
+    return live and not (settlements and settlements[-1]["provisional_g"] == 0)
 
 
-def settled_g(entries: Sequence[Entry]) -> tuple[dict[str, float], float]:
-    """What was added after the run's end to the full book, g, by activity, and to the paper's."""
+def sum_settlements_g(entries: Sequence[JournalEntry]) -> tuple[dict[str, float], float]:
+    """Sum the carbon added after the run's end, g: by activity in full accounting, and in the paper's accounting."""
     carbon: dict[str, float] = {}
-    for content in _settled(entries):
+    for content in _settlements(entries):
         for activity, added_g in content["carbon_g"].items():
             carbon[activity] = carbon.get(activity, 0.0) + added_g
-    return carbon, sum(content["paper_carbon_g"] for content in _settled(entries))
+    return carbon, sum(content["paper_carbon_g"] for content in _settlements(entries))
 
 
-def _settled(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    return [entry.content for entry in entries if entry.kind == "settled"]
+def _settlements(entries: Sequence[JournalEntry]) -> list[dict[str, Any]]:
+    return [entry.content for entry in entries if entry.kind == "carbon_settled"]

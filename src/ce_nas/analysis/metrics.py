@@ -1,38 +1,46 @@
-"""How far a hypervolume is from the largest there is, as papers plot it."""
+"""Distance of a hypervolume from the largest one, as papers plot it."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from ce_nas.experiments.trials import Finding
+__all__ = ["MIN_MISSING_SHARE", "LargestHypervolume", "largest_hypervolume", "log_hypervolume_gap", "log_missing_share"]
 
-__all__ = ["SMALLEST_SHARE", "log_gap", "log_share", "top_of"]
-
-#: a share of the largest hypervolume that is told apart from nothing
-SMALLEST_SHARE = 1e-6
+#: smallest share of the largest hypervolume that is distinguished from zero
+MIN_MISSING_SHARE = 1e-6
 
 
-def top_of(findings: Sequence[Finding]) -> tuple[float, str]:
-    """The hypervolume that gaps refer to, and a key of words for it: the whole table's, or else the largest found.
+@dataclass(frozen=True, slots=True)
+class LargestHypervolume:
+    """The hypervolume that gaps refer to."""
 
-    The latter is a little above it, so that the best run has a gap, too.
+    value: float
+    #: True if it is the hypervolume of a whole table, False if it is estimated from the runs
+    is_exact: bool
+
+
+def largest_hypervolume(table_maxima: Iterable[float | None], finals: Iterable[float]) -> LargestHypervolume:
+    """Return the whole table's hypervolume, or else 0.01 % above the best final one, so that every run has a gap.
+
+    :param table_maxima: hypervolume of the table of each run; None where it is unknown.
+    :param finals: final hypervolume of each run.
     """
-    known = next((one.hypervolume_max for one in findings if one.hypervolume_max is not None), None)
+    known = next((maximum for maximum in table_maxima if maximum is not None), None)
     if known is not None:
-        return known, "exp.top.table"
-    found = max(one.track.final for one in findings)
-    return found * (1.0 + 1e-4), "exp.top.found"
+        return LargestHypervolume(known, is_exact=True)
+    return LargestHypervolume(max(finals) * (1.0 + 1e-4), is_exact=False)
 
 
-def log_gap(top: float, hypervolume: float) -> float:
-    """log10 of ``top - hypervolume``, in the product of the objectives' units; smaller is better."""
-    return math.log10(top) + log_share(top, hypervolume)
+def log_hypervolume_gap(hypervolume_max: float, hypervolume: float) -> float:
+    """Return log10 of ``hypervolume_max - hypervolume``, in the product of the objectives' units; smaller is better."""
+    return math.log10(hypervolume_max) + log_missing_share(hypervolume_max, hypervolume)
 
 
-def log_share(top: float, hypervolume: float) -> float:
-    """log10 of the share of ``top`` that is missing: -2 where 99 % of it were found; no less than -6."""
-    return math.log10(max(1.0 - hypervolume / top, SMALLEST_SHARE))
+def log_missing_share(hypervolume_max: float, hypervolume: float) -> float:
+    """Return log10 of the missing share of ``hypervolume_max``: -2 if 99 % of it were reached; not below -6."""
+    return math.log10(max(1.0 - hypervolume / hypervolume_max, MIN_MISSING_SHARE))

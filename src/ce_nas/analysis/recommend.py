@@ -1,4 +1,4 @@
-"""Which network of a front to take, where nothing is known of what it is for."""
+"""Recommends an architecture of a Pareto front by minimax regret, for unknown preferences."""
 
 from __future__ import annotations
 
@@ -7,37 +7,39 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ce_nas.analysis.summary import FrontMember, Summary
+    from ce_nas.analysis.summary import FrontMember, RunSummary
 
-__all__ = ["Pick", "pick"]
+__all__ = ["Recommendation", "recommend"]
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
-    """The member of the front whose largest loss is the smallest."""
+class Recommendation:
+    """The member of the front with the smallest largest regret."""
 
     member: FrontMember
-    #: objective to how far it is from the front's best, as a share of the way from there to the front's median
-    losses: dict[str, float]
+    #: objective to regret: distance to the front's best value, as a share of the distance from best to median
+    regrets: dict[str, float]
 
 
-def pick(summary: Summary) -> Pick | None:
-    """The architecture that gives away least in the objective in which it gives away most; None without a front.
+def recommend(summary: RunSummary) -> Recommendation | None:
+    """Return the architecture with the smallest largest regret, ties by the smallest sum; None without a front.
 
-    Losses are counted in ways from the front's best to its median, so that neither units nor a lonely end matter.
+    Regrets are scaled by the distance from the front's best value to its median, so that neither units nor an outlier
+    matter.
     """
-    losses = [_losses(member, summary) for member in summary.front]
-    if not losses:
+    regrets = [_regrets(member, summary) for member in summary.front]
+    if not regrets:
         return None
-    at = min(range(len(losses)), key=lambda place: (max(losses[place].values()), sum(losses[place].values())))
-    return Pick(summary.front[at], losses[at])
+    best = min(range(len(regrets)), key=lambda index: (max(regrets[index].values()), sum(regrets[index].values())))
+    return Recommendation(summary.front[best], regrets[best])
 
 
-def _losses(member: FrontMember, summary: Summary) -> dict[str, float]:
-    lost = {}
-    for item in summary.objectives:
-        values = [other.objectives[item["name"]] for other in summary.front]
-        best, worst = (max(values), min(values)) if item["maximise"] else (min(values), max(values))
-        way = abs(best - median(values)) or abs(best - worst) or 1.0
-        lost[item["name"]] = abs(best - member.objectives[item["name"]]) / way
-    return lost
+def _regrets(member: FrontMember, summary: RunSummary) -> dict[str, float]:
+    regrets = {}
+    for objective in summary.objectives:
+        name = objective["name"]
+        values = [other.objectives[name] for other in summary.front]
+        best, worst = (max(values), min(values)) if objective["maximise"] else (min(values), max(values))
+        scale = abs(best - median(values)) or abs(best - worst) or 1.0
+        regrets[name] = abs(best - member.objectives[name]) / scale
+    return regrets

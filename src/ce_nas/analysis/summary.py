@@ -1,4 +1,4 @@
-"""A run in figures: read from its journal and from nothing else."""
+"""Summary of a run, computed from its journal alone."""
 
 from __future__ import annotations
 
@@ -7,174 +7,240 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.analysis.live_grid import grid_told, settled_g
-from ce_nas.analysis.ranking import ranking_of
+from ce_nas.analysis.live_grid import sum_settlements_g, summarise_live_grid
+from ce_nas.analysis.ranking import measure_proxy_ranking
 from ce_nas.core.errors import StoreError
 from ce_nas.core.records import Objective
 from ce_nas.core.units import HOUR_S
-from ce_nas.pareto.dominance import Front
-from ce_nas.space.isomorphism import functions
+from ce_nas.pareto.dominance import ParetoFront
+from ce_nas.space.isomorphism import count_functions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ce_nas.analysis.live_grid import GridTold
-    from ce_nas.analysis.ranking import Ranking
-    from ce_nas.store.journal import Entry
+    from ce_nas.analysis.live_grid import LiveGridSummary
+    from ce_nas.analysis.ranking import ProxyRanking
+    from ce_nas.store.journal import JournalEntry
 
-__all__ = ["FrontMember", "Summary", "beginning", "summarise"]
+__all__ = [
+    "BudgetUsage",
+    "FrontMember",
+    "RunSummary",
+    "TaskFailures",
+    "budget_usage",
+    "count_unfinished_tasks",
+    "run_header",
+    "summarise",
+    "summarise_failures",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class FrontMember:
-    """One architecture of the answer."""
+    """An architecture on the Pareto front."""
 
     architecture: str
-    #: metric to value, in the metric's own unit and direction
+    #: metric to value, in the metric's unit and direction
     objectives: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """The outcome of a run, or of what there is of it so far."""
+class RunSummary:
+    """The outcome of a run, finished or not."""
 
-    #: why it ended, as the name of a :class:`~ce_nas.core.records.Stop`; ``unfinished`` if it has not
+    #: name of a :class:`~ce_nas.core.records.StopReason`, lower case; ``unfinished`` if the run has not ended
     stop: str
     seed: int
-    #: grams of CO2eq by the full and by the paper's book
+    #: CO2eq by accounting method, ``full`` and ``paper``
     carbon_g: dict[str, float]
     #: energy from the grid, PUE included, J
     energy_j: float
-    #: full book, g
+    #: full accounting
     carbon_g_by_activity: dict[str, float]
     energy_j_by_activity: dict[str, float]
     device_hours_by_activity: dict[str, float]
-    #: energy by where its readings came from, J
+    #: energy by source of its readings
     energy_j_by_source: dict[str, float]
-    #: share of the time on the books that was really observed
+    #: share of the accounted time that was observed
     energy_coverage: float
-    #: money, in the currency of the prices
+    #: in the currency of the prices
     cost: float
     #: of the evaluated architectures, in the product of the objectives' units
     hypervolume: float
-    #: share of the whole table's hypervolume; None where the table is not known
+    #: share of the whole table's hypervolume; None if that is unknown
     hypervolume_share: float | None
     evaluations: int
-    #: different functions among them, as far as it is known which architectures compute the same
-    functions: int
+    #: different functions among them, as far as equivalent architectures are known
+    unique_functions: int
     samples: int
-    #: how well the cheap scores ordered what was then trained; None where too little of it was scored too
-    cheap_ranking: Ranking | None
+    #: how well the proxy scores rank the trainings; None if too few trained architectures were scored
+    proxy_ranking: ProxyRanking | None
     simulated_hours: float
-    #: by the first objective, best first
+    #: sorted by the first objective, best first
     front: list[FrontMember]
     #: different functions on the front
-    front_functions: int
+    unique_front_functions: int
     objectives: list[dict[str, Any]]
     benchmark: dict[str, Any]
     grid: dict[str, Any]
-    #: how the grid was known, if it was live; None for a trace
-    grid_told: GridTold | None
+    #: None for a recorded trace
+    live_grid: LiveGridSummary | None
     policy: str
     searcher: str
     forecaster: str
-    #: why it was taken, as the end of a sentence
+    #: why it was chosen, as the end of a sentence
     forecaster_reason: str
     gpus: int
     version: str
-    #: SHA-256 of the journal: two runs with the same one did the same, to the letter
+    #: SHA-256 of the journal: equal for two runs with identical journals
     journal_sha256: str
 
     def to_json(self) -> str:
-        """The summary as JSON text."""
+        """Return the summary as JSON text."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
-def summarise(entries: Sequence[Entry]) -> Summary:
-    """The figures of a journal.
+def summarise(entries: Sequence[JournalEntry]) -> RunSummary:
+    """Summarise a journal.
 
-    :raises StoreError: if it does not hold the beginning of a run.
+    :raises StoreError: if the journal lacks the first entry of a run.
     """
-    begun = beginning(entries)
-    settings, objectives = begun["settings"], [Objective(**item) for item in begun["objectives"]]
+    header = run_header(entries)
+    settings, objectives = header["settings"], [Objective(**objective) for objective in header["objectives"]]
     periods = [entry.content for entry in entries if entry.kind == "period"]
     last = periods[-1] if periods else {}
-    ended = next((entry.content for entry in entries if entry.kind == "ended"), None)
-    device_s = _summed(period["device_s"] for period in periods)
-    later_g, paper_later_g = settled_g(entries)
-    carbon = _summed([*(period["carbon_g"] for period in periods), later_g])
-    energy = _summed(period["energy_j"] for period in periods)
-    front = _front(entries, objectives)
-    hypervolume, top = last.get("hypervolume", 0.0), begun["hypervolume_max"]
-    return Summary(
-        stop=ended["stop"] if ended else "unfinished",
+    ended = next((entry.content for entry in entries if entry.kind == "run_ended"), None)
+    device_s = _sum_by_key(period["device_s"] for period in periods)
+    settled_g, paper_settled_g = sum_settlements_g(entries)
+    carbon = _sum_by_key([*(period["carbon_g"] for period in periods), settled_g])
+    energy = _sum_by_key(period["energy_j"] for period in periods)
+    front = _collect_front(entries, objectives)
+    hypervolume, hypervolume_max = last.get("hypervolume", 0.0), header["hypervolume_max"]
+    return RunSummary(
+        stop=ended["stop_reason"] if ended else "unfinished",
         seed=settings["seed"],
         carbon_g={
             "full": sum(carbon.values()),
-            "paper": sum(period["paper_carbon_g"] for period in periods) + paper_later_g,
+            "paper": sum(period["paper_carbon_g"] for period in periods) + paper_settled_g,
         },
         energy_j=sum(energy.values()),
         carbon_g_by_activity=carbon,
         energy_j_by_activity=energy,
         device_hours_by_activity={name: spent_s / HOUR_S for name, spent_s in device_s.items()},
-        energy_j_by_source=_summed(period["energy_by_source_j"] for period in periods),
+        energy_j_by_source=_sum_by_key(period["energy_by_source_j"] for period in periods),
         energy_coverage=_share(sum(period["observed_s"] for period in periods), sum(device_s.values())),
         cost=sum(period["cost"] for period in periods),
         hypervolume=hypervolume,
-        hypervolume_share=hypervolume / top if top else None,
+        hypervolume_share=hypervolume / hypervolume_max if hypervolume_max else None,
         evaluations=last.get("evaluations", 0),
-        functions=functions(entry.content["text"] for entry in entries if _is_training(entry)),
+        unique_functions=count_functions(
+            entry.content["architecture_text"] for entry in entries if _is_training(entry)
+        ),
         samples=last.get("samples", 0),
-        cheap_ranking=ranking_of(entries, objectives),
+        proxy_ranking=measure_proxy_ranking(entries, objectives),
         simulated_hours=entries[-1].at_s / HOUR_S,
         front=front,
-        front_functions=functions(member.architecture for member in front),
-        objectives=[asdict(item) for item in objectives],
-        benchmark=begun["benchmark"],
-        grid=begun["grid"],
-        grid_told=grid_told(entries),
-        policy=begun["policy"],
-        searcher=begun["searcher"],
-        forecaster=begun["forecaster"],
-        forecaster_reason=begun["forecaster_reason"],
+        unique_front_functions=count_functions(member.architecture for member in front),
+        objectives=[asdict(objective) for objective in objectives],
+        benchmark=header["benchmark"],
+        grid=header["grid"],
+        live_grid=summarise_live_grid(entries),
+        policy=header["policy"],
+        searcher=header["searcher"],
+        forecaster=header["forecaster"],
+        forecaster_reason=header["forecaster_reason"],
         gpus=settings["cluster"]["gpus"],
-        version=begun["version"],
+        version=header["version"],
         journal_sha256=_digest(entries),
     )
 
 
-def beginning(entries: Sequence[Entry]) -> dict[str, Any]:
-    """The first entry of a run: its settings and what they refer to.
+def run_header(entries: Sequence[JournalEntry]) -> dict[str, Any]:
+    """Return the content of a run's first entry: its settings and what they refer to.
 
-    :raises StoreError: if the journal does not hold it.
+    :raises StoreError: if the journal lacks it.
     """
-    if not entries or entries[0].kind != "begun":
-        message = "Expected a journal that starts with the beginning of a run, found it empty; begin a new run."
+    if not entries or entries[0].kind != "run_started":
+        got = f"one that starts with {entries[0].kind!r}" if entries else "an empty one"
+        message = f"Expected a journal that starts with 'run_started', got {got}; start a new run."
         raise StoreError(message)
     content: dict[str, Any] = entries[0].content
     return content
 
 
-def _front(entries: Iterable[Entry], objectives: Sequence[Objective]) -> list[FrontMember]:
-    front: Front[str] = Front()
+#: amount used in the budget's own unit, and the limit, None if there is none
+BudgetUsage = tuple[float, float | None]
+
+
+def budget_usage(summary: RunSummary, budget: Mapping[str, Any]) -> dict[str, BudgetUsage]:
+    """Map each budget, in the order of a report, to the amount used and its limit.
+
+    :param budget: the section ``budget`` of the journal's settings.
+    """
+    used = {
+        "time": summary.simulated_hours * HOUR_S,
+        "carbon": summary.carbon_g[budget["accounting"]],
+        "energy": summary.energy_j,
+        "cost": summary.cost,
+        "gpu_hours": sum(summary.device_hours_by_activity.values()),
+        "evaluations": float(summary.evaluations),
+        "target": summary.hypervolume,
+    }
+    limits = {**budget, "time": budget["hours"]}
+    return {name: (amount, _parse_limit(limits[name])) for name, amount in used.items()}
+
+
+def _parse_limit(setting: float | str | None) -> float | None:
+    """Parse a limit of the settings: a number, with or without its SI unit."""
+    return None if setting is None else float(str(setting).split()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailures:
+    """Failed tasks of a run."""
+
+    count: int
+    #: failures after which the task was not retried
+    given_up: int
+    #: error message of the last one
+    last_detail: str
+
+
+def summarise_failures(entries: Iterable[JournalEntry]) -> TaskFailures | None:
+    """Count the failed tasks; None if no task failed."""
+    failures = [entry.content for entry in entries if entry.kind == "task_failed"]
+    if not failures:
+        return None
+    given_up = sum(not failure["will_retry"] for failure in failures)
+    return TaskFailures(len(failures), given_up, str(failures[-1]["detail"] or failures[-1]["failure"]))
+
+
+def count_unfinished_tasks(entries: Iterable[JournalEntry]) -> int:
+    """Count the tasks that were running when the run ended; 0 for a run that has not ended."""
+    ended = next((entry.content for entry in entries if entry.kind == "run_ended"), None)
+    return len(ended["unfinished_tasks"]) if ended else 0
+
+
+def _collect_front(entries: Iterable[JournalEntry], objectives: Sequence[Objective]) -> list[FrontMember]:
+    front: ParetoFront[str] = ParetoFront()
     for entry in entries:
         if entry.kind == "evaluated":
-            found = entry.content
-            if found["feasible"] and found["fidelity"] == 1.0:
-                front.add(found["values"], found["text"])
+            content = entry.content
+            if content["feasible"] and content["fidelity"] == 1.0:
+                front.add(content["values"], content["architecture_text"])
     members = sorted(zip(front.values.tolist(), front.items, strict=True))
     return [
-        FrontMember(text, {item.name: item.sign * value for item, value in zip(objectives, values, strict=True)})
+        FrontMember(text, {one.name: one.sign * value for one, value in zip(objectives, values, strict=True)})
         for values, text in members
     ]
 
 
-def _is_training(entry: Entry) -> bool:
-    """Whether the entry is a full training that has ended."""
+def _is_training(entry: JournalEntry) -> bool:
+    """Return whether the entry is a finished full training."""
     return entry.kind == "evaluated" and entry.content["fidelity"] == 1.0
 
 
-def _summed(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+def _sum_by_key(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     sums: dict[str, float] = {}
     for part in parts:
         for name, amount in part.items():
@@ -186,7 +252,7 @@ def _share(part: float, whole: float) -> float:
     return part / whole if whole else 1.0
 
 
-def _digest(entries: Iterable[Entry]) -> str:
+def _digest(entries: Iterable[JournalEntry]) -> str:
     digest = hashlib.sha256()
     for entry in entries:
         digest.update(f"{entry.kind}\x00{entry.at_s!r}\x00{entry.body}\n".encode())

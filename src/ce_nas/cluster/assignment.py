@@ -1,4 +1,4 @@
-"""Which device gets which role when the devices are divided anew: as few running tasks as can be are disturbed."""
+"""Assignment of roles to devices: an allocation is applied with as few preemptions as possible."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from ce_nas.core.records import Allocation, Task
 
-__all__ = ["ACTIVITIES", "ROLES", "Role", "Seat", "divided"]
+__all__ = ["TASK_ACTIVITIES", "TASK_ROLES", "DeviceRole", "DeviceState", "assign_roles"]
 
 
-class Role(StrEnum):
-    """What a device is for in this period."""
+class DeviceRole(StrEnum):
+    """The role of a device in the current period."""
 
     EVALUATING = "evaluating"
     SAMPLING = "sampling"
@@ -24,51 +24,54 @@ class Role(StrEnum):
     RELEASED = "released"
 
 
-#: what a device is about while it works on a task
-ACTIVITIES = {
+#: activity of a device by the kind of its task
+TASK_ACTIVITIES = {
     TaskKind.EVALUATION: Activity.TRAINING,
     TaskKind.SAMPLING: Activity.SAMPLING,
     TaskKind.SUPERNET: Activity.SUPERNET,
 }
-#: the role that a task wants of its device
-ROLES = {
-    TaskKind.EVALUATION: Role.EVALUATING,
-    TaskKind.SAMPLING: Role.SAMPLING,
-    TaskKind.SUPERNET: Role.SAMPLING,
+#: role required by the kind of a task
+TASK_ROLES = {
+    TaskKind.EVALUATION: DeviceRole.EVALUATING,
+    TaskKind.SAMPLING: DeviceRole.SAMPLING,
+    TaskKind.SUPERNET: DeviceRole.SAMPLING,
 }
 
 
-class Seat(Protocol):
-    """A device, as far as its role depends on it."""
+class DeviceState(Protocol):
+    """The state of a device that its role depends on."""
 
     number: int
-    #: what it works on
+    #: current task
     task: Task | None
-    #: whether it is leaving that task
-    leaving: bool
-    #: whether it is given back to others
-    away: bool
+    #: whether the task is being preempted
+    is_preempting: bool
+    #: whether it is returned to the cluster
+    is_released: bool
 
 
-def divided(seats: Iterable[Seat], allocation: Allocation) -> dict[int, Role]:
-    """The role of each device, by its number.
+def assign_roles(devices: Iterable[DeviceState], allocation: Allocation) -> dict[int, DeviceRole]:
+    """Assign a role to each device; returns device number -> role.
 
-    A device keeps its task if the task's role is still wanted; those first in ``seats`` keep theirs first. Of the
-    others, devices that are held are taken before those that are away, and low numbers first.
+    A device keeps its task if the role of the task is still needed, in the order of ``devices``. The other roles go to
+    held devices first, then to released ones, each by ascending number.
     """
-    wanted = {
-        Role.EVALUATING: allocation.evaluating,
-        Role.SAMPLING: allocation.sampling,
-        Role.IDLE: allocation.idle,
-        Role.RELEASED: allocation.released,
+    needed = {
+        DeviceRole.EVALUATING: allocation.evaluating,
+        DeviceRole.SAMPLING: allocation.sampling,
+        DeviceRole.IDLE: allocation.idle,
+        DeviceRole.RELEASED: allocation.released,
     }
-    kept: dict[int, Role] = {}
-    everyone = list(seats)
-    for seat in everyone:
-        role = ROLES[seat.task.kind] if seat.task and not seat.leaving else None
-        if role is not None and wanted[role] > 0:
-            wanted[role] -= 1
-            kept[seat.number] = role
-    others = sorted((seat for seat in everyone if seat.number not in kept), key=lambda seat: (seat.away, seat.number))
-    left = [role for role, count in wanted.items() for _ in range(count)]
-    return kept | {seat.number: role for seat, role in zip(others, left, strict=True)}
+    kept: dict[int, DeviceRole] = {}
+    all_devices = list(devices)
+    for device in all_devices:
+        role = TASK_ROLES[device.task.kind] if device.task and not device.is_preempting else None
+        if role is not None and needed[role] > 0:
+            needed[role] -= 1
+            kept[device.number] = role
+    others = sorted(
+        (device for device in all_devices if device.number not in kept),
+        key=lambda device: (device.is_released, device.number),
+    )
+    remaining_roles = [role for role, count in needed.items() for _ in range(count)]
+    return kept | {device.number: role for device, role in zip(others, remaining_roles, strict=True)}

@@ -1,6 +1,7 @@
-"""The cluster's seam: devices that are given roles and tasks, and say what happened.
+"""The interface of clusters, and the role handling common to simulated and live clusters.
 
-What every cluster of devices that are given roles has in common, whether the devices are there or not.
+- `Cluster`: devices with roles and tasks, which report events and energy readings
+- `DeviceCluster`: base class of the clusters that manage a list of devices
 """
 
 from __future__ import annotations
@@ -8,147 +9,147 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from ce_nas.cluster.assignment import ROLES, Role, divided
+from ce_nas.cluster.assignment import TASK_ROLES, DeviceRole, assign_roles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.core.records import Allocation, Event, Reading, Task
+    from ce_nas.core.records import Allocation, EnergyReading, Task, TaskEvent
 
-__all__ = ["Cluster", "FleetCluster", "Held"]
+__all__ = ["Cluster", "DeviceCluster", "ManagedDevice"]
 
 
 class Cluster(ABC):
-    """The devices of one run. What happens on them arrives as signals of the run's clock."""
+    """The devices of one run; their events arrive as signals of the clock of the run."""
 
-    #: how many devices the run may hold
+    #: number of devices
     devices: int
-    #: the most that all devices together can draw at the plug, W
+    #: maximum power of all devices at the plug, W
     peak_w: float
-    #: where its energy readings come from, in words
+    #: description of the origin of the energy readings
     power_origin: str
 
     @abstractmethod
     def assign(self, allocation: Allocation) -> None:
-        """Give every device a role, keeping as many running tasks as fit it.
+        """Assign a role to every device, with as few preemptions as possible.
 
-        A task whose device gets another role is suspended: its checkpoint is written, and then an event of the kind
-        ``FREED`` brings the task back, to be submitted again later; it goes on where it was. A released device is
-        off the books once it is free, until another role takes it back; devices held already are taken first.
+        A task whose device gets another role is suspended: once its checkpoint is written, an event of the kind
+        ``SUSPENDED`` returns it; submitted again, it continues from there. A released device is not accounted for
+        from the end of its task until it is reacquired; held devices are used first.
         """
 
     @abstractmethod
-    def free(self) -> Sequence[tuple[int, Role]]:
-        """The devices that could take a task now, with their roles; idle and released ones are left out."""
+    def free_devices(self) -> Sequence[tuple[int, DeviceRole]]:
+        """Return number and role of the devices that can take a task; idle and released devices are left out."""
 
     @abstractmethod
     def submit(self, device: int, task: Task) -> None:
-        """Start a task on a free device, or continue it where it was suspended."""
+        """Start or resume a task on a free device."""
 
     @abstractmethod
-    def receive(self, signal: Any) -> Event | None:  # noqa: ANN401 - a cluster's signals are its own
-        """What a signal of the clock means; None if it concerns the cluster alone."""
+    def handle_signal(self, signal: Any) -> TaskEvent | None:  # noqa: ANN401 - each cluster has its own signals
+        """Handle a signal of the clock; returns the event of a task, or None."""
 
     @abstractmethod
-    def read(self) -> list[Reading]:
-        """What each device drew since it was last read; together the readings leave no time out that it was held."""
+    def read_energy(self) -> list[EnergyReading]:
+        """Read the energy of each device since its last reading; the readings cover all the time it was held."""
 
     @abstractmethod
     def suspend_all(self) -> None:
-        """Suspend whatever runs, as :meth:`assign` does."""
+        """Suspend all running tasks, as :meth:`assign` does."""
 
     @abstractmethod
-    def running(self) -> Sequence[Task]:
-        """The tasks under way."""
+    def running_tasks(self) -> Sequence[Task]:
+        """Return the running tasks."""
 
-    def close(self) -> None:  # noqa: B027 - a cluster that is not there has nothing to let go
-        """Let the devices go; work under way is left with a checkpoint."""
-
-
-_WORKING = {Role.EVALUATING, Role.SAMPLING}
+    def close(self) -> None:  # noqa: B027 - a simulated cluster has nothing to release
+        """Release the devices; running tasks are suspended with a checkpoint."""
 
 
-class Held(Protocol):
-    """One device, as far as a fleet has to know it."""
+_WORKING_ROLES = {DeviceRole.EVALUATING, DeviceRole.SAMPLING}
+
+
+class ManagedDevice(Protocol):
+    """The state of a device that :class:`DeviceCluster` manages."""
 
     number: int
-    role: Role
-    #: what it works on, or whose checkpoint it writes
+    role: DeviceRole
+    #: current task, also while its checkpoint is written
     task: Task | None
-    #: whether it leaves that task
-    leaving: bool
-    #: whether it is given back to others, or can no longer be used: off the books
-    away: bool
-    #: whether it can no longer be used
-    gone: bool
+    #: whether the task is being preempted
+    is_preempting: bool
+    #: whether it is returned to the cluster, or lost: not accounted for
+    is_released: bool
+    #: whether it is unavailable
+    is_lost: bool
 
 
-Device = TypeVar("Device", bound=Held)
+DeviceT = TypeVar("DeviceT", bound=ManagedDevice)
 
 
-class FleetCluster(Cluster, Generic[Device]):
-    """Gives a fleet of devices their roles; what becomes of a device is the concern of its own kind of cluster.
+class DeviceCluster(Cluster, Generic[DeviceT]):
+    """A cluster with a list of devices; subclasses implement the changes of a device.
 
-    :param fleet: the devices, by number.
+    :param devices: the devices, ordered by number.
     """
 
-    def __init__(self, fleet: list[Device]) -> None:
-        self.devices = len(fleet)
-        self._fleet = fleet
+    def __init__(self, devices: list[DeviceT]) -> None:
+        self.devices = len(devices)
+        self._devices = devices
 
     def assign(self, allocation: Allocation) -> None:
-        """See :meth:`Cluster.assign`; which tasks stay, where not all can, is said by :meth:`_staying`."""
-        roles = divided(self._staying(), allocation)
-        for device in self._fleet:
+        """See :meth:`Cluster.assign`; tasks are kept in the order of :meth:`_retention_order`."""
+        roles = assign_roles(self._retention_order(), allocation)
+        for device in self._devices:
             role = roles[device.number]
-            if device.task is not None and role is not ROLES[device.task.kind]:
-                self._leave(device)
+            if device.task is not None and role is not TASK_ROLES[device.task.kind]:
+                self._preempt(device)
             device.role = role
-            if device.gone:
+            if device.is_lost:
                 continue
-            if device.away and role is not Role.RELEASED:
-                self._take_back(device)
-            elif device.task is None and role is Role.RELEASED:
-                self._let_go(device)
+            if device.is_released and role is not DeviceRole.RELEASED:
+                self._reacquire(device)
+            elif device.task is None and role is DeviceRole.RELEASED:
+                self._release(device)
 
-    def free(self) -> Sequence[tuple[int, Role]]:
-        """See :meth:`Cluster.free`; a device that is gone is left out."""
+    def free_devices(self) -> Sequence[tuple[int, DeviceRole]]:
+        """See :meth:`Cluster.free_devices`; lost devices are left out."""
         return [
             (device.number, device.role)
-            for device in self._fleet
-            if device.task is None and not device.gone and device.role in _WORKING
+            for device in self._devices
+            if device.task is None and not device.is_lost and device.role in _WORKING_ROLES
         ]
 
-    def read(self) -> list[Reading]:
-        """See :meth:`Cluster.read`."""
-        return [reading for device in self._fleet for reading in self._read(device)]
+    def read_energy(self) -> list[EnergyReading]:
+        """See :meth:`Cluster.read_energy`."""
+        return [reading for device in self._devices for reading in self._read_device(device)]
 
     def suspend_all(self) -> None:
         """See :meth:`Cluster.suspend_all`."""
-        for device in self._fleet:
-            self._leave(device)
-            device.role = Role.IDLE
+        for device in self._devices:
+            self._preempt(device)
+            device.role = DeviceRole.IDLE
 
-    def running(self) -> Sequence[Task]:
-        """See :meth:`Cluster.running`."""
-        return [device.task for device in self._fleet if device.task is not None and not device.leaving]
-
-    @abstractmethod
-    def _staying(self) -> Sequence[Device]:
-        """The devices in the order in which they keep their tasks."""
+    def running_tasks(self) -> Sequence[Task]:
+        """See :meth:`Cluster.running_tasks`."""
+        return [device.task for device in self._devices if device.task is not None and not device.is_preempting]
 
     @abstractmethod
-    def _leave(self, device: Device) -> None:
-        """Let it write a checkpoint and leave its task; nothing if it has none, or leaves already."""
+    def _retention_order(self) -> Sequence[DeviceT]:
+        """Return the devices in the order in which they keep their tasks."""
 
     @abstractmethod
-    def _let_go(self, device: Device) -> None:
-        """Give a free device back to others; what it drew until now is still to be read."""
+    def _preempt(self, device: DeviceT) -> None:
+        """Preempt the task of a device; does nothing if it has none, or is being preempted."""
 
     @abstractmethod
-    def _take_back(self, device: Device) -> None:
-        """Hold a device again."""
+    def _release(self, device: DeviceT) -> None:
+        """Release a free device; its unread energy is kept."""
 
     @abstractmethod
-    def _read(self, device: Device) -> list[Reading]:
-        """What it drew since it was last read."""
+    def _reacquire(self, device: DeviceT) -> None:
+        """Reacquire a released device."""
+
+    @abstractmethod
+    def _read_device(self, device: DeviceT) -> list[EnergyReading]:
+        """Read the energy of a device since its last reading."""

@@ -1,245 +1,267 @@
-"""A cluster that is there: a crew does the work, and meters say what it drew."""
+"""A live cluster: a worker pool runs the tasks, and meters read their energy."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.cluster.assignment import ACTIVITIES, Role
-from ce_nas.cluster.base import FleetCluster
-from ce_nas.cluster.workers.base import Report, Said
-from ce_nas.core.errors import ClusterError
-from ce_nas.core.records import Activity, Event, EventKind, Reading, Source
-from ce_nas.energy.base import between
+from ce_nas.cluster.assignment import TASK_ACTIVITIES, DeviceRole
+from ce_nas.cluster.base import DeviceCluster
+from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage
+from ce_nas.core.errors import ClusterError, EnergyError
+from ce_nas.core.records import Activity, EnergyReading, ReadingSource, TaskEvent, TaskEventKind
+from ce_nas.energy.base import usage_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.cluster.replay_clock import LiveClock
-    from ce_nas.cluster.workers.base import Crew
+    from ce_nas.cluster.replay_clock import ReplayableClock
+    from ce_nas.cluster.workers.base import WorkerPool
     from ce_nas.core.records import Task
-    from ce_nas.energy.base import Mark, Meter
+    from ce_nas.energy.base import EnergyMeter, MeterSnapshot
     from ce_nas.energy.power_model import PowerModel
-    from ce_nas.store.checkpoint_gc import Shelf
-    from ce_nas.store.event_log import Recording
+    from ce_nas.store.checkpoint_gc import CheckpointQuota
+    from ce_nas.store.event_log import EventLog
 
 __all__ = ["LiveCluster"]
 
-_KINDS = {Said.FINISHED: EventKind.FINISHED, Said.LEFT: EventKind.FREED, Said.FAILED: EventKind.FAILED}
+_log = logging.getLogger(__name__)
+
+_EVENT_KINDS = {
+    WorkerEvent.FINISHED: TaskEventKind.FINISHED,
+    WorkerEvent.PREEMPTED: TaskEventKind.SUSPENDED,
+    WorkerEvent.FAILED: TaskEventKind.FAILED,
+}
 
 
 @dataclass(slots=True)
-class _Device:
-    """One device, and what it is about."""
+class _LiveDevice:
+    """The state of one live device."""
 
     number: int
-    role: Role = Role.IDLE
+    role: DeviceRole = DeviceRole.IDLE
     task: Task | None = None
-    #: whether it was told to leave its task
-    leaving: bool = False
-    #: whether it is given back to others, or can no longer be used: off the books
-    away: bool = False
-    gone: bool = False
+    #: whether its task is being preempted
+    is_preempting: bool = False
+    #: whether it is returned to the cluster, or lost: not accounted for
+    is_released: bool = False
+    is_lost: bool = False
     activity: Activity = Activity.IDLE
-    #: since when it is at work on its task, s; None while it loads, or writes a checkpoint
+    #: start of the work on its task, s; None during a restore or a checkpoint
     working_since_s: float | None = None
-    #: what it drew and nobody read yet
-    unread: list[Reading] = field(default_factory=list)
-    #: up to when it was read, s
+    #: readings not returned yet
+    unread_readings: list[EnergyReading] = field(default_factory=list)
+    #: end of its last reading, s
     read_until_s: float = 0.0
-    #: where its meter stood then; None before real time passes, or where nothing measures it
-    mark: Mark | None = None
+    #: snapshot of its meter at the last reading; None before real time starts, or without a meter
+    meter_snapshot: MeterSnapshot | None = None
 
 
-class LiveCluster(FleetCluster[_Device]):
-    """Devices of a crew on a live clock.
+class LiveCluster(DeviceCluster[_LiveDevice]):
+    """Devices of a worker pool on a replayable clock.
 
-    While a recording is lived through again the crew is not asked for anything; when real time begins to pass, it is
-    given whatever was under way, which goes on from its checkpoints.
+    During a replay the worker pool is not used; when real time starts, it gets the running tasks, which continue from
+    their checkpoints.
 
-    :param crew: who does the work.
-    :param clock: hands out the crew's reports.
-    :param recording: what was drawn is put there, and taken from there when it is lived through again.
-    :param power: what a device without a meter is taken to draw.
-    :param meters: the meter of each device, or None where nothing measures it.
-    :param shelf: where checkpoints lie, to be tidied; None to keep them all.
+    :param workers: runs the tasks.
+    :param clock: delivers the messages of the workers.
+    :param event_log: records the energy readings, and replays them.
+    :param power_model: power of a device without a meter.
+    :param meters: the meter of each device, or None for a device without one.
+    :param checkpoint_quota: removes checkpoints of finished tasks; None keeps all.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - who works, on what time, metered how, kept where
+    def __init__(  # noqa: PLR0913, PLR0917 - the components of a live run
         self,
-        crew: Crew,
-        clock: LiveClock,
-        recording: Recording,
-        power: PowerModel,
-        meters: Sequence[Meter | None] | None = None,
-        shelf: Shelf | None = None,
+        workers: WorkerPool,
+        clock: ReplayableClock,
+        event_log: EventLog,
+        power_model: PowerModel,
+        meters: Sequence[EnergyMeter | None] | None = None,
+        checkpoint_quota: CheckpointQuota | None = None,
     ) -> None:
-        super().__init__([_Device(number) for number in range(crew.devices)])
-        self.peak_w = crew.devices * power.peak_w
-        self._meters = list(meters) if meters is not None else [None] * crew.devices
-        self.power_origin = "; ".join(dict.fromkeys(self._origin(meter, power) for meter in self._meters))
-        self._crew = crew
+        super().__init__([_LiveDevice(number) for number in range(workers.devices)])
+        self.peak_w = workers.devices * power_model.peak_w
+        self._meters = list(meters) if meters is not None else [None] * workers.devices
+        self.power_origin = "; ".join(dict.fromkeys(self._describe_meter(meter, power_model) for meter in self._meters))
+        self._workers = workers
         self._clock = clock
-        self._recording = recording
-        self._power = power
-        self._begun: set[int] = set()
+        self._event_log = event_log
+        self._power_model = power_model
+        self._started: set[int] = set()
         self._finished: set[int] = set()
-        # time at work in earlier sittings, s, by task
+        # task id -> working time in earlier runs of the task, s
         self._worked_s: dict[int, float] = {}
-        self._shelf = shelf
-        clock.when_live(self._go_live)
+        self._checkpoint_quota = checkpoint_quota
+        clock.on_live(self._go_live)
 
     def submit(self, device: int, task: Task) -> None:
         """See :meth:`Cluster.submit`."""
-        seat = self._fleet[device]
-        seat.unread += self._draw(seat)
-        seat.task, seat.leaving = task, False
-        seat.activity = Activity.RESTORE if task.id in self._begun else Activity.STARTUP
-        self._begun.add(task.id)
-        if self._clock.live:
-            self._crew.start(device, task)
+        target = self._devices[device]
+        target.unread_readings += self._collect_reading(target)
+        target.task, target.is_preempting = task, False
+        target.activity = Activity.RESTORE if task.id in self._started else Activity.STARTUP
+        self._started.add(task.id)
+        if self._clock.is_live:
+            self._workers.start(device, task)
 
-    def receive(self, signal: Any) -> Event | None:  # noqa: ANN401
-        """See :meth:`Cluster.receive`: the signal is a report of the crew; one about a task that is over is None."""
-        report: Report = signal
-        device = self._fleet[report.device]
-        if report.said in {Said.GONE, Said.BACK}:
-            self._come_or_go(device, report.words, gone=report.said is Said.GONE)
+    def handle_signal(self, signal: Any) -> TaskEvent | None:  # noqa: ANN401
+        """See :meth:`Cluster.handle_signal`; the signal is a message of a worker; None if its task has ended."""
+        message: WorkerMessage = signal
+        device = self._devices[message.device]
+        if message.event in {WorkerEvent.DEVICE_LOST, WorkerEvent.DEVICE_READY}:
+            self._set_availability(device, message.detail, lost=message.event is WorkerEvent.DEVICE_LOST)
             return None
-        if device.task is None or device.task.id != report.task_id:
+        if device.task is None or device.task.id != message.task_id:
             return None
-        device.unread += self._draw(device)
-        if report.said is Said.WORKING:
-            device.activity = Activity.CHECKPOINT if device.leaving else ACTIVITIES[device.task.kind]
-            device.working_since_s = None if device.leaving else self._clock.now_s
+        device.unread_readings += self._collect_reading(device)
+        if message.event is WorkerEvent.WORKING:
+            device.activity = Activity.CHECKPOINT if device.is_preempting else TASK_ACTIVITIES[device.task.kind]
+            device.working_since_s = None if device.is_preempting else self._clock.now_s
             return None
-        return self._over(device, device.task, report)
+        return self._complete_task(device, device.task, message)
 
     @property
-    def usable(self) -> int:
-        """How many devices are there."""
-        return sum(not device.gone for device in self._fleet)
+    def usable_devices(self) -> int:
+        """The number of available devices."""
+        return sum(not device.is_lost for device in self._devices)
 
     def close(self) -> None:
-        """See :meth:`Cluster.close`; the meters are put away."""
-        self._crew.close()
+        """See :meth:`Cluster.close`; closes the meters, too."""
+        self._workers.close()
         for meter in self._meters:
             if meter is not None:
                 meter.close()
 
-    def _staying(self) -> Sequence[_Device]:
-        """Those first whose tasks began first; how long one still needs nobody knows."""
-        return sorted(self._fleet, key=lambda device: (device.task.id if device.task else -1, device.number))
+    def _retention_order(self) -> Sequence[_LiveDevice]:
+        """The devices by the id of their task: earlier tasks first, since remaining times are unknown."""
+        return sorted(self._devices, key=lambda device: (device.task.id if device.task else -1, device.number))
 
-    def _over(self, device: _Device, task: Task, report: Report) -> Event:
-        readings, worked_s = tuple(self._read(device)), self._rest(device, task)
-        device.task, device.leaving, device.activity = None, False, Activity.IDLE
-        if device.role is Role.RELEASED:
-            self._let_go(device)
-        if report.said is Said.FINISHED:
+    def _complete_task(self, device: _LiveDevice, task: Task, message: WorkerMessage) -> TaskEvent:
+        readings, worked_s = tuple(self._read_device(device)), self._stop_work_timer(device, task)
+        device.task, device.is_preempting, device.activity = None, False, Activity.IDLE
+        if device.role is DeviceRole.RELEASED:
+            self._release(device)
+        if message.event is WorkerEvent.FINISHED:
             self._finished.add(task.id)
-            if self._shelf and self._clock.live:
-                self._shelf.tidy(self._finished)
-        return Event(
-            _KINDS[report.said],
+            if self._checkpoint_quota and self._clock.is_live:
+                self._checkpoint_quota.enforce(self._finished)
+        return TaskEvent(
+            _EVENT_KINDS[message.event],
             device.number,
             self._clock.now_s,
             task,
-            report.outcome,
+            message.outcome,
             readings,
-            failure=report.failure,
-            words=report.words,
-            worked_s=worked_s,
+            failure=message.failure,
+            detail=message.detail,
+            active_s=worked_s,
         )
 
-    def _rest(self, device: _Device, task: Task) -> float:
-        """A device is no longer at work on its task; for how long it, and others before it, were."""
+    def _stop_work_timer(self, device: _LiveDevice, task: Task) -> float:
+        """Stop the timer of the work on a task; returns its working time on all devices, s."""
         since_s, device.working_since_s = device.working_since_s, None
-        more_s = 0.0 if since_s is None else self._clock.now_s - since_s
-        self._worked_s[task.id] = self._worked_s.get(task.id, 0.0) + more_s
+        added_s = 0.0 if since_s is None else self._clock.now_s - since_s
+        self._worked_s[task.id] = self._worked_s.get(task.id, 0.0) + added_s
         return self._worked_s[task.id]
 
-    def _leave(self, device: _Device) -> None:
-        if device.task is None or device.leaving:
+    def _preempt(self, device: _LiveDevice) -> None:
+        if device.task is None or device.is_preempting:
             return
-        device.unread += self._draw(device)
-        self._rest(device, device.task)
-        device.leaving, device.activity = True, Activity.CHECKPOINT
-        if self._clock.live:
-            self._crew.leave(device.number)
+        device.unread_readings += self._collect_reading(device)
+        self._stop_work_timer(device, device.task)
+        device.is_preempting, device.activity = True, Activity.CHECKPOINT
+        if self._clock.is_live:
+            self._workers.preempt(device.number)
 
-    def _let_go(self, device: _Device) -> None:
-        if not device.away:
-            device.unread += self._draw(device)
-            device.away = True
+    def _release(self, device: _LiveDevice) -> None:
+        if not device.is_released:
+            device.unread_readings += self._collect_reading(device)
+            device.is_released = True
 
-    def _take_back(self, device: _Device) -> None:
-        device.away = False
+    def _reacquire(self, device: _LiveDevice) -> None:
+        device.is_released = False
         device.read_until_s = self._clock.now_s
-        device.mark = self._mark(device)
+        device.meter_snapshot = self._snapshot_meter(device)
 
-    def _come_or_go(self, device: _Device, words: str, *, gone: bool) -> None:
-        if gone:
-            self._let_go(device)
-        elif device.role is not Role.RELEASED:
-            self._take_back(device)
-        device.gone = gone
-        if self._clock.live and not self.usable:
+    def _set_availability(self, device: _LiveDevice, detail: str, *, lost: bool) -> None:
+        if lost:
+            self._release(device)
+        elif device.role is not DeviceRole.RELEASED:
+            self._reacquire(device)
+        device.is_lost = lost
+        if self._clock.is_live and not self.usable_devices:
             message = (
-                f"Expected at least one of the {self.devices} devices to be there, but the last one is gone: {words}; "
-                "mend it and resume the run."
+                f"Expected at least one of the {self.devices} devices to be available, but the last one is lost: "
+                f"{detail}; fix it and resume the run."
             )
             raise ClusterError(message)
 
     def _go_live(self) -> None:
-        """Real time begins to pass: whatever is under way is given to the crew."""
-        for device in self._fleet:
-            if device.gone:  # workers begin anew, and one that still cannot work says so again
-                self._come_or_go(device, "", gone=False)
-        if not self._clock.live:
-            return  # it did so once, and another life of the run went on from there
-        self._crew.open(self._clock.post)
-        for device in self._fleet:
-            device.mark = self._mark(device)
+        """Start real time: the running tasks are given to the worker pool."""
+        for device in self._devices:
+            if device.is_lost:  # the workers start again, and a lost one reports it again
+                self._set_availability(device, "", lost=False)
+        if not self._clock.is_live:
+            return  # a replayed start of real time
+        self._workers.open(self._clock.post)
+        for device in self._devices:
+            device.meter_snapshot = self._snapshot_meter(device)
             if device.task is not None:
-                self._crew.start(device.number, device.task)
-                if device.leaving:
-                    self._crew.leave(device.number)
+                self._workers.start(device.number, device.task)
+                if device.is_preempting:
+                    self._workers.preempt(device.number)
 
-    def _mark(self, device: _Device) -> Mark | None:
+    def _snapshot_meter(self, device: _LiveDevice) -> MeterSnapshot | None:
         meter = self._meters[device.number]
-        return meter.mark() if meter is not None and self._clock.live else None
+        return meter.snapshot() if meter is not None and self._clock.is_live else None
 
-    def _read(self, device: _Device) -> list[Reading]:
-        readings, device.unread = device.unread + self._draw(device), []
+    def _read_device(self, device: _LiveDevice) -> list[EnergyReading]:
+        readings, device.unread_readings = device.unread_readings + self._collect_reading(device), []
         return readings
 
-    def _draw(self, device: _Device) -> list[Reading]:
-        """What the device drew since the last time, as one reading of what it was about; as recorded, if it was."""
+    def _collect_reading(self, device: _LiveDevice) -> list[EnergyReading]:
+        """Read the energy of the current activity since the last reading; replayed if it is in the event log."""
         start_s, now_s = device.read_until_s, self._clock.now_s
-        if device.away or now_s <= start_s:
+        if device.is_released or now_s <= start_s:
             return []
         device.read_until_s = now_s
-        recorded = self._recording.take("drew")
+        recorded = self._event_log.pop("energy_reading")
         if recorded is not None:
             energy_j, source, coverage = recorded.content
-            return [Reading(device.number, device.activity, start_s, now_s, energy_j, Source(source), coverage)]
-        reading = self._measured(device, start_s, now_s)
-        self._recording.put("drew", now_s, [reading.energy_j, reading.source, reading.coverage])
+            return [
+                EnergyReading(device.number, device.activity, start_s, now_s, energy_j, ReadingSource(source), coverage)
+            ]
+        reading = self._measure(device, start_s, now_s)
+        self._event_log.append("energy_reading", now_s, [reading.energy_j, reading.source, reading.coverage])
         return [reading]
 
-    def _measured(self, device: _Device, start_s: float, now_s: float) -> Reading:
-        """By the device's meter; without one, or for a stretch that a killed run left unread, by the power model."""
-        meter, first = self._meters[device.number], device.mark
-        if meter is None or first is None:
-            real_s = (now_s - start_s) / self._clock.time_scale
-            modelled = self._power.reading(device.number, device.activity, start_s, now_s)
-            energy_j = self._power.power_w(device.activity) * real_s
-            return replace(modelled, energy_j=energy_j, coverage=1.0 if meter is None else 0.0)
-        device.mark = meter.mark()
-        used = between(first, device.mark)
-        return Reading(device.number, device.activity, start_s, now_s, used.energy_j, meter.source, used.coverage)
+    def _measure(self, device: _LiveDevice, start_s: float, now_s: float) -> EnergyReading:
+        """Measure by the meter; by the power model without one, or for time in which the meter did not observe."""
+        meter, start = self._meters[device.number], device.meter_snapshot
+        if meter is None:
+            return self._model(device, start_s, now_s, coverage=1.0)
+        device.meter_snapshot = None
+        try:
+            device.meter_snapshot = meter.snapshot()
+            if start is None:
+                return self._model(device, start_s, now_s, coverage=0.0)
+            usage = usage_between(start, device.meter_snapshot)
+        except EnergyError as error:  # a reset, a failed read, another process: modelled, and counted as unobserved
+            _log.warning("device %d: %s Its energy is modelled for this time.", device.number, error)
+            return self._model(device, start_s, now_s, coverage=0.0)
+        return EnergyReading(
+            device.number, device.activity, start_s, now_s, usage.energy_j, meter.source, usage.coverage
+        )
+
+    def _model(self, device: _LiveDevice, start_s: float, now_s: float, *, coverage: float) -> EnergyReading:
+        """The energy of a device by the power model; ``coverage`` is the share of the time that counts as observed."""
+        real_s = (now_s - start_s) / self._clock.time_scale
+        modelled = self._power_model.model_reading(device.number, device.activity, start_s, now_s)
+        energy_j = self._power_model.power_w(device.activity) * real_s
+        return replace(modelled, energy_j=energy_j, coverage=coverage)
 
     @staticmethod
-    def _origin(meter: Meter | None, power: PowerModel) -> str:
-        return f"{power.source}: {power.origin}" if meter is None else f"{meter.source}: {meter.origin}"
+    def _describe_meter(meter: EnergyMeter | None, power_model: PowerModel) -> str:
+        return f"{power_model.source}: {power_model.origin}" if meter is None else f"{meter.source}: {meter.origin}"

@@ -1,149 +1,172 @@
-"""A cluster that is not there: tasks take the time their evaluator states and draw what a power model says."""
+"""A simulated cluster: durations from an evaluator, energy from a power model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.cluster.assignment import ACTIVITIES, Role
-from ce_nas.cluster.base import FleetCluster
-from ce_nas.core.records import Activity, Event, EventKind, TaskKind
+from ce_nas.cluster.assignment import TASK_ACTIVITIES, DeviceRole
+from ce_nas.cluster.base import DeviceCluster
+from ce_nas.core.records import Activity, TaskEvent, TaskEventKind, TaskKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ce_nas.benchmarks.base import Evaluator
     from ce_nas.core.clock import Clock
-    from ce_nas.core.records import Reading, Task
+    from ce_nas.core.records import EnergyReading, Task
     from ce_nas.energy.power_model import PowerModel
 
 __all__ = ["SimulatedCluster"]
 
 
 @dataclass(slots=True)
-class _Device:
-    """One device, and what it is about."""
+class _SimulatedDevice:
+    """The state of one simulated device."""
 
     number: int
-    role: Role = Role.IDLE
-    #: what it works on, or whose checkpoint it writes
+    role: DeviceRole = DeviceRole.IDLE
+    #: current task, also while its checkpoint is written
     task: Task | None = None
-    #: whether it writes a checkpoint and will be free then
-    leaving: bool = False
-    #: what it does up to when, s, in order; after the last it starts up or is idle
+    #: whether the checkpoint of its task is being written
+    is_preempting: bool = False
+    #: activities of its task in order, each with its end, s
     phases: list[tuple[Activity, float]] = field(default_factory=list)
-    #: when the work on the task itself began or begins, s: after the checkpoint was loaded
+    #: start of the work on the task, after the restore, s
     working_from_s: float = 0.0
-    #: until when it starts up after it was taken back, s
+    #: end of the start-up after it was reacquired, s
     ready_s: float = 0.0
-    #: whether it is given back to others, off the books
-    away: bool = False
-    #: none is ever lost
-    gone: bool = False
-    #: what it drew before that and nobody read yet
-    unread: list[Reading] = field(default_factory=list)
-    #: up to when it was read, s
+    #: whether it is returned to the cluster, and not accounted for
+    is_released: bool = False
+    #: always False
+    is_lost: bool = False
+    #: readings taken before its release and not returned yet
+    unread_readings: list[EnergyReading] = field(default_factory=list)
+    #: end of its last reading, s
     read_until_s: float = 0.0
-    #: of the signal that its task is over
-    ticket: int = -1
+    #: signal of the end of its task or checkpoint
+    signal_id: int = -1
 
 
-class SimulatedCluster(FleetCluster[_Device]):
-    """Devices on a clock that jumps or passes.
+class SimulatedCluster(DeviceCluster[_SimulatedDevice]):
+    """Simulated devices on any clock.
 
-    Sampling is suspended without a checkpoint, since every score found is kept; a training costs one, and its loading.
+    Suspending a training costs a checkpoint and a restore; sampling needs neither, since its scores are kept.
+
+    Example:
+        >>> from ce_nas.benchmarks.base import Evaluator
+        >>> from ce_nas.core.clock import VirtualClock
+        >>> from ce_nas.core.records import Allocation, Outcome, Task
+        >>> from ce_nas.energy.power_model import PowerModel
+        >>> class ConstantEvaluator(Evaluator):
+        ...     objectives = ()
+        ...     supernet_training_s = 0.0
+        ...     has_proxy_scores = False
+        ...
+        ...     def duration_s(self, task):
+        ...         return 600.0
+        ...
+        ...     def run(self, task):
+        ...         return Outcome(task.id, ((1.0,),))
+        >>> clock = VirtualClock()
+        >>> cluster = SimulatedCluster(1, clock, ConstantEvaluator(), PowerModel(training_w=300.0))
+        >>> cluster.assign(Allocation(sampling=0, evaluating=1))
+        >>> cluster.submit(0, Task(0, TaskKind.EVALUATION, ((0,),)))
+        >>> event = cluster.handle_signal(clock.next(until_s=3600.0))
+        >>> event.at_s, event.readings[0].energy_j
+        (600.0, 180000.0)
     """
 
-    def __init__(self, devices: int, clock: Clock, evaluator: Evaluator, power: PowerModel) -> None:
-        super().__init__([_Device(number) for number in range(devices)])
-        self.peak_w = devices * power.peak_w
-        self.power_origin = f"{power.source}: {power.origin}"
+    def __init__(self, devices: int, clock: Clock, evaluator: Evaluator, power_model: PowerModel) -> None:
+        super().__init__([_SimulatedDevice(number) for number in range(devices)])
+        self.peak_w = devices * power_model.peak_w
+        self.power_origin = f"{power_model.source}: {power_model.origin}"
         self._clock = clock
         self._evaluator = evaluator
-        self._power = power
-        # seconds of work already done on suspended tasks, by task number
+        self._power_model = power_model
+        # task id -> work done in earlier runs of a suspended task, s
         self._done_s: dict[int, float] = {}
 
     def submit(self, device: int, task: Task) -> None:
         """See :meth:`Cluster.submit`."""
-        seat, now_s = self._fleet[device], self._clock.now_s
+        target, now_s = self._devices[device], self._clock.now_s
         done_s = self._done_s.get(task.id, 0.0)
         restores = done_s > 0 and task.kind is not TaskKind.SAMPLING
-        ready_s = max(now_s, seat.ready_s)
-        seat.task = task
-        seat.working_from_s = ready_s + (self._power.restore_s if restores else 0.0)
-        over_s = seat.working_from_s + self._evaluator.duration_s(task) - done_s
-        seat.phases = [
-            (Activity.STARTUP, seat.ready_s),
+        ready_s = max(now_s, target.ready_s)
+        target.task = task
+        target.working_from_s = ready_s + (self._power_model.restore_s if restores else 0.0)
+        end_s = target.working_from_s + self._evaluator.duration_s(task) - done_s
+        target.phases = [
+            (Activity.STARTUP, target.ready_s),
             (Activity.IDLE, ready_s),
-            (Activity.RESTORE, seat.working_from_s),
-            (ACTIVITIES[task.kind], over_s),
+            (Activity.RESTORE, target.working_from_s),
+            (TASK_ACTIVITIES[task.kind], end_s),
         ]
-        seat.ticket = self._clock.post(device, over_s - now_s)
+        target.signal_id = self._clock.post(device, end_s - now_s)
 
-    def receive(self, signal: Any) -> Event:  # noqa: ANN401
-        """See :meth:`Cluster.receive`: the signal is the number of the device whose task or checkpoint is over."""
-        device = self._fleet[signal]
-        task, left = device.task, device.leaving
-        assert task is not None  # noqa: S101 - a signal is posted for a task and cancelled with it
-        readings = tuple(self._read(device))
-        device.task, device.leaving, device.phases = None, False, []
-        if left:
-            if device.role is Role.RELEASED:
-                self._let_go(device)
-            return Event(EventKind.FREED, device.number, self._clock.now_s, task, None, readings)
+    def handle_signal(self, signal: Any) -> TaskEvent:  # noqa: ANN401
+        """See :meth:`Cluster.handle_signal`; the signal is the number of a device whose task or checkpoint is done."""
+        device = self._devices[signal]
+        task, preempted = device.task, device.is_preempting
+        assert task is not None  # noqa: S101 - a signal belongs to a task, and is cancelled with it
+        readings = tuple(self._read_device(device))
+        device.task, device.is_preempting, device.phases = None, False, []
+        if preempted:
+            if device.role is DeviceRole.RELEASED:
+                self._release(device)
+            return TaskEvent(TaskEventKind.SUSPENDED, device.number, self._clock.now_s, task, None, readings)
         self._done_s.pop(task.id, None)
         outcome = self._evaluator.run(task)
-        return Event(EventKind.FINISHED, device.number, self._clock.now_s, task, outcome, readings)
+        return TaskEvent(TaskEventKind.FINISHED, device.number, self._clock.now_s, task, outcome, readings)
 
-    def _staying(self) -> Sequence[_Device]:
-        """Those first whose tasks are nearest their end."""
-        return sorted(self._fleet, key=_left_s)
+    def _retention_order(self) -> Sequence[_SimulatedDevice]:
+        """The devices by the end of their task, earliest first."""
+        return sorted(self._devices, key=_remaining_work_key)
 
-    def _leave(self, device: _Device) -> None:
-        """Take the task off; what was done of it is kept, at the price of a checkpoint if it is a training."""
-        if device.task is None or device.leaving:
+    def _preempt(self, device: _SimulatedDevice) -> None:
+        """Suspend the task; its work is kept, and a training writes a checkpoint."""
+        if device.task is None or device.is_preempting:
             return
         now_s = self._clock.now_s
-        self._clock.cancel(device.ticket)
+        self._clock.cancel(device.signal_id)
         worked_s = max(now_s - device.working_from_s, 0.0)
         self._done_s[device.task.id] = self._done_s.get(device.task.id, 0.0) + worked_s
-        writes = worked_s > 0 and device.task.kind is not TaskKind.SAMPLING
-        takes_s = self._power.checkpoint_s if writes else 0.0
-        device.phases = [*_until(device.phases, now_s), (Activity.CHECKPOINT, now_s + takes_s)]
-        device.leaving = True
-        device.ticket = self._clock.post(device.number, takes_s)
+        writes_checkpoint = worked_s > 0 and device.task.kind is not TaskKind.SAMPLING
+        checkpoint_s = self._power_model.checkpoint_s if writes_checkpoint else 0.0
+        device.phases = [*_truncate_phases(device.phases, now_s), (Activity.CHECKPOINT, now_s + checkpoint_s)]
+        device.is_preempting = True
+        device.signal_id = self._clock.post(device.number, checkpoint_s)
 
-    def _let_go(self, device: _Device) -> None:
-        """Give a free device back to others; what it drew until now is still to be read."""
-        device.unread = self._read(device)
-        device.away = True
+    def _release(self, device: _SimulatedDevice) -> None:
+        """Release a free device; its unread energy is kept."""
+        device.unread_readings = self._read_device(device)
+        device.is_released = True
 
-    def _take_back(self, device: _Device) -> None:
-        """Hold a device again: it starts up first."""
-        device.away = False
+    def _reacquire(self, device: _SimulatedDevice) -> None:
+        """Reacquire a released device; it starts up first."""
+        device.is_released = False
         device.read_until_s = self._clock.now_s
-        device.ready_s = self._clock.now_s + self._power.startup_s
+        device.ready_s = self._clock.now_s + self._power_model.startup_s
 
-    def _read(self, device: _Device) -> list[Reading]:
-        """What the device drew since it was last read, a reading an activity."""
-        now_s, readings, device.unread = self._clock.now_s, device.unread, []
-        if device.away:
+    def _read_device(self, device: _SimulatedDevice) -> list[EnergyReading]:
+        """Read the energy of a device since its last reading, one reading per activity."""
+        now_s, readings, device.unread_readings = self._clock.now_s, device.unread_readings, []
+        if device.is_released:
             return readings
         for activity, until_s in [*device.phases, (Activity.STARTUP, device.ready_s), (Activity.IDLE, now_s)]:
             start_s, end_s = device.read_until_s, min(until_s, now_s)
             if end_s > start_s:
-                readings.append(self._power.reading(device.number, activity, start_s, end_s))
+                readings.append(self._power_model.model_reading(device.number, activity, start_s, end_s))
                 device.read_until_s = end_s
         return readings
 
 
-def _left_s(device: _Device) -> tuple[float, int]:
-    """When the device's work ends, the nearest first; devices of equal time by number."""
+def _remaining_work_key(device: _SimulatedDevice) -> tuple[float, int]:
+    """Sort key: end of the work of a device, then its number."""
     return (device.phases[-1][1] if device.phases else 0.0, device.number)
 
 
-def _until(phases: list[tuple[Activity, float]], now_s: float) -> list[tuple[Activity, float]]:
-    """The phases as far as they were lived through, the one under way ending now."""
+def _truncate_phases(phases: list[tuple[Activity, float]], now_s: float) -> list[tuple[Activity, float]]:
+    """Return the past phases, with the current one ending now."""
     past = [phase for phase in phases if phase[1] <= now_s]
     return [*past, *((activity, now_s) for activity, _ in phases[len(past) : len(past) + 1])]

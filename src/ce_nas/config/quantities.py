@@ -1,15 +1,18 @@
-"""What sections of the settings are made of: quantities as people write them, held in SI."""
+"""Types of settings: quantities as people write them, held in SI units."""
 
 from __future__ import annotations
 
+from collections.abc import Callable  # noqa: TC003 - pydantic evaluates the annotations at run time
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import (
+    HOUR_S,
     parse_carbon_g,
     parse_cost,
     parse_duration_s,
@@ -17,14 +20,45 @@ from ce_nas.core.units import (
     parse_time,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = [
+    "Carbon",
+    "Duration",
+    "Energy",
+    "File",
+    "Hours",
+    "Money",
+    "NameList",
+    "Price",
+    "Quantity",
+    "SettingsSection",
+    "Share",
+    "Timestamp",
+    "Watts",
+    "flag",
+]
 
-__all__ = ["Carbon", "Duration", "Energy", "File", "Model", "Money", "Section", "Share", "Time", "Watts"]
+
+@dataclass(frozen=True)
+class Quantity:
+    """Marks a setting's type for people: what it is, and how it is written."""
+
+    #: with its article: "a duration"
+    name: str
+    example: str
+    #: SI units in one unit of a plain number
+    scale: float = 1.0
 
 
-def _telling(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """``parse``, failing in the way that lets pydantic say which setting it was."""
+def flag(name: str = "") -> dict[str, Any]:
+    """Extra schema of a field that is also a flag of the command line and a keyword of :class:`ce_nas.Search`.
+
+    :param name: of the flag, where it differs from the field's; as a Python identifier.
+    """
+    return {"flag": name or True}
+
+
+def _as_validator(parse: Callable[[Any], Any]) -> BeforeValidator:
+    """``parse``, its error raised as the ValueError from which pydantic reports which setting failed."""
 
     def read(value: object) -> object:
         try:
@@ -32,28 +66,80 @@ def _telling(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
         except SettingsError as error:
             raise ValueError(str(error)) from error
 
-    return read
+    return BeforeValidator(read)
 
 
-def _written(unit: str) -> PlainSerializer:
-    """A quantity held in SI is written back with its SI unit."""
+def _serialize_with_unit(unit: str) -> PlainSerializer:
+    """Write a quantity held in SI with its SI unit."""
     return PlainSerializer(lambda si: f"{si!r} {unit}".strip())
 
 
-Duration = Annotated[float, BeforeValidator(_telling(parse_duration_s)), _written("s")]
-Carbon = Annotated[float, BeforeValidator(_telling(parse_carbon_g)), _written("g")]
-Energy = Annotated[float, BeforeValidator(_telling(parse_energy_j)), _written("J")]
-Money = Annotated[float, BeforeValidator(_telling(parse_cost)), _written("")]
-Time = Annotated[datetime, BeforeValidator(_telling(parse_time)), PlainSerializer(datetime.isoformat)]
-#: what a path is in a journal: text, absolute, so that the run can be resumed from anywhere
-File = Annotated[Path, PlainSerializer(lambda path: str(path.resolve()))]
-#: a name, or a model's file, absolute in a journal too
-Model = Annotated[str, PlainSerializer(lambda name: str(Path(name).resolve()) if name.endswith(".json") else name)]
+def _is_number(value: object) -> bool:
+    try:
+        float(str(value))
+    except ValueError:
+        return False
+    return not isinstance(value, bool)
+
+
+def _parse_hours_s(value: Any) -> float:  # noqa: ANN401 - what a file or a caller holds
+    """Seconds from a number of hours, or from a text with its unit."""
+    return parse_duration_s(f"{value} h" if _is_number(value) else value)
+
+
+def _split_names(value: object) -> object:
+    """The names in a text with commas between them; a list as it is."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+def _read_number(value: object) -> object:
+    """A number for its text; any other text, the path of a file, as it is."""
+    return float(value) if isinstance(value, str) and _is_number(value) else value
+
+
+def _describe(name: str, example: str, scale: float = 1.0) -> tuple[Quantity, WithJsonSchema]:
+    return Quantity(name, example, scale), WithJsonSchema({"type": ["string", "number"], "examples": [example]})
+
+
+Duration = Annotated[
+    float, _as_validator(parse_duration_s), _serialize_with_unit("s"), *_describe("a duration", "90min")
+]
+#: seconds, written as a number of hours or as a text with its unit
+Hours = Annotated[
+    float, _as_validator(_parse_hours_s), _serialize_with_unit("s"), *_describe("hours, or a duration", "3d", HOUR_S)
+]
+Carbon = Annotated[
+    float, _as_validator(parse_carbon_g), _serialize_with_unit("g"), *_describe("a mass of CO2eq", "5kg")
+]
+Energy = Annotated[float, _as_validator(parse_energy_j), _serialize_with_unit("J"), *_describe("an energy", "120kWh")]
+Money = Annotated[float, _as_validator(parse_cost), _serialize_with_unit(""), *_describe("an amount of money", "120")]
+Timestamp = Annotated[
+    datetime,
+    _as_validator(parse_time),
+    PlainSerializer(datetime.isoformat),
+    *_describe("a time, UTC", "2021-07-02T06:00"),
+]
+#: a path; absolute in a journal, so that the run can be resumed from any folder
+File = Annotated[Path, PlainSerializer(lambda path: str(path.resolve())), Quantity("a file", "")]
+#: names in a list, or in one text with commas between them
+NameList = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_split_names),
+    Quantity("names, with commas between", ""),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+#: a constant price, or a file of prices over time
+Price = Annotated[
+    Annotated[float, Field(allow_inf_nan=False)] | File,
+    BeforeValidator(_read_number),
+    Quantity("a number, or a file of prices", ""),
+    WithJsonSchema({"type": ["number", "string"]}),
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 Watts = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Section(BaseModel):
-    """A part of the settings; it takes no key that it does not know."""
+class SettingsSection(BaseModel):
+    """A section of the settings; a key that it does not know is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,370 +1,402 @@
-"""All that a run is told: one schema for the configuration file, the flags of the command line and the Python API."""
+"""All settings of a run: the one place from which files, flags, keywords, help and documentation are made."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
+from ce_nas.config.components import ComponentSettings, ProblemSettings, SearcherSettings, TableSettings
+from ce_nas.config.flags import list_flags
 from ce_nas.config.live_schema import LiveSettings, with_live_defaults
-from ce_nas.config.quantities import Carbon, Duration, Energy, File, Model, Money, Section, Share, Time, Watts
+from ce_nas.config.messages import describe_validation_error
+from ce_nas.config.quantities import (
+    Carbon,
+    Duration,
+    Energy,
+    File,
+    Hours,
+    Money,
+    Price,
+    SettingsSection,
+    Share,
+    Timestamp,
+    Watts,
+    flag,
+)
+from ce_nas.config.registry import FORECASTERS, POLICIES, PROBLEMS, PROVIDERS, SEARCHERS, Choice
 from ce_nas.config.toml_reader import read_toml
-from ce_nas.core.errors import SettingsError, one_of
+from ce_nas.core.errors import SettingsError, unknown_choice_message
 from ce_nas.energy.power_model import AVERAGE_PUE, IDLE_W, TRAINING_W
-from ce_nas.engine.budgets import Book
-from ce_nas.grid.trace import Factors, Signal  # noqa: TC001 - pydantic reads the annotations at run time
+from ce_nas.grid.trace import EmissionFactorType, Signal  # noqa: TC001 - pydantic evaluates the annotations at run time
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Settings", "load_settings", "settings_from_flags"]
+    from ce_nas.config.flags import Flag
+
+__all__ = ["Settings", "read_settings_file", "setting_flags", "settings_from_flags"]
 
 
-class BenchmarkSettings(Section):
-    """What is searched."""
+class GridSettings(SettingsSection):
+    """The electricity: a trace, a synthetic zone, or a live provider."""
 
-    #: nb201 (embedded), hwnasbench (imported, or a table with its columns), nasbench301 (imported, or its surrogate) or
-    #: table (one of the user's own)
-    name: Literal["nb201", "hwnasbench", "nasbench301", "table"] = "nb201"
-    #: image set: cifar10, cifar100 or imagenet16-120
-    dataset: str = "cifar10"
-    #: CSV or Parquet table, or the surrogate of nasbench301; needed for table, and for the others unless imported
-    table: File | None = None
-    #: columns of a table that are operations; empty: its columns of text
-    operations: tuple[str, ...] = ()
-    #: column of a table with the seconds of a training; empty: one of the usual names
-    training_column: str = ""
-    #: NAME, NAME:max or NAME:min:REFERENCE each; empty: accuracy and the benchmark's first cost
-    objectives: tuple[str, ...] = ()
-    #: bounds that an answer has to keep: METRIC<=BOUND or METRIC>=BOUND each
-    constraints: tuple[str, ...] = ()
-    #: FILE[:NAME] of supernet accuracies, or of nasbench301 the supernet that its scores err like; empty: the built-in
-    #: ones where there are any; none: no cheap scores
-    cheap_scores: str = ""
+    zone: str | None = Field(
+        None,
+        description="Zone of the trace or of the provider, or an imported or a built-in zone such as solar or coal.",
+        json_schema_extra=flag(),
+    )
+    trace: File | None = Field(
+        None,
+        description="CSV or Parquet file of carbon intensity; unset: the zone is imported, or built in (synthetic).",
+        json_schema_extra=flag(),
+    )
+    start: Timestamp | None = Field(
+        None,
+        description="Start of the run, UTC: 2021-07-02T06:00; unset: one week into the trace, or 3 July of a synthetic "
+        "year.",
+        json_schema_extra=flag(),
+    )
+    factors: EmissionFactorType | None = Field(
+        None,
+        description="Emissions that the trace counts, where its file does not say: lifecycle or direct.",
+        json_schema_extra=flag(),
+    )
+    signal: Signal | None = Field(
+        None,
+        description="Kind of intensity, where the trace's file does not say: average or marginal.",
+        json_schema_extra=flag(),
+    )
+    unit: str | None = Field(
+        None,
+        description="Unit of the trace's intensity, where its file does not say: g/kWh, kg/MWh, lb/MWh.",
+        json_schema_extra=flag(),
+    )
+    timezone: str | None = Field(
+        None,
+        description="Time zone of times without an offset in the trace's file: Europe/Berlin; unset: UTC.",
+        json_schema_extra=flag(),
+    )
+    weather: File | None = Field(
+        None,
+        description="CSV or Parquet file of a weather or production forecast, for forecasters that use it.",
+        json_schema_extra=flag(),
+    )
+    weather_zone: str | None = Field(
+        None, description="Name of the zone in the weather file, where it differs.", json_schema_extra=flag()
+    )
+    weather_offset: Duration | None = Field(
+        None,
+        description="Offset from a weather value's timestamp to the time it is valid for: 24h.",
+        json_schema_extra=flag(),
+    )
+    seed: int = Field(0, ge=0, description="Seed of a built-in zone's synthetic year.")
+    time_column: str | None = Field(
+        None,
+        description="Name of the trace's time column, where it is not found.",
+        json_schema_extra=flag(),
+    )
+    intensity_column: str | None = Field(
+        None,
+        description="Name of the trace's intensity column, where it is not found.",
+        json_schema_extra=flag(),
+    )
+    provider: Annotated[ComponentSettings | None, Choice(PROVIDERS, "grid.provider", optional=True)] = Field(
+        None,
+        description="Provider of live carbon intensity instead of a trace, with --live.",
+        json_schema_extra=flag(),
+    )
+    cache: File | None = Field(None, description="Folder in which the provider's answers are cached.")
+    reference_zone: str | None = Field(
+        None, description="Built-in zone whose typical day is the provider's last fallback."
+    )
+    max_fallback: Literal["fresh", "forecast", "typical"] = Field(
+        "typical", description="Worst fallback that may replace the provider's values."
+    )
+    fail_when_unavailable: bool = Field(
+        False,  # noqa: FBT003 - the default of a field
+        description="End the run when no fallback is left, instead of continuing on the last known value.",
+    )
 
-
-class GridSettings(Section):
-    """Where the electricity comes from."""
-
-    #: CSV or Parquet file of carbon intensity; without it the zone is a built-in, synthetic one
-    trace: File | None = None
-    #: a live source instead of a trace: electricity-maps, watttime, uk, eia or entsoe; for searches on real devices
-    live: Literal["electricity-maps", "watttime", "uk", "eia", "entsoe"] | None = None
-    #: live: folder where its answers are kept
-    cache: File | None = None
-    #: live: built-in zone whose typical day may stand in, and the worst that may: forecast or typical
-    like: str | None = None
-    worst: Literal["fresh", "forecast", "typical"] = "typical"
-    #: live: whether to stop once nothing may stand in any more, instead of going on with what is known last
-    stop_when_lost: bool = False
-    #: zone of the trace or of the live source, or the name of a built-in or an imported zone
-    zone: str | None = None
-    #: CSV or Parquet file of what is known ahead (a weather or production forecast), and its zone if called otherwise
-    weather: File | None = None
-    weather_zone: str | None = None
-    #: how much later than its stamp a value of that file speaks of, where it is stamped with the time of issue
-    weather_later: Duration | None = None
-    #: when the run begins, UTC; without it, a week after the trace begins or on the third of July of the synthetic year
-    start: Time | None = None
-    #: seed of a built-in zone's typical year
-    seed: Annotated[int, Field(ge=0)] = 0
-    #: which emissions the trace counts, where its file does not say
-    factors: Factors | None = None
-    #: what the trace's intensity answers, where its file does not say
-    signal: Signal | None = None
-    #: names of the trace's columns, where they are not found
-    time_column: str | None = None
-    intensity_column: str | None = None
-
-
-class ClusterSettings(Section):
-    """The devices, and what they draw."""
-
-    gpus: Annotated[int, Field(ge=1, le=4096)] = 8
-    #: power usage effectiveness: energy from the grid per energy at the devices' plugs
-    pue: Annotated[float, Field(ge=1, le=10)] = AVERAGE_PUE
-    training_w: Watts = TRAINING_W
-    sampling_w: Watts = TRAINING_W
-    idle_w: Watts = IDLE_W
-    checkpoint_s: Annotated[float, Field(ge=0)] = 20.0
-    checkpoint_j: Annotated[float, Field(ge=0)] = 20.0 * TRAINING_W
-    restore_s: Annotated[float, Field(ge=0)] = 40.0
-    restore_j: Annotated[float, Field(ge=0)] = 40.0 * TRAINING_W
-    #: what it takes to take a released device back
-    startup_s: Annotated[float, Field(ge=0)] = 60.0
-    startup_j: Annotated[float, Field(ge=0)] = 60.0 * TRAINING_W
-
-
-class PolicySettings(Section):
-    """Who divides the devices."""
-
-    name: str = "look-ahead"
-    #: learned: file of a policy of one's own; none: the one that comes with the package
-    network: File | None = None
-    #: fixed: share of the devices that evaluate
-    evaluating: Share = 0.5
-    #: threshold and suspend-resume: quantile of the past week's intensity up to which an hour is clean
-    quantile: Share = 0.5
-    #: all-sampling: how many are trained in the end
-    trainings: Annotated[int, Field(ge=1)] = 50
-    #: all-sampling: how long before the deadline these trainings begin at the latest
-    closing: Duration = 4 * 3600.0
-    #: look-ahead, and the choice between sites: share of money in what an hour costs; the rest is carbon
-    money: Share = 0.0
-    #: look-ahead and marginal: without a target, what the last doubling of the trainings must have brought, as a share
-    #: of the hypervolume, for the search to be worth more
-    gain: Annotated[float, Field(ge=0, lt=1)] = 1e-3
-    #: look-ahead: plan with this quantile of the forecast where it has any; none: with what is expected
-    caution: Share | None = None
-    #: look-ahead: what an hour's work costs that is left for after the deadline, in units of a mean hour before it
-    miss: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
-    #: look-ahead, marginal and suspend-resume: the chance with which the hours planned must be enough to reach a target
-    sure: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    #: look-ahead, marginal and suspend-resume: half of the GPUs that work score architectures until so many are scored
-    scored: Annotated[int, Field(ge=0)] = 20_000
+    @model_validator(mode="before")
+    @classmethod
+    def _read_name(cls, value: object) -> object:
+        """See :func:`_as_table`."""
+        return _as_table("grid", value)
 
 
-class OtherSiteSettings(Section):
-    """Another place where the search may go on."""
+class ClusterSettings(SettingsSection):
+    """The devices and their power."""
 
-    name: Annotated[str, Field(min_length=1)]
-    #: file of its carbon intensity; without it the zone is a built-in, synthetic one
-    trace: File | None = None
-    #: its zone
-    zone: str | None = None
-    factors: Factors | None = None
-    signal: Signal | None = None
-    #: energy from the grid per energy at the devices' plugs there
-    pue: Annotated[float, Field(ge=1, le=10)] = AVERAGE_PUE
-    #: GPUs that the search may hold there; none: as many as at home
-    gpus: Annotated[int, Field(ge=1)] | None = None
-    #: what is paid there; none: as at home
-    electricity_per_kwh: Annotated[float, Field(allow_inf_nan=False)] | File | None = None
-    gpu_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-
-
-class SiteSettings(Section):
-    """What the site allows, and where else the search may go on."""
-
-    #: the place where the search begins, which [grid], [cluster] and [prices] describe
-    name: str = "home"
-    #: the other places
-    others: tuple[OtherSiteSettings, ...] = ()
-    #: how long the search rests on its way from one to another, and what that draws, J, before PUE
-    move: Duration = 600.0
-    move_j: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 3.6e6
-
-    #: when the cluster may not be used, UTC: mon-fri 09:00-17:00, or 22:00-06:00 for every day
-    closed: tuple[str, ...] = ()
-    #: how long a division of the GPUs stays before it may change; none: a period
-    minimum_time: Duration | None = None
-    #: what all GPUs together may draw, PUE included, W; none: no bound
-    power_cap_w: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    gpus: int = Field(8, ge=1, le=4096, description="GPUs held by the run.", json_schema_extra=flag())
+    pue: float = Field(
+        AVERAGE_PUE,
+        ge=1,
+        le=10,
+        description="Power usage effectiveness: energy from the grid per energy at the devices' plugs.",
+        json_schema_extra=flag(),
+    )
+    training_w: Watts = Field(TRAINING_W, description="Power of a GPU that trains, with its share of the host, W.")
+    sampling_w: Watts = Field(TRAINING_W, description="Power of a GPU that samples, W.")
+    idle_w: Watts = Field(IDLE_W, description="Power of an idle GPU, W.")
+    checkpoint_s: float = Field(20.0, ge=0, description="Time to write a checkpoint, s.")
+    checkpoint_j: float = Field(20.0 * TRAINING_W, ge=0, description="Energy to write a checkpoint, J.")
+    restore_s: float = Field(40.0, ge=0, description="Time to restore a checkpoint, s.")
+    restore_j: float = Field(40.0 * TRAINING_W, ge=0, description="Energy to restore a checkpoint, J.")
+    startup_s: float = Field(60.0, ge=0, description="Time to take a released GPU back, s.")
+    startup_j: float = Field(60.0 * TRAINING_W, ge=0, description="Energy to take a released GPU back, J.")
 
 
-class SearcherSettings(Section):
-    """Who proposes architectures."""
+class OtherSiteSettings(SettingsSection):
+    """Another site to which the search may move."""
 
-    name: str = "lamoo"
-    #: lamoo: who searches its regions
-    inner: str = "uniform"
-    #: lamoo: share of the proposals that come from outside the chosen region, against over-pruning
-    outside: Share = 0.1
-    #: time between two decisions
-    period: Duration = 3600.0
-    #: architectures that one sampling task scores
-    batch: Annotated[int, Field(ge=1)] = 200
-    #: scored architectures that may wait for a training
-    backlog: Annotated[int, Field(ge=1)] = 10
-    #: let new architectures train for this share first, and the best of them in full; none: all in full at once
-    early: Annotated[float, Field(gt=0, lt=1)] | None = None
-    #: with early: the share of the part trainings that are carried to the end
-    promote: Annotated[float, Field(gt=0, le=1)] = 1.0 / 3.0
-    #: share of the trainings that go to proposals which no cheap score ranked: scores may mislead
-    unranked: Share = 0.5
-    #: propose one architecture of each function only, the cheapest; of NAS-Bench-201's cells, which tell
-    distinct: bool = False
-    #: surrogate: architectures scored at most, to begin with and for each training: it needs few, and each draws energy
-    samples: Annotated[int, Field(ge=0)] = 1500
-    samples_per_training: Annotated[int, Field(ge=0)] = 10
+    name: str = Field(min_length=1, description="Name of the site.")
+    trace: File | None = Field(
+        None, description="File of its carbon intensity; unset: the zone is imported, or built in (synthetic)."
+    )
+    zone: str | None = Field(None, description="Its zone.")
+    factors: EmissionFactorType | None = Field(None, description="As grid.factors.")
+    signal: Signal | None = Field(None, description="As grid.signal.")
+    unit: str | None = Field(None, description="As grid.unit.")
+    timezone: str | None = Field(None, description="As grid.timezone.")
+    pue: float = Field(AVERAGE_PUE, ge=1, le=10, description="Its power usage effectiveness.")
+    gpus: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="GPUs that the search may hold there; unset: as many as at home."
+    )
+    electricity_price: Price | None = Field(None, description="Price of a kWh there; unset: as at home.")
+    price_unit: str | None = Field(None, description="As prices.price_unit, for a file of prices there.")
+    gpu_hour_price: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="Price of a GPU-hour there; unset: as at home."
+    )
 
 
-class BudgetSettings(Section):
-    """When to stop; whatever is used up first."""
+class SiteSettings(SettingsSection):
+    """What the site allows, and the other sites to which the search may move."""
 
-    time: Duration = 80 * 3600.0
-    carbon: Carbon | None = None
-    energy: Energy | None = None
-    cost: Money | None = None
-    evaluations: Annotated[int, Field(ge=1)] | None = None
-    #: hours of GPUs held, all together
-    gpu_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    #: hypervolume that is enough
-    target: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    #: the book that the carbon budget is counted in
-    book: Book = Book.FULL
-    #: how often carbon, energy and cost are looked at between events: the most by which they can be overrun
-    check: Duration = 300.0
-
-
-class PriceSettings(Section):
-    """What is paid."""
-
-    #: price of a kWh, or a CSV or Parquet file of prices over time
-    electricity_per_kwh: Annotated[float, Field(allow_inf_nan=False)] | File = 0.0
-    #: price of holding one GPU for one hour
-    gpu_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    #: a GPU is paid in stretches of this length, each in full once it has begun; none: to the second
-    billing: Duration | None = None
+    name: str = Field("home", description="Name of the site that [grid], [cluster] and [prices] describe.")
+    closed: tuple[str, ...] = Field(
+        (), description="When the cluster may not be used, UTC: mon-fri 09:00-17:00, or 22:00-06:00 for every day."
+    )
+    min_hold_time: Duration | None = Field(
+        None, description="Shortest time between two changes of the allocation; unset: a period."
+    )
+    power_cap_w: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="Largest power of all GPUs together, PUE included, W."
+    )
+    others: tuple[OtherSiteSettings, ...] = Field((), description="The other sites, a table each.")
+    move_time: Duration = Field(600.0, description="Pause of the search while it moves to another site.")
+    move_energy_j: float = Field(3.6e6, ge=0, allow_inf_nan=False, description="Energy of a move, before PUE, J.")
+    cost_weight: Share = Field(
+        0.0, description="Weight of money when sites are compared; the rest is the weight of carbon."
+    )
 
 
-class Settings(Section):
-    """All settings of one run."""
+class ScheduleSettings(SettingsSection):
+    """When decisions are made, and how sampling and training tasks are queued."""
 
-    seed: Annotated[int, Field(ge=0)] = 0
-    benchmark: BenchmarkSettings = BenchmarkSettings()
-    grid: GridSettings = GridSettings()
-    cluster: ClusterSettings = ClusterSettings()
-    site: SiteSettings = SiteSettings()
-    policy: PolicySettings = PolicySettings()
-    searcher: SearcherSettings = SearcherSettings()
-    #: name of the forecaster, a fitted model's file, or auto: the model fitted for the zone where there is one
-    forecaster: Model = "auto"
-    budget: BudgetSettings = BudgetSettings()
-    prices: PriceSettings = PriceSettings()
-    live: LiveSettings = LiveSettings()
+    period: Duration = Field(3600.0, description="Time between two decisions of the policy.")
+    sampling_batch: int = Field(200, ge=1, description="Architectures scored by one sampling task.")
+    queue_capacity: int = Field(10, ge=1, description="Scored architectures that may wait for a training.")
+    unranked_share: Share = Field(
+        0.5, description="Share of the trainings given to proposals that no proxy score ranked."
+    )
+    max_samples: int = Field(
+        1500, ge=0, description="For searchers that use proxy scores: largest number of scores before trainings ..."
+    )
+    samples_per_training: int = Field(10, ge=0, description="... and additional scores per training.")
 
 
-#: flag of the command line (and keyword of the Python API) to its place in the settings
-FLAGS = {
-    "benchmark": ("benchmark", "name"),
-    "dataset": ("benchmark", "dataset"),
-    "objectives": ("benchmark", "objectives"),
-    "table": ("benchmark", "table"),
-    "constraints": ("benchmark", "constraints"),
-    "cheap_scores": ("benchmark", "cheap_scores"),
-    "trace": ("grid", "trace"),
-    "grid": ("grid", "live"),
-    "zone": ("grid", "zone"),
-    "weather": ("grid", "weather"),
-    "weather_zone": ("grid", "weather_zone"),
-    "weather_later": ("grid", "weather_later"),
-    "start": ("grid", "start"),
-    "factors": ("grid", "factors"),
-    "signal": ("grid", "signal"),
-    "policy": ("policy", "name"),
-    "searcher": ("searcher", "name"),
-    "forecaster": ("forecaster",),
-    "gpus": ("cluster", "gpus"),
-    "pue": ("cluster", "pue"),
-    "hours": ("budget", "time"),
-    "carbon_budget": ("budget", "carbon"),
-    "energy_budget": ("budget", "energy"),
-    "cost_budget": ("budget", "cost"),
-    "evaluations": ("budget", "evaluations"),
-    "gpu_hours": ("budget", "gpu_hours"),
-    "target": ("budget", "target"),
-    "electricity_price": ("prices", "electricity_per_kwh"),
-    "gpu_hour_price": ("prices", "gpu_hour"),
-    "seed": ("seed",),
-    "live": ("live", "on"),
-    "data": ("live", "data"),
-    "space": ("live", "space"),
-    "evaluate": ("live", "evaluate"),
-    "crew": ("live", "crew"),
-    "time_scale": ("live", "time_scale"),
-}
+class BudgetSettings(SettingsSection):
+    """When to stop: whichever budget is exhausted first."""
+
+    hours: Hours = Field(80 * 3600.0, description="Time budget: hours, or 3d, 90min.", json_schema_extra=flag())
+    carbon: Carbon | None = Field(
+        None, description="Carbon budget: 5kg, 800g, 11lb.", json_schema_extra=flag("carbon_budget")
+    )
+    energy: Energy | None = Field(
+        None, description="Energy budget: 120kWh, 3MJ.", json_schema_extra=flag("energy_budget")
+    )
+    cost: Money | None = Field(
+        None, description="Money, in the currency of the prices.", json_schema_extra=flag("cost_budget")
+    )
+    evaluations: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Number of full trainings.", json_schema_extra=flag()
+    )
+    gpu_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="GPU-hours held; a released GPU does not count.", json_schema_extra=flag()
+    )
+    target: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="Hypervolume at which the run ends.", json_schema_extra=flag()
+    )
+    accounting: Literal["full", "paper"] = Field(
+        "full", description="Accounting of the carbon budget: full, or as in the CE-NAS paper."
+    )
+    check_interval: Duration = Field(
+        300.0, description="Interval of checks between events; bounds the overrun of carbon, energy and cost."
+    )
+
+    @property
+    def time_s(self) -> float:
+        """The time budget, s."""
+        return self.hours
+
+
+class PriceSettings(SettingsSection):
+    """Prices."""
+
+    electricity_price: Price = Field(
+        0.0, description="Price of a kWh, or a CSV or Parquet file of prices over time.", json_schema_extra=flag()
+    )
+    gpu_hour_price: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="Price of holding one GPU for one hour.", json_schema_extra=flag()
+    )
+    price_column: str | None = Field(
+        None,
+        description="Name of the price column in the file of prices, where it is not found.",
+        json_schema_extra=flag(),
+    )
+    price_unit: str | None = Field(
+        None,
+        description="Unit of the file's prices, where its header does not say: EUR/MWh, USD/kWh, ct/kWh.",
+        json_schema_extra=flag(),
+    )
+    time_column: str | None = Field(
+        None, description="Name of the time column in the file of prices, where it is not found."
+    )
+    timezone: str | None = Field(
+        None, description="Time zone of times without an offset in the file of prices; unset: as grid.timezone."
+    )
+    billing_period: Duration | None = Field(
+        None, description="Unit in which GPUs are billed, each started one in full; unset: to the second."
+    )
+
+
+class Settings(SettingsSection):
+    """All settings of a run.
+
+    Example:
+        >>> from ce_nas import Settings
+        >>> settings = Settings(policy="threshold", budget={"hours": "3d"})
+        >>> settings.policy.name, settings.budget.time_s
+        ('threshold', 259200.0)
+    """
+
+    problem: Annotated[ProblemSettings, Choice(PROBLEMS, "problem")] = Field(
+        default_factory=lambda: PROBLEMS.validate(PROBLEMS.default),
+        description="Search problem.",
+        json_schema_extra=flag(),
+    )
+    policy: Annotated[ComponentSettings, Choice(POLICIES, "policy")] = Field(
+        default_factory=lambda: POLICIES.validate(POLICIES.default),
+        description="Scheduling policy, which allocates the GPUs to sampling and training.",
+        json_schema_extra=flag(),
+    )
+    searcher: Annotated[SearcherSettings, Choice(SEARCHERS, "searcher")] = Field(
+        default_factory=lambda: SEARCHERS.validate(SEARCHERS.default),
+        description="Search algorithm, which proposes the architectures.",
+        json_schema_extra=flag(),
+    )
+    forecaster: Annotated[ComponentSettings, Choice(FORECASTERS, "forecaster")] = Field(
+        default_factory=lambda: FORECASTERS.validate(FORECASTERS.default),
+        description="Forecaster of the carbon intensity (auto: the model fitted for the zone, else damped-profile).",
+        json_schema_extra=flag(),
+    )
+    grid: GridSettings = Field(default_factory=GridSettings)
+    cluster: ClusterSettings = Field(default_factory=ClusterSettings)
+    budget: BudgetSettings = Field(default_factory=BudgetSettings)
+    prices: PriceSettings = Field(default_factory=PriceSettings)
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    site: SiteSettings = Field(default_factory=SiteSettings)
+    live: LiveSettings = Field(default_factory=LiveSettings)
+    seed: int = Field(0, ge=0, description="Seed of all random numbers.", json_schema_extra=flag())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain_errors(cls, value: Any, handler: ModelWrapValidatorHandler[Settings]) -> Settings:  # noqa: ANN401
+        """Raise the package's own error for whatever is wrong."""
+        try:
+            return handler(value)
+        except ValidationError as error:
+            raise SettingsError(describe_validation_error(error, cls)) from error
+
+
+def setting_flags() -> dict[str, Flag]:
+    """The flags of ``ce-nas search``, which are the keywords of :class:`ce_nas.Search`, by name."""
+    return list_flags(Settings, {"problem": TableSettings})
 
 
 def settings_from_flags(base: Mapping[str, Any] | None = None, /, **flags: object) -> Settings:
-    """The settings of ``base`` (as read from a file) with the flags that are not None put over it.
+    """The settings of ``base``, as read from a file, updated by the flags that are not None.
 
-    ``hours`` may be a plain number of hours, and ``objectives`` and ``constraints`` a text with commas.
+    A flag is one of :func:`setting_flags`, or a section by name with a table of its settings.
 
-    :raises SettingsError: if there is no such flag, or a value is of no use.
+    :raises SettingsError: if there is no such flag, or its value is invalid.
     """
     tree: dict[str, Any] = {
         key: dict(part) if isinstance(part, Mapping) else part for key, part in (base or {}).items()
     }
-    for flag, value in flags.items():
-        if flag not in FLAGS:
-            raise SettingsError(one_of("setting", flag, FLAGS))
-        if value is not None:
-            _put(tree, FLAGS[flag], _as_written(flag, value))
-    own_table = "table" in tree.get("benchmark", {}) and tree["benchmark"].get("name", "nb201") == "nb201"
-    if own_table:
-        tree["benchmark"]["name"] = "table"
-    return _validated(with_live_defaults(tree))
+    known = setting_flags()
+    for name, value in flags.items():
+        if value is None:
+            continue
+        if isinstance(value, Mapping) and name in Settings.model_fields:
+            tree[name] = {**_as_table(name, tree.get(name, {})), **value}
+        elif name in known:
+            _set_at_path(tree, known[name].path, value)
+        elif name in Settings.model_fields:
+            tree[name] = value
+        else:
+            raise SettingsError(unknown_choice_message("setting", name, {**known, **Settings.model_fields}))
+    return Settings.model_validate(with_live_defaults(_infer_problem(tree)))
 
 
-def load_settings(path: Path) -> Mapping[str, Any]:
-    """The content of a TOML file of settings, not yet checked; paths in it are relative to its folder.
+def read_settings_file(path: Path) -> Mapping[str, Any]:
+    """The content of a TOML file of settings, not yet validated; paths in it are relative to its folder.
 
     :raises SettingsError: if it cannot be read.
     """
     tree = read_toml(path, "a configuration file")
-    for section, key in (("benchmark", "table"), ("live", "evaluate"), ("grid", "trace"), ("grid", "weather")):
+    for section, key in (("problem", "table"), ("live", "evaluate"), ("grid", "trace"), ("grid", "weather")):
         if isinstance(tree.get(section), dict) and isinstance(tree[section].get(key), str):
             tree[section][key] = str(path.parent / tree[section][key])
-    for site in tree.get("site", {}).get("others", []):
-        if isinstance(site, dict) and isinstance(site.get("trace"), str):
-            site["trace"] = str(path.parent / site["trace"])
+    site = tree.get("site", {})
+    for other in site.get("others", []) if isinstance(site, dict) else []:
+        if isinstance(other, dict) and isinstance(other.get("trace"), str):
+            other["trace"] = str(path.parent / other["trace"])
     model = tree.get("forecaster")
-    if isinstance(model, str) and model.endswith(".json"):
+    if isinstance(model, str) and model.endswith(FORECASTERS.MODEL_SUFFIX):
         tree["forecaster"] = str(path.parent / model)
     return tree
 
 
-def _as_written(flag: str, value: object) -> object:
-    if flag == "hours" and _is_number(value):
-        return f"{value} h"
-    if flag in {"objectives", "constraints"} and isinstance(value, str):
-        return [name.strip() for name in value.split(",") if name.strip()]
-    if flag == "electricity_price" and _is_number(value):
-        return float(str(value))
-    return value
+def _infer_problem(tree: dict[str, Any]) -> dict[str, Any]:
+    """A table alone is a problem of the user's own."""
+    problem = tree.get("problem")
+    if isinstance(problem, Mapping) and problem.get("table") and problem.get("name", "nb201") == "nb201":
+        tree["problem"] = {**problem, "name": "table"}
+    return tree
 
 
-def _is_number(value: object) -> bool:
-    try:
-        float(str(value))
-    except ValueError:
-        return False
-    return True
+def _as_table(section: str, value: Any) -> Any:  # noqa: ANN401 - what a file or a caller holds
+    """A section that was stated by one value, as a table.
+
+    ``policy = "threshold"`` is its name, ``grid = "solar"`` the zone, ``grid = "file.csv"`` the trace, and
+    ``live = true`` a live search with the default settings.
+    """
+    if isinstance(value, bool):
+        return {"enabled": value} if section == "live" else value
+    if not isinstance(value, str):
+        return value
+    if section != "grid":
+        return {"name": value}
+    return {"trace" if value.endswith((".csv", ".parquet", ".pq")) else "zone": value}
 
 
-def _put(tree: dict[str, Any], place: tuple[str, ...], value: object) -> None:
-    *sections, key = place
-    for section in sections:
-        tree = tree.setdefault(section, {})
-    tree[key] = value
-
-
-def _validated(tree: Mapping[str, Any]) -> Settings:
-    try:
-        return Settings.model_validate(tree)
-    except ValidationError as error:
-        raise SettingsError(_sentence(error)) from error
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first thing that is wrong, as one sentence."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function-", "is-instance")))
-    if first["type"] == "extra_forbidden":
-        *sections, key = map(str, first["loc"])
-        where = f"setting in [{'.'.join(sections)}]" if sections else "setting"
-        return one_of(where, key, _fields(sections))
-    if first["type"] == "value_error":
-        return f"Setting {place!r}: {first['msg'].removeprefix('Value error, ')}"
-    reason = first["msg"]
-    return f"Setting {place!r}: {reason}; got {first['input']!r}."
-
-
-def _fields(sections: list[str]) -> list[str]:
-    model: type[BaseModel] = Settings
-    for section in sections:
-        annotation = model.model_fields[section].annotation
-        model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else Settings
-    return list(model.model_fields)
+def _set_at_path(tree: dict[str, Any], path: tuple[str, ...], value: object) -> None:
+    if len(path) == 1:
+        tree[path[0]] = value
+        return
+    section, key = path
+    table = _as_table(section, tree.get(section, {}))
+    tree[section] = {**table, key: value} if isinstance(table, Mapping) else table

@@ -1,4 +1,4 @@
-"""Files that people write."""
+"""TOML files."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ if TYPE_CHECKING:
 __all__ = ["read_toml"]
 
 
-def read_toml(path: Path, what: str) -> dict[str, Any]:
-    """The content of a TOML file.
+def read_toml(path: Path, description: str) -> dict[str, Any]:
+    """The content of a TOML file; a byte order mark at its start is skipped.
 
-    :param what: what the file is, for the error: "a configuration file".
+    :param description: what the file is, for the error: "a configuration file".
     :raises SettingsError: if it cannot be read, or holds something else.
     """
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
-        message = f"Expected {what} at {str(path)!r}, but {error.strerror or error}."
+        message = f"Expected {description} at {str(path)!r}, but {error.strerror or error}."
         raise SettingsError(message) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"Expected TOML in {str(path)!r}, but {error}."

@@ -1,26 +1,26 @@
-"""Everything this package raises on purpose.
+"""Exceptions of the package.
 
 ::
 
     CeNasError
-    ├── SettingsError      a setting, flag or argument that cannot be used
-    │   └── ZoneError      a zone that a live source does not have (grid.live)
-    ├── DataError          a file or table whose content cannot be used
-    │   ├── TraceError     a series of grid carbon intensity (or prices)
-    │   │   └── SourceError  a live source that does not answer as it should (grid.live)
-    │   ├── FetchError     a file that could not be fetched (library)
-    │   ├── TableError     a benchmark table or a table of cheap scores
-    │   └── ModelError     a file of a fitted model
-    ├── StoreError         a run folder that cannot be written, read or continued
-    │   └── ReplayError    a resumed run that no longer does what its journal says
-    ├── EnergyError        a reading that is missing or cannot be true
+    ├── SettingsError      an invalid setting, flag or argument
+    │   └── ZoneError      a zone that a carbon-intensity provider does not have (grid.providers.errors)
+    ├── DataError          a file or table with invalid content
+    │   ├── TraceError     an invalid series of carbon intensity or prices
+    │   │   └── ProviderError  a failed request to a carbon-intensity provider (grid.providers.errors)
+    │   ├── DownloadError  a failed download (datasets.download)
+    │   ├── TableError     an invalid benchmark table, or table of proxy scores
+    │   └── ModelError     an invalid file of a fitted model
+    ├── StoreError         a run directory that cannot be written, read or resumed
+    │   └── ReplayError    a resumed run that differs from its journal
+    ├── EnergyError        a missing or impossible energy reading
     ├── ClusterError       devices that cannot be used
-    ├── TaskError          a task that failed in a way that has a name (evaluate.executor)
-    ├── DivergedError      a training whose loss is no longer a number (training.trainer)
+    ├── TaskError          a failed task, with the kind of its failure (benchmarks.base)
+    ├── DivergedError      a training whose loss is not finite (training.trainer)
     └── MissingExtraError  an optional dependency that is not installed
 
-A message is one sentence or two that say what is wrong, what was expected, what was found and the way out.
-The command line prints it as it stands and ends with status 2.
+A message has one or two sentences: what is wrong, what was expected, what was got, and the way out. The command line
+prints the message alone and exits with status 2.
 """
 
 from __future__ import annotations
@@ -43,44 +43,44 @@ __all__ = [
     "StoreError",
     "TableError",
     "TraceError",
-    "one_of",
+    "unknown_choice_message",
 ]
 
 
 class CeNasError(Exception):
-    """The root of the tree: catch this to catch whatever the package raises on purpose."""
+    """The base of all exceptions of the package."""
 
 
 class SettingsError(CeNasError):
-    """A setting, flag or argument that cannot be used."""
+    """An invalid setting, flag or argument."""
 
 
 class DataError(CeNasError):
-    """A file or table whose content cannot be used."""
+    """A file or table with invalid content."""
 
 
 class TraceError(DataError):
-    """A series of grid carbon intensity or of prices that cannot be used."""
+    """An invalid series of carbon intensity or prices."""
 
 
 class ModelError(DataError):
-    """A file of a fitted model that cannot be used."""
+    """An invalid file of a fitted model."""
 
 
 class TableError(DataError):
-    """A benchmark table, or a table of cheap scores, that cannot be used."""
+    """An invalid benchmark table, or table of proxy scores."""
 
 
 class StoreError(CeNasError):
-    """A run folder that cannot be written, read or continued."""
+    """A run directory that cannot be written, read or resumed."""
 
 
 class ReplayError(StoreError):
-    """A resumed run that no longer does what its journal says it did."""
+    """A resumed run that differs from its journal."""
 
 
 class EnergyError(CeNasError):
-    """An energy reading that is missing or cannot be true."""
+    """A missing or impossible energy reading."""
 
 
 class ClusterError(CeNasError):
@@ -94,9 +94,9 @@ class MissingExtraError(CeNasError):
         super().__init__(f"{purpose} needs the package {package!r}; install it with: pip install 'ce-nas[{extra}]'")
 
 
-def one_of(what: str, got: str, choices: Iterable[str]) -> str:
-    """The sentence for a name that is not among ``choices``, with the nearest one suggested."""
+def unknown_choice_message(kind: str, name: str, choices: Iterable[str]) -> str:
+    """Build the message for an unknown name; suggests the closest of ``choices``."""
     known = sorted(choices)
-    near = difflib.get_close_matches(got, known, n=1, cutoff=0.6)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"Unknown {what} {got!r}; expected one of: {', '.join(known)}.{hint}"
+    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f" Did you mean {matches[0]!r}?" if matches else ""
+    return f"Unknown {kind} {name!r}; expected one of: {', '.join(known)}.{hint}"

@@ -1,39 +1,117 @@
-"""Figures of experiments as people read them."""
+"""Numbers and quantities as text for people: three significant digits, with a unit where there is one.
+
+- quantities: `format_carbon`, `format_energy`, `format_duration`, `format_hours`, `format_time`
+- statistics: `format_number`, `format_interval`, `format_p_value`, `format_wins`
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from datetime import UTC
+from typing import TYPE_CHECKING, Protocol
+
+from ce_nas.core.units import G_PER_KG, G_PER_TONNE, HOUR_S, J_PER_KWH, MINUTE_S
 
 if TYPE_CHECKING:
-    from ce_nas.analysis.statistics import Interval, Paired
-    from ce_nas.report.i18n.words import Words
+    from collections.abc import Callable
+    from datetime import datetime
 
-__all__ = ["better_text", "figure_text", "interval_text", "probability_text"]
+__all__ = [
+    "format_carbon",
+    "format_duration",
+    "format_energy",
+    "format_hours",
+    "format_interval",
+    "format_number",
+    "format_p_value",
+    "format_time",
+    "format_wins",
+]
 
 
-def figure_text(value: float) -> str:
-    """Three significant digits; a dash for what was never reached."""
+class _Interval(Protocol):
+    """A median and the bounds of its confidence interval, see `ce_nas.analysis.statistics.Interval`."""
+
+    @property
+    def median(self) -> float: ...
+
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
+
+
+class _PairedTest(Protocol):
+    """The result of a paired test, see `ce_nas.analysis.statistics.PairedTest`."""
+
+    @property
+    def pair_count(self) -> int: ...
+
+    @property
+    def win_count(self) -> int: ...
+
+    @property
+    def p_value(self) -> float: ...
+
+
+def format_carbon(carbon_g: float) -> str:
+    """Format grams of CO2eq: ``"812 g"``, ``"4.21 kg"``, ``"1.30 t"``."""
+    return _format_with_unit(carbon_g, ((G_PER_TONNE, "t"), (G_PER_KG, "kg"), (1.0, "g")))
+
+
+def format_energy(energy_j: float) -> str:
+    """Format joules: ``"93.0 Wh"``, ``"12.4 kWh"``, ``"1.80 MWh"``."""
+    return _format_with_unit(energy_j, ((1e3 * J_PER_KWH, "MWh"), (J_PER_KWH, "kWh"), (HOUR_S, "Wh")))
+
+
+def format_duration(duration_s: float) -> str:
+    """Format seconds: ``"42.0 s"``, ``"17.5 min"``, ``"80.0 h"``; days are never used."""
+    return _format_with_unit(duration_s, ((HOUR_S, "h"), (MINUTE_S, "min"), (1.0, "s")))
+
+
+def format_hours(hours: float, total_hours: float) -> str:
+    """Format one of several durations that add up to ``total_hours``: to 0.1 h, or to 0.001 h below 10 h in total."""
+    return f"{hours:,.1f}" if total_hours >= 10.0 else f"{hours:.3f}"
+
+
+def format_time(moment: datetime) -> str:
+    """Format a moment in UTC, to the minute: ``"2021-07-02 06:00 UTC"``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def format_number(value: float) -> str:
+    """Format a number to three significant digits; a dash if it is not finite."""
     if not math.isfinite(value):
         return "-"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def interval_text(interval: Interval | None) -> str:
-    """The median and its 95 % interval; nothing of nothing."""
+def format_interval(interval: _Interval | None) -> str:
+    """Format a median with its 95 % interval; empty for None."""
     if interval is None:
         return ""
-    return f"{figure_text(interval.median)} [{figure_text(interval.low)}, {figure_text(interval.high)}]"
+    return f"{format_number(interval.median)} [{format_number(interval.low)}, {format_number(interval.high)}]"
 
 
-def probability_text(p_value: float) -> str:
-    """A p value."""
+def format_p_value(p_value: float) -> str:
+    """Format a p value to three decimals, or as ``"p < 0.001"``."""
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 
-def better_text(paired: Paired | None, words: Words) -> str:
-    """In how many pairs the first was the better, and whether by chance; nothing of nothing."""
-    if paired is None:
+def format_wins(test: _PairedTest | None, translate: Callable[..., str]) -> str:
+    """Format in how many pairs the first strategy is better, with the p value; empty for None.
+
+    :param translate: returns the text of a key in the language of the output.
+    """
+    if test is None:
         return ""
-    probability = probability_text(paired.p_value)
-    return words("exp.better_of", better=paired.better, pairs=paired.pairs, probability=probability)
+    probability = format_p_value(test.p_value)
+    return translate("exp.better_of", better=test.win_count, pairs=test.pair_count, probability=probability)
+
+
+def _format_with_unit(value: float, units: tuple[tuple[float, str], ...]) -> str:
+    size, unit = next(((size, unit) for size, unit in units if abs(value) >= size), units[-1])
+    scaled = value / size
+    digits = 2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0
+    return f"{scaled:,.{digits}f} {unit}"

@@ -1,8 +1,7 @@
-"""What the parts of a run hand to one another.
+"""Records passed between the components of a run; all are frozen.
 
-All records are frozen. Times are seconds since the run began, energies joules, carbon grams of CO2eq, intensities
-g CO2eq/kWh. Objectives are *minimised* everywhere inside the package: a maximised metric is negated on its way in
-and out, in :class:`Objective` alone.
+Times are seconds since the start of the run, energies joules, carbon grams of CO2eq, intensities g CO2eq/kWh.
+Objectives are *minimised* inside the package: :attr:`Objective.sign` negates a maximised metric on input and output.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ce_nas.core.units import DAY_S
+from ce_nas.core.units import DAY_S, HOUR_S, J_PER_KWH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,66 +22,70 @@ __all__ = [
     "Activity",
     "Allocation",
     "Architecture",
-    "Event",
-    "EventKind",
+    "BudgetState",
+    "ClusterState",
+    "EnergyReading",
     "Forecast",
+    "GridState",
     "Objective",
     "Observation",
     "Outcome",
     "Rates",
-    "Reading",
-    "SiteView",
-    "Source",
-    "Stop",
+    "ReadingSource",
+    "SearchState",
+    "SiteState",
+    "State",
+    "StopReason",
     "Task",
+    "TaskEvent",
+    "TaskEventKind",
     "TaskKind",
-    "View",
 ]
 
-#: One architecture of a space: the index of the choice made for each of its variables.
+#: one architecture of a space: for each variable, the index of its choice
 Architecture = tuple[int, ...]
 
 
 class TaskKind(StrEnum):
-    """What a task is for."""
+    """The purpose of a task."""
 
-    SAMPLING = "sampling"  #: score a batch of architectures cheaply
-    SUPERNET = "supernet"  #: train the network of shared weights that the scoring needs
-    EVALUATION = "evaluation"  #: train one architecture for real
+    SAMPLING = "sampling"  #: score a batch of architectures by proxies
+    SUPERNET = "supernet"  #: train the weight-sharing network used for scoring
+    EVALUATION = "evaluation"  #: train one architecture
 
 
 class Activity(StrEnum):
-    """What a device's energy is spent on."""
+    """What a device does while it draws energy."""
 
     TRAINING = "training"
     SAMPLING = "sampling"
     SUPERNET = "supernet"
     CHECKPOINT = "checkpoint"
     RESTORE = "restore"
-    STARTUP = "startup"  #: take a device back that was released
+    STARTUP = "startup"  #: reacquire a released device
     IDLE = "idle"
-    MOVE = "move"  #: carry the search to another site
+    MOVE = "move"  #: move the search to another site
 
 
-class Source(StrEnum):
-    """Where an energy reading comes from, best first."""
+class ReadingSource(StrEnum):
+    """The origin of an energy reading, most accurate first."""
 
-    COUNTER = "counter"  #: the device's own energy counter
+    COUNTER = "counter"  #: the energy counter of the device
     INTEGRATED = "integrated"  #: power samples integrated over time
-    MODELLED = "modelled"  #: a power model of a measured device
-    ESTIMATED = "estimated"  #: a stated guess
+    MODELLED = "modelled"  #: a power model fitted to a measured device
+    ESTIMATED = "estimated"  #: a stated estimate
 
 
-class EventKind(StrEnum):
-    """What happened to a device."""
+class TaskEventKind(StrEnum):
+    """The kind of a task event."""
 
-    FINISHED = "finished"  #: its task is done; the event carries the outcome
-    FREED = "freed"  #: a checkpoint is written; the device can take work again
-    FAILED = "failed"  #: its task failed, in a way that the event names; it can be tried again
+    FINISHED = "finished"  #: the task is done; the event has its outcome
+    SUSPENDED = "suspended"  #: the checkpoint is written; the device is free again
+    FAILED = "failed"  #: the task failed, see `TaskEvent.failure`; it may be retried
 
 
-class Stop(StrEnum):
-    """Why a run ended, in a sentence each."""
+class StopReason(StrEnum):
+    """Why a run ended; each value is a sentence."""
 
     DEADLINE = "Nothing more could be finished within the time budget."
     CARBON = "Nothing more could be finished within the carbon budget."
@@ -101,27 +104,29 @@ class Objective:
 
     #: name of the metric, for instance ``accuracy`` or ``edgegpu_energy``
     name: str
-    #: unit of the metric as shown to people, for instance ``%`` or ``mJ``
+    #: unit of the metric for display, for instance ``%`` or ``mJ``
     unit: str
     #: True if more is better
     maximise: bool
-    #: the worst value that still counts towards the hypervolume, in the metric's own unit and direction
+    #: the reference point of the hypervolume, in the unit and direction of the metric
     reference: float
+    #: True if it is known before a training: counted or looked up, so that a searcher may use it
+    is_known: bool = False
 
     @property
     def sign(self) -> float:
-        """Minus one for a maximised metric: natural value times sign is what is minimised."""
+        """-1 for a maximised metric, else 1: value times sign is minimised."""
         return -1.0 if self.maximise else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A piece of work for one device."""
+    """A unit of work for one device."""
 
-    #: number of the task in its run, from 0
+    #: number of the task within its run, from 0
     id: int
     kind: TaskKind
-    #: what to score or train; of a supernet's training the members of its region, none for the whole space's
+    #: architectures to score or train; for a supernet the members of its region, empty for the whole space
     architectures: tuple[Architecture, ...]
     #: share of a full training to run, above 0 and up to 1
     fidelity: float = 1.0
@@ -129,83 +134,90 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a task found."""
+    """The result of a task."""
 
     task_id: int
-    #: a row an architecture: its objectives, minimised; estimates if the task was a sampling
+    #: objectives of each architecture, minimised, shape (architectures, objectives); estimates for a sampling task
     values: tuple[tuple[float, ...], ...]
-    #: a row an architecture: its raw cheap scores, larger is better; empty unless the task was a sampling
+    #: raw proxy scores of each architecture, larger is better; empty unless the task is a sampling task
     scores: tuple[tuple[float, ...], ...] = ()
 
 
 class Observation(NamedTuple):
-    """What a searcher is told of one architecture; a tuple, since a search makes hundreds of thousands of them."""
+    """The observed objectives of one architecture; a tuple, since a search makes hundreds of thousands of them."""
 
     architecture: Architecture
     #: objectives, minimised
     values: tuple[float, ...]
-    #: share of a full training behind the values; 0 for an estimate from cheap scores
+    #: share of a full training; 0 for an estimate from proxy scores
     fidelity: float = 1.0
-    #: raw cheap scores, larger is better; empty where there are none
+    #: raw proxy scores, larger is better; may be empty
     scores: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """The energy one device drew over one stretch of time, doing one thing."""
+class EnergyReading:
+    """The energy drawn by one device during one activity."""
 
     device: int
     activity: Activity
     start_s: float
     end_s: float
-    #: energy at the device's plug (before PUE), J
+    #: energy at the plug of the device (before PUE), J
     energy_j: float
-    source: Source
-    #: share of the stretch that was really observed, 0 to 1
+    source: ReadingSource
+    #: share of the time that was observed, 0 to 1
     coverage: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened on a device."""
+class TaskEvent:
+    """An event of a task on a device."""
 
-    kind: EventKind
+    kind: TaskEventKind
     device: int
     at_s: float
     task: Task
     #: None unless the task finished
     outcome: Outcome | None
-    #: what the device drew since it was last read
-    readings: tuple[Reading, ...]
-    #: how the task failed, if it did, and that in words
+    #: energy readings of the device since the previous ones
+    readings: tuple[EnergyReading, ...]
+    #: kind of the failure, and its description; None unless the task failed
     failure: str | None = None
-    words: str = ""
-    #: time that a finished task was at work in all, s, its processes' start and its checkpoints left out; None: all
-    #: the time that it had a device
-    worked_s: float | None = None
+    detail: str = ""
+    #: working time of a finished task, s, without process start-up and checkpoints; None: all the time on devices
+    active_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecast:
-    """Carbon intensity expected over the coming hours, as known at the moment of issue."""
+    """A forecast of the carbon intensity, as known at its time of issue.
+
+    Example:
+        >>> forecast = Forecast("flat", 0.0, 0.0, 3600.0, np.array([100.0, 200.0]))
+        >>> forecast.mean_between(1800.0, 5400.0)
+        150.0
+        >>> forecast.resample(0.0, 1800.0, 4).tolist()
+        [100.0, 100.0, 200.0, 200.0]
+    """
 
     #: name of the forecaster
     forecaster: str
-    #: when it was issued; nothing later was known to it
+    #: time of issue; no later data is used
     issued_s: float
-    #: start of the first step
+    #: start of the first step, s
     start_s: float
-    #: length of a step
+    #: length of a step, s
     step_s: float
-    #: expected intensity a step, g CO2eq/kWh, shape (steps,)
+    #: expected intensity of each step, g CO2eq/kWh, shape (steps,)
     mean_g_per_kwh: np.ndarray
-    #: quantile level (0 to 1) to intensity a step, g CO2eq/kWh, shape (steps,); empty where none are known
+    #: quantile level (0 to 1) -> intensity of each step, g CO2eq/kWh, shape (steps,); may be empty
     quantiles_g_per_kwh: Mapping[float, np.ndarray] = field(default_factory=dict)
 
-    def over(self, start_s: float, end_s: float) -> float:
-        """Expected mean intensity between two moments, g CO2eq/kWh; at one moment, the value there.
+    def mean_between(self, start_s: float, end_s: float) -> float:
+        """Return the expected mean intensity between two times, g CO2eq/kWh; the value at that time if they are equal.
 
-        A step counts with the time that lies in it; the first stands for all before it, the last for all that follow.
+        Steps are weighted by their overlap; the first step extends to all earlier times, the last to all later ones.
         """
         ends_s = self.start_s + self.step_s * np.arange(1, len(self.mean_g_per_kwh))
         if end_s <= start_s:
@@ -213,26 +225,27 @@ class Forecast:
         shares = np.diff(np.clip(ends_s, start_s, end_s), prepend=start_s, append=end_s) / (end_s - start_s)
         return float(self.mean_g_per_kwh @ shares)
 
-    def ahead(self, start_s: float, step_s: float, steps: int, quantile: float | None = None) -> np.ndarray:
-        """Expected mean intensity of each of the coming steps of a length of one's own, g CO2eq/kWh, shape (steps,).
+    def resample(self, start_s: float, step_s: float, steps: int, quantile: float | None = None) -> np.ndarray:
+        """Return the expected mean intensity of ``steps`` steps of ``step_s``, g CO2eq/kWh, shape (steps,).
 
-        What lies beyond the forecast is as an average day of it. With a ``quantile``, that of the nearest level known
-        is taken in place of the mean; where none is known, the mean.
+        Beyond the end of the forecast its mean daily profile is repeated.
+
+        :param quantile: use the nearest available quantile level instead of the mean, if there is any.
         """
         known = self.mean_g_per_kwh
         if quantile is not None and self.quantiles_g_per_kwh:
             known = self.quantiles_g_per_kwh[min(self.quantiles_g_per_kwh, key=lambda level: abs(level - quantile))]
         needed = math.ceil((start_s + steps * step_s - self.start_s) / self.step_s)
         if needed > len(known):
-            known = np.concatenate([known, np.resize(_average_day(known, self.step_s), needed - len(known))])
+            known = np.concatenate([known, np.resize(_mean_daily_profile(known, self.step_s), needed - len(known))])
         edges = (start_s + step_s * np.arange(steps + 1) - self.start_s) / self.step_s
         sums = np.interp(edges, np.arange(len(known) + 1), np.concatenate([[0.0], np.cumsum(known)]))
-        sums += np.minimum(edges, 0.0) * known[0]  # the first step stands for what lies before it
+        sums += np.minimum(edges, 0.0) * known[0]  # the first step extends to all earlier times
         return np.asarray(np.diff(sums) * self.step_s / step_s)
 
 
-def _average_day(values: np.ndarray, step_s: float) -> np.ndarray:
-    """The mean of the days that values end with, hour by hour; all of them where they are less than a day."""
+def _mean_daily_profile(values: np.ndarray, step_s: float) -> np.ndarray:
+    """Return the mean of the last whole days, step by step; the values themselves if they cover less than a day."""
     steps = max(round(DAY_S / step_s), 1)
     days = len(values) // steps
     return np.asarray(values[-days * steps :].reshape(days, steps).mean(axis=0)) if days else values
@@ -240,22 +253,27 @@ def _average_day(values: np.ndarray, step_s: float) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """How many devices do what in the next period."""
+    """The number of devices per role in the next period.
+
+    Example:
+        >>> Allocation(sampling=1, evaluating=6, released=1).devices
+        8
+    """
 
     sampling: int
     evaluating: int
-    #: held and doing nothing: on the books
+    #: held without work; accounted for
     idle: int = 0
-    #: given back to the cluster's other users: off the books until they are taken again, which costs a start-up
+    #: returned to the cluster; not accounted for until reacquired, which costs a start-up
     released: int = 0
 
     @property
     def devices(self) -> int:
-        """All devices together."""
+        """The number of devices."""
         return self.sampling + self.evaluating + self.idle + self.released
 
     def counts(self) -> dict[str, int]:
-        """The parts by name."""
+        """Return the number of devices by role."""
         return {
             "sampling": self.sampling,
             "evaluating": self.evaluating,
@@ -266,97 +284,135 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rates:
-    """What holding and using devices takes, as far as it is known beforehand."""
+    """Power and prices of held devices."""
 
-    #: what a device draws from the grid, PUE included, W
+    #: power that a device draws from the grid in a training, in sampling and when idle, PUE included, W
     training_w: float
     sampling_w: float
     idle_w: float
-    #: price of holding a device for an hour
-    device_hour: float
-    #: price of a kWh in the coming periods, the present one first, shape (periods,)
+    #: price of a device-hour
+    price_per_device_hour: float
+    #: electricity price in the coming periods, the present one first, per kWh, shape (periods,)
     prices_per_kwh: np.ndarray
+
+    def training_hour_price(self, price_per_kwh: np.ndarray) -> np.ndarray:
+        """Price of a training device's hour at each electricity price, same shape."""
+        return np.asarray(self.price_per_device_hour + self.training_w * HOUR_S / J_PER_KWH * price_per_kwh)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SiteView:
-    """What an allocator may know of one of several places where the search may go on."""
+class SiteState:
+    """One of several sites, as a policy sees it."""
 
     name: str
-    #: whether the search is there now
-    here: bool
-    #: what the coming hours are expected to bring there; None while nothing is known
+    #: whether the search is at this site now
+    is_current: bool
+    #: forecast of the site's carbon intensity; None before the first intensity is known
     forecast: Forecast | None
-    #: energy from the grid per energy at the devices' plugs
+    #: power usage effectiveness: energy from the grid per energy at the devices' plugs
     pue: float
-    #: devices that the search may hold there
+    #: devices that the search may hold at this site
     devices: int
-    #: what it draws to carry the search there, J, before PUE
-    move_j: float
-    #: what doing things costs there
+    #: energy to move the search to this site, before PUE, J
+    move_energy_j: float
+    #: power and prices at this site
     rates: Rates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """All that an allocator may know when it decides: the past, a forecast, and the state of the search."""
+class GridState:
+    """Carbon intensity up to now, and its forecast."""
 
-    now_s: float
-    #: length of the period to decide on
-    period_s: float
-    #: devices held by the run
-    devices: int
     #: true intensity of the steps that have ended, oldest first, g CO2eq/kWh, shape (steps,); may be empty
     past_g_per_kwh: np.ndarray
-    #: length of a step of the past
+    #: length of a step of the past, s
     past_step_s: float
-    #: what the coming hours are expected to bring; None while nothing is known of the grid
+    #: forecast of the coming hours; None before the first intensity is known
     forecast: Forecast | None
+    #: indices of the coming periods in which no device can be used; the present period is 0
+    closed_periods: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchState:
+    """Progress of the search."""
+
     #: full trainings finished
     evaluations: int
     #: architectures scored
     samples: int
-    #: hypervolume of what was evaluated
+    #: hypervolume of the evaluated architectures
     hypervolume: float
     #: hypervolume at the end of each past period, oldest first
     hypervolume_history: tuple[float, ...]
-    #: architectures on the front
+    #: architectures on the Pareto front
     front_size: int
-    #: scored architectures waiting for evaluation, and how many may wait
-    backlog: int
-    backlog_capacity: int
-    #: those that wait of which no other one is better by its estimates
-    backlog_front: int
-    #: evaluations under way, and evaluations suspended
+    #: scored architectures that wait for evaluation, and the most that may wait
+    queue_length: int
+    queue_capacity: int
+    #: architectures in the queue that no other one in it dominates by its estimates
+    queue_front_size: int
+    #: whether any architecture is left to sample
+    can_sample: bool
+    #: device time spent in trainings, by the run's clock, s
+    trained_s: float
+    #: hypervolume at which the run ends; infinite without a target
+    target_hypervolume: float = math.inf
+    #: hypervolume after each full training, oldest first
+    hypervolume_by_evaluation: tuple[float, ...] = ()
+    #: devices that sampling can use now; infinite where unknown
+    sampling_demand: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """What was spent, and what is left of each budget; infinite where no budget was set."""
+
+    #: time to the deadline, s
+    time_left_s: float
+    #: carbon by the budget's accounting, g CO2eq
+    carbon_spent_g: float
+    carbon_left_g: float
+    #: energy from the grid, J
+    energy_spent_j: float
+    energy_left_j: float
+    #: money, in the currency of the prices
+    cost_spent: float
+    cost_left: float
+    #: full trainings
+    evaluations_left: float
+    #: device time that may still be held, s
+    device_s_left: float = math.inf
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClusterState:
+    """The devices of the run."""
+
+    #: devices held by the run
+    devices: int
+    #: evaluations running, and evaluations suspended
     running: int
     suspended: int
-    #: whether there is anything left to sample
-    can_sample: bool
-    #: what was spent up to now: time of the devices in trainings, by the run's clock, and what budgets are counted in
-    trained_s: float
-    carbon_spent_g: float
-    energy_spent_j: float
-    cost_spent: float
-    #: what remains of each budget; infinite where none was set
-    time_left_s: float
-    carbon_left_g: float
-    energy_left_j: float
-    cost_left: float
-    evaluations_left: float
-    #: time left of devices held, device-seconds
-    device_s_left: float = math.inf
-    #: hypervolume at which the run ends; infinite where none was set
-    target: float = math.inf
-    #: hypervolume after each full training, oldest first
-    course: tuple[float, ...] = ()
-    #: the division of the period that has just ended, and since when it has been the same; None before the first
+    #: allocation of the period that has just ended; None before the first
     allocation: Allocation | None = None
-    allocated_s: float = 0.0
-    #: the places where the search may go on; empty where there is but one
-    sites: tuple[SiteView, ...] = ()
-    #: which of the coming periods no device can be used in, the present one being 0
-    closed: tuple[int, ...] = ()
-    #: what doing things costs; None where nobody told
+    #: since when the allocation has been the same, s
+    allocated_since_s: float = 0.0
+    #: power and prices of the devices; None where unknown
     rates: Rates | None = None
-    #: how many devices sampling has work for just now; infinite where nobody told
-    samplings: float = math.inf
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """All that a policy may base a decision on: the past, a forecast, and the state of the search."""
+
+    #: the moment of the decision, s
+    now_s: float
+    #: length of the period to decide on, s
+    period_s: float
+    grid: GridState
+    search: SearchState
+    budget: BudgetState
+    cluster: ClusterState
+    #: sites between which the search can move; empty if there is only one
+    sites: tuple[SiteState, ...] = ()

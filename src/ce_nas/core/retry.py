@@ -1,4 +1,4 @@
-"""How long a server is waited for, and how often it is asked again."""
+"""Retries with exponential backoff."""
 
 from __future__ import annotations
 
@@ -11,68 +11,69 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
-__all__ = ["Patience", "Setback"]
+__all__ = ["RetryPolicy", "RetryableError"]
 
-Found = TypeVar("Found")
+ResultT = TypeVar("ResultT")
 
 _log = logging.getLogger(__name__)
 
 
-class Setback(Exception):  # noqa: N818 - the errors that mix it in are called errors
-    """What an attempt may fail with: whether another one may help, and when."""
+class RetryableError(Exception):
+    """A mixin for errors after which another attempt may succeed."""
 
-    #: whether asking again, unchanged, may help
-    passing: bool
-    #: how long the server asks to be left alone, where it says so
+    #: whether the same attempt may succeed later
+    retryable: bool
+    #: the wait that the server demands, s; None if it demands none
     retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a source is waited for, and how often it is asked again."""
+class RetryPolicy:
+    """How often an operation is attempted, and the waits between the attempts.
 
-    connect_s: float = 5.0
-    #: longest silence in the middle of an answer
-    silence_s: float = 20.0
-    #: longest time that a whole answer may take
-    answer_s: float = 60.0
-    #: requests in all, the first included
-    attempts: int = 4
-    #: wait before the second request; it doubles with each further one
-    wait_s: float = 1.0
-    #: the longest that wait grows to
-    longest_wait_s: float = 30.0
-    #: a Retry-After beyond this is not waited for
-    longest_retry_after_s: float = 120.0
+    Example:
+        >>> [RetryPolicy(initial_wait_s=1.0, max_wait_s=5.0).backoff_s(attempt) for attempt in (1, 2, 3, 4)]
+        [1.0, 2.0, 4.0, 5.0]
+    """
 
-    def back_off_s(self, attempt: int) -> float:
-        """The wait after the ``attempt``-th request, from 1; without jitter, since one client asks once an hour."""
-        return min(self.wait_s * 2.0 ** (attempt - 1), self.longest_wait_s)
+    #: number of attempts, including the first
+    max_attempts: int = 4
+    #: wait before the second attempt; doubles with each further one
+    initial_wait_s: float = 1.0
+    #: upper bound of the wait
+    max_wait_s: float = 30.0
+    #: an operation with a longer demanded wait is not attempted again
+    max_retry_after_s: float = 120.0
 
-    def persist(self, attempt: Callable[[], Found], sleep: Callable[[float], None]) -> Found:
-        """What ``attempt`` returns, made again while it fails with a :class:`Setback` that another try may overcome.
+    def backoff_s(self, attempt: int) -> float:
+        """Return the wait after the ``attempt``-th attempt, from 1; no jitter, as requests are about an hour apart."""
+        return min(self.initial_wait_s * 2.0 ** (attempt - 1), self.max_wait_s)
 
-        :raises Setback: the last one, once patience has run out.
+    def call(self, operation: Callable[[], ResultT], sleep: Callable[[float], None] | None = None) -> ResultT:
+        """Return the result of ``operation``, attempted again after each retryable :class:`RetryableError`.
+
+        :param sleep: waits for seconds; without it, the thread sleeps.
+        :raises RetryableError: the last one, once the attempts are used up.
         """
-        from tenacity import Retrying, retry_if_exception, stop_after_attempt  # late: a file needs no such library
+        from tenacity import Retrying, nap, retry_if_exception, stop_after_attempt  # needs the extra `live`
 
         retrying = Retrying(
-            sleep=sleep,
-            stop=stop_after_attempt(self.attempts),
+            sleep=sleep or nap.sleep,
+            stop=stop_after_attempt(self.max_attempts),
             wait=self._wait_s,
-            retry=retry_if_exception(self._may_help),
+            retry=retry_if_exception(self._should_retry),
             reraise=True,
         )
-        return retrying(attempt)
+        return retrying(operation)
 
     def _wait_s(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked_s = error.retry_after_s if isinstance(error, Setback) else None
-        wait_s = self.back_off_s(state.attempt_number) if asked_s is None else asked_s
+        demanded_s = error.retry_after_s if isinstance(error, RetryableError) else None
+        wait_s = self.backoff_s(state.attempt_number) if demanded_s is None else demanded_s
         _log.info("%s; attempt %d, the next in %.1f s", error, state.attempt_number, wait_s)
         return wait_s
 
-    def _may_help(self, error: BaseException) -> bool:
-        if not (isinstance(error, Setback) and error.passing):
+    def _should_retry(self, error: BaseException) -> bool:
+        if not (isinstance(error, RetryableError) and error.retryable):
             return False
-        return (error.retry_after_s or 0.0) <= self.longest_retry_after_s
+        return (error.retry_after_s or 0.0) <= self.max_retry_after_s

@@ -1,11 +1,9 @@
-"""Pickles of plain containers and numpy arrays, read without running, importing or trusting anything in them.
+"""Restricted unpickling: data sets that come as pickles are read without running or importing anything in them.
 
-Two walls. Before a byte is unpickled, its opcodes are walked: lengths must lie within the file, places of the memo
-within what the file could fill, and tuples may be few, since hashing deeply nested ones overruns the stack. Then an
-unpickler that finds no class and no function: the few names with which numpy writes arrays and numbers stand for
-functions of this module, which check every argument; whatever else a file names is refused.
-
-Pickles of plain containers and numbers, opened without running anything that they bring along.
+:func:`load_pickle` is the entry. It defends twice. :func:`_scan_opcodes` walks the opcodes before anything is
+unpickled: lengths and memo indices must fit the file, opcodes that no data needs are refused, and tuples are few, since
+hashing deeply nested ones overflows the stack. Then :class:`_Unpickler` resolves the few names with which numpy and the
+containers are written to functions of this module that check every argument, and refuses every other name.
 """
 
 from __future__ import annotations
@@ -26,161 +24,142 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import NoReturn
 
-__all__ = ["load_arrays", "load_plain"]
+__all__ = ["load_pickle"]
 
-#: a file that is larger than this is none of the official ones
-LARGEST_BYTES = 1 << 30
-#: tuples that a file may keep as values; those that hand arguments to a call do not count
-MOST_TUPLES = 10_000
-#: booleans, whole and real numbers, bytes and text: no objects, no records
-DTYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]|[SU]\d{1,4}")
+#: larger than every official file
+MAX_FILE_BYTES = 1 << 30
+#: tuples that a file may keep as values; those that hold the arguments of a call do not count
+MAX_TUPLES = 10_000
+#: array types that are accepted: booleans, integers, floats, bytes and text
+DTYPE_CODE_PATTERN = re.compile(r"b1|[iu][1248]|f[248]|[SU]\d{1,4}")
 
-_REFUSED = {"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "FROZENSET",
+_REFUSED_OPCODES = {"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "FROZENSET",
             "NEXT_BUFFER", "READONLY_BUFFER"}  # fmt: skip
-_OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes if opcode.name not in _REFUSED}
-#: bytes of the argument of each opcode; -1 where it has to be looked at
-_FIXED = [_OPCODES[code].arg.n if code in _OPCODES and _OPCODES[code].arg else 0 for code in range(256)]  # type: ignore[union-attr]
-_TO_LOOK_AT = -1
-_STEPS = [
-    _TO_LOOK_AT if code not in _OPCODES or _FIXED[code] < 0 or _OPCODES[code].name in {"LONG_BINPUT", "FRAME"}
-    else _FIXED[code] for code in range(256)
-]  # fmt: skip
-#: bytes of the length that stands before an argument, by how pickletools names its kind
-_LENGTHS = {pickletools.TAKEN_FROM_ARGUMENT1: 1, pickletools.TAKEN_FROM_ARGUMENT4: 4,
-            pickletools.TAKEN_FROM_ARGUMENT4U: 4, pickletools.TAKEN_FROM_ARGUMENT8U: 8}  # fmt: skip
-_TUPLES, _MEMOS, _USES = b"t\x85\x86\x87", b"qrp\x94", b"Rb"
-_STOP = ord(".")
+#: opcodes whose argument is a size or a memo index that pickletools does not check
+_SIZE_OPCODES = {"FRAME", "PUT", "LONG_BINPUT"}
+_TUPLE_OPCODES = {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"}
+_MEMO_OPCODES = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}
+_CALL_OPCODES = {"REDUCE", "BUILD"}
 
 
-def load_arrays(content: bytes, name: str) -> Any:  # noqa: ANN401 - whatever plain content the file holds
+def load_pickle(source: bytes | Path, name: str = "", *, arrays: bool = True) -> Any:  # noqa: ANN401 - plain content of any type
     """The content of a pickle of dicts, lists, tuples, sets, text, numbers and numpy arrays of these.
 
-    :param name: what the file is called in an error.
-    :raises DataError: if it asks for anything else, or is broken.
+    :param source: the pickle, or the path of its file.
+    :param name: name of the source in an error; by default its path.
+    :param arrays: whether numpy arrays and numbers are accepted. Without them every name is refused, and the opcodes
+        are not scanned first: for the files of an installed package, which must open quickly.
+    :raises DataError: if it cannot be read, holds anything else, or is damaged.
+
+    Example:
+        >>> import pickle
+        >>> load_pickle(pickle.dumps({"accuracy": [91.5, 88.0]}), "scores.pkl")
+        {'accuracy': [91.5, 88.0]}
     """
     try:
-        _walk(content)
-        return _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()  # Python 2 wrote bytes as text
-    except Exception as error:  # whatever the opcode that the broken bytes happen to be raises
-        message = (
-            f"Expected a pickle of plain containers and numpy arrays in {name}, but {error}; get the file anew from "
-            "its source."
-        )
+        content = source if isinstance(source, bytes) else source.read_bytes()
+        if arrays:
+            _scan_opcodes(content)
+        return _Unpickler(content, _ALLOWED_GLOBALS if arrays else {}).load()
+    except Exception as error:  # a damaged opcode can raise anything
+        kind = "plain containers and numpy arrays" if arrays else "plain containers"
+        message = f"Expected a pickle of {kind} in {name or source!s}, but {error}; download the file again."
         raise DataError(message) from error
 
 
-def _walk(content: bytes) -> None:
-    """Check sizes and places without unpickling anything."""
-    if len(content) > LARGEST_BYTES:
-        _refuse(f"it is longer than {LARGEST_BYTES:,} bytes")
-    at, end, tuples, open_tuple = 0, len(content), 0, False
-    while at < end:
-        code = content[at]
-        if open_tuple and code not in _MEMOS:
-            tuples += code not in _USES
-            open_tuple = False
-        open_tuple = open_tuple or code in _TUPLES
-        step = _STEPS[code]
-        at += 1 + (step if step >= 0 else _argument_bytes(content, at))
-        if code == _STOP:
-            break
-    if at > end:
-        _refuse("it is cut off")
-    if tuples > MOST_TUPLES:
-        _refuse(f"it holds {tuples:,} tuples, more than {MOST_TUPLES:,}")
+def _scan_opcodes(content: bytes) -> None:
+    """Check opcodes, sizes and the number of tuples without unpickling anything."""
+    if len(content) > MAX_FILE_BYTES:
+        _refuse(f"it is longer than {MAX_FILE_BYTES:,} bytes")
+    tuples, after_tuple = 0, False
+    for opcode, argument, _ in pickletools.genops(content):
+        name = opcode.name
+        if name in _REFUSED_OPCODES:
+            _refuse(f"it has the opcode {name}, which no plain content needs")
+        if name in _SIZE_OPCODES and not 0 <= argument <= len(content):  # type: ignore[operator]
+            _refuse(f"its {name} of {argument:,} exceeds the file's {len(content):,} bytes")
+        if after_tuple and name not in _MEMO_OPCODES:
+            tuples += name not in _CALL_OPCODES
+            after_tuple = False
+        after_tuple = after_tuple or name in _TUPLE_OPCODES
+    if tuples > MAX_TUPLES:
+        _refuse(f"it holds {tuples:,} tuples, more than {MAX_TUPLES:,}")
 
 
-def _argument_bytes(content: bytes, at: int) -> int:
-    """Bytes of the argument of the opcode at ``at``, which are counted, end a line, or have to be in bounds."""
-    opcode = _OPCODES.get(content[at])
-    if opcode is None or opcode.arg is None:
-        _refuse(f"it has the opcode {content[at]:#04x}, which no plain content needs")
-    kind, first = opcode.arg.n, at + 1
-    if kind in _LENGTHS:
-        width = _LENGTHS[kind]
-        counted = int.from_bytes(content[first : first + width], "little")
-        return width + _within(counted, len(content) - first - width)
-    if opcode.name == "FRAME":
-        _within(int.from_bytes(content[first : first + 8], "little"), len(content) - first - 8)
-        return 8
-    if opcode.name == "LONG_BINPUT":
-        _within(int.from_bytes(content[first : first + 4], "little"), len(content))
-        return 4
-    end = content.find(b"\n", first)
-    if opcode.name == "GLOBAL":
-        end = content.find(b"\n", end + 1)
-    if end < 0:
-        _refuse("it is cut off")
-    if opcode.name == "PUT":
-        _within(int(content[first:end]), len(content))
-    return end + 1 - first
+class _Unpickler(pickle.Unpickler):
+    """Resolves names to the callables it is given and refuses all others."""
+
+    def __init__(self, content: bytes, allowed: dict[str, _AllowedCallable]) -> None:
+        super().__init__(io.BytesIO(content), encoding="latin1")  # Python 2 wrote bytes as text
+        self._allowed = allowed
+
+    def find_class(self, module: str, name: str) -> _AllowedCallable:
+        """The checked replacement of ``module.name``."""
+        known = f"{module.replace('numpy._core', 'numpy.core').replace('__builtin__', 'builtins')}.{name}"
+        if known not in self._allowed:
+            _refuse(f"it asks for {module}.{name}, and only plain data is accepted")
+        return self._allowed[known]
 
 
-def _within(number: int, bound: int) -> int:
-    """The number, if the file is large enough for it."""
-    if not 0 <= number <= bound:
-        _refuse(f"it claims a size or a place of {number:,} in a file that has no room for it")
-    return number
+class _AllowedCallable:
+    """A function whose attributes a pickle cannot set."""
 
+    __slots__ = ("_function",)
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Hands out nothing but this module's own functions."""
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
 
-    def find_class(self, module: str, name: str) -> _Stand:
-        """The stand-in for what numpy and the containers of the standard library are written with."""
-        home = module.replace("numpy._core", "numpy.core")
-        make = _MAKERS.get((home, name))
-        if make is None:
-            _refuse(f"it asks for {module}.{name}")
-        return _Stand(make)
-
-
-class _Stand:
-    """Something that can be called, and that a file can change nothing about."""
-
-    __slots__ = ("_make",)
-
-    def __init__(self, make: Callable[..., Any]) -> None:
-        self._make = make
-
-    def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 - whatever the file hands over; the maker checks it
-        return self._make(*arguments)
+    def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 - the function checks its arguments
+        return self._function(*arguments)
 
     def __setstate__(self, state: object) -> None:
         _refuse("it tries to change a function")
 
 
-class _Dtype:
-    """The type of an array's numbers: its code, and then its order of bytes."""
+_ALLOWED_GLOBALS: dict[str, _AllowedCallable] = {}
+
+
+def _replaces(name: str) -> Callable[[Callable[..., Any]], _AllowedCallable]:
+    """Register the decorated function as the replacement of what a pickle calls ``name``."""
+
+    def register(function: Callable[..., Any]) -> _AllowedCallable:
+        _ALLOWED_GLOBALS[name] = _AllowedCallable(function)
+        return _ALLOWED_GLOBALS[name]
+
+    return register
+
+
+class _CheckedDtype:
+    """The type of an array's elements: its code, then its byte order."""
 
     def __init__(self, code: object) -> None:
-        if not (isinstance(code, str) and DTYPE_CODE.fullmatch(code)):
+        if not (isinstance(code, str) and DTYPE_CODE_PATTERN.fullmatch(code)):
             _refuse(f"it holds an array of {code!r}, and only numbers and text are accepted")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: object) -> None:
         _, order, *parts = state if isinstance(state, tuple) and len(state) >= 5 else (0, "")
-        if parts[:3] != [None] * 3 or not all(type(item) is int for item in parts[3:]):
+        if parts[:3] != [None] * 3 or not all(type(part) is int for part in parts[3:]):
             _refuse("it holds an array of records or of objects")
         if order in {"<", ">"}:
             self.dtype = self.dtype.newbyteorder(order)
 
 
-class _Array(np.ndarray):
-    """An array whose content comes later; subclassed so that it can be checked then."""
+class _CheckedArray(np.ndarray):
+    """An array that checks the content it receives."""
 
-    def __setstate__(self, state: Any) -> None:  # noqa: ANN401 - whatever the file holds
+    def __setstate__(self, state: Any) -> None:  # noqa: ANN401 - any content of the file
         if not (isinstance(state, tuple) and len(state) == 5):
-            _refuse("it holds an array in a form unknown")
+            _refuse("it holds an array in an unknown form")
         _, shape, dtype, fortran, data = state
         data = data.encode("latin1") if isinstance(data, str) else data
-        checked = _checked(shape, dtype, data)
+        checked = _checked_dtype(shape, dtype, data)
         super().__setstate__((1, shape, checked, bool(fortran), bytes(data)))  # type: ignore[arg-type]
 
 
-def _checked(shape: object, dtype: object, data: object) -> np.dtype[Any]:
-    """The array's type, if its shape and its bytes agree."""
-    if not isinstance(dtype, _Dtype) or not isinstance(data, (bytes, bytearray)):
+def _checked_dtype(shape: object, dtype: object, data: object) -> np.dtype[Any]:
+    """The array's type, if its shape and its number of bytes agree."""
+    if not isinstance(dtype, _CheckedDtype) or not isinstance(data, (bytes, bytearray)):
         _refuse("it holds an array of objects")
     if not (isinstance(shape, tuple) and all(type(length) is int and length >= 0 for length in shape)):
         _refuse(f"it holds an array of the shape {shape!r}")
@@ -189,94 +168,67 @@ def _checked(shape: object, dtype: object, data: object) -> np.dtype[Any]:
     return dtype.dtype
 
 
-def _dtype(code: object, *_: object) -> _Dtype:
-    return _Dtype(code)
+@_replaces("numpy.dtype")
+def _make_dtype(code: object, *_: object) -> _CheckedDtype:
+    return _CheckedDtype(code)
 
 
-def _ndarray(*_: object) -> None:
-    _refuse("it makes an array of no stated content")
+@_replaces("numpy.ndarray")
+def _refuse_ndarray(*_: object) -> NoReturn:
+    _refuse("it makes an array without content")
 
 
-def _reconstruct(kind: object, *_: object) -> _Array:
-    """The empty array that numpy writes first."""
-    if not (isinstance(kind, _Stand) and kind._make is _ndarray):
-        _refuse("it makes an array of a class of its own")
-    return np.zeros(0).view(_Array)
+@_replaces("numpy.core.multiarray._reconstruct")
+def _reconstruct(kind: object, *_: object) -> _CheckedArray:
+    """The empty array whose content follows."""
+    if kind is not _refuse_ndarray:
+        _refuse("it makes an array of another class")
+    return np.zeros(0).view(_CheckedArray)
 
 
+@_replaces("numpy.core.numeric._frombuffer")
 def _frombuffer(data: object, dtype: object, shape: object, order: object) -> np.ndarray:
-    """An array whose bytes stand in the pickle, as protocol 5 writes it."""
+    """An array from its bytes, as protocol 5 writes it."""
     if order not in {"C", "F"}:
         _refuse(f"it holds an array in the order {order!r}")
-    checked = _checked(shape, dtype, data)
+    checked = _checked_dtype(shape, dtype, data)
     return np.frombuffer(bytes(data), checked).reshape(shape, order=order)  # type: ignore[call-overload, no-any-return]
 
 
-def _scalar(dtype: object, data: object) -> Any:  # noqa: ANN401 - a number or a text
-    return np.frombuffer(bytes(data), _checked((), dtype, data))[0].item()  # type: ignore[call-overload]
+@_replaces("numpy.core.multiarray.scalar")
+def _make_scalar(dtype: object, data: object) -> Any:  # noqa: ANN401 - a number or a text
+    return np.frombuffer(bytes(data), _checked_dtype((), dtype, data))[0].item()  # type: ignore[call-overload]
 
 
-def _encoded(text: object, encoding: object) -> bytes:
+@_replaces("_codecs.encode")
+def _encode_latin1(text: object, encoding: object) -> bytes:
     """Bytes, as protocols before 3 write them."""
     if not isinstance(text, str) or encoding != "latin1":
         _refuse(f"it encodes as {encoding!r}")
     return text.encode("latin1")
 
 
-def _empty(*arguments: object) -> dict[Any, Any]:
-    """The dict that an ordered one begins as."""
+@_replaces("collections.OrderedDict")
+def _make_dict(*arguments: object) -> dict[Any, Any]:
+    """The empty dict whose items follow."""
     if arguments:
-        _refuse("it makes an ordered dict of something")
+        _refuse("it makes an ordered dict with arguments")
     return {}
 
 
-def _no_bytes(*arguments: object) -> bytes:
+@_replaces("builtins.bytes")
+def _make_empty_bytes(*arguments: object) -> bytes:
     if arguments:
-        _refuse("it makes bytes of something")
+        _refuse("it makes bytes with arguments")
     return b""
 
 
-def _set(items: object = ()) -> set[Any]:
-    if not isinstance(items, list):
-        _refuse("it makes a set of something else than a list")
-    return set(items)
+@_replaces("builtins.set")
+def _make_set(elements: object = ()) -> set[Any]:
+    if not isinstance(elements, list):
+        _refuse("it makes a set of something other than a list")
+    return set(elements)
 
 
 def _refuse(reason: str) -> NoReturn:
     raise pickle.UnpicklingError(reason)
-
-
-_MAKERS: dict[tuple[str, str], Callable[..., Any]] = {
-    ("numpy", "dtype"): _dtype,
-    ("numpy", "ndarray"): _ndarray,
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy.core.multiarray", "scalar"): _scalar,
-    ("numpy.core.numeric", "_frombuffer"): _frombuffer,
-    ("_codecs", "encode"): _encoded,
-    ("collections", "OrderedDict"): _empty,
-    ("builtins", "bytes"): _no_bytes,
-    ("__builtin__", "bytes"): _no_bytes,
-    ("builtins", "set"): _set,
-    ("__builtin__", "set"): _set,
-}
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Knows no class and no function, so that a hostile file can name none."""
-
-    def find_class(self, module: str, name: str) -> NoReturn:
-        message = f"it asks for {module}.{name}, and only plain containers, text and numbers are accepted"
-        raise pickle.UnpicklingError(message)
-
-
-def load_plain(path: Path) -> Any:  # noqa: ANN401 - whatever plain content the file holds
-    """The content of a pickle that holds dicts, lists, tuples, text and numbers only.
-
-    :raises DataError: if the file cannot be read or asks for anything else.
-    """
-    try:
-        with path.open("rb") as file:
-            return _PlainUnpickler(file).load()
-    except Exception as error:  # whatever the opcode that the broken bytes happen to be raises
-        message = f"Expected a pickle of plain containers in {path}, but {error}; get the file anew from its source."
-        raise DataError(message) from error

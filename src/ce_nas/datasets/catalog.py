@@ -1,153 +1,148 @@
-"""The data sets that can be fetched or imported: where they come from, under which licence, and what they are for.
+"""The catalog of data sets that can be downloaded or imported: source, licence and use of each.
 
-The addresses are those that the makers publish. Where a maker publishes no checksum, there is none to compare with:
-then what came is written into the manifest, and ``--sha256`` takes one from elsewhere.
+The URLs are those that the makers publish. If a maker publishes no checksum, the download cannot be verified: its
+checksum is recorded in the manifest, and ``--sha256`` accepts one from elsewhere.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ce_nas.core.errors import SettingsError, one_of
+from ce_nas.core.errors import SettingsError, unknown_choice_message
 
-__all__ = ["CATALOGUE", "DataSet", "Source", "data_set"]
+__all__ = ["CATALOG", "CatalogEntry", "DownloadSource", "find_catalog_entry"]
 
 _CARBONCAST = "https://github.com/carbonfirst/CarbonCast/raw/3b927b0df7df6e9656a2a0a05ec7978598d73ee8/data/{zone}"
 _YAHPO = "https://github.com/slds-lmu/yahpo_data/raw/0e288068134f4af8d231c63d2a941e5ab8060ef0/nb301"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One file to be fetched; ``{zone}`` in it stands for a zone of the grid."""
+class DownloadSource:
+    """One file to download; ``{zone}`` in its name is replaced by a zone of the grid."""
 
-    #: the folder that it lies in
+    #: URL of its folder
     base_url: str
     file: str
-    #: what it is called here, where that is something else
-    here: str = ""
+    #: its local name, where that differs
+    local_name: str = ""
 
-    def at(self, zone: str, mirror: str | None) -> tuple[str, str]:
-        """The address, in a mirror's folder if there is one, and the file's name here."""
+    def resolve(self, zone: str, mirror: str | None) -> tuple[str, str]:
+        """The URL, in a mirror's folder if one is given, and the local file name."""
         base = (mirror or self.base_url).rstrip("/")
-        return f"{base}/{self.file}".replace("{zone}", zone), (self.here or self.file).replace("{zone}", zone)
+        return f"{base}/{self.file}".replace("{zone}", zone), (self.local_name or self.file).replace("{zone}", zone)
 
 
 @dataclass(frozen=True, slots=True)
-class DataSet:
-    """One data set, as its makers publish it."""
+class CatalogEntry:
+    """One data set, as its makers publish it.
+
+    Example:
+        >>> find_catalog_entry("carboncast").how_to_get
+        'ce-nas data fetch carboncast --zone ZONE'
+    """
 
     name: str
     title: str
     version: str
     licence: str
-    #: where people read about it, and find it
-    home: str
-    #: what can be fetched; empty where a log-in, or a page to be clicked through, stands before it
-    sources: tuple[Source, ...]
-    #: what an import takes
-    takes: str
-    #: how it is used once it is there
-    use: str
+    #: its web page
+    homepage: str
+    #: files to download; empty if they need a login or a form
+    sources: tuple[DownloadSource, ...]
+    #: the files that an import accepts, in words
+    expected_files: str
+    #: the command that uses it
+    usage: str
 
     @property
-    def by_zone(self) -> bool:
-        """Whether it is fetched a zone at a time."""
+    def is_per_zone(self) -> bool:
+        """Whether it is downloaded one zone at a time."""
         return any("{zone}" in source.file for source in self.sources)
 
     @property
     def how_to_get(self) -> str:
-        """The command that gets it, or where to find the file that an import takes."""
+        """The command that downloads it, or the page of the files to import."""
         if self.sources:
-            return f"ce-nas data fetch {self.name}{' --zone ZONE' if self.by_zone else ''}"
-        return f"download from {self.home}, then: ce-nas data import {self.name} FILE"
+            return f"ce-nas data fetch {self.name}{' --zone ZONE' if self.is_per_zone else ''}"
+        return f"download from {self.homepage}, then: ce-nas data import {self.name} FILE"
 
 
-CATALOGUE = (
-    DataSet(
+CATALOG = (
+    CatalogEntry(
         name="hwnasbench",
         title="HW-NAS-Bench: latency and energy on six devices, NAS-Bench-201 and FBNet spaces",
         version="1.0",
         licence="MIT",
-        home="https://github.com/GATECH-EIC/HW-NAS-Bench",
-        sources=(Source("https://github.com/GATECH-EIC/HW-NAS-Bench/raw/HEAD", "HW-NAS-Bench-v1_0.pickle"),),
-        takes="HW-NAS-Bench-v1_0.pickle, or a table of one's own in the wide layout with hwnb_ columns",
-        use="ce-nas search --benchmark hwnasbench",
+        homepage="https://github.com/GATECH-EIC/HW-NAS-Bench",
+        sources=(DownloadSource("https://github.com/GATECH-EIC/HW-NAS-Bench/raw/HEAD", "HW-NAS-Bench-v1_0.pickle"),),
+        expected_files="HW-NAS-Bench-v1_0.pickle, or your own table in the wide layout with hwnb_ columns",
+        usage="ce-nas search --problem hwnasbench",
     ),
-    DataSet(
+    CatalogEntry(
         name="nasbench201",
         title="NATS-Bench, topology space (NAS-Bench-201): accuracies seed by seed, training times",
         version="1.0 (3ffb9, simple)",
         licence="MIT",
-        home="https://github.com/D-X-Y/NATS-Bench",
+        homepage="https://github.com/D-X-Y/NATS-Bench",
         sources=(),
-        takes="NATS-tss-v1_0-3ffb9-simple.tar or the folder unpacked from it, or a table in the wide layout",
-        use="ce-nas search --benchmark nb201, hwnasbench: in place of the embedded means of seeds",
+        expected_files="NATS-tss-v1_0-3ffb9-simple.tar or the folder unpacked from it, or a table in the wide layout",
+        usage="ce-nas search --problem nb201, hwnasbench: in place of the embedded means of seeds",
     ),
-    DataSet(
+    CatalogEntry(
         name="supernets",
-        title="accuracies of all NAS-Bench-201 cells in trained supernets, as cheap scores",
+        title="accuracies of all NAS-Bench-201 cells in trained supernets, as proxy scores",
         version="the user's own",
         licence="the maker's",
-        home="the makers of your supernets",
+        homepage="the makers of your supernets",
         sources=(),
-        takes=".npz with names and accuracy (supernets, 15625), or a table with arch_str or index",
-        use="ce-nas search --cheap-scores FILE:NAME",
+        expected_files=".npz with names and accuracy (supernets, 15625), or a table with arch_str or index",
+        usage="ce-nas search --proxy-scores FILE:NAME",
     ),
-    DataSet(
+    CatalogEntry(
         name="nasbench301",
         title="NAS-Bench-301 surrogate of YAHPO Gym: accuracy and runtime in the DARTS space, as ONNX",
         version="2",
         licence="Apache-2.0",
-        home="https://github.com/slds-lmu/yahpo_data",
+        homepage="https://github.com/slds-lmu/yahpo_data",
         sources=(
-            Source(_YAHPO, "model_v2.onnx", "surrogate.onnx"),
-            Source(_YAHPO, "encoding_v2.json", "encoding.json"),
+            DownloadSource(_YAHPO, "model_v2.onnx", "surrogate.onnx"),
+            DownloadSource(_YAHPO, "encoding_v2.json", "encoding.json"),
         ),
-        takes="the surrogate's .onnx and its encoding .json, both",
-        use="ce-nas search --benchmark nasbench301",
+        expected_files="the surrogate's .onnx and its encoding .json, both",
+        usage="ce-nas search --problem nasbench301",
     ),
-    DataSet(
-        name="nasbench301-ensembles",
-        title="NAS-Bench-301: the official XGBoost, LightGBM and GNN ensembles, kept as they come",
-        version="1.0",
-        licence="Apache-2.0",
-        home="https://figshare.com/articles/software/nasbench301_models_v1_0_zip/13061510",
-        sources=(Source("https://ndownloader.figshare.com/files", "24992018", "nb_models_1.0.zip"),),
-        takes="nb_models_1.0.zip or nb_models_0.9.zip",
-        use="with the package nasbench301: its members are pickles of classes, which ce-nas does not open",
-    ),
-    DataSet(
+    CatalogEntry(
         name="electricity-maps",
         title="Electricity Maps: hourly carbon intensity of a zone, direct and life-cycle",
         version="the portal's",
         licence="ODbL",
-        home="https://app.electricitymaps.com/datasets",
+        homepage="https://app.electricitymaps.com/datasets",
         sources=(),
-        takes="the portal's CSV files, a zone and year each, any number at once",
-        use="ce-nas search --zone ZONE",
+        expected_files="the portal's CSV files, a zone and year each, any number at once",
+        usage="ce-nas search --zone ZONE",
     ),
-    DataSet(
+    CatalogEntry(
         name="carboncast",
         title="CarbonCast: hourly carbon intensity of a zone, direct and life-cycle",
         version="2.1",
         licence="Apache-2.0",
-        home="https://github.com/carbonfirst/CarbonCast",
+        homepage="https://github.com/carbonfirst/CarbonCast",
         sources=(
-            Source(_CARBONCAST, "{zone}_lifecycle_emissions.csv"),
-            Source(_CARBONCAST, "{zone}_direct_emissions.csv"),
+            DownloadSource(_CARBONCAST, "{zone}_lifecycle_emissions.csv"),
+            DownloadSource(_CARBONCAST, "{zone}_direct_emissions.csv"),
         ),
-        takes="ZONE_lifecycle_emissions.csv and ZONE_direct_emissions.csv, one or both, any number of zones",
-        use="ce-nas search --zone ZONE",
+        expected_files="ZONE_lifecycle_emissions.csv and ZONE_direct_emissions.csv, one or both, any number of zones",
+        usage="ce-nas search --zone ZONE",
     ),
 )  # fmt: skip
 
 
-def data_set(name: str) -> DataSet:
-    """The data set of that name.
+def find_catalog_entry(name: str) -> CatalogEntry:
+    """The data set called ``name``.
 
     :raises SettingsError: if there is none.
     """
-    found = next((known for known in CATALOGUE if known.name == name), None)
-    if found is None:
-        raise SettingsError(one_of("data set", name, [known.name for known in CATALOGUE]))
-    return found
+    entries = {entry.name: entry for entry in CATALOG}
+    if name not in entries:
+        raise SettingsError(unknown_choice_message("data set", name, entries))
+    return entries[name]

@@ -1,4 +1,4 @@
-"""What a search takes from the user's data folder: benchmarks, grids and cheap scores that were imported."""
+"""Look up imported data of the user's data folder: benchmarks, grid traces and proxy scores."""
 
 from __future__ import annotations
 
@@ -6,51 +6,64 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ce_nas.benchmarks.nasbench201 import DATASETS, device_metrics, embedded_table, members_of, wide_table
+from ce_nas.benchmarks.nasbench201 import (
+    DATASETS,
+    build_device_metrics,
+    build_wide_table,
+    load_embedded_table,
+    match_rows_to_members,
+)
 from ce_nas.benchmarks.table_reader import read_frame
-from ce_nas.datasets.importers.grid_traces import zone_file
-from ce_nas.datasets.importers.hwnasbench import WIDE_FILE, costs_file
+from ce_nas.datasets.importers.grid_traces import zone_file_name
+from ce_nas.datasets.importers.hwnasbench import WIDE_FILE, costs_file_name
 from ce_nas.datasets.importers.nats_bench import TABLE_FILE
 
 if TYPE_CHECKING:
     from ce_nas.benchmarks.tabular import BenchmarkTable
-    from ce_nas.datasets.store import Library
+    from ce_nas.datasets.store import DataStore
 
-__all__ = ["hw_nas_bench", "nas_bench_201", "origin_of", "supernet_file", "trace_file", "trace_zones"]
+__all__ = [
+    "describe_origin",
+    "find_trace_file",
+    "list_trace_zones",
+    "load_hwnasbench",
+    "load_nasbench201",
+    "resolve_supernet_file",
+]
 
-_TRACES = ("electricity-maps", "carboncast")
+_TRACE_DATA_SETS = ("electricity-maps", "carboncast")
 
 
-def nas_bench_201(library: Library, dataset: str) -> BenchmarkTable | None:
+def load_nasbench201(store: DataStore, dataset: str) -> BenchmarkTable | None:
     """NAS-Bench-201 seed by seed from NATS-Bench; None if it was not imported.
 
-    :raises TableError: if the table lacks the image set.
+    :raises TableError: if the table lacks the data set.
     """
-    path = library.file("nasbench201", TABLE_FILE)
-    return wide_table(read_frame(path), dataset, origin_of(library, path)) if path else None
+    path = store.find_file("nasbench201", TABLE_FILE)
+    return build_wide_table(read_frame(path), dataset, describe_origin(store, path)) if path else None
 
 
-def hw_nas_bench(library: Library, dataset: str) -> BenchmarkTable | None:
+def load_hwnasbench(store: DataStore, dataset: str) -> BenchmarkTable | None:
     """NAS-Bench-201 with the devices of HW-NAS-Bench; None if that was not imported.
 
-    Costs are those of the official pickle, else of a table of one's own. Accuracies beside the pickle's costs are
-    those of NATS-Bench where it was imported, else the embedded means over seeds.
+    Costs are those of the official pickle, else of the user's own table. Accuracies for the pickle's costs are those
+    of NATS-Bench if it was imported, else the embedded means over seeds.
 
-    :raises TableError: if the tables lack the image set, or the devices.
+    :raises TableError: if the tables lack the data set or the devices.
     """
-    costs = library.file("hwnasbench", costs_file(dataset)) if dataset in DATASETS else None
+    costs = store.find_file("hwnasbench", costs_file_name(dataset)) if dataset in DATASETS else None
     if costs:
-        return _joined(library, dataset, costs)
-    wide = library.file("hwnasbench", WIDE_FILE)
-    return wide_table(read_frame(wide), dataset, origin_of(library, wide)) if wide else None
+        return _join_costs(store, dataset, costs)
+    wide = store.find_file("hwnasbench", WIDE_FILE)
+    return build_wide_table(read_frame(wide), dataset, describe_origin(store, wide)) if wide else None
 
 
-def _joined(library: Library, dataset: str, path: Path) -> BenchmarkTable:
-    """Accuracies of one source with the costs of another."""
-    costs, origin = read_frame(path), origin_of(library, path)
-    base = nas_bench_201(library, dataset) or embedded_table(dataset)
-    _, rows = members_of(costs, origin)
-    devices, notes = device_metrics(costs, rows, origin)
+def _join_costs(store: DataStore, dataset: str, path: Path) -> BenchmarkTable:
+    """Join accuracies of one source with costs of another."""
+    costs, origin = read_frame(path), describe_origin(store, path)
+    base = load_nasbench201(store, dataset) or load_embedded_table(dataset)
+    _, rows = match_rows_to_members(costs, origin)
+    devices, notes = build_device_metrics(costs, rows, origin)
     return replace(
         base,
         name=f"NAS-Bench-201 {dataset} with HW-NAS-Bench",
@@ -60,30 +73,30 @@ def _joined(library: Library, dataset: str, path: Path) -> BenchmarkTable:
     )
 
 
-def trace_file(library: Library, zone: str) -> Path | None:
-    """The file of a zone that was imported; None if there is none."""
-    found = (library.file(name, zone_file(zone)) for name in _TRACES)
-    return next((path for path in found if path), None)
+def find_trace_file(store: DataStore, zone: str) -> Path | None:
+    """The file of an imported zone; None if the zone was not imported."""
+    paths = (store.find_file(name, zone_file_name(zone)) for name in _TRACE_DATA_SETS)
+    return next((path for path in paths if path), None)
 
 
-def trace_zones(library: Library) -> list[str]:
-    """The zones that were imported."""
-    manifests = (library.manifest(name) for name in _TRACES)
-    return sorted({Path(kept.file).stem for manifest in manifests if manifest for kept in manifest.files})
+def list_trace_zones(store: DataStore) -> list[str]:
+    """The imported zones, sorted."""
+    manifests = (store.read_manifest(name) for name in _TRACE_DATA_SETS)
+    return sorted({Path(stored.file).stem for manifest in manifests if manifest for stored in manifest.files})
 
 
-def supernet_file(library: Library, text: str) -> str:
-    """``FILE`` or ``FILE:NAME`` of cheap scores, with the path of an imported file where the file lies nowhere else."""
+def resolve_supernet_file(store: DataStore, text: str) -> str:
+    """``FILE`` or ``FILE:NAME`` of proxy scores, with the imported file's path if ``FILE`` does not exist."""
     file, colon, names = text.partition(":")
     if Path(text).exists() or Path(file).exists():
         return text
-    path = library.file("supernets", f"{file.removesuffix('.npz')}.npz")
+    path = store.find_file("supernets", f"{file.removesuffix('.npz')}.npz")
     return f"{path}{colon}{names}" if path else text
 
 
-def origin_of(library: Library, path: Path) -> str:
-    """Where a kept file came from, for a report."""
+def describe_origin(store: DataStore, path: Path) -> str:
+    """Where a stored file came from, for a report."""
     name = path.parent.name
-    manifest = library.manifest(name)
-    kept = manifest.of(path.name) if manifest else None
-    return f"{', '.join(origin.name for origin in kept.origins)} (imported, {name})" if kept else path.name
+    manifest = store.read_manifest(name)
+    stored = manifest.find(path.name) if manifest else None
+    return f"{', '.join(origin.name for origin in stored.origins)} (imported, {name})" if stored else path.name

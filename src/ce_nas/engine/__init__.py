@@ -1,1 +1,73 @@
-"""engine."""
+"""The engine: runs a search period by period, and builds it from its settings.
+
+- engine: `Engine`, the main loop
+- components: the components of an engine, and the configuration of its run
+- budgets: budgets, stop reasons, remaining task times, limits of an allocation
+- scheduler: selection of the next task of a free device
+- candidate_queue: queue of scored candidates
+- search_progress: scores, evaluations, front and hypervolume
+- state_builder: the state that a policy decides on
+- sites: sites of a search, and moves between them
+- live_intensity: carbon intensity of a live search
+- journal_writer: the journal entries of an engine
+- inputs: the data that the settings name, loaded lazily
+- build, build_live: construction of an engine from settings, simulated or live
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from ce_nas.engine.budgets import BudgetChecker, BudgetPlanner, Budgets, CarbonAccounting
+    from ce_nas.engine.build import build_engine, build_policy
+    from ce_nas.engine.candidate_queue import CandidateQueue
+    from ce_nas.engine.components import Components, RunConfig
+    from ce_nas.engine.engine import Engine, Observer
+    from ce_nas.engine.inputs import RunInputs
+    from ce_nas.engine.live_intensity import LiveIntensity, ProviderForecaster
+    from ce_nas.engine.scheduler import TaskScheduler
+    from ce_nas.engine.search_progress import SearchProgress
+    from ce_nas.engine.sites import Site, Sites
+    from ce_nas.engine.state_builder import StateBuilder
+
+__all__ = [
+    "BudgetChecker",
+    "BudgetPlanner",
+    "Budgets",
+    "CandidateQueue",
+    "CarbonAccounting",
+    "Components",
+    "Engine",
+    "LiveIntensity",
+    "Observer",
+    "ProviderForecaster",
+    "RunConfig",
+    "RunInputs",
+    "SearchProgress",
+    "Site",
+    "Sites",
+    "StateBuilder",
+    "TaskScheduler",
+    "build_engine",
+    "build_policy",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "budgets": ["BudgetChecker", "BudgetPlanner", "Budgets", "CarbonAccounting"],
+        "build": ["build_engine", "build_policy"],
+        "candidate_queue": ["CandidateQueue"],
+        "components": ["Components", "RunConfig"],
+        "engine": ["Engine", "Observer"],
+        "inputs": ["RunInputs"],
+        "live_intensity": ["LiveIntensity", "ProviderForecaster"],
+        "scheduler": ["TaskScheduler"],
+        "search_progress": ["SearchProgress"],
+        "sites": ["Site", "Sites"],
+        "state_builder": ["StateBuilder"],
+    },
+)

@@ -1,4 +1,4 @@
-"""From settings to an engine: the only place that names concrete classes."""
+"""Builds the engine that settings describe: components by the registries, everything else by its own section."""
 
 from __future__ import annotations
 
@@ -6,149 +6,151 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from ce_nas.config.registry import INNER_SEARCHERS, POLICIES, SEARCHERS, canonical
+from ce_nas.config.registry import POLICIES, SEARCHERS
 from ce_nas.core.clock import VirtualClock
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.rng import stream
 from ce_nas.core.units import HOUR_S
 from ce_nas.energy.ledger import Ledger
 from ce_nas.energy.live_ledger import LiveLedger
 from ce_nas.energy.power_model import PowerModel
-from ce_nas.engine.budgets import Limits
-from ce_nas.engine.components import Parts, Plan
+from ce_nas.engine.budgets import Budgets, CarbonAccounting
+from ce_nas.engine.components import Components, RunConfig
 from ce_nas.engine.engine import Engine
-from ce_nas.engine.live_intensity import FeedForecaster, LiveGrid
-from ce_nas.forecast.registry import Choice
+from ce_nas.engine.live_intensity import LiveIntensity, ProviderForecaster
+from ce_nas.forecast.registry import SelectedForecaster
+from ce_nas.search.base import SearchContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ce_nas.benchmarks.base import Problem
     from ce_nas.cluster.base import Cluster
-    from ce_nas.cluster.replay_clock import LiveClock
-    from ce_nas.cluster.workers.base import Crew
-    from ce_nas.config.schema import PolicySettings, Settings
+    from ce_nas.cluster.replay_clock import ReplayableClock
+    from ce_nas.cluster.workers.base import WorkerPool
+    from ce_nas.config.components import ComponentSettings
+    from ce_nas.config.schema import Settings
     from ce_nas.core.clock import Clock
     from ce_nas.core.records import Architecture
     from ce_nas.engine.engine import Observer
-    from ce_nas.engine.inputs import Materials
+    from ce_nas.engine.inputs import RunInputs
     from ce_nas.engine.sites import Sites
     from ce_nas.forecast.base import Forecaster
-    from ce_nas.policies.base import Allocator
-    from ce_nas.policies.site_constraints import Rule
+    from ce_nas.policies.base import Policy
+    from ce_nas.policies.site_constraints import SiteConstraint
     from ce_nas.search.base import Searcher
-    from ce_nas.search.constraints import Costs
-    from ce_nas.search.regions import RegionalSearcher
-    from ce_nas.store.event_log import Recording
+    from ce_nas.search.constraints import KnownMetric
+    from ce_nas.store.event_log import EventLog
     from ce_nas.store.journal import Journal
 
-__all__ = ["allocator_of", "build"]
+__all__ = ["build_engine", "build_policy"]
 
 
-def build(  # noqa: PLR0913 - each part may be one's own
-    materials: Materials,
+def build_engine(  # noqa: PLR0913 - every component may be an object of the caller's
+    inputs: RunInputs,
     journal: Journal,
     *,
     folder: Path | None = None,
-    crew: Crew | None = None,
-    observe: Observer | None = None,
-    allocator: Allocator | None = None,
+    workers: WorkerPool | None = None,
+    observer: Observer | None = None,
+    policy: Policy | None = None,
     searcher: Searcher | None = None,
     forecaster: Forecaster | None = None,
 ) -> Engine:
-    """The engine that the materials' settings describe, with parts of one's own where given.
+    """The engine that the settings of ``inputs`` describe, with the caller's components in place of those they name.
 
-    :param folder: where a live search works; a simulated one needs none.
-    :param crew: who works in a live search, instead of the crew that the settings name.
-    :raises CeNasError: if a setting, or a file that one names, is of no use.
+    :param folder: run folder of a live search; None for a simulated one.
+    :raises CeNasError: if a setting, or a file that it names, is invalid.
     """
-    settings = materials.settings
-    allocator = _within_site(allocator or allocator_of(settings.policy), materials)
-    chosen = Choice(forecaster, "handed over by the caller") if forecaster else materials.forecaster()
-    sites = _sites(materials, chosen.forecaster)
-    searcher = _wrapped(searcher or _searcher(materials), materials)
+    settings = inputs.settings
+    policy = _apply_site_constraints(policy or build_policy(settings.policy), inputs)
+    chosen = SelectedForecaster(forecaster, "given by the caller") if forecaster else inputs.choose_forecaster()
+    sites = _build_sites(inputs, chosen.forecaster)
+    searcher = _wrap_searcher(searcher or _build_searcher(inputs), inputs)
     clock, cluster, problem, recording = (
-        _live(materials, folder, crew) if settings.live.on else (*_simulated(materials), None)
+        _live_components(inputs, folder, workers) if settings.live.enabled else (*_simulated_components(inputs), None)
     )
-    grid = _live_grid(materials, clock, recording, journal) if materials.feed else None
+    grid = _build_live_intensity(inputs, clock, recording, journal) if inputs.provider else None
     if grid is not None:
-        chosen = replace(chosen, forecaster=FeedForecaster(grid, chosen.forecaster))
-    ledger = _ledger(materials, grid)
-    parts = Parts(
+        chosen = replace(chosen, forecaster=ProviderForecaster(grid, chosen.forecaster))
+    ledger = _build_ledger(inputs, grid)
+    parts = Components(
         clock=clock,
         cluster=cluster,
-        evaluator=problem,
+        problem=problem,
         searcher=searcher,
-        allocator=allocator,
+        policy=policy,
         forecaster=chosen.forecaster,
         ledger=ledger,
         journal=journal,
         sites=sites,
-        constraints=materials.constraints,
-        memory=grid or materials.history,
+        constraints=inputs.constraints,
+        zone_history=grid or inputs.history,
         forecaster_reason=chosen.reason,
         forecaster_sha256=chosen.sha256,
     )
-    return Engine(parts, _plan(materials), observe)
+    return Engine(parts, _run_config(inputs), observer)
 
 
-def _simulated(materials: Materials) -> tuple[Clock, Cluster, Problem]:
-    """Time that jumps, and devices that are not there."""
+def _simulated_components(inputs: RunInputs) -> tuple[Clock, Cluster, Problem]:
+    """A virtual clock, simulated devices and the evaluator."""
     from ce_nas.cluster.simulated import SimulatedCluster
 
-    clock, settings, evaluator = VirtualClock(), materials.settings, materials.evaluator
-    return clock, SimulatedCluster(settings.cluster.gpus, clock, evaluator, _power(settings)), evaluator
+    clock, settings, evaluator = VirtualClock(), inputs.settings, inputs.evaluator
+    return clock, SimulatedCluster(settings.cluster.gpus, clock, evaluator, _power_model(settings)), evaluator
 
 
-def _ledger(materials: Materials, grid: LiveGrid | None) -> Ledger:
-    """The books, by the trace or by what a live grid says, and says later."""
-    settings = materials.settings
-    if grid is None:
-        return Ledger(materials.intensity, settings.cluster.pue, materials.prices, settings.live.time_scale)
-    ledger = LiveLedger(grid, settings.cluster.pue, materials.prices, settings.live.time_scale)
-    grid.keep(ledger)
+def _build_ledger(inputs: RunInputs, intensity: LiveIntensity | None) -> Ledger:
+    """The ledger, on the trace or on a live grid, whose later corrections it settles."""
+    settings = inputs.settings
+    if intensity is None:
+        return Ledger(inputs.intensity, settings.cluster.pue, inputs.prices, settings.live.time_scale)
+    ledger = LiveLedger(intensity, settings.cluster.pue, inputs.prices, settings.live.time_scale)
+    intensity.attach_ledger(ledger)
     return ledger
 
 
-def _live_grid(materials: Materials, clock: Clock, recording: Recording | None, journal: Journal) -> LiveGrid:
-    """The grid as it is now."""
-    feed = materials.feed
-    assert feed is not None  # noqa: S101 - asked for by the settings, and checked with them
-    assert recording is not None  # noqa: S101 - a live grid is of a live search
-    lost = materials.settings.grid.stop_when_lost
-    return LiveGrid(feed, materials.zone, cast("LiveClock", clock), recording, journal, stop_when_lost=lost)
+def _build_live_intensity(
+    inputs: RunInputs, clock: Clock, event_log: EventLog | None, journal: Journal
+) -> LiveIntensity:
+    """The live grid."""
+    feed = inputs.provider
+    assert feed is not None  # noqa: S101 - the caller checks it
+    assert event_log is not None  # noqa: S101 - a live grid implies a live search
+    lost = inputs.settings.grid.fail_when_unavailable
+    return LiveIntensity(
+        feed, inputs.zone, cast("ReplayableClock", clock), event_log, journal, fail_when_unavailable=lost
+    )
 
 
-def _live(
-    materials: Materials, folder: Path | None, crew: Crew | None
-) -> tuple[Clock, Cluster, Problem, Recording | None]:
-    """Time that passes, and devices that are there."""
-    from ce_nas.engine.build_live import live_cluster, live_problem
+def _live_components(
+    inputs: RunInputs, folder: Path | None, workers: WorkerPool | None
+) -> tuple[Clock, Cluster, Problem, EventLog | None]:
+    """A real clock, real devices and the live problem."""
+    from ce_nas.engine.build_live import build_live_cluster, build_live_problem
 
     if folder is None:
         message = "Expected a folder for the checkpoints of a live search, got none; name one with out."
         raise SettingsError(message)
-    clock, cluster, recording = live_cluster(materials, _power(materials.settings), folder, crew)
-    return clock, cluster, live_problem(materials), recording
+    clock, cluster, recording = build_live_cluster(inputs, _power_model(inputs.settings), folder, workers)
+    return clock, cluster, build_live_problem(inputs), recording
 
 
-def _plan(materials: Materials) -> Plan:
-    settings = materials.settings
-    return Plan(
-        start=materials.start,
-        zone=materials.zone,
-        limits=_limits(settings),
-        period_s=settings.searcher.period,
-        batch=settings.searcher.batch,
-        backlog=settings.searcher.backlog,
-        unranked=settings.searcher.unranked,
-        samples=settings.searcher.samples,
-        samples_per_training=settings.searcher.samples_per_training,
+def _run_config(inputs: RunInputs) -> RunConfig:
+    settings = inputs.settings
+    return RunConfig(
+        start=inputs.start,
+        zone=inputs.zone,
+        budgets=_budgets(settings),
+        period_s=settings.schedule.period,
+        sampling_batch=settings.schedule.sampling_batch,
+        queue_capacity=settings.schedule.queue_capacity,
+        unranked_share=settings.schedule.unranked_share,
+        max_samples=settings.schedule.max_samples,
+        samples_per_training=settings.schedule.samples_per_training,
         training_w=settings.cluster.training_w,
         sampling_w=settings.cluster.sampling_w,
         idle_w=settings.cluster.idle_w,
-        check_s=settings.budget.check,
+        check_interval_s=settings.budget.check_interval,
         few_shot=settings.live.few_shot,
         few_shot_every=settings.live.few_shot_every,
         few_shot_share=settings.live.few_shot_share,
@@ -157,26 +159,26 @@ def _plan(materials: Materials) -> Plan:
     )
 
 
-def _limits(settings: Settings) -> Limits:
+def _budgets(settings: Settings) -> Budgets:
     budget = settings.budget
-    return Limits(
-        time_s=budget.time,
-        carbon_g=_or_none_at_all(budget.carbon),
-        energy_j=_or_none_at_all(budget.energy),
-        cost=_or_none_at_all(budget.cost),
-        evaluations=_or_none_at_all(budget.evaluations),
-        device_s=_or_none_at_all(budget.gpu_hours) * HOUR_S,
-        target=_or_none_at_all(budget.target),
-        book=budget.book,
+    return Budgets(
+        time_s=budget.time_s,
+        carbon_g=_or_infinite(budget.carbon),
+        energy_j=_or_infinite(budget.energy),
+        cost=_or_infinite(budget.cost),
+        evaluations=_or_infinite(budget.evaluations),
+        device_s=_or_infinite(budget.gpu_hours) * HOUR_S,
+        target_hypervolume=_or_infinite(budget.target),
+        accounting=CarbonAccounting(budget.accounting),
     )
 
 
-def _or_none_at_all(limit: float | None) -> float:
+def _or_infinite(limit: float | None) -> float:
     return math.inf if limit is None else limit
 
 
-def _power(settings: Settings) -> PowerModel:
-    """The power model of the settings; wattages of one's own are named as such."""
+def _power_model(settings: Settings) -> PowerModel:
+    """The power model of the settings; its origin says whether wattages were stated."""
     default = PowerModel()
     stated = {
         name: getattr(settings.cluster, name) for name in type(settings.cluster).model_fields if hasattr(default, name)
@@ -185,180 +187,119 @@ def _power(settings: Settings) -> PowerModel:
     return model if model == default else replace(model, origin="stated in the settings")
 
 
-def _sites(materials: Materials, forecaster: Forecaster) -> Sites | None:
-    """The places where the search may go on; None where there is but one."""
+def _build_sites(inputs: RunInputs, forecaster: Forecaster) -> Sites | None:
+    """The sites between which the search can move; None if there is only one."""
     from ce_nas.engine.sites import Site, Sites
 
-    stated, cluster = materials.settings.site, materials.settings.cluster
+    stated, cluster = inputs.settings.site, inputs.settings.cluster
     if not stated.others:
         return None
     home = Site(
         stated.name,
-        materials.history,
+        inputs.history,
         forecaster,
-        materials.intensity,
+        inputs.intensity,
         cluster.pue,
-        materials.prices,
+        inputs.prices,
         cluster.gpus,
     )
     others = [
         Site(
             other.name,
             there.history,
-            there.forecaster().forecaster,
+            there.choose_forecaster().forecaster,
             there.intensity,
             other.pue,
             there.prices,
             min(other.gpus or cluster.gpus, cluster.gpus),
         )
-        for other, there in zip(stated.others, materials.others, strict=True)
+        for other, there in zip(stated.others, inputs.other_sites, strict=True)
     ]
-    return Sites([home, *others], stated.move, stated.move_j)
+    return Sites([home, *others], stated.move_time, stated.move_energy_j)
 
 
-def _within_site(allocator: Allocator, materials: Materials) -> Allocator:
-    """The allocator, at the best of the sites, and kept to what they allow."""
-    from ce_nas.policies.migration import Roaming
-    from ce_nas.policies.site_constraints import Closed, Constrained, MinimumTime, PowerCap
+def _apply_site_constraints(policy: Policy, inputs: RunInputs) -> Policy:
+    """The policy, with migration between sites and the constraints of the site."""
+    from ce_nas.policies.migration import MigratingPolicy
+    from ce_nas.policies.site_constraints import ClosedHours, MinimumHoldTime, PowerCap, SiteConstrainedPolicy
 
-    if materials.settings.site.others:
-        allocator = Roaming(allocator, materials.settings.policy.money)
-    site, power = materials.settings.site, _power(materials.settings)
-    pue = materials.settings.cluster.pue
-    rules: list[Rule] = []
-    if site.minimum_time is not None:
-        rules.append(MinimumTime(site.minimum_time))
+    if inputs.settings.site.others:
+        policy = MigratingPolicy(policy, inputs.settings.site.cost_weight)
+    site, power = inputs.settings.site, _power_model(inputs.settings)
+    pue = inputs.settings.cluster.pue
+    rules: list[SiteConstraint] = []
+    if site.min_hold_time is not None:
+        rules.append(MinimumHoldTime(site.min_hold_time))
     if site.power_cap_w is not None:
         rules.append(PowerCap(site.power_cap_w, power.peak_w * pue, power.idle_w * pue))
     if site.closed:
-        rules.append(Closed(materials.closed, materials.start))
-    return Constrained(allocator, rules) if rules else allocator
+        rules.append(ClosedHours(inputs.closed_windows, inputs.start))
+    return SiteConstrainedPolicy(policy, rules) if rules else policy
 
 
-def allocator_of(policy: PolicySettings) -> Allocator:
+def build_policy(settings: ComponentSettings) -> Policy:
     """The policy that the settings name."""
-    from ce_nas.policies import baselines as rules
-    from ce_nas.policies.carbon_scaler import Marginal
-    from ce_nas.policies.lookahead import LookAhead
-
-    makers: Mapping[str, Callable[[], Allocator]] = {
-        "all-evaluation": rules.AllEvaluation,
-        "all-sampling": lambda: rules.AllSampling(policy.trainings, policy.closing),
-        "fixed": lambda: rules.FixedShare(policy.evaluating),
-        "heuristic": rules.Heuristic,
-        "learned": lambda: _learned(policy),
-        "look-ahead": lambda: LookAhead(
-            money=policy.money,
-            gain=policy.gain,
-            scored=policy.scored,
-            quantile=policy.caution,
-            miss=policy.miss,
-            sure=policy.sure,
-        ),
-        "marginal": lambda: Marginal(gain=policy.gain, scored=policy.scored, sure=policy.sure),
-        "suspend-resume": lambda: rules.SuspendResume(policy.quantile, policy.scored, policy.sure),
-        "threshold": lambda: rules.Threshold(policy.quantile),
-    }
-    return makers[canonical(policy.name, "policy", POLICIES)]()
+    policy: Policy = POLICIES.build(settings)
+    return policy
 
 
-def _learned(policy: PolicySettings) -> Allocator:
-    from ce_nas.policies.learned.network import read_policy
-    from ce_nas.policies.learned.policy import Learned
-
-    return Learned(read_policy(policy.network) if policy.network else None)
-
-
-def _searcher(materials: Materials) -> Searcher:
-    stated = materials.settings.searcher
-    name = canonical(stated.name, "searcher", SEARCHERS)
-    if name != "lamoo":
-        return _plain_searcher(name, materials)
-    from ce_nas.search.lamoo.searcher import LamooSearcher
-
-    return LamooSearcher(
-        materials.benchmark.space,
-        stream(materials.settings.seed, "searcher"),
-        reference=_reference(materials),
-        inner=_plain_searcher(canonical(stated.inner, "inner searcher", INNER_SEARCHERS), materials),
-        outside=stated.outside,
+def _build_searcher(inputs: RunInputs) -> Searcher:
+    context = SearchContext(
+        space=inputs.benchmark.space,
+        reference=[objective.sign * objective.reference for objective in inputs.objectives],
+        seed=inputs.settings.seed,
+        known_objectives=lambda: _costs_by_objective(inputs),
     )
+    searcher: Searcher = SEARCHERS.build(inputs.settings.searcher, context)
+    return searcher
 
 
-def _plain_searcher(name: str, materials: Materials) -> RegionalSearcher:
-    """A searcher that works alone as well as in a region, on a stream of its own."""
-    space, rng = materials.benchmark.space, stream(materials.settings.seed, f"searcher.{name}")
-    if name == "uniform":
-        from ce_nas.search.random import UniformSearcher
-
-        return UniformSearcher(space, rng)
-    if name == "nsga2":
-        from ce_nas.search.nsga2 import Nsga2Searcher
-
-        return Nsga2Searcher(space, rng)
-    if name == "cma":
-        from ce_nas.search.cma_es import CmaSearcher
-
-        return CmaSearcher(space, rng, _reference(materials))
-    if name == "ehvi":
-        from ce_nas.search.bayesopt.ehvi import EhviSearcher
-
-        return EhviSearcher(space, rng, _reference(materials))
-    if name == "qlognehvi":
-        from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
-
-        return QLogNehviSearcher(space, rng, _reference(materials))
-    from ce_nas.search.surrogate.searcher import SurrogateSearcher
-
-    return SurrogateSearcher(space, rng, _reference(materials), known=_foreknown(materials))
+def _costs_by_objective(inputs: RunInputs) -> list[KnownMetric | None]:
+    """For each objective its training-free values, minimised; None if only a training tells."""
+    costs = inputs.known_costs
+    return [_to_minimised(costs[item.name], item.sign) if item.name in costs else None for item in inputs.objectives]
 
 
-def _foreknown(materials: Materials) -> list[Costs | None]:
-    """For each objective what is known of it before any training, minimised; None if only a training tells it."""
-    costs = materials.known_costs
-    return [_minimised(costs[item.name], item.sign) if item.name in costs else None for item in materials.objectives]
-
-
-def _minimised(cost: Costs, sign: float) -> Costs:
+def _to_minimised(cost: KnownMetric, sign: float) -> KnownMetric:
     return (lambda architectures: sign * cost(architectures)) if callable(cost) else sign * cost
 
 
-def _reference(materials: Materials) -> list[float]:
-    return [item.sign * item.reference for item in materials.objectives]
-
-
-def _wrapped(searcher: Searcher, materials: Materials) -> Searcher:
-    """The searcher, stopping early, keeping to one a function and to bounds as far as the settings ask for it."""
+def _wrap_searcher(searcher: Searcher, inputs: RunInputs) -> Searcher:
+    """The searcher with successive halving, deduplication and constraints, as far as the settings ask for them."""
     from ce_nas.search.constraints import ConstrainedSearcher
-    from ce_nas.search.deduplication import DistinctSearcher
-    from ce_nas.search.successive_halving import PromotingSearcher
+    from ce_nas.search.deduplication import DeduplicatingSearcher
+    from ce_nas.search.successive_halving import SuccessiveHalvingSearcher
 
-    stated = materials.settings.searcher
-    if stated.early is not None:
-        searcher = PromotingSearcher(searcher, stated.early, stated.promote)
-    if stated.distinct:
-        searcher = DistinctSearcher(searcher, _stands(materials))
-    return ConstrainedSearcher(searcher, materials.constraints) if materials.constraints else searcher
+    chosen = inputs.settings.searcher
+    if chosen.initial_fidelity is not None:
+        searcher = SuccessiveHalvingSearcher(searcher, chosen.initial_fidelity, chosen.promotion_rate)
+    if chosen.deduplicate:
+        searcher = DeduplicatingSearcher(searcher, _canonical_architectures(inputs))
+    return ConstrainedSearcher(searcher, inputs.constraints) if inputs.constraints else searcher
 
 
-def _stands(materials: Materials) -> dict[Architecture, Architecture]:
-    """To each architecture the cheapest one that computes the same function.
+def _canonical_architectures(inputs: RunInputs) -> dict[Architecture, Architecture]:
+    """Each architecture to the cheapest one that computes the same function.
 
-    :raises SettingsError: if the space does not tell which do.
+    :raises SettingsError: if the equivalent architectures of the space are unknown.
     """
     import numpy as np
 
     from ce_nas.space.isomorphism import cheapest_rows
     from ce_nas.space.nasbench201 import NasBench201Space
 
-    space, benchmark = materials.benchmark.space, materials.benchmark
+    space, benchmark = inputs.benchmark.space, inputs.benchmark
     if not isinstance(space, NasBench201Space):
         message = (
-            f"Expected cells of NAS-Bench-201 for searcher.distinct, since of {benchmark.name} nobody knows which "
-            "architectures compute the same; leave it out."
+            f"Expected cells of NAS-Bench-201 for searcher.deduplicate, got {benchmark.name}, whose equivalent "
+            "architectures are unknown; remove the setting."
         )
         raise SettingsError(message)
-    known = [item for item in materials.objectives if not benchmark.quantities[item.name].trained]
-    columns = [item.sign * column for item in known if (column := benchmark.column(item.name)) is not None]
+    known = [item for item in inputs.objectives if item.is_known]
+    columns = [
+        objective.sign * column for objective in known if (column := benchmark.all_values(objective.name)) is not None
+    ]
     rows = cheapest_rows(space, np.column_stack(columns) if columns else np.empty((space.size, 0)))
-    return {space.listed[row]: space.listed[stands] for row, stands in enumerate(rows.tolist())}
+    return {
+        space.all_architectures[row]: space.all_architectures[canonical] for row, canonical in enumerate(rows.tolist())
+    }

@@ -1,4 +1,4 @@
-"""Scored architectures that wait for a training, the best first."""
+"""The queue of scored candidates for evaluation, best first."""
 
 from __future__ import annotations
 
@@ -14,84 +14,93 @@ if TYPE_CHECKING:
 
     from ce_nas.core.records import Architecture, Observation
 
-__all__ = ["Backlog", "Dropped"]
+__all__ = ["CandidateQueue", "DroppedCandidate"]
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
-    """A candidate that found no room."""
+class DroppedCandidate:
+    """A candidate that was dropped from a full queue."""
 
     architecture: Architecture
-    #: its place among those that waited with it, 0 the best: the capacity or more
+    #: its rank among all candidates, from 0 (best); at least the capacity
     rank: int
-    #: how many of those that waited with it dominate it, by their estimates
+    #: number of candidates that dominate it, by their estimates
     dominance_number: int
-    #: one that dominates it; None if nothing does, and it merely came later
+    #: a non-dominated candidate that dominates it; None if there is none, and it was only added later
     dominated_by: Architecture | None
 
 
-class Backlog:
-    """A bounded queue ranked by dominance number of the estimates; of equals, who came first.
+class CandidateQueue:
+    """A bounded queue ranked by the dominance number of the estimates, then by order of addition.
 
-    :param capacity: how many may wait.
+    :param capacity: maximum number of candidates.
+
+    Example:
+        >>> from ce_nas.core.records import Observation
+        >>> queue = CandidateQueue(capacity=2)
+        >>> candidates = [Observation((0,), (3.0, 3.0)), Observation((1,), (1.0, 2.0)), Observation((2,), (2.0, 1.0))]
+        >>> [candidate.architecture for candidate in queue.add(candidates)]
+        [(0,)]
+        >>> queue.pop().architecture
+        (1,)
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self._waiting: list[Observation] = []
+        self._candidates: list[Observation] = []
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._candidates)
 
-    def add(self, candidates: Sequence[Observation], *, explain: bool = True) -> list[Dropped]:
-        """Let candidates wait, rank all anew, and return those for which there is no room.
+    def add(self, candidates: Sequence[Observation], *, report_dropped: bool = True) -> list[DroppedCandidate]:
+        """Add candidates, rank all, and return those dropped beyond the capacity.
 
-        :param explain: whether anybody wants to know who was dropped and why; if not, none are returned.
+        :param report_dropped: whether to return the dropped candidates; else the list is empty.
         """
-        everyone = [*self._waiting, *candidates]
-        if not everyone:
+        ranked = [*self._candidates, *candidates]
+        if not ranked:
             return []
-        values = np.array([candidate.values for candidate in everyone])
+        values = np.array([candidate.values for candidate in ranked])
         numbers = dominance_numbers(values)
         order = np.argsort(numbers, kind="stable")
-        kept, left = order[: self.capacity], order[self.capacity :]
-        self._waiting = [everyone[at] for at in kept.tolist()]
-        if not explain:
+        kept, dropped = order[: self.capacity], order[self.capacity :]
+        self._candidates = [ranked[row] for row in kept.tolist()]
+        if not report_dropped:
             return []
-        dominators = _dominators(values, numbers, left)
+        dominators = _find_dominators(values, numbers, dropped)
         return [
-            Dropped(
-                everyone[at].architecture, rank, int(numbers[at]), everyone[by].architecture if numbers[at] else None
+            DroppedCandidate(
+                ranked[row].architecture, rank, int(numbers[row]), ranked[by].architecture if numbers[row] else None
             )
-            for rank, (at, by) in enumerate(zip(left.tolist(), dominators.tolist(), strict=True), self.capacity)
+            for rank, (row, by) in enumerate(zip(dropped.tolist(), dominators.tolist(), strict=True), self.capacity)
         ]
 
     @property
-    def waiting(self) -> tuple[Observation, ...]:
-        """Who waits, the best first."""
-        return tuple(self._waiting)
+    def candidates(self) -> tuple[Observation, ...]:
+        """The candidates, best first."""
+        return tuple(self._candidates)
 
     @property
-    def front(self) -> int:
-        """How many of those that wait are dominated by none of the others, by their estimates."""
-        numbers = dominance_numbers([waiting.values for waiting in self._waiting])
+    def front_size(self) -> int:
+        """The number of non-dominated candidates, by their estimates."""
+        numbers = dominance_numbers([candidate.values for candidate in self._candidates])
         return int(np.count_nonzero(numbers == 0))
 
     def pop(self) -> Observation:
-        """Take the best one out; there must be one."""
-        return self._waiting.pop(0)
+        """Remove and return the best candidate; the queue must not be empty."""
+        return self._candidates.pop(0)
 
     def discard(self, architecture: Architecture) -> None:
-        """Let this one wait no longer, if it does."""
-        self._waiting = [waiting for waiting in self._waiting if waiting.architecture != architecture]
+        """Remove an architecture, if it is queued."""
+        self._candidates = [candidate for candidate in self._candidates if candidate.architecture != architecture]
 
 
-def _dominators(values: np.ndarray, numbers: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """For each row of ``left`` one undominated row that dominates it, shape (left,); whatever is dominated has one.
+def _find_dominators(values: np.ndarray, numbers: np.ndarray, dropped_rows: np.ndarray) -> np.ndarray:
+    """Find a non-dominated row that dominates each of ``dropped_rows``, shape (dropped_rows,).
 
-    Rows that nothing dominates get a row all the same, to be ignored.
+    The result of a row that is not dominated itself is arbitrary.
     """
     front = np.flatnonzero(numbers == 0)
-    ours, theirs = values[left, None, :], values[None, front, :]
-    better = (theirs <= ours).all(axis=2) & (theirs < ours).any(axis=2)
-    return np.asarray(front[better.argmax(axis=1)])
+    dropped_values, front_values = values[dropped_rows, None, :], values[None, front, :]
+    dominates = (front_values <= dropped_values).all(axis=2) & (front_values < dropped_values).any(axis=2)
+    return np.asarray(front[dominates.argmax(axis=1)])

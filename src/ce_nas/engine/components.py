@@ -1,4 +1,4 @@
-"""What an engine is put together from, and how its run goes."""
+"""The components of an engine, and the configuration of its run."""
 
 from __future__ import annotations
 
@@ -14,78 +14,84 @@ if TYPE_CHECKING:
     from ce_nas.cluster.base import Cluster
     from ce_nas.core.clock import Clock
     from ce_nas.energy.ledger import Ledger, Prices
-    from ce_nas.engine.budgets import Limits
+    from ce_nas.engine.budgets import Budgets
     from ce_nas.engine.sites import Sites
     from ce_nas.forecast.base import Forecaster
-    from ce_nas.forecast.history import Memory
-    from ce_nas.policies.base import Allocator
+    from ce_nas.forecast.history import ZoneHistory
+    from ce_nas.policies.base import Policy
     from ce_nas.search.base import Searcher
     from ce_nas.search.constraints import Constraints
     from ce_nas.store.journal import Journal
 
-__all__ = ["Parts", "Plan"]
+__all__ = ["Components", "RunConfig"]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What an engine is put together from."""
+class Components:
+    """The components of an engine."""
 
     clock: Clock
     cluster: Cluster
-    evaluator: Problem
+    problem: Problem
     searcher: Searcher
-    allocator: Allocator
+    policy: Policy
     forecaster: Forecaster
     ledger: Ledger
     journal: Journal
-    #: the places where the search may go on; None where there is but one
+    #: the sites of the search; None for a single site
     sites: Sites | None = None
-    #: bounds that an answer has to keep; None where there are none
+    #: constraints on the objectives of the front; None for none
     constraints: Constraints | None = None
-    #: what decisions may know of the grid; None: the ledger's intensity, as far as it has ended
-    memory: Memory | None = None
-    #: why this forecaster, as the end of a sentence, and the SHA-256 of the files that it was read from, if any
-    forecaster_reason: str = "handed over by the caller"
+    #: past carbon intensity for decisions; None: the completed steps of the intensity of the ledger
+    zone_history: ZoneHistory | None = None
+    #: reason for the forecaster, as the end of a sentence, and the SHA-256 of its files, if any
+    forecaster_reason: str = "given by the caller"
     forecaster_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How a run goes."""
+class RunConfig:
+    """The configuration of a run."""
 
-    #: the moment by the calendar at which the run begins, UTC
+    #: date and time of the start of the run, UTC
     start: datetime
-    #: name of the grid's zone
+    #: name of the grid zone
     zone: str
-    limits: Limits
-    #: time between two decisions
+    budgets: Budgets
+    #: time between two decisions, s
     period_s: float = 3600.0
-    #: architectures that one sampling task scores
-    batch: int = 200
-    #: scored architectures that may wait for a training
-    backlog: int = 10
-    #: share of the trainings that go to proposals which no cheap score ranked, 0 to 1
-    unranked: float = 0.5
-    #: architectures scored at most for a searcher that learns from scores itself: to begin with, and for each training
-    samples: int = 1500
+    #: architectures per sampling task
+    sampling_batch: int = 200
+    #: capacity of the queue of scored candidates
+    queue_capacity: int = 10
+    #: share of the trainings of proposals that are not ranked by proxy scores, 0 to 1
+    unranked_share: float = 0.5
+    #: for a searcher that uses proxy scores: maximum number of scored architectures at first, and per training
+    max_samples: int = 1500
     samples_per_training: int = 10
-    #: what a device is reckoned to draw at its plug, W
+    #: expected power of a device at the plug, W
     training_w: float = 0.0
     sampling_w: float = 0.0
     idle_w: float = 0.0
-    #: how often a budget that runs down between events is looked at: the most by which it can be overrun
-    check_s: float = 300.0
-    #: regions of the searcher's partition that get a supernet of their own at most, so many trainings apart, each for
-    #: this share of the training of the whole space's
+    #: interval of the budget checks between events, s; bounds the overrun of a budget
+    check_interval_s: float = 300.0
+    #: few-shot supernets: maximum number of regions with their own supernet, trainings between two of them, and their
+    #: training as a share of that of the whole space
     few_shot: int = 0
     few_shot_every: int = 10
     few_shot_share: float = 0.25
-    #: seconds of the run in a real one
+    #: seconds of the run per real second
     time_scale: float = 1.0
-    #: how often a failed task is tried again, from its last checkpoint
+    #: retries of a failed task, from its last checkpoint
     retries: int = 2
 
     def rates(self, prices: Prices, pue: float, now_s: float) -> Rates:
-        """What holding and using devices takes at a place, as far as it is known beforehand."""
-        ahead = prices.ahead(now_s, self.period_s, self.limits.time_s)
-        return Rates(self.training_w * pue, self.sampling_w * pue, self.idle_w * pue, prices.device_hour, ahead)
+        """Compute the power and prices of devices at a site, as known in advance."""
+        electricity_prices = prices.electricity_prices(now_s, self.period_s, self.budgets.time_s)
+        return Rates(
+            self.training_w * pue,
+            self.sampling_w * pue,
+            self.idle_w * pue,
+            prices.price_per_device_hour,
+            electricity_prices,
+        )

@@ -1,6 +1,6 @@
-"""The loop: decide, divide the devices, take what happens, book it, tell the searcher.
+"""The engine of a search: decide, allocate the devices, handle their events, account for them, inform the searcher.
 
-The same loop runs over simulated and over real time: only its clock and its cluster know which.
+The engine runs unchanged on simulated and on real devices: only its clock and its cluster differ.
 """
 
 from __future__ import annotations
@@ -9,337 +9,298 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from ce_nas.cluster.assignment import Role
-from ce_nas.core.records import Activity, Allocation, EventKind, Observation, Stop, TaskKind
-from ce_nas.engine.budgets import Guard, Purse
-from ce_nas.engine.candidate_queue import Backlog
-from ce_nas.engine.scheduler import Agenda
-from ce_nas.engine.search_progress import Progress
-from ce_nas.engine.state_builder import Outlook, noted
-from ce_nas.forecast.history import History
+from ce_nas.cluster.assignment import DeviceRole
+from ce_nas.core.records import Allocation, Observation, StopReason, TaskEventKind, TaskKind
+from ce_nas.engine.budgets import BudgetChecker, BudgetPlanner
+from ce_nas.engine.candidate_queue import CandidateQueue
+from ce_nas.engine.journal_writer import JournalWriter
+from ce_nas.engine.scheduler import TaskScheduler
+from ce_nas.engine.search_progress import SearchProgress
+from ce_nas.engine.state_builder import StateBuilder
+from ce_nas.forecast.history import RecordedHistory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ce_nas.core.records import Event, Outcome, View
-    from ce_nas.engine.components import Parts, Plan
+    from ce_nas.core.records import Outcome, State, TaskEvent
+    from ce_nas.engine.components import Components, RunConfig
     from ce_nas.engine.sites import Sites
     from ce_nas.grid.trace import Series
     from ce_nas.policies.base import Decision
 
 __all__ = ["Engine", "Observer"]
 
-#: called with the journal's entry of every period that has ended, for a display; it can change nothing
+#: called with the journal entry of each completed period, with ``now_s`` added, for a display
 Observer = Callable[[Mapping[str, Any]], None]
 
 
 class Engine:
-    """One search, made of ``parts``, going as ``plan`` says, watched by ``observe``."""
+    """Runs one search with ``components`` as set in ``config``; calls ``observer`` after each period."""
 
-    def __init__(self, parts: Parts, plan: Plan, observe: Observer | None = None) -> None:
-        self.parts = parts
-        self.plan = plan
-        self.progress = Progress(parts.evaluator.space, parts.evaluator.objectives)
-        self.backlog = Backlog(plan.backlog)
-        #: why the run is over; None while it goes on
-        self.stop: Stop | None = None
-        self._observe = observe
-        memory = parts.memory or History(plan.zone, cast("Series", parts.ledger.intensity))
-        self._outlook = Outlook(memory, parts.forecaster, plan)
-        self._periods = 0
-        self._failures: dict[int, int] = {}
-        self._purse = Purse(
-            parts.evaluator, Guard(plan.limits, parts.ledger, parts.cluster.peak_w / parts.cluster.devices)
+    def __init__(self, components: Components, config: RunConfig, observer: Observer | None = None) -> None:
+        self.components = components
+        self.config = config
+        self.progress = SearchProgress(components.problem.space, components.problem.objectives)
+        self.queue = CandidateQueue(config.queue_capacity)
+        #: why the run has ended; None before
+        self.stop_reason: StopReason | None = None
+        self._observer = observer
+        self._journal = JournalWriter(components.journal, components.clock, components.searcher.region_of)
+        history = components.zone_history or RecordedHistory(config.zone, cast("Series", components.ledger.intensity))
+        self._state_builder = StateBuilder(history, components.forecaster, config)
+        self._period_count = 0
+        self._failure_counts: dict[int, int] = {}
+        self._budget_planner = BudgetPlanner(
+            components.problem,
+            BudgetChecker(config.budgets, components.ledger, components.cluster.peak_w / components.cluster.devices),
         )
-        self._agenda = Agenda(parts, plan, self.progress, self.backlog, self._purse)
+        self._task_times = self._budget_planner.task_times
+        self._scheduler = TaskScheduler(components, config, self.progress, self.queue, self._budget_planner)
         self._allocation: Allocation | None = None
-        self._allocated_s = 0.0
+        self._allocated_since_s = 0.0
 
-    def run(self) -> Stop:
-        """Search until a budget is used up or nothing is left to do."""
-        while self.stop is None:
+    def run(self) -> StopReason:
+        """Run until a budget is used up or nothing is left to do."""
+        while self.stop_reason is None:
             decision = self.decide()
             if decision.done:
-                self.stop = Stop.DONE
+                self.stop_reason = StopReason.DONE
             else:
                 self.step(decision.allocation, decision.site)
         self.close()
-        return self.stop
+        return self.stop_reason
 
-    def decide(self, view: View | None = None) -> Decision:
-        """Ask the allocator for the next period, and put its answer and reason into the journal.
+    def decide(self, state: State | None = None) -> Decision:
+        """Ask the policy for the next period, and write its decision to the journal.
 
-        :param view: what may be known now, if it was asked for already.
-        :raises SettingsError: if its allocation is not of the devices there are.
+        :param state: the current state, if it was built before.
+        :raises SettingsError: if the number of devices in its allocation is wrong.
         """
-        view = view or self.view()
-        decision = self.parts.allocator.decide(view)
-        decision.require(view.devices)
-        if self.parts.journal.keeps:
-            self._note("decided", allocation=decision.allocation.counts(), reason=decision.reason, **noted(view))
+        state = state or self.build_state()
+        decision = self.components.policy.decide(state)
+        decision.require_device_count(state.cluster.devices)
+        self._journal.write_decision(decision, state)
         return decision
 
-    def view(self) -> View:
-        """All that may be known now."""
-        view = self._outlook.view(
-            now_s=self.parts.clock.now_s,
-            cluster=self.parts.cluster,
-            books=self.parts.ledger.total,
+    def build_state(self) -> State:
+        """Build the state that a policy decides on; it has no information about the future."""
+        now_s, ledger = self.components.clock.now_s, self.components.ledger
+        state = self._state_builder.build(
+            now_s=now_s,
+            cluster=self.components.cluster,
+            books=ledger.totals,
             progress=self.progress,
-            backlog=self.backlog,
-            agenda=self._agenda,
+            queue=self.queue,
+            scheduler=self._scheduler,
             allocation=self._allocation,
-            allocated_s=self._allocated_s,
-            rates=self.plan.rates(self.parts.ledger.prices, self.parts.ledger.pue, self.parts.clock.now_s),
+            allocated_since_s=self._allocated_since_s,
+            rates=self.config.rates(ledger.prices, ledger.pue, now_s),
         )
-        self._purse.guard.forecast = view.forecast
-        return replace(view, sites=self.parts.sites.views(view.now_s, self.plan)) if self.parts.sites else view
+        self._budget_planner.checker.forecast = state.grid.forecast
+        sites = self.components.sites
+        return replace(state, sites=sites.states(now_s, self.config)) if sites else state
 
     def step(self, allocation: Allocation, site: str | None = None) -> None:
-        """Live through one period under ``allocation``, or up to the moment at which the run ends.
+        """Run one period under ``allocation``, or up to the end of the run.
 
-        Of the devices that are to train, those are released that could finish nothing within the budgets.
+        Devices whose trainings cannot finish within the budgets are released.
 
-        :param site: where to go first; None: the search stays where it is.
+        :param site: the site to move to first; None to stay.
         """
-        start_s = self.parts.clock.now_s
-        if site is not None and self.parts.sites is not None:
-            self._move(site, self.parts.sites)
-            if self.stop:
+        start_s = self.components.clock.now_s
+        if site is not None and self.components.sites is not None:
+            self._move_to_site(site, self.components.sites)
+            if self.stop_reason:
                 self._close_period(start_s)
                 return
-        self._divide(self._useful(self._affordable(allocation)))
-        self._trim()
-        for until_s in self._looks(start_s):
-            self._live(until_s)
-            self._look()
-            if self.stop:
+        self._apply_allocation(self._limit_to_demand(self._limit_to_budgets(allocation)))
+        self._release_unneeded()
+        for until_s in self._check_times_s(start_s):
+            self._process_events(until_s)
+            self._update_ledger()
+            if self.stop_reason:
                 break
         self._close_period(start_s)
 
-    def feed(self) -> None:
-        """Give every free device a task of its role, as far as there is one."""
-        for device, role in self.parts.cluster.free():
-            task = self._agenda.next_evaluation() if role is Role.EVALUATING else self._agenda.next_sampling()
+    def dispatch_tasks(self) -> None:
+        """Start a task of its role on each free device, if there is one."""
+        for device, role in self.components.cluster.free_devices():
+            task = (
+                self._scheduler.next_evaluation() if role is DeviceRole.EVALUATING else self._scheduler.next_sampling()
+            )
             if task:
-                self.parts.cluster.submit(device, task)
-                self._purse.workload.begin(task, self.parts.clock.now_s)
-                self._note(
-                    "started",
-                    task=task.id,
-                    kind=task.kind,
-                    device=device,
-                    architectures=task.architectures,
-                    fidelity=task.fidelity,
-                )
+                self.components.cluster.submit(device, task)
+                self._task_times.start(task, self.components.clock.now_s)
+                self._journal.write_task_start(task, device)
 
-    def take(self, event: Event) -> None:
-        """Book what a device drew, and take in what it found."""
-        self.parts.ledger.book(event.readings)
-        if event.kind is EventKind.FREED:
-            self._purse.workload.pause(event.task, event.at_s)
-            self._agenda.suspend(event.task)
-            self._note("suspended", task=event.task.id, device=event.device)
-        elif event.kind is EventKind.FAILED:
-            self._purse.workload.pause(event.task, event.at_s)
-            self._take_failure(event)
+    def handle_event(self, event: TaskEvent) -> None:
+        """Account for the readings of an event, and process the result of its task."""
+        self.components.ledger.record(event.readings)
+        if event.kind is TaskEventKind.SUSPENDED:
+            self._task_times.pause(event.task, event.at_s)
+            self._scheduler.suspend(event.task)
+            self._journal.write_suspension(event)
+        elif event.kind is TaskEventKind.FAILED:
+            self._task_times.pause(event.task, event.at_s)
+            self._handle_failure(event)
         elif event.task.kind is TaskKind.SUPERNET:
-            self._purse.workload.finish(event.task, event.at_s, event.worked_s)
-            self._agenda.take_supernet()
-            self._note("supernet", task=event.task.id, device=event.device)
+            self._task_times.finish(event.task, event.at_s, event.active_s)
+            self._scheduler.mark_supernet_trained()
+            self._journal.write_supernet(event)
         elif event.outcome is not None:
-            self._purse.workload.finish(event.task, event.at_s, event.worked_s)
-            self._tell(event, event.outcome)
+            self._task_times.finish(event.task, event.at_s, event.active_s)
+            self._handle_outcome(event, event.outcome)
 
     def close(self) -> None:
-        """Write down how the run ended; work under way is named, not finished."""
-        region_of = self.parts.searcher.region_of
-        # best first; left out for no other reason than the budget
-        waiting = [(item.architecture, region_of(item.architecture)) for item in self.backlog.waiting]
-        stop = (self.stop or Stop.DONE).name.lower()
-        self._note("ended", stop=stop, unfinished=self._purse.workload.unfinished, waiting=waiting)
-        self.parts.journal.commit()
+        """Write the end of the run to the journal; running tasks are listed, not finished."""
+        stop_reason = self.stop_reason or StopReason.DONE
+        self._journal.write_end(stop_reason, self._task_times.unfinished_task_ids, self.queue.candidates)
 
-    def _live(self, until_s: float) -> None:
-        """Take what happens up to a moment, and give free devices work after each."""
-        while not self.stop and (signal := self.parts.clock.next(until_s)) is not None:
-            event = self.parts.cluster.receive(signal)
+    def _process_events(self, until_s: float) -> None:
+        """Handle the events up to a time, and start tasks on free devices after each."""
+        while not self.stop_reason and (signal := self.components.clock.next(until_s)) is not None:
+            event = self.components.cluster.handle_signal(signal)
             if event is None:
                 continue
-            self.take(event)
-            self._check_limits()
-            if not self.stop:
-                self._go_on()
+            self.handle_event(event)
+            self._check_stop()
+            if not self.stop_reason:
+                self.dispatch_tasks()
+                self._release_unneeded()
 
-    def _go_on(self) -> None:
-        """Give free devices work, and hold none for which there is none."""
-        self.feed()
-        self._trim()
-
-    def _trim(self) -> None:
-        """Hold no device that could finish nothing within the budgets, or has nothing to sample."""
+    def _release_unneeded(self) -> None:
+        """Release the devices that can finish nothing within the budgets, or have nothing to sample."""
         if self._allocation:
-            needed = self._useful(self._affordable(self._allocation))
+            needed = self._limit_to_demand(self._limit_to_budgets(self._allocation))
             if needed != self._allocation:
-                self._divide(needed)
+                self._apply_allocation(needed)
 
-    def _move(self, name: str, sites: Sites) -> None:
-        """Carry the search to another site: everything is suspended and given back until it is there."""
-        parts, began_s = self.parts, self.parts.clock.now_s
-        self._divide(Allocation(0, 0, released=parts.cluster.devices))
-        self._live(began_s + sites.move_s)
-        self._look()
-        before = parts.ledger.total.of(Activity.MOVE)
-        parts.ledger.book([sites.reading(began_s, parts.clock.now_s)])
-        energy_j, carbon_g = (
-            now - then for now, then in zip(parts.ledger.total.of(Activity.MOVE), before, strict=True)
-        )
-        left, there = sites.here.name, sites.go(name)
-        parts.ledger.move(there.intensity, there.pue, there.prices)
-        self._outlook = Outlook(there.memory, there.forecaster, self.plan)
-        took = {"move_s": parts.clock.now_s - began_s, "energy_j": energy_j, "carbon_g": carbon_g}
-        self._note("moved", left=left, site=name, **took)
+    def _move_to_site(self, name: str, sites: Sites) -> None:
+        """Move the search to another site: suspend all tasks and release all devices for the duration of the move."""
+        clock, ledger = self.components.clock, self.components.ledger
+        start_s = clock.now_s
+        self._apply_allocation(Allocation(0, 0, released=self.components.cluster.devices))
+        self._process_events(start_s + sites.move_s)
+        self._update_ledger()
+        move = sites.complete_move(name, ledger, start_s, clock.now_s)
+        self._state_builder = StateBuilder(sites.current.zone_history, sites.current.forecaster, self.config)
+        self._journal.write_move(move)
 
-    def _look(self) -> None:
-        """Bring the books up to this moment, and hold no device that can finish nothing any more."""
-        self.parts.ledger.book(self.parts.cluster.read())
-        self._check_limits()
-        if not self.stop:
-            self._trim()
+    def _update_ledger(self) -> None:
+        """Account for all energy up to now, and release the devices that cannot finish a training any more."""
+        self.components.ledger.record(self.components.cluster.read_energy())
+        self._check_stop()
+        if not self.stop_reason:
+            self._release_unneeded()
 
-    def _divide(self, allocation: Allocation) -> None:
-        """Give the devices their roles and work."""
+    def _apply_allocation(self, allocation: Allocation) -> None:
+        """Assign the roles of the devices, and start tasks on the free ones."""
         if allocation != self._allocation:
-            self._allocation, self._allocated_s = allocation, self.parts.clock.now_s
-            self._note("divided", allocation=allocation.counts())
-        self.parts.cluster.assign(allocation)
-        self.feed()
+            self._allocation, self._allocated_since_s = allocation, self.components.clock.now_s
+            self._journal.write_allocation(allocation)
+        self.components.cluster.assign(allocation)
+        self.dispatch_tasks()
 
-    def _affordable(self, allocation: Allocation) -> Allocation:
-        """What of the allocation can be afforded; if nothing can, now or later, the run is over."""
-        begun = [*self.parts.cluster.running(), *self._agenda.suspended]
-        afforded, stop = self._purse.affordable(allocation, begun, self.parts.clock.now_s)
-        self.stop = self.stop or stop
-        return afforded
+    def _limit_to_budgets(self, allocation: Allocation) -> Allocation:
+        """Limit an allocation to what the budgets allow; if they allow nothing, now or later, the run ends."""
+        started = [*self.components.cluster.running_tasks(), *self._scheduler.suspended]
+        limited, stop = self._budget_planner.limit_allocation(allocation, started, self.components.clock.now_s)
+        self.stop_reason = self.stop_reason or stop
+        return limited
 
-    def _useful(self, allocation: Allocation) -> Allocation:
-        """The allocation less the devices that sampling has no work for: those are released."""
-        surplus = allocation.sampling - self._agenda.samplings if allocation.sampling else 0
+    def _limit_to_demand(self, allocation: Allocation) -> Allocation:
+        """Release the sampling devices of an allocation that have nothing to sample."""
+        surplus = allocation.sampling - self._scheduler.sampling_demand if allocation.sampling else 0
         if surplus <= 0:
             return allocation
         return replace(allocation, sampling=allocation.sampling - surplus, released=allocation.released + surplus)
 
-    def _check_limits(self) -> None:
-        limits = self.plan.limits
-        self.stop = self.stop or limits.reached(self.parts.clock.now_s, self.parts.ledger.total, self.progress)
-        if not self.stop and self.progress.evaluations >= self.parts.evaluator.space.size:
-            self.stop = Stop.EXHAUSTED
+    def _check_stop(self) -> None:
+        self.stop_reason = self.stop_reason or self.config.budgets.stop_reason(
+            self.components.clock.now_s, self.components.ledger.totals, self.progress
+        )
+        if not self.stop_reason and self.progress.evaluations >= self.components.problem.space.size:
+            self.stop_reason = StopReason.EXHAUSTED
 
-    def _looks(self, start_s: float) -> Iterator[float]:
-        """The moments of the period at which the books are brought up to date; the last is its end."""
-        end_s = min(start_s + self.plan.period_s, self.plan.limits.time_s)
-        every_s = self.plan.check_s if self.plan.limits.metered else self.plan.period_s
-        looks = 1
-        while start_s + looks * every_s < end_s:
-            yield start_s + looks * every_s
-            looks += 1
+    def _check_times_s(self, start_s: float) -> Iterator[float]:
+        """Yield the times of the budget checks in a period; the last is its end."""
+        end_s = min(start_s + self.config.period_s, self.config.budgets.time_s)
+        interval_s = self.config.check_interval_s if self.config.budgets.is_metered else self.config.period_s
+        checks = 1
+        while start_s + checks * interval_s < end_s:
+            yield start_s + checks * interval_s
+            checks += 1
         yield end_s
 
-    def _tell(self, event: Event, outcome: Outcome) -> None:
+    def _handle_outcome(self, event: TaskEvent, outcome: Outcome) -> None:
         if event.task.kind is TaskKind.SAMPLING:
-            self._take_samples(event, outcome)
+            self._handle_samples(event, outcome)
         else:
-            self._take_evaluation(event, outcome)
+            self._handle_evaluation(event, outcome)
 
-    def _take_failure(self, event: Event) -> None:
-        """Let a failed task wait to go on from its checkpoint, as often as it may be tried again; else give it up."""
-        failures = self._failures[event.task.id] = self._failures.get(event.task.id, 0) + 1
-        again = failures <= self.plan.retries
-        self._note(
-            "failed", task=event.task.id, device=event.device, failure=event.failure, words=event.words, again=again
-        )
-        if again:
-            self._agenda.suspend(event.task)
+    def _handle_failure(self, event: TaskEvent) -> None:
+        """Suspend a failed task, to resume from its checkpoint; discard it once its retries are used up."""
+        failures = self._failure_counts[event.task.id] = self._failure_counts.get(event.task.id, 0) + 1
+        will_retry = failures <= self.config.retries
+        self._journal.write_failure(event, will_retry=will_retry)
+        if will_retry:
+            self._scheduler.suspend(event.task)
             return
-        self._purse.workload.end(event.task)
+        self._task_times.discard(event.task)
         if event.task.kind is TaskKind.SUPERNET:
-            self._agenda.lose_supernet(event.task)
+            self._scheduler.mark_supernet_failed(event.task)
 
-    def _take_samples(self, event: Event, outcome: Outcome) -> None:
-        architectures = event.task.architectures
-        found = [
+    def _handle_samples(self, event: TaskEvent, outcome: Outcome) -> None:
+        observations = [
             Observation(architecture, values, 0.0, scores)
-            for architecture, values, scores in zip(architectures, outcome.values, outcome.scores, strict=True)
+            for architecture, values, scores in zip(
+                event.task.architectures, outcome.values, outcome.scores, strict=True
+            )
         ]
-        self.progress.score(found)
-        self.parts.searcher.tell(found)
-        candidates = [item for item in found if item.architecture not in self.progress.started]
-        # a searcher that learns from the scores itself chooses better than their vote would
-        keeps = self.parts.journal.keeps
-        dropped = [] if self.parts.searcher.foresees else self.backlog.add(candidates, explain=keeps)
-        region_of = self.parts.searcher.region_of
-        reasons = [
-            (item.architecture, region_of(item.architecture), item.rank, item.dominance_number, item.dominated_by)
-            for item in dropped
-        ]
-        self._note("sampled", task=event.task.id, device=event.device, values=outcome.values, dropped=reasons)
-
-    def _take_evaluation(self, event: Event, outcome: Outcome) -> None:
-        found = Observation(event.task.architectures[0], outcome.values[0], event.task.fidelity)
-        feasible = self.parts.constraints is None or not self.parts.constraints.violations([found]).any()
-        grew = self.progress.evaluate(found, feasible=feasible)
-        if grew:  # so that the grams beside a new hypervolume are those of this very moment
-            self.parts.ledger.book(self.parts.cluster.read())
-        self.parts.searcher.tell([found])
-        if self.parts.journal.keeps:
-            self._note_evaluation(event, found, feasible=feasible, grew=grew)
-
-    def _note_evaluation(self, event: Event, found: Observation, *, feasible: bool, grew: bool) -> None:
-        books = self.parts.ledger.total
-        self._note(
-            "evaluated",
-            task=event.task.id,
-            device=event.device,
-            architecture=found.architecture,
-            text=self.parts.evaluator.space.text(found.architecture),
-            values=found.values,
-            fidelity=found.fidelity,
-            feasible=feasible,
-            hypervolume=self.progress.hypervolume,
-            grew=grew,
-            carbon_g=books.total_carbon_g,
-            paper_carbon_g=books.paper_carbon_g,
-            energy_j=books.total_energy_j,
-            cost=books.cost,
+        self.progress.add_scores(observations)
+        self.components.searcher.tell(observations)
+        candidates = [item for item in observations if item.architecture not in self.progress.started]
+        # a searcher that uses proxy scores itself selects better than the queue
+        dropped = (
+            []
+            if self.components.searcher.uses_proxy_scores
+            else self.queue.add(candidates, report_dropped=self._journal.records_entries)
         )
+        self._journal.write_samples(event, outcome, dropped)
+
+    def _handle_evaluation(self, event: TaskEvent, outcome: Outcome) -> None:
+        observation = Observation(event.task.architectures[0], outcome.values[0], event.task.fidelity)
+        constraints = self.components.constraints
+        feasible = constraints is None or not constraints.violations([observation]).any()
+        improved = self.progress.add_evaluation(observation, feasible=feasible)
+        if improved:  # so that the carbon of the new hypervolume is exact
+            self.components.ledger.record(self.components.cluster.read_energy())
+        self.components.searcher.tell([observation])
+        if self._journal.records_entries:
+            self._journal.write_evaluation(
+                event,
+                observation,
+                text=self.components.problem.space.text(observation.architecture),
+                feasible=feasible,
+                improved=improved,
+                hypervolume=self.progress.hypervolume,
+                totals=self.components.ledger.totals,
+            )
 
     def _close_period(self, start_s: float) -> None:
-        now_s, books = self.parts.clock.now_s, self.parts.ledger.close_period()
+        now_s, ledger = self.components.clock.now_s, self.components.ledger
+        totals = ledger.close_period()
         self.progress.close_period()
-        entry = {
-            "period": self._periods,
-            "start_s": start_s,
-            "allocation": self._allocation.counts() if self._allocation else {},
-            "intensity_g_per_kwh": self.parts.ledger.intensity.mean(start_s, now_s) if now_s > start_s else None,
-            "energy_j": books.energy_j,
-            "carbon_g": books.carbon_g,
-            "device_s": books.device_s,
-            "energy_by_source_j": books.energy_by_source_j,
-            "observed_s": books.observed_s,
-            "paper_carbon_g": books.paper_carbon_g,
-            "cost": books.cost,
-            "hypervolume": self.progress.hypervolume,
-            "front_size": len(self.progress.front),
-            "evaluations": self.progress.evaluations,
-            "samples": len(self.progress.scored),
-            "backlog": len(self.backlog),
-            "notes": self.parts.searcher.notes(),
-        }
-        self._periods += 1
-        self._note("period", **entry)
-        self.parts.journal.commit()
-        if self._observe:
-            self._observe({"now_s": now_s, **entry})
-
-    def _note(self, kind: str, /, **content: object) -> None:
-        self.parts.journal.append(kind, self.parts.clock.now_s, content)
+        entry = self._journal.write_period(
+            period=self._period_count,
+            start_s=start_s,
+            allocation=self._allocation,
+            intensity_g_per_kwh=ledger.intensity.mean(start_s, now_s) if now_s > start_s else None,
+            totals=totals,
+            progress=self.progress,
+            queue_length=len(self.queue),
+            searcher_notes=self.components.searcher.notes(),
+        )
+        self._period_count += 1
+        if self._observer:
+            self._observer({"now_s": now_s, **entry})

@@ -1,9 +1,9 @@
-"""The grid of a live search as it is now: what decisions know of it, what the books are kept by, and what was read.
+"""The carbon intensity of a live search: input of the decisions and of the ledger.
 
-Once a decision the feed is asked. What it says is written into the run's recording before anything rests on it, so that
-a resumed run replays it, and into the journal: each step of the grid whose value is new, or another one than before.
-The books take the best that is known of a step at the time; once the source says otherwise, they are revised by entries
-of their own. A feed that is lost is replaced by what was known last, hour for hour, and that is written down too.
+The provider is queried once per decision. Its response is appended to the event log before it is used, so that a
+resumed run replays it, and its new or changed values are written to the journal. The ledger uses the best value known
+at the time; once the provider publishes another one, the ledger is revised, with a journal entry of its own. While the
+provider is unavailable, the last known values are repeated hour by hour, which is written to the journal, too.
 """
 
 from __future__ import annotations
@@ -17,288 +17,296 @@ import numpy as np
 
 from ce_nas.core.records import Forecast
 from ce_nas.core.units import DAY_S
-from ce_nas.energy.live_ledger import Part
-from ce_nas.forecast.base import Forecaster, Past
-from ce_nas.forecast.history import Memory
-from ce_nas.forecast.live_history import LiveMemory
-from ce_nas.grid.providers.base import Quality
-from ce_nas.grid.providers.errors import SourceError
+from ce_nas.energy.live_ledger import StepShare
+from ce_nas.forecast.base import Forecaster, ForecastInput
+from ce_nas.forecast.history import ZoneHistory
+from ce_nas.forecast.live_history import LiveHistory
+from ce_nas.grid.providers.base import DataQuality
+from ce_nas.grid.providers.errors import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.cluster.replay_clock import LiveClock
+    from ce_nas.cluster.replay_clock import ReplayableClock
     from ce_nas.energy.live_ledger import LiveLedger
-    from ce_nas.grid.providers.fallback import Feed
-    from ce_nas.grid.providers.fallback_levels import Degradation
-    from ce_nas.store.event_log import Recording
+    from ce_nas.grid.providers.fallback import FallbackProvider
+    from ce_nas.grid.providers.fallback_levels import FallbackEvent
+    from ce_nas.store.event_log import EventLog
     from ce_nas.store.journal import Journal
 
-__all__ = ["FeedForecaster", "LiveGrid"]
+__all__ = ["LiveIntensity", "ProviderForecaster"]
 
-#: what a source itself says of a step that has passed
-_PUBLISHED = {Quality.MEASURED, Quality.ESTIMATED, Quality.UNSTATED}
-#: what stands in where the feed has nothing: the value of a day before, as long as there is one, else the last
+#: qualities of values published by the provider for past steps
+_PROVIDER_QUALITIES = {DataQuality.MEASURED, DataQuality.ESTIMATED, DataQuality.UNSTATED}
+#: quality of a substitute: the value one day before, if there is one, else the last value
 _LAST_KNOWN = "last-known"
-#: so much of the past is looked at again for values that were revised
-_REVISED_S = 3 * DAY_S
+#: length of the past that is read again for revised values, s
+_REVISION_WINDOW_S = 3 * DAY_S
 
 
 @dataclass(slots=True)
-class _Known:
-    """What is known of the grid, by the beginning of each step."""
+class _KnownIntensity:
+    """The known carbon intensity of a zone, by start of the step."""
 
     step_s: float
-    #: intensity, g CO2eq/kWh, and how it came to be
+    #: intensity, g CO2eq/kWh, and quality
     values: dict[datetime, tuple[float, str]] = field(default_factory=dict)
-    #: what the source expects of the steps from this moment on, g CO2eq/kWh; nothing where it has no forecast
-    ahead_from: datetime | None = None
-    ahead: list[float] = field(default_factory=list)
+    #: forecast of the provider: start of its first step, and values, g CO2eq/kWh; empty if it has none
+    forecast_start: datetime | None = None
+    forecast_values: list[float] = field(default_factory=list)
 
-    def floor(self, moment: datetime) -> datetime:
-        """The beginning of the step that a moment lies in."""
+    def floor_to_step(self, moment: datetime) -> datetime:
+        """Return the start of the step of a moment."""
         return datetime.fromtimestamp(math.floor(moment.timestamp() / self.step_s) * self.step_s, moment.tzinfo)
 
-    def at(self, step: datetime) -> float:
-        """The best that is known of a step: what was said of it, what is expected, a day before, or what was last."""
+    def value_at(self, step: datetime) -> float:
+        """Return the best known value of a step: published, forecast, one day before, or the last; g CO2eq/kWh."""
         if step in self.values:
             return self.values[step][0]
-        expected = self.expected(step)
-        if expected is not None:
-            return expected
+        forecast = self.forecast_at(step)
+        if forecast is not None:
+            return forecast
         day_before = step - timedelta(seconds=DAY_S)
         if day_before in self.values:
             return self.values[day_before][0]
         return self.values[max(self.values)][0]
 
-    def expected(self, step: datetime) -> float | None:
-        """What the source expects of a step, if it expects anything."""
-        if self.ahead_from is None:
+    def forecast_at(self, step: datetime) -> float | None:
+        """Return the forecast of the provider for a step, if any, g CO2eq/kWh."""
+        if self.forecast_start is None:
             return None
-        place = round((step - self.ahead_from).total_seconds() / self.step_s)
-        return self.ahead[place] if 0 <= place < len(self.ahead) else None
+        index = round((step - self.forecast_start).total_seconds() / self.step_s)
+        return self.forecast_values[index] if 0 <= index < len(self.forecast_values) else None
 
 
-class LiveGrid(Memory):
-    """A live feed as a run's memory and as the intensity of its books.
+class LiveIntensity(ZoneHistory):
+    """The live carbon intensity as the history of a zone, and as the intensity of the ledger.
 
-    :param feed: the source with what may stand in for it.
-    :param zone: the zone, as the source calls it.
-    :param clock: the run's clock; the feed's own calendar has to agree with it.
-    :param recording: what the feed said is put there, and taken from there when a run is lived through again.
-    :param journal: what was read and what stood in is told there.
-    :param stop_when_lost: raise once nothing may stand in any more, instead of going on with what is known last.
+    :param provider: the provider with its fallbacks.
+    :param zone: the zone, as named by the provider.
+    :param clock: the clock of the run; must agree with the date and time of the provider.
+    :param event_log: records the responses of the provider, and replays them.
+    :param journal: gets the values read and the fallbacks used.
+    :param fail_when_unavailable: raise if all fallbacks fail, instead of repeating the last known values.
     """
 
-    def __init__(  # noqa: PLR0913 - a feed of a zone, a run's time, two records, and what to do without it
+    def __init__(  # noqa: PLR0913 - the provider, and the records of the run
         self,
-        feed: Feed,
+        provider: FallbackProvider,
         zone: str,
-        clock: LiveClock,
-        recording: Recording,
+        clock: ReplayableClock,
+        event_log: EventLog,
         journal: Journal,
         *,
-        stop_when_lost: bool = False,
+        fail_when_unavailable: bool = False,
     ) -> None:
-        self._feed = feed
+        self._provider = provider
         self._zone = zone
         self._clock = clock
-        self._recording = recording
+        self._event_log = event_log
         self._journal = journal
-        self._stop_when_lost = stop_when_lost
-        self._known = _Known(feed.source.step_s)
+        self._fail_when_unavailable = fail_when_unavailable
+        self._known = _KnownIntensity(provider.provider.step_s)
         self.step_s = self._known.step_s
-        self._read: tuple[float, datetime] | None = None
-        self._steps = 0
-        self._books: LiveLedger | None = None
-        self._noted: set[tuple[str, str, str]] = set()
+        self._last_read: tuple[float, datetime] | None = None
+        self._past_steps = 0
+        self._ledger: LiveLedger | None = None
+        self._journaled_fallbacks: set[tuple[str, str, str]] = set()
 
-    def keep(self, books: LiveLedger) -> None:
-        """Revise these books whenever the grid comes to be known otherwise."""
-        self._books = books
+    def attach_ledger(self, ledger: LiveLedger) -> None:
+        """Revise this ledger when the intensity of a past step changes."""
+        self._ledger = ledger
 
-    def past(self, now_s: float, lookback_s: float, ahead_s: float = 0.0) -> Past | None:
-        """See :meth:`Memory.past`; the feed is asked, once a moment.
+    def inputs_at(self, now_s: float, lookback_s: float, horizon_s: float = 0.0) -> ForecastInput | None:
+        """See :meth:`ZoneHistory.inputs_at`; the provider is queried once per time.
 
-        :raises SourceError: if the feed has nothing and may not be gone on without.
+        :raises ProviderError: if the provider is unavailable and no value may be substituted.
         """
-        if self._read is None or self._read[0] < now_s:
-            self._look(now_s, lookback_s, ahead_s)
-            self._revise("revised")
-        assert self._read is not None  # noqa: S101 - it was just set
-        end = self._known.floor(self._read[1])
-        steps = [end - timedelta(seconds=self.step_s * back) for back in range(self._steps, 0, -1)]
-        values = np.array([self._known.at(step) for step in steps])
-        return Past(values, self.step_s, self._seconds(end), end, self._zone) if len(values) else None
+        if self._last_read is None or self._last_read[0] < now_s:
+            self._refresh(now_s, lookback_s, horizon_s)
+            self._revise_ledger("carbon_revised")
+        assert self._last_read is not None  # noqa: S101 - set by the refresh
+        end = self._known.floor_to_step(self._last_read[1])
+        steps = [end - timedelta(seconds=self.step_s * offset) for offset in range(self._past_steps, 0, -1)]
+        values = np.array([self._known.value_at(step) for step in steps])
+        return ForecastInput(values, self.step_s, self._to_run_seconds(end), end, self._zone) if len(values) else None
 
-    def settle(self, now_s: float, *, again: bool) -> None:
-        """Look once more after the run's end, and revise its books by entries of their own.
+    def settle(self, now_s: float, *, reread: bool) -> None:
+        """Query the provider after the end of the run, and revise the ledger.
 
-        :param again: also when it was looked before, since the source may have published more meanwhile.
+        :param reread: query also if all values were published at the last query.
         """
-        while (recorded := self._recording.peek) is not None and recorded.kind == "grid":
-            self._look(now_s, _REVISED_S, 0.0)
-            self._revise("settled")
-        if again or self._books is None or self._books.provisional_g > 0:
-            self._look(now_s, _REVISED_S, 0.0)
-            self._revise("settled")
+        while (recorded := self._event_log.peek) is not None and recorded.kind == "provider_response":
+            self._refresh(now_s, _REVISION_WINDOW_S, 0.0)
+            self._revise_ledger("carbon_settled")
+        if reread or self._ledger is None or self._ledger.provisional_carbon_g > 0:
+            self._refresh(now_s, _REVISION_WINDOW_S, 0.0)
+            self._revise_ledger("carbon_settled")
 
     def mean(self, start_s: float, end_s: float) -> float:
-        """The mean between two moments by what is known now, seconds of the run, g CO2eq/kWh."""
-        return sum(part.share * part.g_per_kwh for part in self.parts(start_s, end_s))
+        """Return the mean between two times of the run, s, by current knowledge, in g CO2eq/kWh."""
+        return sum(part.share * part.g_per_kwh for part in self.split_by_step(start_s, end_s))
 
-    def parts(self, start_s: float, end_s: float) -> Sequence[Part]:
-        """The steps that a stretch of the run lies in; at one moment, the step there."""
-        start, end = self._moment(start_s), self._moment(end_s)
-        found: list[Part] = []
-        step = self._known.floor(start)
-        while step < end or not found:
-            after = step + timedelta(seconds=self.step_s)
-            within_s = (min(after, end) - max(step, start)).total_seconds()
-            share = within_s / (end - start).total_seconds() if end > start else 1.0
-            found.append(Part(step, share, self._known.at(step)))
-            step = after
-        return found
+    def split_by_step(self, start_s: float, end_s: float) -> Sequence[StepShare]:
+        """Split an interval of the run by the steps of the grid; one step for equal times."""
+        start, end = self._to_datetime(start_s), self._to_datetime(end_s)
+        parts: list[StepShare] = []
+        step = self._known.floor_to_step(start)
+        while step < end or not parts:
+            step_end = step + timedelta(seconds=self.step_s)
+            overlap_s = (min(step_end, end) - max(step, start)).total_seconds()
+            share = overlap_s / (end - start).total_seconds() if end > start else 1.0
+            parts.append(StepShare(step, share, self._known.value_at(step)))
+            step = step_end
+        return parts
 
-    def at(self, step: datetime) -> float:
-        """What is known of one step by now, g CO2eq/kWh."""
-        return self._known.at(step)
+    def intensity_at(self, step_start: datetime) -> float:
+        """Return the best known value of a step, g CO2eq/kWh."""
+        return self._known.value_at(step_start)
 
-    def published(self, step: datetime) -> bool:
-        """Whether the source itself has said it."""
-        return step in self._known.values and self._known.values[step][1] in _PUBLISHED
+    def is_published(self, step_start: datetime) -> bool:
+        """Tell whether the provider has published the value of a step."""
+        return step_start in self._known.values and self._known.values[step_start][1] in _PROVIDER_QUALITIES
 
-    def expected(self) -> tuple[datetime, Sequence[float]] | None:
-        """The source's own forecast as of the last look: its first step, and the values; None if it has none."""
+    def provider_forecast(self) -> tuple[datetime, Sequence[float]] | None:
+        """Return the forecast of the provider at the last query: start of its first step, and values; None if none."""
         known = self._known
-        return (known.ahead_from, known.ahead) if known.ahead_from is not None and known.ahead else None
+        return (
+            (known.forecast_start, known.forecast_values)
+            if known.forecast_start is not None and known.forecast_values
+            else None
+        )
 
-    def _moment(self, at_s: float) -> datetime:
-        """A moment of the run by the calendar; what lay between two lives of a run does not count in its seconds."""
-        assert self._read is not None  # noqa: S101 - a decision comes before the first reading
-        zero_s, zero = self._read
-        began = self._clock.began
-        if began is not None and began[0] >= zero_s:
-            zero_s, zero = began
-        return zero + timedelta(seconds=at_s - zero_s)
+    def _to_datetime(self, at_s: float) -> datetime:
+        """Convert a time of the run to date and time; interruptions of the run do not count in its seconds."""
+        assert self._last_read is not None  # noqa: S101 - a decision precedes the first reading
+        reference_s, reference = self._last_read
+        live_since = self._clock.live_since
+        if live_since is not None and live_since[0] >= reference_s:
+            reference_s, reference = live_since
+        return reference + timedelta(seconds=at_s - reference_s)
 
-    def _seconds(self, moment: datetime) -> float:
-        assert self._read is not None  # noqa: S101 - asked after a look
-        return self._read[0] + (moment - self._read[1]).total_seconds()
+    def _to_run_seconds(self, moment: datetime) -> float:
+        assert self._last_read is not None  # noqa: S101 - used after a refresh
+        return self._last_read[0] + (moment - self._last_read[1]).total_seconds()
 
-    def _look(self, now_s: float, lookback_s: float, ahead_s: float) -> None:
-        """Take in what the feed says, or what it is on record to have said."""
-        recorded = self._recording.take("grid")
+    def _refresh(self, now_s: float, lookback_s: float, ahead_s: float) -> None:
+        """Query the provider, or replay its logged response, and apply the response."""
+        recorded = self._event_log.pop("provider_response")
         if recorded is None:
-            content = self._asked(now_s, lookback_s, ahead_s)
-            self._recording.put("grid", now_s, content)
+            content = self._query_provider(now_s, lookback_s, ahead_s)
+            self._event_log.append("provider_response", now_s, content)
         else:
             content = recorded.content
-        self._take(content, now_s)
+        self._apply_response(content, now_s)
 
-    def _asked(self, now_s: float, lookback_s: float, ahead_s: float) -> dict[str, Any]:
-        """What the feed says now, as plain JSON: what is new of the past, and what is expected."""
-        now, noted = self._feed.now(), list[dict[str, object]]()
+    def _query_provider(self, now_s: float, lookback_s: float, ahead_s: float) -> dict[str, Any]:
+        """Query the provider; returns new values of the past and its forecast as JSON values."""
+        now, fallbacks = self._provider.now(), list[dict[str, object]]()
 
-        def note(degradation: Degradation) -> None:
-            noted.append(degradation.content())
+        def add_fallback(event: FallbackEvent) -> None:
+            fallbacks.append(event.to_dict())
 
-        content: dict[str, Any] = {"now": now.isoformat(), "steps": self._steps, "values": [], "ahead": None}
+        content: dict[str, Any] = {"now": now.isoformat(), "steps": self._past_steps, "values": [], "ahead": None}
         try:
-            memory = LiveMemory(self._feed, self._zone, now - timedelta(seconds=now_s), note)
-            found = memory.past(now_s, max(lookback_s, _REVISED_S))
-            ahead = self._feed.ahead(self._zone, ahead_s) if ahead_s and self._feed.source.forecasts else None
-        except SourceError as error:
-            if self._stop_when_lost or not self._known.values:
+            history = LiveHistory(self._provider, self._zone, now - timedelta(seconds=now_s), add_fallback)
+            past = history.inputs_at(now_s, max(lookback_s, _REVISION_WINDOW_S))
+            forecast = (
+                self._provider.fetch_forecast(self._zone, ahead_s)
+                if ahead_s and self._provider.provider.has_forecasts
+                else None
+            )
+        except ProviderError as error:
+            if self._fail_when_unavailable or not self._known.values:
                 raise
-            return {**content, "step_s": self.step_s, "degradations": noted, "lost": str(error)}
-        if found is not None:
-            content |= {"steps": len(found.intensity_g_per_kwh), "values": self._news(found, memory)}
-        if ahead is not None:
-            values = [round(value, 3) for value in ahead.series.trace.g_per_kwh.tolist()]
-            content["ahead"] = [ahead.series.trace.start.isoformat(), values]
-        return {**content, "step_s": memory.step_s, "degradations": noted, "lost": None}
+            return {**content, "step_s": self.step_s, "fallbacks": fallbacks, "error": str(error)}
+        if past is not None:
+            content |= {"steps": len(past.intensity_g_per_kwh), "values": self._changed_values(past, history)}
+        if forecast is not None:
+            values = [round(value, 3) for value in forecast.series.trace.g_per_kwh.tolist()]
+            content["ahead"] = [forecast.series.trace.start.isoformat(), values]
+        return {**content, "step_s": history.step_s, "fallbacks": fallbacks, "error": None}
 
-    def _news(self, found: Past, memory: LiveMemory) -> list[tuple[str, float, str]]:
-        """The steps whose value is new, or another one, or came to be in another way."""
-        news, known = [], self._known.values if memory.step_s == self.step_s else {}
-        first = found.end - timedelta(seconds=found.step_s * len(found.intensity_g_per_kwh))
-        for place, value in enumerate(found.intensity_g_per_kwh.tolist()):
-            step = first + timedelta(seconds=found.step_s * place)
-            item = (value, str(memory.quality(step)))
-            if known.get(step) != item:
-                news.append((step.isoformat(), *item))
-        return news
+    def _changed_values(self, past: ForecastInput, history: LiveHistory) -> list[tuple[str, float, str]]:
+        """Return the steps with a new value or quality: start, g CO2eq/kWh, quality."""
+        changed, known = [], self._known.values if history.step_s == self.step_s else {}
+        first = past.end - timedelta(seconds=past.step_s * len(past.intensity_g_per_kwh))
+        for index, value in enumerate(past.intensity_g_per_kwh.tolist()):
+            step = first + timedelta(seconds=past.step_s * index)
+            entry = (value, str(history.quality(step)))
+            if known.get(step) != entry:
+                changed.append((step.isoformat(), *entry))
+        return changed
 
-    def _take(self, content: dict[str, Any], now_s: float) -> None:
+    def _apply_response(self, content: dict[str, Any], now_s: float) -> None:
         if content["step_s"] != self.step_s:
-            self._known, self.step_s = _Known(content["step_s"]), content["step_s"]
+            self._known, self.step_s = _KnownIntensity(content["step_s"]), content["step_s"]
         now = datetime.fromisoformat(content["now"])
-        self._read = (now_s, now)
-        self._steps = content["steps"]
+        self._last_read = (now_s, now)
+        self._past_steps = content["steps"]
         for text, value, quality in content["values"]:
             self._known.values[datetime.fromisoformat(text)] = (value, quality)
         if content["ahead"] is not None:
-            self._known.ahead_from = datetime.fromisoformat(content["ahead"][0])
-            self._known.ahead = content["ahead"][1]
-        if content["lost"] is not None:
-            self._repeat(now)
-        self._tell(content, now_s)
+            self._known.forecast_start = datetime.fromisoformat(content["ahead"][0])
+            self._known.forecast_values = content["ahead"][1]
+        if content["error"] is not None:
+            self._carry_forward(now)
+        self._journal_response(content, now_s)
 
-    def _repeat(self, now: datetime) -> None:
-        """Let what is known last stand in, up to the present step."""
-        step, end = max(self._known.values) + timedelta(seconds=self.step_s), self._known.floor(now)
+    def _carry_forward(self, now: datetime) -> None:
+        """Substitute the last known values up to the current step."""
+        step, end = max(self._known.values) + timedelta(seconds=self.step_s), self._known.floor_to_step(now)
         while step < end:
-            self._known.values[step] = (self._known.at(step), _LAST_KNOWN)
-            self._steps += 1
+            self._known.values[step] = (self._known.value_at(step), _LAST_KNOWN)
+            self._past_steps += 1
             step += timedelta(seconds=self.step_s)
 
-    def _tell(self, content: dict[str, Any], now_s: float) -> None:
-        """Into the journal: what was read, each step down once, and a loss."""
-        for degradation in content["degradations"]:
-            what = (degradation["step"], degradation["start"], degradation["end"])
-            if what not in self._noted:
-                self._noted.add(what)
-                self._journal.append("grid", now_s, degradation)
-        told = {name: content[name] for name in ("now", "values", "ahead", "lost")}
-        self._journal.append("read", now_s, told)
+    def _journal_response(self, content: dict[str, Any], now_s: float) -> None:
+        """Write the values read, each new fallback and an error to the journal."""
+        for fallback in content["fallbacks"]:
+            key = (fallback["level"], fallback["start"], fallback["end"])
+            if key not in self._journaled_fallbacks:
+                self._journaled_fallbacks.add(key)
+                self._journal.append("fallback_used", now_s, fallback)
+        read = {name: content[name] for name in ("now", "values", "ahead", "error")}
+        self._journal.append("intensity_read", now_s, read)
 
-    def _revise(self, kind: str) -> None:
-        if self._books is None or self._read is None:
+    def _revise_ledger(self, kind: str) -> None:
+        if self._ledger is None or self._last_read is None:
             return
-        revision = self._books.revise()
-        if revision is not None or kind == "settled":
+        revision = self._ledger.revise()
+        if revision is not None or kind == "carbon_settled":
             content = {
                 "steps": revision.steps if revision else [],
                 "carbon_g": revision.carbon_g if revision else {},
                 "paper_carbon_g": revision.paper_carbon_g if revision else 0.0,
-                "provisional_g": self._books.provisional_g,
+                "provisional_g": self._ledger.provisional_carbon_g,
             }
-            self._journal.append(kind, self._read[0], content)
+            self._journal.append(kind, self._last_read[0], content)
 
 
-class FeedForecaster(Forecaster):
-    """The source's own forecast as far as it reaches, and a forecaster of ours beyond it or where it has none.
+class ProviderForecaster(Forecaster):
+    """The forecast of the provider, continued by another forecaster beyond its end or without one.
 
-    :param grid: which feed's.
-    :param own: ours.
+    :param intensity: the live intensity with the forecast of the provider.
+    :param fallback: the other forecaster.
     """
 
-    def __init__(self, grid: LiveGrid, own: Forecaster) -> None:
-        self.name = f"{own.name} beyond the source's own"
-        self.lookback_s = own.lookback_s
-        self._grid = grid
-        self._own = own
+    def __init__(self, intensity: LiveIntensity, fallback: Forecaster) -> None:
+        self.name = f"{fallback.name} beyond the provider's forecast"
+        self.lookback_s = fallback.lookback_s
+        self._intensity = intensity
+        self._fallback = fallback
 
-    def predict(self, past: Past, horizon_s: float) -> Forecast:
+    def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
-        own, issued = self._own.predict(past, horizon_s), self._grid.expected()
-        if issued is None:
-            return own
-        start, values = issued
-        first = round((start - past.end).total_seconds() / past.step_s)
-        mean = own.mean_g_per_kwh.copy()
-        for place, value in enumerate(values):
-            if 0 <= first + place < len(mean):
-                mean[first + place] = value
-        return Forecast(self.name, own.issued_s, own.start_s, own.step_s, mean)
+        base, provided = self._fallback.predict(inputs, horizon_s), self._intensity.provider_forecast()
+        if provided is None:
+            return base
+        start, values = provided
+        first = round((start - inputs.end).total_seconds() / inputs.step_s)
+        mean = base.mean_g_per_kwh.copy()
+        for index, value in enumerate(values):
+            if 0 <= first + index < len(mean):
+                mean[first + index] = value
+        return Forecast(self.name, base.issued_s, base.start_s, base.step_s, mean)

@@ -1,4 +1,4 @@
-"""What a search has to do next: which training, which scores, and which of the tasks that were suspended."""
+"""The task scheduler: selects the next task of a free device, or a suspended one to resume."""
 
 from __future__ import annotations
 
@@ -11,181 +11,196 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ce_nas.core.records import Architecture
-    from ce_nas.engine.budgets import Purse
-    from ce_nas.engine.candidate_queue import Backlog
-    from ce_nas.engine.components import Parts, Plan
-    from ce_nas.engine.search_progress import Progress
+    from ce_nas.engine.budgets import BudgetPlanner
+    from ce_nas.engine.candidate_queue import CandidateQueue
+    from ce_nas.engine.components import Components, RunConfig
+    from ce_nas.engine.search_progress import SearchProgress
 
-__all__ = ["Agenda"]
+__all__ = ["TaskScheduler"]
 
-#: members of a region that its supernet's paths are drawn from, at most
-_MEMBERS = 4096
-#: proposals among which a training is looked for that is short enough, once the best and all that waits are too long
-_SHORTER = 32
+#: maximum number of architectures sampled from a region for the training of its supernet
+_MAX_REGION_MEMBERS = 4096
+#: proposals tried for a training that fits the budgets, after all queued candidates
+_FALLBACK_PROPOSALS = 32
 
 
-class Agenda:
-    """Chooses the tasks of free devices, and keeps those that were suspended.
+class TaskScheduler:
+    """Selects the tasks of free devices, and keeps the suspended tasks.
 
-    :param purse: which trainings can be finished within the budgets.
+    :param budget_planner: tells which trainings can finish within the budgets.
     """
 
-    def __init__(self, parts: Parts, plan: Plan, progress: Progress, backlog: Backlog, purse: Purse) -> None:
-        self._parts = parts
-        self._plan = plan
+    def __init__(
+        self,
+        components: Components,
+        config: RunConfig,
+        progress: SearchProgress,
+        queue: CandidateQueue,
+        budget_planner: BudgetPlanner,
+    ) -> None:
+        self._components = components
+        self._config = config
         self._progress = progress
-        self._backlog = backlog
-        self._purse = purse
-        #: tasks that were begun and have no device, the longest waiting first
+        self._queue = queue
+        self._budget_planner = budget_planner
+        #: suspended tasks, in order of their suspension
         self.suspended: list[Task] = []
-        self._tasks = 0
-        self._supernet_asked = parts.evaluator.supernet_training_s == 0
-        self._supernet_ready = self._supernet_asked
-        self._supernet_lost = False
-        self._scored_out = False
-        # supernets of regions begun, and after how many trainings the last one was
-        self._regional = self._regional_after = 0
-        self._judged: set[Architecture] = set()
+        self._next_task_id = 0
+        self._supernet_scheduled = components.problem.supernet_training_s == 0
+        self._supernet_ready = self._supernet_scheduled
+        self._supernet_failed = False
+        self._proposals_exhausted = False
+        # number of started region supernets, and number of evaluations at the last one
+        self._region_supernets = self._evaluations_at_last_region_supernet = 0
+        self._scored_after_training: set[Architecture] = set()
 
     def suspend(self, task: Task) -> None:
-        """Let a task wait for a device to go on."""
+        """Add a suspended task."""
         self.suspended.append(task)
 
-    def take_supernet(self) -> None:
-        """Remember that the supernet is trained: from now on it scores."""
+    def mark_supernet_trained(self) -> None:
+        """Mark the supernet as trained: sampling may start."""
         self._supernet_ready = True
 
-    def lose_supernet(self, task: Task) -> None:
-        """Remember that there will be no such supernet; without that of the whole space nothing is scored."""
-        self._supernet_lost = self._supernet_lost or not task.architectures
+    def mark_supernet_failed(self, task: Task) -> None:
+        """Mark the training of a supernet as failed; without that of the whole space there is no sampling."""
+        self._supernet_failed = self._supernet_failed or not task.architectures
 
     @property
     def can_sample(self) -> bool:
-        """Whether something is left to score, or is being scored."""
-        evaluator = self._parts.evaluator
-        if not evaluator.can_score or self._supernet_lost or self._scored_out:
+        """Whether there are architectures left to score, or a suspended sampling task."""
+        if not self._components.problem.has_proxy_scores or self._supernet_failed or self._proposals_exhausted:
             return False
         pending = any(task.kind is not TaskKind.EVALUATION for task in self.suspended)
-        return pending or self._unscored() > 0
+        return pending or self._remaining_samples() > 0
 
     @property
-    def samplings(self) -> int:
-        """How many devices sampling has work for: one while the supernet is trained that the scoring needs."""
-        tasks = [*self._parts.cluster.running(), *self.suspended]
-        begun = sum(task.kind is not TaskKind.EVALUATION for task in tasks)
+    def sampling_demand(self) -> int:
+        """The number of devices that sampling can use; at most one new one before the supernet is trained."""
+        tasks = [*self._components.cluster.running_tasks(), *self.suspended]
+        started = sum(task.kind is not TaskKind.EVALUATION for task in tasks)
         if not self.can_sample:
-            return begun
+            return started
         if not self._supernet_ready:
-            return max(begun, 1)
-        return begun + math.ceil(self._unscored() / self._plan.batch)
+            return max(started, 1)
+        return started + math.ceil(self._remaining_samples() / self._config.sampling_batch)
 
     def next_evaluation(self) -> Task | None:
-        """A suspended training, else the best that waits, else whatever the searcher proposes unseen."""
-        self._purse.ask_anew()
-        if suspended := self._resumable({TaskKind.EVALUATION}):
+        """Select a suspended training, else the best queued candidate, else a proposal of the searcher."""
+        self._budget_planner.reset_rejections()
+        if suspended := self._pop_resumable({TaskKind.EVALUATION}):
             return suspended
-        if len(self._progress.started) >= self._plan.limits.evaluations:
+        if len(self._progress.started) >= self._config.budgets.evaluations:
             return None
-        task = next(filter(self._beside(), map(self._training, self._candidates())), None)
+        task = next(filter(self._fits_alongside_running(), map(self._training_task, self._training_candidates())), None)
         if task:
-            self._backlog.discard(task.architectures[0])
-            self._progress.start(task.architectures[0])
-            self._tasks += 1
+            self._queue.discard(task.architectures[0])
+            self._progress.mark_started(task.architectures[0])
+            self._next_task_id += 1
         return task
 
     def next_sampling(self) -> Task | None:
-        """A suspended sampling, else the supernet's training if it is due, else a new batch to score."""
-        if suspended := self._resumable({TaskKind.SAMPLING, TaskKind.SUPERNET}):
+        """Select a suspended sampling task, else a supernet training if it is due, else a new batch to score."""
+        if suspended := self._pop_resumable({TaskKind.SAMPLING, TaskKind.SUPERNET}):
             return suspended
-        if not self._supernet_asked:
-            self._supernet_asked = True
-            return self._task(TaskKind.SUPERNET, ())
+        if not self._supernet_scheduled:
+            self._supernet_scheduled = True
+            return self._create_task(TaskKind.SUPERNET, ())
         if not (self._supernet_ready and self.can_sample):
             return None
-        if regional := self._regional_supernet():
-            return regional
-        batch = self._parts.searcher.ask(min(self._plan.batch, self._unscored()), self._progress.seen)
-        self._progress.see(batch)
-        self._scored_out = not batch  # bounds, or a searcher, may leave most of a space out
-        return self._task(TaskKind.SAMPLING, (*batch, *self._unjudged())) if batch else None
+        if region_supernet := self._next_region_supernet():
+            return region_supernet
+        batch = self._components.searcher.ask(
+            min(self._config.sampling_batch, self._remaining_samples()), self._progress.seen
+        )
+        self._progress.mark_seen(batch)
+        self._proposals_exhausted = not batch  # constraints, or the searcher, may exclude the rest of the space
+        return self._create_task(TaskKind.SAMPLING, (*batch, *self._trained_without_score())) if batch else None
 
-    def _regional_supernet(self) -> Task | None:
-        """The training of a supernet for the region that promises most by now, if one is due."""
-        plan, done = self._plan, self._progress.evaluations
-        if self._regional >= plan.few_shot or done < self._regional_after + plan.few_shot_every:
+    def _next_region_supernet(self) -> Task | None:
+        """Create the training of a supernet for the currently best region, if it is due."""
+        config, evaluations = self._config, self._progress.evaluations
+        if (
+            self._region_supernets >= config.few_shot
+            or evaluations < self._evaluations_at_last_region_supernet + config.few_shot_every
+        ):
             return None
-        members = self._parts.searcher.promising(_MEMBERS)
-        if not members:  # the space is not divided yet
+        members = self._components.searcher.sample_best_region(_MAX_REGION_MEMBERS)
+        if not members:  # the space is not partitioned yet
             return None
-        self._regional, self._regional_after = self._regional + 1, done
-        return self._task(TaskKind.SUPERNET, members, plan.few_shot_share)
+        self._region_supernets, self._evaluations_at_last_region_supernet = self._region_supernets + 1, evaluations
+        return self._create_task(TaskKind.SUPERNET, members, config.few_shot_share)
 
-    def _unjudged(self) -> list[Architecture]:
-        """What was trained without a score, if the scores are to be judged by the trainings; each once."""
-        if not self._parts.evaluator.judges_scores:
+    def _trained_without_score(self) -> list[Architecture]:
+        """Return the trained architectures that are not scored yet, each once, if proxy scores are to be validated."""
+        if not self._components.problem.score_trained_architectures:
             return []
-        unscored = sorted(self._progress.started - set(self._progress.scored) - self._judged)
-        self._judged.update(unscored)
+        unscored = sorted(self._progress.started - set(self._progress.scored) - self._scored_after_training)
+        self._scored_after_training.update(unscored)
         return unscored
 
-    def _candidates(self) -> Iterator[Architecture]:
-        """Whom to train next; those after the first matter only if it cannot be finished within the budgets."""
-        first = self._unranked() or self._best_waiting() or self._proposal()
+    def _training_candidates(self) -> Iterator[Architecture]:
+        """Yield architectures to train; those after the first are used only if it does not fit the budgets."""
+        first = self._unranked_proposal() or self._pop_best_queued() or self._next_proposal()
         if first is None:
             return
         yield first
-        yield from (item.architecture for item in self._backlog.waiting)
-        yield from self._parts.searcher.ask(_SHORTER, self._progress.started)
+        yield from (candidate.architecture for candidate in self._queue.candidates)
+        yield from self._components.searcher.ask(_FALLBACK_PROPOSALS, self._progress.started)
 
-    def _training(self, architecture: Architecture) -> Task:
-        fidelity = self._parts.searcher.fidelity_of(architecture)
-        return Task(self._tasks, TaskKind.EVALUATION, (architecture,), fidelity)
+    def _training_task(self, architecture: Architecture) -> Task:
+        fidelity = self._components.searcher.fidelity_of(architecture)
+        return Task(self._next_task_id, TaskKind.EVALUATION, (architecture,), fidelity)
 
-    def _beside(self) -> Callable[[Task], bool]:
-        """Tells of a training whether it can be finished within the budgets beside those under way."""
-        return self._purse.beside(self._parts.cluster.running(), self._parts.clock.now_s)
+    def _fits_alongside_running(self) -> Callable[[Task], bool]:
+        """Return a predicate: whether a training can finish within the budgets alongside the running ones."""
+        return self._budget_planner.fits_alongside(
+            self._components.cluster.running_tasks(), self._components.clock.now_s
+        )
 
-    def _unranked(self) -> Architecture | None:
-        """Now and then a proposal that no cheap score had a say in: scores may mislead, and must not for good."""
+    def _unranked_proposal(self) -> Architecture | None:
+        """Return a proposal that is not ranked by proxy scores, at the configured share: scores may be misleading."""
         started = len(self._progress.started)
-        share = 1.0 if self._parts.searcher.foresees else self._plan.unranked
+        share = 1.0 if self._components.searcher.uses_proxy_scores else self._config.unranked_share
         due = int((started + 1) * share) > int(started * share)
-        return self._proposal() if due and self._progress.scored else None
+        return self._next_proposal() if due and self._progress.scored else None
 
-    def _best_waiting(self) -> Architecture | None:
-        if not self._backlog:
-            self._refill()
-        return self._backlog.pop().architecture if self._backlog else None
+    def _pop_best_queued(self) -> Architecture | None:
+        if not self._queue:
+            self._refill_queue()
+        return self._queue.pop().architecture if self._queue else None
 
-    def _refill(self) -> None:
-        """Let what was scored before, and is proposed again now, wait once more: its score costs nothing."""
+    def _refill_queue(self) -> None:
+        """Queue proposals that were scored before; their scores cost nothing."""
         if self._progress.scored:
-            proposals = self._parts.searcher.ask(self._plan.batch, self._progress.started)
-            known = [self._progress.scored[item] for item in proposals if item in self._progress.scored]
-            self._backlog.add(known, explain=False)
+            proposals = self._components.searcher.ask(self._config.sampling_batch, self._progress.started)
+            scored = [self._progress.scored[proposal] for proposal in proposals if proposal in self._progress.scored]
+            self._queue.add(scored, report_dropped=False)
 
-    def _proposal(self) -> Architecture | None:
-        proposals = self._parts.searcher.ask(1, self._progress.started)
+    def _next_proposal(self) -> Architecture | None:
+        proposals = self._components.searcher.ask(1, self._progress.started)
         return proposals[0] if proposals else None
 
-    def _resumable(self, kinds: set[TaskKind]) -> Task | None:
-        """The longest suspended task of these kinds, taken off the list; of trainings, one that can be finished."""
+    def _pop_resumable(self, kinds: set[TaskKind]) -> Task | None:
+        """Remove and return the first suspended task of these kinds; a training must fit the budgets."""
         suspended = [task for task in self.suspended if task.kind in kinds]
         if not suspended:
             return None
-        fits = self._beside()
+        fits = self._fits_alongside_running()
         task = next((task for task in suspended if task.kind is not TaskKind.EVALUATION or fits(task)), None)
         if task:
             self.suspended.remove(task)
         return task
 
-    def _task(self, kind: TaskKind, architectures: Sequence[Architecture], fidelity: float = 1.0) -> Task:
-        self._tasks += 1
-        return Task(self._tasks - 1, kind, tuple(architectures), fidelity)
+    def _create_task(self, kind: TaskKind, architectures: Sequence[Architecture], fidelity: float = 1.0) -> Task:
+        self._next_task_id += 1
+        return Task(self._next_task_id - 1, kind, tuple(architectures), fidelity)
 
-    def _unscored(self) -> int:
-        """How many more architectures are to be scored: all, or as many as a searcher that learns from scores needs."""
-        most = self._parts.evaluator.space.size
-        if self._parts.searcher.foresees:
-            most = min(most, self._plan.samples + self._plan.samples_per_training * len(self._progress.started))
-        return max(most - len(self._progress.seen), 0)
+    def _remaining_samples(self) -> int:
+        """Return how many architectures are left to score: all, or up to the bound of a searcher that uses scores."""
+        limit = self._components.problem.space.size
+        if self._components.searcher.uses_proxy_scores:
+            limit = min(
+                limit, self._config.max_samples + self._config.samples_per_training * len(self._progress.started)
+            )
+        return max(limit - len(self._progress.seen), 0)

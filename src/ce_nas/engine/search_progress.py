@@ -1,12 +1,12 @@
-"""What a search has found so far."""
+"""The progress of a search: scores, evaluations, front and hypervolume."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ce_nas.pareto.dominance import Front
+from ce_nas.pareto.dominance import ParetoFront
 from ce_nas.pareto.hypervolume import hypervolume
-from ce_nas.space.visited import Taken
+from ce_nas.space.visited import VisitedSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,67 +14,67 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture, Objective, Observation
     from ce_nas.space.base import Space
 
-__all__ = ["Progress"]
+__all__ = ["SearchProgress"]
 
 
-class Progress:
-    """Scores, evaluations, the front and its hypervolume.
+class SearchProgress:
+    """The scores, evaluations, front and hypervolume of a search.
 
-    :param space: what is searched.
-    :param objectives: in the order of the values, whose references bound the hypervolume.
+    :param space: the search space.
+    :param objectives: in the order of the values; their references define the hypervolume.
     """
 
     def __init__(self, space: Space, objectives: Sequence[Objective]) -> None:
-        self._reference = tuple(item.sign * item.reference for item in objectives)
-        #: architectures scored, with their estimates
+        self._reference = tuple(objective.sign * objective.reference for objective in objectives)
+        #: scored architectures, with their estimates
         self.scored: dict[Architecture, Observation] = {}
-        #: architectures whose scoring was begun
-        self.seen = Taken(space)
-        #: architectures whose training was begun
-        self.started = Taken(space)
-        #: full trainings finished
+        #: architectures whose scoring was started
+        self.seen = VisitedSet(space)
+        #: architectures whose training was started
+        self.started = VisitedSet(space)
+        #: completed full trainings
         self.evaluations = 0
-        #: trainings stopped early, as their searcher had asked
-        self.early = 0
-        #: the best of what was evaluated
-        self.front: Front[Architecture] = Front()
-        #: hypervolume of the front, in the product of the objectives' units
+        #: completed partial trainings, as requested by the searcher
+        self.partial_trainings = 0
+        #: non-dominated evaluated architectures
+        self.front: ParetoFront[Architecture] = ParetoFront()
+        #: hypervolume of the front, in the product of the units of the objectives
         self.hypervolume = 0.0
-        #: the same at the end of each period, oldest first
-        self.history: list[float] = []
-        #: the same after each full training
-        self.course: list[float] = []
+        #: hypervolume at the end of each period, oldest first
+        self.hypervolume_history: list[float] = []
+        #: hypervolume after each full training, oldest first
+        self.hypervolume_by_evaluation: list[float] = []
 
-    def see(self, architectures: Iterable[Architecture]) -> None:
-        """Remember that these are being scored."""
+    def mark_seen(self, architectures: Iterable[Architecture]) -> None:
+        """Mark architectures whose scoring is started."""
         self.seen.update(architectures)
 
-    def score(self, found: Iterable[Observation]) -> None:
-        """Take in estimates."""
-        self.scored.update({item.architecture: item for item in found})
+    def add_scores(self, observations: Iterable[Observation]) -> None:
+        """Add the estimates of scored architectures."""
+        self.scored.update({observation.architecture: observation for observation in observations})
 
-    def start(self, architecture: Architecture) -> None:
-        """Remember that this one is being trained."""
+    def mark_started(self, architecture: Architecture) -> None:
+        """Mark an architecture whose training is started."""
         self.started.add(architecture)
         self.seen.add(architecture)
 
-    def evaluate(self, found: Observation, *, feasible: bool = True) -> bool:
-        """Take in a finished training; returns whether the hypervolume grew.
+    def add_evaluation(self, observation: Observation, *, feasible: bool = True) -> bool:
+        """Add a completed training; returns whether the hypervolume increased.
 
-        A training that was stopped early counts for nothing but the searcher, and its architecture may be started
-        again; one that breaks a constraint counts as a training, and stays off the front.
+        A partial training is not counted as an evaluation, and its architecture may be started again; an infeasible one
+        is counted, but not added to the front.
         """
-        if found.fidelity < 1.0:
-            self.started.discard(found.architecture)
-            self.early += 1
+        if observation.fidelity < 1.0:
+            self.started.discard(observation.architecture)
+            self.partial_trainings += 1
             return False
         self.evaluations += 1
         before = self.hypervolume
-        if feasible and self.front.add(found.values, found.architecture):
+        if feasible and self.front.add(observation.values, observation.architecture):
             self.hypervolume = hypervolume(self.front.values, self._reference)
-        self.course.append(self.hypervolume)
+        self.hypervolume_by_evaluation.append(self.hypervolume)
         return self.hypervolume > before
 
     def close_period(self) -> None:
-        """Put the present hypervolume on the record."""
-        self.history.append(self.hypervolume)
+        """Append the current hypervolume to the history."""
+        self.hypervolume_history.append(self.hypervolume)

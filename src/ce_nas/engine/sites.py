@@ -1,34 +1,34 @@
-"""Several places where a search may go on, one at a time, and what it takes to carry it from one to another."""
+"""Sites of a search: their state for the policy, and the move of the search between them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ce_nas.core.records import Activity, Reading, SiteView, Source
-from ce_nas.engine.state_builder import HORIZON_S, MEMORY_S
+from ce_nas.core.records import Activity, EnergyReading, ReadingSource, SiteState
+from ce_nas.forecast.base import FORECAST_HORIZON_S, PAST_WINDOW_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.energy.ledger import Prices
-    from ce_nas.engine.components import Plan
+    from ce_nas.energy.ledger import Ledger, Prices
+    from ce_nas.engine.components import RunConfig
     from ce_nas.forecast.base import Forecaster
-    from ce_nas.forecast.history import Memory
+    from ce_nas.forecast.history import ZoneHistory
     from ce_nas.grid.trace import Series
 
-__all__ = ["Site", "Sites"]
+__all__ = ["Site", "SiteMove", "Sites"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Site:
-    """One place: its grid, its building, its prices, its devices."""
+    """One site: its grid, PUE, prices and devices."""
 
     name: str
-    #: what is known of its grid, and who foretells it
-    memory: Memory
+    #: past carbon intensity of its grid, and its forecaster
+    zone_history: ZoneHistory
     forecaster: Forecaster
-    #: the true carbon intensity, for the books alone
+    #: true carbon intensity, for the ledger only
     intensity: Series
     pue: float
     prices: Prices
@@ -36,34 +36,46 @@ class Site:
     devices: int
 
 
-class Sites:
-    """The places of a run; it begins at the first.
+@dataclass(frozen=True, slots=True)
+class SiteMove:
+    """A completed move, with its energy from the grid and its carbon."""
 
-    :param move_s: how long the search rests while it is carried to another place.
-    :param move_j: what that draws, where it comes from, before PUE, J.
+    from_site: str
+    to_site: str
+    move_s: float
+    energy_j: float
+    carbon_g: float
+
+
+class Sites:
+    """The sites of a run; the search starts at the first.
+
+    :param move_s: duration of a move, in which no device is used, s.
+    :param move_energy_j: energy of a move, charged to the site that is left, before PUE, J.
     """
 
-    def __init__(self, sites: Sequence[Site], move_s: float, move_j: float) -> None:
+    def __init__(self, sites: Sequence[Site], move_s: float, move_energy_j: float) -> None:
         self._sites = {site.name: site for site in sites}
-        self.here = next(iter(sites))
+        #: the site of the search
+        self.current = next(iter(sites))
         self.move_s = move_s
-        self._move_j = move_j
+        self._move_energy_j = move_energy_j
 
-    def views(self, now_s: float, plan: Plan) -> tuple[SiteView, ...]:
-        """What an allocator may know of each place."""
-        return tuple(self._view(site, now_s, plan) for site in self._sites.values())
+    def states(self, now_s: float, config: RunConfig) -> tuple[SiteState, ...]:
+        """Build the state of each site for the policy."""
+        return tuple(self._state(site, now_s, config) for site in self._sites.values())
 
-    def go(self, name: str) -> Site:
-        """Be at another place from now on."""
-        self.here = self._sites[name]
-        return self.here
+    def complete_move(self, name: str, ledger: Ledger, start_s: float, end_s: float) -> SiteMove:
+        """Charge a move to the current site, and make the site ``name`` the current one, also in the ledger."""
+        energy_before_j, carbon_before_g = ledger.totals.for_activity(Activity.MOVE)
+        ledger.record([EnergyReading(0, Activity.MOVE, start_s, end_s, self._move_energy_j, ReadingSource.ESTIMATED)])
+        energy_j, carbon_g = ledger.totals.for_activity(Activity.MOVE)
+        from_site, self.current = self.current.name, self._sites[name]
+        ledger.switch_site(self.current.intensity, self.current.pue, self.current.prices)
+        return SiteMove(from_site, name, end_s - start_s, energy_j - energy_before_j, carbon_g - carbon_before_g)
 
-    def reading(self, start_s: float, end_s: float) -> Reading:
-        """What carrying the search drew."""
-        return Reading(0, Activity.MOVE, start_s, end_s, self._move_j, Source.ESTIMATED)
-
-    def _view(self, site: Site, now_s: float, plan: Plan) -> SiteView:
-        past = site.memory.past(now_s, max(MEMORY_S, site.forecaster.lookback_s), HORIZON_S)
-        forecast = site.forecaster.predict(past, HORIZON_S) if past else None
-        rates = plan.rates(site.prices, site.pue, now_s)
-        return SiteView(site.name, site is self.here, forecast, site.pue, site.devices, self._move_j, rates)
+    def _state(self, site: Site, now_s: float, config: RunConfig) -> SiteState:
+        past = site.zone_history.inputs_at(now_s, max(PAST_WINDOW_S, site.forecaster.lookback_s), FORECAST_HORIZON_S)
+        forecast = site.forecaster.predict(past, FORECAST_HORIZON_S) if past else None
+        rates = config.rates(site.prices, site.pue, now_s)
+        return SiteState(site.name, site is self.current, forecast, site.pue, site.devices, self._move_energy_j, rates)

@@ -1,7 +1,4 @@
-"""The one place that says what a decision may be based on: nothing of the future passes here.
-
-What the journal keeps of a forecast: enough to show what a decision was based on, and little of it.
-"""
+"""Builds the state that a policy decides on, from nothing later than the present; summarises it for the journal."""
 
 from __future__ import annotations
 
@@ -10,116 +7,119 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ce_nas.core.records import Activity, TaskKind, View
-from ce_nas.core.units import DAY_S
+from ce_nas.core.records import Activity, BudgetState, ClusterState, GridState, SearchState, State, TaskKind
+from ce_nas.forecast.base import FORECAST_HORIZON_S, PAST_WINDOW_S
 
 if TYPE_CHECKING:
     from ce_nas.cluster.base import Cluster
     from ce_nas.core.records import Allocation, Forecast, Rates
-    from ce_nas.energy.ledger import Books
-    from ce_nas.engine.candidate_queue import Backlog
-    from ce_nas.engine.components import Plan
-    from ce_nas.engine.scheduler import Agenda
-    from ce_nas.engine.search_progress import Progress
-    from ce_nas.forecast.base import Forecaster, Past
-    from ce_nas.forecast.history import Memory
+    from ce_nas.energy.ledger import LedgerTotals
+    from ce_nas.engine.candidate_queue import CandidateQueue
+    from ce_nas.engine.components import RunConfig
+    from ce_nas.engine.scheduler import TaskScheduler
+    from ce_nas.engine.search_progress import SearchProgress
+    from ce_nas.forecast.base import Forecaster, ForecastInput
+    from ce_nas.forecast.history import ZoneHistory
 
-__all__ = ["AHEAD", "Outlook", "noted"]
+__all__ = ["MAX_JOURNALED_PERIODS", "StateBuilder", "forecast_record"]
 
-#: how far a forecast reaches, and how much of the past an allocator sees
-HORIZON_S = 4 * DAY_S
-MEMORY_S = 14 * DAY_S
+#: the most coming periods whose forecast the journal keeps
+MAX_JOURNALED_PERIODS = 24
 
 
-class Outlook:
-    """Draws up views.
+class StateBuilder:
+    """Builds states from the parts of a run.
 
-    :param memory: what is known of the grid.
+    :param zone_history: carbon intensity of the zone up to a moment.
     """
 
-    def __init__(self, memory: Memory, forecaster: Forecaster, plan: Plan) -> None:
-        self._memory = memory
+    def __init__(self, zone_history: ZoneHistory, forecaster: Forecaster, config: RunConfig) -> None:
+        self._zone_history = zone_history
         self._forecaster = forecaster
-        self._plan = plan
-        self._lookback_s = max(MEMORY_S, forecaster.lookback_s)
+        self._config = config
+        self._lookback_s = max(PAST_WINDOW_S, forecaster.lookback_s)
 
-    def view(  # noqa: PLR0913 - a view gathers what every part of a run knows
+    def build(  # noqa: PLR0913 - a state has fields of every part of a run
         self,
         *,
         now_s: float,
         cluster: Cluster,
-        books: Books,
-        progress: Progress,
-        backlog: Backlog,
-        agenda: Agenda,
+        books: LedgerTotals,
+        progress: SearchProgress,
+        queue: CandidateQueue,
+        scheduler: TaskScheduler,
         allocation: Allocation | None,
-        allocated_s: float,
+        allocated_since_s: float,
         rates: Rates,
-    ) -> View:
-        """All that may be known at ``now_s``."""
-        limits = self._plan.limits
-        past = self._memory.past(now_s, self._lookback_s, HORIZON_S)
-        carbon_g = limits.carbon_spent_g(books)
-        return View(
+    ) -> State:
+        """The state at ``now_s``."""
+        budgets = self._config.budgets
+        past = self._zone_history.inputs_at(now_s, self._lookback_s, FORECAST_HORIZON_S)
+        carbon_g = budgets.carbon_spent_g(books)
+        return State(
             now_s=now_s,
-            period_s=self._plan.period_s,
-            devices=cluster.devices,
-            past_g_per_kwh=past.intensity_g_per_kwh[-round(MEMORY_S / past.step_s) :] if past else np.empty(0),
-            past_step_s=self._memory.step_s,
-            forecast=self._forecast(past),
-            evaluations=progress.evaluations,
-            samples=len(progress.scored),
-            hypervolume=progress.hypervolume,
-            hypervolume_history=tuple(progress.history),
-            front_size=len(progress.front),
-            backlog=len(backlog),
-            backlog_capacity=backlog.capacity,
-            backlog_front=backlog.front,
-            running=sum(task.kind is TaskKind.EVALUATION for task in cluster.running()),
-            suspended=sum(task.kind is TaskKind.EVALUATION for task in agenda.suspended),
-            can_sample=agenda.can_sample,
-            samplings=agenda.samplings,
-            trained_s=books.device_s.get(Activity.TRAINING, 0.0) * self._plan.time_scale,
-            carbon_spent_g=carbon_g,
-            energy_spent_j=books.total_energy_j,
-            cost_spent=books.cost,
-            time_left_s=limits.time_s - now_s,
-            carbon_left_g=limits.carbon_g - carbon_g,
-            energy_left_j=limits.energy_j - books.total_energy_j,
-            cost_left=limits.cost - books.cost,
-            evaluations_left=limits.evaluations - progress.evaluations,
-            device_s_left=limits.device_s - books.total_device_s,
-            target=limits.target,
-            course=tuple(progress.course),
-            allocation=allocation,
-            allocated_s=allocated_s,
-            rates=rates,
+            period_s=self._config.period_s,
+            grid=GridState(
+                past_g_per_kwh=past.intensity_g_per_kwh[-round(PAST_WINDOW_S / past.step_s) :] if past else np.empty(0),
+                past_step_s=self._zone_history.step_s,
+                forecast=self._predict(past),
+            ),
+            search=SearchState(
+                evaluations=progress.evaluations,
+                samples=len(progress.scored),
+                hypervolume=progress.hypervolume,
+                hypervolume_history=tuple(progress.hypervolume_history),
+                front_size=len(progress.front),
+                queue_length=len(queue),
+                queue_capacity=queue.capacity,
+                queue_front_size=queue.front_size,
+                can_sample=scheduler.can_sample,
+                trained_s=books.device_s.get(Activity.TRAINING, 0.0) * self._config.time_scale,
+                target_hypervolume=budgets.target_hypervolume,
+                hypervolume_by_evaluation=tuple(progress.hypervolume_by_evaluation),
+                sampling_demand=scheduler.sampling_demand,
+            ),
+            budget=BudgetState(
+                time_left_s=budgets.time_s - now_s,
+                carbon_spent_g=carbon_g,
+                carbon_left_g=budgets.carbon_g - carbon_g,
+                energy_spent_j=books.total_energy_j,
+                energy_left_j=budgets.energy_j - books.total_energy_j,
+                cost_spent=books.cost,
+                cost_left=budgets.cost - books.cost,
+                evaluations_left=budgets.evaluations - progress.evaluations,
+                device_s_left=budgets.device_s - books.total_device_s,
+            ),
+            cluster=ClusterState(
+                devices=cluster.devices,
+                running=sum(task.kind is TaskKind.EVALUATION for task in cluster.running_tasks()),
+                suspended=sum(task.kind is TaskKind.EVALUATION for task in scheduler.suspended),
+                allocation=allocation,
+                allocated_since_s=allocated_since_s,
+                rates=rates,
+            ),
         )
 
-    def _forecast(self, past: Past | None) -> Forecast | None:
-        return self._forecaster.predict(past, HORIZON_S) if past else None
+    def _predict(self, past: ForecastInput | None) -> Forecast | None:
+        return self._forecaster.predict(past, FORECAST_HORIZON_S) if past else None
 
 
-#: how many of the coming periods are kept
-AHEAD = 24
+def forecast_record(state: State) -> dict[str, Any]:
+    """The journal's record of a forecast: the coming period with its quantiles, and later ones, g CO2eq/kWh.
 
-
-def noted(view: View) -> dict[str, Any]:
-    """What is expected of the coming period, with quantiles where they are known, and of those after it; g CO2eq/kWh.
-
-    ``ahead_g_per_kwh`` begins with the coming period and ends with the run's time at the latest.
+    ``ahead_g_per_kwh`` starts with the coming period and ends with the deadline at the latest.
     """
-    forecast = view.forecast
+    forecast = state.grid.forecast
     if forecast is None:
         return {"forecast_g_per_kwh": None, "quantiles_g_per_kwh": {}, "ahead_g_per_kwh": []}
-    periods = min(AHEAD, max(math.ceil(view.time_left_s / view.period_s), 1))
+    periods = min(MAX_JOURNALED_PERIODS, max(math.ceil(state.budget.time_left_s / state.period_s), 1))
     quantiles = {
-        f"{level:g}": round(float(forecast.ahead(view.now_s, view.period_s, 1, level)[0]), 1)
+        f"{level:g}": round(float(forecast.resample(state.now_s, state.period_s, 1, level)[0]), 1)
         for level in sorted(forecast.quantiles_g_per_kwh)
     }
-    ahead = forecast.ahead(view.now_s, view.period_s, periods)
+    ahead = forecast.resample(state.now_s, state.period_s, periods)
     return {
-        "forecast_g_per_kwh": forecast.over(view.now_s, view.now_s + view.period_s),
+        "forecast_g_per_kwh": forecast.mean_between(state.now_s, state.now_s + state.period_s),
         "quantiles_g_per_kwh": quantiles,
         "ahead_g_per_kwh": [round(value, 1) for value in ahead.tolist()],
     }

@@ -1,4 +1,4 @@
-"""The experiment's seam: which runs it needs, and what it makes of what they found."""
+"""Interface of an experiment: the runs that it needs, and the report that it builds from their results."""
 
 from __future__ import annotations
 
@@ -9,99 +9,112 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.report.i18n.words import Words
+from ce_nas.report.i18n.translator import Translator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from matplotlib.figure import Figure
 
-    from ce_nas.experiments.trials import Cell, Finding
+    from ce_nas.experiments.trials import ExperimentTrial, TrialResult
+    from ce_nas.report.page import ReportTable
 
-__all__ = ["ENGLISH", "Experiment", "Report", "Scenario", "Table", "of_strategy", "plain"]
+__all__ = [
+    "ENGLISH",
+    "Experiment",
+    "ExperimentConfig",
+    "ExperimentReport",
+    "results_of_strategy",
+    "to_plain_containers",
+]
 
 
-#: what an experiment speaks where nothing else is asked for
-ENGLISH = Words("en")
+#: default language of reports
+ENGLISH = Translator("en")
 
 
 @dataclass(frozen=True, slots=True)
-class Scenario:
+class ExperimentConfig:
     """What all runs of an experiment share."""
 
-    #: as the flags of ``ce-nas search``; policy, searcher and forecaster, if any, are those of CE-NAS
+    #: flags of ``ce-nas search``; policy, searcher and forecaster apply to CE-NAS only
     flags: Mapping[str, object]
     seeds: tuple[int, ...]
 
     def __post_init__(self) -> None:
         if not self.seeds:
-            message = "Expected one seed or more, got none."
+            message = "Expected at least one seed, got none."
             raise SettingsError(message)
 
-    def but(self, **flags: object) -> Mapping[str, object]:
-        """The flags with some of them set otherwise."""
+    def merge_flags(self, **flags: object) -> Mapping[str, object]:
+        """Return the flags with some of them replaced."""
         return {**self.flags, **flags}
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """Rows for people."""
-
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What an experiment shows."""
+class ExperimentReport:
+    """The results of an experiment for people and programs."""
 
     title: str
     #: for ``--json``: plain containers, all numbers finite or None
     content: Mapping[str, Any]
-    tables: Sequence[Table]
-    #: file name without ending to figure
+    tables: Sequence[ReportTable]
+    #: file name without extension to figure
     figures: Mapping[str, Figure]
-    #: what a reader must know to believe the figures, a sentence each
+    #: data sources and assumptions, a sentence each
     notes: Sequence[str] = field(default_factory=tuple)
 
 
 class Experiment(ABC):
-    """Names the runs it needs, and reports on what they found."""
+    """An experiment: lists the trials that it needs, and reports on their results.
 
-    #: the name it is chosen by, and that of its files
+    Example:
+        >>> from ce_nas.experiments.strategies import get_strategy
+        >>> from ce_nas.experiments.trials import build_trial
+        >>> class RandomSearch(Experiment):
+        ...     name = "random-search"
+        ...     def trials(self):
+        ...         return [build_trial(get_strategy("vanilla-random"), {"hours": 2, "gpus": 1}, seed=0)]
+        ...     def build_report(self, results, translate=ENGLISH):
+        ...         finals = [result.trajectory.final_hypervolume for result in results]
+        ...         return ExperimentReport("Random search", {"finals": finals}, [], {})
+        >>> [trial.labels for trial in RandomSearch().trials()]
+        [{'strategy': 'vanilla-random', 'seed': 0}]
+    """
+
+    #: identifier, and name of its files
     name: str
 
     @abstractmethod
-    def cells(self) -> list[Cell]:
-        """All runs, none twice.
+    def trials(self) -> list[ExperimentTrial]:
+        """List all runs, each once.
 
-        :raises CeNasError: if a setting is of no use.
+        :raises CeNasError: if a setting is invalid.
         """
 
     @abstractmethod
-    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
-        """What the findings of all cells, in the order of :meth:`cells`, come to.
+    def build_report(self, results: Sequence[TrialResult], translate: Translator = ENGLISH) -> ExperimentReport:
+        """Build the report from the results of all trials, in the order of :meth:`trials`.
 
-        :param words: of titles, tables and notes; figures and ``content`` are the same in every language.
+        :param translate: of titles, tables and notes; figures and ``content`` are the same in every language.
         """
 
 
-def of_strategy(findings: Iterable[Finding], name: str, **axes: object) -> list[Finding]:
-    """The findings of one strategy, at one place of each of ``axes``, by seed."""
-    wanted = {"strategy": name, **axes}
-    chosen = [one for one in findings if all(one.labels.get(key) == value for key, value in wanted.items())]
-    return sorted(chosen, key=lambda one: one.labels["seed"])
+def results_of_strategy(results: Iterable[TrialResult], name: str, **axes: object) -> list[TrialResult]:
+    """Select the results of one strategy, for one value of each axis, sorted by seed."""
+    labels = {"strategy": name, **axes}
+    selected = [result for result in results if all(result.labels.get(key) == value for key, value in labels.items())]
+    return sorted(selected, key=lambda result: result.labels["seed"])
 
 
-def plain(content: Any) -> Any:  # noqa: ANN401 - containers of any shape
-    """The same in containers that JSON knows: records as dictionaries, what is not finite as None."""
+def to_plain_containers(content: Any) -> Any:  # noqa: ANN401 - containers of any shape
+    """Convert to what JSON can hold: records become dictionaries, numbers that are not finite become None."""
     if is_dataclass(content) and not isinstance(content, type):
-        return plain(asdict(content))
+        return to_plain_containers(asdict(content))
     if isinstance(content, Mapping):
-        return {str(key): plain(value) for key, value in content.items()}
+        return {str(key): to_plain_containers(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [plain(value) for value in content]
+        return [to_plain_containers(value) for value in content]
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content

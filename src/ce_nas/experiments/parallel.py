@@ -1,4 +1,4 @@
-"""Jobs in parallel processes; what comes back is the same as from one process, and may come in another order."""
+"""Runs jobs in parallel processes, with the same results as in one process."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["in_parallel"]
+__all__ = ["run_in_parallel"]
 
 Job = TypeVar("Job")
-Found = TypeVar("Found")
+JobResult = TypeVar("JobResult")
 
 
-def in_parallel(work: Callable[[Job], Found], jobs: Sequence[Job], processes: int) -> Iterator[Found]:
-    """What ``work`` makes of each job, as soon as it is there; in order where ``processes`` is 1.
+def run_in_parallel(function: Callable[[Job], JobResult], jobs: Sequence[Job], processes: int) -> Iterator[JobResult]:
+    """Yield the result of ``function`` for each job as soon as it is ready; in order if ``processes`` is 1.
 
-    If the caller stops listening, jobs that were not begun are left.
+    If the caller stops iterating, jobs that have not started are cancelled.
     """
     if processes == 1 or len(jobs) <= 1:
-        yield from map(work, jobs)
+        yield from map(function, jobs)
         return
-    # not forked: a child forked while a library's threads run may never wake up
+    # spawn, not fork: a child forked while threads of a library run can deadlock
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(processes, len(jobs)), mp_context=context) as pool:
-        waiting = [pool.submit(work, job) for job in jobs]
+        futures = [pool.submit(function, job) for job in jobs]
         try:
-            for future in as_completed(waiting):
+            for future in as_completed(futures):
                 yield future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -1,67 +1,75 @@
-"""What an experiment's figures rest on, for its report."""
+"""Data sources and assumptions of an experiment, for its report."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ce_nas import __version__
-from ce_nas.core.units import as_duration
+from ce_nas._version import __version__
+from ce_nas.core.formatting import format_duration
 from ce_nas.experiments.base import ENGLISH
-from ce_nas.experiments.strategies import strategy_sentences, strategy_titles
+from ce_nas.experiments.strategies import describe_strategies, list_strategy_titles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ce_nas.analysis.summary import Summary
-    from ce_nas.experiments.trials import Finding
-    from ce_nas.report.i18n.words import Words
+    from ce_nas.analysis.summary import RunSummary
+    from ce_nas.experiments.trials import TrialResult
+    from ce_nas.report.i18n.translator import Translator
 
-__all__ = ["basis", "facts_of"]
+__all__ = ["describe_provenance", "provenance_notes"]
 
-#: of a fact that differs between the runs, so many values are told
-TOLD = 4
+#: for a fact that differs between the runs
+MAX_VALUES_SHOWN = 4
 
 
-def facts_of(summary: Summary, begun: Mapping[str, Any]) -> dict[str, str]:
-    """What a run rests on, from its summary and the first entry of its journal; a sentence's end each."""
-    benchmark, grid, settings = summary.benchmark, summary.grid, begun["settings"]
+def describe_provenance(summary: RunSummary, start_record: Mapping[str, Any]) -> dict[str, str]:
+    """Describe the data sources of a run, from its summary and the first entry of its journal."""
+    benchmark, grid, settings = summary.benchmark, summary.grid, start_record["settings"]
     objectives = " and ".join(
-        f"{item['name']} (reference {item['reference']:g} {item['unit']})".replace(" )", ")")
-        for item in summary.objectives
+        f"{one['name']} (reference {one['reference']:g} {one['unit']})".replace(" )", ")") for one in summary.objectives
     )
-    kind = ", a synthetic typical year whose days swing 5 to 19 % wider than real ones" if grid["synthetic"] else ""
+    kind = ", a synthetic typical year with 5 to 19 % more daily variation than in reality" if grid["synthetic"] else ""
     return {
         "Benchmark": f"{benchmark['name']}, from {benchmark['origin']}",
         "Objectives": objectives,
-        "Cheap scores": benchmark["cheap_scores"],
+        "Proxy scores": benchmark["proxy_scores"],
         "Grid": f"zone {grid['zone']}, {grid['origin']}{kind}; {grid['factors']} factors, {grid['signal']} signal",
-        "Start": f"{begun['start'][:16].replace('T', ' ')} UTC",
-        "Devices": f"{summary.gpus} for {as_duration(_seconds(settings['budget']['time']))} at most",
-        "Power": f"{begun['power']}; PUE {settings['cluster']['pue']:g}",
+        "Start": f"{start_record['start'][:16].replace('T', ' ')} UTC",
+        "Devices": f"{summary.gpus} for {format_duration(_parse_seconds(settings['budget']['hours']))} at most",
+        "Power": f"{start_record['power_origin']}; PUE {settings['cluster']['pue']:g}",
     }
 
 
-def basis(findings: Sequence[Finding], seeds: Sequence[int], words: Words = ENGLISH) -> list[str]:
-    """A sentence a fact; where the runs differ in one, its values, in the words of their journals."""
-    names = [one.labels["strategy"] for one in findings]
+def provenance_notes(
+    results: Sequence[TrialResult], seeds: Sequence[int], translate: Translator = ENGLISH
+) -> list[str]:
+    """Describe runs, strategies and data sources, a sentence each; for a fact that differs, list its values."""
+    names = [result.labels["strategy"] for result in results]
     sentences = [
-        words("exp.runs", count=len(findings), strategies=strategy_titles(names), seeds=_spans(seeds, words)),
-        *strategy_sentences(names, words),
+        translate(
+            "exp.runs",
+            count=len(results),
+            strategies=list_strategy_titles(names),
+            seeds=_format_seeds(seeds, translate),
+        ),
+        *describe_strategies(names, translate),
     ]
-    for fact in findings[0].facts:
-        values = list(dict.fromkeys(one.facts[fact] for one in findings))
-        more = words("exp.fact.more", count=len(values) - TOLD) if len(values) > TOLD else ""
-        name = words(f"exp.fact.{fact.lower().replace(' ', '_')}")
-        sentences.append(words("exp.fact", name=name, values=f"{' | '.join(values[:TOLD])}{more}"))
+    for fact in results[0].provenance:
+        values = list(dict.fromkeys(result.provenance[fact] for result in results))
+        more = (
+            translate("exp.fact.more", count=len(values) - MAX_VALUES_SHOWN) if len(values) > MAX_VALUES_SHOWN else ""
+        )
+        name = translate(f"exp.fact.{fact.lower().replace(' ', '_')}")
+        sentences.append(translate("exp.fact", name=name, values=f"{' | '.join(values[:MAX_VALUES_SHOWN])}{more}"))
     return [*sentences, f"ce-nas {__version__}."]
 
 
-def _seconds(text: str) -> float:
+def _parse_seconds(text: str) -> float:
     return float(text.removesuffix(" s"))
 
 
-def _spans(seeds: Sequence[int], words: Words) -> str:
+def _format_seeds(seeds: Sequence[int], translate: Translator) -> str:
     ordered = sorted(seeds)
     if len(ordered) > 1 and ordered == list(range(ordered[0], ordered[-1] + 1)):
-        return words("exp.seeds", first=ordered[0], last=ordered[-1])
+        return translate("exp.seeds", first=ordered[0], last=ordered[-1])
     return ", ".join(map(str, ordered))

@@ -1,4 +1,4 @@
-"""Finished cells on file: appended one by one, never changed, so that an experiment that was killed goes on."""
+"""Finished trials on file: appended one by one and never changed, so that an interrupted experiment can resume."""
 
 from __future__ import annotations
 
@@ -8,73 +8,76 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from ce_nas.core.errors import StoreError
-from ce_nas.experiments.trials import Finding
+from ce_nas.experiments.trials import TrialResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
     from typing import BinaryIO
 
-    from ce_nas.experiments.trials import Cell
+    from ce_nas.experiments.trials import ExperimentTrial
 
-__all__ = ["Shelf"]
+__all__ = ["ResultsStore"]
 
-FILE = "cells.jsonl"
+RESULTS_FILE = "trials.jsonl"
 
 
-class Shelf:
-    """The finished cells in a folder, of one experiment or several, held by one process at a time.
+class ResultsStore:
+    """The finished trials in a folder, of one or several experiments, locked by one process at a time.
 
-    The first line says which files, by their SHA-256, and which version of the package they rest on; each further one
-    is a finished cell. A last line that a kill cut short is dropped.
+    The first line has the package's version and the SHA-256 of the input files; each further line is a finished trial.
+    An incomplete last line is dropped.
     """
 
-    def __init__(self, file: BinaryIO, found: dict[str, Finding]) -> None:
+    def __init__(self, file: BinaryIO, results: dict[str, TrialResult]) -> None:
         self._file = file
-        self._found = found
+        self._results = results
 
     @classmethod
-    def open(cls, folder: Path, head: Mapping[str, Any]) -> Self:
-        """The shelf in a folder, made if there is none.
+    def open(cls, folder: Path, header: Mapping[str, Any]) -> Self:
+        """Open the store in a folder, or create it.
 
-        :param head: what the cells rest on.
-        :raises StoreError: if the folder cannot be written, another process holds it, or it was begun otherwise.
+        :param header: version and input files of the trials.
+        :raises StoreError: if the folder is not writable, is locked, or was started with another header.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            file = (folder / FILE).open("a+b")
+            file = (folder / RESULTS_FILE).open("a+b")
         except OSError as error:
-            message = f"Expected a folder that can be written at {str(folder)!r}, but {error.strerror}."
+            message = f"Expected a writable folder at {str(folder)!r}, but {error.strerror}."
             raise StoreError(message) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            lines = _whole_lines(file)
-            shelf = cls(file, _findings(lines[1:], folder))
+            lines = _read_complete_lines(file)
+            store = cls(file, _parse_results(lines[1:], folder))
             if lines:
-                _check(json.loads(lines[0]), head, folder)
+                _check_header(json.loads(lines[0]), header, folder)
             else:
-                shelf._append(head)
+                store._append(header)
         except BlockingIOError as error:
             file.close()
-            message = f"The experiment in {str(folder)!r} is going on in another process; wait for it, or end it."
+            message = (
+                f"Expected a folder that no other process uses, but the experiment in {str(folder)!r} is running; wait "
+                "for it, or stop it."
+            )
             raise StoreError(message) from error
         except BaseException:
             file.close()
             raise
-        return shelf
+        return store
 
-    def get(self, cell: Cell) -> Finding | None:
-        """What a cell found, if it is finished, by the labels that it has now."""
-        found = self._found.get(cell.key)
-        return found and found.labelled(**cell.labels)
+    def get(self, trial: ExperimentTrial) -> TrialResult | None:
+        """Return the result of a trial with its present labels; None if it is not finished."""
+        result = self._results.get(trial.key)
+        return result and result.with_labels(**trial.labels)
 
-    def put(self, cell: Cell, finding: Finding) -> None:
-        """Write a finished cell down, durably."""
-        self._append({"key": cell.key, "finding": finding.to_dict()})
-        self._found[cell.key] = finding
+    def put(self, trial: ExperimentTrial, result: TrialResult) -> None:
+        """Store the result of a trial durably."""
+        self._append({"key": trial.key, "result": result.to_dict()})
+        self._results[trial.key] = result
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -89,30 +92,31 @@ class Shelf:
         os.fsync(self._file.fileno())
 
 
-def _whole_lines(file: BinaryIO) -> list[bytes]:
-    """The lines of the file; what a kill left of a last one is cut off."""
+def _read_complete_lines(file: BinaryIO) -> list[bytes]:
+    """Read the lines of the file; an incomplete last line is removed."""
     file.seek(0)
     content = file.read()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        file.truncate(len(whole))
-    return whole.splitlines()
+    complete = content[: content.rfind(b"\n") + 1]
+    if len(complete) < len(content):
+        file.truncate(len(complete))
+    return complete.splitlines()
 
 
-def _findings(lines: list[bytes], folder: Path) -> dict[str, Finding]:
+def _parse_results(lines: list[bytes], folder: Path) -> dict[str, TrialResult]:
     try:
         contents = [json.loads(line) for line in lines]
-        return {content["key"]: Finding.from_dict(content["finding"]) for content in contents}
+        return {content["key"]: TrialResult.from_dict(content["result"]) for content in contents}
     except (ValueError, KeyError, TypeError) as error:
-        message = f"Expected a finished cell in each line of {str(folder / FILE)!r}, but {error}; choose another --out."
+        path = str(folder / RESULTS_FILE)
+        message = f"Expected a finished trial in each line of {path!r}, got {error!r}; choose another --out."
         raise StoreError(message) from error
 
 
-def _check(begun: Mapping[str, Any], head: Mapping[str, Any], folder: Path) -> None:
-    for name, value in head.items():
-        if begun.get(name) != value:
+def _check_header(stored: Mapping[str, Any], header: Mapping[str, Any], folder: Path) -> None:
+    for name, value in header.items():
+        if stored.get(name) != value:
             message = (
-                f"The experiment in {str(folder)!r} was begun with {name} {begun.get(name)!r}, and now it is "
-                f"{value!r}; choose another --out, or go back to what it was begun with."
+                f"Expected the {name} that the experiment in {str(folder)!r} was started with, "
+                f"{stored.get(name)!r}, got {value!r}; choose another --out, or restore the former {name}."
             )
             raise StoreError(message)

@@ -1,100 +1,119 @@
-"""The strategies that the experiments compare, and what each of them is in settings."""
+"""Strategies: combinations of a policy and a searcher that experiments compare."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.core.errors import SettingsError, one_of
+from ce_nas.core.errors import SettingsError, unknown_choice_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ce_nas.report.i18n.words import Words
+    from ce_nas.report.i18n.translator import Translator
 
-__all__ = ["CE_NAS", "OWN_SEARCHER", "STRATEGIES", "Strategy", "strategy", "strategy_sentences", "strategy_titles"]
+__all__ = [
+    "CE_NAS",
+    "STRATEGIES",
+    "VANILLA_SURROGATE",
+    "Strategy",
+    "combine",
+    "describe_strategies",
+    "get_strategy",
+    "list_strategy_titles",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """Who divides the devices and who proposes."""
+    """A policy with a searcher, and the settings that define them.
 
-    #: the name it is chosen by
+    Example:
+        >>> combine("threshold", "lamoo").settings
+        {'policy': {'name': 'threshold'}, 'searcher': {'name': 'lamoo'}}
+    """
+
+    #: identifier in results
     name: str
-    #: what a figure calls it
+    #: name in tables and figures
     title: str
-    #: settings that make it what it is, as in a file; whatever is not said here is as the user's flags say
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    #: flags that do not reach it: it would not be what it is
-    owns: tuple[str, ...] = ("policy", "searcher", "forecaster")
+    #: settings that define it, as in a file; all other settings come from the user's flags
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    #: flags that the settings fix: the user's values are ignored
+    fixed_flags: tuple[str, ...] = ("policy", "searcher", "forecaster")
+
+
+def combine(policy: str, searcher: str) -> Strategy:
+    """Return the strategy of a policy and a searcher by their names, with all other settings from the user's flags."""
+    title = f"{policy} + {searcher}"
+    return Strategy(title, title, {"policy": {"name": policy}, "searcher": {"name": searcher}}, ("policy", "searcher"))
 
 
 CE_NAS = Strategy(
     "ce-nas",
     "CE-NAS",
     {"policy": {"name": "threshold"}, "searcher": {"name": "surrogate"}},
-    owns=(),
+    fixed_flags=(),
 )
-#: CE-NAS, and what it is put beside in the method's own experiments
+#: CE-NAS, and the baselines of the method's own experiments
 STRATEGIES = (
     CE_NAS,
     Strategy(
         "vanilla-lamoo",
         "vanilla LaMOO",
-        {"policy": {"name": "all-evaluation"}, "searcher": {"name": "lamoo", "inner": "uniform"}},
+        {"policy": {"name": "vanilla"}, "searcher": {"name": "lamoo", "inner": "random"}},
     ),
     Strategy(
         "vanilla-random",
         "vanilla random",
-        {"policy": {"name": "all-evaluation"}, "searcher": {"name": "uniform"}},
+        {"policy": {"name": "vanilla"}, "searcher": {"name": "random"}},
     ),
     Strategy(
         "one-shot-lamoo",
         "one-shot LaMOO",
-        {"policy": {"name": "all-sampling"}, "searcher": {"name": "lamoo", "inner": "uniform"}},
+        {"policy": {"name": "one-shot"}, "searcher": {"name": "lamoo", "inner": "random"}},
     ),
     Strategy(
-        "heuristic-lamoo",
-        "heuristic LaMOO",
-        {"policy": {"name": "heuristic"}, "searcher": {"name": "lamoo", "inner": "uniform"}},
+        "hotcarbon-lamoo",
+        "HotCarbon LaMOO",
+        {"policy": {"name": "hotcarbon"}, "searcher": {"name": "lamoo", "inner": "random"}},
     ),
 )
-#: CE-NAS's searcher without scores and hours: what a ratio to it leaves is the work of these
-OWN_SEARCHER = Strategy(
+#: CE-NAS's searcher without proxy scores and without a carbon-aware policy: a ratio to it isolates the effect of these
+VANILLA_SURROGATE = Strategy(
     "vanilla-surrogate",
     "vanilla surrogate",
     {
-        "policy": {"name": "all-evaluation"},
+        "policy": {"name": "vanilla"},
         "searcher": {"name": "surrogate"},
-        "benchmark": {"cheap_scores": "none"},
+        "problem": {"proxy_scores": "none"},
         "budget": {"evaluations": 400},
     },
-    owns=("policy", "searcher", "forecaster", "cheap_scores", "evaluations"),
+    fixed_flags=("policy", "searcher", "forecaster", "proxy_scores", "evaluations"),
 )
+_KNOWN_STRATEGIES = {strategy.name: strategy for strategy in (*STRATEGIES, VANILLA_SURROGATE)}
 
 
-def strategy_titles(names: Iterable[str]) -> str:
-    """The titles of some strategies, each once, with commas between; a name that is none stands for itself."""
-    titles = {item.name: item.title for item in (*STRATEGIES, OWN_SEARCHER)}
-    return ", ".join(dict.fromkeys(titles.get(name, name) for name in names))
+def list_strategy_titles(names: Iterable[str]) -> str:
+    """Join the titles of strategies, each once; an unknown name is its own title."""
+    known = _KNOWN_STRATEGIES
+    return ", ".join(dict.fromkeys(known[name].title if name in known else name for name in names))
 
 
-def strategy_sentences(names: Iterable[str], words: Words) -> list[str]:
-    """What some strategies are, each once; a name that is none is left out."""
-    known = {item.name: item for item in (*STRATEGIES, OWN_SEARCHER)}
+def describe_strategies(names: Iterable[str], translate: Translator) -> list[str]:
+    """Describe strategies in a sentence each, every one once; unknown names are left out."""
     return [
-        words("exp.who", title=known[name].title, what=words(f"exp.what.{name}"))
+        translate("exp.who", title=_KNOWN_STRATEGIES[name].title, what=translate(f"exp.what.{name}"))
         for name in dict.fromkeys(names)
-        if name in known
+        if name in _KNOWN_STRATEGIES
     ]
 
 
-def strategy(name: str) -> Strategy:
-    """The strategy of that name.
+def get_strategy(name: str) -> Strategy:
+    """Return the strategy of that name.
 
     :raises SettingsError: if there is none.
     """
-    found = {item.name: item for item in (*STRATEGIES, OWN_SEARCHER)}
-    if name not in found:
-        raise SettingsError(one_of("strategy", name, found))
-    return found[name]
+    if name not in _KNOWN_STRATEGIES:
+        raise SettingsError(unknown_choice_message("strategy", name, _KNOWN_STRATEGIES))
+    return _KNOWN_STRATEGIES[name]

@@ -1,4 +1,4 @@
-"""A cell of an experiment: one run, and what an experiment keeps of it."""
+"""Trials of an experiment: one run each, and the result that an experiment keeps of it."""
 
 from __future__ import annotations
 
@@ -8,109 +8,112 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from ce_nas.analysis.trajectory import Track
+from ce_nas.analysis.trajectory import Trajectory
 from ce_nas.config.schema import settings_from_flags
 
 if TYPE_CHECKING:
     from ce_nas.config.schema import Settings
     from ce_nas.experiments.strategies import Strategy
 
-__all__ = ["Cell", "Finding", "Labels", "cell", "run_cell"]
+__all__ = ["ExperimentTrial", "TrialLabels", "TrialResult", "build_trial", "run_trial"]
 
-#: what tells a cell from the others of its experiment: strategy, seed, and the experiment's own axes
-Labels = Mapping[str, Any]
+#: what distinguishes a trial from the others: strategy, seed, and the experiment's own axes
+TrialLabels = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ExperimentTrial:
     """One run of an experiment."""
 
-    labels: Labels
+    labels: TrialLabels
     settings: Settings
-    #: other objectives that the answer is judged on, name to the objectives' names
-    judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: name of each re-evaluation to the objectives that the front is re-evaluated by
+    reevaluations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
-        """SHA-256 of all that the run is told, in hexadecimal: cells with the same key find the same."""
-        told = [self.settings.model_dump(mode="json"), {name: list(one) for name, one in self.judges.items()}]
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the run's inputs, in hexadecimal: trials with the same key have the same result."""
+        objectives = {name: list(names) for name, names in self.reevaluations.items()}
+        inputs = [self.settings.model_dump(mode="json"), objectives]
+        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What an experiment keeps of a run."""
+class TrialResult:
+    """The result that an experiment keeps of a run."""
 
-    labels: Labels
-    track: Track
-    #: why it ended, as the name of a :class:`~ce_nas.core.records.Stop`
+    labels: TrialLabels
+    trajectory: Trajectory
+    #: name of a :class:`~ce_nas.core.records.StopReason`, lower case
     stop: str
-    #: hypervolume of the whole table; None where it is not known
+    #: hypervolume of the whole table; None if it is unknown
     hypervolume_max: float | None
     #: architectures scored
     samples: int
-    #: full book, g, by activity
+    #: full accounting
     carbon_g_by_activity: Mapping[str, float]
-    #: what it rests on, in words
-    facts: Mapping[str, str]
-    #: name of a judge to the hypervolume, by its objectives, of the answer at each mark of the track
-    judged: Mapping[str, list[float]] = field(default_factory=dict)
-    #: name of a judge to the hypervolume of the whole table by its objectives
-    judged_max: Mapping[str, float] = field(default_factory=dict)
+    #: data sources and assumptions: name to description
+    provenance: Mapping[str, str]
+    #: name of each re-evaluation to its hypervolume at each point of the trajectory
+    reevaluated_hypervolume: Mapping[str, list[float]] = field(default_factory=dict)
+    #: name of each re-evaluation to the hypervolume of the whole table
+    reevaluated_hypervolume_max: Mapping[str, float] = field(default_factory=dict)
 
-    def labelled(self, **labels: object) -> Self:
-        """The same with some labels set otherwise."""
+    def with_labels(self, **labels: object) -> Self:
+        """Return a copy with some labels replaced."""
         return replace(self, labels={**self.labels, **labels})
 
     def to_dict(self) -> dict[str, Any]:
-        """The finding as plain containers."""
+        """Convert to plain containers."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """The finding that :meth:`to_dict` made ``content`` of."""
-        return cls(**{**content, "track": Track(**content["track"])})
+        """Restore a result from what :meth:`to_dict` returned."""
+        return cls(**{**content, "trajectory": Trajectory(**content["trajectory"])})
 
 
-def cell(
+def build_trial(
     strategy: Strategy,
     flags: Mapping[str, object],
     seed: int,
-    axes: Labels | None = None,
-    judges: Mapping[str, tuple[str, ...]] | None = None,
-) -> Cell:
-    """The run of a strategy with a seed.
+    axes: TrialLabels | None = None,
+    reevaluations: Mapping[str, tuple[str, ...]] | None = None,
+) -> ExperimentTrial:
+    """Build the run of a strategy with a seed.
 
-    :param flags: what all runs share, as the flags of ``ce-nas search``.
-    :param axes: what else tells this cell from others, for its labels.
-    :raises SettingsError: if a flag is of no use.
+    :param flags: shared by all runs, as the flags of ``ce-nas search``.
+    :param axes: further labels.
+    :raises SettingsError: if a flag is invalid.
     """
-    shared = {name: value for name, value in flags.items() if name not in strategy.owns}
+    shared = {name: value for name, value in flags.items() if name not in strategy.fixed_flags}
     settings = settings_from_flags(strategy.settings, **{**shared, "seed": seed})
-    return Cell({"strategy": strategy.name, "seed": seed, **(axes or {})}, settings, judges or {})
+    return ExperimentTrial({"strategy": strategy.name, "seed": seed, **(axes or {})}, settings, reevaluations or {})
 
 
-def run_cell(one: Cell) -> tuple[Cell, Finding]:
-    """Run a cell, and keep what an experiment needs of it."""
-    from ce_nas.analysis.summary import beginning
-    from ce_nas.analysis.trajectory import track
-    from ce_nas.api import Study
-    from ce_nas.engine.inputs import Materials
-    from ce_nas.experiments.comparison import judged
-    from ce_nas.experiments.provenance import facts_of
+def run_trial(trial: ExperimentTrial) -> tuple[ExperimentTrial, TrialResult]:
+    """Run a trial, and return it with its result."""
+    from ce_nas.analysis.summary import run_header
+    from ce_nas.analysis.trajectory import build_trajectory
+    from ce_nas.api import Search
+    from ce_nas.engine.inputs import RunInputs
+    from ce_nas.experiments.provenance import describe_provenance
+    from ce_nas.experiments.reevaluation import reevaluate_front
 
-    materials = Materials(one.settings)
-    result = Study(one.settings, materials=materials).run()
+    inputs = RunInputs(trial.settings)
+    result = Search.from_settings(trial.settings, inputs=inputs).run()
     summary = result.summary
-    verdicts = {name: judged(objectives, materials, result.entries) for name, objectives in one.judges.items()}
-    return one, Finding(
-        labels=one.labels,
-        track=track(result.entries),
+    fronts = {
+        name: reevaluate_front(objectives, inputs, result.entries) for name, objectives in trial.reevaluations.items()
+    }
+    return trial, TrialResult(
+        labels=trial.labels,
+        trajectory=build_trajectory(result.entries),
         stop=summary.stop,
-        hypervolume_max=materials.hypervolume_max,
+        hypervolume_max=inputs.hypervolume_max,
         samples=summary.samples,
         carbon_g_by_activity=summary.carbon_g_by_activity,
-        facts=facts_of(summary, beginning(result.entries)),
-        judged={name: verdict.hypervolume for name, verdict in verdicts.items()},
-        judged_max={name: verdict.hypervolume_max for name, verdict in verdicts.items()},
+        provenance=describe_provenance(summary, run_header(result.entries)),
+        reevaluated_hypervolume={name: front.hypervolume for name, front in fronts.items()},
+        reevaluated_hypervolume_max={name: front.hypervolume_max for name, front in fronts.items()},
     )

@@ -1,12 +1,12 @@
-"""A forecaster that learns from the past it is handed, anew each day: no training beforehand, no file.
+"""A forecaster that learns from the given past alone, refitted daily: no training beforehand, no model file.
 
-The logarithm of the intensity is regressed on calendar and weather (:mod:`ce_nas.forecast.features`), with weights that
-fade into the past; the last week's errors of that model then correct its forecast (:mod:`ce_nas.forecast.residual_correction`).
-Models that forget fast and slowly, linear ones and Gaussian processes, are averaged. Quantiles are those of the
-relative errors that the average would have made on earlier days.
+The logarithm of the intensity is regressed on calendar and weather (:mod:`ce_nas.forecast.features`), with weights
+that decay into the past; the errors of the last week then correct the forecast (:class:`ResidualCorrection`). Ridge
+regressions with short and long memory, linear ones and approximate Gaussian processes, are averaged. Quantiles are
+those of the relative errors that the average would have made on earlier days.
 
-The models are refitted at every midnight of UTC and see no later value, so the forecast is a function of the past
-alone; what was worked out for one past is gone on with for a longer one that begins alike.
+The models are refitted at each midnight UTC and see no later value, so the forecast is a function of the past alone;
+the fits for one past are continued for a longer one with the same start.
 """
 
 from __future__ import annotations
@@ -15,123 +15,128 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.core.records import Forecast
-from ce_nas.core.units import DAY_S
-from ce_nas.forecast.base import Forecaster
-from ce_nas.forecast.baselines import DampedProfile
-from ce_nas.forecast.features import standardised, weather_is_known
-from ce_nas.forecast.hourly import Slots
-from ce_nas.forecast.residual_correction import CORRECTED_DAYS, Corrections
-from ce_nas.forecast.ridge import BEFORE_DAYS, Learned, Member
+from ce_nas.config.registry import FORECASTERS
+from ce_nas.forecast.features import has_weather, standardise_covariates
+from ce_nas.forecast.hourly import QUANTILE_LEVELS, HourlyForecaster, pool_error_quantiles
+from ce_nas.forecast.ridge import HINDCAST_DAYS, RESIDUAL_DAYS, IncrementalRidges, ResidualCorrection, RidgeConfig
 
 if TYPE_CHECKING:
-    from ce_nas.forecast.base import Past
+    from collections.abc import Mapping
 
-__all__ = ["LEVELS", "AdaptiveRidge"]
+    from ce_nas.forecast.hourly import HourlySeries
 
-#: levels of the quantiles that are issued
-LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
-#: with less of a past than this a model would be guesswork
-LEAST_DAYS = 14
-#: earlier forecasts that corrections learn from; that quantiles are taken of; the fewest for quantiles
-EARLIER, JUDGED, LEAST_JUDGED = 360, 180, 20
-#: slots on either side whose errors speak for a slot too
-NEIGHBOURS = 2
-#: how far beyond all that was ever seen a forecast may go, logarithm
-BEYOND = 0.5
+__all__ = ["AdaptiveRidge"]
 
-PLAIN = (Member(80, 20), Member(400, 20))
-WAVES = (Member(400, 20, waves=0, every_days=3), Member(100, 60, waves=1, every_days=3))
+#: earlier forecasts that corrections learn from; those that quantiles are taken from; the fewest for quantiles
+CORRECTION_ISSUES, QUANTILE_ISSUES, MIN_QUANTILE_ISSUES = 360, 180, 20
+#: how far a forecast may leave the range of the past, logarithm
+MAX_LOG_EXTRAPOLATION = 0.5
+
+LINEAR_RIDGES = (RidgeConfig(80, 20), RidgeConfig(400, 20))
+FOURIER_RIDGES = (
+    RidgeConfig(400, 20, fourier_seed=0, refit_interval_days=3),
+    RidgeConfig(100, 60, fourier_seed=1, refit_interval_days=3),
+)
 
 
-class AdaptiveRidge(Forecaster):
-    """Regressions on calendar and weather over the last two years, corrected by their latest errors.
+@FORECASTERS.register("adaptive")
+class AdaptiveRidge(HourlyForecaster):
+    """Ridge regressions on calendar and weather over the last two years, corrected by their latest errors.
 
-    Weather is used as far as it is known ahead; coming hours without it are forecast by the calendar alone. With less
-    than two weeks of a past, or steps that do not make up a day, this is :class:`DampedProfile`.
+    Weather is used as far as it is known ahead; slots without it are predicted by the calendar alone.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from ce_nas.forecast.base import ForecastInput
+        >>> day = 300 + 100 * np.sin(np.arange(24) / 24 * 2 * np.pi)
+        >>> inputs = ForecastInput(np.tile(day, 21), 3600.0, 0.0, datetime(2021, 7, 2, tzinfo=UTC), "DE")
+        >>> bool(np.allclose(AdaptiveRidge().predict(inputs, 86400.0).mean_g_per_kwh, day, rtol=0.05))
+        True
     """
 
     name = "adaptive"
-    lookback_s = 758 * DAY_S
+    allows_long_slots = True
 
     def __init__(self) -> None:
-        self._calendar, self._weather = Learned(), Learned()
+        self._calendar_ridges, self._weather_ridges = IncrementalRidges(), IncrementalRidges()
 
-    def predict(self, past: Past, horizon_s: float) -> Forecast:
-        """See :meth:`Forecaster.predict`."""
-        slots = Slots.of(past, horizon_s, self.lookback_s)
-        if slots is None or len(slots) < LEAST_DAYS * slots.a_day:
-            profile = DampedProfile().predict(past, horizon_s).mean_g_per_kwh
-            return Forecast(self.name, past.end_s, past.end_s, past.step_s, profile)
-        level, errors = self._expected(slots)
-        issued = {
-            quantile: slots.in_steps(np.exp(np.clip(level + off, *_bounds(slots))), horizon_s)
-            for quantile, off in _quantiles(errors).items()
-        }
-        mean = slots.in_steps(np.exp(np.clip(level, *_bounds(slots))), horizon_s)
-        return Forecast(self.name, past.end_s, past.end_s, past.step_s, mean, issued)
+    def predict_log(self, slots: HourlySeries, zone: str) -> tuple[np.ndarray, Mapping[float, np.ndarray]]:
+        """See :meth:`HourlyForecaster.predict_log`."""
+        del zone
+        level, errors = self._predict_with_errors(slots)
+        bounds = (
+            float(slots.log_intensity.min()) - MAX_LOG_EXTRAPOLATION,
+            float(slots.log_intensity.max()) + MAX_LOG_EXTRAPOLATION,
+        )
+        quantiles = {quantile: np.clip(level + error, *bounds) for quantile, error in _error_quantiles(errors).items()}
+        return np.clip(level, *bounds), quantiles
 
-    def _expected(self, slots: Slots) -> tuple[np.ndarray, np.ndarray]:
-        """The level of each coming slot, ``(ahead,)``, and the errors of earlier forecasts, ``(issues, ahead)``."""
-        known = slots.known_ahead
+    def _predict_with_errors(self, slots: HourlySeries) -> tuple[np.ndarray, np.ndarray]:
+        """Predict each slot ahead, ``(ahead,)``, and return the errors of earlier forecasts, ``(issues, ahead)``."""
+        known = slots.covariate_horizon
         if not known:
-            return _foretold(self._calendar, slots.reaching(0), slots.ahead)
-        level, errors = _foretold(self._weather, standardised(slots.reaching(known)), slots.ahead)
-        if known < slots.ahead:
-            plain_level, plain_errors = _foretold(self._calendar, slots.reaching(0), slots.ahead)
+            return _predict_with_errors(self._calendar_ridges, slots.with_horizon(0), slots.horizon)
+        level, errors = _predict_with_errors(
+            self._weather_ridges, standardise_covariates(slots.with_horizon(known)), slots.horizon
+        )
+        if known < slots.horizon:
+            plain_level, plain_errors = _predict_with_errors(
+                self._calendar_ridges, slots.with_horizon(0), slots.horizon
+            )
             level, errors = (
-                np.concatenate([with_known[..., :known], plain[..., known:]], axis=-1)
-                for with_known, plain in ((level, plain_level), (errors, plain_errors))
+                np.concatenate([with_weather[..., :known], plain[..., known:]], axis=-1)
+                for with_weather, plain in ((level, plain_level), (errors, plain_errors))
             )
         return level, errors
 
 
-def _foretold(learned: Learned, slots: Slots, ahead: int) -> tuple[np.ndarray, np.ndarray]:
-    """The level of each of ``ahead`` coming slots and errors of earlier forecasts; NaN where nothing is known."""
-    ahead_days = -(-ahead // slots.a_day)
-    refits = learned.upto(slots, PLAIN + WAVES if weather_is_known(slots) else PLAIN, ahead_days)
-    today = len(slots) // slots.a_day
-    days = range(max(BEFORE_DAYS, today - EARLIER), today + 1)
-    came = _windows(slots, days, ahead_days)
-    said = np.mean([_corrected(one.said(slots, days), came, len(slots) % slots.a_day) for one in refits], axis=0)
-    return said[-1, :ahead], (came[:, CORRECTED_DAYS * slots.a_day :] - said)[:, :ahead]
+def _predict_with_errors(ridges: IncrementalRidges, slots: HourlySeries, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """Predict ``horizon`` slots, and return the errors of earlier forecasts; NaN where the covariates are unknown."""
+    n_days = -(-horizon // slots.slots_per_day)
+    fitted = ridges.fit(slots, LINEAR_RIDGES + FOURIER_RIDGES if has_weather(slots) else LINEAR_RIDGES, n_days)
+    today = len(slots) // slots.slots_per_day
+    days = range(max(HINDCAST_DAYS, today - CORRECTION_ISSUES), today + 1)
+    observed = _observed_windows(slots, days, n_days)
+    slots_since_midnight = len(slots) % slots.slots_per_day
+    predictions = np.mean(
+        [_correct_residuals(ridge.predict(slots, days), observed, slots_since_midnight) for ridge in fitted], axis=0
+    )
+    errors = (observed[:, RESIDUAL_DAYS * slots.slots_per_day :] - predictions)[:, :horizon]
+    return predictions[-1, :horizon], errors
 
 
-def _windows(slots: Slots, days: range, ahead_days: int) -> np.ndarray:
-    """The level from a week before each issue to the end of its forecast, NaN where it has not come.
+def _observed_windows(slots: HourlySeries, days: range, horizon_days: int) -> np.ndarray:
+    """Return the level from a week before each issue to the end of its forecast, NaN where it is not observed yet.
 
     Shape ``(issues, slots)``; the issues are at the same time of each of ``days``, the last one at the end of the past.
     """
-    come = np.concatenate([slots.level, np.full(ahead_days * slots.a_day, np.nan)])
-    first = np.array(days) * slots.a_day + len(slots) % slots.a_day - CORRECTED_DAYS * slots.a_day
-    return come[first[:, None] + np.arange((CORRECTED_DAYS + ahead_days) * slots.a_day)]
+    level = np.concatenate([slots.log_intensity, np.full(horizon_days * slots.slots_per_day, np.nan)])
+    first = (
+        np.array(days) * slots.slots_per_day + len(slots) % slots.slots_per_day - RESIDUAL_DAYS * slots.slots_per_day
+    )
+    return level[first[:, None] + np.arange((RESIDUAL_DAYS + horizon_days) * slots.slots_per_day)]
 
 
-def _corrected(said: np.ndarray, came: np.ndarray, past_midnight: int) -> np.ndarray:
-    """What one model foretells at each issue, its errors before it corrected for, shape ``(issues, slots)``.
+def _correct_residuals(predictions: np.ndarray, observed: np.ndarray, slots_since_midnight: int) -> np.ndarray:
+    """Return the corrected predictions of one model at each issue, shape ``(issues, slots)``.
 
-    :param said: what its fits say, shape ``(issues, days, slots a day)``, from 8 days before the issue's midnight on.
-    :param past_midnight: slots from midnight to the issue.
+    :param predictions: of its fits, shape ``(issues, days, slots a day)``, from 8 days before the issue's midnight on.
+    :param slots_since_midnight: slots from midnight to the issue.
     """
-    issues, _, a_day = said.shape
-    first = (BEFORE_DAYS - CORRECTED_DAYS) * a_day + past_midnight
-    said = said.reshape(issues, -1)[:, first : first + came.shape[1]]
-    errors = (came - said).reshape(issues, -1, a_day)
-    made = Corrections(before=errors[:, :CORRECTED_DAYS], ahead=errors[:, CORRECTED_DAYS:]).made()
-    corrected: np.ndarray = said[:, CORRECTED_DAYS * a_day :] + made.reshape(issues, -1)
+    issues, _, day = predictions.shape
+    first = (HINDCAST_DAYS - RESIDUAL_DAYS) * day + slots_since_midnight
+    predictions = predictions.reshape(issues, -1)[:, first : first + observed.shape[1]]
+    errors = (observed - predictions).reshape(issues, -1, day)
+    corrections = ResidualCorrection(
+        past_errors=errors[:, :RESIDUAL_DAYS], forecast_errors=errors[:, RESIDUAL_DAYS:]
+    ).compute()
+    corrected: np.ndarray = predictions[:, RESIDUAL_DAYS * day :] + corrections.reshape(issues, -1)
     return corrected
 
 
-def _quantiles(errors: np.ndarray) -> dict[float, np.ndarray]:
-    """Quantiles of the errors of the latest forecasts, ``(issues, ahead)``, by slot of lead; none if there are few."""
-    judged = errors[np.isfinite(errors).all(axis=1)][-JUDGED:]
-    if len(judged) < LEAST_JUDGED:
+def _error_quantiles(errors: np.ndarray) -> dict[float, np.ndarray]:
+    """Return quantiles of the errors of the latest forecasts, ``(issues, ahead)``, by slot of lead; none of too few."""
+    complete = errors[np.isfinite(errors).all(axis=1)][-QUANTILE_ISSUES:]
+    if len(complete) < MIN_QUANTILE_ISSUES:
         return {}
-    last = judged.shape[1] - 1
-    near = np.clip(np.arange(last + 1)[:, None] + np.arange(-NEIGHBOURS, NEIGHBOURS + 1), 0, last)
-    pooled = judged[:, near].transpose(1, 0, 2).reshape(last + 1, -1)
-    return dict(zip(LEVELS, np.quantile(pooled, LEVELS, axis=1), strict=True))
-
-
-def _bounds(slots: Slots) -> tuple[float, float]:
-    return float(slots.level.min()) - BEYOND, float(slots.level.max()) + BEYOND
+    return dict(zip(QUANTILE_LEVELS, pool_error_quantiles(complete), strict=True))

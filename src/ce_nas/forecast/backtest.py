@@ -1,12 +1,12 @@
-"""Forecasts issued again and again over a record, and how far off they were: rolling origins, without a leak.
+"""Backtests of forecasters: rolling-origin evaluation over a record, without leakage.
 
-A forecaster is handed copies of what had ended at each issue (:class:`ce_nas.forecast.history.History`), so there is
-nothing through which it could see what came next; the truth is cut out only to judge it.
+A forecaster gets copies of what had ended at each issue (:class:`ce_nas.forecast.history.RecordedHistory`), so that it
+has no access to later values; the truth is read only to evaluate the forecast.
 
 Measures
     Mean absolute error, mean absolute percentage error by day of lead (day 1 is the first 24 h), pinball loss, and the
-    share of the truth that lay between two quantiles. Steps without a truth are left out of all of them, and steps of
-    zero intensity out of the percentages.
+    coverage of central intervals. Steps without a truth are left out of all measures, and steps of zero intensity out
+    of the percentages.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.units import DAY_S, as_time
+from ce_nas.core.formatting import format_time
+from ce_nas.core.units import DAY_S
+from ce_nas.forecast.base import steps_per_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,72 +30,72 @@ if TYPE_CHECKING:
 
     from ce_nas.core.records import Forecast
     from ce_nas.forecast.base import Forecaster
-    from ce_nas.forecast.history import History
+    from ce_nas.forecast.history import RecordedHistory
 
-__all__ = ["SHARES", "Backtest", "Issues", "backtest"]
+__all__ = ["INTERVAL_COVERAGES", "BacktestResult", "IssueTimes", "run_backtest"]
 
-#: the intervals that are reported, as the share of the truth that they should hold
-SHARES = (0.8, 0.95)
+#: nominal coverages of the reported intervals
+INTERVAL_COVERAGES = (0.8, 0.95)
 
 
 @dataclass(frozen=True, slots=True)
-class Issues:
-    """When forecasts are issued, and how far they reach."""
+class IssueTimes:
+    """The issue times of forecasts, and their horizon."""
 
-    #: the moment of the first, and the latest moment of the last, UTC
+    #: the first issue, and the latest moment of the last one, UTC
     first: datetime
     last: datetime
-    #: from one to the next
-    every_s: float = DAY_S
+    #: time between two issues
+    interval_s: float = DAY_S
     horizon_s: float = 4 * DAY_S
 
     def __iter__(self) -> Iterator[datetime]:
-        count = math.floor((self.last - self.first).total_seconds() / self.every_s) + 1
-        return (self.first + timedelta(seconds=number * self.every_s) for number in range(count))
+        count = math.floor((self.last - self.first).total_seconds() / self.interval_s) + 1
+        return (self.first + timedelta(seconds=number * self.interval_s) for number in range(count))
 
 
 @dataclass(frozen=True, eq=False)
-class Backtest:
-    """Forecasts beside what came."""
+class BacktestResult:
+    """Forecasts and the truth."""
 
     forecaster: str
     zone: str
     step_s: float
     #: when each forecast was issued, UTC
-    issued: tuple[datetime, ...]
-    #: what came, g CO2eq/kWh, shape (issues, steps); NaN where it is not on record
+    issue_times: tuple[datetime, ...]
+    #: true intensity, g CO2eq/kWh, shape (issues, steps); NaN where it is not recorded
     truth: np.ndarray
-    #: what was expected, g CO2eq/kWh, shape (issues, steps)
+    #: predicted mean, g CO2eq/kWh, shape (issues, steps)
     mean: np.ndarray
-    #: quantile level to what was expected, g CO2eq/kWh, shape (issues, steps); empty where none were issued
+    #: level to predicted quantile, g CO2eq/kWh, shape (issues, steps); empty without quantiles
     quantiles: Mapping[float, np.ndarray] = field(default_factory=dict)
-    #: issues that were due but left out, since nothing was known then or nothing of what came is on record
-    left_out: tuple[datetime, ...] = ()
+    #: issues without a known past, or without any truth
+    skipped: tuple[datetime, ...] = ()
 
     @property
     def mae_g_per_kwh(self) -> float:
         """Mean absolute error."""
-        return _mean(np.abs(self._off))
+        return _nan_mean(np.abs(self._errors))
 
     @property
     def mae_by_day_g_per_kwh(self) -> tuple[float, ...]:
         """Mean absolute error of each day of lead."""
-        return self._by_day(np.abs(self._off))
+        return self._mean_by_day(np.abs(self._errors))
 
     @property
     def mape_by_day_pct(self) -> tuple[float, ...]:
         """Mean absolute percentage error of each day of lead."""
-        share = np.abs(self._off) / np.where(self.truth > 0, self.truth, np.nan)
-        return tuple(100.0 * value for value in self._by_day(share))
+        share = np.abs(self._errors) / np.where(self.truth > 0, self.truth, np.nan)
+        return tuple(100.0 * value for value in self._mean_by_day(share))
 
     @property
     def mape_pct(self) -> float:
-        """The mean over the days of lead of their percentage errors."""
+        """Mean over the days of lead of their percentage errors."""
         return float(np.mean(self.mape_by_day_pct))
 
     @property
     def pinball_g_per_kwh(self) -> float | None:
-        """Pinball loss, the mean over all quantiles; None where none were issued."""
+        """Pinball loss, the mean over all quantiles; None without quantiles."""
         losses = [
             np.nanmean(np.maximum(level * (self.truth - values), (level - 1) * (self.truth - values)))
             for level, values in self.quantiles.items()
@@ -101,92 +103,105 @@ class Backtest:
         return float(np.mean(losses)) if losses else None
 
     def coverage(self, share: float) -> float | None:
-        """Share of the truth inside the central interval that should hold ``share`` of it; None without one."""
-        held = self._held(share)
-        return None if held is None else float(np.nanmean(held))
+        """Return the share of the truth inside the central interval of nominal coverage ``share``; None without it."""
+        covered = self._is_covered(share)
+        return None if covered is None else float(np.nanmean(covered))
 
     def coverage_by_day(self, share: float) -> tuple[float, ...] | None:
-        """The same for each day of lead."""
-        held = self._held(share)
-        return None if held is None else self._by_day(held)
+        """Return the coverage of each day of lead."""
+        covered = self._is_covered(share)
+        return None if covered is None else self._mean_by_day(covered)
 
-    def content(self) -> dict[str, object]:
-        """All measures, as plain JSON."""
+    def to_json(self) -> dict[str, object]:
+        """Return all measures as plain JSON."""
         return {
             "forecaster": self.forecaster,
             "zone": self.zone,
-            "issues": len(self.issued),
-            "left_out": [as_time(moment) for moment in self.left_out],
+            "issues": len(self.issue_times),
+            "skipped": [format_time(moment) for moment in self.skipped],
             "mae_g_per_kwh": self.mae_g_per_kwh,
             "mape_pct": self.mape_pct,
             "mape_by_day_pct": list(self.mape_by_day_pct),
             "mae_by_day_g_per_kwh": list(self.mae_by_day_g_per_kwh),
             "pinball_g_per_kwh": self.pinball_g_per_kwh,
-            "coverage": {f"{share:g}": self.coverage(share) for share in SHARES},
+            "coverage": {f"{share:g}": self.coverage(share) for share in INTERVAL_COVERAGES},
         }
 
     @cached_property
-    def _off(self) -> np.ndarray:
-        off: np.ndarray = self.mean - self.truth
-        return off
+    def _errors(self) -> np.ndarray:
+        errors: np.ndarray = self.mean - self.truth
+        return errors
 
-    def _held(self, share: float) -> np.ndarray | None:
-        """One where the truth lay in the interval, zero where not, NaN where there is none."""
+    def _is_covered(self, share: float) -> np.ndarray | None:
+        """Return 1 where the truth is in the interval, 0 where not, NaN where there is none."""
         ends = [(1 - share) / 2, (1 + share) / 2]
-        low, high = (next((v for known, v in self.quantiles.items() if math.isclose(known, end)), None) for end in ends)
+        low, high = (
+            next((values for level, values in self.quantiles.items() if math.isclose(level, end)), None) for end in ends
+        )
         if low is None or high is None:
             return None
-        held: np.ndarray = np.where(np.isnan(self.truth), np.nan, (low <= self.truth) & (self.truth <= high))
-        return held
+        covered: np.ndarray = np.where(np.isnan(self.truth), np.nan, (low <= self.truth) & (self.truth <= high))
+        return covered
 
-    def _by_day(self, values: np.ndarray) -> tuple[float, ...]:
-        day = max(round(DAY_S / self.step_s), 1)
-        return tuple(_mean(values[:, first : first + day]) for first in range(0, values.shape[1], day))
+    def _mean_by_day(self, values: np.ndarray) -> tuple[float, ...]:
+        day = steps_per_day(self.step_s)
+        return tuple(_nan_mean(values[:, first : first + day]) for first in range(0, values.shape[1], day))
 
 
-def backtest(forecaster: Forecaster, history: History, issues: Issues) -> Backtest:
-    """Have ``forecaster`` issue its forecasts over ``history``.
+def run_backtest(forecaster: Forecaster, history: RecordedHistory, issues: IssueTimes) -> BacktestResult:
+    """Issue forecasts over ``history``, and compare them with the truth.
 
-    :raises SettingsError: if there is not one issue at which something was known, and after which something came.
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from ce_nas.forecast.baselines import SeasonalNaive
+        >>> from ce_nas.forecast.history import RecordedHistory
+        >>> from ce_nas.grid.trace import Series
+        >>> start = datetime(2021, 7, 1, tzinfo=UTC)
+        >>> history = RecordedHistory("DE", Series(start, 3600.0, np.tile(np.arange(100.0, 124.0), 10)))
+        >>> issues = IssueTimes(start + timedelta(days=2), start + timedelta(days=5))
+        >>> run_backtest(SeasonalNaive(), history, issues).mae_g_per_kwh
+        0.0
+
+    :raises SettingsError: if no issue has both a known past and a truth.
     """
     steps = math.ceil(issues.horizon_s / history.step_s)
-    made: list[tuple[datetime, Forecast, np.ndarray]] = []
-    left_out = []
+    issued: list[tuple[datetime, Forecast, np.ndarray]] = []
+    skipped = []
     for moment in issues:
-        now_s = (moment - history.intensity.zero).total_seconds()
-        past = history.past(now_s, forecaster.lookback_s, issues.horizon_s)
-        truth = history.truth(past.end_s, steps) if past else np.full(steps, np.nan)
-        if past is None or np.isnan(truth).all():
-            left_out.append(moment)
+        now_s = (moment - history.intensity.reference_time).total_seconds()
+        inputs = history.inputs_at(now_s, forecaster.lookback_s, issues.horizon_s)
+        truth = history.truth(inputs.end_s, steps) if inputs else np.full(steps, np.nan)
+        if inputs is None or np.isnan(truth).all():
+            skipped.append(moment)
         else:
-            made.append((moment, forecaster.predict(past, issues.horizon_s), truth))
-    if not made:
+            issued.append((moment, forecaster.predict(inputs, issues.horizon_s), truth))
+    if not issued:
+        covered = f"{format_time(history.intensity.start)} to {format_time(history.intensity.end)}"
         message = (
-            f"Expected issues from {as_time(issues.first)} to {as_time(issues.last)} inside the record of zone "
-            f"{history.zone!r}, which covers {as_time(history.intensity.start)} to {as_time(history.intensity.end)}; "
-            f"choose other dates."
+            f"Expected issues from {format_time(issues.first)} to {format_time(issues.last)} inside the record of zone "
+            f"{history.zone!r}, which covers {covered}; choose other dates."
         )
         raise SettingsError(message)
-    return Backtest(
+    return BacktestResult(
         forecaster=forecaster.name,
         zone=history.zone,
         step_s=history.step_s,
-        issued=tuple(moment for moment, _, _ in made),
-        truth=np.array([truth for _, _, truth in made]),
-        mean=np.array([forecast.mean_g_per_kwh[:steps] for _, forecast, _ in made]),
-        quantiles=_quantiles([forecast for _, forecast, _ in made], steps),
-        left_out=tuple(left_out),
+        issue_times=tuple(moment for moment, _, _ in issued),
+        truth=np.array([truth for _, _, truth in issued]),
+        mean=np.array([forecast.mean_g_per_kwh[:steps] for _, forecast, _ in issued]),
+        quantiles=_common_quantiles([forecast for _, forecast, _ in issued], steps),
+        skipped=tuple(skipped),
     )
 
 
-def _mean(values: np.ndarray) -> float:
-    """The mean of what is not missing; NaN if all is."""
-    found = values[~np.isnan(values)]
-    return float(found.mean()) if found.size else math.nan
+def _nan_mean(values: np.ndarray) -> float:
+    """Return the mean of the values that are not NaN; NaN if all are."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else math.nan
 
 
-def _quantiles(forecasts: list[Forecast], steps: int) -> dict[float, np.ndarray]:
-    """The levels that every forecast has."""
+def _common_quantiles(forecasts: list[Forecast], steps: int) -> dict[float, np.ndarray]:
+    """Return the quantiles at the levels that every forecast has."""
     levels = set.intersection(*(set(forecast.quantiles_g_per_kwh) for forecast in forecasts))
     return {
         level: np.array([forecast.quantiles_g_per_kwh[level][:steps] for forecast in forecasts])

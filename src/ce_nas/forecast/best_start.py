@@ -1,4 +1,4 @@
-"""When to start: the cleanest hours for a job, by what is expected of them."""
+"""The cleanest hours to run a job, by a forecast."""
 
 from __future__ import annotations
 
@@ -12,43 +12,48 @@ from ce_nas.core.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Timing", "timing"]
+__all__ = ["BestStart", "find_best_start"]
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """A job of some hours within a window of hours, counted from now."""
+class BestStart:
+    """The best times for a job of some hours within a window of hours, counted from now."""
 
-    #: mean intensity expected if it starts now, g CO2eq/kWh
+    #: expected mean intensity if it starts now, g CO2eq/kWh
     now_g_per_kwh: float
-    #: the start that costs least if it runs through, hours from now, and the mean intensity expected then
-    start: int
+    #: the best start of an uninterrupted job, hours from now, and its expected mean intensity
+    start_h: int
     start_g_per_kwh: float
-    #: the hours that cost least if it may pause, hours from now in their order, and their mean intensity expected
-    hours: Sequence[int]
-    hours_g_per_kwh: float
+    #: the best hours of a job that may pause, hours from now in ascending order, and their expected mean intensity
+    pausing_hours: Sequence[int]
+    pausing_g_per_kwh: float
 
-    def saved(self, g_per_kwh: float) -> float:
-        """Share of the grams of starting now that another time is expected to save; 0 where there are none."""
+    def saved_share(self, g_per_kwh: float) -> float:
+        """Return the expected saving, as a share of the emissions of a start now; 0 where these are zero."""
         return 1.0 - g_per_kwh / self.now_g_per_kwh if self.now_g_per_kwh > 0 else 0.0
 
 
-def timing(expected_g_per_kwh: np.ndarray, hours: int, within: int) -> Timing:
-    """The best times for a job; of equally good ones the earliest.
+def find_best_start(expected_g_per_kwh: np.ndarray, duration_h: int, deadline_h: int) -> BestStart:
+    """Return the best times for a job; of equally good ones the earliest.
 
-    :param expected_g_per_kwh: intensity expected of each coming hour, shape ``(hours known,)``.
-    :param hours: how long the job runs.
-    :param within: hours from now in which it has to be done.
-    :raises SettingsError: if it does not fit into its window, or the window is longer than what is known.
+    Example:
+        >>> best = find_best_start(np.array([400.0, 300.0, 100.0, 120.0]), duration_h=2, deadline_h=4)
+        >>> best.start_h, best.start_g_per_kwh
+        (2, 110.0)
+
+    :param expected_g_per_kwh: expected intensity of each hour ahead, shape ``(hours,)``.
+    :param duration_h: duration of the job.
+    :param deadline_h: hours from now by which it must end.
+    :raises SettingsError: if the job is longer than its window, or the window longer than the forecast.
     """
-    if not 0 < hours <= within <= len(expected_g_per_kwh):
+    if not 0 < duration_h <= deadline_h <= len(expected_g_per_kwh):
         message = (
             f"Expected a job of an hour or more that fits into its window, and a window of {len(expected_g_per_kwh)} h "
-            f"at most, got {hours} h within {within} h."
+            f"at most, got {duration_h} h within {deadline_h} h."
         )
         raise SettingsError(message)
-    window = expected_g_per_kwh[:within]
-    means = np.convolve(window, np.full(hours, 1.0 / hours), "valid")
+    window = expected_g_per_kwh[:deadline_h]
+    means = np.convolve(window, np.full(duration_h, 1.0 / duration_h), "valid")
     start = int(means.argmin())
-    chosen = np.sort(np.argsort(window, kind="stable")[:hours])
-    return Timing(float(means[0]), start, float(means[start]), tuple(chosen.tolist()), float(window[chosen].mean()))
+    chosen = np.sort(np.argsort(window, kind="stable")[:duration_h])
+    return BestStart(float(means[0]), start, float(means[start]), tuple(chosen.tolist()), float(window[chosen].mean()))

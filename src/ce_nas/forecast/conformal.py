@@ -1,13 +1,12 @@
-"""Intervals that hold what they promise: conformal calibration of any forecaster's quantiles, by day of lead.
+"""Conformal calibration of any forecaster's quantiles, by day of lead: intervals with their nominal coverage.
 
-How
-    On data that the forecaster was not trained on, each quantile is moved by the offset that lets the right share of
-    the truth come to lie below it: split conformal prediction, a quantile at a time, with offsets relative to the
-    expected intensity, so that they grow with the level. As levels shift, offsets go stale; so the forecaster is
-    replayed over the last weeks of the past that it is handed, and each offset is moved a step up or down for every
-    day on which too much or too little of the truth came to lie below: quantile tracking, whose error in coverage
-    falls as one over the number of days whatever the truth does. Only truth that was known at the issue is used, and
-    the forecast stays a function of the past alone.
+Method
+    On data that the forecaster was not trained on, each quantile is shifted by the offset that puts the right share of
+    the truth below it: split conformal prediction, one quantile at a time, with offsets relative to the expected
+    intensity, so that they grow with it. Offsets go stale when levels shift; so the forecaster is replayed over the
+    last weeks of the given past, and each offset moves a step up or down for every day on which too much or too little
+    of the truth was below: quantile tracking, whose error in coverage falls as one over the number of days whatever the
+    truth does. Only truth known at the issue is used, so the forecast stays a function of the past alone.
 
 Sources
     Vovk, Gammerman and Shafer 2005, *Algorithmic Learning in a Random World*. Romano, Patterson and Candes 2019,
@@ -19,60 +18,60 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import DAY_S
-from ce_nas.forecast.backtest import backtest
-from ce_nas.forecast.base import Forecaster, Past
+from ce_nas.forecast.backtest import run_backtest
+from ce_nas.forecast.base import Forecaster, steps_per_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ce_nas.core.records import Forecast
-    from ce_nas.forecast.backtest import Issues
-    from ce_nas.forecast.history import History
+    from ce_nas.forecast.backtest import IssueTimes
+    from ce_nas.forecast.base import ForecastInput
+    from ce_nas.forecast.history import RecordedHistory
 
-__all__ = ["LEVELS", "Calibrated", "Calibration", "calibrate"]
+__all__ = ["CALIBRATED_LEVELS", "CalibratedForecaster", "Calibration", "calibrate_quantiles"]
 
-#: the levels of the quantiles: the ends of the 50, 80 and 95 % intervals, and the middle
-LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
-#: how many of the past's days the forecaster is replayed over
+#: levels of the quantiles: the ends of the 50, 80 and 95 % intervals, and the median
+CALIBRATED_LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+#: days of the past over which the forecaster is replayed
 REPLAY_DAYS = 120
-#: how far a day on which all (or nothing) came to lie below a quantile moves it, as a share of its distance from
-#: the median
-RATE = 0.3
-#: what an expected intensity counts at the least where offsets are relative to it, g CO2eq/kWh
-FLOOR_G_PER_KWH = 1.0
-#: fewer issues than this are no calibration
-LEAST_ISSUES = 10
-#: with less of a past than this, or than it looks at, a forecaster is not replayed
-LEAST_PAST_S = 14 * DAY_S
+#: step of an offset after a day on which all (or none) of the truth was below its quantile, as a share of the
+#: quantile's distance from the median
+TRACKING_RATE = 0.3
+#: lower bound of the expected intensity to which offsets are relative, g CO2eq/kWh
+MIN_SCALE_G_PER_KWH = 1.0
+#: the fewest issues of a calibration
+MIN_ISSUES = 10
+#: the shortest past at which a forecaster is replayed, unless its lookback is shorter
+MIN_HISTORY_S = 14 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far each quantile of a forecaster is to be moved, relative to the expected intensity."""
+    """The offset of each quantile of a forecaster, relative to the expected intensity."""
 
-    #: the name of the forecaster that it is for
+    #: name of the forecaster
     forecaster: str
-    #: issues behind it
+    #: number of issues
     issues: int
-    #: a row a day of lead, an offset a level of :data:`LEVELS`
+    #: a row by day of lead, an offset by level of :data:`CALIBRATED_LEVELS`
     offsets: tuple[tuple[float, ...], ...]
-    #: the same of each quantile's distance from the median, in the same unit
+    #: distance of each quantile from the median, in the same layout and unit
     distances: tuple[tuple[float, ...], ...]
 
-    def content(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return {"levels": list(LEVELS), **asdict(self)}
+    def to_json(self) -> dict[str, Any]:
+        """Return the calibration as plain JSON."""
+        return {"levels": list(CALIBRATED_LEVELS), **asdict(self)}
 
     @classmethod
-    def of(cls, content: Mapping[str, Any]) -> Self:
-        """From what :meth:`content` gave.
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Read the result of :meth:`to_json`.
 
         :raises SettingsError: if it is something else.
         """
@@ -81,53 +80,61 @@ class Calibration:
                 tuple(tuple(float(value) for value in row) for row in content[name])
                 for name in ("offsets", "distances")
             )
-            found = cls(str(content["forecaster"]), int(content["issues"]), offsets, distances)
-            fits = offsets and all(len(row) == len(LEVELS) for row in (*offsets, *distances))
-            if tuple(content["levels"]) != LEVELS or len(offsets) != len(distances) or not fits:
-                message = "its levels are others"
-                raise ValueError(message)  # noqa: TRY301 - joins what the parsing finds
+            calibration = cls(str(content["forecaster"]), int(content["issues"]), offsets, distances)
+            has_all_levels = all(len(row) == len(CALIBRATED_LEVELS) for row in (*offsets, *distances))
+            is_complete = offsets and len(offsets) == len(distances) and has_all_levels
+            if tuple(content["levels"]) != CALIBRATED_LEVELS or not is_complete:
+                message = "it has other levels"
+                raise ValueError(message)  # noqa: TRY301 - handled as the errors of parsing
         except (KeyError, TypeError, ValueError) as error:
-            message = f"Expected a calibration of the levels {', '.join(map(str, LEVELS))}, but {error}; fit it anew."
+            levels = ", ".join(map(str, CALIBRATED_LEVELS))
+            message = f"Expected a calibration of the levels {levels}, but {error}; fit it again."
             raise SettingsError(message) from error
-        return found
+        return calibration
 
 
-def calibrate(forecaster: Forecaster, history: History, issues: Issues) -> Calibration:
+def calibrate_quantiles(forecaster: Forecaster, history: RecordedHistory, issues: IssueTimes) -> Calibration:
     """Calibrate ``forecaster`` on issues over a part of the record that it was not trained on.
 
-    :raises SettingsError: if these are too few.
+    :raises SettingsError: if there are too few.
     """
-    found = backtest(forecaster, history, issues)
-    if len(found.issued) < LEAST_ISSUES:
+    backtest = run_backtest(forecaster, history, issues)
+    if len(backtest.issue_times) < MIN_ISSUES:
         message = (
-            f"Expected {LEAST_ISSUES} issues or more to calibrate {forecaster.name!r} on, got {len(found.issued)}; "
-            f"give it a longer record."
+            f"Expected {MIN_ISSUES} issues or more to calibrate {forecaster.name!r} on, got "
+            f"{len(backtest.issue_times)}; give it a longer record."
         )
         raise SettingsError(message)
-    leads = [slice(first, first + _day(found.step_s)) for first in range(0, found.truth.shape[1], _day(found.step_s))]
-    unit = np.maximum(found.mean, FLOOR_G_PER_KWH)
-    off = [(found.truth - found.quantiles.get(level, found.mean)) / unit for level in LEVELS]
-    plain = (found.truth - found.mean) / unit
-    return Calibration(
-        forecaster=forecaster.name,
-        issues=len(found.issued),
-        offsets=tuple(
-            tuple(_conformal(values[:, lead], level) for level, values in zip(LEVELS, off, strict=True))
-            for lead in leads
-        ),
-        distances=tuple(
-            tuple(_distances(np.array([_conformal(plain[:, lead], level) for level in LEVELS])).tolist())
-            for lead in leads
-        ),
-    )
+    day = steps_per_day(backtest.step_s)
+    leads = [slice(first, first + day) for first in range(0, backtest.truth.shape[1], day)]
+    scale = np.maximum(backtest.mean, MIN_SCALE_G_PER_KWH)
+    errors = [(backtest.truth - backtest.quantiles.get(level, backtest.mean)) / scale for level in CALIBRATED_LEVELS]
+    mean_errors = (backtest.truth - backtest.mean) / scale
+    offsets, distances = [], []
+    for lead in leads:
+        of_levels = zip(errors, CALIBRATED_LEVELS, strict=True)
+        offsets.append(tuple(_conformal_offset(values[:, lead], level) for values, level in of_levels))
+        quantiles = np.array([_conformal_offset(mean_errors[:, lead], level) for level in CALIBRATED_LEVELS])
+        distances.append(tuple(_distances_from_median(quantiles).tolist()))
+    return Calibration(forecaster.name, len(backtest.issue_times), tuple(offsets), tuple(distances))
 
 
-class Calibrated(Forecaster):
-    """A forecaster with its quantiles calibrated; what it expects in the mean stays as it is.
+class CalibratedForecaster(Forecaster):
+    """A forecaster with calibrated quantiles; its mean is unchanged.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from ce_nas.forecast.base import ForecastInput
+        >>> from ce_nas.forecast.baselines import SeasonalNaive
+        >>> noise = np.random.default_rng(0).uniform(-50, 50, 40 * 24)
+        >>> inputs = ForecastInput(300 + noise, 3600.0, 0.0, datetime(2021, 7, 2, tzinfo=UTC), "DE")
+        >>> forecast = CalibratedForecaster(SeasonalNaive()).predict(inputs, 86400.0)
+        >>> bool((forecast.quantiles_g_per_kwh[0.1] < forecast.quantiles_g_per_kwh[0.9]).all())
+        True
 
     :param inner: the forecaster.
-    :param calibration: its calibration; None to take what the last weeks alone would have asked for.
-    :param replay_days: how many of the past's days it is replayed over; 0 for offsets that stay as they are.
+    :param calibration: its calibration; None for the offsets of the replayed weeks alone.
+    :param replay_days: days of the past over which it is replayed; 0 for fixed offsets.
     """
 
     def __init__(
@@ -137,153 +144,147 @@ class Calibrated(Forecaster):
         self.lookback_s = inner.lookback_s + replay_days * DAY_S
         self._calibration = calibration
         self._replay_days = replay_days
-        self._issues = _Issues(inner)
+        self._replayed_forecasts = _ReplayedForecasts(inner)
 
-    def predict(self, past: Past, horizon_s: float) -> Forecast:
+    def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
-        replays = self._issues.replays(past, horizon_s, self._replay_days)
-        forecast = self._issues.at(past, len(past.intensity_g_per_kwh), horizon_s)
-        own = _Quantiles.of(forecast)
-        replayed = [(_Quantiles.of(made), came) for made, came in replays]
-        values = own.values.copy()
-        day = _day(past.step_s)
+        replays = [
+            (_QuantileForecast.from_forecast(forecast), truth)
+            for forecast, truth in self._replayed_forecasts.replay(inputs, horizon_s, self._replay_days)
+        ]
+        forecast = self._replayed_forecasts.forecast_at(inputs, len(inputs.intensity_g_per_kwh), horizon_s)
+        current = _QuantileForecast.from_forecast(forecast)
+        values = current.values.copy()
+        day = inputs.steps_per_day
         for number, first in enumerate(range(0, values.shape[1], day)):
             lead = slice(first, first + day)
-            come = [(made, came[lead]) for made, came in replayed if len(came) >= lead.stop]
-            offsets = self._tracked(come, number, lead) if self._calibration else _rolling(come, lead)
-            if offsets is None and not own.issued:
+            complete = [(replayed, truth[lead]) for replayed, truth in replays if len(truth) >= lead.stop]
+            if self._calibration is not None:
+                offsets = _tracked_offsets(self._calibration, complete, number, lead)
+            elif len(complete) >= MIN_ISSUES:
+                offsets = _rolling_offsets(complete, lead)
+            elif current.has_all_levels:
+                continue
+            else:
                 return replace(forecast, forecaster=self.name)
-            values[:, lead] += (np.zeros(len(LEVELS)) if offsets is None else offsets)[:, None] * own.unit[lead]
+            values[:, lead] += offsets[:, None] * current.scale[lead]
         values = np.maximum(np.sort(values, axis=0), 0.0)
-        return replace(forecast, forecaster=self.name, quantiles_g_per_kwh=dict(zip(LEVELS, values, strict=True)))
-
-    def _tracked(self, come: list[tuple[_Quantiles, np.ndarray]], number: int, lead: slice) -> np.ndarray:
-        """The offsets of one day of lead, shape ``(levels,)``: the calibration's, moved by every day since."""
-        table = self._calibration
-        assert table is not None  # noqa: S101 - only asked where there is one
-        row = min(number, len(table.offsets) - 1)
-        offsets, distances = np.array(table.offsets[row]), np.array(table.distances[row])
-        if len(come) >= LEAST_ISSUES:
-            off = np.concatenate([(came - made.mean[lead]) / made.unit[lead] for made, came in come])
-            distances = _distances(np.quantile(off, LEVELS))
-        for made, came in come:
-            moved = made.values[:, lead] + offsets[:, None] * made.unit[lead]
-            offsets = offsets + RATE * distances * (LEVELS - (came <= moved).mean(axis=1))
-        return offsets
+        return replace(
+            forecast, forecaster=self.name, quantiles_g_per_kwh=dict(zip(CALIBRATED_LEVELS, values, strict=True))
+        )
 
 
-def _rolling(come: list[tuple[_Quantiles, np.ndarray]], lead: slice) -> np.ndarray | None:
-    """The offsets by which the replays themselves would have been right, shape ``(levels,)``; None if they are few."""
-    if len(come) < LEAST_ISSUES:
-        return None
-    off = np.concatenate([(came - made.values[:, lead]) / made.unit[lead] for made, came in come], axis=1)
-    return np.array([_conformal(values, level) for values, level in zip(off, LEVELS, strict=True)])
-
-
-class _Issues:
-    """What a forecaster says now, and what it would have said at earlier midnights of a past, each worked out once."""
+class _ReplayedForecasts:
+    """The forecast of now, and those of earlier midnights of a past, each computed once."""
 
     def __init__(self, inner: Forecaster) -> None:
         self._inner = inner
-        self._seen: Past | None = None
-        self._made: dict[tuple[float, int, float], Forecast] = {}
+        self._last_inputs: ForecastInput | None = None
+        self._forecasts: dict[tuple[float, int, float], Forecast] = {}
 
-    def replays(self, past: Past, horizon_s: float, days: int) -> list[tuple[Forecast, np.ndarray]]:
-        """The forecasts of earlier midnights, oldest first, each with what has come of it, shape ``(up to steps,)``."""
-        if self._seen is None or not _agree(self._seen, past):
-            self._made.clear()
-        self._seen = past
-        known, day = len(past.intensity_g_per_kwh), _day(past.step_s)
-        steps = math.ceil(horizon_s / past.step_s)
-        midnight_s = (past.end - past.end.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
-        back = math.ceil(midnight_s / past.step_s) or day
-        least = round(min(self._inner.lookback_s, LEAST_PAST_S) / past.step_s)
-        stops = [stop for stop in range(known - back, known - back - days * day, -day) if stop >= max(least, 1)]
+    def replay(self, inputs: ForecastInput, horizon_s: float, days: int) -> list[tuple[Forecast, np.ndarray]]:
+        """Return the forecasts of earlier midnights, oldest first, each with its truth so far, ``(up to steps,)``."""
+        if self._last_inputs is None or not _inputs_agree(self._last_inputs, inputs):
+            self._forecasts.clear()
+        self._last_inputs = inputs
+        known, day = len(inputs.intensity_g_per_kwh), inputs.steps_per_day
+        steps = math.ceil(horizon_s / inputs.step_s)
+        midnight_s = (inputs.end - inputs.end.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
+        back = math.ceil(midnight_s / inputs.step_s) or day
+        min_steps = max(round(min(self._inner.lookback_s, MIN_HISTORY_S) / inputs.step_s), 1)
+        stops = [stop for stop in range(known - back, known - back - days * day, -day) if stop >= min_steps]
         return [
-            (self.at(past, stop, horizon_s), past.intensity_g_per_kwh[stop : stop + steps]) for stop in reversed(stops)
+            (self.forecast_at(inputs, stop, horizon_s), inputs.intensity_g_per_kwh[stop : stop + steps])
+            for stop in reversed(stops)
         ]
 
-    def at(self, past: Past, stop: int, horizon_s: float) -> Forecast:
-        """What was or would have been said after ``stop`` steps of the past."""
-        cut = _cut(past, stop, self._inner.lookback_s, horizon_s)
+    def forecast_at(self, inputs: ForecastInput, stop: int, horizon_s: float) -> Forecast:
+        """Return the forecast issued after ``stop`` steps of the past."""
+        cut = inputs.truncate(self._inner.lookback_s, stop, horizon_s)
         key = (cut.end.timestamp(), len(cut.intensity_g_per_kwh), horizon_s)
-        if key not in self._made:
-            self._made[key] = self._inner.predict(cut, horizon_s)
-        return replace(self._made[key], issued_s=cut.end_s, start_s=cut.end_s)
+        if key not in self._forecasts:
+            self._forecasts[key] = self._inner.predict(cut, horizon_s)
+        return replace(self._forecasts[key], issued_s=cut.end_s, start_s=cut.end_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Quantiles:
-    """A forecast at all levels."""
+class _QuantileForecast:
+    """A forecast with a value at all levels."""
 
     #: g CO2eq/kWh, shape (steps,)
     mean: np.ndarray
     #: g CO2eq/kWh, shape (levels, steps); the mean where the forecast has no such quantile
     values: np.ndarray
-    #: what offsets are relative to, g CO2eq/kWh, shape (steps,)
-    unit: np.ndarray
-    #: whether the forecast has all of them
-    issued: bool
+    #: unit of the offsets, g CO2eq/kWh, shape (steps,)
+    scale: np.ndarray
+    #: whether the forecast has all quantiles
+    has_all_levels: bool
 
     @classmethod
-    def of(cls, forecast: Forecast) -> _Quantiles:
-        """Those of a forecast."""
-        own, mean = forecast.quantiles_g_per_kwh, forecast.mean_g_per_kwh
-        values = np.array([own.get(level, mean) for level in LEVELS])
-        return cls(mean, values, np.maximum(mean, FLOOR_G_PER_KWH), all(level in own for level in LEVELS))
+    def from_forecast(cls, forecast: Forecast) -> _QuantileForecast:
+        quantiles, mean = forecast.quantiles_g_per_kwh, forecast.mean_g_per_kwh
+        values = np.array([quantiles.get(level, mean) for level in CALIBRATED_LEVELS])
+        has_all_levels = all(level in quantiles for level in CALIBRATED_LEVELS)
+        return cls(mean, values, np.maximum(mean, MIN_SCALE_G_PER_KWH), has_all_levels)
 
 
-def _conformal(off: np.ndarray, level: float) -> float:
-    """The offset below which ``level`` of the truth lies, the next one being counted in; the safe side of two."""
-    known = np.sort(off[~np.isnan(off)])
+#: forecasts of the past with their truth, shape ``(steps of a day,)``
+_Replays = list[tuple[_QuantileForecast, np.ndarray]]
+
+
+def _tracked_offsets(calibration: Calibration, replays: _Replays, lead_day: int, lead: slice) -> np.ndarray:
+    """Return the offsets of one day of lead, shape ``(levels,)``: the calibration's, moved by every day since."""
+    row = min(lead_day, len(calibration.offsets) - 1)
+    offsets, distances = np.array(calibration.offsets[row]), np.array(calibration.distances[row])
+    if len(replays) >= MIN_ISSUES:
+        errors = np.concatenate([(truth - replayed.mean[lead]) / replayed.scale[lead] for replayed, truth in replays])
+        distances = _distances_from_median(np.quantile(errors, CALIBRATED_LEVELS))
+    for replayed, truth in replays:
+        shifted = replayed.values[:, lead] + offsets[:, None] * replayed.scale[lead]
+        offsets = offsets + TRACKING_RATE * distances * (CALIBRATED_LEVELS - (truth <= shifted).mean(axis=1))
+    return offsets
+
+
+def _rolling_offsets(replays: _Replays, lead: slice) -> np.ndarray:
+    """Return the offsets with which the replays would have had their nominal coverage, shape ``(levels,)``."""
+    errors = np.concatenate(
+        [(truth - replayed.values[:, lead]) / replayed.scale[lead] for replayed, truth in replays], axis=1
+    )
+    of_levels = zip(errors, CALIBRATED_LEVELS, strict=True)
+    return np.array([_conformal_offset(values, level) for values, level in of_levels])
+
+
+def _conformal_offset(errors: np.ndarray, level: float) -> float:
+    """Return the offset with ``level`` of the truth below it, counting the next one; the conservative one of two."""
+    known = np.sort(errors[~np.isnan(errors)])
     rank = math.ceil(level * (len(known) + 1)) if level > 0.5 else math.floor(level * (len(known) + 1))
     return float(known[min(max(rank, 1), len(known)) - 1])
 
 
-def _distances(places: np.ndarray) -> np.ndarray:
-    """How far each level lies from the median, shape ``(levels,)``; at least as far as the quarters do."""
-    middle, low, high = (LEVELS.index(level) for level in (0.5, 0.25, 0.75))
-    distances: np.ndarray = np.maximum(np.abs(places - places[middle]), abs(places[high] - places[low]) / 2)
+def _distances_from_median(quantiles: np.ndarray) -> np.ndarray:
+    """Return the distance of each level from the median, shape ``(levels,)``; at least that of the quartiles."""
+    median, low, high = (CALIBRATED_LEVELS.index(level) for level in (0.5, 0.25, 0.75))
+    distances: np.ndarray = np.maximum(np.abs(quantiles - quantiles[median]), abs(quantiles[high] - quantiles[low]) / 2)
     return distances
 
 
-def _day(step_s: float) -> int:
-    """Steps that make a day of lead; a step that is longer counts as one."""
-    return max(round(DAY_S / step_s), 1)
-
-
-def _cut(past: Past, stop: int, lookback_s: float, ahead_s: float) -> Past:
-    """What was known after ``stop`` steps of ``past``, no further back than ``lookback_s``."""
-    first = max(stop - max(round(lookback_s / past.step_s), 1), 0)
-    back_s = (len(past.intensity_g_per_kwh) - stop) * past.step_s
-    ahead = math.ceil(ahead_s / past.step_s)
-    return replace(
-        past,
-        intensity_g_per_kwh=past.intensity_g_per_kwh[first:stop],
-        end_s=past.end_s - back_s,
-        end=past.end - timedelta(seconds=back_s),
-        mix_mw={source: values[first:stop] for source, values in past.mix_mw.items()},
-        known={name: values[first : stop + ahead] for name, values in past.known.items()},
-    )
-
-
-def _agree(one: Past, other: Past) -> bool:
-    """Whether two pasts say the same of all the time that both speak of."""
-    if (one.zone, one.step_s, set(one.mix_mw), set(one.known)) != (
-        other.zone,
-        other.step_s,
-        set(other.mix_mw),
-        set(other.known),
+def _inputs_agree(left: ForecastInput, right: ForecastInput) -> bool:
+    """Whether two pasts have the same values wherever they overlap in time."""
+    if (left.zone, left.step_s, set(left.mix_mw), set(left.future_covariates)) != (
+        right.zone,
+        right.step_s,
+        set(right.mix_mw),
+        set(right.future_covariates),
     ):
         return False
-    begins = [past.end.timestamp() / past.step_s - len(past.intensity_g_per_kwh) for past in (one, other)]
-    later = round(begins[1] - begins[0])
-    pairs = [(one.intensity_g_per_kwh, other.intensity_g_per_kwh)]
-    pairs += [(values, other.mix_mw[source]) for source, values in one.mix_mw.items()]
-    pairs += [(values, other.known[name]) for name, values in one.known.items()]
-    return all(_agree_after(first[max(later, 0) :], second[max(-later, 0) :]) for first, second in pairs)
+    first_steps = [past.end.timestamp() / past.step_s - len(past.intensity_g_per_kwh) for past in (left, right)]
+    later = round(first_steps[1] - first_steps[0])
+    pairs = [(left.intensity_g_per_kwh, right.intensity_g_per_kwh)]
+    pairs += [(values, right.mix_mw[source]) for source, values in left.mix_mw.items()]
+    pairs += [(values, right.future_covariates[name]) for name, values in left.future_covariates.items()]
+    return all(_overlap_is_equal(first[max(later, 0) :], second[max(-later, 0) :]) for first, second in pairs)
 
 
-def _agree_after(one: np.ndarray, other: np.ndarray) -> bool:
-    both = min(len(one), len(other))
-    return np.array_equal(one[:both], other[:both], equal_nan=True)
+def _overlap_is_equal(left: np.ndarray, right: np.ndarray) -> bool:
+    overlap = min(len(left), len(right))
+    return np.array_equal(left[:overlap], right[:overlap], equal_nan=True)

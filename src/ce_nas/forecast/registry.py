@@ -1,8 +1,8 @@
-"""Which forecaster is taken, and why: one of a name, a fitted model's file, or whichever there is for the zone.
+"""The choice of a forecaster, and its reason: by name, by a fitted model's file, or the best one for the zone.
 
-A model's files are ``NAME.json``, with ``NAME.npz`` for its weights, and ``NAME.calibration.json`` where its quantiles
-were calibrated. A forecaster that needs no training has such files too once it is calibrated. The parts of a blend
-stand beside it as ``NAME.part0.json``, ``NAME.part1.json`` and so on, but for those that need no training.
+A model's files are ``NAME.json``, with its weights in ``NAME.npz``, and ``NAME.calibration.json`` where its quantiles
+were calibrated. A forecaster that needs no training has such files too once it is calibrated. Members of an ensemble
+that were fitted are in ``NAME.member0.json``, ``NAME.member1.json`` and so on.
 """
 
 from __future__ import annotations
@@ -14,191 +14,208 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.core.errors import ModelError, SettingsError, one_of
+from ce_nas.config.registry import FORECASTERS
+from ce_nas.core.errors import ModelError, SettingsError, unknown_choice_message
+from ce_nas.forecast.model_file import load_model, save_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from hashlib import _Hash as Hash
 
+    from ce_nas.config.components import ComponentSettings
     from ce_nas.forecast.base import Forecaster
     from ce_nas.forecast.conformal import Calibration
 
-__all__ = ["AUTO", "DEFAULT", "Choice", "choose", "load", "model_path", "named", "save"]
+__all__ = [
+    "AUTO_FORECASTER",
+    "DEFAULT_FORECASTER",
+    "SelectedForecaster",
+    "create_forecaster",
+    "load_forecaster",
+    "model_path",
+    "save_forecaster",
+    "select_forecaster",
+]
 
-#: the name that stands for: a model fitted for the zone where there is one, else :data:`DEFAULT`
-AUTO = "auto"
-#: what is taken where nothing was fitted
-DEFAULT = "damped-profile"
-#: the kind of a model that is made of others
-BLEND = "blend"
-#: how the name of a model's file ends
-SUFFIX = ".json"
+#: the name of the model fitted for the zone where there is one, else :data:`DEFAULT_FORECASTER`
+AUTO_FORECASTER = FORECASTERS.AUTO
+#: the forecaster where no model was fitted
+DEFAULT_FORECASTER = "damped-profile"
+#: the kind of a model that has members
+ENSEMBLE_KIND = "ensemble"
+MODEL_SUFFIX, WEIGHTS_SUFFIX, CALIBRATION_SUFFIX = FORECASTERS.MODEL_SUFFIX, ".npz", ".calibration.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A forecaster, and why it was taken."""
+class SelectedForecaster:
+    """A forecaster, and why it was selected."""
 
     forecaster: Forecaster
-    #: as the end of a sentence; of no file's place, so that the same run says the same everywhere
+    #: as the end of a sentence; without paths, so that it is the same on every machine
     reason: str
-    #: SHA-256 of the model's files, in hexadecimal; None for a forecaster without any
+    #: SHA-256 of the model's files, in hexadecimal; None for a forecaster without files
     sha256: str | None = None
 
 
-def choose(wanted: str, zone: str, folder: Path) -> Choice:
-    """The forecaster that ``wanted`` stands for.
+def select_forecaster(name: str | ComponentSettings, zone: str, model_dir: Path) -> SelectedForecaster:
+    """Return the forecaster of a name.
 
-    :param wanted: a name, a model's file that ends in ``.json``, or :data:`AUTO`.
-    :param folder: where the models are that were fitted for a zone.
+    :param name: a name, a model's file that ends in ``.json``, :data:`AUTO_FORECASTER`, or settings with such a name.
+    :param model_dir: folder of the models fitted for zones.
     :raises SettingsError: if there is no such name.
-    :raises ModelError: if the file is of no use.
-    :raises MissingExtraError: if it is built on a package that is not installed.
+    :raises ModelError: if the file cannot be used.
+    :raises MissingExtraError: if it needs a package that is not installed.
     """
-    if wanted.endswith(SUFFIX):
-        return _fitted(Path(wanted), "the model's file was named")
-    if wanted != AUTO:
-        return Choice(named(wanted), "chosen by name")
-    path = model_path(folder, zone)
+    settings = FORECASTERS.validate(name)
+    if settings.name.endswith(MODEL_SUFFIX):
+        return _select_fitted(Path(settings.name), "the model's file was named")
+    if settings.name != AUTO_FORECASTER:
+        return SelectedForecaster(create_forecaster(settings), "chosen by name")
+    path = model_path(model_dir, zone)
     if path.is_file():
-        return _fitted(path, f"a model fitted for zone {zone!r} is in the user's data folder")
+        return _select_fitted(path, f"a model fitted for zone {zone!r} is in the user's data folder")
     reason = f"no model fitted for zone {zone!r} is in the user's data folder, and this one needs no training"
-    return Choice(named(DEFAULT), reason)
+    return SelectedForecaster(create_forecaster(DEFAULT_FORECASTER), reason)
 
 
-def model_path(folder: Path, zone: str) -> Path:
-    """Where the model of a zone is, or would be."""
-    return folder / (re.sub(r"[^\w.-]", "_", zone) + SUFFIX)
+def model_path(model_dir: Path, zone: str) -> Path:
+    """Return the path of a zone's model, whether it exists or not."""
+    return model_dir / (re.sub(r"[^\w.-]", "_", zone) + MODEL_SUFFIX)
 
 
-def named(name: str) -> Forecaster:
-    """The forecaster of a name, which needs no training.
+def create_forecaster(name: str | ComponentSettings) -> Forecaster:
+    """Create a forecaster that needs no training.
 
-    :raises SettingsError: if there is none.
-    :raises MissingExtraError: if it is built on a package that is not installed.
+    Example:
+        >>> create_forecaster("damped-profile").name
+        'damped-profile'
+
+    :raises SettingsError: if there is no such name.
+    :raises MissingExtraError: if it needs a package that is not installed.
     """
-    makers = _makers()
-    if name not in makers:
-        raise SettingsError(one_of("forecaster", name, [*makers, AUTO, f"FILE{SUFFIX}"]))
-    return makers[name]()
+    settings = FORECASTERS.validate(name)
+    forecaster: Forecaster | None = FORECASTERS.build(settings)
+    if forecaster is None:
+        raise SettingsError(unknown_choice_message("forecaster", settings.name, FORECASTERS.names()))
+    return forecaster
 
 
-def save(path: Path, forecaster: Forecaster, calibration: Calibration, fitted: Mapping[str, Any] | None = None) -> Path:
-    """Write a forecaster's files, those of its parts among them, and return where its settings are.
+def save_forecaster(
+    path: Path, forecaster: Forecaster, calibration: Calibration, training_info: Mapping[str, Any] | None = None
+) -> Path:
+    """Write the files of a forecaster and its members, and return the path of its settings.
 
-    :param fitted: what it was calibrated on, for those who read the file.
+    :param training_info: provenance of the calibration, for those who read the file.
     :raises ModelError: if they cannot be written.
     """
-    from ce_nas.forecast.model_file import save_model
-
-    write = getattr(forecaster, "save", None)
-    where = write(path) if write else save_model(path, {"kind": forecaster.name, "training": dict(fitted or {})}, {})
-    for place, part in enumerate(getattr(forecaster, "parts", ())):
-        if write_part := getattr(part, "save", None):
-            write_part(_part_path(Path(where), place))
-    beside = where.with_suffix(".calibration.json")
+    save = getattr(forecaster, "save", None)
+    settings = {"kind": forecaster.name, "training": dict(training_info or {})}
+    settings_path = Path(save(path) if save else save_model(path, settings, {}))
+    for index, member in enumerate(getattr(forecaster, "members", ())):
+        if save_member := getattr(member, "save", None):
+            save_member(_member_path(settings_path, index))
+    calibration_path = settings_path.with_suffix(CALIBRATION_SUFFIX)
     try:
-        beside.write_text(json.dumps(calibration.content(), indent=1, sort_keys=True) + "\n")
+        calibration_path.write_text(json.dumps(calibration.to_json(), indent=1, sort_keys=True) + "\n")
     except OSError as error:
-        message = f"Expected to write a calibration to {str(beside)!r}, but {error.strerror}. Choose another place."
+        message = f"Expected to write {str(calibration_path)!r}, but {error.strerror}. Choose another path."
         raise ModelError(message) from error
-    return Path(where)
+    return settings_path
 
 
-def load(path: Path) -> Forecaster:
-    """The forecaster of a model's file, calibrated if it was.
+def load_forecaster(path: Path) -> Forecaster:
+    """Read the forecaster of a model's file, calibrated if its calibration exists.
 
-    :raises ModelError: if its files are missing, damaged, or of something else.
+    :raises ModelError: if its files are missing, damaged, or of another kind.
     """
-    from ce_nas.forecast.conformal import Calibrated, Calibration
-    from ce_nas.forecast.model_file import load_model
-
     kind = str(load_model(path)[0].get("kind"))
-    loaders = _loaders()
+    loaders = _model_loaders()
     if kind in loaders:
         forecaster = loaders[kind](path)
-    elif kind == BLEND:
-        forecaster = _blend(path)
-    elif kind in _makers():
-        forecaster = named(kind)
+    elif kind in _untrained_forecasters():
+        forecaster = create_forecaster(kind)
     else:
-        known = ", ".join([*loaders, BLEND, *_makers()])
+        known = ", ".join([*loaders, *_untrained_forecasters()])
         message = f"Expected a model of {known} in {str(path)!r}, got {kind!r}. Fit it again."
         raise ModelError(message)
-    beside = path.with_suffix(".calibration.json")
-    if not beside.is_file():
-        return forecaster
+    calibration_path = path.with_suffix(CALIBRATION_SUFFIX)
+    return _calibrate(forecaster, calibration_path) if calibration_path.is_file() else forecaster
+
+
+def _calibrate(forecaster: Forecaster, path: Path) -> Forecaster:
+    from ce_nas.forecast.conformal import CalibratedForecaster, Calibration
+
     try:
-        calibration = Calibration.of(json.loads(beside.read_text()))
+        calibration = Calibration.from_json(json.loads(path.read_text()))
     except (OSError, ValueError, SettingsError) as error:
-        message = f"Expected a calibration in {str(beside)!r}, but {error} Fit it again, or remove the file."
+        message = f"Expected a calibration in {str(path)!r}, but {error} Fit it again, or remove the file."
         raise ModelError(message) from error
     if calibration.forecaster != forecaster.name:
         message = (
-            f"Expected a calibration of {forecaster.name!r} in {str(beside)!r}, got one of {calibration.forecaster!r}. "
+            f"Expected a calibration of {forecaster.name!r} in {str(path)!r}, got one of {calibration.forecaster!r}. "
             f"Fit it again, or remove the file."
         )
         raise ModelError(message)
-    return Calibrated(forecaster, calibration)
+    return CalibratedForecaster(forecaster, calibration)
 
 
-def _blend(path: Path) -> Forecaster:
-    """A blend with its parts, which stand beside it, or need no training.
+def _load_ensemble(path: Path) -> Forecaster:
+    """Read an ensemble and its members.
 
-    :raises ModelError: if one of them is missing.
+    :raises ModelError: if a member's file is missing.
     """
-    from ce_nas.forecast.ensemble import BlendForecaster
+    from ce_nas.forecast.ensemble import EnsembleForecaster
 
-    parts = []
-    for place, name in enumerate(_parts(path)):
-        beside = _part_path(path, place)
-        if not beside.is_file() and name not in _makers():
-            message = f"Expected part {place} of a blend, {name!r}, at {str(beside)!r}, found none. Save it there."
+    members = []
+    for index, name in enumerate(_member_names(path)):
+        member_path = _member_path(path, index)
+        if not member_path.is_file() and name not in _untrained_forecasters():
+            message = (
+                f"Expected member {index} of an ensemble, {name!r}, at {str(member_path)!r}, found none. Save it there."
+            )
             raise ModelError(message)
-        parts.append(load(beside) if beside.is_file() else named(name))
-    return BlendForecaster.load(path, parts)
+        members.append(load_forecaster(member_path) if member_path.is_file() else create_forecaster(name))
+    return EnsembleForecaster.load(path, members)
 
 
-def _parts(path: Path) -> list[str]:
-    """The names of the parts of the model at ``path``; none of one that is no blend."""
-    from ce_nas.forecast.model_file import load_model
-
-    names = load_model(path)[0].get("parts")
+def _member_names(path: Path) -> list[str]:
+    """Return the names of the members of the model at ``path``; none of a model that is no ensemble."""
+    names = load_model(path)[0].get("members")
     return names if isinstance(names, list) else []
 
 
-def _part_path(path: Path, place: int) -> Path:
-    """Where a part of the blend at ``path`` is."""
-    return path.with_name(f"{path.stem}.part{place}{SUFFIX}")
+def _member_path(path: Path, index: int) -> Path:
+    return path.with_name(f"{path.stem}.member{index}{MODEL_SUFFIX}")
 
 
-def _fitted(path: Path, reason: str) -> Choice:
-    forecaster = load(path)
+def _select_fitted(path: Path, reason: str) -> SelectedForecaster:
+    forecaster = load_forecaster(path)
     digest = hashlib.sha256()
-    _take(digest, path)
-    for place in range(len(_parts(path))):
-        _take(digest, _part_path(path, place))
-    return Choice(forecaster, reason, digest.hexdigest())
+    _update_digest(digest, path)
+    for index in range(len(_member_names(path))):
+        _update_digest(digest, _member_path(path, index))
+    return SelectedForecaster(forecaster, reason, digest.hexdigest())
 
 
-def _take(digest: Hash, path: Path) -> None:
-    """Take a model's files into a digest, as far as they are there."""
-    for suffix in (SUFFIX, ".npz", ".calibration.json"):
-        beside = path.with_suffix(suffix)
-        digest.update(beside.read_bytes() if beside.is_file() else b"")
+def _update_digest(digest: Hash, path: Path) -> None:
+    """Add the files of a model to a digest, as far as they exist."""
+    for suffix in (MODEL_SUFFIX, WEIGHTS_SUFFIX, CALIBRATION_SUFFIX):
+        file = path.with_suffix(suffix)
+        digest.update(file.read_bytes() if file.is_file() else b"")
 
 
-def _makers() -> dict[str, Callable[[], Forecaster]]:
-    from ce_nas.forecast import baselines as naive
-    from ce_nas.forecast.adaptive import AdaptiveRidge
-    from ce_nas.forecast.baselines import Mstl
-
-    made = (AdaptiveRidge, naive.DampedProfile, Mstl, naive.Persistence, naive.SeasonalNaive)
-    return {one.name: one for one in made}
+def _untrained_forecasters() -> list[str]:
+    """Return the names of the forecasters that need no training."""
+    return [component.name for component in FORECASTERS.components()]
 
 
-def _loaders() -> dict[str, Callable[[Path], Forecaster]]:
+def _model_loaders() -> dict[str, Callable[[Path], Forecaster]]:
+    """Return the readers of fitted models, by their kind."""
     from ce_nas.forecast.boosting import BoostingForecaster
     from ce_nas.forecast.transformer import TransformerForecaster
 
-    return {TransformerForecaster.name: TransformerForecaster.load, BoostingForecaster.name: BoostingForecaster.load}
+    return {
+        TransformerForecaster.name: TransformerForecaster.load,
+        BoostingForecaster.name: BoostingForecaster.load,
+        ENSEMBLE_KIND: _load_ensemble,
+    }

@@ -1,10 +1,10 @@
-"""A transformer that foretells quantiles of the carbon intensity: plain PyTorch, one file.
+"""The network of the transformer forecaster: quantiles of the carbon intensity, in plain PyTorch.
 
-Patches of a few hours are the tokens: of the past with the intensity and the generation mix, of the coming days with
-what is known ahead, all embedded by one linear map, with a place and a zone added. Every token sees every other one
-(nothing in a window is secret: what is coming holds only what is known). The coming tokens are mapped to quantiles, as
-differences from a ground that is known beforehand (:mod:`ce_nas.forecast.sequence_windows`). The first zone embedding means "a
-zone never seen" and is trained by dropping zones at random.
+Patches of a few hours are the tokens: of the past with the intensity and the generation mix, of the days ahead with the
+covariates, all embedded by one linear map, plus embeddings of the position and of the zone. Every token attends to
+every other one (a window holds nothing unknown at the issue). The tokens ahead are mapped to quantiles, as deviations
+from a known baseline (:mod:`ce_nas.forecast.dataset`). The first zone embedding is that of unknown zones; it is trained
+by zone dropout.
 
 Sources
     [PatchTST] Nie et al. A time series is worth 64 words. ICLR 2023 (patches as tokens).
@@ -19,93 +19,94 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-__all__ = ["UNKNOWN_ZONE", "Shape", "Transformer", "pinball"]
+__all__ = ["UNKNOWN_ZONE", "QuantileTransformer", "TransformerConfig", "pinball_loss"]
 
-#: number of the embedding that stands for any zone that was not trained on
+#: number of the embedding of zones outside the training set
 UNKNOWN_ZONE = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """How large a transformer is."""
+class TransformerConfig:
+    """Sizes of a network."""
 
     #: columns of a slot
-    columns: int
-    #: slots of the past and of what is coming; both whole patches
+    n_features: int
+    #: slots of the past and slots ahead; both whole patches
     context: int
-    ahead: int
-    #: zones that were trained on
-    zones: int
-    #: quantiles issued
-    levels: int
+    horizon: int
+    #: training zones
+    n_zones: int
+    n_quantiles: int
     #: slots of a token
-    patch: int = 6
+    patch_size: int = 6
     width: int = 64
     heads: int = 4
     layers: int = 2
     dropout: float = 0.1
 
 
-class Transformer(nn.Module):
-    """Quantiles of the coming slots from a window."""
+class QuantileTransformer(nn.Module):
+    """Quantiles of the slots ahead from a window."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.shape = shape
-        tokens = (shape.context + shape.ahead) // shape.patch
-        self.embed = nn.Linear(shape.patch * shape.columns, shape.width)
-        self.place = nn.Parameter(0.02 * torch.randn(tokens, shape.width))
-        self.zone = nn.Embedding(shape.zones + 1, shape.width)
-        nn.init.normal_(self.zone.weight, std=0.02)
-        self.layers = nn.ModuleList([_Layer(shape) for _ in range(shape.layers)])
-        self.norm = nn.LayerNorm(shape.width)
-        self.middle = nn.Linear(shape.width, shape.patch)
-        self.steps = nn.Linear(shape.width, shape.patch * (shape.levels - 1))
-        nn.init.zeros_(self.middle.weight)
-        nn.init.zeros_(self.middle.bias)
+        self.config = config
+        tokens = (config.context + config.horizon) // config.patch_size
+        self.patch_embedding = nn.Linear(config.patch_size * config.n_features, config.width)
+        self.position_embedding = nn.Parameter(0.02 * torch.randn(tokens, config.width))
+        self.zone_embedding = nn.Embedding(config.n_zones + 1, config.width)
+        nn.init.normal_(self.zone_embedding.weight, std=0.02)
+        self.layers = nn.ModuleList([_EncoderLayer(config) for _ in range(config.layers)])
+        self.norm = nn.LayerNorm(config.width)
+        self.median_head = nn.Linear(config.width, config.patch_size)
+        self.increment_head = nn.Linear(config.width, config.patch_size * (config.n_quantiles - 1))
+        nn.init.zeros_(self.median_head.weight)
+        nn.init.zeros_(self.median_head.bias)
 
-    def forward(self, rows: Tensor, zones: Tensor) -> Tensor:
-        """Quantiles in ascending order, as differences from the profile in spreads, ``(windows, ahead, levels)``.
+    def forward(self, features: Tensor, zones: Tensor) -> Tensor:
+        """Return ascending quantiles, as deviations from the baseline in spreads, ``(windows, ahead, levels)``.
 
-        :param rows: shape ``(windows, context + ahead, columns)``.
+        :param features: shape ``(windows, context + ahead, columns)``.
         :param zones: number of each window's zone, :data:`UNKNOWN_ZONE` for others.
         """
-        shape = self.shape
-        patches = rows.reshape(len(rows), -1, shape.patch * shape.columns)
-        tokens = self.embed(patches) + self.place + self.zone(zones)[:, None]
+        config = self.config
+        patches = features.reshape(len(features), -1, config.patch_size * config.n_features)
+        tokens = self.patch_embedding(patches) + self.position_embedding + self.zone_embedding(zones)[:, None]
         for layer in self.layers:
             tokens = layer(tokens)
-        coming = self.norm(tokens[:, shape.context // shape.patch :])
-        middle = self.middle(coming).reshape(len(rows), shape.ahead, 1)
-        steps = nn.functional.softplus(self.steps(coming) - 2.0).reshape(len(rows), shape.ahead, shape.levels - 1)
-        half = shape.levels // 2
-        below, above = steps[:, :, :half], steps[:, :, half:]
-        return torch.cat([middle - below.flip(2).cumsum(2).flip(2), middle, middle + above.cumsum(2)], dim=2)
+        ahead = self.norm(tokens[:, config.context // config.patch_size :])
+        median = self.median_head(ahead).reshape(len(features), config.horizon, 1)
+        increments = nn.functional.softplus(self.increment_head(ahead) - 2.0).reshape(
+            len(features), config.horizon, config.n_quantiles - 1
+        )
+        half = config.n_quantiles // 2
+        below, above = increments[:, :, :half], increments[:, :, half:]
+        return torch.cat([median - below.flip(2).cumsum(2).flip(2), median, median + above.cumsum(2)], dim=2)
 
 
-class _Layer(nn.Module):
-    """Attention and a small network, each added to what came in."""
+class _EncoderLayer(nn.Module):
+    """Self-attention and a feed-forward network, each with a residual connection."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        width = shape.width
-        self.heads = shape.heads
-        self.before_attention, self.before_network = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.asked = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.network = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-        self.dropout = nn.Dropout(shape.dropout)
+        width = config.width
+        self.heads = config.heads
+        self.attention_norm, self.feed_forward_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.projection = nn.Linear(width, width)
+        self.feed_forward = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
         windows, count, width = tokens.shape
-        asked = self.asked(self.before_attention(tokens)).reshape(windows, count, 3, self.heads, -1)
-        query, key, value = asked.permute(2, 0, 3, 1, 4)
-        seen = nn.functional.scaled_dot_product_attention(query, key, value)
-        tokens = tokens + self.dropout(self.out(seen.transpose(1, 2).reshape(windows, count, width)))
-        return tokens + self.dropout(self.network(self.before_network(tokens)))  # type: ignore[no-any-return]
+        qkv = self.qkv(self.attention_norm(tokens)).reshape(windows, count, 3, self.heads, -1)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        attended = nn.functional.scaled_dot_product_attention(query, key, value)
+        tokens = tokens + self.dropout(self.projection(attended.transpose(1, 2).reshape(windows, count, width)))
+        return tokens + self.dropout(self.feed_forward(self.feed_forward_norm(tokens)))  # type: ignore[no-any-return]
 
 
-def pinball(quantiles: Tensor, truth: Tensor, levels: Tensor) -> Tensor:
-    """Mean pinball loss of quantiles ``(windows, ahead, levels)`` of ``truth`` ``(windows, ahead)``."""
-    over = truth[:, :, None] - quantiles
-    return torch.maximum(levels * over, (levels - 1) * over).mean()
+def pinball_loss(quantiles: Tensor, truth: Tensor, levels: Tensor) -> Tensor:
+    """Return the mean pinball loss of quantiles ``(windows, ahead, levels)`` of ``truth`` ``(windows, ahead)``."""
+    error = truth[:, :, None] - quantiles
+    return torch.maximum(levels * error, (levels - 1) * error).mean()

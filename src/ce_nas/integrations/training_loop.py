@@ -1,14 +1,7 @@
-"""A carbon-aware search inside a training loop that stays the caller's own.
+"""A carbon-aware search for a training loop of the user's own.
 
-::
-
-    with OwnLoop({"width": [16, 32, 64]}, ["accuracy:max:0", "megabytes:min:50"], "my-run", zone="wind") as loop:
-        for trial in loop:                      # waits while the policy lets the devices rest; ends with the budget
-            metrics = train(**trial.architecture, keep=trial.folder, leave=trial.leave)
-            loop.tell(trial, metrics)           # None: the trial was left when trial.leave() said so
-
-The whole engine is behind it: searcher, policy, budgets, books and journal. Given a folder that holds a run already,
-the loop goes on with it, and hands out again what was under way.
+The loop runs the whole engine in the background: searcher, policy, budgets, accounting and journal. With the folder of
+an earlier run it resumes that run, and hands out unfinished trials again.
 """
 
 from __future__ import annotations
@@ -19,15 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ce_nas.api import Study
-from ce_nas.benchmarks.user_space import OwnBenchmark, OwnSpace
-from ce_nas.cluster.workers.base import Crew, Report, Said
+from ce_nas.api import Search
+from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
+from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import ClusterError, SettingsError
 from ce_nas.core.records import Outcome
-from ce_nas.engine.build_live import WORK
-from ce_nas.engine.inputs import Materials
-from ce_nas.store.run_dir import RunFolder
+from ce_nas.engine.build_live import WORK_DIRNAME
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.store.run_dir import RunDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,40 +29,51 @@ if TYPE_CHECKING:
     from ce_nas.api import Result
     from ce_nas.core.records import Task
 
-__all__ = ["OwnLoop", "Trial"]
+__all__ = ["TrainingLoop", "Trial"]
 
-_LEFT = "the loop was left"
+_LOOP_EXITED = "the training loop was exited"
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One training to do."""
+    """One training."""
 
     #: number of the training in its run
     number: int
-    #: which of the devices, counted from 0
+    #: index of the device
     device: int
-    #: variable to the choice made
+    #: variable to its value
     architecture: Mapping[str, Any]
-    #: share of a full training to do, above 0 and up to 1
+    #: share of a full training, above 0 and up to 1
     fidelity: float
-    #: where to keep what is needed to go on; found again when the trial is handed out again
+    #: folder for checkpoints; the same one when the trial is handed out again
     folder: Path
-    _told_to_leave: threading.Event = field(default_factory=threading.Event, repr=False)
+    _stop_requested: threading.Event = field(default_factory=threading.Event, repr=False)
 
-    def leave(self) -> bool:
-        """Whether to keep the training's state in :attr:`folder` and leave it: ``tell`` None then."""
-        return self._told_to_leave.is_set()
+    def should_stop(self) -> bool:
+        """Whether to save the training's state in :attr:`folder` and stop; then ``tell`` None."""
+        return self._stop_requested.is_set()
 
 
-class OwnLoop:
-    """Iterates over trainings to do; everything else of a search goes on behind it.
+class TrainingLoop:
+    """Iterates over the trainings of a search: waits while the policy keeps the devices idle, and ends with the budget.
 
-    :param space: variable to a list of choices, of any type.
-    :param objectives: ``NAME:max|min:REFERENCE`` each, 2 to 5 of them; the reference is the worst that still counts.
-    :param out: folder of the run, new or one to go on with.
-    :param flags: settings, as the flags of ``ce-nas search``: ``gpus`` says how many trainings may go on at once.
-    :raises CeNasError: if a setting is of no use.
+    Example:
+        >>> import tempfile
+        >>> space, objectives = {"width": [16, 32, 64]}, ["accuracy:max:0", "size:min:100"]
+        >>> settings = {"hours": 2, "evaluations": 2, "policy": "vanilla", "time_scale": 2000.0}
+        >>> with TrainingLoop(space, objectives, tempfile.mkdtemp() + "/run", **settings) as loop:
+        ...     for trial in loop:
+        ...         width = trial.architecture["width"]  # train it here; stop when trial.should_stop() is True
+        ...         loop.tell(trial, {"accuracy": 90 - 100 / width, "size": width})
+        >>> loop.result.summary.evaluations
+        2
+
+    :param space: variable to its list of choices, of any type.
+    :param objectives: 2 to 5 of ``NAME:max|min:REFERENCE``; the reference is the worst value that counts.
+    :param out: folder of the run, new or to resume.
+    :param flags: settings, as the flags of ``ce-nas search``; ``gpus`` is the number of parallel trainings.
+    :raises CeNasError: if a setting is invalid.
     """
 
     def __init__(
@@ -78,25 +82,29 @@ class OwnLoop:
         settings = settings_from_flags({"live": {"time_scale": 1.0}}, **{"gpus": 1, "hours": 80, **flags, "live": True})
         gpus = settings.cluster.gpus
         self._settings = settings.model_copy(
-            update={"live": settings.live.model_copy(update={"devices": ("own",) * gpus})}
+            update={"live": settings.live.model_copy(update={"devices": ("caller",) * gpus})}
         )
-        self._own = OwnSpace.of(space, objectives, "the space")
-        self._out = Path(out)
-        self._crew = _Caller(gpus, self._own, self._out / WORK)
-        benchmark = OwnBenchmark(self._own, "own-loop", "a loop of the caller's own")
-        self._study = Study(self._settings, crew=self._crew, materials=Materials(self._settings, benchmark))
-        self._thread = threading.Thread(target=self._search, name="ce-nas search", daemon=True)
+        self._user_space = UserSpace.parse(space, objectives, "the space")
+        self._run_path = Path(out)
+        self._workers = _CallerWorkerPool(gpus, self._user_space, self._run_path / WORK_DIRNAME)
+        benchmark = UserBenchmark(self._user_space, "training-loop", "the caller's training loop")
+        self._search = Search.from_settings(
+            self._settings, workers=self._workers, inputs=RunInputs(self._settings, benchmark)
+        )
+        self._thread = threading.Thread(target=self._run_in_thread, name="ce-nas search", daemon=True)
         self._result: Result | None = None
         self._error: Exception | None = None
 
     @property
     def result(self) -> Result:
-        """What came of the search, once it has ended.
+        """The result of the search, once it has ended.
 
-        :raises SettingsError: if it has not.
+        :raises SettingsError: if it has not ended.
         """
         if self._result is None:
-            message = f"Expected a search that has ended, but the one in {self._out} has not: iterate to its end."
+            message = (
+                f"Expected a search that has ended, got an unfinished one in {self._run_path}; iterate to its end."
+            )
             raise SettingsError(message)
         return self._result
 
@@ -107,88 +115,90 @@ class OwnLoop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._crew.send_home()
+        self._workers.disconnect()
         self._thread.join()
         if self._error is not None and kind is None:
             raise self._error
 
     def __iter__(self) -> Iterator[Trial]:
-        while (trial := self._crew.trials.get()) is not None:
+        while (trial := self._workers.trial_queue.get()) is not None:
             yield trial
 
     def tell(self, trial: Trial, metrics: Mapping[str, float] | None) -> None:
-        """What a trial found; None if it was left.
+        """Report a trial's metrics; None if it was stopped.
 
-        :raises TaskError: if an objective is missing among the metrics, or is no finite number.
+        :raises TaskError: if an objective is missing in the metrics, or is no finite number.
         """
-        self._crew.tell(trial, None if metrics is None else self._own.values(metrics))
+        self._workers.tell(trial, None if metrics is None else self._user_space.objective_values(metrics))
 
-    def _search(self) -> None:
+    def _run_in_thread(self) -> None:
         try:
-            self._result = self._run()
+            self._result = self._run_or_resume()
         except ClusterError as error:
-            if _LEFT not in str(error):
+            if _LOOP_EXITED not in str(error):
                 self._error = error
-        except Exception as error:  # noqa: BLE001 - raised again in the caller's own thread
+        except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
             self._error = error
         finally:
-            self._crew.trials.put(None)
+            self._workers.trial_queue.put(None)
 
-    def _run(self) -> Result:
-        if not (self._out / "journal.sqlite").exists():
-            return self._study.run(self._out)
-        with RunFolder.open(self._out) as folder:
-            return self._study.resume(folder)
+    def _run_or_resume(self) -> Result:
+        if not (self._run_path / "journal.sqlite").exists():
+            return self._search.run(self._run_path)
+        with RunDirectory.open(self._run_path) as folder:
+            return self._search.resume(folder)
 
 
-class _Caller(Crew):
-    """The caller's loop as a crew: tasks are handed out as trials, and what it tells is reported."""
+class _CallerWorkerPool(WorkerPool):
+    """The caller's loop as a worker pool: tasks become trials, and reported metrics become messages."""
 
-    def __init__(self, devices: int, own: OwnSpace, folder: Path) -> None:
+    def __init__(self, devices: int, user_space: UserSpace, folder: Path) -> None:
         self.devices = devices
-        self.origin = "a loop of the caller's own"
-        self.trials: queue.Queue[Trial | None] = queue.Queue()
-        self._own = own
+        self.origin = "the caller's training loop"
+        self.trial_queue: queue.Queue[Trial | None] = queue.Queue()
+        self._user_space = user_space
         self._folder = folder
-        self._under_way: dict[int, Trial] = {}
-        self._post: Callable[[Report], object] | None = None
+        self._active_trials: dict[int, Trial] = {}
+        self._on_message: Callable[[WorkerMessage], object] | None = None
 
-    def open(self, post: Callable[[Report], object]) -> None:
-        """See :meth:`Crew.open`."""
-        self._post = post
+    def open(self, on_message: Callable[[WorkerMessage], object]) -> None:
+        """See :meth:`WorkerPool.open`."""
+        self._on_message = on_message
 
     def start(self, device: int, task: Task) -> None:
-        """See :meth:`Crew.start`."""
+        """See :meth:`WorkerPool.start`."""
         folder = self._folder / f"task-{task.id}"
         folder.mkdir(parents=True, exist_ok=True)
-        trial = Trial(task.id, device, self._own.named(task.architectures[0]), task.fidelity, folder)
-        self._under_way[device] = trial
-        self._report(Report(device, Said.WORKING, task.id))
-        self.trials.put(trial)
+        trial = Trial(task.id, device, self._user_space.decode(task.architectures[0]), task.fidelity, folder)
+        self._active_trials[device] = trial
+        self._post_message(WorkerMessage(device, WorkerEvent.WORKING, task.id))
+        self.trial_queue.put(trial)
 
-    def leave(self, device: int) -> None:
-        """See :meth:`Crew.leave`."""
-        if trial := self._under_way.get(device):
-            trial._told_to_leave.set()  # noqa: SLF001 - handed out by this very crew
+    def preempt(self, device: int) -> None:
+        """See :meth:`WorkerPool.preempt`."""
+        if trial := self._active_trials.get(device):
+            trial._stop_requested.set()  # noqa: SLF001 - a trial of this pool
 
     def close(self) -> None:
-        """See :meth:`Crew.close`."""
-        for device in list(self._under_way):
-            self.leave(device)
+        """See :meth:`WorkerPool.close`."""
+        for device in list(self._active_trials):
+            self.preempt(device)
 
     def tell(self, trial: Trial, values: tuple[float, ...] | None) -> None:
-        """Report what a trial found, or that it was left."""
-        self._under_way.pop(trial.device, None)
+        """Report a trial's values, or that it was stopped."""
+        self._active_trials.pop(trial.device, None)
         if values is None:
-            self._report(Report(trial.device, Said.LEFT, trial.number))
+            self._post_message(WorkerMessage(trial.device, WorkerEvent.PREEMPTED, trial.number))
         else:
-            self._report(Report(trial.device, Said.FINISHED, trial.number, Outcome(trial.number, (values,))))
+            self._post_message(
+                WorkerMessage(trial.device, WorkerEvent.FINISHED, trial.number, Outcome(trial.number, (values,)))
+            )
 
-    def send_home(self) -> None:
-        """There will be nobody to do the trials: the run stops, and can be gone on with."""
+    def disconnect(self) -> None:
+        """Report all devices as lost: the run stops, and can be resumed."""
         for device in range(self.devices):
-            self._report(Report(device, Said.GONE, words=_LEFT))
+            self._post_message(WorkerMessage(device, WorkerEvent.DEVICE_LOST, detail=_LOOP_EXITED))
 
-    def _report(self, report: Report) -> None:
-        if self._post is not None:
-            self._post(report)
+    def _post_message(self, message: WorkerMessage) -> None:
+        if self._on_message is not None:
+            self._on_message(message)

@@ -1,74 +1,108 @@
-"""The allocator's seam: divides the devices for the next period.
-
-How the devices that work divide among themselves, for policies that decide only how many do.
-"""
+"""The policy seam, and the allocations that several policies share."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation
 
 if TYPE_CHECKING:
-    from ce_nas.core.records import View
+    from ce_nas.config.components import ComponentSettings
+    from ce_nas.core.records import State
 
-__all__ = ["SCORED", "Allocator", "Decision", "finishing", "working"]
+__all__ = [
+    "DEFAULT_WARMUP_SCORES",
+    "MAX_PLANNED_PERIODS",
+    "Decision",
+    "Policy",
+    "active_allocation",
+    "drain_allocation",
+]
+
+#: scores from which trainings are chosen well enough by default
+DEFAULT_WARMUP_SCORES = 20_000
+#: the most coming periods that policies plan: a week of hours
+MAX_PLANNED_PERIODS = 168
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An allocation and the reason for it."""
+    """An allocation and the reason for it.
+
+    Example:
+        >>> from ce_nas.core.records import Allocation
+        >>> Decision(Allocation(sampling=2, evaluating=6), "The coming hour is clean.").done
+        False
+    """
 
     allocation: Allocation
     #: one sentence for the journal, with the figures that decided
     reason: str
-    #: True if the policy has no more work in mind: the run ends here
+    #: whether the policy has no more work to do: the run ends here
     done: bool = False
-    #: the place to go on at; None: where the search is
+    #: the site to move the search to; None: it stays
     site: str | None = None
 
-    def require(self, devices: int) -> None:
-        """See that the allocation is of the devices there are.
+    def require_device_count(self, devices: int) -> None:
+        """Check that the allocation is of ``devices`` devices.
 
         :raises SettingsError: if it is not.
         """
         if min(self.allocation.counts().values()) < 0 or self.allocation.devices != devices:
             message = (
                 f"Expected an allocation of {devices} devices, none of its parts below 0, got {self.allocation}; let "
-                "the policy divide the devices of its view."
+                "the policy allocate all devices of its state."
             )
             raise SettingsError(message)
 
 
-class Allocator(ABC):
-    """Decides once a period, on nothing but the view it is handed; it never changes that view."""
+class Policy(ABC):
+    """Allocates the devices once a period, from the state alone, which it never changes.
 
-    #: the name it is chosen by
+    Example:
+        >>> from ce_nas.core.records import Allocation
+        >>> from ce_nas.testing import make_state
+        >>> class OfficeHours(Policy):
+        ...     name = "office-hours"
+        ...
+        ...     def decide(self, state):
+        ...         devices = state.cluster.devices
+        ...         if 8 <= state.now_s / 3600 % 24 < 18:
+        ...             return Decision(Allocation(0, 0, released=devices), "Office hours.")
+        ...         return Decision(Allocation(0, devices), "Night.")
+        >>> OfficeHours().decide(make_state(now_s=9 * 3600.0)).reason
+        'Office hours.'
+    """
+
+    #: the name that settings choose it by
     name: str
 
+    @classmethod
+    def from_settings(cls, settings: ComponentSettings) -> Self:
+        """The policy with the options of its settings as keywords."""
+        return cls(**settings.options())
+
     @abstractmethod
-    def decide(self, view: View) -> Decision:
-        """How the ``view.devices`` devices are divided until the next decision."""
+    def decide(self, state: State) -> Decision:
+        """Allocate the ``state.cluster.devices`` devices until the next decision."""
 
 
-#: scores that are enough to choose trainings by, where nothing else is said
-SCORED = 20_000
+def drain_allocation(state: State) -> Allocation:
+    """The allocation that finishes started evaluations and releases the other devices."""
+    count = min(state.cluster.running + state.cluster.suspended, state.cluster.devices)
+    return Allocation(0, count, released=state.cluster.devices - count)
 
 
-def finishing(view: View) -> Allocation:
-    """What is under way is finished, and the other devices are given back."""
-    count = min(view.running + view.suspended, view.devices)
-    return Allocation(0, count, released=view.devices - count)
+def active_allocation(state: State, active_devices: int, warmup_scores: int) -> Allocation:
+    """The allocation in which ``active_devices`` devices work and the others are released.
 
-
-def working(view: View, count: int, scored: int) -> Allocation:
-    """So many devices work and the others are given back.
-
-    Until ``scored`` architectures are scored, half of those that work score, as far as there is anything to score; one
-    of an odd number more than evaluates.
+    Until ``warmup_scores`` architectures are scored, half of the active devices sample, rounded up, but no more than
+    sampling can use.
     """
-    sampling = int(min((count + 1) // 2, view.samplings)) if view.can_sample and view.samples < scored else 0
-    return Allocation(sampling, count - sampling, released=view.devices - count)
+    search = state.search
+    is_warmup = search.can_sample and search.samples < warmup_scores
+    sampling = int(min((active_devices + 1) // 2, search.sampling_demand)) if is_warmup else 0
+    return Allocation(sampling, active_devices - sampling, released=state.cluster.devices - active_devices)

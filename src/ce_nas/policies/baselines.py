@@ -1,157 +1,270 @@
-"""Rules that divide the devices: the baselines that a cleverer policy must beat.
+"""Baseline policies: fixed allocations, and simple rules on the forecast and the past week's intensity.
 
-Source
+Sources
     [HotCarbon] Zhao, Liu, Jiang, Guo. Carbon-Efficient Neural Architecture Search. HotCarbon 2023.
+    [Wait awhile] Wiesner, Behnke, Scheinert, Gontarska, Thamsen. Let's Wait Awhile: How Temporal Workload Shifting Can
+        Reduce Carbon Emissions in the Cloud. Middleware 2021 (interruptible workloads).
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from pydantic import Field
 
+from ce_nas.config.components import ComponentSettings
+from ce_nas.config.quantities import Duration, Share  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.config.registry import POLICIES
 from ce_nas.core.records import Allocation
 from ce_nas.core.units import HOUR_S
-from ce_nas.policies.base import SCORED, Allocator, Decision, working
-from ce_nas.policies.remaining_work import SURE, share_needed
+from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, Decision, Policy, active_allocation
+from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, required_duty_cycle
 
 if TYPE_CHECKING:
-    from ce_nas.core.records import View
+    from ce_nas.core.records import State
 
-__all__ = ["AllEvaluation", "AllSampling", "FixedShare", "Heuristic", "SuspendResume", "Threshold"]
-
-
-class AllEvaluation(Allocator):
-    """Vanilla NAS: every device trains, at every hour."""
-
-    name = "all-evaluation"
-
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        return Decision(Allocation(0, view.devices), "Every device evaluates, whatever the hour.")
+__all__ = [
+    "FixedSharePolicy",
+    "HotCarbonPolicy",
+    "OneShotPolicy",
+    "SuspendResumePolicy",
+    "ThresholdPolicy",
+    "VanillaPolicy",
+]
 
 
-class AllSampling(Allocator):
-    """One-shot NAS: every device samples; when the space is scored or the closing hours have come, the best of what was
-    found are trained, and with that the run is done.
+@POLICIES.register("vanilla")
+class VanillaPolicy(Policy):
+    """Vanilla NAS: every device evaluates, at every hour.
 
-    :param trainings: how many are trained in the end.
-    :param closing_s: how long before the deadline these trainings begin at the latest.
+    Example:
+        >>> from ce_nas.testing import make_state
+        >>> VanillaPolicy().decide(make_state(devices=4)).allocation
+        Allocation(sampling=0, evaluating=4, idle=0, released=0)
     """
 
-    name = "all-sampling"
+    name = "vanilla"
 
-    def __init__(self, trainings: int = 50, closing_s: float = 4 * HOUR_S) -> None:
-        self._trainings = trainings
-        self._closing_s = closing_s
-
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        left_h = view.time_left_s / HOUR_S
-        if view.can_sample and view.time_left_s > self._closing_s:
-            return Decision(Allocation(view.devices, 0), f"{left_h:.1f} h are left: every device samples.")
-        missing = max(self._trainings - view.evaluations, 0)
-        training = min(missing, view.devices)
-        reason = f"{left_h:.1f} h are left: {missing} of the {self._trainings} final trainings are still to be done."
-        return Decision(Allocation(0, training, released=view.devices - training), reason, done=missing == 0)
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        return Decision(Allocation(0, state.cluster.devices), "Every device evaluates, whatever the hour.")
 
 
-class FixedShare(Allocator):
-    """The same division at every hour.
+class OneShotSettings(ComponentSettings):
+    """Settings of the policy one-shot."""
 
-    :param evaluating: share of the devices that evaluate, 0 to 1; the others sample.
+    final_trainings: int = Field(50, ge=1, description="Number of trainings at the end of the run.")
+    final_training_window: Duration = Field(
+        4 * HOUR_S, description="Time before the deadline at which these trainings start at the latest."
+    )
+
+
+@POLICIES.register("one-shot", OneShotSettings)
+class OneShotPolicy(Policy):
+    """One-shot NAS: every device samples; in the end the best architectures found are trained, and the run is done.
+
+    The final trainings start when the whole space is scored, or ``final_training_window_s`` before the deadline.
+
+    :param final_trainings: architectures to train in the end.
+    :param final_training_window_s: time before the deadline at which the final trainings start at the latest, s.
+
+    Example:
+        >>> from ce_nas.testing import make_state
+        >>> policy = OneShotPolicy(final_trainings=24)
+        >>> policy.decide(make_state(devices=4, evaluations=22, time_left_s=3600.0)).allocation
+        Allocation(sampling=0, evaluating=2, idle=0, released=2)
+    """
+
+    name = "one-shot"
+
+    def __init__(self, final_trainings: int = 50, final_training_window_s: float = 4 * HOUR_S) -> None:
+        self._final_trainings = final_trainings
+        self._final_training_window_s = final_training_window_s
+
+    @classmethod
+    def from_settings(cls, settings: OneShotSettings) -> Self:  # type: ignore[override]
+        """See :meth:`Policy.from_settings`."""
+        return cls(settings.final_trainings, settings.final_training_window)
+
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        left_h = state.budget.time_left_s / HOUR_S
+        if state.search.can_sample and state.budget.time_left_s > self._final_training_window_s:
+            return Decision(Allocation(state.cluster.devices, 0), f"{left_h:.1f} h are left: every device samples.")
+        missing = max(self._final_trainings - state.search.evaluations, 0)
+        training = min(missing, state.cluster.devices)
+        reason = (
+            f"{left_h:.1f} h are left: {missing} of the {self._final_trainings} final trainings are still to be done."
+        )
+        return Decision(Allocation(0, training, released=state.cluster.devices - training), reason, done=missing == 0)
+
+
+class FixedShareSettings(ComponentSettings):
+    """Settings of the policy fixed."""
+
+    training_share: Share = Field(0.5, description="Share of the GPUs that train; the others sample.")
+
+
+@POLICIES.register("fixed", FixedShareSettings)
+class FixedSharePolicy(Policy):
+    """The same allocation at every hour.
+
+    :param training_share: share of the devices that evaluate, 0 to 1; the others sample.
+
+    Example:
+        >>> from ce_nas.testing import make_state
+        >>> FixedSharePolicy(0.25).decide(make_state(devices=4)).allocation
+        Allocation(sampling=3, evaluating=1, idle=0, released=0)
     """
 
     name = "fixed"
 
-    def __init__(self, evaluating: float = 0.5) -> None:
-        self._evaluating = evaluating
+    def __init__(self, training_share: float = 0.5) -> None:
+        self._training_share = training_share
 
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        sampling = round((1 - self._evaluating) * view.devices)
-        return _sampling(view, sampling, f"{self._evaluating:.0%} of the devices evaluate, whatever the hour.")
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        sampling = round((1 - self._training_share) * state.cluster.devices)
+        return _sampling_decision(
+            state, sampling, f"{self._training_share:.0%} of the devices evaluate, whatever the hour."
+        )
 
 
-class Threshold(Allocator):
+class ThresholdSettings(ComponentSettings):
+    """Settings of the policy threshold."""
+
+    clean_quantile: Share = Field(
+        0.5, description="Quantile of the past week's intensity up to which a period counts as clean."
+    )
+
+
+@POLICIES.register("threshold", ThresholdSettings)
+class ThresholdPolicy(Policy):
     """Every device evaluates while the coming period is forecast clean, and samples while it is not.
 
-    :param quantile: the quantile of the past week's intensity up to which a period is clean, 0 to 1.
+    :param clean_quantile: quantile of the past week's intensity up to which a period is clean, 0 to 1.
+
+    Example:
+        >>> from ce_nas.testing import make_state
+        >>> ThresholdPolicy(0.25).decide(make_state(past_g_per_kwh=[100.0, 500.0], forecast=210.0)).reason
+        'Forecast 210 g/kWh, bound 200 (quantile 0.25 of a week): dirty.'
     """
 
     name = "threshold"
 
-    def __init__(self, quantile: float = 0.5) -> None:
-        self._quantile = quantile
+    def __init__(self, clean_quantile: float = 0.5) -> None:
+        self._clean_quantile = clean_quantile
 
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        clean, reason = _is_clean(view, self._quantile)
-        return Decision(Allocation(0, view.devices), reason) if clean else _sampling(view, view.devices, reason)
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        clean, reason = _classify_period(state, self._clean_quantile)
+        return (
+            Decision(Allocation(0, state.cluster.devices), reason)
+            if clean
+            else _sampling_decision(state, state.cluster.devices, reason)
+        )
 
 
-class SuspendResume(Allocator):
-    """Every device works while the coming period is forecast clean, and is given back while it is not.
+class SuspendResumeSettings(ThresholdSettings):
+    """Settings of the policy suspend-resume."""
 
-    :param quantile: the quantile of the past week's intensity up to which a period is clean, 0 to 1; a larger one where
-        the time left calls for it.
-    :param scored: half of the devices that work score architectures until so many are scored; the others evaluate.
-    :param sure: the chance with which the clean periods must be enough to reach a target, 0 to less than 1.
+    warmup_scores: int = Field(
+        DEFAULT_WARMUP_SCORES,
+        ge=0,
+        description="Half of the active GPUs sample until so many architectures are scored.",
+    )
+    confidence: float = Field(
+        DEFAULT_CONFIDENCE,
+        ge=0,
+        lt=1,
+        description="Probability with which the planned hours must suffice to reach a target.",
+    )
+
+
+@POLICIES.register("suspend-resume", SuspendResumeSettings)
+class SuspendResumePolicy(Policy):
+    """Every device works while the coming period is forecast clean, and is released while it is not [Wait awhile].
+
+    :param clean_quantile: quantile of the past week's intensity up to which a period is clean, 0 to 1; raised to the
+        duty cycle that the target requires in the time left.
+    :param warmup_scores: half of the active devices sample until as many architectures are scored.
+    :param confidence: probability with which the clean periods must be enough to reach a target, 0 to less than 1.
+
+    Example:
+        >>> from ce_nas.testing import make_state
+        >>> SuspendResumePolicy().decide(make_state(forecast=450.0)).allocation
+        Allocation(sampling=0, evaluating=0, idle=0, released=8)
     """
 
     name = "suspend-resume"
 
-    def __init__(self, quantile: float = 0.5, scored: int = SCORED, sure: float = SURE) -> None:
-        self._quantile = quantile
-        self._scored = scored
-        self._sure = sure
+    def __init__(
+        self,
+        clean_quantile: float = 0.5,
+        warmup_scores: int = DEFAULT_WARMUP_SCORES,
+        confidence: float = DEFAULT_CONFIDENCE,
+    ) -> None:
+        self._clean_quantile = clean_quantile
+        self._warmup_scores = warmup_scores
+        self._confidence = confidence
 
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        clean, reason = _is_clean(view, max(self._quantile, share_needed(view, self._sure)))
-        return Decision(working(view, view.devices if clean else 0, self._scored), reason)
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        clean, reason = _classify_period(state, max(self._clean_quantile, required_duty_cycle(state, self._confidence)))
+        return Decision(active_allocation(state, state.cluster.devices if clean else 0, self._warmup_scores), reason)
 
 
-class Heuristic(Allocator):
+@POLICIES.register("hotcarbon")
+class HotCarbonPolicy(Policy):
     """The share of sampling grows with the intensity: (CI - CI_min) / (CI_max - CI_min) [HotCarbon, section 4].
 
     CI is the forecast of the coming period; CI_min and CI_max are those of the past week, never of the future.
+
+    Example:
+        >>> from ce_nas.testing import make_state
+        >>> HotCarbonPolicy().decide(make_state(forecast=200.0)).reason
+        "Forecast 200 g/kWh between the past week's 100 and 500: 25% sampling."
     """
 
-    name = "heuristic"
+    name = "hotcarbon"
 
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        past = _past_week(view)
-        if view.forecast is None or len(past) == 0:
-            return _sampling(view, view.devices // 2, "Nothing is known of the grid yet: half of the devices sample.")
-        coming = view.forecast.over(view.now_s, view.now_s + view.period_s)
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        past = _past_week(state)
+        if state.grid.forecast is None or len(past) == 0:
+            return _sampling_decision(
+                state, state.cluster.devices // 2, "Nothing is known of the grid yet: half of the devices sample."
+            )
+        coming = state.grid.forecast.mean_between(state.now_s, state.now_s + state.period_s)
         low, high = float(past.min()), float(past.max())
         share = min(max((coming - low) / (high - low), 0.0), 1.0) if high > low else 0.5
         reason = f"Forecast {coming:.0f} g/kWh between the past week's {low:.0f} and {high:.0f}: {share:.0%} sampling."
-        return _sampling(view, round(share * view.devices), reason)
+        return _sampling_decision(state, round(share * state.cluster.devices), reason)
 
 
-def _past_week(view: View) -> np.ndarray:
-    return view.past_g_per_kwh[-round(168 * HOUR_S / view.past_step_s) :]
+def _past_week(state: State) -> np.ndarray:
+    return state.grid.past_g_per_kwh[-round(168 * HOUR_S / state.grid.past_step_s) :]
 
 
-def _is_clean(view: View, quantile: float) -> tuple[bool, str]:
-    """Whether the coming period is forecast at or below a quantile of the past week; unknown counts as clean."""
-    past = _past_week(view)
-    if view.forecast is None or len(past) == 0:
+def _classify_period(state: State, clean_quantile: float) -> tuple[bool, str]:
+    """Whether the coming period is forecast at or below a quantile of the past week, and why; true if unknown."""
+    past = _past_week(state)
+    if state.grid.forecast is None or len(past) == 0:
         return True, "Nothing is known of the grid yet: the period counts as clean."
-    coming = view.forecast.over(view.now_s, view.now_s + view.period_s)
-    bound = float(np.quantile(past, quantile))
+    coming = state.grid.forecast.mean_between(state.now_s, state.now_s + state.period_s)
+    bound = float(np.quantile(past, clean_quantile))
     clean = coming <= bound or math.isclose(coming, bound)  # on a flat grid they differ by rounding alone
-    word = "clean" if clean else "dirty"
-    return clean, f"Forecast {coming:.0f} g/kWh, bound {bound:.0f} (quantile {quantile:g} of a week): {word}."
+    label = "clean" if clean else "dirty"
+    return clean, f"Forecast {coming:.0f} g/kWh, bound {bound:.0f} (quantile {clean_quantile:g} of a week): {label}."
 
 
-def _sampling(view: View, sampling: int, reason: str) -> Decision:
-    """So many devices sample and the others evaluate; with nothing left to sample they are given back instead."""
-    if view.can_sample:
-        return Decision(Allocation(sampling, view.devices - sampling), reason)
-    rest = f"{reason} Nothing is left to sample." if sampling else reason
-    return Decision(Allocation(0, view.devices - sampling, released=sampling), rest)
+def _sampling_decision(state: State, sampling_devices: int, reason: str) -> Decision:
+    """Let ``sampling_devices`` sample and the others evaluate; release them if nothing is left to sample."""
+    evaluating = state.cluster.devices - sampling_devices
+    if state.search.can_sample:
+        return Decision(Allocation(sampling_devices, evaluating), reason)
+    if sampling_devices:
+        reason = f"{reason} Nothing is left to sample."
+    return Decision(Allocation(0, evaluating, released=sampling_devices), reason)

@@ -1,8 +1,8 @@
-"""Marginal allocation: each further device goes to the hour in which its work costs the least carbon.
+"""CarbonScaler: each further device works in the hour in which its marginal work costs the least carbon.
 
 Source
     [CarbonScaler] Hanafy, Liang, Bashir, Irwin, Shenoy. CarbonScaler: Leveraging Cloud Workload Elasticity for
-        Optimizing Carbon-Efficiency. SIGMETRICS 2024 (greedy by marginal work per carbon, section 4).
+        Optimizing Carbon-Efficiency. POMACS 7(3), 2023 (greedy by marginal work per carbon, section 4).
 """
 
 from __future__ import annotations
@@ -11,65 +11,108 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import Field
 
+from ce_nas.config.components import ComponentSettings
+from ce_nas.config.registry import POLICIES
 from ce_nas.core.units import HOUR_S
-from ce_nas.policies.base import SCORED, Allocator, Decision, finishing, working
-from ce_nas.policies.remaining_work import SURE, still_worth
+from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, Decision, Policy, active_allocation, drain_allocation
+from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, remaining_work_unless_converged
 
 if TYPE_CHECKING:
-    from ce_nas.core.records import View
+    from ce_nas.core.records import State
 
-__all__ = ["Marginal"]
+__all__ = ["CarbonScalerPolicy"]
 
 
-class Marginal(Allocator):
-    """Plans the work that is most likely enough as a job of known length, as CarbonScaler does; anew each period.
+class CarbonScalerSettings(ComponentSettings):
+    """Settings of the policy carbonscaler."""
 
-    :param falling: by how much each further device adds less than the one before it, as a share of the first one's
-        work: what trains side by side cannot learn of one another.
-    :param gain: without a target, the share of the hypervolume that the last doubling of trainings must have brought.
-    :param scored: half of the devices that work score architectures until so many are scored.
-    :param sure: the chance with which the work planned must be enough, 0 to less than 1.
+    min_improvement: float = Field(
+        1e-3,
+        ge=0,
+        lt=1,
+        description="Without a target: share of the hypervolume that the last doubling of the trainings must have "
+        "added for the search to continue.",
+    )
+    warmup_scores: int = Field(
+        DEFAULT_WARMUP_SCORES,
+        ge=0,
+        description="Half of the active GPUs sample until so many architectures are scored.",
+    )
+    confidence: float = Field(
+        DEFAULT_CONFIDENCE,
+        ge=0,
+        lt=1,
+        description="Probability with which the planned hours must suffice to reach a target.",
+    )
+
+
+@POLICIES.register("carbonscaler", CarbonScalerSettings)
+class CarbonScalerPolicy(Policy):
+    """Plans the remaining work as a job of known length, as [CarbonScaler] does, and plans again each period.
+
+    :param marginal_loss: share of the first device's work by which each further device adds less than the one before:
+        trainings that run in parallel cannot learn from one another.
+    :param min_improvement: without a target, share of the hypervolume that the last doubling of the trainings must have
+        brought for the search to continue.
+    :param warmup_scores: half of the active devices sample until as many architectures are scored.
+    :param confidence: probability with which the planned work must be enough, 0 to less than 1.
+
+    Example:
+        >>> from ce_nas.testing import make_state
+        >>> state = make_state(forecast=[100.0] * 4 + [300.0] * 36, target_hypervolume=4100.0, samples=20_000)
+        >>> CarbonScalerPolicy(confidence=0.5).decide(state).allocation
+        Allocation(sampling=0, evaluating=8, idle=0, released=0)
     """
 
-    name = "marginal"
+    name = "carbonscaler"
 
-    def __init__(self, *, falling: float = 0.02, gain: float = 1e-3, scored: int = SCORED, sure: float = SURE) -> None:
-        self._falling = falling
-        self._gain = gain
-        self._scored = scored
-        self._sure = sure
+    def __init__(
+        self,
+        *,
+        marginal_loss: float = 0.02,
+        min_improvement: float = 1e-3,
+        warmup_scores: int = DEFAULT_WARMUP_SCORES,
+        confidence: float = DEFAULT_CONFIDENCE,
+    ) -> None:
+        self._marginal_loss = marginal_loss
+        self._min_improvement = min_improvement
+        self._warmup_scores = warmup_scores
+        self._confidence = confidence
 
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        work = still_worth(view, self._gain)
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        cluster = state.cluster
+        work = remaining_work_unless_converged(state, self._min_improvement)
         if work is None:
-            reason = f"The search is worth no more after {view.evaluations} trainings."
-            return Decision(finishing(view), reason, done=view.running + view.suspended == 0)
-        periods = max(math.ceil(view.time_left_s / view.period_s), 1)
+            reason = f"The search is worth no more after {state.search.evaluations} trainings."
+            return Decision(drain_allocation(state), reason, done=cluster.running + cluster.suspended == 0)
+        periods = max(math.ceil(state.budget.time_left_s / state.period_s), 1)
         intensities = np.ones(periods)
-        if view.forecast is not None:
-            intensities = view.forecast.ahead(view.now_s, view.period_s, periods)
-        intensities[[period for period in view.closed if period < periods]] = np.inf
-        adds = np.maximum(1.0 - self._falling * np.arange(view.devices), 0.1)
-        planned_s = work.enough_s(self._sure)
-        count = _greedy(intensities, adds, planned_s / view.period_s)
+        if state.grid.forecast is not None:
+            intensities = state.grid.forecast.resample(state.now_s, state.period_s, periods)
+        intensities[[period for period in state.grid.closed_periods if period < periods]] = np.inf
+        marginal_work = np.maximum(1.0 - self._marginal_loss * np.arange(cluster.devices), 0.1)
+        planned_s = work.quantile_s(self._confidence)
+        count = _greedy_device_count(intensities, marginal_work, planned_s / state.period_s)
         reason = (
-            f"{planned_s / HOUR_S:.0f} GPU-hours are enough with a chance of {self._sure:.0%}: {count} of "
-            f"{view.devices} GPUs are among the cheapest of the {periods} periods left at {intensities[0]:.0f} g/kWh."
+            f"{planned_s / HOUR_S:.0f} GPU-hours are enough with a chance of {self._confidence:.0%}: {count} "
+            f"of {cluster.devices} GPUs are among the cheapest of the {periods} periods left at "
+            f"{intensities[0]:.0f} g/kWh."
         )
-        return Decision(working(view, count, self._scored), reason)
+        return Decision(active_allocation(state, count, self._warmup_scores), reason)
 
 
-def _greedy(intensities: np.ndarray, adds: np.ndarray, needed: float) -> int:
-    """How many devices work in the first period, if pairs of period and further device are taken by carbon per work.
+def _greedy_device_count(intensities: np.ndarray, marginal_work: np.ndarray, required_work: float) -> int:
+    """Devices that work in the first period if pairs of period and further device are chosen by carbon per work.
 
     :param intensities: of the periods, shape ``(periods,)``.
-    :param adds: what each further device adds, falling, shape ``(devices,)``.
-    :param needed: the work to be done, in periods of one device.
+    :param marginal_work: work that each further device adds, decreasing, shape ``(devices,)``.
+    :param required_work: work to be done, in periods of one device.
     """
-    price = intensities[:, None] / adds[None, :]
-    order = np.argsort(price, axis=None, kind="stable")
-    done = np.cumsum(np.broadcast_to(adds, price.shape).ravel()[order])
-    taken = order[: np.searchsorted(done, needed) + 1]
-    return int(np.count_nonzero(taken < len(adds)))
+    carbon_per_work = intensities[:, None] / marginal_work[None, :]
+    order = np.argsort(carbon_per_work, axis=None, kind="stable")
+    done = np.cumsum(np.broadcast_to(marginal_work, carbon_per_work.shape).ravel()[order])
+    chosen = order[: np.searchsorted(done, required_work) + 1]
+    return int(np.count_nonzero(chosen < len(marginal_work)))

@@ -1,8 +1,11 @@
-"""The look-ahead planner: the cheapest hours for the work that the search is still worth, planned anew each period.
+"""The look-ahead policy: works in the cheapest of the coming periods, planned by dynamic programming each period.
 
-How much work that is nobody knows: so the plan is a policy, found by dynamic programming over the coming periods and
-the work done in them. In each state it weighs a device's hour now against a cleaner one later, which may no more be
-needed by then, or may not be enough before the deadline.
+See :mod:`ce_nas.policies.planning` for the programme and :mod:`ce_nas.policies.remaining_work` for the estimate of the
+work that is left.
+
+Source
+    [Wait awhile] Wiesner, Behnke, Scheinert, Gontarska, Thamsen. Let's Wait Awhile: How Temporal Workload Shifting Can
+        Reduce Carbon Emissions in the Cloud. Middleware 2021 (shifts work of known length; here it is uncertain).
 """
 
 from __future__ import annotations
@@ -10,163 +13,192 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import Field
 
-from ce_nas.core.units import HOUR_S, J_PER_KWH
-from ce_nas.policies.base import SCORED, Allocator, Decision, finishing, working
-from ce_nas.policies.remaining_work import SURE, share_needed, still_worth
+from ce_nas.config.components import ComponentSettings
+from ce_nas.config.quantities import Share  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.config.registry import POLICIES
+from ce_nas.core.units import HOUR_S
+from ce_nas.policies.base import (
+    DEFAULT_WARMUP_SCORES,
+    MAX_PLANNED_PERIODS,
+    Decision,
+    Policy,
+    active_allocation,
+    drain_allocation,
+)
+from ce_nas.policies.planning import CLOSED_PERIOD_COST, DEFAULT_LATENESS_PENALTY, RESTART_S, expected_costs
+from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, remaining_work_unless_converged, required_duty_cycle
 
 if TYPE_CHECKING:
-    from ce_nas.core.records import View
-    from ce_nas.policies.remaining_work import Work
+    from ce_nas.core.records import State
+    from ce_nas.policies.remaining_work import RemainingWork
 
-__all__ = ["LookAhead", "best_level"]
+__all__ = ["LookAheadPolicy", "best_activity_level"]
 
-#: the most periods that are planned
-_PERIODS = 168
-#: shares of the devices among which a period's is chosen: none, half, all
-_LEVELS = 2
-#: what the hours beyond the plan are taken to cost: this quantile of those in it
-_LATER = 0.25
-#: by how much a period counts as dearer than the one before it: of those that cost the same, the sooner
-_HASTE = 1e-4
-#: what a period costs in which no device can be used: more than any that can
-_CLOSED = 1e6
-#: what it costs to put a device to work that was not: its start-up, a checkpoint written and loaded, s at full power
-_RESTART_S = 120.0
+#: activity levels above zero: half of the devices and all of them
+_ACTIVITY_LEVELS = 2
+#: relative surcharge per period of delay: of periods that cost the same, the earlier is chosen
+_DELAY_SURCHARGE = 1e-4
 
 
-class LookAhead(Allocator):
-    """Works in the hours that cost least, by the forecast, until the search is worth no more.
+class LookAheadSettings(ComponentSettings):
+    """Settings of the policy look-ahead."""
 
-    :param money: share of money in what an hour costs, 0 to 1, the rest is carbon; each is taken in units of its mean
-        over the coming hours.
-    :param gain: without a target, the share of the hypervolume that the last doubling of the trainings must have
-        brought for the search to be worth more.
-    :param scored: half of the devices that work score architectures until so many are scored.
-    :param quantile: plan with this quantile of the forecast where it has one; None: with what is expected.
-    :param miss: what an hour's work costs that is left for after the deadline, in units of a mean hour before it; 1 or
-        more. The scarcer time gets, the likelier work is left, and the dearer may an hour be that is worked in.
-    :param sure: every open hour is worked in once all of them are needed to reach a target with this chance.
+    cost_weight: Share = Field(
+        0.0, description="Weight of money in the cost of an hour; the rest is the weight of carbon."
+    )
+    min_improvement: float = Field(
+        1e-3,
+        ge=0,
+        lt=1,
+        description="Without a target: share of the hypervolume that the last doubling of the trainings must have "
+        "added for the search to continue.",
+    )
+    warmup_scores: int = Field(
+        DEFAULT_WARMUP_SCORES,
+        ge=0,
+        description="Half of the active GPUs sample until so many architectures are scored.",
+    )
+    forecast_quantile: Share | None = Field(
+        None, description="Plan with this quantile of the forecast, where it has any; unset: with the mean."
+    )
+    lateness_penalty: float = Field(
+        DEFAULT_LATENESS_PENALTY,
+        ge=1,
+        allow_inf_nan=False,
+        description="Cost of an hour's work that is left at the deadline, in mean hours before it.",
+    )
+    confidence: float = Field(
+        DEFAULT_CONFIDENCE,
+        ge=0,
+        lt=1,
+        description="Probability with which the planned hours must suffice to reach a target.",
+    )
+
+
+@POLICIES.register("look-ahead", LookAheadSettings)
+class LookAheadPolicy(Policy):
+    """Works in the cheapest hours by the forecast until the search has converged or reached its target.
+
+    :param cost_weight: weight of money in the cost of an hour, 0 to 1; the rest is carbon. Each is normalised by its
+        mean over the coming hours.
+    :param min_improvement: without a target, share of the hypervolume that the last doubling of the trainings must have
+        brought for the search to continue.
+    :param warmup_scores: half of the active devices sample until as many architectures are scored.
+    :param forecast_quantile: quantile of the forecast to plan with where it has quantiles; None: the mean.
+    :param lateness_penalty: cost of an hour's work left at the deadline, in units of a mean hour before it, 1 or more.
+        The higher it is, the more expensive hours are worked in as time gets short.
+    :param confidence: work continues in every open hour once all of them are needed to reach a target with this
+        probability.
+
+    Example:
+        >>> from ce_nas.testing import make_state
+        >>> state = make_state(forecast=[400.0] * 6 + [100.0] * 90, time_left_s=96 * 3600.0, target_hypervolume=4100.0)
+        >>> LookAheadPolicy(confidence=0.5).decide(state).allocation
+        Allocation(sampling=0, evaluating=0, idle=0, released=8)
     """
 
     name = "look-ahead"
 
-    def __init__(  # noqa: PLR0913 - what a plan weighs, each of them a setting
+    def __init__(  # noqa: PLR0913 - one parameter per setting
         self,
         *,
-        money: float = 0.0,
-        gain: float = 1e-3,
-        scored: int = SCORED,
-        quantile: float | None = None,
-        miss: float = 1.5,
-        sure: float = SURE,
+        cost_weight: float = 0.0,
+        min_improvement: float = 1e-3,
+        warmup_scores: int = DEFAULT_WARMUP_SCORES,
+        forecast_quantile: float | None = None,
+        lateness_penalty: float = DEFAULT_LATENESS_PENALTY,
+        confidence: float = DEFAULT_CONFIDENCE,
     ) -> None:
-        self._money = money
-        self._gain = gain
-        self._scored = scored
-        self._quantile = quantile
-        self._miss = miss
-        self._sure = sure
+        self._cost_weight = cost_weight
+        self._min_improvement = min_improvement
+        self._warmup_scores = warmup_scores
+        self._forecast_quantile = forecast_quantile
+        self._lateness_penalty = lateness_penalty
+        self._confidence = confidence
 
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        work = still_worth(view, self._gain)
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        cluster = state.cluster
+        work = remaining_work_unless_converged(state, self._min_improvement)
         if work is None:
-            return Decision(finishing(view), _no_more(view, self._gain), done=view.running + view.suspended == 0)
-        prices = self._prices(view)
-        urgent = prices[0] < _CLOSED and share_needed(view, self._sure) >= 1.0
-        level = _LEVELS if urgent else best_level(prices, work, view, self._miss)
-        reason = _reason(view, work, prices, level)
-        return Decision(working(view, round(level / _LEVELS * view.devices), self._scored), reason)
+            reason = _converged_reason(state, self._min_improvement)
+            return Decision(drain_allocation(state), reason, done=cluster.running + cluster.suspended == 0)
+        costs = self._period_costs(state)
+        urgent = costs[0] < CLOSED_PERIOD_COST and required_duty_cycle(state, self._confidence) >= 1.0
+        level = _ACTIVITY_LEVELS if urgent else best_activity_level(costs, work, state, self._lateness_penalty)
+        active_devices = round(level / _ACTIVITY_LEVELS * cluster.devices)
+        allocation = active_allocation(state, active_devices, self._warmup_scores)
+        return Decision(allocation, _reason(state, work, costs, level))
 
-    def _prices(self, view: View) -> np.ndarray:
-        """What a device's hour costs in the coming periods, 1 on average of those that are open, shape (periods,)."""
-        periods = int(min(max(np.ceil(view.time_left_s / view.period_s), 1), _PERIODS))
-        closed = np.isin(np.arange(periods), view.closed)
-        carbon, money = (_scaled(costs, ~closed) for costs in (self._intensities(view, periods), _money(view, periods)))
-        return np.where(closed, _CLOSED, (1 - self._money) * carbon + self._money * money)
+    def _period_costs(self, state: State) -> np.ndarray:
+        """Cost of a device's hour in the coming periods, 1 on average of the open ones, shape (periods,)."""
+        periods = int(min(max(np.ceil(state.budget.time_left_s / state.period_s), 1), MAX_PLANNED_PERIODS))
+        closed = np.isin(np.arange(periods), state.grid.closed_periods)
+        carbon, money = (
+            _normalize(costs, ~closed)
+            for costs in (self._forecast_intensities(state, periods), _device_hour_prices(state, periods))
+        )
+        return np.where(closed, CLOSED_PERIOD_COST, (1 - self._cost_weight) * carbon + self._cost_weight * money)
 
-    def _intensities(self, view: View, periods: int) -> np.ndarray:
-        if view.forecast is None:
+    def _forecast_intensities(self, state: State, periods: int) -> np.ndarray:
+        if state.grid.forecast is None:
             return np.ones(periods)
-        return view.forecast.ahead(view.now_s, view.period_s, periods, self._quantile)
+        return state.grid.forecast.resample(state.now_s, state.period_s, periods, self._forecast_quantile)
 
 
-def _money(view: View, periods: int) -> np.ndarray:
-    """Price of a training device's hour in the coming periods."""
-    rates = view.rates
+def _device_hour_prices(state: State, periods: int) -> np.ndarray:
+    """Price of a training device's hour in the coming periods, shape (periods,)."""
+    rates = state.cluster.rates
     if rates is None:
         return np.ones(periods)
     known = rates.prices_per_kwh[:periods]
-    per_kwh = np.concatenate([known, np.full(periods - len(known), known[-1])])
-    return rates.device_hour + rates.training_w * HOUR_S / J_PER_KWH * per_kwh
+    return rates.training_hour_price(np.concatenate([known, np.full(periods - len(known), known[-1])]))
 
 
-def _scaled(costs: np.ndarray, counting: np.ndarray) -> np.ndarray:
-    """The costs in units of the mean of those that count; all alike where they are nothing."""
-    mean = float(costs[counting].mean()) if counting.any() else 0.0
+def _normalize(costs: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The costs in units of the mean of the masked ones; ones if that is 0."""
+    mean = float(costs[mask].mean()) if mask.any() else 0.0
     return costs / mean if mean > 0 else np.ones(len(costs))
 
 
-def best_level(prices: np.ndarray, work: Work, view: View, miss: float) -> int:
-    """How much of the devices should work in the first of the coming periods, of :data:`_LEVELS`.
+def best_activity_level(period_costs: np.ndarray, work: RemainingWork, state: State, lateness_penalty: float) -> int:
+    """Activity level of the first of the coming periods with the lowest expected cost, 0 (no device) to 2 (all).
 
-    Backward induction: the state is the level of the period before and the work done since now, in units of a level's
-    period. Costs are in units of all devices working for a mean period.
-
-    :param prices: what a period costs, shape ``(periods,)``.
+    :param period_costs: cost of a device's hour, 1 on average, shape ``(periods,)``.
     """
-    levels = np.arange(_LEVELS + 1)
-    periods, unit_s = len(prices), view.devices * view.period_s / _LEVELS
-    units_s = unit_s * np.arange(periods * _LEVELS + 1)
-    alive, spent = work.survival(units_s), work.spent(units_s) / (unit_s * _LEVELS)
-    restart = np.maximum(levels[None, :] - levels[:, None], 0) / _LEVELS * _RESTART_S / view.period_s  # from, to
-    ahead = np.tile(_at_the_end(prices, work, view, miss), (_LEVELS + 1, 1))
-    cost = ahead
-    for period in range(periods - 1, -1, -1):
-        price = prices[period] * (1.0 + _HASTE * period)
-        done = np.arange(period * _LEVELS + 1)
-        after = done + levels[:, None]  # level, done
-        working = price * (spent[after] - spent[done]) / alive[done]  # less than the whole: the run may end within it
-        going_on = alive[after] / alive[done] * ahead[levels[:, None], after]
-        cost = price * restart[:, :, None] + (working + going_on)[None]
-        ahead = cost.min(axis=1)  # of from, to, done
-    return int(cost[_present(view), :, 0].argmin())
+    costs = expected_costs(
+        period_costs,
+        [work],
+        state.cluster.devices * state.period_s,
+        state.budget.time_left_s / state.period_s,
+        activity_levels=_ACTIVITY_LEVELS,
+        restart_cost=RESTART_S / state.period_s,
+        delay_surcharge=_DELAY_SURCHARGE,
+        lateness_penalty=lateness_penalty,
+    )
+    return int(costs[_current_level(state), :, 0].argmin())
 
 
-def _at_the_end(prices: np.ndarray, work: Work, view: View, miss: float) -> np.ndarray:
-    """What is to come after the periods planned, by the work done in them, shape (work,).
-
-    Up to the deadline all devices work, in hours like the better ones of those that are known; what is left then costs
-    ``miss`` times a mean hour.
-    """
-    all_s, periods = view.devices * view.period_s, len(prices)
-    done_s = all_s / _LEVELS * np.arange(periods * _LEVELS + 1)
-    more_s = all_s * max(view.time_left_s / view.period_s - periods, 0.0)
-    later = float(np.quantile(prices[prices < _CLOSED], _LATER)) if (prices < _CLOSED).any() else 1.0
-    alive = work.survival(done_s + more_s) / work.survival(done_s)
-    within_s = (work.spent(done_s + more_s) - work.spent(done_s)) / work.survival(done_s)
-    missed_s = alive * work.left_s(done_s + more_s)
-    return np.asarray((later * within_s + miss * missed_s) / all_s)
+def _current_level(state: State) -> int:
+    """Activity level of the period that has just ended."""
+    allocation = state.cluster.allocation
+    if allocation is None:
+        return _ACTIVITY_LEVELS  # at the start of a run all devices are held
+    return round((allocation.sampling + allocation.evaluating) / state.cluster.devices * _ACTIVITY_LEVELS)
 
 
-def _present(view: View) -> int:
-    """The level of the period that has just ended."""
-    if view.allocation is None:
-        return _LEVELS  # the devices are there
-    return round((view.allocation.sampling + view.allocation.evaluating) / view.devices * _LEVELS)
-
-
-def _reason(view: View, work: Work, prices: np.ndarray, level: int) -> str:
+def _reason(state: State, work: RemainingWork, period_costs: np.ndarray, level: int) -> str:
     return (
-        f"Worth about {work.trainings:.0f} more trainings, {work.device_s / HOUR_S:.0f} GPU-hours; this period costs "
-        f"{prices[0]:.0%} of the mean of the {view.time_left_s / HOUR_S:.0f} h left: {level / _LEVELS:.0%} of the "
-        "devices work."
+        f"Worth about {work.median_trainings:.0f} more trainings, {work.median_device_s / HOUR_S:.0f} GPU-hours; this "
+        f"period costs {period_costs[0]:.0%} of the mean of the {state.budget.time_left_s / HOUR_S:.0f} h left: "
+        f"{level / _ACTIVITY_LEVELS:.0%} of the devices work."
     )
 
 
-def _no_more(view: View, gain: float) -> str:
+def _converged_reason(state: State, min_improvement: float) -> str:
     return (
-        f"The last doubling of the {view.evaluations} trainings brought no more than {gain:.2%} of the hypervolume: "
-        "the search is worth no more."
+        f"The last doubling of the {state.search.evaluations} trainings brought no more than {min_improvement:.2%} of "
+        "the hypervolume: the search is worth no more."
     )

@@ -1,4 +1,4 @@
-"""Where as well as when: the place with the cheaper hours, if it repays the way."""
+"""Spatial shifting: the search moves to the site with the cheapest hours if that repays the move."""
 
 from __future__ import annotations
 
@@ -7,112 +7,126 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.core.units import DAY_S, HOUR_S, J_PER_KWH
-from ce_nas.policies.base import Allocator, Decision
+from ce_nas.core.units import DAY_S, HOUR_S
+from ce_nas.policies.base import Decision, Policy
+from ce_nas.policies.planning import RESTART_S
 
 if TYPE_CHECKING:
-    from ce_nas.core.records import SiteView, View
+    from ce_nas.core.records import SiteState, State
 
-__all__ = ["Roaming"]
+__all__ = ["MigratingPolicy"]
 
-#: the hours of a day that a search is reckoned to work in, the cheapest ones
-_HOURS = 8
-#: what a place must save in a day, in units of what the way there costs
-_REPAYS = 2.0
-#: what the way takes beside its own energy: a checkpoint and a start-up of every device, s of work
-_RESTART_S = 120.0
+#: hours of a day that a search is assumed to work in, the cheapest ones
+_WORKING_HOURS_PER_DAY = 8
+#: least saving of a day's work, in units of the cost of the move
+_MIN_PAYBACK_RATIO = 2.0
 
 
-class Roaming(Allocator):
-    """Another allocator at the place where the coming day's cheapest hours are.
+class MigratingPolicy(Policy):
+    """Another policy at the site where the coming day's cheapest hours are.
 
-    What an hour costs is its carbon, PUE included, or its money, or a mix of both; each counts in units of its mean
-    over the places and hours that are compared. The search moves if what a day's work saves repays the way twice.
+    The cost of an hour is its carbon, PUE included, or its money, or a mix of both; each is normalised by its mean over
+    the compared sites and hours. The search moves if the savings of a day's work repay the move twice.
 
-    :param inner: who decides how many devices work; it sees the forecast and the prices of the place that was chosen.
-    :param money: share of money in what an hour costs, 0 to 1; the rest is carbon.
+    :param inner: the policy that allocates the devices; it sees the forecast and the prices of the chosen site.
+    :param cost_weight: weight of money in the cost of an hour, 0 to 1; the rest is carbon.
+
+    Example:
+        >>> from ce_nas.policies.baselines import VanillaPolicy
+        >>> from ce_nas.testing import make_state
+        >>> MigratingPolicy(VanillaPolicy()).decide(make_state()).site is None  # there is only one site
+        True
     """
 
-    def __init__(self, inner: Allocator, money: float = 0.0) -> None:
+    def __init__(self, inner: Policy, cost_weight: float = 0.0) -> None:
         self.name = inner.name
         self._inner = inner
-        self._money = money
+        self._cost_weight = cost_weight
 
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        if not view.sites:
-            return self._inner.decide(view)
-        here = next(site for site in view.sites if site.here)
-        costs = dict(zip((site.name for site in view.sites), _costs(view, self._money), strict=True))
-        best = min(view.sites, key=lambda site: costs[site.name])
-        there = best if _repays(here, best, costs) else here
-        inside = replace(view, forecast=there.forecast, rates=there.rates)
-        decision = _with_devices(self._inner.decide(inside), there.devices)
-        if there is here:
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        if not state.sites:
+            return self._inner.decide(state)
+        current = next(site for site in state.sites if site.is_current)
+        costs = dict(zip((site.name for site in state.sites), _site_costs(state, self._cost_weight), strict=True))
+        best = min(state.sites, key=lambda site: costs[site.name])
+        chosen = best if _is_move_worthwhile(current, best, costs) else current
+        state_at_chosen = replace(
+            state,
+            grid=replace(state.grid, forecast=chosen.forecast),
+            cluster=replace(state.cluster, rates=chosen.rates),
+        )
+        decision = _limit_devices(self._inner.decide(state_at_chosen), chosen.devices)
+        if chosen is current:
             return decision
-        return replace(decision, reason=f"{decision.reason} {_why(here, there, view, self._money)}", site=there.name)
+        reason = f"{decision.reason} {_move_reason(current, chosen, state, self._cost_weight)}"
+        return replace(decision, reason=reason, site=chosen.name)
 
 
-def _costs(view: View, money: float) -> list[float]:
-    """What an hour of a device costs in the cheapest hours of the coming day, by place; infinite where nothing is known
-    of the grid.
-    """
-    known = [site for site in view.sites if site.forecast is not None]
-    carbon = _scaled([_intensities(site, view) for site in known])
-    paid = _scaled([_prices(site, view) for site in known])
-    mixed = {site.name: _cheapest((1 - money) * c + money * m) for site, c, m in zip(known, carbon, paid, strict=True)}
-    return [mixed.get(site.name, float("inf")) for site in view.sites]
+def _site_costs(state: State, cost_weight: float) -> list[float]:
+    """Cost of a device's hour in the cheapest hours of the coming day, by site; infinite without a forecast."""
+    known = [site for site in state.sites if site.forecast is not None]
+    carbon = _normalize([_site_intensities(site, state) for site in known])
+    money = _normalize([_device_hour_prices(site, state) for site in known])
+    costs = {
+        site.name: _mean_cheapest_hours((1 - cost_weight) * c + cost_weight * m)
+        for site, c, m in zip(known, carbon, money, strict=True)
+    }
+    return [costs.get(site.name, float("inf")) for site in state.sites]
 
 
-def _intensities(site: SiteView, view: View) -> np.ndarray:
-    """The coming day hour by hour, g per kWh at the plug."""
-    assert site.forecast is not None  # noqa: S101 - asked before
-    return np.asarray(site.pue * site.forecast.ahead(view.now_s, HOUR_S, round(DAY_S / HOUR_S)))
+def _site_intensities(site: SiteState, state: State) -> np.ndarray:
+    """Forecast of the coming day by hour, g CO2eq per kWh at the devices' plugs, shape (24,)."""
+    assert site.forecast is not None  # noqa: S101 - callers pass sites with a forecast
+    return np.asarray(site.pue * site.forecast.resample(state.now_s, HOUR_S, round(DAY_S / HOUR_S)))
 
 
-def _prices(site: SiteView, view: View) -> np.ndarray:
-    """What a training device's hour costs there in the coming day."""
+def _device_hour_prices(site: SiteState, state: State) -> np.ndarray:
+    """Price of a training device's hour at a site in the coming day, shape (24,)."""
     known = site.rates.prices_per_kwh
-    at = np.minimum(np.arange(round(DAY_S / HOUR_S)) * HOUR_S // view.period_s, len(known) - 1).astype(int)
-    return np.asarray(site.rates.device_hour + site.rates.training_w * HOUR_S / J_PER_KWH * known[at])
+    periods = np.minimum(np.arange(round(DAY_S / HOUR_S)) * HOUR_S // state.period_s, len(known) - 1).astype(int)
+    return site.rates.training_hour_price(known[periods])
 
 
-def _scaled(costs: list[np.ndarray]) -> list[np.ndarray]:
-    """In units of the mean of all; as they are where that is nothing."""
+def _normalize(costs: list[np.ndarray]) -> list[np.ndarray]:
+    """The costs in units of the mean of all of them; unchanged if that is 0."""
     mean = float(np.mean(costs)) if costs else 0.0
     return [cost / mean for cost in costs] if mean > 0 else costs
 
 
-def _cheapest(costs: np.ndarray) -> float:
-    return float(np.sort(costs)[:_HOURS].mean())
+def _mean_cheapest_hours(costs: np.ndarray) -> float:
+    return float(np.sort(costs)[:_WORKING_HOURS_PER_DAY].mean())
 
 
-def _repays(here: SiteView, there: SiteView, costs: dict[str, float]) -> bool:
-    """Whether a day's work saves twice what the way costs, as hours of work of a device here."""
-    devices, plug_w = min(here.devices, there.devices), here.rates.training_w / here.pue
-    saved = devices * _HOURS * (costs[here.name] - costs[there.name])
-    way_h = devices * _RESTART_S / HOUR_S + (there.move_j / (plug_w * HOUR_S) if plug_w else 0.0)
-    return there is not here and saved > _REPAYS * way_h * costs[here.name]
+def _is_move_worthwhile(current: SiteState, destination: SiteState, costs: dict[str, float]) -> bool:
+    """Whether a day's work saves twice the cost of the move, in hours of a device's work at the current site."""
+    devices, plug_w = min(current.devices, destination.devices), current.rates.training_w / current.pue
+    saved = devices * _WORKING_HOURS_PER_DAY * (costs[current.name] - costs[destination.name])
+    move_h = devices * RESTART_S / HOUR_S + (destination.move_energy_j / (plug_w * HOUR_S) if plug_w else 0.0)
+    return destination is not current and saved > _MIN_PAYBACK_RATIO * move_h * costs[current.name]
 
 
-def _why(here: SiteView, there: SiteView, view: View, money: float) -> str:
-    """What speaks for the move, in the units of what was weighed."""
-    said = []
-    if money < 1:
-        clean = [_cheapest(_intensities(site, view)) if site.forecast else float("inf") for site in (here, there)]
-        said.append(f"{clean[0]:.0f} at {here.name} and {clean[1]:.0f} at {there.name}, g/kWh with PUE")
-    if money > 0:
-        paid = [_cheapest(_prices(site, view)) for site in (here, there)]
-        said.append(f"{paid[0]:.3g} at {here.name} and {paid[1]:.3g} at {there.name} a GPU's hour")
-    return f"The coming day's cheapest {_HOURS} h cost {'; '.join(said)}: the search moves."
+def _move_reason(current: SiteState, destination: SiteState, state: State, cost_weight: float) -> str:
+    """The reason for the move, in the units that were compared."""
+    parts = []
+    if cost_weight < 1:
+        carbon = [
+            _mean_cheapest_hours(_site_intensities(site, state)) if site.forecast else float("inf")
+            for site in (current, destination)
+        ]
+        parts.append(f"{carbon[0]:.0f} at {current.name} and {carbon[1]:.0f} at {destination.name}, g/kWh with PUE")
+    if cost_weight > 0:
+        money = [_mean_cheapest_hours(_device_hour_prices(site, state)) for site in (current, destination)]
+        parts.append(f"{money[0]:.3g} at {current.name} and {money[1]:.3g} at {destination.name} a GPU's hour")
+    return f"The coming day's cheapest {_WORKING_HOURS_PER_DAY} h cost {'; '.join(parts)}: the search moves."
 
 
-def _with_devices(decision: Decision, devices: int) -> Decision:
-    """The decision with no more devices at work than there are; sampling gives way first."""
-    wanted = decision.allocation
-    evaluating = min(wanted.evaluating, devices)
-    sampling = min(wanted.sampling, devices - evaluating)
-    idle = min(wanted.idle, devices - evaluating - sampling)
-    released = wanted.devices - evaluating - sampling - idle
-    allocation = replace(wanted, evaluating=evaluating, sampling=sampling, idle=idle, released=released)
+def _limit_devices(decision: Decision, devices: int) -> Decision:
+    """The decision with at most ``devices`` devices in use; sampling is reduced first."""
+    requested = decision.allocation
+    evaluating = min(requested.evaluating, devices)
+    sampling = min(requested.sampling, devices - evaluating)
+    idle = min(requested.idle, devices - evaluating - sampling)
+    released = requested.devices - evaluating - sampling - idle
+    allocation = replace(requested, evaluating=evaluating, sampling=sampling, idle=idle, released=released)
     return replace(decision, allocation=allocation)

@@ -1,4 +1,4 @@
-"""What a site allows: another allocator's decisions, mended where they go beyond it, with the reason said."""
+"""Constraints of a site: another policy's decisions, changed where they violate one, with the reason."""
 
 from __future__ import annotations
 
@@ -11,146 +11,161 @@ from typing import TYPE_CHECKING
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation
 from ce_nas.core.units import HOUR_S
-from ce_nas.policies.base import Allocator, Decision
+from ce_nas.policies.base import MAX_PLANNED_PERIODS, Decision, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ce_nas.core.records import View
+    from ce_nas.core.records import State
 
-__all__ = ["Closed", "Constrained", "MinimumTime", "PowerCap", "Rule", "Window"]
+__all__ = ["ClosedHours", "MinimumHoldTime", "PowerCap", "SiteConstrainedPolicy", "SiteConstraint", "WeeklyWindow"]
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WINDOW = re.compile(r"\s*(?:(\w{3})(?:-(\w{3}))?\s+)?(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})\s*")
-#: how many coming periods a policy is told of
-_TOLD = 168
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WINDOW_PATTERN = re.compile(r"\s*(?:(\w{3})(?:-(\w{3}))?\s+)?(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})\s*")
 
 
-class Rule(ABC):
-    """One thing that a site asks for."""
+class SiteConstraint(ABC):
+    """One constraint of a site on the allocation."""
 
-    def tell(self, view: View) -> View:
-        """The view with what a policy should know of the rule beforehand."""
-        return view
+    def annotate(self, state: State) -> State:
+        """The state with what a policy can know of the constraint in advance."""
+        return state
 
     @abstractmethod
-    def mend(self, view: View, decision: Decision) -> Decision:
-        """The decision as far as the rule allows it; as it was, if it does."""
+    def enforce(self, state: State, decision: Decision) -> Decision:
+        """The decision, changed where it violates the constraint."""
 
 
-class Constrained(Allocator):
-    """Another allocator within rules; a later rule has the last word.
+class SiteConstrainedPolicy(Policy):
+    """Another policy under constraints; a later constraint takes precedence.
 
-    :param inner: whose decisions are mended; its name stays.
+    :param inner: the policy whose decisions are constrained; its name stays.
+
+    Example:
+        >>> from ce_nas.policies.baselines import VanillaPolicy
+        >>> from ce_nas.testing import make_state
+        >>> cap = PowerCap(cap_w=1000.0, working_w=400.0, idle_w=50.0)
+        >>> SiteConstrainedPolicy(VanillaPolicy(), [cap]).decide(make_state(devices=4)).allocation
+        Allocation(sampling=0, evaluating=2, idle=0, released=2)
     """
 
-    def __init__(self, inner: Allocator, rules: Sequence[Rule]) -> None:
+    def __init__(self, inner: Policy, constraints: Sequence[SiteConstraint]) -> None:
         self.name = inner.name
         self._inner = inner
-        self._rules = tuple(rules)
+        self._constraints = tuple(constraints)
 
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        for rule in self._rules:
-            view = rule.tell(view)
-        decision = self._inner.decide(view)
-        for rule in self._rules:
-            decision = rule.mend(view, decision)
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        for constraint in self._constraints:
+            state = constraint.annotate(state)
+        decision = self._inner.decide(state)
+        for constraint in self._constraints:
+            decision = constraint.enforce(state, decision)
         return decision
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of time that comes back on stated days of every week, UTC."""
+class WeeklyWindow:
+    """An interval of the day on given days of every week, UTC.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> window = WeeklyWindow.parse("mon-fri 09:00-17:00")
+        >>> window.overlaps(datetime(2021, 7, 5, 16, tzinfo=UTC), datetime(2021, 7, 5, 18, tzinfo=UTC))
+        True
+    """
 
     #: 0 is Monday
     days: frozenset[int]
-    #: seconds of the day; a window that ends at or before its start goes on into the next day
-    from_s: float
-    until_s: float
+    #: seconds of the day; the end may lie in the next day
+    start_s: float
+    end_s: float
 
     @classmethod
-    def parse(cls, text: str) -> Window:
-        """The window written as ``mon-fri 09:00-17:00``, ``sat 00:00-24:00`` or ``22:00-06:00`` (every day), UTC.
+    def parse(cls, text: str) -> WeeklyWindow:
+        """Parse a window written as ``mon-fri 09:00-17:00``, ``sat 00:00-24:00`` or ``22:00-06:00`` (every day), UTC.
 
-        :raises SettingsError: if the text is none of these forms.
+        :raises SettingsError: if the text has none of these forms.
         """
-        match = _WINDOW.fullmatch(text.lower())
-        days = _days(match.group(1), match.group(2)) if match else None
-        clock = [int(part) for part in match.groups()[2:]] if match else [99] * 4
-        from_s, until_s = (HOUR_S * clock[at] + 60.0 * clock[at + 1] for at in (0, 2))
-        if days is None or max(from_s, until_s) > 24 * HOUR_S or max(clock[1::2]) > 59:
+        match = _WINDOW_PATTERN.fullmatch(text.lower())
+        days = _weekday_range(match.group(1), match.group(2)) if match else None
+        times = [int(part) for part in match.groups()[2:]] if match else [99] * 4
+        from_s, until_s = (HOUR_S * times[at] + 60.0 * times[at + 1] for at in (0, 2))
+        if days is None or max(from_s, until_s) > 24 * HOUR_S or max(times[1::2]) > 59:
             message = f"Expected a window such as 'mon-fri 09:00-17:00' or '22:00-06:00' (UTC), got {text!r}."
             raise SettingsError(message)
         return cls(days, from_s, until_s if until_s > from_s else until_s + 24 * HOUR_S)
 
-    def meets(self, start: datetime, end: datetime) -> bool:
-        """Whether some of the window lies between two moments, the second not included."""
+    def overlaps(self, start: datetime, end: datetime) -> bool:
+        """Whether any of the window lies between two moments, the second excluded."""
         day = start.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
         while day < end:
-            opens, closes = day + timedelta(seconds=self.from_s), day + timedelta(seconds=self.until_s)
+            opens, closes = day + timedelta(seconds=self.start_s), day + timedelta(seconds=self.end_s)
             if day.weekday() in self.days and opens < end and start < closes:
                 return True
             day += timedelta(days=1)
         return False
 
 
-class Closed(Rule):
-    """No device is used in a period that meets one of these windows; a checkpoint may still be written as it begins.
+class ClosedHours(SiteConstraint):
+    """No device is used in a period that overlaps a window; checkpoints may still be written at its start.
 
-    :param start: the moment at which the run begins, UTC.
+    :param start: start of the run, UTC.
     """
 
-    def __init__(self, windows: Sequence[Window], start: datetime) -> None:
+    def __init__(self, windows: Sequence[WeeklyWindow], start: datetime) -> None:
         self._windows = tuple(windows)
         self._start = start
 
-    def tell(self, view: View) -> View:
-        """See :meth:`Rule.tell`: which of the coming periods are closed."""
-        return replace(view, closed=tuple(period for period in range(_TOLD) if self._is_closed(view, period)))
+    def annotate(self, state: State) -> State:
+        """See :meth:`SiteConstraint.annotate`: adds the closed ones of the coming periods."""
+        closed = tuple(period for period in range(MAX_PLANNED_PERIODS) if self._is_closed(state, period))
+        return replace(state, grid=replace(state.grid, closed_periods=closed))
 
-    def mend(self, view: View, decision: Decision) -> Decision:
-        """See :meth:`Rule.mend`."""
-        if not self._is_closed(view, 0) or decision.allocation.released == view.devices:
+    def enforce(self, state: State, decision: Decision) -> Decision:
+        """See :meth:`SiteConstraint.enforce`."""
+        if not self._is_closed(state, 0) or decision.allocation.released == state.cluster.devices:
             return decision
-        return _mended(decision, Allocation(0, 0, released=view.devices), "The cluster may not be used in this period.")
+        allocation = Allocation(0, 0, released=state.cluster.devices)
+        return _with_allocation(decision, allocation, "The cluster may not be used in this period.")
 
-    def _is_closed(self, view: View, period: int) -> bool:
-        begins = self._start + timedelta(seconds=view.now_s + period * view.period_s)
-        ends = begins + timedelta(seconds=view.period_s)
-        return any(window.meets(begins, ends) for window in self._windows)
+    def _is_closed(self, state: State, period: int) -> bool:
+        start = self._start + timedelta(seconds=state.now_s + period * state.period_s)
+        end = start + timedelta(seconds=state.period_s)
+        return any(window.overlaps(start, end) for window in self._windows)
 
 
-class MinimumTime(Rule):
-    """A division stays for so long before it may change.
+class MinimumHoldTime(SiteConstraint):
+    """An allocation is held for a minimum time before it may change.
 
-    :param shortest_s: from one change to the next.
+    :param min_hold_s: time from one change to the next, s.
     """
 
-    def __init__(self, shortest_s: float) -> None:
-        self._shortest_s = shortest_s
+    def __init__(self, min_hold_s: float) -> None:
+        self._min_hold_s = min_hold_s
 
-    def mend(self, view: View, decision: Decision) -> Decision:
-        """See :meth:`Rule.mend`; what can no longer be sampled is not held to it."""
-        present, since_s = view.allocation, view.now_s - view.allocated_s
-        free = present is None or decision.done or since_s >= self._shortest_s
-        if present is None or free or present == decision.allocation or (present.sampling and not view.can_sample):
+    def enforce(self, state: State, decision: Decision) -> Decision:
+        """See :meth:`SiteConstraint.enforce`; sampling devices are not held when nothing is left to sample."""
+        current, held_s = state.cluster.allocation, state.now_s - state.cluster.allocated_since_s
+        if current is None or current == decision.allocation or decision.done or held_s >= self._min_hold_s:
+            return decision
+        if current.sampling and not state.search.can_sample:
             return decision
         reason = (
-            f"The division was changed {since_s / HOUR_S:.2g} h ago and stays for {self._shortest_s / HOUR_S:.2g} h."
+            f"The allocation was changed {held_s / HOUR_S:.2g} h ago and stays for {self._min_hold_s / HOUR_S:.2g} h."
         )
-        return _mended(decision, present, reason)
+        return _with_allocation(decision, current, reason)
 
 
-class PowerCap(Rule):
-    """The devices draw no more than the site allows, PUE included; what is too many is given back.
+class PowerCap(SiteConstraint):
+    """The devices draw no more than the site allows, PUE included; devices beyond that are released.
 
-    Idle devices go first, then those that sample, then those that evaluate.
+    Idle devices are released first, then sampling ones, then evaluating ones.
 
-    :param cap_w: what the site allows, W.
+    :param cap_w: power that the site allows, W.
     :param working_w: the most that a device draws while it works, starts up or writes a checkpoint, W.
-    :param idle_w: what one draws that is held and idle, W.
+    :param idle_w: power of a device that is held and idle, W.
     """
 
     def __init__(self, cap_w: float, working_w: float, idle_w: float) -> None:
@@ -158,29 +173,30 @@ class PowerCap(Rule):
         self._working_w = working_w
         self._idle_w = idle_w
 
-    def mend(self, view: View, decision: Decision) -> Decision:
-        """See :meth:`Rule.mend`."""
-        wanted = decision.allocation
-        most = int(min(self._cap_w / self._working_w, view.devices)) if self._working_w else view.devices
-        evaluating = min(wanted.evaluating, most)
-        sampling = min(wanted.sampling, most - evaluating)
+    def enforce(self, state: State, decision: Decision) -> Decision:
+        """See :meth:`SiteConstraint.enforce`."""
+        requested, devices = decision.allocation, state.cluster.devices
+        max_working = int(min(self._cap_w / self._working_w, devices)) if self._working_w else devices
+        evaluating = min(requested.evaluating, max_working)
+        sampling = min(requested.sampling, max_working - evaluating)
         left_w = self._cap_w - (evaluating + sampling) * self._working_w
-        idle = int(min(left_w / self._idle_w, wanted.idle)) if self._idle_w else wanted.idle
-        allowed = Allocation(sampling, evaluating, idle, view.devices - sampling - evaluating - idle)
-        if allowed == wanted:
+        idle = int(min(left_w / self._idle_w, requested.idle)) if self._idle_w else requested.idle
+        allowed = Allocation(sampling, evaluating, idle, devices - sampling - evaluating - idle)
+        if allowed == requested:
             return decision
-        return _mended(decision, allowed, f"The site allows {self._cap_w:,.0f} W: {most} devices at work.")
+        reason = f"The site allows {self._cap_w:,.0f} W: {max_working} devices at work."
+        return _with_allocation(decision, allowed, reason)
 
 
-def _mended(decision: Decision, allocation: Allocation, reason: str) -> Decision:
+def _with_allocation(decision: Decision, allocation: Allocation, reason: str) -> Decision:
     return replace(decision, allocation=allocation, reason=f"{decision.reason} {reason}")
 
 
-def _days(first: str | None, last: str | None) -> frozenset[int] | None:
-    """The days from one to the other, over the week's end if need be; None if there is no such day."""
+def _weekday_range(first: str | None, last: str | None) -> frozenset[int] | None:
+    """The days from the first to the last, across the end of the week if needed; None if a name is unknown."""
     if first is None:
         return frozenset(range(7))
-    if first not in _DAYS or (last or first) not in _DAYS:
+    if first not in _WEEKDAYS or (last or first) not in _WEEKDAYS:
         return None
-    begin, end = _DAYS.index(first), _DAYS.index(last or first)
-    return frozenset((begin + day) % 7 for day in range((end - begin) % 7 + 1))
+    start, end = _WEEKDAYS.index(first), _WEEKDAYS.index(last or first)
+    return frozenset((start + day) % 7 for day in range((end - start) % 7 + 1))

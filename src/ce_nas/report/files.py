@@ -1,65 +1,73 @@
-"""The files of a report, written beside the journal that they are made of."""
+"""Writes the files of a report into a run's folder."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ce_nas.analysis.summary import summarise
-from ce_nas.report.html import html
-from ce_nas.report.i18n.words import Words
-from ce_nas.report.markdown import markdown
-from ce_nas.report.plotting.overview import overview
-from ce_nas.report.plotting.svg import svg
-from ce_nas.report.run_report import run_page
-from ce_nas.store.run_dir import write_whole
+from ce_nas.report.html import render_html
+from ce_nas.report.i18n.translator import Translator
+from ce_nas.report.markdown import render_markdown
+from ce_nas.report.plotting.overview import draw_overview
+from ce_nas.report.plotting.svg import render_svg
+from ce_nas.report.run_report import build_run_report
+from ce_nas.store.run_dir import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from ce_nas.analysis.counterfactual import Counterfactual
-    from ce_nas.store.journal import Entry
+    from ce_nas.store.journal import JournalEntry
 
-__all__ = ["FIGURES", "write_figures", "write_report"]
+__all__ = ["FIGURES_FOLDER", "write_figures", "write_report"]
 
-#: the folder of a report's figures, beside it
-FIGURES = "figures"
+#: folder of a report's figures, within that of the report
+FIGURES_FOLDER = "figures"
 
 
 def write_report(
-    folder: Path, entries: Sequence[Entry], language: str | None = None, saved: Counterfactual | str | None = None
+    folder: Path,
+    entries: Sequence[JournalEntry],
+    language: str | None = None,
+    counterfactual: Counterfactual | str | None = None,
 ) -> None:
     """Write ``summary.json``, ``report.html``, ``report.md`` and ``report.png``.
 
-    The same journal gives the same bytes in the same language. Where :func:`write_figures` was called before, the
-    Markdown shows the figures.
+    The same journal and language give the same bytes. The Markdown shows the figures if :func:`write_figures` was
+    called before.
 
-    :param language: ``en`` or ``ja``; None: that of the locale.
-    :param saved: see :func:`~ce_nas.report.run_report.run_page`.
-    :raises StoreError: if a file cannot be written; the others, and the journal, are whole.
+    :param language: ``en`` or ``ja``; None: the language of the locale.
+    :param counterfactual: see :func:`~ce_nas.report.run_report.build_run_report`.
+    :raises StoreError: if a file cannot be written; the other files and the journal stay intact.
     """
-    page = run_page(entries, Words(language), saved)
-    write_whole(folder / "summary.json", summarise(entries).to_json())
-    write_whole(folder / "report.html", html(page))
-    write_whole(folder / "report.md", markdown(page, FIGURES if (folder / FIGURES).is_dir() else None))
-    write_whole(folder / "report.png", overview(entries))
+    page = build_run_report(entries, Translator(language), counterfactual)
+    write_atomic(folder / "summary.json", summarise(entries).to_json())
+    write_atomic(folder / "report.html", render_html(page))
+    write_atomic(
+        folder / "report.md", render_markdown(page, FIGURES_FOLDER if (folder / FIGURES_FOLDER).is_dir() else None)
+    )
+    write_atomic(folder / "report.png", draw_overview(entries))
 
 
 def write_figures(
-    folder: Path, entries: Sequence[Entry], words: Words, saved: Counterfactual | str | None = None
+    folder: Path,
+    entries: Sequence[JournalEntry],
+    translate: Translator,
+    counterfactual: Counterfactual | str | None = None,
 ) -> bool:
-    """Write each figure of a report as SVG and PNG into ``figures`` in the folder; ``report.md`` shows them then.
+    """Write each figure of a report as SVG and PNG into the subfolder ``figures``; ``report.md`` shows them afterwards.
 
-    :returns: whether the PNGs are in the language of ``words``; without a font that has its glyphs they are in English.
+    :returns: whether the PNGs are in the language of ``translate``; without a font for it they are in English.
     :raises StoreError: if a file cannot be written.
     """
-    from ce_nas.report.plotting.png import japanese_font, png
+    from ce_nas.report.plotting.png import find_japanese_font, render_png
 
-    page = run_page(entries, words, saved)
-    legible = words.language == "en" or japanese_font() is not None
-    drawn = page if legible else run_page(entries, Words("en"), saved)
-    (folder / FIGURES).mkdir(exist_ok=True)
-    for chart, legible_chart in zip(page.charts, drawn.charts, strict=True):
-        write_whole(folder / FIGURES / f"{chart.name}.svg", svg(chart))
-        write_whole(folder / FIGURES / f"{chart.name}.png", png(legible_chart))
+    page = build_run_report(entries, translate, counterfactual)
+    legible = translate.language == "en" or find_japanese_font() is not None
+    legible_page = page if legible else build_run_report(entries, Translator("en"), counterfactual)
+    (folder / FIGURES_FOLDER).mkdir(exist_ok=True)
+    for chart, legible_chart in zip(page.charts, legible_page.charts, strict=True):
+        write_atomic(folder / FIGURES_FOLDER / f"{chart.name}.svg", render_svg(chart))
+        write_atomic(folder / FIGURES_FOLDER / f"{chart.name}.png", render_png(legible_chart))
     return legible

@@ -1,4 +1,4 @@
-"""A page as one HTML file that needs nothing beside it: no network, no library, no folder."""
+"""Renders pages as self-contained HTML: no network, no library, no other files."""
 
 from __future__ import annotations
 
@@ -7,64 +7,77 @@ from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ce_nas.report.plotting.svg import svg
+from ce_nas.report.plotting.svg import render_svg
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from ce_nas.report.i18n.words import Words
-    from ce_nas.report.page import Page, Section
+    from ce_nas.report.i18n.translator import Translator
+    from ce_nas.report.page import ReportPage, ReportSection
 
-__all__ = ["fragment", "html", "inline", "paper_html", "script", "section_html", "style", "templates"]
+__all__ = [
+    "load_css",
+    "load_javascript",
+    "render_fragment",
+    "render_html",
+    "render_inline",
+    "render_paper_html",
+    "render_section",
+    "template_environment",
+]
 
-REPORT = "ce_nas.report"
-
-
-def html(page: Page) -> str:
-    """The page as a whole file; the same page gives the same text."""
-    return templates(REPORT).get_template("page.html").render(page=page, w=page.words, style=style(), script=script())
-
-
-def paper_html(page: Page, footer: str) -> str:
-    """The page as a whole file that is meant for sheets of A4: a sheet up to each section that begins a new one."""
-    template = templates(REPORT).get_template("paper.html")
-    looks = style() + _source("paper.css")
-    return template.render(page=page, w=page.words, style=looks, script=script(), footer=footer)
+TEMPLATE_PACKAGE = "ce_nas.report"
 
 
-def fragment(template: str, words: Words, **values: object) -> str:
-    """A template that is a part of a page, filled in."""
-    return templates(REPORT).get_template(template).render(w=words, **values)
+def render_html(page: ReportPage) -> str:
+    """Render a page as a whole file; the same page gives the same text."""
+    return (
+        template_environment(TEMPLATE_PACKAGE)
+        .get_template("page.html")
+        .render(page=page, t=page.translate, style=load_css(), script=load_javascript())
+    )
 
 
-def section_html(section: Section, words: Words) -> Markup:
-    """One section as a ``<section>`` element, for pages of one's own; :func:`style` holds its looks."""
+def render_paper_html(page: ReportPage, footer: str) -> str:
+    """Render a page as a whole file for printing on A4, with a new sheet at each section that asks for one."""
+    template = template_environment(TEMPLATE_PACKAGE).get_template("paper.html")
+    style = load_css() + _read_template("paper.css")
+    return template.render(page=page, t=page.translate, style=style, script=load_javascript(), footer=footer)
+
+
+def render_fragment(template: str, translate: Translator, **values: object) -> str:
+    """Render a template that is a part of a page."""
+    return template_environment(TEMPLATE_PACKAGE).get_template(template).render(t=translate, **values)
+
+
+def render_section(section: ReportSection, translate: Translator) -> Markup:
+    """Render a section as a ``<section>`` element for other pages; :func:`load_css` has its style."""
     from markupsafe import Markup
 
-    template = templates(REPORT).get_template("section.html")
-    return Markup(template.render(section=section, w=words))  # noqa: S704 - the template escapes what it is given
+    template = template_environment(TEMPLATE_PACKAGE).get_template("section.html")
+    return Markup(template.render(section=section, t=translate))  # noqa: S704 - the template escapes its values
 
 
-def style() -> str:
-    """The looks, as CSS."""
-    return _source("page.css")
+def load_css() -> str:
+    """Return the style of pages as CSS."""
+    return _read_template("page.css")
 
 
-def script() -> str:
-    """What pages do when a reader points at a figure, or copies a table, as JavaScript."""
-    return _source("page.js")
+def load_javascript() -> str:
+    """Return the script of pages (tooltips of charts, copying of tables) as JavaScript."""
+    return _read_template("page.js")
 
 
-def _source(name: str) -> str:
-    environment = templates(REPORT)
-    assert environment.loader is not None  # noqa: S101 - it was made with one
+def _read_template(name: str) -> str:
+    environment = template_environment(TEMPLATE_PACKAGE)
+    assert environment.loader is not None  # noqa: S101 - created with one
     return environment.loader.get_source(environment, name)[0]
 
 
 @cache
-def templates(package: str) -> Environment:
-    """A package's templates, as all pages are filled in: everything is escaped, and nothing may be left out."""
+def template_environment(package: str) -> Environment:
+    """Return the environment of a package's templates: values are escaped, and a missing one is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -75,14 +88,14 @@ def templates(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["inline"] = inline
-    environment.filters["svg"] = lambda chart: Markup(svg(chart))  # noqa: S704 - it escapes what it is given
+    environment.filters["inline"] = render_inline
+    environment.filters["svg"] = lambda chart: Markup(render_svg(chart))  # noqa: S704 - render_svg escapes its texts
     environment.filters["data"] = lambda picture: f"data:image/svg+xml;base64,{b64encode(picture.content).decode()}"
     return environment
 
 
-def inline(text: str) -> Markup:
-    """Text with what is bold or code in it set so."""
+def render_inline(text: str) -> Markup:
+    """Render ``**bold**`` and ```code``` in a text."""
     from markupsafe import Markup, escape
 
     safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))

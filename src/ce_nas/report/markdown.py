@@ -1,35 +1,34 @@
-"""A page as Markdown, and the pieces of it that others use."""
+"""Renders pages as Markdown."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ce_nas.core.records import Stop
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ce_nas.report.page import Page, Section
+    from ce_nas.report.page import ReportPage, ReportSection
 
-__all__ = ["markdown", "same_functions", "stop_sentence", "table_lines"]
+__all__ = ["render_markdown", "render_table"]
 
 
-def markdown(page: Page, figures: str | None = None) -> str:
-    """The page as Markdown; the same page gives the same text.
+def render_markdown(page: ReportPage, figures: str | None = None) -> str:
+    """Render a page as Markdown; the same page gives the same text.
 
-    :param figures: the folder of its figures as seen from the file, where they were drawn; None: they are left out.
+    :param figures: folder of its figures relative to the file; None: figures are left out.
     """
     blocks = [f"# {page.title}", page.lead]
     for section in page.sections:
-        blocks += _blocks(section, figures)
+        blocks += _section_blocks(section, figures)
     return "\n\n".join(blocks) + "\n"
 
 
-def _blocks(section: Section, figures: str | None) -> Iterator[str]:
+def _section_blocks(section: ReportSection, figures: str | None) -> Iterator[str]:
     yield f"## {section.title}"
     if section.facts:
         facts = (
-            f"- {one.label}: **{one.value}**{f' ({one.note.strip()})' if one.note else ''}" for one in section.facts
+            f"- {fact.label}: **{fact.value}**{f' ({fact.note.strip()})' if fact.note else ''}"
+            for fact in section.facts
         )
         yield "\n".join(facts)
     yield from section.paragraphs
@@ -40,22 +39,12 @@ def _blocks(section: Section, figures: str | None) -> Iterator[str]:
         yield from (f"![{picture.alt}]({figures}/{picture.name}.svg)" for picture in section.pictures)
     for table in section.tables:
         yield f"{table.caption}:"
-        yield table_lines(table.head, table.rows)
+        yield render_table(table.header, table.rows)
     if section.notes:
         yield "\n".join(f"- {note}" for note in section.notes)
 
 
-def stop_sentence(stop: str) -> str:
-    """Why a run ended, for people."""
-    return str(Stop[stop.upper()]) if stop.upper() in Stop.__members__ else "The run has not ended."
-
-
-def same_functions(architectures: int, functions: int) -> str:
-    """How many different functions so many architectures compute, in brackets; nothing where each has its own."""
-    return "" if functions == architectures else f" ({functions:,} different functions)"
-
-
-def table_lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
+def render_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Render a table."""
+    lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

@@ -1,94 +1,92 @@
-"""A run, and a front, in a notebook: HTML that needs nothing beside it and leaves the notebook's own looks alone."""
+"""Shows a run and its front in a notebook: self-contained HTML that does not change the notebook's own style."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from ce_nas.analysis.recommend import pick
-from ce_nas.core.units import as_carbon
-from ce_nas.report.html import fragment
-from ce_nas.report.i18n.words import Words
-from ce_nas.report.page import Table
-from ce_nas.report.plotting.run_charts import front_chart, objective_label
-from ce_nas.report.run_report import run_page, run_title
+from ce_nas.analysis.recommend import recommend
+from ce_nas.core.formatting import format_carbon
+from ce_nas.report.html import render_fragment
+from ce_nas.report.i18n.translator import Translator
+from ce_nas.report.plotting.run_charts import front_chart
+from ce_nas.report.run_report import build_run_report, format_run_title, front_table
 
 if TYPE_CHECKING:
-    from ce_nas.analysis.summary import FrontMember, Summary
-    from ce_nas.store.journal import Entry
+    from ce_nas.analysis.summary import FrontMember, RunSummary
+    from ce_nas.store.journal import JournalEntry
 
-__all__ = ["RunFront", "run_html", "run_line"]
+__all__ = ["RunFront", "format_run_line", "render_run_html"]
 
-#: rows of a front that are shown
-MOST = 40
+MAX_FRONT_ROWS = 40
 
 
-def run_html(entries: Sequence[Entry], words: Words | None = None) -> str:
-    """A run as a fragment of HTML: its figures, which network to take, the front, the grid and the GPUs.
+def render_run_html(entries: Sequence[JournalEntry], translate: Translator | None = None) -> str:
+    """Render a run as a fragment of HTML: key figures, recommended network, front, grid and GPUs.
 
-    :param words: in the locale's language if None.
+    :param translate: None: the language of the locale.
     """
-    words = words or Words()
-    page = run_page(entries, words)
-    parts = {section.name: section for section in page.sections}
-    answer, hours, course = parts["answer"], parts["hours"], parts["course"]
-    return fragment(
+    translate = translate or Translator()
+    page = build_run_report(entries, translate)
+    sections = {section.name: section for section in page.sections}
+    answer, hours, course = sections["answer"], sections["hours"], sections["course"]
+    return render_fragment(
         "notebook.html",
-        words,
+        translate,
         title=page.title,
         lead=page.lead,
-        facts=parts["glance"].facts,
+        facts=sections["glance"].facts,
         paragraphs=answer.paragraphs,
         charts=[*answer.charts, *course.charts[-1:], *hours.charts],
         tables=answer.tables,
-        most=MOST,
+        max_rows=MAX_FRONT_ROWS,
     )
 
 
-def run_line(summary: Summary) -> str:
-    """A run in a line."""
+def format_run_line(summary: RunSummary) -> str:
+    """Describe a run in one line."""
+    carbon = format_carbon(summary.carbon_g["full"])
     return (
-        f"{summary.stop}: {summary.evaluations:,} trainings, {as_carbon(summary.carbon_g['full'])} CO2eq (full book), "
+        f"{summary.stop}: {summary.evaluations:,} trainings, {carbon} CO2eq (full accounting), "
         f"hypervolume {summary.hypervolume:,.6g}, a front of {len(summary.front)}"
     )
 
 
 class RunFront(Sequence["FrontMember"]):
-    """The architectures of a run's answer, best first by its first objective; a notebook shows them as a figure."""
+    """The architectures on a run's Pareto front, best first by the first objective; a notebook charts them."""
 
-    def __init__(self, summary: Summary) -> None:
+    def __init__(self, summary: RunSummary) -> None:
         self._summary = summary
 
     def __len__(self) -> int:
         return len(self._summary.front)
 
     @overload
-    def __getitem__(self, place: int) -> FrontMember: ...
+    def __getitem__(self, index: int) -> FrontMember: ...
 
     @overload
-    def __getitem__(self, place: slice) -> Sequence[FrontMember]: ...
+    def __getitem__(self, index: slice) -> Sequence[FrontMember]: ...
 
-    def __getitem__(self, place: Any) -> Any:
-        return self._summary.front[place]
+    def __getitem__(self, index: Any) -> Any:
+        return self._summary.front[index]
 
     def __repr__(self) -> str:
-        names = ", ".join(item["name"] for item in self._summary.objectives)
+        names = ", ".join(objective["name"] for objective in self._summary.objectives)
         return f"<RunFront of {len(self)} architectures by {names}>"
 
-    def _repr_html_(self, words: Words | None = None) -> str:
-        words, summary = words or Words(), self._summary
-        chosen = pick(summary)
-        taken = chosen.member.architecture if chosen else None
-        rows = [(f"`{item.architecture}`", *(f"{value:,.6g}" for value in item.objectives.values())) for item in self]
-        head = (words("architecture"), *(objective_label(item) for item in summary.objectives))
-        return fragment(
+    def _repr_html_(self, translate: Translator | None = None) -> str:
+        translate, summary = translate or Translator(), self._summary
+        recommendation = recommend(summary)
+        recommended = recommendation.member.architecture if recommendation else None
+        table = front_table(summary, translate)
+        return render_fragment(
             "notebook.html",
-            words,
-            title=run_title(summary, words),
+            translate,
+            title=format_run_title(summary, translate),
             lead="",
             facts=[],
-            paragraphs=[] if rows else [words("no_training")],
-            charts=[front_chart(summary, words, taken)] if rows else [],
-            tables=[Table(words("front.caption", count=len(rows), same=""), head, rows)] if rows else [],
-            most=MOST,
+            paragraphs=[] if len(self) else [translate("no_training")],
+            charts=[front_chart(summary, translate, recommended)] if len(self) else [],
+            tables=[table] if len(self) else [],
+            max_rows=MAX_FRONT_ROWS,
         )

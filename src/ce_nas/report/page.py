@@ -1,4 +1,4 @@
-"""What a report says, before anyone sets it: the same page becomes HTML or Markdown, whole or section by section."""
+"""Content of a page, independent of its renderer: rendered as HTML or Markdown, whole or section by section."""
 
 from __future__ import annotations
 
@@ -8,81 +8,86 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.report.i18n.words import Words
+    from ce_nas.report.i18n.translator import Translator
     from ce_nas.report.plotting.chart import Chart
 
-__all__ = ["Fact", "Page", "Picture", "Section", "Table"]
+__all__ = ["Fact", "Picture", "ReportPage", "ReportSection", "ReportTable"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One figure for who has no time."""
+    """A key figure."""
 
     label: str
     value: str
-    #: what it refers to, where that has to be said
+    #: what it refers to, if that is not obvious
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """Rows for people; the first column names the row."""
+class ReportTable:
+    """A table; the first column names the row.
+
+    Example:
+        >>> ReportTable("Cost", ("activity", "CO2eq"), [("training", "1.20 kg")]).rows[0]
+        ('training', '1.20 kg')
+    """
 
     caption: str
-    head: Sequence[str]
-    #: texts, of which ``**bold**`` and ```code``` are set so
+    header: Sequence[str]
+    #: texts; ``**bold**`` and ```code``` are rendered
     rows: Sequence[Sequence[str]]
     #: whether the table can be copied with one click
-    copies: bool = False
-    #: whether the table is folded away on a screen
-    folded: bool = False
-    #: how many of the first columns hold words and no numbers
-    words: int = 1
+    copyable: bool = False
+    #: whether the table is collapsed on a screen
+    collapsed: bool = False
+    #: number of leading columns that hold text, not numbers
+    n_text_columns: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure that was drawn already."""
+    """A figure that is already rendered."""
 
-    #: file name without ending
+    #: file name without extension
     name: str
-    #: what it shows, for who cannot see it
+    #: alternative text for screen readers
     alt: str
     #: an SVG file
     content: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """One part of a page, with a heading of its own; it can be shown alone."""
+class ReportSection:
+    """A part of a page with its own heading; it can be shown alone."""
 
-    #: for links: the same in every language
+    #: identifier for links, the same in every language
     name: str
     title: str
     facts: Sequence[Fact] = ()
-    #: sentences; ``**bold**`` and ```code``` are set so
+    #: sentences; ``**bold**`` and ```code``` are rendered
     paragraphs: Sequence[str] = ()
     charts: Sequence[Chart] = ()
-    #: whether its figures share their horizontal axis and stand one under the other
+    #: whether its charts share their horizontal axis and are stacked
     stacked: bool = False
     pictures: Sequence[Picture] = ()
-    tables: Sequence[Table] = ()
+    tables: Sequence[ReportTable] = ()
     notes: Sequence[str] = ()
-    #: whether it begins a new sheet, of a page that is meant for paper
-    new_sheet: bool = False
+    #: whether it starts a new sheet when printed
+    page_break_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A report."""
+class ReportPage:
+    """A page."""
 
     title: str
-    #: what it is about, in a sentence or two
+    #: summary in a sentence or two
     lead: str
-    sections: Sequence[Section]
-    words: Words
+    sections: Sequence[ReportSection]
+    translate: Translator
 
     @property
     def charts(self) -> list[Chart]:
-        """All figures, in their order."""
+        """All charts in order."""
         return [chart for section in self.sections for chart in section.charts]

@@ -1,53 +1,89 @@
-"""A run's report as a page: what it cost, what was saved against what, which network to take, and why."""
+"""Builds the report of a run: its cost, savings, recommended network, progress, budgets, settings and data sources."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.analysis.recommend import pick
-from ce_nas.analysis.summary import beginning, summarise
-from ce_nas.core.units import HOUR_S, as_carbon, as_duration, as_energy, as_hours
-from ce_nas.report.page import Fact, Page, Section, Table
+from ce_nas.analysis.recommend import recommend
+from ce_nas.analysis.summary import (
+    budget_usage,
+    count_unfinished_tasks,
+    run_header,
+    summarise,
+    summarise_failures,
+)
+from ce_nas.analysis.timeline import decided_periods, site_moves
+from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_hours
+from ce_nas.core.units import HOUR_S
+from ce_nas.report.page import Fact, ReportPage, ReportSection, ReportTable
 from ce_nas.report.plotting import run_charts as charts
-from ce_nas.report.run_sections import SHOWN, moves_table, used
-from ce_nas.report.savings import saved_section, saved_sentences, unsaved_section
+from ce_nas.report.plotting.palette import ROLE_COLOURS
+from ce_nas.report.savings import missing_savings_section, savings_section, savings_sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ce_nas.analysis.counterfactual import Counterfactual
-    from ce_nas.analysis.live_grid import GridTold
-    from ce_nas.analysis.ranking import Ranking
-    from ce_nas.analysis.summary import Summary
-    from ce_nas.report.i18n.words import Words
-    from ce_nas.store.journal import Entry
+    from ce_nas.analysis.live_grid import LiveGridSummary
+    from ce_nas.analysis.ranking import ProxyRanking
+    from ce_nas.analysis.summary import RunSummary
+    from ce_nas.report.i18n.translator import Translator
+    from ce_nas.store.journal import JournalEntry
 
-__all__ = ["run_page", "run_sections", "run_title"]
+__all__ = [
+    "BUDGET_FORMATTERS",
+    "build_run_report",
+    "build_run_sections",
+    "format_run_title",
+    "front_table",
+    "site_moves_table",
+]
+
+#: budget to the function that formats its amounts
+BUDGET_FORMATTERS: dict[str, Callable[[float], str]] = {
+    "time": format_duration,
+    "carbon": format_carbon,
+    "energy": format_energy,
+    "cost": "{:,.2f}".format,
+    "gpu_hours": "{:,.1f} h".format,
+    "evaluations": "{:,.0f}".format,
+    "target": "{:,.6g}".format,
+}
+#: data gaps that are listed
+MAX_GAPS_SHOWN = 5
 
 
-def run_page(entries: Sequence[Entry], words: Words, saved: Counterfactual | str | None = None) -> Page:
-    """The report of a journal, of a run that has ended or of what there is of it.
+def build_run_report(
+    entries: Sequence[JournalEntry], translate: Translator, counterfactual: Counterfactual | str | None = None
+) -> ReportPage:
+    """Build the report of a run, finished or not.
 
-    :param saved: what the same work would have cost at other hours, if that was worked out; a sentence: why it cannot.
+    :param counterfactual: the same work under other policies, or the reason why it is unavailable; None: not computed.
     """
-    summary, begun = summarise(entries), beginning(entries)
-    title = run_title(summary, words)
-    lead = words(
-        "run.lead", start=begun["start"][:16].replace("T", " "), hours=f"{summary.simulated_hours:.1f}",
-        gpus=summary.gpus, stop=words.stop(summary.stop),
-    )  # fmt: skip
-    sections = run_sections(entries, words)
-    sections[0] = replace(sections[0], paragraphs=_short(summary, saved, words))
-    sections.insert(
-        1, unsaved_section(saved, words) if saved is None or isinstance(saved, str) else saved_section(saved, words)
+    summary, header = summarise(entries), run_header(entries)
+    title = format_run_title(summary, translate)
+    lead = translate(
+        "run.lead",
+        start=header["start"][:16].replace("T", " "),
+        hours=f"{summary.simulated_hours:.1f}",
+        gpus=summary.gpus,
+        stop=translate.stop_reason(summary.stop),
     )
-    return Page(title, lead, sections, words)
+    sections = build_run_sections(entries, translate)
+    sections[0] = replace(sections[0], paragraphs=_summary_sentences(summary, counterfactual, translate))
+    sections.insert(
+        1,
+        missing_savings_section(counterfactual, translate)
+        if counterfactual is None or isinstance(counterfactual, str)
+        else savings_section(counterfactual, translate),
+    )
+    return ReportPage(title, lead, sections, translate)
 
 
-def run_title(summary: Summary, words: Words) -> str:
-    """What was searched, by whom, with which seed."""
-    return words(
+def format_run_title(summary: RunSummary, translate: Translator) -> str:
+    """Name the problem, policy, searcher and seed of a run."""
+    return translate(
         "run.title",
         benchmark=summary.benchmark["name"],
         policy=summary.policy,
@@ -56,258 +92,329 @@ def run_title(summary: Summary, words: Words) -> str:
     )
 
 
-def run_sections(entries: Sequence[Entry], words: Words) -> list[Section]:
-    """The sections of a run's report, each of which can be shown alone."""
-    summary, begun = summarise(entries), beginning(entries)
+def build_run_sections(entries: Sequence[JournalEntry], translate: Translator) -> list[ReportSection]:
+    """Build the sections of a run's report, each of which can be shown alone."""
+    summary, header = summarise(entries), run_header(entries)
     return [
-        _glance(summary, words),
-        _answer(summary, words),
-        _hours(entries, words),
-        _course(entries, summary, words),
-        _cost(summary, words),
-        _budgets(entries, summary, begun["settings"]["budget"], words),
-        _settings(summary, begun["settings"], words),
-        _basis(summary, begun["power"], begun["settings"]["cluster"]["pue"], words),
+        _overview_section(summary, translate),
+        _recommendation_section(summary, translate),
+        _timeline_section(entries, translate),
+        _trajectory_section(entries, summary, translate),
+        _cost_section(summary, translate),
+        _budgets_section(entries, summary, header["settings"]["budget"], translate),
+        _settings_section(summary, header["settings"], translate),
+        _provenance_section(summary, header["power_origin"], header["settings"]["cluster"]["pue"], translate),
     ]
 
 
-def _short(summary: Summary, saved: Counterfactual | str | None, words: Words) -> list[str]:
-    """The answers to what everyone asks first: how much, saved against what, and which one to take."""
-    carbon, energy = as_carbon(summary.carbon_g["full"]), as_energy(summary.energy_j)
-    told = [words("short.carbon", carbon=carbon, energy=energy)]
+def _summary_sentences(
+    summary: RunSummary, counterfactual: Counterfactual | str | None, translate: Translator
+) -> list[str]:
+    """Summarise carbon, savings and recommended network."""
+    carbon, energy = format_carbon(summary.carbon_g["full"]), format_energy(summary.energy_j)
+    sentences = [translate("short.carbon", carbon=carbon, energy=energy)]
     if not summary.front:
-        return [*told, words("no_training")]
-    if saved is not None and not isinstance(saved, str):
-        told += saved_sentences(saved, words)
-    return [*told, *_which(summary, words)]
+        return [*sentences, translate("no_training")]
+    if counterfactual is not None and not isinstance(counterfactual, str):
+        sentences += savings_sentences(counterfactual, translate)
+    return [*sentences, *_recommendation_sentences(summary, translate)]
 
 
-def _which(summary: Summary, words: Words) -> list[str]:
-    """The network to take; nothing before any was trained."""
-    chosen = pick(summary)
-    if chosen is None:
+def _recommendation_sentences(summary: RunSummary, translate: Translator) -> list[str]:
+    """Name the recommended network; nothing before the first training has finished."""
+    recommendation = recommend(summary)
+    if recommendation is None:
         return []
-    values = words.listed(
-        f"{item['name']} {chosen.member.objectives[item['name']]:,.6g} {item['unit']}".strip()
-        for item in summary.objectives
+    values = translate.join(
+        f"{one['name']} {recommendation.member.objectives[one['name']]:,.6g} {one['unit']}".strip()
+        for one in summary.objectives
     )
-    return [words("pick.which", architecture=chosen.member.architecture, values=values)]
+    return [translate("pick.which", architecture=recommendation.member.architecture, values=values)]
 
 
-def _glance(summary: Summary, words: Words) -> Section:
-    share = "" if summary.hypervolume_share is None else words("of_maximum", share=f"{summary.hypervolume_share:.2%}")
+def _overview_section(summary: RunSummary, translate: Translator) -> ReportSection:
+    share = (
+        "" if summary.hypervolume_share is None else translate("of_maximum", share=f"{summary.hypervolume_share:.2%}")
+    )
     held_s = sum(summary.device_hours_by_activity.values()) * HOUR_S
-    functions = words.functions(summary.evaluations, summary.functions)
-    hours = words("of_hours", hours=f"{summary.simulated_hours:.1f}", gpus=summary.gpus)
+    functions = translate.format_unique_functions(summary.evaluations, summary.unique_functions)
+    hours = translate("of_hours", hours=f"{summary.simulated_hours:.1f}", gpus=summary.gpus)
     facts = [
-        Fact(words("carbon"), f"{as_carbon(summary.carbon_g['full'])} CO2eq", words("book.full")),
-        Fact(words("carbon"), f"{as_carbon(summary.carbon_g['paper'])} CO2eq", words("book.paper")),
-        Fact(words("energy"), as_energy(summary.energy_j), words("with_pue")),
-        Fact(words("gpu_hours"), as_duration(held_s), hours),
-        Fact(words("trainings"), f"{summary.evaluations:,}", functions.strip(" ()")),
-        Fact(words("samples"), f"{summary.samples:,}", ""),
-        Fact(words("hypervolume"), f"{summary.hypervolume:,.6g}", share),
+        Fact(translate("carbon"), f"{format_carbon(summary.carbon_g['full'])} CO2eq", translate("accounting.full")),
+        Fact(translate("carbon"), f"{format_carbon(summary.carbon_g['paper'])} CO2eq", translate("accounting.paper")),
+        Fact(translate("energy"), format_energy(summary.energy_j), translate("with_pue")),
+        Fact(translate("gpu_hours"), format_duration(held_s), hours),
+        Fact(translate("trainings"), f"{summary.evaluations:,}", functions.strip(" ()")),
+        Fact(translate("samples"), f"{summary.samples:,}", ""),
+        Fact(translate("hypervolume"), f"{summary.hypervolume:,.6g}", share),
     ]  # fmt: skip
     if summary.cost:
-        facts.append(Fact(words("money"), f"{summary.cost:,.2f}", words("money.note")))
-    return Section("glance", words("section.glance"), facts=facts)
+        facts.append(Fact(translate("money"), f"{summary.cost:,.2f}", translate("money.note")))
+    return ReportSection("glance", translate("section.glance"), facts=facts)
 
 
-def _answer(summary: Summary, words: Words) -> Section:
-    chosen = pick(summary)
-    if chosen is None:
-        return Section("answer", words("section.answer"), paragraphs=[words("no_training")])
-    losses = words.listed(words("pick.loss", name=name, share=f"{loss:.0%}") for name, loss in chosen.losses.items())
-    same = words.functions(len(summary.front), summary.front_functions)
-    rows = [
-        (f"`{item.architecture}`", *(f"{value:,.6g}" for value in item.objectives.values())) for item in summary.front
-    ]
-    head = (words("architecture"), *(charts.objective_label(item) for item in summary.objectives))
-    return Section(
+def _recommendation_section(summary: RunSummary, translate: Translator) -> ReportSection:
+    recommendation = recommend(summary)
+    if recommendation is None:
+        return ReportSection("answer", translate("section.answer"), paragraphs=[translate("no_training")])
+    regrets = translate.join(
+        translate("pick.loss", name=name, share=f"{regret:.0%}") for name, regret in recommendation.regrets.items()
+    )
+    reason = (
+        translate("pick.why", losses=regrets, first=summary.objectives[0]["name"])
+        if len(summary.front) > 1
+        else translate("pick.only")
+    )
+    return ReportSection(
         "answer",
-        words("section.answer"),
-        paragraphs=[
-            *_which(summary, words),
-            words("pick.why", losses=losses, first=summary.objectives[0]["name"])
-            if len(rows) > 1
-            else words("pick.only"),
-        ],
-        charts=[charts.front_chart(summary, words, chosen.member.architecture)],
-        tables=[Table(words("front.caption", count=len(rows), same=same), head, rows, copies=True)],
+        translate("section.answer"),
+        paragraphs=[*_recommendation_sentences(summary, translate), reason],
+        charts=[charts.front_chart(summary, translate, recommendation.member.architecture)],
+        tables=[front_table(summary, translate)],
     )
 
 
-def _hours(entries: Sequence[Entry], words: Words) -> Section:
-    decisions = [entry.content for entry in entries if entry.kind == "decided"]
-    periods = [entry.content for entry in entries if entry.kind == "period"]
-    roles = tuple(charts.COLOURS)
+def front_table(summary: RunSummary, translate: Translator) -> ReportTable:
+    """List the architectures on the front with their objectives."""
+    same = translate.format_unique_functions(len(summary.front), summary.unique_front_functions)
+    rows = [
+        (f"`{member.architecture}`", *(f"{value:,.6g}" for value in member.objectives.values()))
+        for member in summary.front
+    ]
+    header = (translate("architecture"), *(charts.objective_label(one) for one in summary.objectives))
+    return ReportTable(translate("front.caption", count=len(rows), same=same), header, rows, copyable=True)
+
+
+def _timeline_section(entries: Sequence[JournalEntry], translate: Translator) -> ReportSection:
+    roles = tuple(ROLE_COLOURS)
     rows = [
         (
-            as_duration(period["start_s"]),
-            _rounded(period["intensity_g_per_kwh"]),
-            _rounded(decision["forecast_g_per_kwh"]),
-            *(str(period["allocation"][name]) for name in roles),
-            as_carbon(sum(period["carbon_g"].values())),
-            f"{period['evaluations']:,}",
-            f"{period['hypervolume']:,.6g}",
+            format_duration(one.period["start_s"]),
+            _format_rounded(one.period["intensity_g_per_kwh"]),
+            _format_rounded(one.decision["forecast_g_per_kwh"]),
+            *(str(one.period["allocation"][role]) for role in roles),
+            format_carbon(one.carbon_g),
+            f"{one.period['evaluations']:,}",
+            f"{one.period['hypervolume']:,.6g}",
         )
-        for decision, period in zip(decisions, periods, strict=False)
+        for one in decided_periods(entries)
     ]
-    head = ("from", "grid", "forecast", *roles, "co2eq", "trainings_so_far", "hypervolume")
-    table = Table(words("hours.caption"), tuple(words(name) for name in head), rows, folded=True)
-    drawn = [charts.grid_chart(entries, words), charts.division_chart(entries, words)] if rows else []
-    return Section(
+    header = ("from", "grid", "forecast", *roles, "co2eq", "trainings_so_far", "hypervolume")
+    table = ReportTable(translate("hours.caption"), tuple(translate(key) for key in header), rows, collapsed=True)
+    tables = (site_moves_table(entries, translate), table if rows else None)
+    return ReportSection(
         "hours",
-        words("section.hours"),
-        paragraphs=[words("hours.text")],
-        charts=drawn,
+        translate("section.hours"),
+        paragraphs=[translate("hours.text")],
+        charts=[charts.intensity_chart(entries, translate), charts.allocation_chart(entries, translate)]
+        if rows
+        else [],
         stacked=True,
-        tables=[one for one in (moves_table(entries, words), table if rows else None) if one],
+        tables=[one for one in tables if one],
     )
 
 
-def _course(entries: Sequence[Entry], summary: Summary, words: Words) -> Section:
-    drawn = charts.track_charts(entries, summary, words)
-    return Section("course", words("section.course"), paragraphs=[words("course.text")], charts=drawn)
+def site_moves_table(entries: Sequence[JournalEntry], translate: Translator) -> ReportTable | None:
+    """List the moves between sites; None if the search stayed at its first site."""
+    rows = [
+        (
+            format_duration(move.arrived_s),
+            move.from_site,
+            move.to_site,
+            format_duration(move.duration_s),
+            format_energy(move.energy_j),
+            format_carbon(move.carbon_g),
+        )
+        for move in site_moves(entries)
+    ]
+    header = ("moves.there", "moves.left", "moves.site", "moves.took", "energy.pue", "co2eq")
+    return ReportTable(translate("moves.caption"), tuple(map(translate, header)), rows) if rows else None
 
 
-def _cost(summary: Summary, words: Words) -> Section:
+def _trajectory_section(entries: Sequence[JournalEntry], summary: RunSummary, translate: Translator) -> ReportSection:
+    return ReportSection(
+        "course",
+        translate("section.course"),
+        paragraphs=[translate("course.text")],
+        charts=charts.trajectory_charts(entries, summary, translate),
+    )
+
+
+def _cost_section(summary: RunSummary, translate: Translator) -> ReportSection:
     total_h = sum(summary.device_hours_by_activity.values())
     rows = [
         (
-            words(f"activity.{name}"),
-            as_hours(summary.device_hours_by_activity[name], total_h),
-            as_energy(summary.energy_j_by_activity[name]),
-            as_carbon(carbon_g),
+            translate(f"activity.{name}"),
+            format_hours(summary.device_hours_by_activity[name], total_h),
+            format_energy(summary.energy_j_by_activity[name]),
+            format_carbon(carbon_g),
         )
         for name, carbon_g in summary.carbon_g_by_activity.items()
     ]
-    all_told = (as_hours(total_h, total_h), as_energy(summary.energy_j), as_carbon(summary.carbon_g["full"]))
-    total = (f"**{words('all')}**", *all_told)
-    head = (words("activity"), words("gpu_hours"), words("energy.pue"), words("co2eq"))
-    sources = [(words(f"source.{name}"), as_energy(energy_j)) for name, energy_j in summary.energy_j_by_source.items()]
-    tables = [Table(words("cost.caption"), head, [*rows, total])]
+    total = (
+        f"**{translate('all')}**",
+        format_hours(total_h, total_h),
+        format_energy(summary.energy_j),
+        format_carbon(summary.carbon_g["full"]),
+    )
+    header = (translate("activity"), translate("gpu_hours"), translate("energy.pue"), translate("co2eq"))
+    sources = [
+        (translate(f"source.{name}"), format_energy(energy_j)) for name, energy_j in summary.energy_j_by_source.items()
+    ]
+    tables = [ReportTable(translate("cost.caption"), header, [*rows, total])]
     if sources:
-        tables.append(Table(words("sources.caption"), (words("source"), words("energy.pue")), sources))
-    return Section(
+        tables.append(
+            ReportTable(translate("sources.caption"), (translate("source"), translate("energy.pue")), sources)
+        )
+    return ReportSection(
         "cost",
-        words("section.cost"),
-        charts=[charts.activity_chart(summary, words)] if rows else [],
+        translate("section.cost"),
+        charts=[charts.carbon_by_activity_chart(summary, translate)] if rows else [],
         tables=tables,
         paragraphs=[
-            words("cost.books", paper=as_carbon(summary.carbon_g["paper"])),
-            words("cost.coverage", share=f"{summary.energy_coverage:.1%}"),
+            translate("cost.books", paper=format_carbon(summary.carbon_g["paper"])),
+            translate("cost.coverage", share=f"{summary.energy_coverage:.1%}"),
         ],
     )
 
 
-def _budgets(entries: Sequence[Entry], summary: Summary, budget: Mapping[str, Any], words: Words) -> Section:
-    """What was set, and how much of it is used."""
-    ended = next((entry.content for entry in entries if entry.kind == "ended"), None)
-    unfinished = len(ended["unfinished"]) if ended else None
-    paragraphs = [words.stop(summary.stop)]
-    if unfinished:
-        paragraphs.append(words("unfinished", count=unfinished))
-    paragraphs += _failures(entries, words)
-    head = (words("budget"), words("limit"), words("used"), words("share"))
-    table = Table(words("budgets.caption"), head, list(_used(summary, budget, words)))
-    return Section("budgets", words("section.budgets"), paragraphs=paragraphs, tables=[table])
-
-
-def _failures(entries: Sequence[Entry], words: Words) -> list[str]:
-    """How many tasks failed, how often each was given up, and the last one's own words; nothing where none did."""
-    failures = [entry.content for entry in entries if entry.kind == "failed"]
-    if not failures:
-        return []
-    last = str(failures[-1]["words"] or failures[-1]["failure"])
-    given_up = sum(not one["again"] for one in failures)
-    return [words("failures", count=len(failures), given_up=given_up, words=last)]
-
-
-def _used(summary: Summary, budget: Mapping[str, Any], words: Words) -> Iterator[tuple[str, ...]]:
-    for name, (spent, limit) in used(summary, budget).items():
-        label = words(f"budget.{name}")
-        if name == "carbon" and limit is not None:
-            label += f" ({words('book.' + budget['book'])})"
-        yield (
-            (label, words("none"), SHOWN[name](spent), "")
-            if limit is None
-            else (label, SHOWN[name](limit), SHOWN[name](spent), f"{spent / limit:.1%}")
+def _budgets_section(
+    entries: Sequence[JournalEntry], summary: RunSummary, budget: Mapping[str, Any], translate: Translator
+) -> ReportSection:
+    """Compare each budget with its use, and say why the run ended."""
+    paragraphs = [translate.stop_reason(summary.stop)]
+    if unfinished := count_unfinished_tasks(entries):
+        paragraphs.append(translate("unfinished", count=unfinished))
+    if failures := summarise_failures(entries):
+        paragraphs.append(
+            translate("failures", count=failures.count, given_up=failures.given_up, detail=failures.last_detail)
         )
+    header = (translate("budget"), translate("limit"), translate("used"), translate("share"))
+    table = ReportTable(translate("budgets.caption"), header, list(_budget_rows(summary, budget, translate)))
+    return ReportSection("budgets", translate("section.budgets"), paragraphs=paragraphs, tables=[table])
 
 
-def _settings(summary: Summary, settings: Mapping[str, Any], words: Words) -> Section:
-    rows = [(f"`{name}`", value) for name, value in _flat(settings)]
+def _budget_rows(summary: RunSummary, budget: Mapping[str, Any], translate: Translator) -> Iterator[tuple[str, ...]]:
+    for name, (used, limit) in budget_usage(summary, budget).items():
+        label, format_amount = translate(f"budget.{name}"), BUDGET_FORMATTERS[name]
+        if limit is None:
+            yield (label, translate("none"), format_amount(used), "")
+        else:
+            if name == "carbon":
+                label += f" ({translate('accounting.' + budget['accounting'])})"
+            yield (label, format_amount(limit), format_amount(used), f"{used / limit:.1%}")
+
+
+def _settings_section(summary: RunSummary, settings: Mapping[str, Any], translate: Translator) -> ReportSection:
+    rows = [(f"`{name}`", value) for name, value in _flatten_settings(settings)]
     facts = [
-        Fact(words("seed"), str(summary.seed)),
-        Fact(words("version"), summary.version),
-        Fact(words("policy"), summary.policy),
-        Fact(words("searcher"), summary.searcher),
-        Fact(words("forecaster"), summary.forecaster),
+        Fact(translate("seed"), str(summary.seed)),
+        Fact(translate("version"), summary.version),
+        Fact(translate("policy"), summary.policy),
+        Fact(translate("searcher"), summary.searcher),
+        Fact(translate("forecaster"), summary.forecaster),
     ]
-    table = Table(
-        words("settings.caption"), (words("setting"), words("value")), rows, copies=True, folded=True, words=2
+    table = ReportTable(
+        translate("settings.caption"),
+        (translate("setting"), translate("value")),
+        rows,
+        copyable=True,
+        collapsed=True,
+        n_text_columns=2,
     )
-    return Section("settings", words("section.settings"), facts=facts, tables=[table])
+    return ReportSection("settings", translate("section.settings"), facts=facts, tables=[table])
 
 
-def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+def _flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in settings.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{before}{name}.")
+            yield from _flatten_settings(value, f"{prefix}{name}.")
         elif value not in (None, "", []):
-            yield before + name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield prefix + name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _basis(summary: Summary, power: str, pue: float, words: Words) -> Section:
+def _provenance_section(summary: RunSummary, power: str, pue: float, translate: Translator) -> ReportSection:
     grid, benchmark = summary.grid, summary.benchmark
-    references = words.listed(
-        f"{item['name']} {item['reference']:g} {item['unit']}".strip() for item in summary.objectives
+    references = translate.join(
+        f"{one['name']} {one['reference']:g} {one['unit']}".strip() for one in summary.objectives
     )
     notes = [
-        words(
-            "basis.grid", zone=grid["zone"], origin=grid["origin"], factors=words(f"factors.{grid['factors']}"),
-            signal=words(f"signal.{grid['signal']}"), step=as_duration(grid["step_s"]), duplicates=grid["duplicates"],
+        translate(
+            "basis.grid",
+            zone=grid["zone"],
+            origin=grid["origin"],
+            factors=translate(f"factors.{grid['factors']}"),
+            signal=translate(f"signal.{grid['signal']}"),
+            step=format_duration(grid["step_s"]),
+            duplicates=grid["duplicates"],
         ),
-        *([words("basis.synthetic")] if grid["synthetic"] else []),
-        *([_live_grid(summary.grid_told, words)] if summary.grid_told else []),
-        *([words("basis.gaps", count=len(grid["gaps"]), gaps="; ".join(grid["gaps"][:5]))] if grid["gaps"] else []),
-        words("basis.forecaster", forecaster=summary.forecaster, reason=summary.forecaster_reason),
-        words(
-            "basis.benchmark", name=benchmark["name"], count=f"{benchmark['architectures']:,}",
+        *_grid_notes(summary, translate),
+        translate("basis.forecaster", forecaster=summary.forecaster, reason=summary.forecaster_reason),
+        translate(
+            "basis.benchmark",
+            name=benchmark["name"],
+            count=f"{benchmark['architectures']:,}",
             origin=benchmark["origin"],
         ),
         *benchmark["notes"],
-        words("basis.scores", scores=benchmark["cheap_scores"]),
-        *([words("basis.ranking", **_ranking(summary.cheap_ranking))] if summary.cheap_ranking else []),
-        words("basis.hypervolume", references=references),
-        words("basis.power", power=power, pue=f"{pue:g}"),
-        words("basis.version", version=summary.version, seed=summary.seed, sha=summary.journal_sha256),
-    ]  # fmt: skip
-    return Section("basis", words("section.basis"), notes=[note.strip() for note in notes])
-
-
-def _live_grid(told: GridTold, words: Words) -> str:
-    """How a live grid was known, in a few sentences."""
-    stood_in = words.listed(f"{step} {count}" for step, count in sorted(told.stood_in.items()))
-    sentences = [
-        words("live_grid.read", looks=f"{told.looks:,}", values=f"{told.values:,}"),
-        words("live_grid.stood_in", steps=stood_in) if stood_in else "",
-        words("live_grid.lost", count=f"{told.lost:,}") if told.lost else "",
-        words("live_grid.revised", steps=f"{told.revised:,}", carbon=_signed(told.revised_g)),
-        words("live_grid.provisional", carbon=as_carbon(told.provisional_g)) if told.provisional_g else "",
+        translate("basis.objectives", objectives=_describe_objectives(summary.objectives, translate)),
+        translate("basis.scores", scores=benchmark["proxy_scores"]),
+        *([translate("basis.ranking", **_ranking_values(summary.proxy_ranking))] if summary.proxy_ranking else []),
+        translate("basis.hypervolume", references=references),
+        translate("basis.power", power=power, pue=f"{pue:g}"),
+        translate("basis.version", version=summary.version, seed=summary.seed, sha=summary.journal_sha256),
     ]
-    return " ".join(filter(None, sentences))
+    return ReportSection("basis", translate("section.basis"), notes=[note.strip() for note in notes])
 
 
-def _signed(carbon_g: float) -> str:
-    return f"{'-' if carbon_g < 0 else '+'}{as_carbon(abs(carbon_g))}"
+def _describe_objectives(objectives: Sequence[dict[str, Any]], translate: Translator) -> str:
+    """Name each objective with its unit, its direction, and whether it is known before a training."""
+    descriptions = []
+    for one in objectives:
+        words = [translate("objective.maximised" if one["maximise"] else "objective.minimised")]
+        if "is_known" in one:  # older journals do not say
+            words.append(translate("objective.known" if one["is_known"] else "objective.trained"))
+        descriptions.append(f"{charts.objective_label(one)} ({', '.join(words)})")
+    return "; ".join(descriptions)
 
 
-def _ranking(found: Ranking) -> dict[str, str]:
-    shown = {name: f"{getattr(found, name):.2f}" for name in ("tau", "low", "high")}
-    return {"objective": found.objective, "trainings": f"{found.trainings:,}", **shown}
+def _grid_notes(summary: RunSummary, translate: Translator) -> Iterator[str]:
+    """Say that the grid is synthetic or live, how its file was read, and that it has gaps."""
+    if summary.grid["synthetic"]:
+        yield translate("basis.synthetic")
+    if summary.live_grid:
+        yield " ".join(_live_grid_sentences(summary.live_grid, translate))
+    if notes := summary.grid.get("notes"):  # older journals have none
+        yield translate("basis.grid_notes", notes="; ".join(notes))
+    if gaps := summary.grid["gaps"]:
+        yield translate("basis.gaps", count=len(gaps), gaps="; ".join(gaps[:MAX_GAPS_SHOWN]))
 
 
-def _rounded(value: float | None) -> str:
+def _live_grid_sentences(live_grid: LiveGridSummary, translate: Translator) -> Iterator[str]:
+    """Say how the live grid was read."""
+    yield translate("live_grid.read", reads=f"{live_grid.n_reads:,}", values=f"{live_grid.n_values:,}")
+    if live_grid.fallbacks:
+        levels = translate.join(f"{level} {count}" for level, count in sorted(live_grid.fallbacks.items()))
+        yield translate("live_grid.stood_in", levels=levels)
+    if live_grid.n_outages:
+        yield translate("live_grid.lost", count=f"{live_grid.n_outages:,}")
+    yield translate(
+        "live_grid.revised",
+        steps=f"{live_grid.n_revised_steps:,}",
+        carbon=_format_signed_carbon(live_grid.revised_g),
+    )
+    if live_grid.provisional_g:
+        yield translate("live_grid.provisional", carbon=format_carbon(live_grid.provisional_g))
+
+
+def _format_signed_carbon(carbon_g: float) -> str:
+    return f"{'-' if carbon_g < 0 else '+'}{format_carbon(abs(carbon_g))}"
+
+
+def _ranking_values(ranking: ProxyRanking) -> dict[str, str]:
+    correlation = {name: f"{getattr(ranking, name):.2f}" for name in ("tau", "low", "high")}
+    return {"objective": ranking.objective, "trainings": f"{ranking.trainings:,}", **correlation}
+
+
+def _format_rounded(value: float | None) -> str:
     return "" if value is None else f"{value:.0f}"

@@ -1,96 +1,112 @@
-"""The ledger of savings as a section of a report: the run beside what the same work would have cost otherwise."""
+"""The section of a report on savings: the run compared with the same work under other policies."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ce_nas.core.units import G_PER_KG, as_carbon, as_duration, as_energy
-from ce_nas.report.page import Section, Table
-from ce_nas.report.plotting.chart import Chart, Curve
+from ce_nas.core.formatting import format_carbon, format_duration, format_energy
+from ce_nas.core.units import G_PER_KG
+from ce_nas.report.page import ReportSection, ReportTable
+from ce_nas.report.plotting.chart import Chart, ChartCurve
+from ce_nas.report.plotting.palette import BLUE, ORANGE
 
 if TYPE_CHECKING:
-    from ce_nas.analysis.counterfactual import Counterfactual, Row
-    from ce_nas.report.i18n.words import Words
+    from ce_nas.analysis.counterfactual import Counterfactual, CounterfactualRow
+    from ce_nas.report.i18n.translator import Translator
 
-__all__ = ["saved_section", "saved_sentences", "unsaved_section"]
+__all__ = ["missing_savings_section", "savings_section", "savings_sentences"]
 
-RUN, RULE = "#b34700", "#0072b2"
-#: a difference smaller than this share is none
-ALIKE = 0.005
+#: a smaller difference is reported as none
+EQUALITY_TOLERANCE = 0.005
 
 
-def saved_section(found: Counterfactual, words: Words) -> Section:
-    """What the run saved, and what it could have saved."""
-    work = found.work
+def savings_section(counterfactual: Counterfactual, translate: Translator) -> ReportSection:
+    """Build the section on what the run saved, and what it could have saved."""
+    work, oracle = counterfactual.workload, counterfactual.row("oracle")
     paragraphs = [
-        words(
-            "saved.work", time=as_duration(work.device_s), power=f"{work.power_w:,.3g}", gpus=work.devices,
-            deadline=as_duration(work.deadline_s),
+        translate(
+            "saved.work",
+            time=format_duration(work.device_s),
+            power=f"{work.power_w:,.3g}",
+            gpus=work.devices,
+            deadline=format_duration(work.deadline_s),
         ),
-        *saved_sentences(found, words),
-        words("saved.oracle", carbon=as_carbon(found.row("oracle").carbon_g), share=f"{found.row('oracle').saved:.1%}"),
-    ]  # fmt: skip
-    head = ("saved.way", "co2eq", "energy.pue", "saved.done", "saved.own_start", "saved.all_starts")
-    rows = [_row(row, words) for row in found.rows]
-    caption = words("saved.caption", starts=found.starts)
-    return Section(
+        *savings_sentences(counterfactual, translate),
+        translate("saved.oracle", carbon=format_carbon(oracle.carbon_g), share=f"{oracle.saved_share:.1%}"),
+    ]
+    header = ("saved.way", "co2eq", "energy.pue", "saved.done", "saved.own_start", "saved.all_starts")
+    rows = [_format_row(row, translate) for row in counterfactual.rows]
+    caption = translate("saved.caption", starts=counterfactual.n_starts)
+    return ReportSection(
         "saved",
-        words("section.saved"),
+        translate("section.saved"),
         paragraphs=paragraphs,
-        charts=[_chart(found, words)],
-        tables=[Table(caption, tuple(words(name) for name in head), rows)],
-        notes=[words("saved.how", forecaster=found.forecaster), words("saved.not_in"), words("saved.fixed")],
+        charts=[_savings_chart(counterfactual, translate)],
+        tables=[ReportTable(caption, tuple(translate(key) for key in header), rows)],
+        notes=[
+            translate("saved.how", forecaster=counterfactual.forecaster),
+            translate("saved.not_in"),
+            translate("saved.fixed"),
+        ],
     )
 
 
-def saved_sentences(found: Counterfactual, words: Words) -> list[str]:
-    """The run beside starting at once, and beside the best of the simple rules."""
-    run = found.row("run")
-    best = min((found.row(name) for name in ("threshold", "heuristic", "look-ahead")), key=lambda row: row.carbon_g)
-    return [_against(run, found.row("at-once"), words), _against(run, best, words)]
+def savings_sentences(counterfactual: Counterfactual, translate: Translator) -> list[str]:
+    """Compare the run with an immediate start, and with the best policy that uses a forecast."""
+    immediate, best = counterfactual.row("at-once"), counterfactual.best_forecast_policy()
+    return [_comparison_sentence(counterfactual, other, translate) for other in (immediate, best)]
 
 
-def unsaved_section(reason: str | None, words: Words) -> Section:
-    """Why it cannot be said what was saved; None: nobody has worked it out yet."""
-    text = words("saved.later") if reason is None else words("saved.unknown", reason=reason)
-    return Section("saved", words("section.saved"), paragraphs=[text])
+def missing_savings_section(reason: str | None, translate: Translator) -> ReportSection:
+    """Build the placeholder section if savings are unavailable; without a reason they are not computed yet."""
+    text = translate("saved.later") if reason is None else translate("saved.unknown", reason=reason)
+    return ReportSection("saved", translate("section.saved"), paragraphs=[text])
 
 
-def _against(run: Row, other: Row, words: Words) -> str:
-    """The run beside another way: less, more, or about the same."""
-    share = 1.0 - run.carbon_g / other.carbon_g
-    key = "saved.alike" if abs(share) < ALIKE else "saved.less" if share > 0 else "saved.more"
-    return words(
-        key, way=words(f"rule.{other.rule}"), run=as_carbon(run.carbon_g), other=as_carbon(other.carbon_g),
+def _comparison_sentence(counterfactual: Counterfactual, other: CounterfactualRow, translate: Translator) -> str:
+    """Say that the run emitted less than a policy, more, or about the same."""
+    share = counterfactual.saving_over(other.policy)
+    key = "saved.alike" if abs(share) < EQUALITY_TOLERANCE else "saved.less" if share > 0 else "saved.more"
+    return translate(
+        key,
+        way=translate(f"rule.{other.policy}"),
+        run=format_carbon(counterfactual.row("run").carbon_g),
+        other=format_carbon(other.carbon_g),
         share=f"{abs(share):.1%}",
-    )  # fmt: skip
+    )
 
 
-def _row(row: Row, words: Words) -> tuple[str, ...]:
-    way = words(f"rule.{row.rule}")
-    if row.rule == "at-once":
-        return (way, as_carbon(row.carbon_g), as_energy(row.energy_j), as_duration(row.end_s), "", "")
+def _format_row(row: CounterfactualRow, translate: Translator) -> tuple[str, ...]:
+    name = translate(f"rule.{row.policy}")
+    amounts = (format_carbon(row.carbon_g), format_energy(row.energy_j), format_duration(row.end_s))
+    if row.policy == "at-once":
+        return (name, *amounts, "", "")
     return (
-        f"**{way}**" if row.rule == "run" else way,
-        as_carbon(row.carbon_g),
-        as_energy(row.energy_j),
-        as_duration(row.end_s),
-        f"{row.saved:+.1%}",
+        f"**{name}**" if row.policy == "run" else name,
+        *amounts,
+        f"{row.saved_share:+.1%}",
         f"{row.spread.median:+.1%} [{row.spread.low:+.1%}, {row.spread.high:+.1%}]",
     )
 
 
-def _chart(found: Counterfactual, words: Words) -> Chart:
-    names = tuple(words(f"rule.{row.rule}") for row in found.rows)
-    hints = tuple(f"{name}: {as_carbon(row.carbon_g)} CO2eq" for name, row in zip(names, found.rows, strict=True))
-    unit, size = ("kg", G_PER_KG) if found.row("run").carbon_g >= G_PER_KG else ("g", 1.0)
-    grams = [row.carbon_g / size for row in found.rows]
-    places = tuple(float(place) for place in range(len(names)))
-    curves = (
-        Curve("", "bars", places, tuple(grams), RULE, hints=hints),
-        Curve("", "bars", places[:1], tuple(grams[:1]), RUN),
+def _savings_chart(counterfactual: Counterfactual, translate: Translator) -> Chart:
+    names = tuple(translate(f"rule.{row.policy}") for row in counterfactual.rows)
+    tooltips = tuple(
+        f"{name}: {format_carbon(row.carbon_g)} CO2eq" for name, row in zip(names, counterfactual.rows, strict=True)
     )
+    unit, unit_g = ("kg", G_PER_KG) if counterfactual.row("run").carbon_g >= G_PER_KG else ("g", 1.0)
+    lengths = tuple(row.carbon_g / unit_g for row in counterfactual.rows)
+    positions = tuple(float(index) for index in range(len(names)))
+    title = translate("chart.saved")
     return Chart(
-        "saved", words("chart.saved"), words("chart.saved") + ": " + "; ".join(hints), f"{unit} CO2eq", "", curves,
+        "saved",
+        title,
+        f"{title}: {'; '.join(tooltips)}",
+        f"{unit} CO2eq",
+        "",
+        (
+            ChartCurve("", "bars", positions, lengths, BLUE, tooltips=tooltips),
+            ChartCurve("", "bars", positions[:1], lengths[:1], ORANGE),
+        ),
         categories=names,
-    )  # fmt: skip
+    )

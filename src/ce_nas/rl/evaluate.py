@@ -1,9 +1,4 @@
-"""A policy against every rule, in zones and on records that none was trained on.
-
-How good policies are, side by side on the same scenarios.
-
-One scenario played by any policy, and how well it went.
-"""
+"""Evaluation of policies on scenarios: episodes, and a policy's comparison with the baselines on held-out zones."""
 
 from __future__ import annotations
 
@@ -14,120 +9,44 @@ import numpy as np
 
 from ce_nas.analysis.statistics import Interval, bootstrap_median
 from ce_nas.config.registry import POLICIES
-from ce_nas.config.schema import PolicySettings
-from ce_nas.core.records import Stop
-from ce_nas.engine.build import allocator_of
-from ce_nas.forecast.oracle import Truth
-from ce_nas.policies.learned.network import load_builtin, read_policy
-from ce_nas.policies.learned.policy import Learned
-from ce_nas.rl.replay_data import recorded, split
-from ce_nas.rl.scenarios import TEST_ZONES, Range, Scenarios, engine_of, prepared
+from ce_nas.core.records import StopReason
+from ce_nas.engine.build import build_policy
+from ce_nas.forecast.oracle import OracleForecaster
+from ce_nas.policies.learned.network import load_builtin_policy, read_policy
+from ce_nas.policies.learned.policy import LearnedPolicy
+from ce_nas.rl.replay_data import load_recordings, split_recordings
+from ce_nas.rl.scenarios import TEST_ZONES, ScenarioDistribution, ScenarioSampler, build_scenario_engine, prepare_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from ce_nas.forecast.base import Forecaster
-    from ce_nas.policies.base import Allocator
-    from ce_nas.rl.scenarios import Scenario
+    from ce_nas.policies.base import Policy
+    from ce_nas.rl.scenarios import RlScenario
 
-__all__ = ["MISSED", "Played", "Verdict", "contest", "judge", "mean_cost", "play"]
+__all__ = [
+    "MISSED_TARGET_PENALTY",
+    "EpisodeResult",
+    "PolicyEvaluation",
+    "compare_with_baselines",
+    "evaluate_policies",
+    "mean_episode_cost",
+    "run_episode",
+]
 
-
-def contest(policy: Path | None, recordings: Path | None, scenarios: int, seed: int, *, truth: bool) -> list[Verdict]:
-    """Verdicts on the policy in the file (None: the built-in one) and on every rule; ratios refer to the policy.
-
-    :param truth: whether all of them see the true intensity in place of a forecast.
-    """
-    network = read_policy(policy) if policy else load_builtin()
-    rivals: dict[str, Callable[[], Allocator]] = {"learned": lambda: Learned(network)}
-    rivals |= {name: _maker(name) for name in POLICIES if name not in {"learned", "all-sampling"}}
-    drawn = Scenarios(seed, "test", split(recorded(recordings)).test, Range(zones=TEST_ZONES))
-    return judge(rivals, drawn, range(scenarios), _seer if truth else None)
-
-
-def _maker(name: str) -> Callable[[], Allocator]:
-    return lambda: allocator_of(PolicySettings(name=name))
-
-
-def _seer(scenario: Scenario) -> Truth:
-    return Truth(prepared(scenario).intensity)
+#: penalty of a search that ends before its target, in units of the grams of its trainings in average hours
+MISSED_TARGET_PENALTY = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a policy did on a list of scenarios."""
+class EpisodeResult:
+    """The result of one scenario under one policy."""
 
-    policy: str
-    scenarios: int
-    #: grams until the target was reached, in units of its trainings in average hours; infinite where it was not
-    carbon_share: Interval
-    #: the same, put in relation to the first policy's on the same scenario
-    ratio: Interval
-    #: share of the scenarios in which the target was reached
-    reached: float
-    #: mean of the grams and the fine for a miss: what a policy is trained for
-    cost: float
-    #: full trainings, and hours until the end
-    trainings: Interval
-    hours: Interval
-
-    def to_dict(self) -> dict[str, object]:
-        """The verdict as plain containers."""
-        return asdict(self)
-
-
-def judge(
-    policies: Mapping[str, Callable[[], Allocator]],
-    scenarios: Scenarios,
-    numbers: Iterable[int],
-    forecaster: Callable[[Scenario], Forecaster] | None = None,
-) -> list[Verdict]:
-    """Let each policy play the scenarios of these numbers; ratios refer to the first one.
-
-    :param forecaster: what policies see in place of the default forecast.
-    """
-    listed = [scenarios[number] for number in numbers]
-    verdicts: list[Verdict] = []
-    first = np.empty(0)
-    for name, make in policies.items():
-        played = [play(one, make(), forecaster(one) if forecaster else None) for one in listed]
-        shares = np.array([one.carbon_share if one.reached else np.inf for one in played])
-        first = first if len(first) else shares
-        with np.errstate(invalid="ignore"):
-            ratios = np.where(np.isinf(shares), np.inf, shares / first)
-        verdicts.append(
-            Verdict(
-                policy=name,
-                scenarios=len(listed),
-                carbon_share=bootstrap_median(shares.tolist()),
-                ratio=bootstrap_median(ratios.tolist()),
-                reached=float(np.mean([one.reached for one in played])),
-                cost=float(np.mean([one.cost for one in played])),
-                trainings=bootstrap_median([one.trainings for one in played]),
-                hours=bootstrap_median([one.time_s / 3600.0 for one in played]),
-            )
-        )
-    return verdicts
-
-
-def mean_cost(allocator: Allocator, scenarios: Scenarios, numbers: Iterable[int]) -> float:
-    """The mean of what a policy is trained for; less is better."""
-    return float(np.mean([play(scenarios[number], allocator).cost for number in numbers]))
-
-
-#: what a search pays that ends short of its target, in units of what its trainings would emit in average hours
-MISSED = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """How a scenario went."""
-
-    #: grams in the full book until the search ended, as a share of what its trainings would emit in average hours
-    carbon_share: float
+    #: grams by full accounting until the search ended, relative to those of its trainings in average hours
+    normalized_carbon: float
     #: whether it ended at its target
-    reached: bool
+    reached_target: bool
     #: full trainings until then
     trainings: int
     #: time until then, s
@@ -135,17 +54,108 @@ class Played:
 
     @property
     def cost(self) -> float:
-        """What a policy is judged by: the grams, and a fine where the target was not reached; less is better."""
-        return self.carbon_share + (0.0 if self.reached else MISSED)
+        """Normalised carbon, plus a penalty if the target was missed; less is better."""
+        return self.normalized_carbon + (0.0 if self.reached_target else MISSED_TARGET_PENALTY)
 
 
-def play(scenario: Scenario, allocator: Allocator, forecaster: Forecaster | None = None) -> Played:
-    """Let ``allocator`` divide the devices until the scenario's target is reached or its search ends."""
-    engine = engine_of(scenario, allocator, forecaster)
-    stop = engine.run()
-    return Played(
-        carbon_share=engine.parts.ledger.total.total_carbon_g / scenario.work_g,
-        reached=stop is Stop.TARGET,
+@dataclass(frozen=True, slots=True)
+class PolicyEvaluation:
+    """The results of a policy on several scenarios."""
+
+    policy: str
+    scenario_count: int
+    #: grams until the target, relative to those of its trainings in average hours; infinite where it was missed
+    normalized_carbon: Interval
+    #: the same relative to the first policy's on the same scenario
+    carbon_ratio: Interval
+    #: share of the scenarios in which the target was reached
+    success_rate: float
+    #: mean of the episodes' cost, the objective of the training
+    mean_cost: float
+    #: full trainings, and hours until the end
+    trainings: Interval
+    hours: Interval
+
+    def to_dict(self) -> dict[str, object]:
+        """The evaluation as plain containers."""
+        return asdict(self)
+
+
+def run_episode(scenario: RlScenario, policy: Policy, forecaster: Forecaster | None = None) -> EpisodeResult:
+    """Run a scenario under ``policy`` until its target is reached or its search ends."""
+    engine = build_scenario_engine(scenario, policy, forecaster)
+    stop_reason = engine.run()
+    return EpisodeResult(
+        normalized_carbon=engine.components.ledger.totals.total_carbon_g / scenario.baseline_g,
+        reached_target=stop_reason is StopReason.TARGET,
         trainings=engine.progress.evaluations,
-        time_s=engine.parts.clock.now_s,
+        time_s=engine.components.clock.now_s,
     )
+
+
+def mean_episode_cost(policy: Policy, scenarios: ScenarioSampler, indices: Iterable[int]) -> float:
+    """Mean cost of the scenarios with these indices; less is better."""
+    return float(np.mean([run_episode(scenarios[index], policy).cost for index in indices]))
+
+
+def evaluate_policies(
+    policy_factories: Mapping[str, Callable[[], Policy]],
+    scenarios: ScenarioSampler,
+    indices: Iterable[int],
+    forecaster_factory: Callable[[RlScenario], Forecaster] | None = None,
+) -> list[PolicyEvaluation]:
+    """Evaluate each policy on the scenarios with these indices; ratios are to the first policy.
+
+    :param forecaster_factory: builds the forecaster of a scenario; None: the default one.
+    """
+    drawn = [scenarios[index] for index in indices]
+    evaluations: list[PolicyEvaluation] = []
+    reference = np.empty(0)
+    for name, make_policy in policy_factories.items():
+        episodes = [
+            run_episode(scenario, make_policy(), forecaster_factory(scenario) if forecaster_factory else None)
+            for scenario in drawn
+        ]
+        carbon = np.array([episode.normalized_carbon if episode.reached_target else np.inf for episode in episodes])
+        reference = reference if len(reference) else carbon
+        with np.errstate(invalid="ignore"):
+            ratios = np.where(np.isinf(carbon), np.inf, carbon / reference)
+        evaluations.append(
+            PolicyEvaluation(
+                policy=name,
+                scenario_count=len(drawn),
+                normalized_carbon=bootstrap_median(carbon.tolist()),
+                carbon_ratio=bootstrap_median(ratios.tolist()),
+                success_rate=float(np.mean([episode.reached_target for episode in episodes])),
+                mean_cost=float(np.mean([episode.cost for episode in episodes])),
+                trainings=bootstrap_median([episode.trainings for episode in episodes]),
+                hours=bootstrap_median([episode.time_s / 3600.0 for episode in episodes]),
+            )
+        )
+    return evaluations
+
+
+def compare_with_baselines(
+    policy_file: Path | None, recordings_file: Path | None, scenario_count: int, seed: int, *, oracle_forecast: bool
+) -> list[PolicyEvaluation]:
+    """Evaluate the policy in a file (None: the built-in one) and every baseline; ratios are to that policy.
+
+    Zones and recordings are ones that no policy was trained on.
+
+    :param oracle_forecast: whether all policies see the true intensity instead of a forecast.
+    """
+    network = read_policy(policy_file) if policy_file else load_builtin_policy()
+    factories: dict[str, Callable[[], Policy]] = {"learned": lambda: LearnedPolicy(network)}
+    factories |= {name: _policy_factory(name) for name in POLICIES.names() if name not in {"learned", "one-shot"}}
+    recordings = split_recordings(load_recordings(recordings_file)).test
+    scenarios = ScenarioSampler(seed, "test", recordings, ScenarioDistribution(zones=TEST_ZONES))
+    forecaster_factory = _oracle_forecaster if oracle_forecast else None
+    return evaluate_policies(factories, scenarios, range(scenario_count), forecaster_factory)
+
+
+def _policy_factory(name: str) -> Callable[[], Policy]:
+    return lambda: build_policy(POLICIES.validate(name))
+
+
+def _oracle_forecaster(scenario: RlScenario) -> OracleForecaster:
+    return OracleForecaster(prepare_inputs(scenario).intensity)

@@ -1,13 +1,12 @@
-"""What would have been right, seen from the end: demonstrations for a policy to begin with, and what to reward it by.
+"""The hindsight expert: labels states of recorded searches with the best action, for behaviour cloning and rewards.
 
-Which hours are clean, and how many trainings a scenario's level takes, is known of a search on record. In each
-situation the rest of the true trace says what a later hour would have cost that working now makes needless: the last
-one needed, in the order of the forecast, since nobody can pick hours in the order of the truth. Whether to work now
-is right if this hour is cheaper than that, and it matters by as much as it is. Needed is the work that was really
-left, or what was believed to be, if that is more: who acts cannot count on luck. A policy that learns this from
-observations alone learns the price up to which working now is right on average.
+Of a recorded search it is known which hours are clean, and how many trainings its target takes. Working now saves a
+later hour: the last one needed in the order of the forecast, since no policy can choose hours by the true intensity.
+The best action is to work if the present hour is cleaner than that one in truth, weighted by the difference. The work
+needed is what was truly left or what was estimated, if that is more, since no policy can rely on luck. A policy that
+clones the expert learns the intensity up to which working is best on average.
 
-Situations are those that a rule which wavers gets into, and, once there is a policy, those that it gets into itself.
+States are visited by a randomised rule at first, and then by the policy in training [DAgger].
 
 Source
     [DAgger] Ross, Gordon, Bagnell. A Reduction of Imitation Learning and Structured Prediction to No-Regret Online
@@ -22,190 +21,204 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.core.rng import stream
+from ce_nas.core.rng import random_stream
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.energy.power_model import AVERAGE_PUE, TRAINING_W
-from ce_nas.forecast.resampling import coming_periods
-from ce_nas.policies.base import Allocator, Decision
-from ce_nas.policies.learned.actions import MENU, division, possible
-from ce_nas.policies.learned.features import observe
-from ce_nas.policies.learned.policy import Learned
-from ce_nas.policies.remaining_work import work_ahead
-from ce_nas.rl.evaluate import MISSED, play
-from ce_nas.rl.scenarios import training_s
+from ce_nas.forecast.resampling import intensity_by_period
+from ce_nas.policies.base import Decision, Policy
+from ce_nas.policies.learned.actions import ACTIONS, action_mask, allocation_from_action
+from ce_nas.policies.learned.features import extract_features
+from ce_nas.policies.learned.policy import LearnedPolicy
+from ce_nas.policies.remaining_work import estimate_remaining_work
+from ce_nas.rl.evaluate import MISSED_TARGET_PENALTY, run_episode
+from ce_nas.rl.scenarios import mean_training_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ce_nas.core.records import View
+    from ce_nas.core.records import State
     from ce_nas.policies.learned.network import PolicyNetwork
-    from ce_nas.rl.scenarios import Scenario, Scenarios
+    from ce_nas.rl.scenarios import RlScenario, ScenarioSampler
 
-__all__ = ["Demonstrations", "Hindsight", "Wavering", "demonstrate", "together"]
+__all__ = [
+    "Demonstrations",
+    "HindsightExpert",
+    "RandomizedThresholdPolicy",
+    "collect_demonstrations",
+    "concatenate_demonstrations",
+]
 
-REST, EVALUATE, SAMPLE = MENU.index((0.0, 0.0)), MENU.index((1.0, 0.0)), MENU.index((0.0, 1.0))
-#: so many scores are always worth having; more of them only where trainings are ranked by them
-FEW_SCORES = 1000
-#: share of the hours left that may be needed before time is short; then an hour is worth so many of the dearest ones
-SHORT, TOO_LATE = 0.85, 1.5
-#: periods before and after the last one needed that tell what it costs
-BESIDE = 2
-#: share of the trainings to come that is still to come at the least, however long those under way have been
-LEAST_LEFT = 1 / 3
+RELEASE_ALL, EVALUATE_ALL, SAMPLE_ALL = ACTIONS.index((0.0, 0.0)), ACTIONS.index((1.0, 0.0)), ACTIONS.index((0.0, 1.0))
+#: scores to collect in any case; more of them only if trainings are ranked by them
+MIN_SCORES = 1000
+#: time is short if more than this share of the hours left is needed; an hour then costs so much of the dirtiest one
+SHORT_TIME_SHARE, OVERTIME_COST_FACTOR = 0.85, 1.5
+#: periods before and after the last one needed that its intensity is averaged over
+MARGINAL_WINDOW_PERIODS = 2
+#: least share of the unfinished trainings that counts as remaining, however long the started ones have run
+MIN_REMAINING_SHARE = 1 / 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Demonstrations:
-    """Situations, and what was right in them."""
+    """Labelled observations."""
 
-    #: shape (n, features)
+    #: features, shape (n, features)
     observations: np.ndarray
-    #: which entries of the menu made sense, shape (n, entries)
+    #: action masks, shape (n, actions)
     masks: np.ndarray
-    #: the right entry, shape (n,)
-    choices: np.ndarray
-    #: how much it matters, 0 or more, shape (n,)
+    #: best actions, shape (n,)
+    actions: np.ndarray
+    #: weights, 0 or more, shape (n,)
     weights: np.ndarray
 
 
-class Hindsight:
-    """What is known of a scenario from its end: the true intensity of every period, and the work that it takes."""
+class HindsightExpert:
+    """Knows a scenario's true intensity in every period, and the work that its target takes."""
 
-    def __init__(self, scenario: Scenario, period_s: float) -> None:
+    def __init__(self, scenario: RlScenario, period_s: float) -> None:
         trace, periods = scenario.intensity, max(int(scenario.hours * HOUR_S / period_s), 1)
         self._scenario = scenario
-        self._intensities = np.array([trace.mean(at * period_s, (at + 1) * period_s) for at in range(periods)])
-        self._all_kwh = scenario.gpus * TRAINING_W * AVERAGE_PUE * period_s / J_PER_KWH
-        self._a_period = scenario.gpus * period_s / training_s(scenario.dataset)
-        self._training_s = training_s(scenario.dataset)
+        self._intensities = np.array(
+            [trace.mean(period * period_s, (period + 1) * period_s) for period in range(periods)]
+        )
+        self._full_use_kwh_per_period = scenario.gpus * TRAINING_W * AVERAGE_PUE * period_s / J_PER_KWH
+        self._trainings_per_period = scenario.gpus * period_s / mean_training_s(scenario.dataset)
+        self._mean_training_s = mean_training_s(scenario.dataset)
 
-    def intensities(self, view: View) -> np.ndarray:
-        """Of the periods from the present one to the deadline, g/kWh, shape ``(periods,)``; one or more."""
-        return self._intensities[min(round(view.now_s / view.period_s), len(self._intensities) - 1) :]
+    def remaining_intensities(self, state: State) -> np.ndarray:
+        """Of the periods from the present one to the deadline, at least one, g/kWh, shape ``(periods,)``."""
+        return self._intensities[min(round(state.now_s / state.period_s), len(self._intensities) - 1) :]
 
-    def needed(self, view: View) -> float:
-        """Periods that all devices still have to work in; what is under way counts as far as it has come."""
-        trainings = self._scenario.trainings or 0
-        left = max(trainings - view.evaluations, 1)
-        return max(trainings - view.trained_s / self._training_s, LEAST_LEFT * left) / self._a_period
+    def periods_needed(self, state: State) -> float:
+        """Periods in which all devices still have to work; started trainings count in part."""
+        trainings = self._scenario.trainings_to_target or 0
+        unfinished = max(trainings - state.search.evaluations, 1)
+        return (
+            max(trainings - state.search.trained_s / self._mean_training_s, MIN_REMAINING_SHARE * unfinished)
+            / self._trainings_per_period
+        )
 
-    def to_come_g(self, view: View) -> float:
-        """The least that the rest of the search can emit, with the fine for a target that is out of reach by now, g."""
-        if self._scenario.trainings is None or view.hypervolume >= view.target:
+    def optimal_remaining_g(self, state: State) -> float:
+        """Least emissions of the rest of the search, plus the penalty for a target that can no longer be reached, g."""
+        if self._scenario.trainings_to_target is None or state.search.hypervolume >= state.search.target_hypervolume:
             return 0.0
-        ordered, needed = np.sort(self.intensities(view)), self.needed(view)
+        ordered, needed = np.sort(self.remaining_intensities(state)), self.periods_needed(state)
         whole = min(int(needed), len(ordered))
-        parts = ordered[:whole].sum() + (ordered[whole] * (needed - whole) if whole < len(ordered) else 0.0)
-        missed_g = MISSED * self._scenario.work_g if needed > len(ordered) else 0.0
-        return float(self._all_kwh * parts + missed_g)
+        intensity_sum = ordered[:whole].sum() + (ordered[whole] * (needed - whole) if whole < len(ordered) else 0.0)
+        missed_g = MISSED_TARGET_PENALTY * self._scenario.baseline_g if needed > len(ordered) else 0.0
+        return float(self._full_use_kwh_per_period * intensity_sum + missed_g)
 
-    def judged(self, view: View) -> tuple[np.ndarray, np.ndarray, int, float]:
-        """Observation, mask, what was right, and how much it mattered."""
-        prices = self.intensities(view)
-        prices = prices[: max(len(prices) - 1, 1)]
-        believed = work_ahead(view).device_s / (view.devices * view.period_s)
-        needed = max(int(np.ceil(max(self.needed(view), believed))), 1)
-        in_time = needed <= SHORT * len(prices)
-        dearest = _replaced(view, prices, needed) if in_time else TOO_LATE * prices.max()
-        mask = possible(view)
-        too_dear = float((prices[0] - dearest) / prices.mean())
-        choice = REST if too_dear > 0 and mask[REST] else _work(view)
-        return observe(view), mask, choice, abs(too_dear)
+    def label(self, state: State) -> tuple[np.ndarray, np.ndarray, int, float]:
+        """Observation, action mask, best action and weight of a state."""
+        ahead = self.remaining_intensities(state)
+        ahead = ahead[: max(len(ahead) - 1, 1)]
+        estimated = estimate_remaining_work(state).median_device_s / (state.cluster.devices * state.period_s)
+        needed = max(int(np.ceil(max(self.periods_needed(state), estimated))), 1)
+        in_time = needed <= SHORT_TIME_SHARE * len(ahead)
+        marginal = _marginal_intensity(state, ahead, needed) if in_time else OVERTIME_COST_FACTOR * ahead.max()
+        mask = action_mask(state)
+        excess = float((ahead[0] - marginal) / ahead.mean())
+        action = RELEASE_ALL if excess > 0 and mask[RELEASE_ALL] else _work_action(state)
+        return extract_features(state), mask, action, abs(excess)
 
 
-def _replaced(view: View, prices: np.ndarray, needed: int) -> float:
-    """What the hour would have cost, in truth, that working now makes needless: of the later ones, the last that is
-    needed in the order of the forecast, and a few beside it. Nobody can pick hours in the order of the truth.
+def _marginal_intensity(state: State, intensities: np.ndarray, periods_needed: int) -> float:
+    """True intensity of the period that working now saves, g/kWh.
+
+    It is the last of the later periods that is needed in the order of the forecast, averaged with its neighbours.
     """
-    if view.forecast is None or len(prices) <= 1 + BESIDE:
-        return float(np.sort(prices)[min(needed, len(prices)) - 1])
-    later = view.forecast.ahead(view.now_s, view.period_s, len(prices))[1:]
-    last = min(needed, len(later)) - 1
+    if state.grid.forecast is None or len(intensities) <= 1 + MARGINAL_WINDOW_PERIODS:
+        return float(np.sort(intensities)[min(periods_needed, len(intensities)) - 1])
+    later = state.grid.forecast.resample(state.now_s, state.period_s, len(intensities))[1:]
+    last = min(periods_needed, len(later)) - 1
     order = np.argsort(later, kind="stable") + 1
-    return float(prices[order[max(last - BESIDE, 0) : last + BESIDE + 1]].mean())
+    return float(intensities[order[max(last - MARGINAL_WINDOW_PERIODS, 0) : last + MARGINAL_WINDOW_PERIODS + 1]].mean())
 
 
-class _Watched(Allocator):
-    """Keeps what a policy saw."""
+class _StateLoggingPolicy(Policy):
+    """Keeps the states that it decides on."""
 
-    name = "watched"
+    name = "state-logging"
 
     def __init__(self) -> None:
-        self.views: list[View] = []
+        self.states: list[State] = []
 
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        self.views.append(view)
-        return self.choose(view)
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        self.states.append(state)
+        return self.choose(state)
 
     @abstractmethod
-    def choose(self, view: View) -> Decision:
-        """What it does."""
+    def choose(self, state: State) -> Decision:
+        """Decide, as :meth:`Policy.decide`."""
 
 
-class Wavering(_Watched):
-    """Works while few of the periods ahead are forecast cleaner, and now and then does the opposite."""
+class RandomizedThresholdPolicy(_StateLoggingPolicy):
+    """Works while few of the coming periods are forecast cleaner, and sometimes does the opposite."""
 
-    name = "wavering"
+    name = "randomized-threshold"
 
     def __init__(self, rng: np.random.Generator) -> None:
         super().__init__()
         self._rng = rng
-        self._patience = rng.uniform(0.1, 1.0)
-        self._reach = int(rng.choice([12, 24, 48]))
-        self._against = rng.uniform(0.0, 0.3)
+        self._max_cleaner_share = rng.uniform(0.1, 1.0)
+        self._horizon_periods = int(rng.choice([12, 24, 48]))
+        self._flip_probability = rng.uniform(0.0, 0.3)
 
-    def choose(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        coming = coming_periods(view)[: self._reach]
-        cleaner = float(np.mean(coming < coming[0])) if len(coming) else 0.0
-        works = (cleaner < self._patience) != (self._rng.random() < self._against)
-        choice = _work(view) if works else REST
-        return Decision(division(choice, view.devices), "It wavers.")
+    def choose(self, state: State) -> Decision:
+        """See :meth:`_StateLoggingPolicy.choose`."""
+        ahead = intensity_by_period(state)[: self._horizon_periods]
+        cleaner = float(np.mean(ahead < ahead[0])) if len(ahead) else 0.0
+        works = (cleaner < self._max_cleaner_share) != (self._rng.random() < self._flip_probability)
+        action = _work_action(state) if works else RELEASE_ALL
+        return Decision(allocation_from_action(action, state.cluster.devices), "Randomised threshold.")
 
 
-class _Following(_Watched):
-    """Does what a network says."""
+class _NetworkPolicy(_StateLoggingPolicy):
+    """Decides as a network does."""
 
-    name = "following"
+    name = "network"
 
     def __init__(self, network: PolicyNetwork) -> None:
         super().__init__()
-        self._learned = Learned(network)
+        self._policy = LearnedPolicy(network)
 
-    def choose(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        return self._learned.decide(view)
-
-
-def _work(view: View) -> int:
-    """How devices work: all of them score first, as long as scores are wanted."""
-    ranked = view.backlog > 0
-    return SAMPLE if view.can_sample and (view.samples < FEW_SCORES or ranked) else EVALUATE
+    def choose(self, state: State) -> Decision:
+        """See :meth:`_StateLoggingPolicy.choose`."""
+        return self._policy.decide(state)
 
 
-def demonstrate(
-    scenarios: Scenarios, numbers: Iterable[int], seed: int, policy: PolicyNetwork | None = None
+def _work_action(state: State) -> int:
+    """The action of working devices: all of them sample until enough is scored, then all evaluate."""
+    ranked = state.search.queue_length > 0
+    return SAMPLE_ALL if state.search.can_sample and (state.search.samples < MIN_SCORES or ranked) else EVALUATE_ALL
+
+
+def collect_demonstrations(
+    scenarios: ScenarioSampler, indices: Iterable[int], seed: int, network: PolicyNetwork | None = None
 ) -> Demonstrations:
-    """What would have been right in the scenarios of these numbers, where ``policy`` gets to, or a rule that wavers."""
-    found = []
-    for number in numbers:
-        scenario = scenarios[number]
-        if scenario.trainings is None:  # nothing that a policy does could help
+    """Label the states that ``network`` visits in the scenarios with these indices; None: a randomised threshold."""
+    labels = []
+    for index in indices:
+        scenario = scenarios[index]
+        if scenario.trainings_to_target is None:  # no policy can reach the target
             continue
-        watched = _Following(policy) if policy else Wavering(stream(seed, f"wavering.{number}"))
-        play(scenario, watched)
-        hindsight = Hindsight(scenario, watched.views[0].period_s)
-        found += [hindsight.judged(view) for view in watched.views]
-    observations, masks, choices, weights = zip(*found, strict=True)
-    return Demonstrations(np.array(observations), np.array(masks), np.array(choices), np.array(weights))
+        policy = (
+            _NetworkPolicy(network) if network else RandomizedThresholdPolicy(random_stream(seed, f"wavering.{index}"))
+        )
+        run_episode(scenario, policy)
+        expert = HindsightExpert(scenario, policy.states[0].period_s)
+        labels += [expert.label(state) for state in policy.states]
+    observations, masks, actions, weights = zip(*labels, strict=True)
+    return Demonstrations(np.array(observations), np.array(masks), np.array(actions), np.array(weights))
 
 
-def together(one: Demonstrations, other: Demonstrations) -> Demonstrations:
-    """Those of both."""
+def concatenate_demonstrations(first: Demonstrations, second: Demonstrations) -> Demonstrations:
+    """Join two sets of demonstrations."""
     return Demonstrations(
-        np.concatenate([one.observations, other.observations]),
-        np.concatenate([one.masks, other.masks]),
-        np.concatenate([one.choices, other.choices]),
-        np.concatenate([one.weights, other.weights]),
+        np.concatenate([first.observations, second.observations]),
+        np.concatenate([first.masks, second.masks]),
+        np.concatenate([first.actions, second.actions]),
+        np.concatenate([first.weights, second.weights]),
     )

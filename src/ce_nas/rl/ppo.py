@@ -1,4 +1,4 @@
-"""Proximal policy optimisation in the environment, from a network that is handed in or from nothing.
+"""Proximal policy optimisation in the environment, from an initial network or from scratch.
 
 Sources
     [PPO] Schulman, Wolski, Dhariwal, Radford, Klimov. Proximal Policy Optimization Algorithms. arXiv 1707.06347.
@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import MissingExtraError
-from ce_nas.rl.behavior_cloning import HIDDEN, network_of
+from ce_nas.rl.behavior_cloning import HIDDEN_SIZES, to_policy_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,55 +20,61 @@ if TYPE_CHECKING:
     from ce_nas.policies.learned.network import PolicyNetwork
     from ce_nas.rl.env import SearchEnv
 
-__all__ = ["PpoSettings", "State", "improve"]
+__all__ = ["PpoCheckpoint", "PpoSettings", "train_ppo"]
 
-#: weights of both networks, of their optimiser, and the steps so far
-State = dict[str, Any]
+#: weights of actor and critic, state of their optimiser, and the steps so far
+PpoCheckpoint = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class PpoSettings:
-    """How it is trained."""
+    """Hyperparameters of PPO.
 
-    #: steps of the environment between two changes of the policy, of all environments together
-    rollout: int = 4096
-    #: steps of the environment between two looks at how good the policy is; each such stretch begins with new searches
-    look_every: int = 32768
-    #: steps at the beginning in which a policy that was handed in is only watched, to learn what to expect of it
-    watched: int = 8192
-    #: by how much the preferences of a policy that was handed in are made weaker: one that is sure of itself tries
-    #: nothing out, and then there is nothing to learn from
-    softer: float = 2.0
-    #: size of a change at the beginning, which falls to nothing at the end, and while the policy is only watched
-    rate: float = 5e-4
-    watching_rate: float = 1e-3
-    batch: int = 256
-    epochs: int = 10
-    clip: float = 0.2
-    #: what a later reward counts, and how far advantages look ahead
-    discount: float = 1.0
-    trace: float = 0.97
-    #: changes end early when the policy has moved so far
-    most_divergence: float = 0.03
-    #: a policy that is trained from nothing is encouraged to try things out
-    entropy: float = 0.0
+    Example:
+        >>> PpoSettings(n_epochs=5).clip_range
+        0.2
+    """
+
+    #: environment steps per rollout, of all environments together
+    rollout_steps: int = 4096
+    #: environment steps between two validations; each interval starts with new searches
+    eval_interval: int = 32768
+    #: initial steps in which only the critic is trained, if there is an initial network
+    critic_warmup_steps: int = 8192
+    #: softmax temperature applied to the initial network, so that it explores
+    initial_temperature: float = 2.0
+    #: initial learning rate, which decays linearly to 0, and the rate of the critic warm-up
+    learning_rate: float = 5e-4
+    critic_warmup_learning_rate: float = 1e-3
+    batch_size: int = 256
+    n_epochs: int = 10
+    clip_range: float = 0.2
+    #: discount factor, and lambda of generalised advantage estimation
+    gamma: float = 1.0
+    gae_lambda: float = 0.97
+    #: KL divergence from the old policy at which a rollout's updates stop
+    target_kl: float = 0.03
+    #: weight of the entropy bonus
+    entropy_coef: float = 0.0
 
 
-def improve(  # noqa: PLR0913 - where, from what, how long and how, and who looks
-    environments: Sequence[Callable[[], SearchEnv]],
-    begin: PolicyNetwork | None,
-    steps: int,
+def train_ppo(  # noqa: PLR0913 - the parameters of one training
+    env_factories: Sequence[Callable[[], SearchEnv]],
+    initial_network: PolicyNetwork | None,
+    total_steps: int,
     *,
     seed: int,
     settings: PpoSettings,
-    look: Callable[[int, PolicyNetwork, State], bool],
-    state: State | None = None,
+    callback: Callable[[int, PolicyNetwork, PpoCheckpoint], bool],
+    checkpoint: PpoCheckpoint | None = None,
 ) -> None:
-    """Train for so many steps; ``look`` is handed the steps so far, the policy and all that a later call needs to go on
-    from there to the bit, and says whether to go on.
+    """Train a policy for ``total_steps`` environment steps, or until ``callback`` returns false.
 
-    :param environments: one maker each; all of them discrete, or none.
-    :param state: what to go on from.
+    :param env_factories: one per environment; all of them discrete, or none.
+    :param initial_network: network to start from; None: random weights.
+    :param callback: called after each evaluation interval with the steps so far, the policy, and a checkpoint from
+        which a later call continues bit by bit.
+    :param checkpoint: checkpoint to continue from.
     :raises MissingExtraError: if the extra ``rl`` is not installed.
     """
     try:
@@ -78,44 +84,47 @@ def improve(  # noqa: PLR0913 - where, from what, how long and how, and who look
     import torch
 
     torch.set_num_threads(1)
-    vector = DummyVecEnv(list(environments))
-    firsts: list[int] = vector.get_attr("first")
-    model = _model(vector, seed, settings)
-    if begin:
-        _put(model.policy, begin, settings.softer if begin.discrete else 1.0)
-    if state:
-        model.policy.load_state_dict(state["policy"])
-        model.policy.optimizer.load_state_dict(state["optimiser"])
-        model.num_timesteps = state["steps"]
-    while model.num_timesteps < steps:
+    vector = DummyVecEnv(list(env_factories))
+    first_indices: list[int] = vector.get_attr("first_index")
+    model = _build_model(vector, seed, settings)
+    if initial_network:
+        _load_weights(model.policy, initial_network, settings.initial_temperature if initial_network.discrete else 1.0)
+    if checkpoint:
+        model.policy.load_state_dict(checkpoint["policy"])
+        model.policy.optimizer.load_state_dict(checkpoint["optimiser"])
+        model.num_timesteps = checkpoint["steps"]
+    while model.num_timesteps < total_steps:
         done = model.num_timesteps
-        watching = begin is not None and done < settings.watched
-        for part in _acting(model.policy):
-            part.requires_grad_(not watching)
-        rate = settings.watching_rate if watching else settings.rate * (1.0 - done / steps)
-        model.lr_schedule = partial(_constant, rate)
+        warming_up = initial_network is not None and done < settings.critic_warmup_steps
+        for layer in _actor_layers(model.policy):
+            layer.requires_grad_(not warming_up)
+        rate = (
+            settings.critic_warmup_learning_rate if warming_up else settings.learning_rate * (1.0 - done / total_steps)
+        )
+        model.lr_schedule = partial(_constant_schedule, rate)
         model.set_random_seed(seed + done)
-        model._last_obs = None  # noqa: SLF001 - searches under way are not part of a state
-        vector.set_options([{"number": first + done} for first in firsts])
-        stretch = settings.watched - done if watching else settings.look_every
-        model.learn(min(stretch, steps - done), reset_num_timesteps=False)
-        if watching:
+        model._last_obs = None  # noqa: SLF001 - a checkpoint holds no running searches
+        vector.set_options([{"scenario_index": first + done} for first in first_indices])
+        interval = settings.critic_warmup_steps - done if warming_up else settings.eval_interval
+        model.learn(min(interval, total_steps - done), reset_num_timesteps=False)
+        if warming_up:
             continue
-        kept = {
+        new_checkpoint = {
             "policy": model.policy.state_dict(),
             "optimiser": model.policy.optimizer.state_dict(),
             "steps": model.num_timesteps,
         }
-        if not look(model.num_timesteps, _taken(model.policy, discrete=hasattr(vector.action_space, "n")), kept):
+        network = _extract_network(model.policy, discrete=hasattr(vector.action_space, "n"))
+        if not callback(model.num_timesteps, network, new_checkpoint):
             break
 
 
-def _constant(rate: float, _: float) -> float:
+def _constant_schedule(rate: float, _: float) -> float:
     return rate
 
 
-def _model(vector: Any, seed: int, settings: PpoSettings) -> Any:  # noqa: ANN401 - sb3 is not typed
-    """The model that sb3 trains; masked where actions are entries of the menu."""
+def _build_model(vector: Any, seed: int, settings: PpoSettings) -> Any:  # noqa: ANN401 - sb3 is not typed
+    """The model that stable-baselines3 trains; with action masks if actions are discrete."""
     import torch
     from sb3_contrib import MaskablePPO
     from stable_baselines3 import PPO
@@ -123,43 +132,46 @@ def _model(vector: Any, seed: int, settings: PpoSettings) -> Any:  # noqa: ANN40
     return (MaskablePPO if hasattr(vector.action_space, "n") else PPO)(
         "MlpPolicy",
         vector,
-        learning_rate=settings.rate,
-        n_steps=max(settings.rollout // vector.num_envs, 1),
-        batch_size=min(settings.batch, settings.rollout),
-        n_epochs=settings.epochs,
-        gamma=settings.discount,
-        gae_lambda=settings.trace,
-        clip_range=settings.clip,
-        ent_coef=settings.entropy,
-        target_kl=settings.most_divergence,
-        policy_kwargs={"net_arch": {"pi": list(HIDDEN), "vf": list(HIDDEN)}, "activation_fn": torch.nn.Tanh},
+        learning_rate=settings.learning_rate,
+        n_steps=max(settings.rollout_steps // vector.num_envs, 1),
+        batch_size=min(settings.batch_size, settings.rollout_steps),
+        n_epochs=settings.n_epochs,
+        gamma=settings.gamma,
+        gae_lambda=settings.gae_lambda,
+        clip_range=settings.clip_range,
+        ent_coef=settings.entropy_coef,
+        target_kl=settings.target_kl,
+        policy_kwargs={
+            "net_arch": {"pi": list(HIDDEN_SIZES), "vf": list(HIDDEN_SIZES)},
+            "activation_fn": torch.nn.Tanh,
+        },
         seed=seed,
         device="cpu",
     )
 
 
-def _put(policy: Any, network: PolicyNetwork, softer: float) -> None:  # noqa: ANN401 - sb3 is not typed
-    """Begin with the weights of ``network``, what it puts out being so many times smaller."""
+def _load_weights(policy: Any, network: PolicyNetwork, temperature: float) -> None:  # noqa: ANN401 - sb3 is not typed
+    """Copy the weights of ``network`` into the actor, its outputs divided by ``temperature``."""
     import torch
 
     with torch.no_grad():
-        for part, weights, biases in zip(_acting(policy), network.weights, network.biases, strict=True):
-            part.weight.copy_(torch.as_tensor(weights.T.copy()))
-            part.bias.copy_(torch.as_tensor(biases))
-        policy.action_net.weight /= softer
-        policy.action_net.bias /= softer
+        for layer, weights, biases in zip(_actor_layers(policy), network.weights, network.biases, strict=True):
+            layer.weight.copy_(torch.as_tensor(weights.T.copy()))
+            layer.bias.copy_(torch.as_tensor(biases))
+        policy.action_net.weight /= temperature
+        policy.action_net.bias /= temperature
 
 
-def _taken(policy: Any, *, discrete: bool) -> PolicyNetwork:  # noqa: ANN401
-    """The weights of the part that acts."""
+def _extract_network(policy: Any, *, discrete: bool) -> PolicyNetwork:  # noqa: ANN401 - sb3 is not typed
+    """The weights of the actor."""
     import torch
 
-    return network_of(torch.nn.Sequential(*_acting(policy)), discrete=discrete)
+    return to_policy_network(torch.nn.Sequential(*_actor_layers(policy)), discrete=discrete)
 
 
-def _acting(policy: Any) -> list[Any]:  # noqa: ANN401
+def _actor_layers(policy: Any) -> list[Any]:  # noqa: ANN401 - sb3 is not typed
     """The linear layers from the observation to the action."""
     import torch
 
-    hidden = [part for part in policy.mlp_extractor.policy_net if isinstance(part, torch.nn.Linear)]
+    hidden = [layer for layer in policy.mlp_extractor.policy_net if isinstance(layer, torch.nn.Linear)]
     return [*hidden, policy.action_net]

@@ -1,8 +1,8 @@
-"""Searches on record: which architectures a searcher trained, one after another.
+"""Recorded searches: the sequence of architectures that a searcher trained, for replay in policy training.
 
-A searcher takes most of a search's time, and what it proposes next hardly depends on when its trainings were done. So a
-policy is trained on searches played from a record: trainings take their time and their energy, find what they found,
-and the searcher costs nothing. Blind records were made without cheap scores, informed ones with every score at hand.
+The searcher takes most of the computing time of a simulated search, and its proposals hardly depend on when its
+trainings ran. Policies are therefore trained on replayed searches: trainings take their time and energy and have their
+results, and the searcher costs nothing. Recordings were made with all proxy scores known, or without any.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation
 from ce_nas.core.units import HOUR_S
-from ce_nas.engine.build import build
-from ce_nas.engine.inputs import Materials
-from ce_nas.policies.base import Allocator, Decision
+from ce_nas.engine.build import build_engine
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.policies.base import Decision, Policy
 from ce_nas.search.base import Searcher
 from ce_nas.store.journal import Journal
 
@@ -31,187 +31,201 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from ce_nas.core.records import Architecture, Observation, View
+    from ce_nas.core.records import Architecture, Observation, State
 
 __all__ = [
-    "Parts",
-    "Recording",
-    "Replay",
-    "Unwaiting",
+    "CarbonAgnosticPolicy",
+    "RecordedSearch",
+    "RecordingSplit",
+    "ReplaySearcher",
+    "load_recordings",
     "read_recordings",
-    "record",
-    "record_all",
-    "recorded",
-    "split",
+    "record_search",
+    "split_recordings",
+    "update_recordings",
     "write_recordings",
 ]
 
-#: devices of a search that is put on record
-GPUS = 8
-#: device-hours of training on record: of most searchers what 8 devices do in 80 hours; a surrogate needs less
-SLOW_H, QUICK_H = 640.0, 260.0
-#: searchers that learn from scores themselves, and how many of them are enough
-FORESEEING = ("surrogate",)
-ENOUGH = 1000
-#: when a search that is put on record begins: any grid will do, and a long one is needed
-BEGIN = "2023-01-03T00:00"
+#: devices of a recorded search
+RECORDING_GPUS = 8
+#: device-hours of recorded training: 80 hours of 8 devices for most searchers; a surrogate needs less
+DEFAULT_RECORDED_DEVICE_H, SURROGATE_RECORDED_DEVICE_H = 640.0, 260.0
+#: searchers that learn from proxy scores, and the number of scores that they need
+PROXY_SCORE_SEARCHERS = ("surrogate",)
+PROXY_SCORES_NEEDED = 1000
+#: start of a recorded search; any grid will do if its trace is long enough
+RECORDING_START = "2023-01-03T00:00"
 #: the recordings that come with the package
-BUILTIN = "recorded_searches.npz"
-#: seeds that are kept for the test, and as many for validation
-HELD = 2
-#: hours in which they have certainly scored whatever they will
-SAMPLING_H = 4.0
+BUILTIN_RECORDINGS_FILE = "recorded_searches.npz"
+#: seeds held out for the test, and as many for validation
+HELD_OUT_SEEDS = 2
+#: upper bound of the time that sampling takes, h
+MAX_SAMPLING_H = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recording:
-    """One search."""
+class RecordedSearch:
+    """One recorded search."""
 
     dataset: str
     searcher: str
     seed: int
-    #: whether cheap scores were at hand
-    informed: bool
-    #: rows of the space's members that were trained, in the order in which the trainings ended, shape (trainings,)
-    rows: np.ndarray
+    #: whether proxy scores were known
+    with_proxy_scores: bool
+    #: indices in the space of the trained architectures, in the order in which the trainings ended, shape (trainings,)
+    architecture_indices: np.ndarray
     #: hypervolume after each training, shape (trainings,)
     hypervolumes: np.ndarray
 
 
-class Unwaiting(Allocator):
-    """Samples with every device while there is anything to sample, and then trains with every device."""
+class CarbonAgnosticPolicy(Policy):
+    """Every device samples while anything is left to sample, and then every device evaluates."""
 
-    name = "unwaiting"
+    name = "carbon-agnostic"
 
-    def decide(self, view: View) -> Decision:
-        """See :meth:`Allocator.decide`."""
-        if view.can_sample:
-            return Decision(Allocation(view.devices, 0), "Every device samples.")
-        return Decision(Allocation(0, view.devices), "Every device evaluates.")
+    def decide(self, state: State) -> Decision:
+        """See :meth:`Policy.decide`."""
+        if state.search.can_sample:
+            return Decision(Allocation(state.cluster.devices, 0), "Every device samples.")
+        return Decision(Allocation(0, state.cluster.devices), "Every device evaluates.")
 
 
-class Replay(Searcher):
-    """Proposes what was proposed before: the blind record's architectures until enough was scored, then the informed
-    one's. Past a record's end, and for sampling, what is left is proposed in the order of the space.
+class ReplaySearcher(Searcher):
+    """Proposes the architectures of a recording without scores until enough are scored, then those of one with scores.
 
-    Enough is half of the space for a searcher whose proposals are ranked by scores, and :data:`ENOUGH` for one that
-    learns from them itself.
+    Enough is half of the space for a searcher whose proposals are ranked by scores, and :data:`PROXY_SCORES_NEEDED` for
+    one that learns from them. After the end of a recording, and for sampling, the rest is proposed in the order of the
+    space.
 
-    :param listed: every architecture, in the order of the records' rows.
+    :param architectures: every architecture, in the order of the recordings' indices.
     """
 
     name = "replay"
 
-    def __init__(self, listed: Sequence[Architecture], blind: Recording, informed: Recording) -> None:
-        self.foresees = informed.searcher in FORESEEING
-        self._listed = listed
-        self._enough = ENOUGH if self.foresees else len(listed) // 2
-        self._records = [[listed[row] for row in one.rows.tolist()] for one in (blind, informed)]
-        self._scored = 0
+    def __init__(
+        self, architectures: Sequence[Architecture], without_scores: RecordedSearch, with_scores: RecordedSearch
+    ) -> None:
+        self.uses_proxy_scores = with_scores.searcher in PROXY_SCORE_SEARCHERS
+        self._architectures = architectures
+        self._scores_needed = PROXY_SCORES_NEEDED if self.uses_proxy_scores else len(architectures) // 2
+        self._proposals = [
+            [architectures[index] for index in recording.architecture_indices.tolist()]
+            for recording in (without_scores, with_scores)
+        ]
+        self._score_count = 0
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
-        """See :meth:`Searcher.ask`; one at a time is asked for a training, and more are for sampling."""
-        record = self._records[self._scored >= self._enough] if n == 1 else []
-        while record and record[0] in exclude:
-            record.pop(0)
-        if record:
-            return record[:1]
-        first = self._scored if n > 1 else 0
-        return list(islice((item for item in islice(self._listed, first, None) if item not in exclude), n))
+        """See :meth:`Searcher.ask`; ``n`` is 1 for a training and more for sampling."""
+        proposals = self._proposals[self._score_count >= self._scores_needed] if n == 1 else []
+        while proposals and proposals[0] in exclude:
+            proposals.pop(0)
+        if proposals:
+            return proposals[:1]
+        first = self._score_count if n > 1 else 0
+        remaining = islice(self._architectures, first, None)
+        return list(islice((architecture for architecture in remaining if architecture not in exclude), n))
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Counts what was scored; nothing else is learned."""
-        self._scored += sum(item.fidelity == 0.0 for item in observations)
+        """See :meth:`Searcher.tell`; counts the scored architectures."""
+        self._score_count += sum(observation.fidelity == 0.0 for observation in observations)
 
 
-class _Course(Journal):
-    """Keeps of a run which architectures were trained, and the hypervolume after each."""
+class _TrajectoryJournal(Journal):
+    """Keeps the trained architectures, and the hypervolume after each."""
 
     def __init__(self) -> None:
         self.architectures: list[Architecture] = []
         self.hypervolumes: list[float] = []
 
-    def append(self, kind: str, at_s: float, content: Mapping[str, object]) -> None:  # noqa: ARG002 - no moment is kept
+    def append(self, kind: str, at_s: float, content: Mapping[str, object]) -> None:  # noqa: ARG002 - times are not kept
         """See :meth:`Journal.append`."""
         if kind == "evaluated":
             self.architectures.append(content["architecture"])  # type: ignore[arg-type]
             self.hypervolumes.append(float(content["hypervolume"]))  # type: ignore[arg-type]
 
 
-def record(dataset: str, searcher: str, seed: int, *, informed: bool) -> Recording:
-    """Run a search that never waits for as much work as is put on record, and keep what it trained."""
-    flags: dict[str, Any] = {"dataset": dataset, "searcher": searcher, "seed": seed, "gpus": GPUS}
-    if not informed:
-        flags["cheap_scores"] = "none"
-    train_s = Materials(settings_from_flags(**flags)).table.train_s
-    trainings = round((QUICK_H if searcher in FORESEEING else SLOW_H) * HOUR_S / float(train_s.mean()))
-    hours = SAMPLING_H + 2 * trainings * float(train_s.max()) / GPUS / HOUR_S
-    settings = settings_from_flags({"grid": {"start": BEGIN}}, hours=hours, evaluations=trainings, **flags)
-    materials, course = Materials(settings), _Course()
-    build(materials, course, allocator=Unwaiting()).run()
-    rows = [materials.table.space.index[architecture] for architecture in course.architectures]
-    return Recording(dataset, searcher, seed, informed, np.array(rows, dtype=np.int32), np.array(course.hypervolumes))
+def record_search(dataset: str, searcher: str, seed: int, *, with_proxy_scores: bool) -> RecordedSearch:
+    """Record the trainings of a search that never waits."""
+    flags: dict[str, Any] = {"dataset": dataset, "searcher": searcher, "seed": seed, "gpus": RECORDING_GPUS}
+    if not with_proxy_scores:
+        flags["proxy_scores"] = "none"
+    train_s = RunInputs(settings_from_flags(**flags)).table.train_s
+    trainings = round(
+        (SURROGATE_RECORDED_DEVICE_H if searcher in PROXY_SCORE_SEARCHERS else DEFAULT_RECORDED_DEVICE_H)
+        * HOUR_S
+        / float(train_s.mean())
+    )
+    hours = MAX_SAMPLING_H + 2 * trainings * float(train_s.max()) / RECORDING_GPUS / HOUR_S
+    settings = settings_from_flags({"grid": {"start": RECORDING_START}}, hours=hours, evaluations=trainings, **flags)
+    inputs, journal = RunInputs(settings), _TrajectoryJournal()
+    build_engine(inputs, journal, policy=CarbonAgnosticPolicy()).run()
+    indices = np.array(
+        [inputs.table.space.index[architecture] for architecture in journal.architectures], dtype=np.int32
+    )
+    return RecordedSearch(dataset, searcher, seed, with_proxy_scores, indices, np.array(journal.hypervolumes))
 
 
-def recorded(path: Path | None = None) -> list[Recording]:
-    """The recordings in the file at ``path``, or those that come with the package."""
+def load_recordings(path: Path | None = None) -> list[RecordedSearch]:
+    """Read the recordings at ``path``, or those that come with the package."""
     if path is not None:
         return read_recordings(path)
-    with resources.as_file(resources.files("ce_nas.data").joinpath(BUILTIN)) as built_in:
+    with resources.as_file(resources.files("ce_nas.data").joinpath(BUILTIN_RECORDINGS_FILE)) as built_in:
         return read_recordings(built_in)
 
 
-def record_all(path: Path, datasets: Sequence[str], seeds: Sequence[int], searchers: Sequence[str]) -> list[Recording]:
-    """The recordings in the file at ``path``; those of these that it lacks are made and added, one by one."""
-    found = read_recordings(path) if path.exists() else []
-    have = {(item.dataset, item.searcher, item.seed, item.informed) for item in found}
+def update_recordings(
+    path: Path, datasets: Sequence[str], seeds: Sequence[int], searchers: Sequence[str]
+) -> list[RecordedSearch]:
+    """The recordings at ``path``; missing ones are recorded and written to it, one by one."""
+    recordings = read_recordings(path) if path.exists() else []
+    existing = {(search.dataset, search.searcher, search.seed, search.with_proxy_scores) for search in recordings}
     kinds = [("lamoo", False), *((name, True) for name in searchers)]
-    for dataset, seed, (searcher, informed) in product(datasets, seeds, kinds):
-        if (dataset, searcher, seed, informed) not in have:
-            found.append(record(dataset, searcher, seed, informed=informed))
-            write_recordings(path, found)
-    return found
+    for dataset, seed, (searcher, with_scores) in product(datasets, seeds, kinds):
+        if (dataset, searcher, seed, with_scores) not in existing:
+            recordings.append(record_search(dataset, searcher, seed, with_proxy_scores=with_scores))
+            write_recordings(path, recordings)
+    return recordings
 
 
-class Parts(NamedTuple):
-    """Recordings by what they are for; no search is in two of them."""
+class RecordingSplit(NamedTuple):
+    """Recordings by purpose; no recording is in two of them."""
 
-    training: list[Recording]
-    validation: list[Recording]
-    test: list[Recording]
-
-
-def split(recordings: Sequence[Recording]) -> Parts:
-    """The searches of each benchmark's last two seeds are for the test, those of the two before it for validation."""
-    parts = Parts([], [], [])
-    for item in recordings:
-        later = len({other.seed for other in recordings if other.dataset == item.dataset and other.seed > item.seed})
-        parts[2 - later // HELD if later < 2 * HELD else 0].append(item)
-    return parts
+    training: list[RecordedSearch]
+    validation: list[RecordedSearch]
+    test: list[RecordedSearch]
 
 
-def write_recordings(path: Path, recordings: Iterable[Recording]) -> None:
+def split_recordings(recordings: Sequence[RecordedSearch]) -> RecordingSplit:
+    """Split recordings by seed: each data set's last two seeds for the test, the two before them for validation."""
+    split = RecordingSplit([], [], [])
+    for search in recordings:
+        later = {other.seed for other in recordings if other.dataset == search.dataset and other.seed > search.seed}
+        split[2 - len(later) // HELD_OUT_SEEDS if len(later) < 2 * HELD_OUT_SEEDS else 0].append(search)
+    return split
+
+
+def write_recordings(path: Path, recordings: Iterable[RecordedSearch]) -> None:
     """Write recordings to one npz without pickles."""
-    kept = list(recordings)
-    heads = [[item.dataset, item.searcher, item.seed, item.informed] for item in kept]
-    arrays = {f"rows_{at}": item.rows for at, item in enumerate(kept)}
-    arrays |= {f"hypervolumes_{at}": item.hypervolumes for at, item in enumerate(kept)}
+    searches = list(recordings)
+    heads = [[search.dataset, search.searcher, search.seed, search.with_proxy_scores] for search in searches]
+    arrays = {f"rows_{number}": search.architecture_indices for number, search in enumerate(searches)}
+    arrays |= {f"hypervolumes_{number}": search.hypervolumes for number, search in enumerate(searches)}
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         np.savez_compressed(file, heads=np.array(json.dumps(heads)), **arrays)  # type: ignore[arg-type]
 
 
-def read_recordings(path: Path) -> list[Recording]:
-    """The recordings in the file at ``path``.
+def read_recordings(path: Path) -> list[RecordedSearch]:
+    """Read the recordings at ``path``.
 
-    :raises SettingsError: if there are none.
+    :raises SettingsError: if the file holds none.
     """
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return [
-                Recording(dataset, searcher, seed, informed, file[f"rows_{at}"], file[f"hypervolumes_{at}"])
-                for at, (dataset, searcher, seed, informed) in enumerate(json.loads(str(file["heads"])))
+                RecordedSearch(dataset, searcher, seed, scores, file[f"rows_{number}"], file[f"hypervolumes_{number}"])
+                for number, (dataset, searcher, seed, scores) in enumerate(json.loads(str(file["heads"])))
             ]
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        message = f"Expected recordings of searches in {str(path)!r}, but {error}; leave it out to make them anew."
+        message = f"Expected recordings of searches in {str(path)!r}, but {error}; leave it out for the built-in ones."
         raise SettingsError(message) from error

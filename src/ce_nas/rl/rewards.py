@@ -1,4 +1,4 @@
-"""What a policy is rewarded for.
+"""Reward functions.
 
 Source
     [CE-NAS] Zhao, Liu, Jiang, Guo. CE-NAS: An End-to-End Carbon-Efficient Neural Architecture Search Framework.
@@ -11,90 +11,96 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from ce_nas.rl.evaluate import MISSED
+from ce_nas.rl.evaluate import MISSED_TARGET_PENALTY
 
-__all__ = ["REWARDS", "AuthorsReward", "GramsReward", "Period", "Reward"]
+__all__ = ["REWARDS", "CarbonReward", "PaperReward", "PeriodOutcome", "Reward"]
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
-    """What one period brought."""
+class PeriodOutcome:
+    """What happened in one period."""
 
-    #: carbon in the full book that was emitted in it, g
+    #: carbon emitted in it by full accounting, g
     carbon_g: float
-    #: what the trainings that the target takes would emit in average hours, g
-    work_g: float
-    #: the least that the rest of the search could emit in hindsight, before and after it, g
-    to_come_before_g: float
-    to_come_g: float
-    #: mean of the period's intensity over the highest of the past week
+    #: carbon of the trainings that the target takes in average hours, g
+    baseline_g: float
+    #: least carbon of the rest of the search in hindsight, before and after it, g
+    optimal_remaining_before_g: float
+    optimal_remaining_g: float
+    #: mean intensity of the period, relative to the highest of the past week
     relative_intensity: float
-    #: share of the devices that the period's grams stand for, were they training at that intensity
-    busy: float
+    #: share of the devices whose training at that intensity would emit as much
+    busy_share: float
     #: hypervolume before and after
     hypervolume_before: float
     hypervolume: float
     #: full trainings that ended
     evaluations: int
-    #: share of the time that was over before
-    elapsed: float
+    #: share of the time budget elapsed before
+    elapsed_share: float
     #: whether the scenario's target was reached
-    reached: bool
+    reached_target: bool
     #: whether the search is over
-    over: bool
+    terminated: bool
 
 
 class Reward(ABC):
-    """Weighs one period; more is better."""
+    """Rewards one period; more is better."""
 
-    #: the name it is chosen by
+    #: the name that settings choose it by
     name: str
     #: whether an episode ends when its target is reached
     ends_at_target: bool
 
     @abstractmethod
-    def of(self, period: Period) -> float:
+    def compute(self, period: PeriodOutcome) -> float:
         """The reward of a period."""
 
 
-class GramsReward(Reward):
-    """Ours: the grams until the target is reached, in units of what its trainings would emit in average hours.
+class CarbonReward(Reward):
+    """Minus the carbon, relative to that of the target's trainings in average hours, less a penalty for a miss.
 
-    A search that ends short of its target pays for ``missed`` times as much again. Each period is credited with the
-    work that it leaves undone no more, at the price of the cheapest hours that would have sufficed in hindsight: so a
-    dear hour costs at once, and so does a clean one that was let go by. Over an episode these credits add up to the
-    same, whatever was done [shaping]: the sum is what a policy is judged by, less a constant of the scenario, and the
-    best policy by this reward is the best one.
+    Each period is credited with the work done in it, at the price of the cheapest hours that would have sufficed in
+    hindsight: a dirty hour worked in costs at once, and so does a clean one that was skipped. The credits are
+    potential-based [shaping]: over an episode they add up to a constant of the scenario, so that the best policy by
+    this reward is the one with the least mean cost.
+
+    :param missed_target_penalty: penalty for a search that ends before its target.
+
+    Example:
+        >>> CarbonReward().name
+        'carbon'
     """
 
-    name = "grams"
+    name = "carbon"
     ends_at_target = True
 
-    def __init__(self, missed: float = MISSED) -> None:
-        self._missed = missed
+    def __init__(self, missed_target_penalty: float = MISSED_TARGET_PENALTY) -> None:
+        self._missed_target_penalty = missed_target_penalty
 
-    def of(self, period: Period) -> float:
-        """See :meth:`Reward.of`."""
-        missed = self._missed if period.over and not period.reached else 0.0
-        credit_g = period.to_come_before_g - (0.0 if period.over else period.to_come_g)
-        return (credit_g - period.carbon_g) / period.work_g - missed
+    def compute(self, period: PeriodOutcome) -> float:
+        """See :meth:`Reward.compute`."""
+        missed = self._missed_target_penalty if period.terminated and not period.reached_target else 0.0
+        credit_g = period.optimal_remaining_before_g - (0.0 if period.terminated else period.optimal_remaining_g)
+        return (credit_g - period.carbon_g) / period.baseline_g - missed
 
 
-class AuthorsReward(Reward):
-    """The authors': growth of the hypervolume, more so later on, less the carbon, and a bonus a training [CE-NAS].
+class PaperReward(Reward):
+    """Growth of the hypervolume, weighted by time, less the carbon, plus a bonus per training [CE-NAS].
 
-    Without its faults: the known optimum and the future's extremes are replaced by the present hypervolume and by the
-    highest intensity of the past week, and every activity's carbon counts instead of the trainings' alone.
+    Two deviations avoid knowledge of the future: the present hypervolume and the highest intensity of the past week
+    replace the known optimum and the extremes of the whole trace. The carbon of all activities counts, not only that of
+    the trainings.
     """
 
-    name = "authors"
+    name = "paper"
     ends_at_target = False
 
-    def of(self, period: Period) -> float:
-        """See :meth:`Reward.of`."""
+    def compute(self, period: PeriodOutcome) -> float:
+        """See :meth:`Reward.compute`."""
         growth = (period.hypervolume - period.hypervolume_before) / period.hypervolume if period.hypervolume else 0.0
-        carbon = 2.0 * period.relative_intensity * period.busy
-        return 20.0 * (0.8 + 0.8 * period.elapsed) * growth - carbon + 0.05 * period.evaluations
+        carbon = 2.0 * period.relative_intensity * period.busy_share
+        return 20.0 * (0.8 + 0.8 * period.elapsed_share) * growth - carbon + 0.05 * period.evaluations
 
 
-REWARDS = {reward.name: reward for reward in (GramsReward, AuthorsReward)}
+REWARDS = {reward.name: reward for reward in (CarbonReward, PaperReward)}

@@ -1,8 +1,8 @@
-"""What a policy is trained on: searches of many benchmarks, grids, seasons, sizes and budgets, drawn by chance.
+"""Training scenarios: searches of random data sets, grids, seasons, cluster sizes and budgets.
 
-A scenario sets a search a hypervolume to reach: what a vanilla search without cheap scores, of another seed, reached
-after a part of the budget. The search itself is played from a record, so that thousands of them can be. What takes
-longer than there is time is not asked for.
+A scenario has a target hypervolume: the one that a vanilla search without proxy scores, of another seed, reached after
+part of the budget. The search itself is replayed from a recording, so that thousands are affordable. Targets that take
+longer than the time budget are drawn again.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import numpy as np
 from ce_nas.config.schema import Settings, settings_from_flags
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Task, TaskKind
-from ce_nas.core.rng import stream
+from ce_nas.core.rng import random_stream
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.energy.power_model import AVERAGE_PUE, TRAINING_W
-from ce_nas.engine.build import build
-from ce_nas.engine.inputs import TYPICAL_YEAR, Materials
-from ce_nas.rl.replay_data import Replay
+from ce_nas.engine.build import build_engine
+from ce_nas.engine.inputs import TYPICAL_YEAR, RunInputs
+from ce_nas.rl.replay_data import ReplaySearcher
 from ce_nas.store.journal import NullJournal
 
 if TYPE_CHECKING:
@@ -33,63 +33,68 @@ if TYPE_CHECKING:
     from ce_nas.engine.engine import Engine
     from ce_nas.forecast.base import Forecaster
     from ce_nas.grid.trace import GridTrace, Series
-    from ce_nas.policies.base import Allocator
-    from ce_nas.rl.replay_data import Recording
+    from ce_nas.policies.base import Policy
+    from ce_nas.rl.replay_data import RecordedSearch
     from ce_nas.search.base import Searcher
 
 __all__ = [
     "TEST_ZONES",
     "TRAINING_ZONES",
     "VALIDATION_ZONES",
-    "Range",
-    "Scenario",
-    "Scenarios",
-    "engine_of",
-    "prepared",
-    "training_s",
+    "RlScenario",
+    "ScenarioDistribution",
+    "ScenarioSampler",
+    "build_scenario_engine",
+    "mean_training_s",
+    "prepare_inputs",
 ]
 
-#: objects made between two looks for garbage: searches make hundreds of thousands, and little garbage that needs it
-SELDOM = 20_000
-#: built-in zones that a policy is trained on, those that tell which of several is kept, and those of neither
+#: allocations between two garbage collections: a search makes hundreds of thousands of objects, few of them in cycles
+GC_THRESHOLD_OBJECTS = 20_000
+#: built-in zones for training, for validation and for the test
 TRAINING_ZONES = ("coal", "coal-flat", "coal-solar", "gas", "hydro", "imports", "nuclear", "solar", "windy-gas")
 VALIDATION_ZONES = ("hydro-nuclear", "mixed")
 TEST_ZONES = ("gas-nuclear", "wind")
 
-#: what a kWh costs where money is the budget: any price will do, since the budget is set in relation to it
+#: electricity price of scenarios with a cost budget; any price will do, since the budget is relative to it
 PRICE_PER_KWH = 0.2
 
-#: the least time of all devices that a target takes, or there is little to divide; the largest share of their time or
-#: of a budget that it may take; and how often another one is drawn in place of one that takes less or more
-LEAST_H, FEASIBLE, DRAWS = 4.0, 0.8, 30
+#: least hours of all devices that a target must take, largest share of their time and budget that it may take, and the
+#: number of draws for a target within these bounds
+MIN_TARGET_H, MAX_BUDGET_SHARE, MAX_TARGET_DRAWS = 4.0, 0.8, 30
 
-Choice = TypeVar("Choice")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Scenario:
-    """One search for a policy to divide the devices of."""
+class RlScenario:
+    """One search whose devices a policy allocates.
+
+    Example:
+        >>> RlScenario(gpus=4, hours=10.0).settings.cluster.gpus
+        4
+    """
 
     dataset: str = "cifar10"
     zone: str = "solar"
-    #: of the zone's typical year
+    #: seed of the zone's typical year
     grid_seed: int = 0
     start: datetime = datetime(TYPICAL_YEAR, 7, 3, tzinfo=UTC)
     gpus: int = 8
     hours: float = 80.0
-    #: of the search
+    #: seed of the search
     seed: int = 0
     searcher: str = "lamoo"
-    #: hypervolume to reach; None where there is none to reach
+    #: hypervolume to reach; None: no target
     target: float | None = None
-    #: trainings that the record takes to the target, seen by no policy; None where there is no target
-    trainings: int | None = None
-    #: which budget there is beside the time: carbon, energy or cost; None where there is none
+    #: trainings that the recording takes to the target, hidden from policies; None if it has no target or misses it
+    trainings_to_target: int | None = None
+    #: budget in addition to the time: carbon, energy or cost; None: none
     budget: str | None = None
-    #: how much of it, as a share of what all devices would use in training until the deadline
+    #: size of that budget, as a share of what all devices would use in training until the deadline
     budget_share: float = 1.0
-    #: the records, blind and informed, that the search is played from; None where the searcher itself searches
-    replay: tuple[Recording, Recording] | None = field(default=None, compare=False)
+    #: recordings without and with scores that the search is replayed from; None: the searcher itself searches
+    recordings: tuple[RecordedSearch, RecordedSearch] | None = field(default=None, compare=False)
 
     @property
     def settings(self) -> Settings:
@@ -97,9 +102,9 @@ class Scenario:
         return settings_from_flags(
             {
                 "grid": {"seed": self.grid_seed},
-                "searcher": {"unranked": 1.0 if self.replay else 0.5},
-                "prices": {"electricity_per_kwh": PRICE_PER_KWH if self.budget == "cost" else 0.0},
-                "budget": {self.budget: self._bound} if self.budget else {},
+                "schedule": {"unranked_share": 1.0 if self.recordings else 0.5},
+                "prices": {"electricity_price": PRICE_PER_KWH if self.budget == "cost" else 0.0},
+                "budget": {self.budget: self._budget_setting} if self.budget else {},
             },
             dataset=self.dataset,
             zone=self.zone,
@@ -113,185 +118,207 @@ class Scenario:
         )
 
     @property
-    def usual_g(self) -> float:
-        """What all devices would emit in training until the deadline, g."""
-        return self._usual_j / J_PER_KWH * self._mean_g_per_kwh
+    def full_use_g(self) -> float:
+        """Carbon of all devices training until the deadline, g."""
+        return self._full_use_j / J_PER_KWH * self._mean_g_per_kwh
 
     @property
-    def work_g(self) -> float:
-        """What the trainings that the target takes would emit in average hours, g: the measure of a reward, seen by no
-        policy; without a target, what all devices would.
+    def baseline_g(self) -> float:
+        """Carbon of the trainings that the target takes in average hours, g; without a target, :attr:`full_use_g`.
+
+        Rewards are relative to it; it is hidden from policies.
         """
-        if self.trainings is None:
-            return self.usual_g
-        work_j = self.trainings * training_s(self.dataset) * TRAINING_W * AVERAGE_PUE
+        if self.trainings_to_target is None:
+            return self.full_use_g
+        work_j = self.trainings_to_target * mean_training_s(self.dataset) * TRAINING_W * AVERAGE_PUE
         return work_j / J_PER_KWH * self._mean_g_per_kwh
 
     @property
     def intensity(self) -> Series:
         """The true intensity from the scenario's start on, g CO2eq/kWh."""
-        return _year(self.zone, self.grid_seed).since(self.start)
+        return _typical_year(self.zone, self.grid_seed).relative_to(self.start)
 
     @property
     def _mean_g_per_kwh(self) -> float:
         return self.intensity.mean(0.0, self.hours * HOUR_S)
 
     @property
-    def most_trainings(self) -> float:
-        """As many as all devices can do until the deadline."""
-        return self.gpus * self.hours * HOUR_S / training_s(self.dataset)
+    def max_trainings(self) -> float:
+        """Trainings that all devices can finish until the deadline."""
+        return self.gpus * self.hours * HOUR_S / mean_training_s(self.dataset)
 
     @property
-    def _usual_j(self) -> float:
-        """The energy that all devices would draw from the grid in training until the deadline."""
+    def _full_use_j(self) -> float:
+        """Energy from the grid of all devices training until the deadline, J."""
         return self.gpus * TRAINING_W * AVERAGE_PUE * self.hours * HOUR_S
 
     @property
-    def _bound(self) -> str | float:
-        """The budget as settings state it."""
-        usual_kwh = self._usual_j / J_PER_KWH
+    def _budget_setting(self) -> str | float:
+        """The budget in the form of settings."""
+        full_use_kwh = self._full_use_j / J_PER_KWH
         if self.budget == "cost":
-            return self.budget_share * usual_kwh * PRICE_PER_KWH
-        usual, unit = (self.usual_g, "g") if self.budget == "carbon" else (usual_kwh, "kWh")
-        return f"{self.budget_share * usual}{unit}"
+            return self.budget_share * full_use_kwh * PRICE_PER_KWH
+        full_use, unit = (self.full_use_g, "g") if self.budget == "carbon" else (full_use_kwh, "kWh")
+        return f"{self.budget_share * full_use}{unit}"
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
-    """Out of what scenarios are drawn."""
+class ScenarioDistribution:
+    """The distribution that scenarios are drawn from."""
 
     zones: tuple[str, ...] = TRAINING_ZONES
     gpus: tuple[int, ...] = (4, 8, 8, 8, 16)
     hours: tuple[float, ...] = (80.0, 120.0, 168.0, 168.0)
-    #: least and largest part of the devices' time until the deadline in which the vanilla search had reached the target
-    part: tuple[float, float] = (0.05, 1.0)
-    #: share of the scenarios whose searches never see a cheap score, and so take long
-    unscored: float = 0.3
-    #: how many typical years a zone has
-    years: int = 8
-    #: share of the scenarios that have a budget of carbon, energy or money
-    budgeted: float = 0.25
-    #: the least and the most of it, as a share of what all devices would use until the deadline
-    budget: tuple[float, float] = (0.05, 0.4)
+    #: range of the share of the devices' time in which the vanilla search reached the target
+    target_time_share_range: tuple[float, float] = (0.05, 1.0)
+    #: share of the scenarios without proxy scores, whose searches take long
+    unscored_share: float = 0.3
+    #: number of typical years per zone
+    synthetic_years: int = 8
+    #: share of the scenarios with a budget of carbon, energy or cost
+    budgeted_share: float = 0.25
+    #: range of that budget, as a share of what all devices would use until the deadline
+    budget_share_range: tuple[float, float] = (0.05, 0.4)
 
 
-class Scenarios:
-    """Draws scenarios; the same seed, name, records and number always give the same one.
+class ScenarioSampler:
+    """Draws scenarios by index; the same seed, stream name, recordings and index always give the same one.
 
-    :param name: of the stream: training, validation and test draw from streams of their own.
-    :param recordings: of a benchmark each, two blind records or more and informed ones; without any, scenarios have no
-        target, and LaMOO itself searches.
+    :param stream_name: name of the random stream; training, validation and test have their own.
+    :param recordings: of each data set at least two seeds without scores, and some with scores; without any recordings,
+        scenarios have no target, and LaMOO itself searches.
+    :raises SettingsError: if a recording has no other seed without scores on its data set.
     """
 
     def __init__(
-        self, seed: int, name: str, recordings: Sequence[Recording] = (), drawn_from: Range | None = None
+        self,
+        seed: int,
+        stream_name: str,
+        recordings: Sequence[RecordedSearch] = (),
+        distribution: ScenarioDistribution | None = None,
     ) -> None:
         self._seed = seed
-        self._name = name
-        self._range = drawn_from or Range()
-        self._informed = [item for item in recordings if item.informed]
-        self._blind = [item for item in recordings if not item.informed]
-        for item in recordings:
-            if len(self._others(item)) < 1:
+        self._stream_name = stream_name
+        self._distribution = distribution or ScenarioDistribution()
+        self._with_scores = [search for search in recordings if search.with_proxy_scores]
+        self._without_scores = [search for search in recordings if not search.with_proxy_scores]
+        for search in recordings:
+            if not self._other_seeds(search):
                 message = (
-                    f"Expected a blind recording on {item.dataset} of another seed than {item.seed}, got none; record "
-                    "more seeds."
+                    f"Expected a recording without scores on {search.dataset} of another seed than {search.seed}, got "
+                    "none; record more seeds."
                 )
                 raise SettingsError(message)
 
-    def __getitem__(self, number: int) -> Scenario:
-        rng, out_of = stream(self._seed, f"scenarios.{self._name}.{number}"), self._range
-        hours_in = int(rng.integers(360 * 24))
-        gpus, hours = _one(rng, out_of.gpus), _one(rng, out_of.hours)
-        place = Scenario(
-            zone=_one(rng, out_of.zones),
-            grid_seed=int(rng.integers(out_of.years)),
-            start=datetime(TYPICAL_YEAR, 1, 1, tzinfo=UTC) + timedelta(hours=hours_in),
+    def __getitem__(self, index: int) -> RlScenario:
+        rng, distribution = random_stream(self._seed, f"scenarios.{self._stream_name}.{index}"), self._distribution
+        start_h = int(rng.integers(360 * 24))
+        gpus, hours = _choose(rng, distribution.gpus), _choose(rng, distribution.hours)
+        scenario = RlScenario(
+            zone=_choose(rng, distribution.zones),
+            grid_seed=int(rng.integers(distribution.synthetic_years)),
+            start=datetime(TYPICAL_YEAR, 1, 1, tzinfo=UTC) + timedelta(hours=start_h),
             gpus=gpus,
             hours=hours,
             seed=int(rng.integers(2**31)),
         )
-        place = replace(place, **self._budget(number))
-        if not self._informed:
-            return place
-        for _ in range(DRAWS):
-            place = self._search(rng, place)
-            takes = (place.trainings or 0) / place.most_trainings
-            if LEAST_H / place.hours <= takes <= FEASIBLE * place.budget_share:
+        scenario = replace(scenario, **self._draw_budget(index))
+        if not self._with_scores:
+            return scenario
+        for _ in range(MAX_TARGET_DRAWS):
+            scenario = self._draw_search(rng, scenario)
+            share = (scenario.trainings_to_target or 0) / scenario.max_trainings
+            if MIN_TARGET_H / scenario.hours <= share <= MAX_BUDGET_SHARE * scenario.budget_share:
                 break
-        return place
+        return scenario
 
-    def _search(self, rng: np.random.Generator, place: Scenario) -> Scenario:
-        """The scenario with a search to be played, and a target that another one reached."""
-        unscored = rng.random() < self._range.unscored
-        player = _one(rng, self._blind if unscored else self._informed)
-        vanilla = _one(rng, self._others(player))
-        own = player if unscored else _one(rng, [item for item in self._blind if item.dataset == player.dataset])
-        least, most = map(math.log, self._range.part)
-        place = replace(place, dataset=player.dataset)
-        at = round(math.exp(rng.uniform(least, most)) * place.most_trainings)
-        target = float(vanilla.hypervolumes[min(max(at, 1), len(vanilla.hypervolumes)) - 1])
-        takes = int(np.searchsorted(player.hypervolumes, target)) + 1
-        reaches = takes <= len(player.hypervolumes)
-        return replace(place, target=target, trainings=takes if reaches else None, replay=(own, player))
+    def _draw_search(self, rng: np.random.Generator, scenario: RlScenario) -> RlScenario:
+        """The scenario with a search to replay, and a target that another search reached."""
+        unscored = rng.random() < self._distribution.unscored_share
+        replayed = _choose(rng, self._without_scores if unscored else self._with_scores)
+        vanilla = _choose(rng, self._other_seeds(replayed))
+        if unscored:
+            without_scores = replayed
+        else:
+            same_dataset = [search for search in self._without_scores if search.dataset == replayed.dataset]
+            without_scores = _choose(rng, same_dataset)
+        low, high = map(math.log, self._distribution.target_time_share_range)
+        scenario = replace(scenario, dataset=replayed.dataset)
+        trainings = round(math.exp(rng.uniform(low, high)) * scenario.max_trainings)
+        target = float(vanilla.hypervolumes[min(max(trainings, 1), len(vanilla.hypervolumes)) - 1])
+        needed = int(np.searchsorted(replayed.hypervolumes, target)) + 1
+        return replace(
+            scenario,
+            target=target,
+            trainings_to_target=needed if needed <= len(replayed.hypervolumes) else None,
+            recordings=(without_scores, replayed),
+        )
 
-    def _budget(self, number: int) -> dict[str, Any]:
-        """Which budget a scenario has, and how much of it: small ones are as likely as large ones."""
-        rng, out_of = stream(self._seed, f"budgets.{self._name}.{number}"), self._range
-        if rng.random() >= out_of.budgeted:
+    def _draw_budget(self, index: int) -> dict[str, Any]:
+        """Kind and size of a scenario's budget, if it has one; the size is log-uniform."""
+        rng, distribution = random_stream(self._seed, f"budgets.{self._stream_name}.{index}"), self._distribution
+        if rng.random() >= distribution.budgeted_share:
             return {}
-        least, most = map(math.log, out_of.budget)
-        return {"budget": _one(rng, ("carbon", "energy", "cost")), "budget_share": math.exp(rng.uniform(least, most))}
+        low, high = map(math.log, distribution.budget_share_range)
+        return {
+            "budget": _choose(rng, ("carbon", "energy", "cost")),
+            "budget_share": math.exp(rng.uniform(low, high)),
+        }
 
-    def _others(self, informed: Recording) -> list[Recording]:
-        """Blind records of the same benchmark and another seed."""
-        return [item for item in self._blind if item.dataset == informed.dataset and item.seed != informed.seed]
+    def _other_seeds(self, recording: RecordedSearch) -> list[RecordedSearch]:
+        """Recordings without scores on the same data set with other seeds."""
+        return [
+            search
+            for search in self._without_scores
+            if search.dataset == recording.dataset and search.seed != recording.seed
+        ]
 
 
-def _one(rng: np.random.Generator, choices: Sequence[Choice]) -> Choice:
+def _choose(rng: np.random.Generator, choices: Sequence[Item]) -> Item:
     return choices[int(rng.integers(len(choices)))]
 
 
-def prepared(scenario: Scenario) -> Materials:
-    """The scenario's materials; tables, scores and typical years are shared with those of other scenarios."""
-    materials, shelf = Materials(scenario.settings), _shelf(scenario.dataset)
+def prepare_inputs(scenario: RlScenario) -> RunInputs:
+    """The scenario's inputs; tables, scores and typical years are shared between scenarios."""
+    inputs, cached = RunInputs(scenario.settings), _shared_inputs(scenario.dataset)
     shared = {
-        "benchmark": shelf.benchmark,
-        "objectives": shelf.objectives,
-        "cheap_scores": shelf.cheap_scores,
-        "evaluator": shelf.evaluator,
-        "trace": _year(scenario.zone, scenario.grid_seed),
+        "benchmark": cached.benchmark,
+        "objectives": cached.objectives,
+        "proxy_scores": cached.proxy_scores,
+        "evaluator": cached.evaluator,
+        "trace": _typical_year(scenario.zone, scenario.grid_seed),
     }
-    materials.__dict__.update(shared)
-    return materials
+    inputs.__dict__.update(shared)
+    return inputs
 
 
-def engine_of(scenario: Scenario, allocator: Allocator, forecaster: Forecaster | None = None) -> Engine:
-    """The engine of a scenario: any other one's loop, cluster, books and view, and a journal that keeps nothing."""
-    materials = prepared(scenario)
+def build_scenario_engine(scenario: RlScenario, policy: Policy, forecaster: Forecaster | None = None) -> Engine:
+    """The engine of a scenario, without a journal."""
+    inputs = prepare_inputs(scenario)
     searcher: Searcher | None = None
-    if scenario.replay:
-        searcher = Replay(materials.table.space.listed, *scenario.replay)
-    return build(materials, NullJournal(), allocator=allocator, forecaster=forecaster, searcher=searcher)
+    if scenario.recordings:
+        searcher = ReplaySearcher(inputs.table.space.all_architectures, *scenario.recordings)
+    return build_engine(inputs, NullJournal(), policy=policy, forecaster=forecaster, searcher=searcher)
 
 
-def training_s(dataset: str) -> float:
-    """What a training takes a device on average, s."""
-    return float(_shelf(dataset).table.train_s.mean())
-
-
-@cache
-def _shelf(dataset: str) -> Materials:
-    materials = Materials(settings_from_flags(dataset=dataset))
-    materials.check()
-    materials.evaluator.run(Task(0, TaskKind.SAMPLING, tuple(materials.table.space.listed[:1])))  # lists what it knows
-    gc.freeze()  # tables are kept for good: the collector need not look for garbage in them time and again
-    gc.set_threshold(SELDOM)
-    return materials
+def mean_training_s(dataset: str) -> float:
+    """Mean device time of a training, s."""
+    return float(_shared_inputs(dataset).table.train_s.mean())
 
 
 @cache
-def _year(zone: str, seed: int) -> GridTrace:
+def _shared_inputs(dataset: str) -> RunInputs:
+    inputs = RunInputs(settings_from_flags(dataset=dataset))
+    inputs.validate()
+    first = tuple(inputs.table.space.all_architectures[:1])
+    inputs.evaluator.run(Task(0, TaskKind.SAMPLING, first))  # builds the index of the scores
+    gc.freeze()  # the tables live as long as the process: the collector need not traverse them
+    gc.set_threshold(GC_THRESHOLD_OBJECTS)
+    return inputs
+
+
+@cache
+def _typical_year(zone: str, seed: int) -> GridTrace:
     from ce_nas.grid.synthetic import synthetic_trace
 
     return synthetic_trace(zone, seed=seed, year=TYPICAL_YEAR)

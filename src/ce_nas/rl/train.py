@@ -1,7 +1,7 @@
-"""Training a policy: demonstrations first, then trial and error, several seeds, and the best by validation is kept.
+"""Training of a policy: behaviour cloning, then PPO, for several seeds; the best policy by validation is kept.
 
-Zones of training, validation and test are different ones, and so are their searches on record and random streams. What
-was done is kept, seed by seed and look by look: the same command goes on from there, to the bit.
+Training, validation and test have different zones, recordings and random streams. A checkpoint is written after each
+validation: the same call continues an interrupted training bit by bit.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from ce_nas import __version__
+from ce_nas._version import __version__
 from ce_nas.core.errors import SettingsError
 from ce_nas.policies.learned.network import read_policy, write_policy
-from ce_nas.policies.learned.policy import Learned
-from ce_nas.rl.evaluate import mean_cost
-from ce_nas.rl.expert import demonstrate, together
-from ce_nas.rl.ppo import PpoSettings, improve
-from ce_nas.rl.replay_data import split
+from ce_nas.policies.learned.policy import LearnedPolicy
+from ce_nas.rl.evaluate import mean_episode_cost
+from ce_nas.rl.expert import collect_demonstrations, concatenate_demonstrations
+from ce_nas.rl.ppo import PpoSettings, train_ppo
+from ce_nas.rl.replay_data import split_recordings
 from ce_nas.rl.rewards import REWARDS
-from ce_nas.rl.scenarios import VALIDATION_ZONES, Range, Scenarios
+from ce_nas.rl.scenarios import VALIDATION_ZONES, ScenarioDistribution, ScenarioSampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,203 +31,221 @@ if TYPE_CHECKING:
 
     from ce_nas.policies.learned.network import PolicyNetwork
     from ce_nas.rl.env import SearchEnv
-    from ce_nas.rl.ppo import State
-    from ce_nas.rl.replay_data import Parts, Recording
+    from ce_nas.rl.ppo import PpoCheckpoint
+    from ce_nas.rl.replay_data import RecordedSearch, RecordingSplit
 
-__all__ = ["Curve", "TrainingSettings", "train"]
+__all__ = ["LearningCurve", "PolicyTrainingSettings", "train_policy"]
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSettings:
+class PolicyTrainingSettings:
     """What is trained, and for how long."""
 
     seed: int = 0
-    #: policies that are trained, each with a seed of its own; the best is kept
+    #: number of policies to train, each with its own seed; the best is kept
     seeds: int = 3
-    #: scenarios that are demonstrated; 0 to begin from nothing
+    #: demonstrated scenarios; 0: training starts from random weights
     demonstrations: int = 600
-    #: of how many lots they are: the first where a rule gets to, the others where the policy of those before gets to
-    rounds: int = 2
-    #: periods of trial and error, each seed
+    #: rounds of DAgger: a rule visits the states of the first, the policy cloned so far those of the others
+    dagger_rounds: int = 2
+    #: environment steps of PPO per seed
     steps: int = 151_552
-    #: grams or authors
-    reward: str = "grams"
-    #: shares of one's own instead of a menu
+    #: name of the reward: carbon or paper
+    reward: str = "carbon"
+    #: continuous shares instead of discrete actions
     continuous: bool = False
-    environments: int = 8
-    #: scenarios that tell how good a policy is
-    validation: int = 150
-    #: looks at a policy without an improvement after which its training ends
+    env_count: int = 8
+    #: scenarios of a validation
+    validation_scenarios: int = 150
+    #: validations without an improvement after which a training stops
     patience: int = 20
 
     @property
     def command(self) -> str:
-        """What trains such a policy on the command line."""
+        """The command line of this training."""
         variant = " --continuous" if self.continuous else ""
         return (
             f"ce-nas policy train --out DIR --seed {self.seed} --seeds {self.seeds} "
-            f"--demonstrations {self.demonstrations} --steps {self.steps} --validation {self.validation} "
+            f"--demonstrations {self.demonstrations} --steps {self.steps} --validation {self.validation_scenarios} "
             f"--reward {self.reward}{variant}"
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """How one seed went: what validation cost after so many steps; less is better."""
+class LearningCurve:
+    """Validation cost of one seed by training steps; less is better."""
 
     seed: int
     steps: tuple[int, ...]
     costs: tuple[float, ...]
 
     @property
-    def best(self) -> float:
-        """The least cost."""
+    def best_cost(self) -> float:
+        """The lowest cost."""
         return min(self.costs)
 
 
-def train(
-    settings: TrainingSettings,
-    recordings: Sequence[Recording],
+def train_policy(
+    settings: PolicyTrainingSettings,
+    recordings: Sequence[RecordedSearch],
     out: Path,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     ppo: PpoSettings | None = None,
 ) -> PolicyNetwork:
-    """Train, and write ``policy.npz``, ``training.json`` and ``checkpoints/`` to ``out``; returns the policy kept.
+    """Train, write ``policy.npz``, ``training.json`` and ``checkpoints/`` to ``out``, and return the best policy.
 
-    What is found there of a training with the same settings is gone on from.
+    A training with the same settings that ``out`` holds is continued.
 
-    :param say: told what was reached, a sentence at a time.
+    :param log: called with a sentence after each validation.
     :raises SettingsError: if there is no such reward, or ``out`` holds a training with other settings or
         recordings, or a damaged one.
     """
     if settings.reward not in REWARDS:
         message = f"Expected a reward of {', '.join(sorted(REWARDS))}, got {settings.reward!r}."
         raise SettingsError(message)
-    parts, how = split(recordings), ppo or PpoSettings()
-    runs = [_Run(replace(settings, seed=settings.seed + at, seeds=1), how, parts, out) for at in range(settings.seeds)]
-    curves = [run.go(say) for run in runs]
-    best = min(range(len(curves)), key=lambda at: curves[at].best)
-    network = runs[best].kept()
+    split, ppo = split_recordings(recordings), ppo or PpoSettings()
+    trainings = [
+        _SeedTraining(replace(settings, seed=settings.seed + offset, seeds=1), ppo, split, out)
+        for offset in range(settings.seeds)
+    ]
+    curves = [training.run(log) for training in trainings]
+    best = min(range(len(curves)), key=lambda index: curves[index].best_cost)
+    network = trainings[best].best_policy()
     write_policy(out / "policy.npz", network)
-    report = {**network.made_by, "settings": asdict(settings), "curves": [asdict(curve) for curve in curves]}
+    report = {**network.provenance, "settings": asdict(settings), "curves": [asdict(curve) for curve in curves]}
     (out / "training.json").write_text(json.dumps(report, indent=2) + "\n")
     return network
 
 
 @dataclass
-class _Run:
-    """The training of one seed, and where it is kept."""
+class _SeedTraining:
+    """The training of one seed, with its checkpoints."""
 
-    settings: TrainingSettings
+    settings: PolicyTrainingSettings
     ppo: PpoSettings
-    parts: Parts
+    split: RecordingSplit
     out: Path
-    #: steps and costs of the looks so far
-    looks: list[tuple[int, float]] = field(default_factory=list)
+    #: steps and cost of each validation so far
+    evaluations: list[tuple[int, float]] = field(default_factory=list)
     #: whether its training has ended
-    over: bool = False
+    finished: bool = False
 
-    def go(self, say: Callable[[str], None]) -> Curve:
-        """Train, from where it was left; returns how it went."""
-        state = self._found()
-        begin = self._begun()
-        if state is None and begin:
-            self._look(0, begin, {}, say)
-        if self.settings.steps and not self.over:
-            improve(
-                self._makers(),
-                begin,
+    def run(self, log: Callable[[str], None]) -> LearningCurve:
+        """Train, or continue from the checkpoint; returns the learning curve."""
+        checkpoint = self._load_checkpoint()
+        initial_network = self._initial_network()
+        if checkpoint is None and initial_network:
+            self._evaluate(0, initial_network, {}, log)
+        if self.settings.steps and not self.finished:
+            train_ppo(
+                self._env_factories(),
+                initial_network,
                 self.settings.steps,
                 seed=self.settings.seed,
                 settings=self.ppo,
-                look=partial(self._look, say=say),
-                state=state or None,
+                callback=partial(self._evaluate, log=log),
+                checkpoint=checkpoint or None,
             )
-        return Curve(self.settings.seed, *zip(*self.looks, strict=True))
+        return LearningCurve(self.settings.seed, *zip(*self.evaluations, strict=True))
 
-    def kept(self) -> PolicyNetwork:
-        """The best policy of this seed, with what made it."""
-        recordings = [item for part in self.parts for item in part]
-        made_by: dict[str, Any] = {
+    def best_policy(self) -> PolicyNetwork:
+        """The best policy of this seed, with its provenance."""
+        recordings = [search for part in self.split for search in part]
+        provenance: dict[str, Any] = {
             "command": self.settings.command,
             "version": __version__,
             "settings": asdict(self.settings),
             "ppo": asdict(self.ppo),
             "recordings": sorted(
-                f"{r.dataset} {r.searcher} {r.seed} {'informed' if r.informed else 'blind'}" for r in recordings
+                f"{search.dataset} {search.searcher} {search.seed} "
+                f"{'informed' if search.with_proxy_scores else 'blind'}"
+                for search in recordings
             ),
-            "validation_cost": min(cost for _, cost in self.looks),
+            "validation_cost": min(cost for _, cost in self.evaluations),
         }
-        return replace(read_policy(self._path("best.npz")), made_by=made_by)
+        return replace(read_policy(self._checkpoint_path("best.npz")), provenance=provenance)
 
-    def _look(self, steps: int, network: PolicyNetwork, state: State, say: Callable[[str], None]) -> bool:
-        """Validate, and keep all that is needed to go on; returns whether to."""
-        validation = Scenarios(0, "validation", self.parts.validation, Range(zones=VALIDATION_ZONES))
-        cost = mean_cost(Learned(network), validation, range(self.settings.validation))
-        self.looks.append((steps, cost))
-        say(f"Seed {self.settings.seed} after {steps:,} steps: validation cost {cost:.4f}.")
-        best_at = min(range(len(self.looks)), key=lambda at: self.looks[at][1])
-        if best_at == len(self.looks) - 1:
-            write_policy(self._path("best.npz"), network)
-        self.over = len(self.looks) - 1 - best_at >= self.settings.patience
-        self._keep(state)
-        return not self.over
+    def _evaluate(
+        self, steps: int, network: PolicyNetwork, checkpoint: PpoCheckpoint, log: Callable[[str], None]
+    ) -> bool:
+        """Validate, and write a checkpoint; returns whether to continue."""
+        validation = ScenarioSampler(
+            0, "validation", self.split.validation, ScenarioDistribution(zones=VALIDATION_ZONES)
+        )
+        cost = mean_episode_cost(LearnedPolicy(network), validation, range(self.settings.validation_scenarios))
+        self.evaluations.append((steps, cost))
+        log(f"Seed {self.settings.seed} after {steps:,} steps: validation cost {cost:.4f}.")
+        best = min(range(len(self.evaluations)), key=lambda index: self.evaluations[index][1])
+        if best == len(self.evaluations) - 1:
+            write_policy(self._checkpoint_path("best.npz"), network)
+        self.finished = len(self.evaluations) - 1 - best >= self.settings.patience
+        self._save_checkpoint(checkpoint)
+        return not self.finished
 
-    def _keep(self, state: State) -> None:
-        """In one move, so that what is kept is whole."""
+    def _save_checkpoint(self, checkpoint: PpoCheckpoint) -> None:
+        """Write the checkpoint, atomically."""
         import torch
 
-        content = {"asked": self._asked, "looks": self.looks, "over": self.over, "state": state}
-        path = self._path("state.pt")
+        content = {
+            "fingerprint": self._fingerprint,
+            "evaluations": self.evaluations,
+            "finished": self.finished,
+            "state": checkpoint,
+        }
+        path = self._checkpoint_path("state.pt")
         draft = path.with_suffix(".new")
         torch.save(content, draft)
         draft.replace(path)
 
-    def _found(self) -> State | None:
-        """What an earlier call has left; empty after the demonstrations alone, None where there was none."""
-        path = self._path("state.pt")
+    def _load_checkpoint(self) -> PpoCheckpoint | None:
+        """Read the checkpoint of an earlier call; empty after the demonstrations alone, None if there is none."""
+        path = self._checkpoint_path("state.pt")
         if not path.exists():
             return None
         import torch
 
         try:
             content = torch.load(path, weights_only=True)
-            asked = content["asked"]
+            fingerprint = content["fingerprint"]
         except (OSError, EOFError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
-            message = f"Expected a training in {str(path)!r}, but {error}; remove the file to begin that seed anew."
+            message = f"Expected a training in {str(path)!r}, but {error}; remove the file to train that seed again."
             raise SettingsError(message) from error
-        if asked != self._asked:
+        if fingerprint != self._fingerprint:
             message = (
                 f"Expected {str(self.out)!r} to be empty or to hold a training with the same settings and recordings, "
                 "but it holds one with others; choose another --out."
             )
             raise SettingsError(message)
-        self.looks, self.over = [tuple(look) for look in content["looks"]], content["over"]
-        state: State = content["state"]
-        return state
+        self.evaluations, self.finished = [tuple(pair) for pair in content["evaluations"]], content["finished"]
+        checkpoint: PpoCheckpoint = content["state"]
+        return checkpoint
 
-    def _begun(self) -> PolicyNetwork | None:
-        """The network that demonstrations make, if any are wanted."""
+    def _initial_network(self) -> PolicyNetwork | None:
+        """The network cloned from demonstrations; None without any."""
         if not self.settings.demonstrations:
             return None
-        path = self._path("begun.npz")
+        path = self._checkpoint_path("initial.npz")
         if not path.exists():
-            write_policy(path, self._imitated())
+            write_policy(path, self._clone_expert())
         return read_policy(path)
 
-    def _imitated(self) -> PolicyNetwork:
-        from ce_nas.rl.behavior_cloning import imitate
+    def _clone_expert(self) -> PolicyNetwork:
+        from ce_nas.rl.behavior_cloning import train_behavior_cloning
 
         settings, scenarios = self.settings, self._scenarios
-        ends = [settings.demonstrations * at // settings.rounds for at in range(settings.rounds + 1)]
-        shown = demonstrate(scenarios, range(ends[1]), settings.seed)
-        network = imitate(shown, settings.seed)
+        rounds = settings.dagger_rounds
+        ends = [settings.demonstrations * number // rounds for number in range(rounds + 1)]
+        demonstrations = collect_demonstrations(scenarios, range(ends[1]), settings.seed)
+        network = train_behavior_cloning(demonstrations, settings.seed)
         for first, end in pairwise(ends[1:]):
-            shown = together(shown, demonstrate(scenarios, range(first, end), settings.seed, network))
-            network = imitate(shown, settings.seed)
-        return network if not settings.continuous else imitate(shown, settings.seed, discrete=False)
+            added = collect_demonstrations(scenarios, range(first, end), settings.seed, network)
+            demonstrations = concatenate_demonstrations(demonstrations, added)
+            network = train_behavior_cloning(demonstrations, settings.seed)
+        if settings.continuous:
+            return train_behavior_cloning(demonstrations, settings.seed, discrete=False)
+        return network
 
-    def _makers(self) -> list[Callable[[], SearchEnv]]:
+    def _env_factories(self) -> list[Callable[[], SearchEnv]]:
         from ce_nas.rl.env import SearchEnv
 
         settings = self.settings
@@ -237,27 +255,27 @@ class _Run:
                 self._scenarios,
                 REWARDS[settings.reward](),
                 continuous=settings.continuous,
-                first=settings.demonstrations + at,
-                every=settings.environments,
+                first_index=settings.demonstrations + number,
+                index_stride=settings.env_count,
             )
-            for at in range(settings.environments)
+            for number in range(settings.env_count)
         ]
 
     @property
-    def _scenarios(self) -> Scenarios:
-        return Scenarios(self.settings.seed, "training", self.parts.training)
+    def _scenarios(self) -> ScenarioSampler:
+        return ScenarioSampler(self.settings.seed, "training", self.split.training)
 
     @property
-    def _asked(self) -> str:
-        """What was asked for, as a text that can be compared."""
-        searches = hashlib.sha256()
-        for item in (item for part in self.parts for item in part):
-            searches.update(f"{item.dataset} {item.searcher} {item.seed} {item.informed}".encode())
-            searches.update(item.rows.tobytes())
-        asked = {"settings": asdict(self.settings), "ppo": asdict(self.ppo), "version": __version__}
-        return json.dumps({**asked, "recordings": searches.hexdigest()})
+    def _fingerprint(self) -> str:
+        """Settings and recordings as a string to compare."""
+        digest = hashlib.sha256()
+        for search in (search for part in self.split for search in part):
+            digest.update(f"{search.dataset} {search.searcher} {search.seed} {search.with_proxy_scores}".encode())
+            digest.update(search.architecture_indices.tobytes())
+        settings = {"settings": asdict(self.settings), "ppo": asdict(self.ppo), "version": __version__}
+        return json.dumps({**settings, "recordings": digest.hexdigest()})
 
-    def _path(self, name: str) -> Path:
+    def _checkpoint_path(self, name: str) -> Path:
         folder = self.out / "checkpoints"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"seed-{self.settings.seed}-{name}"

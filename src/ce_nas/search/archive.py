@@ -1,7 +1,4 @@
-"""What a searcher was told of full trainings.
-
-Proposals that were taken up and of which nothing was told yet.
-"""
+"""A searcher's memory: full trainings, and accepted proposals without an observation yet."""
 
 from __future__ import annotations
 
@@ -14,11 +11,11 @@ if TYPE_CHECKING:
 
     from ce_nas.core.records import Architecture, Observation
 
-__all__ = ["Archive", "Pending", "values_of"]
+__all__ = ["Archive", "PendingProposals", "objective_values"]
 
 
 class Archive:
-    """The newest full training of each architecture, in the order in which the architectures first came."""
+    """The newest full training of each architecture, in the order of the architectures' first trainings."""
 
     def __init__(self) -> None:
         self._latest: dict[Architecture, Observation] = {}
@@ -28,42 +25,42 @@ class Archive:
 
     @property
     def observations(self) -> tuple[Observation, ...]:
-        """One observation an architecture."""
+        """One observation per architecture."""
         return tuple(self._latest.values())
 
     def add(self, observations: Iterable[Observation]) -> list[Observation]:
-        """Take in the full trainings among ``observations``, and return them; estimates and part trainings are left."""
+        """Store and return the full trainings among ``observations``; estimates and partial trainings are skipped."""
         full = [observation for observation in observations if observation.fidelity >= 1.0]
         self._latest.update((observation.architecture, observation) for observation in full)
         return full
 
 
-def values_of(observations: Iterable[Observation]) -> np.ndarray:
+def objective_values(observations: Iterable[Observation]) -> np.ndarray:
     """The objectives of ``observations``, minimised, shape ``(n, m)``."""
     return np.array([observation.values for observation in observations], dtype=float)
 
 
-#: the most that are taken into account
-_MOST = 32
+#: the most pending proposals that are kept, the newest
+_MAX_PENDING = 32
 
 
-class Pending:
-    """A searcher's own proposals, until something is told of them."""
+class PendingProposals:
+    """A searcher's own proposals that await an observation."""
 
     def __init__(self) -> None:
         self._proposed: dict[Architecture, None] = {}
 
     def add(self, proposals: Iterable[Architecture]) -> None:
-        """Remember what was proposed."""
+        """Store new proposals."""
         self._proposed.update(dict.fromkeys(proposals))
 
-    def tell(self, observations: Sequence[Observation]) -> None:
-        """Forget what something was found of."""
+    def discard_observed(self, observations: Sequence[Observation]) -> None:
+        """Drop the proposals that were observed."""
         for observation in observations:
             self._proposed.pop(observation.architecture, None)
 
-    def taken(self, exclude: Container[Architecture]) -> list[Architecture]:
-        """The newest proposals that were taken up, and so are excluded from now on; the others are forgotten."""
-        taken = [architecture for architecture in self._proposed if architecture in exclude][-_MOST:]
-        self._proposed = dict.fromkeys(taken)
-        return taken
+    def retain_accepted(self, exclude: Container[Architecture]) -> list[Architecture]:
+        """The newest proposals that were accepted, and so are in ``exclude``; the others are dropped."""
+        accepted = [architecture for architecture in self._proposed if architecture in exclude][-_MAX_PENDING:]
+        self._proposed = dict.fromkeys(accepted)
+        return accepted

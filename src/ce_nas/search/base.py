@@ -1,53 +1,139 @@
-"""The searcher's seam: asked for architectures, told what came of them."""
+"""The searcher seam: :meth:`Searcher.ask` proposes architectures, :meth:`Searcher.tell` takes their observations."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from ce_nas.config.registry import SEARCHERS
+from ce_nas.core.rng import random_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Callable, Container, Sequence
 
+    import numpy as np
+
+    from ce_nas.config.components import SearcherSettings
     from ce_nas.core.records import Architecture, Observation
+    from ce_nas.search.constraints import KnownMetric
+    from ce_nas.space.base import Space
 
-__all__ = ["Searcher"]
+__all__ = ["SearchContext", "Searcher", "SearcherWrapper"]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchContext:
+    """What a searcher named by the settings is built from."""
+
+    space: Space
+    #: reference point of the hypervolume, minimised, one value per objective
+    reference: Sequence[float]
+    #: seed of the run
+    seed: int
+    #: for each objective its values known without a training, minimised; None where only a training tells
+    known_objectives: Callable[[], Sequence[KnownMetric | None]]
+
+    def random_stream(self, searcher: str) -> np.random.Generator:
+        """The random stream of a searcher of that name."""
+        return random_stream(self.seed, SEARCHERS.get(searcher).stream or f"searcher.{searcher}")
 
 
 class Searcher(ABC):
-    """Proposes architectures and learns from what is found; the loop around it belongs to someone else.
+    """Proposes architectures and learns from observations; the search loop is the caller's.
 
-    A searcher draws from a generator of its own only, never changes what it is handed, and the same sequence of
+    A searcher draws random numbers from its own generator only, never changes its arguments, and the same sequence of
     calls always gives the same proposals.
+
+    Example:
+        >>> from ce_nas.core.records import Observation
+        >>> from ce_nas.space.base import Space
+        >>> class GridSearcher(Searcher):
+        ...     name = "grid"
+        ...
+        ...     def __init__(self, space):
+        ...         self.space = space
+        ...
+        ...     def ask(self, n, exclude):
+        ...         return [cell for cell in self.space.all_architectures if cell not in exclude][:n]
+        ...
+        ...     def tell(self, observations):
+        ...         pass
+        >>> searcher = GridSearcher(Space("toy", ["a", "b"], [["x", "y"], ["x", "y", "z"]]))
+        >>> searcher.ask(3, exclude={(0, 0)})
+        [(0, 1), (0, 2), (1, 0)]
+        >>> searcher.tell([Observation((0, 1), (5.0, 2.0))])
     """
 
-    #: the name it is chosen by
+    #: the name that settings choose it by
     name: str
-    #: whether it learns from cheap scores and early-stopped trainings itself: nobody need rank its proposals by them
-    foresees: bool = False
+    #: whether it learns from proxy scores and partial trainings itself, so that its proposals need no ranking by them
+    uses_proxy_scores: bool = False
+
+    @classmethod
+    def from_settings(cls, settings: SearcherSettings, context: SearchContext) -> Self:
+        """The searcher of a space, on its own random stream, with the options of its settings as keywords."""
+        return cls(context.space, context.random_stream(settings.name), **settings.options())  # type: ignore[call-arg]
 
     @abstractmethod
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
-        """Up to ``n`` different architectures, best first, none of them in ``exclude``.
+        """Propose up to ``n`` different architectures, best first, none of them in ``exclude``.
 
-        Fewer, or none, come back where the searcher finds no more; it never searches without end.
+        Fewer, or none, are returned where the searcher finds no more; the effort of a call is bounded.
         """
 
     @abstractmethod
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Take in what was found; the values are objectives, all minimised."""
+        """Learn from observations; their values are objectives, all minimised."""
 
-    def fidelity_of(self, architecture: Architecture) -> float:  # noqa: ARG002 - most train everything in full
-        """The share of a full training that ``architecture``, just proposed, is to get; above 0 and up to 1."""
+    def fidelity_of(self, architecture: Architecture) -> float:  # noqa: ARG002 - default: a full training
+        """The share of a full training for ``architecture``, just proposed; above 0 and up to 1."""
         return 1.0
 
-    def region_of(self, architecture: Architecture) -> str | None:  # noqa: ARG002 - most divide no space
-        """The part of the space that ``architecture`` was proposed from; None where the space is not divided."""
+    def region_of(self, architecture: Architecture) -> str | None:  # noqa: ARG002 - default: no partition
+        """The region of the space that ``architecture`` was proposed from; None without a partition."""
         return None
 
-    def promising(self, n: int) -> list[Architecture]:  # noqa: ARG002 - most divide no space
-        """Up to ``n`` members of the region that promises most, spread evenly; none where the space is not divided."""
+    def sample_best_region(self, n: int) -> list[Architecture]:  # noqa: ARG002 - default: no partition
+        """Up to ``n`` evenly spread members of the most promising region; none without a partition."""
         return []
 
     def notes(self) -> list[str]:
-        """What the searcher did since it was last asked that a reader of the journal should know."""
+        """Remarks for the journal since the last call, each one sentence."""
         return []
+
+
+class SearcherWrapper(Searcher):
+    """Base of searchers that change what another searcher is asked or told; everything else is forwarded to it.
+
+    :param inner: the searcher that proposes.
+    """
+
+    def __init__(self, inner: Searcher) -> None:
+        self.name = inner.name
+        self.uses_proxy_scores = inner.uses_proxy_scores
+        self._inner = inner
+
+    def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
+        """See :meth:`Searcher.ask`."""
+        return self._inner.ask(n, exclude)
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """See :meth:`Searcher.tell`."""
+        self._inner.tell(observations)
+
+    def fidelity_of(self, architecture: Architecture) -> float:
+        """See :meth:`Searcher.fidelity_of`."""
+        return self._inner.fidelity_of(architecture)
+
+    def region_of(self, architecture: Architecture) -> str | None:
+        """See :meth:`Searcher.region_of`."""
+        return self._inner.region_of(architecture)
+
+    def sample_best_region(self, n: int) -> list[Architecture]:
+        """See :meth:`Searcher.sample_best_region`."""
+        return self._inner.sample_best_region(n)
+
+    def notes(self) -> list[str]:
+        """See :meth:`Searcher.notes`."""
+        return self._inner.notes()

@@ -1,8 +1,7 @@
-"""CMA-ES: a normal distribution (and one of choices) that moves to where the front grows.
+"""Multi-objective CMA-ES over continuous, integer and categorical variables.
 
-The distribution is that of CatCMA with margin, which holds real, whole and categorical variables at once [CatCMAwM].
-What it minimises is a rank: whoever adds more to the hypervolume first, and behind the front whoever fewer dominate
-[LaMOO, section 3.3; UHVI].
+The distribution is that of CatCMA with margin [CatCMAwM]. It minimises a rank: by hypervolume contribution on the
+front, and by the number of dominating points behind it [LaMOO, section 3.3; UHVI].
 
 Sources
     [CatCMAwM] Hamano et al. CatCMA with Margin: Stochastic Optimization for Continuous, Integer, and Categorical
@@ -15,15 +14,16 @@ Sources
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from ce_nas.config.registry import SEARCHERS
 from ce_nas.core.errors import SettingsError
-from ce_nas.pareto.hypervolume import own_gains
-from ce_nas.search.archive import Archive, values_of
-from ce_nas.search.random import draw
-from ce_nas.search.regions import AnyOf, RegionalSearcher, WholeSpace
+from ce_nas.pareto.hypervolume import hypervolume_contributions
+from ce_nas.search.archive import Archive, objective_values
+from ce_nas.search.random import sample_uniform
+from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace
 from ce_nas.space.distributions import Categorical, Integer
 from ce_nas.space.mixed import MixedSpace
 
@@ -32,51 +32,65 @@ if TYPE_CHECKING:
 
     from cmaes import CatCMAwM
 
+    from ce_nas.config.components import SearcherSettings
     from ce_nas.core.records import Architecture, Observation
+    from ce_nas.search.base import SearchContext
     from ce_nas.search.regions import Region
     from ce_nas.space.base import Space
     from ce_nas.space.distributions import Domain
 
-__all__ = ["CmaSearcher", "ranking"]
+__all__ = ["CmaSearcher", "rank_by_hypervolume_contribution"]
 
-#: whole numbers with up to so many values are stepped through; wider ones are rounded real numbers
-_STEPPED = 64
-#: rounds of draws, so many of them in a row without anything new, and the fewest draws a round, before a distribution
-#: is given up
-_ROUNDS, _BARREN, _DRAWS = 40, 8, 5
-#: distributions started for one request before the rest is drawn at random
-_STARTS = 3
-#: how sure a fresh distribution is of its centre's choices
-_TRUST = 0.5
-#: objectives from which on a front is a surface
-_SURFACE = 3
-#: a generation no wider than this share of any variable's range ends its run: on a front that is a curve it is one
-#: point by then; a surface takes so many points that short runs about many of them find more
-_CONVERGED, _CONVERGED_ON_SURFACES = 1.5e-2, 0.85
-#: a run starts as wide as this share of the standard deviation of the region's samples, but no narrower than the second
-_OF_SAMPLES, _NARROWEST = 0.25, 0.02
+#: integers with up to this many values are discrete variables; wider ones are rounded continuous variables
+_MAX_DISCRETE_VALUES = 64
+#: a run is abandoned after this many rounds of draws, or this many in a row without a new architecture; fewest draws
+#: per round
+_MAX_DRAW_ROUNDS, _MAX_FAILED_ROUNDS, _MIN_DRAWS_PER_ROUND = 40, 8, 5
+#: runs started in one ask before the rest is sampled randomly
+_MAX_STARTS_PER_ASK = 3
+#: initial probability mass on the centre's choices
+_CENTRE_CHOICE_WEIGHT = 0.5
+#: number of objectives from which the front is a surface
+_MIN_SURFACE_OBJECTIVES = 3
+#: a run converges once a generation is narrower than this share of every variable's range: for a front that is a curve
+#: it is a single point by then; a surface needs so many points that short runs around many of them find more
+_CONVERGED_WIDTH, _CONVERGED_WIDTH_SURFACE = 1.5e-2, 0.85
+#: initial sigma as a share of the standard deviation of the region's samples, and its minimum
+_SIGMA_SAMPLE_SHARE, _MIN_SIGMA = 0.25, 0.02
 
 
+@SEARCHERS.register("cma")
 class CmaSearcher(RegionalSearcher):
-    """CMA-ES for several objectives, asked and told in any batch size, for any space.
+    """CMA-ES for several objectives, with ask and tell in any batch size, for any space.
 
-    One distribution is at work at a time. It starts at a point of the front (of the region's, if there is one), and
-    leaves for another start once it has converged, or once a new region no longer holds its centre. For two objectives
-    it starts the narrower the closer together the region's samples lie, and goes on to a point; for more its runs are
-    wide and short. Solutions outside the region are drawn again; where a distribution finds nothing new, what is
-    missing is drawn at random.
+    One run is active at a time. It starts at a point of the front of the region, and is replaced once it has converged,
+    or once a new region excludes its centre. With two objectives its initial sigma follows the spread of the region's
+    samples, and it converges to a point; with more, runs are wide and short. Solutions outside the region are redrawn;
+    where runs find nothing new, the rest is sampled randomly.
+
+    Example:
+        >>> import numpy as np
+        >>> from ce_nas.core.records import Observation
+        >>> from ce_nas.space.distributions import Float
+        >>> from ce_nas.space.mixed import MixedSpace
+        >>> space = MixedSpace("plane", {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)})
+        >>> searcher = CmaSearcher(space, np.random.default_rng(0), reference=(2.0, 2.0))
+        >>> points = searcher.ask(10, exclude=set())  # random
+        >>> searcher.tell([Observation((x, y), (x**2 + y**2, (x - 1.0) ** 2 + y**2)) for x, y in points])
+        >>> len(searcher.ask(4, exclude=set(points)))
+        4
 
     :param space: the space to search.
     :param rng: the searcher's own generator.
     :param reference: reference point of the hypervolume, minimised, shape ``(m,)``.
-    :param startup: full trainings before the first distribution; random until then.
-    :param population: solutions to a generation; None for 4 + 3 ln(variables).
-    :param spread: the largest standard deviation at the start, as a share of each variable's range.
+    :param startup: full trainings before the first run; random sampling until then.
+    :param population: solutions per generation; None for 4 + 3 ln(variables).
+    :param max_sigma: the largest initial standard deviation, as a share of each variable's range.
     """
 
     name = "cma"
 
-    def __init__(  # noqa: PLR0913 - a space, a stream, a reference, and three settings
+    def __init__(  # noqa: PLR0913 - what every searcher needs, and keyword settings
         self,
         space: Space,
         rng: np.random.Generator,
@@ -84,12 +98,12 @@ class CmaSearcher(RegionalSearcher):
         *,
         startup: int = 10,
         population: int | None = None,
-        spread: float = 0.3,
+        max_sigma: float = 0.3,
     ) -> None:
-        if startup < 1 or (population is not None and population < 4) or not 0 < spread <= 1:
+        if startup < 1 or (population is not None and population < 4) or not 0 < max_sigma <= 1:
             message = (
-                "Expected a startup of at least 1, a population of at least 4 and a spread above 0 up to 1, got "
-                f"startup={startup}, population={population} and spread={spread}."
+                "Expected a startup of at least 1, a population of at least 4 and a max_sigma above 0 up to 1, got "
+                f"startup={startup}, population={population} and max_sigma={max_sigma}."
             )
             raise SettingsError(message)
         self._space = space
@@ -97,271 +111,287 @@ class CmaSearcher(RegionalSearcher):
         self._reference = np.asarray(reference, dtype=float)
         self._startup = startup
         self._population = population
-        self._spread = spread
-        self._narrowest = _CONVERGED if len(self._reference) < _SURFACE else _CONVERGED_ON_SURFACES
-        self._patient = len(self._reference) < _SURFACE
-        self._coding = _Coding(space)
+        self._max_sigma = max_sigma
+        self._converged_width = (
+            _CONVERGED_WIDTH if len(self._reference) < _MIN_SURFACE_OBJECTIVES else _CONVERGED_WIDTH_SURFACE
+        )
+        self._runs_to_convergence = len(self._reference) < _MIN_SURFACE_OBJECTIVES
+        self._encoder = _SpaceEncoder(space)
         self._archive = Archive()
-        self._known: dict[Architecture, Observation] = {}
-        self._run: _Run | None = None
-        self._gave_up = False
+        self._observation_of: dict[Architecture, Observation] = {}
+        self._run: _CmaRun | None = None
+        self._restarted_without_proposals = False
+
+    @classmethod
+    def from_settings(cls, settings: SearcherSettings, context: SearchContext) -> Self:
+        """See :meth:`Searcher.from_settings`."""
+        rng = context.random_stream(settings.name)
+        return cls(context.space, rng, context.reference, **settings.options())
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
         return self.ask_within(n, exclude, WholeSpace(self._archive.observations))
 
     @property
-    def busy(self) -> bool:
-        """See :meth:`RegionalSearcher.busy`: while a distribution goes on that was not begun for want of room."""
-        return self._patient and self._run is not None and not (self._run.converged or self._gave_up)
+    def holds_region(self) -> bool:
+        """See :meth:`RegionalSearcher.holds_region`: during a run, except one started because another was exhausted."""
+        return (
+            self._runs_to_convergence
+            and self._run is not None
+            and not (self._run.converged or self._restarted_without_proposals)
+        )
 
     def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """See :meth:`RegionalSearcher.ask_within`."""
-        found: dict[Architecture, None] = {}
-        if len(self._archive) >= self._startup and region.samples and self._coding.moves:
-            for start in range(_STARTS):
-                self._gave_up = start > 0
-                run = self._running(region)
-                found.update(dict.fromkeys(self._fresh(run, n - len(found), AnyOf(exclude, found), region)))
-                if len(found) >= n:
-                    return list(found)
+        new: dict[Architecture, None] = {}
+        if len(self._archive) >= self._startup and region.samples and self._encoder.free_variable_count:
+            for start in range(_MAX_STARTS_PER_ASK):
+                self._restarted_without_proposals = start > 0
+                run = self._current_run(region)
+                new.update(dict.fromkeys(self._propose_new(run, n - len(new), UnionContainer(exclude, new), region)))
+                if len(new) >= n:
+                    return list(new)
                 self._run = None
-        return [*found, *draw(self._space, self._rng, n - len(found), AnyOf(exclude, found), region)]
+        return [*new, *sample_uniform(self._space, self._rng, n - len(new), UnionContainer(exclude, new), region)]
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """See :meth:`Searcher.tell`."""
-        told = self._archive.add(observations)
-        self._known.update((observation.architecture, observation) for observation in told)
+        trainings = self._archive.add(observations)
+        self._observation_of.update((observation.architecture, observation) for observation in trainings)
         if self._run:
-            for observation in told:
-                self._run.take(observation)
-            self._run.evolve(self._ranks)
+            for observation in trainings:
+                self._run.tell(observation)
+            self._run.update_distribution(self._rank_values)
 
-    def _running(self, region: Region) -> _Run:
-        """The distribution at work, or a new one where that has ended or its centre lies outside the region."""
+    def _current_run(self, region: Region) -> _CmaRun:
+        """The active run, or a new one if it has converged or its centre lies outside the region."""
         if self._run is None or self._run.converged or not region.contains([self._run.centre])[0]:
-            self._run = self._started(region)
+            self._run = self._start_run(region)
         return self._run
 
-    def _started(self, region: Region) -> _Run:
-        """A distribution around one of the region's best, or anywhere while nothing betters the reference.
+    def _start_run(self, region: Region) -> _CmaRun:
+        """Start a run at one of the region's best samples, or anywhere while no sample beats the reference.
 
-        Then the best may lie in a dead end, and where many samples lie says nothing.
+        Until then the best may be a dead end, and the density of the samples is no information.
         """
-        known = values_of(self._archive.observations)
-        spread = self._spread
-        if (known < self._reference).all(axis=1).any():
+        all_values = objective_values(self._archive.observations)
+        sigma = self._max_sigma
+        if (all_values < self._reference).all(axis=1).any():
             samples = region.samples
-            centre = samples[self._best_place(values_of(samples), known)].architecture
-            if self._patient:
-                spread = min(self._coding.deviation([sample.architecture for sample in samples]), spread)
+            centre = samples[self._sample_start_index(objective_values(samples), all_values)].architecture
+            if self._runs_to_convergence:
+                sigma = min(self._encoder.sample_sigma([sample.architecture for sample in samples]), sigma)
         else:
-            centre = (draw(self._space, self._rng, 1, (), region) or [region.samples[0].architecture])[0]
+            centre = (sample_uniform(self._space, self._rng, 1, (), region) or [region.samples[0].architecture])[0]
         seed = int(self._rng.integers(2**31))
-        return _Run(self._coding, centre, spread, self._population, narrowest=self._narrowest, seed=seed)
+        return _CmaRun(self._encoder, centre, sigma, self._population, converged_width=self._converged_width, seed=seed)
 
-    def _best_place(self, values: np.ndarray, known: np.ndarray) -> int:
-        """Chosen with a chance in proportion to what each alone adds; behind the front the better of two at random."""
-        adds = own_gains(values, known, self._reference)
-        if adds.sum() > 0:
-            return int(self._rng.choice(len(adds), p=adds / adds.sum()))
-        order = np.argsort(ranking(values, known, self._reference))
+    def _sample_start_index(self, values: np.ndarray, all_values: np.ndarray) -> int:
+        """Sample in proportion to the hypervolume contributions; without any, the better of two random samples."""
+        contributions = hypervolume_contributions(values, all_values, self._reference)
+        if contributions.sum() > 0:
+            return int(self._rng.choice(len(contributions), p=contributions / contributions.sum()))
+        order = np.argsort(rank_by_hypervolume_contribution(values, all_values, self._reference))
         return int(order[self._rng.integers(len(order), size=2).min()])
 
-    def _fresh(self, run: _Run, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
-        """Up to ``n`` architectures of the distribution that are new and in the region.
+    def _propose_new(
+        self, run: _CmaRun, n: int, exclude: Container[Architecture], region: Region
+    ) -> list[Architecture]:
+        """Draw up to ``n`` new architectures of the region from the distribution.
 
-        One that is known already is no proposal, but its values count in the generation as if it had been tried again.
+        A known architecture is not proposed, but its values count in the generation as if it had been evaluated again.
         """
-        found: dict[Architecture, None] = {}
-        barren = 0
-        for _ in range(_ROUNDS):
-            if len(found) >= n or barren >= _BARREN:
+        new: dict[Architecture, None] = {}
+        n_failed = 0
+        for _ in range(_MAX_DRAW_ROUNDS):
+            if len(new) >= n or n_failed >= _MAX_FAILED_ROUNDS:
                 break
-            before = len(found)
-            self._draw_into(found, n, run, exclude, region)
-            barren = barren + 1 if len(found) == before else 0
-            run.evolve(self._ranks)
-        return list(found)
+            before = len(new)
+            self._draw_round(new, n, run, exclude, region)
+            n_failed = n_failed + 1 if len(new) == before else 0
+            run.update_distribution(self._rank_values)
+        return list(new)
 
-    def _draw_into(
-        self, found: dict[Architecture, None], n: int, run: _Run, exclude: Container[Architecture], region: Region
+    def _draw_round(
+        self, new: dict[Architecture, None], n: int, run: _CmaRun, exclude: Container[Architecture], region: Region
     ) -> None:
-        """One round of draws: what is new joins ``found``, up to ``n``."""
-        drawn = [run.draw() for _ in range(max(n - len(found), _DRAWS))]
-        inside = region.contains([architecture for _, architecture in drawn]).tolist()
-        for (solution, architecture), within in zip(drawn, inside, strict=True):
-            if not within or len(found) >= n or not self._space.contains(architecture):
+        """One round of draws: adds new architectures to ``new``, up to ``n``."""
+        draws = [run.draw() for _ in range(max(n - len(new), _MIN_DRAWS_PER_ROUND))]
+        inside = region.contains([architecture for _, architecture in draws]).tolist()
+        for (solution, architecture), is_inside in zip(draws, inside, strict=True):
+            if not is_inside or len(new) >= n or not self._space.contains(architecture):
                 continue
-            if known := self._known.get(architecture):
-                run.expect(solution, architecture)
-                run.take(known)
-            elif architecture not in found and architecture not in exclude:
-                run.expect(solution, architecture)
-                found[architecture] = None
+            if known := self._observation_of.get(architecture):
+                run.register_proposal(solution, architecture)
+                run.tell(known)
+            elif architecture not in new and architecture not in exclude:
+                run.register_proposal(solution, architecture)
+                new[architecture] = None
 
-    def _ranks(self, values: np.ndarray) -> np.ndarray:
-        return ranking(values, values_of(self._archive.observations), self._reference)
+    def _rank_values(self, values: np.ndarray) -> np.ndarray:
+        return rank_by_hypervolume_contribution(values, objective_values(self._archive.observations), self._reference)
 
 
-def ranking(values: np.ndarray, known: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """The place of each of ``values`` among themselves, shape ``(n,)``, 0 the best; equal ones keep their order.
+def rank_by_hypervolume_contribution(values: np.ndarray, all_values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The rank of each of ``values`` among themselves, shape ``(n,)``, 0 the best; ties keep their order.
 
-    What is worse than the reference comes last, the farther the later; before it goes by how many dominate a point, and
-    on the front by what it alone adds to the hypervolume.
+    Points beyond the reference come last, by their excess; the others are ordered by the number of dominating points,
+    and on the front by hypervolume contribution.
 
     :param values: minimised, shape ``(n, m)``.
-    :param known: all that has been found, ``values`` among it, shape ``(k, m)``.
+    :param all_values: all observed values, ``values`` among them, shape ``(k, m)``.
     :param reference: reference point of the hypervolume, shape ``(m,)``.
     """
-    finite = known[np.isfinite(known).all(axis=1)]
+    finite = all_values[np.isfinite(all_values).all(axis=1)]
     scale = np.ptp(finite, axis=0) if len(finite) else np.ones(len(reference))
     excess = (np.maximum(values - reference, 0.0) / np.where(scale > 0, scale, 1.0)).sum(axis=1)
-    dominated = np.array([_dominating(known, point) for point in values])
-    places = np.empty(len(values))
-    places[np.lexsort((-own_gains(values, known, reference), dominated, excess))] = np.arange(len(values))
-    return places
+    dominated = np.array([_count_dominating(all_values, point) for point in values])
+    order = np.lexsort((-hypervolume_contributions(values, all_values, reference), dominated, excess))
+    ranks = np.empty(len(values))
+    ranks[order] = np.arange(len(values))
+    return ranks
 
 
-def _dominating(known: np.ndarray, point: np.ndarray) -> int:
-    return int(np.count_nonzero((known <= point).all(axis=1) & (known < point).any(axis=1)))
+def _count_dominating(all_values: np.ndarray, point: np.ndarray) -> int:
+    return int(np.count_nonzero((all_values <= point).all(axis=1) & (all_values < point).any(axis=1)))
 
 
-class _Coding:
-    """How a space's variables are laid out among the real, stepped and categorical ones of the distribution."""
+class _SpaceEncoder:
+    """Maps the variables of a space to the continuous, discrete and categorical variables of the distribution."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
         self._domains: tuple[Domain, ...] = (
             space.domains if isinstance(space, MixedSpace) else tuple(map(Categorical, space.choices))
         )
-        kinds = [_kind(domain) for domain in self._domains]
-        #: places of the variables of each kind
-        self.real, self.stepped, self.named = (
-            [place for place, kind in enumerate(kinds) if kind == wanted] for wanted in ("real", "stepped", "named")
+        kinds = [_variable_kind(domain) for domain in self._domains]
+        #: indices of the variables of each kind
+        self.continuous, self.discrete, self.categorical = (
+            [variable for variable, kind in enumerate(kinds) if kind == of_kind]
+            for of_kind in ("continuous", "discrete", "categorical")
         )
 
     def encode(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """The space's own encoding, shape ``(n, columns)``."""
         return self._space.encode(architectures)
 
-    def deviation(self, architectures: Sequence[Architecture]) -> float:
-        """How wide a run among such architectures starts, as a share of the ranges; the widest without numbers."""
-        if not self.real and not self.stepped:
+    def sample_sigma(self, architectures: Sequence[Architecture]) -> float:
+        """The initial sigma among these architectures, as a share of the ranges; 1 without numeric variables."""
+        if not self.continuous and not self.discrete:
             return 1.0
-        units = np.array([self.units(architecture) for architecture in architectures])
-        return max(_OF_SAMPLES * float(units.std(axis=0).mean()), _NARROWEST)
+        units = np.array([self.unit_values(architecture) for architecture in architectures])
+        return max(_SIGMA_SAMPLE_SHARE * float(units.std(axis=0).mean()), _MIN_SIGMA)
 
     @property
-    def moves(self) -> int:
+    def free_variable_count(self) -> int:
         """How many variables have more than one value."""
-        return len(self.real) + len(self.stepped) + len(self.named)
+        return len(self.continuous) + len(self.discrete) + len(self.categorical)
 
-    def steps(self) -> list[np.ndarray]:
-        """For each stepped variable, the places of its values in the unit interval."""
-        domains = [self._domains[place] for place in self.stepped]
+    def discrete_values(self) -> list[np.ndarray]:
+        """For each discrete variable, its values mapped to the unit interval."""
+        domains = [self._domains[variable] for variable in self.discrete]
         return [domain.encode(np.arange(domain.low, domain.high + 1))[:, 0] for domain in domains]  # type: ignore[union-attr]
 
-    def counts(self) -> list[int]:
-        """For each categorical variable, how many choices it has."""
-        return [int(self._domains[place].size) for place in self.named]
+    def choice_counts(self) -> list[int]:
+        """For each categorical variable, its number of choices."""
+        return [int(self._domains[variable].size) for variable in self.categorical]
 
-    def units(self, architecture: Architecture) -> np.ndarray:
-        """The numbers of an architecture in the unit interval, the real before the stepped."""
-        places = [*self.real, *self.stepped]
-        return np.array([self._domains[place].encode(np.array([architecture[place]]))[0, 0] for place in places])
+    def unit_values(self, architecture: Architecture) -> np.ndarray:
+        """The numeric variables of an architecture in the unit interval, the continuous before the discrete."""
+        numeric = [*self.continuous, *self.discrete]
+        return np.array([self._domains[index].encode(np.array([architecture[index]]))[0, 0] for index in numeric])
 
-    def choices(self, architecture: Architecture) -> list[int]:
-        """The places of the choices that an architecture makes."""
-        return [int(architecture[place]) for place in self.named]
+    def choice_indices(self, architecture: Architecture) -> list[int]:
+        """The choice of each categorical variable of an architecture."""
+        return [int(architecture[variable]) for variable in self.categorical]
 
-    def architecture(self, numbers: np.ndarray, choices: Sequence[int]) -> Architecture:
-        """The architecture with these numbers in the unit interval, and these choices; the inverse of the two above."""
+    def decode(self, unit_values: np.ndarray, choices: Sequence[int]) -> Architecture:
+        """The architecture of these values in the unit interval and choices; the inverse of the two methods above."""
         row = np.array([domain.low if isinstance(domain, Integer) else 0.0 for domain in self._domains])
-        for place, unit in zip([*self.real, *self.stepped], numbers, strict=True):
-            row[place] = self._domains[place].decode(np.array([[unit]]))[0]
-        row[self.named] = choices
+        for variable, unit in zip([*self.continuous, *self.discrete], unit_values, strict=True):
+            row[variable] = self._domains[variable].decode(np.array([[unit]]))[0]
+        row[self.categorical] = choices
         return self._space.architectures(row[None] if isinstance(self._space, MixedSpace) else row[None].astype(int))[0]
 
 
-def _kind(domain: Domain) -> str:
+def _variable_kind(domain: Domain) -> str:
     if domain.size == 1:
         return "fixed"
     if isinstance(domain, Categorical):
-        return "named"
-    return "stepped" if isinstance(domain, Integer) and domain.size <= _STEPPED else "real"
+        return "categorical"
+    return "discrete" if isinstance(domain, Integer) and domain.size <= _MAX_DISCRETE_VALUES else "continuous"
 
 
-class _Run:
-    """A distribution, what was drawn of it and what came of that."""
+class _CmaRun:
+    """One run of CMA-ES: its distribution, pending solutions and evaluated solutions."""
 
-    def __init__(  # noqa: PLR0913 - where it starts, how, and when it ends
+    def __init__(  # noqa: PLR0913 - start and stop of the run
         self,
-        coding: _Coding,
+        encoder: _SpaceEncoder,
         centre: Architecture,
-        spread: float,
+        sigma: float,
         population: int | None,
         *,
-        narrowest: float,
+        converged_width: float,
         seed: int,
     ) -> None:
         from cmaes import CatCMAwM
 
-        self._coding = coding
-        self._narrowest = narrowest
-        numbers = len(coding.real) + len(coding.stepped)
-        counts = coding.counts()
+        self._encoder = encoder
+        self._converged_width = converged_width
+        numbers = len(encoder.continuous) + len(encoder.discrete)
+        counts = encoder.choice_counts()
         self._cma = CatCMAwM(
-            x_space=[[0.0, 1.0]] * len(coding.real) or None,
-            z_space=coding.steps() or None,
+            x_space=[[0.0, 1.0]] * len(encoder.continuous) or None,
+            z_space=encoder.discrete_values() or None,
             c_space=counts or None,
             population_size=population,
-            mean=coding.units(centre) if numbers else None,
-            sigma=spread,
+            mean=encoder.unit_values(centre) if numbers else None,
+            sigma=sigma,
             cov=np.eye(numbers) if numbers else None,
-            cat_param=_leaning(counts, coding.choices(centre)) if counts else None,
+            cat_param=_initial_probabilities(counts, encoder.choice_indices(centre)) if counts else None,
             seed=seed,
         )
-        #: where the distribution is taken to be: its start, later the best of its last generation
+        #: the start, later the best architecture of the last generation
         self.centre = centre
-        #: whether its last generation was too narrow to go on
+        #: whether the last generation was narrower than the convergence width
         self.converged = False
-        self._waiting: dict[Architecture, deque[CatCMAwM.Solution]] = {}
-        self._told: deque[tuple[CatCMAwM.Solution, Observation]] = deque()
+        self._pending_solutions: dict[Architecture, deque[CatCMAwM.Solution]] = {}
+        self._evaluated: deque[tuple[CatCMAwM.Solution, Observation]] = deque()
 
     def draw(self) -> tuple[CatCMAwM.Solution, Architecture]:
-        """One more solution, and the architecture it stands for."""
+        """Draw a solution, and the architecture it encodes."""
         solution = self._cma.ask()
         parts = [part for part in (solution.x, solution.z) if part is not None]
         choices = [] if solution.c is None else solution.c.argmax(axis=1).tolist()
-        return solution, self._coding.architecture(np.concatenate(parts) if parts else np.empty(0), choices)
+        return solution, self._encoder.decode(np.concatenate(parts) if parts else np.empty(0), choices)
 
-    def expect(self, solution: CatCMAwM.Solution, architecture: Architecture) -> None:
-        """Remember that a solution was proposed."""
-        self._waiting.setdefault(architecture, deque(maxlen=1)).append(solution)
+    def register_proposal(self, solution: CatCMAwM.Solution, architecture: Architecture) -> None:
+        """Store the solution of a proposed architecture."""
+        self._pending_solutions.setdefault(architecture, deque(maxlen=1)).append(solution)
 
-    def take(self, observation: Observation) -> None:
-        """What came of a solution; of others nothing is learned."""
-        if waiting := self._waiting.pop(observation.architecture, None):
-            self._told.append((waiting.popleft(), observation))
+    def tell(self, observation: Observation) -> None:
+        """Record the observation of a pending solution; other observations are ignored."""
+        if solutions := self._pending_solutions.pop(observation.architecture, None):
+            self._evaluated.append((solutions.popleft(), observation))
 
-    def evolve(self, rank: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Let every full generation move the distribution; ``rank`` gives the places of its values, 0 the best."""
+    def update_distribution(self, rank: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Update the distribution with every complete generation; ``rank`` ranks its values, 0 the best."""
         size = self._cma.population_size
-        while len(self._told) >= size:
-            solutions, observations = zip(*(self._told.popleft() for _ in range(size)), strict=True)
-            places = rank(values_of(observations))
+        while len(self._evaluated) >= size:
+            solutions, observations = zip(*(self._evaluated.popleft() for _ in range(size)), strict=True)
+            ranks = rank(objective_values(observations))
             with np.errstate(all="ignore"):  # the margin of a converged variable divides by zero, and is clipped
-                self._cma.tell(list(zip(solutions, places.tolist(), strict=True)))
-            self.centre = observations[int(places.argmin())].architecture
-            width = np.ptp(self._coding.encode([one.architecture for one in observations]), axis=0)
-            self.converged = bool(width.max() < self._narrowest)
+                self._cma.tell(list(zip(solutions, ranks.tolist(), strict=True)))
+            self.centre = observations[int(ranks.argmin())].architecture
+            width = np.ptp(self._encoder.encode([observation.architecture for observation in observations]), axis=0)
+            self.converged = bool(width.max() < self._converged_width)
 
 
-def _leaning(counts: Sequence[int], choices: Sequence[int]) -> np.ndarray:
-    """Probabilities of choices that lean towards the given ones, shape ``(variables, largest count)``, zero-padded."""
-    chances = np.zeros((len(counts), max(counts)))
+def _initial_probabilities(counts: Sequence[int], choices: Sequence[int]) -> np.ndarray:
+    """Probabilities of choices, weighted towards the given ones, shape ``(variables, largest count)``, zero-padded."""
+    probabilities = np.zeros((len(counts), max(counts)))
     for row, (count, choice) in enumerate(zip(counts, choices, strict=True)):
-        chances[row, :count] = (1.0 - _TRUST) / count
-        chances[row, choice] += _TRUST
-    return chances
+        probabilities[row, :count] = (1.0 - _CENTRE_CHOICE_WEIGHT) / count
+        probabilities[row, choice] += _CENTRE_CHOICE_WEIGHT
+    return probabilities

@@ -1,7 +1,7 @@
-"""Bounds that an answer has to keep: feasible first.
+"""Constrained search by feasibility rules.
 
-What is known to break a bound is never proposed; what breaks one after all is told to the searcher as worse than
-anything that does not, by how much it breaks it [Deb]; so it enters no front and no hypervolume.
+Architectures known to violate a constraint are never proposed. Observed violations are reported to the searcher as
+worse than every feasible observation, in the order of their violation [Deb]; so they enter no front and no hypervolume.
 
 Sources
     [Deb] Deb. An efficient constraint handling method for genetic algorithms. Comput. Methods Appl. Mech. Eng.
@@ -18,34 +18,42 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.core.errors import SettingsError, one_of
+from ce_nas.core.errors import SettingsError, unknown_choice_message
 from ce_nas.core.records import Architecture
-from ce_nas.search.base import Searcher
-from ce_nas.search.regions import AnyOf
+from ce_nas.search.base import SearcherWrapper
+from ce_nas.search.regions import UnionContainer
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from ce_nas.core.records import Objective, Observation
+    from ce_nas.search.base import Searcher
     from ce_nas.space.base import Space
 
-__all__ = ["ConstrainedSearcher", "Constraint", "Constraints", "Costs"]
+__all__ = ["ConstrainedSearcher", "Constraint", "Constraints", "KnownMetric"]
 
-#: a metric of every member of a space, in their order, or as a function of some of them
-Costs = np.ndarray | Callable[[Sequence[Architecture]], np.ndarray]
+#: a metric of every member of a space, in their order, or as a function of architectures
+KnownMetric = np.ndarray | Callable[[Sequence[Architecture]], np.ndarray]
 
-_TEXT = re.compile(r"\s*([\w.-]+)\s*(<=|>=)\s*(\S+)\s*")
+_CONSTRAINT_PATTERN = re.compile(r"\s*([\w.-]+)\s*(<=|>=)\s*(\S+)\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """One bound on one metric."""
+    """One bound on one metric.
+
+    Example:
+        >>> import numpy as np
+        >>> constraint = Constraint.parse("latency<=0.05")
+        >>> constraint.violation(np.array([0.04, 0.05, 0.1]))
+        array([0., 0., 1.])
+    """
 
     #: name of the metric, for instance ``latency``
     name: str
     #: the worst value allowed, in the metric's own unit
     bound: float
-    #: True if the metric must be no less than the bound, False if no more
+    #: True for a lower bound, False for an upper bound
     at_least: bool = False
 
     @classmethod
@@ -54,7 +62,7 @@ class Constraint:
 
         :raises SettingsError: if the text is neither.
         """
-        match = _TEXT.fullmatch(text)
+        match = _CONSTRAINT_PATTERN.fullmatch(text)
         try:
             bound = float(match.group(3)) if match else math.nan
         except ValueError:
@@ -64,21 +72,25 @@ class Constraint:
             raise SettingsError(message)
         return cls(match.group(1), bound, at_least=match.group(2) == ">=")
 
-    def excess(self, values: np.ndarray) -> np.ndarray:
-        """By how much ``values``, in the metric's own unit, break the bound, as a share of it; 0 where they keep it."""
-        over = (self.bound - values) if self.at_least else (values - self.bound)
-        return np.asarray(np.maximum(over, 0.0) / max(abs(self.bound), 1e-12))
+    def is_met(self, value: float) -> bool:
+        """Whether a value, in the metric's own unit, keeps the bound."""
+        return value >= self.bound if self.at_least else value <= self.bound
+
+    def violation(self, values: np.ndarray) -> np.ndarray:
+        """The excess of ``values``, in the metric's own unit, over the bound, relative to it; 0 where they keep it."""
+        excess = (self.bound - values) if self.at_least else (values - self.bound)
+        return np.asarray(np.maximum(excess, 0.0) / max(abs(self.bound), 1e-12))
 
 
 class Constraints:
-    """All bounds of a search.
+    """All constraints of a search.
 
     :param space: the space searched.
-    :param objectives: what is optimised, in the order of the values told.
-    :param constraints: the bounds, each on an objective or on a metric of ``known``.
-    :param known: metrics known without a training: each for every member of a listable space, shape ``(size,)``, or as
-        a function of architectures.
-    :raises SettingsError: if a bound is on something else.
+    :param objectives: the objectives, in the order of the observed values.
+    :param constraints: the bounds, each on an objective or on a metric of ``known_metrics``.
+    :param known_metrics: metrics known without a training: each for every member of a listable space, shape
+        ``(size,)``, or as a function of architectures.
+    :raises SettingsError: if a bound is on another metric.
     """
 
     def __init__(
@@ -86,110 +98,112 @@ class Constraints:
         space: Space,
         objectives: Sequence[Objective],
         constraints: Sequence[Constraint],
-        known: Mapping[str, Costs] | None = None,
+        known_metrics: Mapping[str, KnownMetric] | None = None,
     ) -> None:
-        known = known or {}
+        known_metrics = known_metrics or {}
         names = [objective.name for objective in objectives]
         for constraint in constraints:
-            if constraint.name not in names and constraint.name not in known:
-                raise SettingsError(one_of("metric of a constraint", constraint.name, [*names, *known]))
+            if constraint.name not in names and constraint.name not in known_metrics:
+                raise SettingsError(
+                    unknown_choice_message("metric of a constraint", constraint.name, [*names, *known_metrics])
+                )
         self._reference = np.array([objective.sign * objective.reference for objective in objectives])
-        self._told = [
-            (names.index(one.name), objectives[names.index(one.name)].sign, one)
-            for one in constraints
-            if one.name in names
+        self._on_objectives = [
+            (names.index(constraint.name), objectives[names.index(constraint.name)].sign, constraint)
+            for constraint in constraints
+            if constraint.name in names
         ]
-        self._known = _KnownExcess(space, [(one, known[one.name]) for one in constraints if one.name in known])
+        on_metrics = [constraint for constraint in constraints if constraint.name in known_metrics]
+        self._known_violation = _KnownViolation(
+            space, [(constraint, known_metrics[constraint.name]) for constraint in on_metrics]
+        )
 
-    def forbidden(self) -> Container[Architecture]:
-        """The architectures that are known to break a bound."""
-        return self._known
+    def known_infeasible(self) -> Container[Architecture]:
+        """The architectures that are known to violate a constraint."""
+        return self._known_violation
 
     def violations(self, observations: Sequence[Observation]) -> np.ndarray:
-        """By how much each observation breaks the bounds, as shares of them added up, shape ``(n,)``; 0 if feasible."""
+        """The sum of each observation's relative violations, shape ``(n,)``; 0 if feasible."""
         total = np.zeros(len(observations))
         for row, observation in enumerate(observations):
-            total[row] = self._known.of(observation.architecture)
-            for place, sign, constraint in self._told:
-                total[row] += constraint.excess(np.array(sign * observation.values[place]))
+            total[row] = self._known_violation.violation(observation.architecture)
+            for objective, sign, constraint in self._on_objectives:
+                total[row] += constraint.violation(np.array(sign * observation.values[objective]))
         return total
 
-    def feasible_first(self, observations: Sequence[Observation]) -> list[Observation]:
-        """The observations, values of infeasible ones moved behind the reference: the more they break, the farther.
+    def penalise_infeasible(self, observations: Sequence[Observation]) -> list[Observation]:
+        """The observations, with infeasible values moved beyond the reference, in proportion to their violation.
 
-        Among what betters the reference, dominance is then feasible first, as [Deb] has it; estimates from cheap scores
-        are left as they are.
+        Among points better than the reference, dominance then follows the feasibility rules of [Deb]. Estimates from
+        proxy scores are unchanged.
         """
         violations = self.violations(observations).tolist()
         return [
-            item._replace(values=self._behind(violation)) if violation > 0.0 and item.fidelity > 0.0 else item
-            for item, violation in zip(observations, violations, strict=True)
+            observation._replace(values=self._penalised_values(violation))
+            if violation > 0.0 and observation.fidelity > 0.0
+            else observation
+            for observation, violation in zip(observations, violations, strict=True)
         ]
 
-    def _behind(self, violation: float) -> tuple[float, ...]:
-        moved = self._reference + (1.0 + np.abs(self._reference)) * (1.0 + violation)
-        return tuple(moved.tolist())
+    def _penalised_values(self, violation: float) -> tuple[float, ...]:
+        penalised = self._reference + (1.0 + np.abs(self._reference)) * (1.0 + violation)
+        return tuple(penalised.tolist())
 
 
-class ConstrainedSearcher(Searcher):
-    """Any searcher, kept from what is known to break a bound and told of the rest feasible first.
+class ConstrainedSearcher(SearcherWrapper):
+    """Excludes known violations from another searcher's proposals, and penalises observed ones.
 
-    :param inner: who searches.
+    Example:
+        >>> import numpy as np
+        >>> from ce_nas.core.records import Objective
+        >>> from ce_nas.search.random import RandomSearcher
+        >>> from ce_nas.space.base import Space
+        >>> space = Space("toy", ["a", "b"], [[*"wxyz"]] * 2)
+        >>> objectives = [Objective("error", "%", maximise=False, reference=100.0)]
+        >>> bounds = [Constraint.parse("latency<=1")]
+        >>> constraints = Constraints(space, objectives, bounds, {"latency": space.members.sum(axis=1)})
+        >>> searcher = ConstrainedSearcher(RandomSearcher(space, np.random.default_rng(0)), constraints)
+        >>> sorted(searcher.ask(9, exclude=set()))
+        [(0, 0), (0, 1), (1, 0)]
+
+    :param inner: the searcher that proposes.
     :param constraints: the bounds.
     """
 
     def __init__(self, inner: Searcher, constraints: Constraints) -> None:
-        self.name = inner.name
-        self.foresees = inner.foresees
-        self._inner = inner
+        super().__init__(inner)
         self._constraints = constraints
-        self._forbidden = constraints.forbidden()
+        self._known_infeasible = constraints.known_infeasible()
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
-        return self._inner.ask(n, AnyOf(exclude, self._forbidden))
+        return self._inner.ask(n, UnionContainer(exclude, self._known_infeasible))
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """See :meth:`Searcher.tell`."""
-        self._inner.tell(self._constraints.feasible_first(observations))
-
-    def fidelity_of(self, architecture: Architecture) -> float:
-        """See :meth:`Searcher.fidelity_of`."""
-        return self._inner.fidelity_of(architecture)
-
-    def region_of(self, architecture: Architecture) -> str | None:
-        """See :meth:`Searcher.region_of`."""
-        return self._inner.region_of(architecture)
-
-    def promising(self, n: int) -> list[Architecture]:
-        """See :meth:`Searcher.promising`."""
-        return self._inner.promising(n)
-
-    def notes(self) -> list[str]:
-        """See :meth:`Searcher.notes`."""
-        return self._inner.notes()
+        self._inner.tell(self._constraints.penalise_infeasible(observations))
 
 
-class _KnownExcess:
-    """By how much known metrics break their bounds; holds the architectures that break one."""
+class _KnownViolation:
+    """The violations by known metrics; a container of the architectures that violate a constraint."""
 
-    def __init__(self, space: Space, bounds: Sequence[tuple[Constraint, Costs]]) -> None:
-        columns = [one.excess(values) for one, values in bounds if isinstance(values, np.ndarray)]
-        self._listed: list[float] = np.sum(columns, axis=0).tolist() if columns else []
+    def __init__(self, space: Space, bounds: Sequence[tuple[Constraint, KnownMetric]]) -> None:
+        columns = [constraint.violation(metric) for constraint, metric in bounds if isinstance(metric, np.ndarray)]
+        self._tabulated: list[float] = np.sum(columns, axis=0).tolist() if columns else []
         self._index = space.index if columns else {}
-        self._asked = [(one, costs) for one, costs in bounds if not isinstance(costs, np.ndarray)]
-        #: what was found by asking
-        self._found: dict[Architecture, float] = {}
+        self._computed_metrics = [(bound, metric) for bound, metric in bounds if not isinstance(metric, np.ndarray)]
+        #: cached violations by the computed metrics
+        self._computed_violations: dict[Architecture, float] = {}
 
     def __contains__(self, architecture: object) -> bool:
-        return self.of(architecture) > 0.0  # type: ignore[arg-type] # whatever is asked for is an architecture
+        return self.violation(architecture) > 0.0  # type: ignore[arg-type] # always an architecture
 
-    def of(self, architecture: Architecture) -> float:
-        """The shares of the bounds by which they are broken, added up; 0 where all of them are kept."""
-        listed = self._listed[self._index[architecture]] if self._listed else 0.0
-        if not self._asked:
-            return listed
-        if architecture not in self._found:
-            excess = (one.excess(costs([architecture])).item() for one, costs in self._asked)
-            self._found[architecture] = sum(excess)
-        return listed + self._found[architecture]
+    def violation(self, architecture: Architecture) -> float:
+        """The sum of the relative violations; 0 if feasible."""
+        tabulated = self._tabulated[self._index[architecture]] if self._tabulated else 0.0
+        if not self._computed_metrics:
+            return tabulated
+        if architecture not in self._computed_violations:
+            violations = (bound.violation(metric([architecture])).item() for bound, metric in self._computed_metrics)
+            self._computed_violations[architecture] = sum(violations)
+        return tabulated + self._computed_violations[architecture]

@@ -1,67 +1,56 @@
-"""One architecture a function: of those that compute the same, the cheapest is proposed, and once."""
+"""Deduplication: of the architectures that compute the same function, only a representative is proposed, and once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ce_nas.search.base import Searcher
+from ce_nas.search.base import SearcherWrapper
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Mapping
 
-    from ce_nas.core.records import Architecture, Observation
+    from ce_nas.core.records import Architecture
+    from ce_nas.search.base import Searcher
 
-__all__ = ["DistinctSearcher"]
+__all__ = ["DeduplicatingSearcher"]
 
 
-class DistinctSearcher(Searcher):
-    """Any searcher whose every proposal is exchanged for the one that stands for its function.
+class DeduplicatingSearcher(SearcherWrapper):
+    """Replaces every proposal of another searcher by the representative of its function.
 
-    The inner searcher still draws from the whole space, where a simple function is met more often than a twisted one:
-    drawn a function at a time, cheap and simple ones would be found far later.
+    The inner searcher still draws from the whole space, where simple functions occur more often than complex ones:
+    sampling functions uniformly would find cheap and simple ones far later.
 
-    :param inner: who searches.
-    :param stands: to each architecture of the space the one that is proposed in its place.
+    Example:
+        >>> import numpy as np
+        >>> from ce_nas.search.random import RandomSearcher
+        >>> from ce_nas.space.base import Space
+        >>> space = Space("toy", ["a", "b"], [["x", "y"], ["x", "y"]])
+        >>> representatives = {cell: tuple(sorted(cell)) for cell in space.all_architectures}
+        >>> searcher = DeduplicatingSearcher(RandomSearcher(space, np.random.default_rng(0)), representatives)
+        >>> sorted(searcher.ask(4, exclude=set()))
+        [(0, 0), (0, 1), (1, 1)]
+
+    :param inner: the searcher that proposes.
+    :param representatives: for each architecture of the space the one that is proposed instead.
     """
 
-    def __init__(self, inner: Searcher, stands: Mapping[Architecture, Architecture]) -> None:
-        self.name = inner.name
-        self.foresees = inner.foresees
-        self._inner = inner
-        self._stands = stands
+    def __init__(self, inner: Searcher, representatives: Mapping[Architecture, Architecture]) -> None:
+        super().__init__(inner)
+        self._representatives = representatives
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
-        found = self._inner.ask(n, _Represented(exclude, self._stands))
-        return list(dict.fromkeys(self._stands[architecture] for architecture in found))
-
-    def tell(self, observations: Sequence[Observation]) -> None:
-        """See :meth:`Searcher.tell`."""
-        self._inner.tell(observations)
-
-    def fidelity_of(self, architecture: Architecture) -> float:
-        """See :meth:`Searcher.fidelity_of`."""
-        return self._inner.fidelity_of(architecture)
-
-    def region_of(self, architecture: Architecture) -> str | None:
-        """See :meth:`Searcher.region_of`."""
-        return self._inner.region_of(architecture)
-
-    def promising(self, n: int) -> list[Architecture]:
-        """See :meth:`Searcher.promising`."""
-        return self._inner.promising(n)
-
-    def notes(self) -> list[str]:
-        """See :meth:`Searcher.notes`."""
-        return self._inner.notes()
+        proposals = self._inner.ask(n, _EquivalenceExclusion(exclude, self._representatives))
+        return list(dict.fromkeys(self._representatives[architecture] for architecture in proposals))
 
 
-class _Represented:
-    """The architectures whose function is that of one in ``exclude``."""
+class _EquivalenceExclusion:
+    """The architectures that compute the same function as an architecture in ``exclude``."""
 
-    def __init__(self, exclude: Container[Architecture], stands: Mapping[Architecture, Architecture]) -> None:
+    def __init__(self, exclude: Container[Architecture], representatives: Mapping[Architecture, Architecture]) -> None:
         self._exclude = exclude
-        self._stands = stands
+        self._representatives = representatives
 
     def __contains__(self, architecture: object) -> bool:
-        return self._stands[architecture] in self._exclude  # type: ignore[index] # whatever is asked for is one
+        return self._representatives[architecture] in self._exclude  # type: ignore[index] # always an architecture

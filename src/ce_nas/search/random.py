@@ -1,11 +1,19 @@
-"""Uniform search: every architecture that is left is as likely as any other."""
+"""Random search: uniform sampling, without replacement, of a space or a region."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ce_nas.search.regions import AnyOf, RegionalSearcher, WholeSpace, distinct, left_of, split_marks
-from ce_nas.space.visited import LISTABLE
+from ce_nas.config.registry import SEARCHERS
+from ce_nas.search.regions import (
+    RegionalSearcher,
+    UnionContainer,
+    WholeSpace,
+    deduplicate,
+    filter_excluded,
+    split_masks,
+)
+from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -16,27 +24,35 @@ if TYPE_CHECKING:
     from ce_nas.search.regions import Region
     from ce_nas.space.base import Space
 
-__all__ = ["UniformSearcher", "draw"]
+__all__ = ["RandomSearcher", "sample_uniform"]
 
-#: how many more than twice the number wanted are drawn at random from a list before all of it is gone through
-_FEW_MORE = 6
-#: how much of a list is gone through at a time
-_AT_A_TIME = 512
-#: sizes of the blocks drawn at random; a block is doubled while the ones before it did not suffice
-_FIRST_BLOCK, _LARGEST_BLOCK = 16, 1024
-#: architectures drawn at random before a search of a huge space is given up
-_DRAWS_HUGE = 16_000
+#: random draws from a list, beyond twice the number requested, before the list is scanned in full
+_EXTRA_DRAWS = 6
+#: rows of a list that are scanned at a time
+_SCAN_BLOCK_SIZE = 512
+#: smallest and largest block of random draws; each block is twice the one before
+_MIN_BLOCK_SIZE, _MAX_BLOCK_SIZE = 16, 1024
+#: total random draws from a huge space before sampling stops
+_MAX_DRAWS = 16_000
 
 
-class UniformSearcher(RegionalSearcher):
-    """Draws uniformly from what is not excluded, without replacement; on listable spaces until nothing is left.
+@SEARCHERS.register("random", stream="searcher.uniform")  # the name of the first versions: a seed repeats its run
+class RandomSearcher(RegionalSearcher):
+    """Samples uniformly from what is not excluded, without replacement; listable spaces until they are exhausted.
+
+    Example:
+        >>> import numpy as np
+        >>> from ce_nas.space.nasbench201 import NasBench201Space
+        >>> searcher = RandomSearcher(NasBench201Space(), np.random.default_rng(0))
+        >>> searcher.ask(2, exclude=set())
+        [(4, 1, 1, 1, 3, 1), (3, 0, 4, 3, 0, 2)]
 
     :param space: the space to search.
     :param rng: the searcher's own generator.
     """
 
-    name = "uniform"
-    learns = False
+    name = "random"
+    is_adaptive = False
 
     def __init__(self, space: Space, rng: np.random.Generator) -> None:
         self._space = space
@@ -48,68 +64,73 @@ class UniformSearcher(RegionalSearcher):
 
     def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """See :meth:`RegionalSearcher.ask_within`."""
-        return draw(self._space, self._rng, n, exclude, region)
+        return sample_uniform(self._space, self._rng, n, exclude, region)
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Nothing is learned."""
+        """Ignore the observations."""
 
 
-def draw(
+def sample_uniform(
     space: Space, rng: np.random.Generator, n: int, exclude: Container[Architecture], region: Region
 ) -> list[Architecture]:
-    """Up to ``n`` different architectures of ``region``, uniformly from those not in ``exclude``.
+    """Sample up to ``n`` different architectures of ``region``, uniformly from those not in ``exclude``.
 
-    Of a listable space fewer than ``n`` mean that no more are left. Of a huge one blocks are drawn at random, and fewer
-    come back where the region is too rare.
+    Fewer than ``n`` mean that a listable space is exhausted, or that the region of a huge one, which is sampled by
+    rejection, is too rare.
     """
     if n == 0:
         return []
-    return _listed(space, rng, n, exclude, region) if space.size <= LISTABLE else _tried(space, rng, n, exclude, region)
+    return (
+        _sample_listed(space, rng, n, exclude, region)
+        if space.size <= MAX_EXHAUSTIVE_SIZE
+        else _sample_by_rejection(space, rng, n, exclude, region)
+    )
 
 
-def _listed(
+def _sample_listed(
     space: Space, rng: np.random.Generator, n: int, exclude: Container[Architecture], region: Region
 ) -> list[Architecture]:
-    """From the list of what lies in the region: a few draws at random first, then all of it in random order."""
-    rows, (marks, unmarked) = region.rows(space), split_marks(exclude)
+    """Sample from the rows of the region: a few random draws first, then a scan in random order."""
+    rows, (masks, unmasked) = region.rows(space), split_masks(exclude)
     if not len(rows):
         return []
-    few = _unmarked(rows[rng.integers(len(rows), size=2 * n + _FEW_MORE)], marks)
-    listed = space.listed
-    found = distinct([listed[row] for row in few.tolist()], unmarked)
-    if len(found) < n:
-        rest, unmarked = rng.permutation(_unmarked(rows, marks)), AnyOf(unmarked, set(found))
-        for first in range(0, len(rest), _AT_A_TIME):
-            found += left_of([listed[row] for row in rest[first : first + _AT_A_TIME].tolist()], unmarked)
-            if len(found) >= n:
+    draws = _drop_masked(rows[rng.integers(len(rows), size=2 * n + _EXTRA_DRAWS)], masks)
+    members = space.all_architectures
+    samples = deduplicate([members[row] for row in draws.tolist()], unmasked)
+    if len(samples) < n:
+        rest, unmasked = rng.permutation(_drop_masked(rows, masks)), UnionContainer(unmasked, set(samples))
+        for start in range(0, len(rest), _SCAN_BLOCK_SIZE):
+            block = rest[start : start + _SCAN_BLOCK_SIZE].tolist()
+            samples += filter_excluded([members[row] for row in block], unmasked)
+            if len(samples) >= n:
                 break
-    return found[:n]
+    return samples[:n]
 
 
-def _unmarked(rows: np.ndarray, marks: Sequence[np.ndarray]) -> np.ndarray:
-    """The rows that no mask marks."""
-    for marked in marks:
-        rows = rows[~marked[rows]]
+def _drop_masked(rows: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
+    """The rows that are in no mask."""
+    for mask in masks:
+        rows = rows[~mask[rows]]
     return rows
 
 
-def _tried(
+def _sample_by_rejection(
     space: Space, rng: np.random.Generator, n: int, exclude: Container[Architecture], region: Region
 ) -> list[Architecture]:
-    """From blocks drawn at random, larger ones as long as they do not suffice, up to a bound."""
-    found: dict[Architecture, None] = {}
-    for block in _blocks(n):
-        rows = space.drawn(rng, block)
+    """Sample from the whole space in growing blocks, keep what lies in the region, and stop at a bound."""
+    samples: dict[Architecture, None] = {}
+    for size in _block_sizes(n):
+        rows = space.sample_rows(rng, size)
         inside = space.architectures(rows[region.contains(rows)])
-        found.update(dict.fromkeys(distinct(inside, exclude)))
-        if len(found) >= n:
+        samples.update(dict.fromkeys(deduplicate(inside, exclude)))
+        if len(samples) >= n:
             break
-    return list(found)[:n]
+    return list(samples)[:n]
 
 
-def _blocks(n: int) -> Iterator[int]:
-    block, draws = min(max(2 * n, _FIRST_BLOCK), _LARGEST_BLOCK), _DRAWS_HUGE
-    while draws > 0:
-        yield block
-        draws -= block
-        block = min(2 * block, _LARGEST_BLOCK)
+def _block_sizes(n: int) -> Iterator[int]:
+    size, draws_left = min(max(2 * n, _MIN_BLOCK_SIZE), _MAX_BLOCK_SIZE), _MAX_DRAWS
+    while draws_left > 0:
+        yield size
+        draws_left -= size
+        size = min(2 * size, _MAX_BLOCK_SIZE)

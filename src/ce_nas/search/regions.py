@@ -1,4 +1,4 @@
-"""Searchers that can be told to stay within a part of the space, and what such a part is."""
+"""Regions: parts of a space, the searchers that can search within one, and containers of excluded architectures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ce_nas.search.base import Searcher
-from ce_nas.space.visited import Taken
+from ce_nas.space.visited import VisitedSet
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture, Observation
     from ce_nas.space.base import Space
 
-__all__ = ["AnyOf", "Listed", "Region", "RegionalSearcher", "WholeSpace", "distinct", "left_of", "split_marks"]
+__all__ = [
+    "ListedRegion",
+    "Region",
+    "RegionalSearcher",
+    "UnionContainer",
+    "WholeSpace",
+    "deduplicate",
+    "filter_excluded",
+    "split_masks",
+]
 
 
 class Region(Protocol):
@@ -24,17 +33,17 @@ class Region(Protocol):
 
     @property
     def samples(self) -> Sequence[Observation]:
-        """The full trainings known within the region, oldest first."""
+        """The full trainings within the region, oldest first."""
 
     def contains(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         """Whether each architecture lies in the region, shape ``(n,)``."""
 
     def rows(self, space: Space) -> np.ndarray:
-        """Which members of a listable space lie in the region: rows of ``space.members``, ascending."""
+        """The members of a listable space that lie in the region: rows of ``space.members``, ascending."""
 
 
 class WholeSpace:
-    """The region that leaves nothing out."""
+    """The region that contains the whole space."""
 
     def __init__(self, samples: Sequence[Observation] = ()) -> None:
         self.samples = samples
@@ -48,8 +57,8 @@ class WholeSpace:
         return np.arange(space.size)
 
 
-class Listed:
-    """The region of a few architectures."""
+class ListedRegion:
+    """The region of a list of architectures."""
 
     samples: Sequence[Observation] = ()
 
@@ -67,52 +76,52 @@ class Listed:
 
 
 class RegionalSearcher(Searcher):
-    """A searcher that can be kept within a region, and then serves to search the leaves of a partition."""
+    """A searcher that can be restricted to a region, for instance to a leaf of a partition."""
 
-    #: whether what it is told has a say in what it proposes within a region
-    learns = True
+    #: whether its proposals within a region depend on observations
+    is_adaptive = True
 
     @property
-    def busy(self) -> bool:
-        """Whether it is in the midst of something that another region would put an end to."""
+    def holds_region(self) -> bool:
+        """Whether changing the region would discard an unfinished run."""
         return False
 
     @abstractmethod
     def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
-        """What :meth:`ask` promises, with every proposal inside ``region``."""
+        """As :meth:`ask`, with every proposal inside ``region``."""
 
 
-class AnyOf:
-    """The architectures in any of several containers: what was excluded, and what has been proposed meanwhile."""
+class UnionContainer:
+    """The architectures in any of several containers: those excluded, and those proposed meanwhile."""
 
     def __init__(self, *parts: Container[Architecture]) -> None:
-        #: containers that are no such thing themselves
+        #: the containers, nested unions flattened
         self.parts: tuple[Container[Architecture], ...] = tuple(
-            inner for part in parts for inner in (part.parts if isinstance(part, AnyOf) else (part,))
+            inner for part in parts for inner in (part.parts if isinstance(part, UnionContainer) else (part,))
         )
 
     def __contains__(self, architecture: object) -> bool:
-        for part in self.parts:  # noqa: SIM110 - asked a million times a run, and any() takes three times as long
+        for part in self.parts:  # noqa: SIM110 - called a million times in a run, and any() takes three times as long
             if architecture in part:
                 return True
         return False
 
 
-def split_marks(exclude: Container[Architecture]) -> tuple[list[np.ndarray], Container[Architecture]]:
-    """The marks over a listed space's members of all in ``exclude`` that has any, and what else is in it."""
-    parts = exclude.parts if isinstance(exclude, AnyOf) else (exclude,)
-    marks = [part.marks for part in parts if isinstance(part, Taken) and part.marks is not None]
-    return marks, AnyOf(*(part for part in parts if not isinstance(part, Taken) or part.marks is None))
+def split_masks(exclude: Container[Architecture]) -> tuple[list[np.ndarray], Container[Architecture]]:
+    """Split ``exclude`` into masks over the members of a listed space, and the containers that have none."""
+    parts = exclude.parts if isinstance(exclude, UnionContainer) else (exclude,)
+    masks = [part.row_mask for part in parts if isinstance(part, VisitedSet) and part.row_mask is not None]
+    return masks, UnionContainer(*(part for part in parts if not isinstance(part, VisitedSet) or part.row_mask is None))
 
 
-def distinct(architectures: Iterable[Architecture], exclude: Container[Architecture]) -> list[Architecture]:
+def deduplicate(architectures: Iterable[Architecture], exclude: Container[Architecture]) -> list[Architecture]:
     """The first occurrence of each architecture that is not excluded, in order."""
-    return left_of(dict.fromkeys(architectures), exclude)
+    return filter_excluded(dict.fromkeys(architectures), exclude)
 
 
-def left_of(architectures: Iterable[Architecture], exclude: Container[Architecture]) -> list[Architecture]:
-    """The architectures that are not excluded, in order; asked of hundreds of thousands in a run."""
-    parts = exclude.parts if isinstance(exclude, AnyOf) else (exclude,)
+def filter_excluded(architectures: Iterable[Architecture], exclude: Container[Architecture]) -> list[Architecture]:
+    """The architectures that are not excluded, in order; called for hundreds of thousands in a run."""
+    parts = exclude.parts if isinstance(exclude, UnionContainer) else (exclude,)
     for part in parts:
         architectures = [architecture for architecture in architectures if architecture not in part]
     return list(architectures)

@@ -1,1 +1,50 @@
-"""space."""
+"""Search spaces.
+
+- base: `Space`, one choice for each of several variables
+- mixed: `MixedSpace`, continuous, integer and categorical variables
+- distributions: the domains of these variables
+- nasbench201, darts, fbnet: the spaces of benchmarks
+- darts_counts: parameters and FLOPs of DARTS networks
+- isomorphism: NAS-Bench-201 cells that compute the same function
+- visited: `VisitedSet`, the architectures already proposed
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from ce_nas.space.base import Space
+    from ce_nas.space.darts import DartsSpace
+    from ce_nas.space.distributions import Categorical, Float, Integer
+    from ce_nas.space.fbnet import FbNetSpace
+    from ce_nas.space.mixed import MixedSpace
+    from ce_nas.space.nasbench201 import NasBench201Space
+    from ce_nas.space.visited import VisitedSet
+
+__all__ = [
+    "Categorical",
+    "DartsSpace",
+    "FbNetSpace",
+    "Float",
+    "Integer",
+    "MixedSpace",
+    "NasBench201Space",
+    "Space",
+    "VisitedSet",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "base": ["Space"],
+        "darts": ["DartsSpace"],
+        "distributions": ["Categorical", "Float", "Integer"],
+        "fbnet": ["FbNetSpace"],
+        "mixed": ["MixedSpace"],
+        "nasbench201": ["NasBench201Space"],
+        "visited": ["VisitedSet"],
+    },
+)

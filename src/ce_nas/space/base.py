@@ -1,4 +1,4 @@
-"""A space of architectures: a choice for each of a fixed list of variables."""
+"""Search spaces: an architecture is one choice for each of a fixed list of variables."""
 
 from __future__ import annotations
 
@@ -20,20 +20,29 @@ if TYPE_CHECKING:
 
 __all__ = ["Space"]
 
-#: a space with more combinations than this is never listed: it would fill the memory
-LARGEST_LIST = 1 << 24
+#: spaces with more combinations than this are never listed, for memory
+MAX_ENUMERABLE_SIZE = 1 << 24
 
 
 class Space:
-    """All combinations of choices, or the listed ones among them.
+    """All combinations of choices, or a list of them.
+
+    Example:
+        >>> space = Space("cells", ["edge0", "edge1"], [["none", "conv 3x3"], ["none", "skip"]])
+        >>> space.size, space.text((1, 0))
+        (4, "'edge0=conv 3x3' edge1=none")
+        >>> space.parse("edge0=none edge1=skip")
+        (0, 1)
+        >>> space.encode([(1, 0)])
+        array([[0., 1., 1., 0.]])
 
     :param name: the name of the space.
     :param variables: the name of each variable, for instance an edge of a cell.
-    :param choices: for each variable, the names of what can be chosen there.
-    :param members: the architectures there are, shape ``(n, variables)``, or None where every combination is one.
+    :param choices: for each variable, the names of its choices.
+    :param members: the architectures of the space, shape ``(n, variables)``; None: every combination.
     """
 
-    #: whether the rows of :meth:`encode` are one-hot, each variable's choices beside those of the one before
+    #: whether the rows of :meth:`encode` are one-hot, variable by variable
     one_hot = True
 
     def __init__(
@@ -50,7 +59,7 @@ class Space:
 
     @property
     def size(self) -> int:
-        """How many architectures there are."""
+        """The number of architectures."""
         return math.prod(map(len, self.choices)) if self._members is None else len(self._members)
 
     @cached_property
@@ -61,13 +70,13 @@ class Space:
         """
         if self._members is not None:
             return self._members
-        if self.size > LARGEST_LIST:
-            message = f"Expected a space to list, but {self.name} has {self.size:.3g} members; draw from it instead."
+        if self.size > MAX_ENUMERABLE_SIZE:
+            message = f"Expected a listable space, but {self.name} has {self.size:.3g} members; sample from it instead."
             raise SettingsError(message)
         return np.array(list(itertools.product(*(range(len(names)) for names in self.choices))), dtype=np.int16)
 
     @cached_property
-    def listed(self) -> list[Architecture]:
+    def all_architectures(self) -> list[Architecture]:
         """Every architecture, in the order of :attr:`members`."""
         return list(self.index)
 
@@ -80,53 +89,53 @@ class Space:
         """Whether the space holds ``architecture``."""
         if self._members is not None:
             return architecture in self.index
-        fits = len(architecture) == len(self.choices)
-        return fits and min(architecture, default=0) >= 0 and all(map(lt, architecture, self._limits))
+        has_length = len(architecture) == len(self.choices)
+        return has_length and min(architecture, default=0) >= 0 and all(map(lt, architecture, self._choice_counts))
 
     def sample(self, rng: np.random.Generator, n: int) -> list[Architecture]:
-        """``n`` architectures drawn uniformly with replacement."""
-        return self.architectures(self.drawn(rng, n))
+        """Sample ``n`` architectures uniformly, with replacement."""
+        return self.architectures(self.sample_rows(rng, n))
 
-    def drawn(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """The same as rows of a table of choices, shape ``(n, variables)``."""
+    def sample_rows(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """As :meth:`sample`, as rows of choices, shape ``(n, variables)``."""
         if self._members is not None:
             return np.asarray(self._members[rng.integers(len(self._members), size=n)])
         return np.asarray(rng.integers(self._cardinalities, size=(n, len(self.choices))))
 
     def encode(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
-        """One-hot rows, shape ``(n, sum of the choices)``, of 0.0 and 1.0."""
+        """Encode as one-hot rows, shape ``(n, sum of the choices)``, of 0.0 and 1.0."""
         rows = np.asarray(architectures, dtype=np.intp).reshape(-1, len(self.choices))
         return np.asarray(self._one_hot[rows + self._offsets].sum(axis=1))
 
     def architectures(self, rows: np.ndarray) -> list[Architecture]:
-        """The rows of a table of choices, shape ``(n, variables)``, as architectures."""
+        """Convert rows of choices, shape ``(n, variables)``, to architectures."""
         return list(map(tuple, rows.tolist()))
 
-    def mutated(self, rows: np.ndarray, mutates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Rows with another choice wherever ``mutates`` says so, shape ``(n, variables)``; some may lie outside."""
+    def mutate(self, rows: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Change the choices where ``mask`` is true, shape ``(n, variables)``; rows may leave the space."""
         steps = 1 + np.floor(rng.random(rows.shape) * (self._cardinalities - 1)).astype(np.intp)
-        return np.asarray(np.where(mutates, (rows + steps) % self._cardinalities, rows))
+        return np.asarray(np.where(mask, (rows + steps) % self._cardinalities, rows))
 
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
         """Every architecture of the space that differs in exactly one variable."""
         for variable, names in enumerate(self.choices):
             for choice in range(len(names)):
-                near = (*architecture[:variable], choice, *architecture[variable + 1 :])
-                if choice != architecture[variable] and self.contains(near):
-                    yield near
+                neighbour = (*architecture[:variable], choice, *architecture[variable + 1 :])
+                if choice != architecture[variable] and self.contains(neighbour):
+                    yield neighbour
 
     def text(self, architecture: Architecture) -> str:
-        """The architecture in words, quoted as in a shell where needed: ``edge0=skip_connect 'edge1=conv 3x3'``."""
-        return shlex.join(words[choice] for words, choice in zip(self._words, architecture, strict=True))
+        """The architecture as text, shell-quoted where needed: ``edge0=skip_connect 'edge1=conv 3x3'``."""
+        return shlex.join(labels[choice] for labels, choice in zip(self._choice_labels, architecture, strict=True))
 
     def parse(self, text: str) -> Architecture:
-        """The architecture that :meth:`text` wrote.
+        """Parse the output of :meth:`text`.
 
-        :raises TableError: if it is none of this space.
+        :raises TableError: if the text is no architecture of this space.
         """
         try:
-            parts = zip(self._words, shlex.split(text), strict=True)
-            architecture = tuple(words.index(part) for words, part in parts)
+            parts = zip(self._choice_labels, shlex.split(text), strict=True)
+            architecture = tuple(labels.index(part) for labels, part in parts)
         except ValueError:
             architecture = ()
         if not self.contains(architecture):
@@ -139,21 +148,21 @@ class Space:
         return self.text((0,) * len(self.choices) if self._members is None else tuple(self._members[0].tolist()))
 
     @cached_property
-    def _words(self) -> list[list[str]]:
-        """For each variable, what is written for each of its choices."""
+    def _choice_labels(self) -> list[list[str]]:
+        """For each variable, the text of each of its choices."""
         return [
             [f"{variable}={name}" for name in names]
             for variable, names in zip(self.variables, self.choices, strict=True)
         ]
 
     @cached_property
-    def _limits(self) -> list[int]:
-        """How many choices each variable has."""
+    def _choice_counts(self) -> list[int]:
+        """The number of choices of each variable."""
         return [len(names) for names in self.choices]
 
     @cached_property
     def _cardinalities(self) -> np.ndarray:
-        return np.array(self._limits)
+        return np.array(self._choice_counts)
 
     @cached_property
     def _offsets(self) -> np.ndarray:

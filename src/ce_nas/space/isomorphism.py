@@ -1,16 +1,15 @@
-"""Which cells of NAS-Bench-201 are the same network in other clothes.
+"""Equivalence of NAS-Bench-201 cells: which cells compute the same function.
 
-A cell is read as a sum of terms at its last node. ``none`` adds no term and an operation on an empty sum is empty;
-``skip_connect`` hands on the terms of its source; any other operation makes one term of its source's sum. Sums
-commute and associate, and edges that no term of the output passes are gone. Two convolutions of one kind
-on the same source are different terms (they have weights of their own), one convolution that is reached along two
-ways is the same term twice. Cells with the same terms therefore represent exactly the same functions.
+A cell is a sum of terms at its last node. ``none`` adds no term, and an operation on an empty sum is empty;
+``skip_connect`` passes the terms of its source; any other operation makes one term of its source's sum. Sums commute
+and associate, and edges without a path to the output have no effect. Two convolutions of one type on the same source
+are different terms (they have separate weights); one convolution on two paths is the same term twice. Cells with the
+same terms therefore compute exactly the same functions.
 
-The 15,625 cells make 5,260 such classes. The literature counts 6,466 [NB201, section 2.1], by a coarser
-reading of strings, :func:`published_key`, kept here for comparison: it merges a repeated convolution with two
-separate ones (which are different functions) and keeps apart sums that differ in their number of zero addends or
-in their brackets (which are the same function). Equalities that hold because average pooling is linear are left
-alone by both.
+The 15,625 cells form 5,260 such classes. The literature counts 6,466 [NB201, section 2.1], by a coarser comparison of
+strings, :func:`published_key`, kept here for reference: it merges a repeated convolution with two separate ones (which
+are different functions), and distinguishes sums that differ in their number of zero addends or in their brackets (which
+are the same function). Neither uses the linearity of average pooling.
 
 Sources
     [NB201] Dong, Yang. NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search. ICLR 2020.
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture
     from ce_nas.space.base import Space
 
-__all__ = ["canonical", "cheapest_rows", "functions", "is_connected", "published_key", "unique_rows"]
+__all__ = ["canonical_key", "cheapest_rows", "count_functions", "is_connected", "published_key", "unique_rows"]
 
 _NONE, _SKIP, _POOL, _, _ = range(len(NB201_OPERATIONS))
 _INPUT, _OUTPUT = 0, 3
@@ -46,15 +45,15 @@ class _Term(NamedTuple):
 
     #: code of the operation; :data:`_SKIP` for the cell's input itself
     operation: int
-    #: the edge whose weights it uses; None where it has none
-    weights: int | None
-    source: tuple[_Term, ...]
+    #: the edge whose weights it uses; None without weights
+    weight_edge: int | None
+    inputs: tuple[_Term, ...]
 
 
-def canonical(architecture: Architecture) -> str:
-    """A key shared by exactly the cells with the same terms; empty where the output does not see the input."""
+def canonical_key(architecture: Architecture) -> str:
+    """A key shared by exactly the cells with the same terms; empty if the output does not depend on the input."""
     terms = _terms(architecture)
-    shared = sorted(edge for edge, times in Counter(_weights(terms)).items() if times > 1)
+    shared = sorted(edge for edge, times in Counter(_weight_edges(terms)).items() if times > 1)
     names = itertools.permutations(range(len(shared)))
     return min(_render(terms, dict(zip(shared, order, strict=True))) for order in names)
 
@@ -65,25 +64,25 @@ def is_connected(architecture: Architecture) -> bool:
 
 
 def unique_rows(space: Space) -> tuple[np.ndarray, np.ndarray]:
-    """One member a class, and the class of each member.
+    """Group the members of a space by function.
 
-    :returns: ``representatives``, the rows of ``space.members`` that stand for their class, shape ``(classes,)``,
-        ascending; and ``inverse``, shape ``(space.size,)``: member ``i`` is of the class of
-        ``representatives[inverse[i]]``. A representative is its class's first row; since ``none`` has the lowest
-        code, it carries no operation on an edge that does not matter.
+    :returns: ``representatives``, one row of ``space.members`` per class, shape ``(classes,)``, ascending; and
+        ``inverse``, shape ``(space.size,)``: member ``i`` is in the class of ``representatives[inverse[i]]``. A
+        representative is its class's first row; since ``none`` has the lowest code, it has no operation on an
+        irrelevant edge.
     """
     class_of: dict[str, int] = {}
-    keys = [canonical(tuple(member)) for member in space.members.tolist()]
+    keys = [canonical_key(tuple(member)) for member in space.members.tolist()]
     inverse = np.array([class_of.setdefault(key, len(class_of)) for key in keys], dtype=np.intp)
     _, representatives = np.unique(inverse, return_index=True)
     return representatives, inverse
 
 
 def cheapest_rows(space: Space, costs: np.ndarray) -> np.ndarray:
-    """The member that may stand for each: same function, same accuracy but for chance, and the least cost of these.
+    """For each member, the cheapest member that computes the same function.
 
-    :param costs: a row a member, a column a cost, less is better, shape ``(space.size, k)``; of several columns the
-        mean of the ranks counts, without any the representative of :func:`unique_rows` is taken.
+    :param costs: lower is better, shape ``(space.size, k)``; several columns are combined by their mean rank, without
+        any column the result is the representative of :func:`unique_rows`.
     :returns: a row of ``space.members`` for each member, shape ``(space.size,)``.
     """
     representatives, inverse = unique_rows(space)
@@ -95,18 +94,24 @@ def cheapest_rows(space: Space, costs: np.ndarray) -> np.ndarray:
     return np.asarray(order[first][inverse])
 
 
-def functions(texts: Iterable[str]) -> int:
-    """How many different functions these architectures compute, as far as it is known.
+def count_functions(texts: Iterable[str]) -> int:
+    """The number of different functions of these architectures.
 
-    Cells of NAS-Bench-201 with the same terms are one; a text of another space is a function of its own.
+    Cells of NAS-Bench-201 with the same terms count as one; each text of another space is its own function.
+
+    Example:
+        >>> skip = "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
+        >>> dead_edge = "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
+        >>> count_functions([skip, dead_edge])
+        1
     """
-    return len({_function(text) for text in texts})
+    return len({_function_key(text) for text in texts})
 
 
 @functools.cache
-def _function(text: str) -> str:
+def _function_key(text: str) -> str:
     try:
-        return canonical(_SPACE.parse(text))
+        return canonical_key(_SPACE.parse(text))
     except TableError:
         return f"={text}"
 
@@ -114,13 +119,13 @@ def _function(text: str) -> str:
 def published_key(architecture: Architecture) -> str:
     """The coarser key behind the 6,466 structures of the literature.
 
-    A node is the sorted list of its addends; an addend is ``#`` if its operation is ``none`` or its source is
-    exactly ``#``, the source's whole text for ``skip_connect``, else the operation on the source's text. Zero
-    addends stay in the list, and lists are not merged into one another.
+    A node is the sorted list of its addends; an addend is ``#`` if its operation is ``none`` or its source is exactly
+    ``#``, the source's whole text for ``skip_connect``, else the operation on the source's text. Zero addends remain in
+    the list, and nested lists are not merged.
     """
     nodes = {_INPUT: "0"}
     for node in range(1, _OUTPUT + 1):
-        addends = (_addend(choice, nodes[source]) for _, source, choice in _edges_into(node, architecture))
+        addends = (_addend(choice, nodes[source]) for _, source, choice in _incoming_edges(node, architecture))
         nodes[node] = "+".join(sorted(addends))
     return nodes[_OUTPUT]
 
@@ -136,39 +141,41 @@ def _terms(architecture: Architecture) -> tuple[_Term, ...]:
     for node in range(1, _OUTPUT + 1):
         nodes[node] = tuple(
             term
-            for edge, source, choice in _edges_into(node, architecture)
-            for term in _along(edge, choice, nodes[source])
+            for edge, source, choice in _incoming_edges(node, architecture)
+            for term in _edge_terms(edge, choice, nodes[source])
         )
     return nodes[_OUTPUT]
 
 
-def _along(edge: int, choice: int, source: tuple[_Term, ...]) -> tuple[_Term, ...]:
-    if choice == _NONE or not source:
+def _edge_terms(edge: int, choice: int, inputs: tuple[_Term, ...]) -> tuple[_Term, ...]:
+    if choice == _NONE or not inputs:
         return ()
     if choice == _SKIP:
-        return source
-    return (_Term(choice, None if choice == _POOL else edge, source),)
+        return inputs
+    return (_Term(choice, None if choice == _POOL else edge, inputs),)
 
 
-def _edges_into(node: int, architecture: Architecture) -> Iterator[tuple[int, int, int]]:
+def _incoming_edges(node: int, architecture: Architecture) -> Iterator[tuple[int, int, int]]:
     for edge, ((to, source), choice) in enumerate(zip(NB201_EDGES, architecture, strict=True)):
         if to == node:
             yield edge, source, choice
 
 
-def _weights(terms: tuple[_Term, ...]) -> Iterator[int]:
+def _weight_edges(terms: tuple[_Term, ...]) -> Iterator[int]:
     for term in terms:
-        if term.weights is not None:
-            yield term.weights
-        yield from _weights(term.source)
+        if term.weight_edge is not None:
+            yield term.weight_edge
+        yield from _weight_edges(term.inputs)
 
 
-def _render(terms: tuple[_Term, ...], names: Mapping[int, int]) -> str:
-    return "+".join(sorted(_render_term(term, names) for term in terms))
+def _render(terms: tuple[_Term, ...], weight_names: Mapping[int, int]) -> str:
+    return "+".join(sorted(_render_term(term, weight_names) for term in terms))
 
 
-def _render_term(term: _Term, names: Mapping[int, int]) -> str:
+def _render_term(term: _Term, weight_names: Mapping[int, int]) -> str:
     if term.operation == _SKIP:
         return "x"
-    name = "" if term.weights is None or term.weights not in names else f".{names[term.weights]}"
-    return f"{NB201_OPERATIONS[term.operation]}{name}({_render(term.source, names)})"
+    name = (
+        "" if term.weight_edge is None or term.weight_edge not in weight_names else f".{weight_names[term.weight_edge]}"
+    )
+    return f"{NB201_OPERATIONS[term.operation]}{name}({_render(term.inputs, weight_names)})"

@@ -1,4 +1,4 @@
-"""Spaces of real numbers, whole numbers and names: what most things beside architectures are tuned over."""
+"""Mixed search spaces of continuous, integer and categorical variables, as in hyperparameter optimisation."""
 
 from __future__ import annotations
 
@@ -25,11 +25,19 @@ __all__ = ["MixedSpace"]
 class MixedSpace(Space):
     """All combinations of the values of several variables.
 
-    An architecture is a tuple of values: a float for a real variable, an int for a whole one, and the place of the
+    An architecture is a tuple of values: a float for a real variable, an int for an integer one, and the index of the
     choice for a categorical one.
 
+    Example:
+        >>> rate, layers, act = Float(1e-4, 1.0, log=True), Integer(1, 8), Categorical(("relu", "tanh"))
+        >>> space = MixedSpace("mlp", {"rate": rate, "layers": layers, "act": act})
+        >>> space.text((0.01, 3, 1))
+        'rate=0.01 layers=3 act=tanh'
+        >>> space.encode([(0.01, 3, 1)])
+        array([[0.5   , 0.3125, 0.    , 1.    ]])
+
     :param name: the name of the space.
-    :param domains: for each variable's name, what it may be.
+    :param domains: the domain of each variable, by name.
     """
 
     one_hot = False
@@ -44,7 +52,7 @@ class MixedSpace(Space):
 
     @property
     def size(self) -> int:
-        """How many architectures there are; infinitely many where a variable is real."""
+        """The number of architectures; infinite with a real variable."""
         return cast("int", math.prod(domain.size for domain in self.domains))
 
     @cached_property
@@ -54,61 +62,63 @@ class MixedSpace(Space):
         :raises SettingsError: if there are infinitely many.
         """
         if self.size == math.inf:
-            message = f"Expected a finite space to list, but {self.name} has a real variable; draw from it instead."
+            message = f"Expected a finite space, but {self.name} has a real variable; sample from it instead."
             raise SettingsError(message)
-        values = [self._values(domain) for domain in self.domains]
+        values = [self._enumerate_domain(domain) for domain in self.domains]
         return np.array(self.architectures(np.array(list(itertools.product(*values)))))
 
     def contains(self, architecture: Architecture) -> bool:
         """Whether the space holds ``architecture``."""
-        fits = len(architecture) == len(self.domains)
-        return fits and all(domain.contains(value) for domain, value in zip(self.domains, architecture, strict=True))
+        has_length = len(architecture) == len(self.domains)
+        return has_length and all(
+            domain.contains(value) for domain, value in zip(self.domains, architecture, strict=True)
+        )
 
-    def drawn(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """``n`` rows drawn uniformly, with replacement; in the logarithm where a variable says so."""
+    def sample_rows(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Sample ``n`` rows uniformly, with replacement; logarithmic variables are log-uniform."""
         return np.array(self.decode(rng.random((n, sum(self.widths)))), dtype=float).reshape(n, len(self.domains))
 
     def encode(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
-        """Rows of the unit cube, shape ``(n, sum of the widths)``: a column a number, one-hot columns for choices."""
+        """Encode as rows of the unit cube, shape ``(n, sum of the widths)``: one column per number, one-hot choices."""
         rows = np.asarray(architectures, dtype=float).reshape(-1, len(self.domains))
         columns = zip(self.domains, rows.T, strict=True)
         return np.hstack([domain.encode(values) for domain, values in columns])
 
     def decode(self, units: np.ndarray) -> list[Architecture]:
-        """The architectures at rows of the unit cube; of choices the one with the largest column."""
+        """Decode rows of the unit cube; of a categorical variable the choice with the largest column."""
         parts = np.split(units, np.cumsum(self.widths)[:-1], axis=1)
         columns = [domain.decode(part).tolist() for domain, part in zip(self.domains, parts, strict=True)]
         return list(zip(*columns, strict=True))
 
     def architectures(self, rows: np.ndarray) -> list[Architecture]:
-        """The rows of a table of values, shape ``(n, variables)``, as architectures."""
+        """Convert rows of values, shape ``(n, variables)``, to architectures."""
         columns = zip(self.domains, rows.T, strict=True)
-        return list(zip(*(column.astype(_type_of(domain)).tolist() for domain, column in columns), strict=True))
+        return list(zip(*(column.astype(_python_type(domain)).tolist() for domain, column in columns), strict=True))
 
-    def mutated(self, rows: np.ndarray, mutates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """See :meth:`Space.mutated`; numbers change to others near by."""
-        changed = [domain.mutated(column, rng) for domain, column in zip(self.domains, rows.T, strict=True)]
-        return np.where(mutates, np.stack(changed, axis=1), rows)
+    def mutate(self, rows: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """See :meth:`Space.mutate`; numbers change to nearby ones."""
+        mutated = [domain.mutate(column, rng) for domain, column in zip(self.domains, rows.T, strict=True)]
+        return np.where(mask, np.stack(mutated, axis=1), rows)
 
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
-        """Architectures that differ in one variable: in the next whole number, any other choice, a real number near."""
+        """Architectures that differ in one variable: an adjacent integer, another choice, or a nearby real number."""
         for variable, domain in enumerate(self.domains):
-            for value in domain.nearby(architecture[variable]):
+            for value in domain.neighbours(architecture[variable]):
                 yield cast("Architecture", (*architecture[:variable], value, *architecture[variable + 1 :]))
 
     def text(self, architecture: Architecture) -> str:
-        """The architecture in words, quoted as in a shell where needed: ``rate=0.001 layers=3 'block=conv 3x3'``."""
-        words = zip(self.variables, self.domains, architecture, strict=True)
-        return shlex.join(f"{variable}={domain.text(value)}" for variable, domain, value in words)
+        """The architecture as text, shell-quoted where needed: ``rate=0.001 layers=3 'block=conv 3x3'``."""
+        parts = zip(self.variables, self.domains, architecture, strict=True)
+        return shlex.join(f"{variable}={domain.text(value)}" for variable, domain, value in parts)
 
     def parse(self, text: str) -> Architecture:
-        """The architecture that :meth:`text` wrote.
+        """Parse the output of :meth:`text`.
 
-        :raises TableError: if it is none of this space.
+        :raises TableError: if the text is no architecture of this space.
         """
         try:
             parts = zip(self.variables, self.domains, shlex.split(text), strict=True)
-            architecture = tuple(domain.parse(_value(part, variable)) for variable, domain, part in parts)
+            architecture = tuple(domain.parse(_parse_assignment(part, variable)) for variable, domain, part in parts)
         except ValueError:
             architecture = ()
         if not self.contains(cast("Architecture", architecture)):
@@ -118,7 +128,7 @@ class MixedSpace(Space):
 
     @cached_property
     def widths(self) -> tuple[int, ...]:
-        """Columns of the encoding that each variable takes."""
+        """The number of encoding columns of each variable."""
         return tuple(domain.width for domain in self.domains)
 
     @property
@@ -126,20 +136,20 @@ class MixedSpace(Space):
         return self.text(self.decode(np.full((1, sum(self.widths)), 0.5))[0])
 
     @staticmethod
-    def _values(domain: Domain) -> list[float]:
+    def _enumerate_domain(domain: Domain) -> list[float]:
         return list(range(domain.low, domain.high + 1) if isinstance(domain, Integer) else range(int(domain.size)))
 
 
-def _type_of(domain: Domain) -> type:
+def _python_type(domain: Domain) -> type:
     return float if isinstance(domain, Float) else int
 
 
-def _value(part: str, variable: str) -> str:
-    """What stands behind ``variable=``.
+def _parse_assignment(assignment: str, variable: str) -> str:
+    """The text after ``variable=``.
 
-    :raises ValueError: if ``part`` does not begin so.
+    :raises ValueError: if ``assignment`` is of another variable.
     """
-    name, _, value = part.partition("=")
+    name, _, value = assignment.partition("=")
     if name != variable:
         raise ValueError
     return value

@@ -1,4 +1,4 @@
-"""Architectures that are taken, and which rows of a listed space they stand in."""
+"""The set of visited architectures, with a mask over the rows of a listed space."""
 
 from __future__ import annotations
 
@@ -12,47 +12,53 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture
     from ce_nas.space.base import Space
 
-__all__ = ["LISTABLE", "Taken"]
+__all__ = ["MAX_EXHAUSTIVE_SIZE", "VisitedSet"]
 
-#: a space of up to so many architectures is listed
-LISTABLE = 1 << 18
+#: the largest space that is listed
+MAX_EXHAUSTIVE_SIZE = 1 << 18
 
 
-class Taken(set["Architecture"]):
-    """A set of architectures that also marks their rows: what is left of a region is told without asking one by one.
+class VisitedSet(set["Architecture"]):
+    """A set of architectures with a mask of their rows, for fast exclusion from a region.
 
-    It is changed by :meth:`add`, :meth:`update` and :meth:`discard` alone.
+    Change it by :meth:`add`, :meth:`update` and :meth:`discard` only.
 
-    :param space: the space they are of.
-    :param architectures: what is in it from the beginning.
+    Example:
+        >>> from ce_nas.space.base import Space
+        >>> visited = VisitedSet(Space("toy", ["a"], [["x", "y", "z"]]), [(1,)])
+        >>> visited.row_mask
+        array([False,  True, False])
+
+    :param space: the space of the architectures.
+    :param architectures: the initial elements.
     """
 
     def __init__(self, space: Space, architectures: Iterable[Architecture] = ()) -> None:
         super().__init__()
         self._space = space
-        #: which of the space's members are in the set, shape (size,); None where the space is too large to be listed
-        self.marks = np.zeros(space.size, dtype=bool) if space.size <= LISTABLE else None
+        #: which of the space's members are in the set, shape (size,); None for spaces too large to be listed
+        self.row_mask = np.zeros(space.size, dtype=bool) if space.size <= MAX_EXHAUSTIVE_SIZE else None
         self.update(architectures)
 
-    def __reduce__(self) -> tuple[type[Taken], tuple[Space, list[Architecture]]]:
-        return Taken, (self._space, list(self))
+    def __reduce__(self) -> tuple[type[VisitedSet], tuple[Space, list[Architecture]]]:
+        return VisitedSet, (self._space, list(self))
 
     def add(self, architecture: Architecture) -> None:
-        """Put one in."""
+        """Add an architecture."""
         super().add(architecture)
-        if self.marks is not None:
-            self.marks[self._space.index[architecture]] = True
+        if self.row_mask is not None:
+            self.row_mask[self._space.index[architecture]] = True
 
     def update(self, *architectures: Iterable[Architecture]) -> None:
-        """Put many in."""
-        for some in architectures:
-            fresh = list(some)
-            super().update(fresh)
-            if self.marks is not None:
-                self.marks[list(map(self._space.index.__getitem__, fresh))] = True
+        """Add all architectures of the iterables."""
+        for iterable in architectures:
+            added = list(iterable)
+            super().update(added)
+            if self.row_mask is not None:
+                self.row_mask[list(map(self._space.index.__getitem__, added))] = True
 
     def discard(self, architecture: object) -> None:
-        """Take one out, if it is in."""
-        if architecture in self and self.marks is not None:
-            self.marks[self._space.index[architecture]] = False  # type: ignore[index]
+        """Remove an architecture, if it is in the set."""
+        if architecture in self and self.row_mask is not None:
+            self.row_mask[self._space.index[architecture]] = False  # type: ignore[index]
         super().discard(architecture)

@@ -1,4 +1,4 @@
-"""The checkpoints of a run's tasks, held to a quota."""
+"""Garbage collection of the checkpoints of a run: a quota in bytes."""
 
 from __future__ import annotations
 
@@ -13,60 +13,60 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Shelf"]
+__all__ = ["CheckpointQuota"]
 
-#: what a checkpoint is called until it is whole
-_UNFINISHED = ".part"
+#: suffix of a checkpoint that is being written
+_PARTIAL_SUFFIX = ".part"
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """A folder in which each task keeps a file ``task-NUMBER.*`` or a folder ``task-NUMBER``, up to so many bytes.
+class CheckpointQuota:
+    """A quota on a folder with a file ``task-NUMBER.*`` or a folder ``task-NUMBER`` for each task.
 
-    Only what is no longer needed goes, the oldest first: a suspended task's checkpoint is never removed.
+    Only checkpoints of finished tasks are removed, the oldest first; that of a suspended task is never removed.
     """
 
     folder: Path
-    #: the most that all checkpoints together may take
+    #: upper bound of the size of all checkpoints
     quota_bytes: int
 
-    def tidy(self, finished: set[int]) -> list[int]:
-        """Remove checkpoints of finished tasks, oldest first, until the quota is kept; returns whose.
+    def enforce(self, finished_task_ids: set[int]) -> list[int]:
+        """Remove checkpoints of finished tasks, oldest first, until the quota is met; returns the ids of their tasks.
 
-        :raises StoreError: if those that are still needed take more than the quota.
+        :raises StoreError: if the checkpoints of unfinished tasks alone exceed the quota.
         """
-        kept = sorted(self._kept())
-        taken, removed = sum(size for _, _, size in kept), []
-        for _, item, size in kept:
-            task = int(item.name.removeprefix("task-").partition(".")[0])
-            if taken > self.quota_bytes and task in finished:
-                _remove(item)
-                taken -= size
-                removed.append(task)
-        if taken > self.quota_bytes:
+        checkpoints = sorted(self._list_checkpoints())
+        total_bytes, removed = sum(size for _, _, size in checkpoints), []
+        for _, path, size in checkpoints:
+            task_id = int(path.name.removeprefix("task-").partition(".")[0])
+            if total_bytes > self.quota_bytes and task_id in finished_task_ids:
+                _delete(path)
+                total_bytes -= size
+                removed.append(task_id)
+        if total_bytes > self.quota_bytes:
             message = (
-                f"Expected the checkpoints in {self.folder} to keep within {self.quota_bytes / 1e9:g} GB, but those of "
-                f"unfinished tasks alone take {taken / 1e9:.2f} GB; raise live.checkpoint_quota_gb and resume."
+                f"Expected the checkpoints in {self.folder} to stay within {self.quota_bytes / 1e9:g} GB, but those of "
+                f"unfinished tasks alone take {total_bytes / 1e9:.2f} GB; raise live.checkpoint_quota_gb and resume."
             )
             raise StoreError(message)
         return removed
 
-    def _kept(self) -> Iterator[tuple[int, Path, int]]:
-        """When each was last changed, where it is, and its bytes; one that is just being written is left out."""
-        for item in self.folder.glob("task-*"):
-            if item.suffix == _UNFINISHED:
+    def _list_checkpoints(self) -> Iterator[tuple[int, Path, int]]:
+        """Yield modification time in ns, path and bytes of each checkpoint; skips those that are being written."""
+        for path in self.folder.glob("task-*"):
+            if path.suffix == _PARTIAL_SUFFIX:
                 continue
-            with suppress(FileNotFoundError):  # a worker may be replacing it at this very moment
-                yield item.stat().st_mtime_ns, item, _bytes(item)
+            with suppress(FileNotFoundError):  # a worker may be replacing it
+                yield path.stat().st_mtime_ns, path, _size_bytes(path)
 
 
-def _bytes(item: Path) -> int:
-    files = item.rglob("*") if item.is_dir() else [item]
+def _size_bytes(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _remove(item: Path) -> None:
-    if item.is_dir():
-        shutil.rmtree(item)
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
     else:
-        item.unlink()
+        path.unlink()

@@ -1,8 +1,8 @@
-"""What the world outside did to a live run, in order: with it, a live run can be run again as a simulated one can.
+"""The event log of a live run: its external events in order, so that the run can be replayed.
 
-An engine is a function of what its clock hands out and what its meters say. Both are written down before the engine
-acts on them, so that running again against the recording brings a killed run back to where it was, entry by entry of
-its journal, and then it goes on with the world itself.
+An engine is a function of the events of its clock, the readings of its meters and the responses of its provider. Each
+is logged before the engine acts on it, so that a replay of the log brings an interrupted run back to its last state,
+with the same journal; then the run continues with live events.
 """
 
 from __future__ import annotations
@@ -17,55 +17,56 @@ from ce_nas.core.errors import ReplayError, StoreError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Recorded", "Recording"]
+__all__ = ["EventLog", "LoggedEvent"]
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """One thing that came from outside."""
+class LoggedEvent:
+    """One external event."""
 
     kind: str
-    #: when, seconds since the run began
+    #: time of the event, seconds since the start of the run
     at_s: float
-    #: plain values
+    #: JSON values
     content: Any
 
 
-class Recording:
-    """An append-only file of JSON lines; a last line that was cut off by a power cut never happened.
+class EventLog:
+    """An append-only file of JSON lines; an incomplete last line is removed.
 
-    :param path: the file; what it holds is handed out again before anything new is put in. None to keep nothing.
+    :param path: the file; its events are replayed before new ones are appended. None keeps nothing.
     :raises StoreError: if the file cannot be read or written.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._left = _read(path) if path is not None else []
-        self._left.reverse()
+        self._unreplayed = _read_events(path) if path is not None else []
+        self._unreplayed.reverse()
 
     @property
-    def peek(self) -> Recorded | None:
-        """What is handed out next; None once all of the record has been."""
-        return self._left[-1] if self._left else None
+    def peek(self) -> LoggedEvent | None:
+        """The next event to replay; None once all have been replayed."""
+        return self._unreplayed[-1] if self._unreplayed else None
 
-    def take(self, kind: str) -> Recorded | None:
-        """The next of the record, or None once there is none.
+    def pop(self, kind: str) -> LoggedEvent | None:
+        """Return the next event to replay, or None if there is none.
 
-        :raises ReplayError: if the next one is of another kind: the run no longer does what it did.
+        :raises ReplayError: if the next event is of another kind: the replay differs from the run.
         """
-        if not self._left:
+        if not self._unreplayed:
             return None
-        if self._left[-1].kind != kind:
+        if self._unreplayed[-1].kind != kind:
             message = (
-                f"Expected {kind!r} next in the recording of the run, got {self._left[-1].kind!r} at "
-                f"{self._left[-1].at_s:g} s: this version of the package no longer does what the run did."
+                f"Expected {kind!r} next in the event log of the run, got {self._unreplayed[-1].kind!r} at "
+                f"{self._unreplayed[-1].at_s:g} s: the replay differs from the run; resume with the version of ce-nas "
+                "that started it."
             )
             raise ReplayError(message)
-        return self._left.pop()
+        return self._unreplayed.pop()
 
-    def put(self, kind: str, at_s: float, content: object) -> None:
-        """Write down, durably, what has just come; only once all of the record was handed out."""
-        assert not self._left  # noqa: S101 - the past is not added to
+    def append(self, kind: str, at_s: float, content: object) -> None:
+        """Append an event durably; all logged events must have been replayed."""
+        assert not self._unreplayed  # noqa: S101 - new events follow a complete replay
         if self._path is None:
             return
         try:
@@ -74,18 +75,21 @@ class Recording:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            message = f"Expected to write the recording of the run to {self._path}, but {error.strerror or error}."
+            message = (
+                f"Expected to write the event log of the run to {self._path}, but {error.strerror or error}; make room "
+                "and resume."
+            )
             raise StoreError(message) from error
 
 
-def _read(path: Path) -> list[Recorded]:
-    """The whole lines of the file; a file that is not there holds none. A cut last line is taken off the file."""
+def _read_events(path: Path) -> list[LoggedEvent]:
+    """Read the complete lines of the file, none if it does not exist; removes an incomplete last line from it."""
     try:
         raw = path.read_bytes() if path.exists() else b""
-        whole, _, cut = raw.rpartition(b"\n")
-        if cut:
-            os.truncate(path, len(raw) - len(cut))
-        return [Recorded(*json.loads(line)) for line in whole.splitlines()]
+        complete, _, incomplete = raw.rpartition(b"\n")
+        if incomplete:
+            os.truncate(path, len(raw) - len(incomplete))
+        return [LoggedEvent(*json.loads(line)) for line in complete.splitlines()]
     except (OSError, ValueError, TypeError) as error:
-        message = f"Expected the recording of a run in {path}, but {error}; the run cannot be continued without it."
+        message = f"Expected the event log of a run in {path}, but {error}; the run cannot be resumed without it."
         raise StoreError(message) from error

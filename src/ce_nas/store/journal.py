@@ -1,7 +1,7 @@
-"""What happened, in order: the one thing a run keeps, and all that is needed to continue it.
+"""The journal of a run: its entries in order, and all that is needed to resume it.
 
-A run is a function of its settings. Resuming means running it again from the beginning against its journal: every
-entry made again must equal the one on record, to the letter, and once the record is exhausted new entries are added.
+A run is a function of its settings. To resume is to run it again from the start against its journal: each entry must
+equal the recorded one exactly; after the last recorded entry new ones are appended.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "FORMAT",
-    "Entry",
+    "FORMAT_VERSION",
     "Journal",
+    "JournalEntry",
     "MemoryJournal",
     "NullJournal",
     "SqliteJournal",
-    "entries_from",
+    "fetch_entries",
     "read_entries",
 ]
 
-#: version of the journal's layout
-FORMAT = 1
+#: version of the journal format
+FORMAT_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE entries (
@@ -39,92 +39,103 @@ CREATE TABLE entries (
     at_s REAL NOT NULL,
     body TEXT NOT NULL
 ) STRICT;
-CREATE TRIGGER entries_stay BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
-CREATE TRIGGER entries_last BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the journal."""
+class JournalEntry:
+    """One entry of the journal."""
 
     kind: str
-    #: when it happened, seconds since the run began
+    #: time of the entry, seconds since the start of the run
     at_s: float
-    #: its content as JSON text, keys sorted
+    #: content as JSON text, keys sorted
     body: str
 
     @property
-    def content(self) -> Any:  # noqa: ANN401 - whatever the kind of entry holds
-        """The content, parsed."""
+    def content(self) -> Any:  # noqa: ANN401 - any JSON value
+        """The parsed content."""
         return json.loads(self.body)
 
 
 class Journal(ABC):
-    """Takes entries in; never changes or forgets one."""
+    """An append-only sequence of entries."""
 
-    #: whether anything is kept: if not, what is dear to write down need not be made
-    keeps: bool = True
+    #: whether entries are kept; if not, expensive entries need not be built
+    records_entries: bool = True
 
     @abstractmethod
     def append(self, kind: str, at_s: float, content: Mapping[str, object]) -> None:
-        """Add an entry."""
+        """Append an entry.
 
-    def commit(self) -> None:  # noqa: B027 - a journal in memory has nothing to do here
-        """Make everything appended so far durable."""
+        :param at_s: seconds since the start of the run.
+        :param content: JSON values.
+        """
+
+    def commit(self) -> None:  # noqa: B027 - does nothing in memory
+        """Make all appended entries durable."""
 
 
 class NullJournal(Journal):
-    """Keeps nothing: for training a policy, where nobody will ask."""
+    """Keeps no entries, for training a policy."""
 
-    keeps = False
+    records_entries = False
 
     def append(self, kind: str, at_s: float, content: Mapping[str, object]) -> None:
         """See :meth:`Journal.append`."""
 
 
 class MemoryJournal(Journal):
-    """Keeps its entries in memory."""
+    """Keeps its entries in memory.
+
+    Example:
+        >>> journal = MemoryJournal()
+        >>> journal.append("task_started", 3600.0, {"task": 0, "device": 1})
+        >>> journal.entries[0].content
+        {'device': 1, 'task': 0}
+    """
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[JournalEntry] = []
 
     def append(self, kind: str, at_s: float, content: Mapping[str, object]) -> None:
         """See :meth:`Journal.append`."""
-        self.entries.append(Entry(kind, at_s, _text(content)))
+        self.entries.append(JournalEntry(kind, at_s, _to_json(content)))
 
 
 class SqliteJournal(Journal):
-    """Keeps its entries in an SQLite file; appends to one that exists only what it does not hold yet.
+    """Keeps its entries in an SQLite file; entries that the file has already are compared instead of appended.
 
-    :param path: the file; it is made if it is not there.
-    :param durable: make every single entry durable at once, instead of at each :meth:`commit`.
-    :raises StoreError: if the file is no journal, or of another format.
+    :param path: the file; created if it does not exist.
+    :param durable: make each entry durable at once, instead of at each :meth:`commit`.
+    :raises StoreError: if the file is not a journal, or of another format.
     """
 
     def __init__(self, path: Path, *, durable: bool = False) -> None:
         self._durable = durable
         self._connection = _connect(path)
-        self._recorded = entries_from(self._connection, 0)
-        self._at = 0
+        self._recorded = fetch_entries(self._connection, 0)
+        self._position = 0
 
     @property
-    def recorded(self) -> Sequence[Entry]:
-        """The entries that the file held when it was opened."""
+    def recorded(self) -> Sequence[JournalEntry]:
+        """The entries of the file when it was opened."""
         return tuple(self._recorded)
 
     def append(self, kind: str, at_s: float, content: Mapping[str, object]) -> None:
-        """Add an entry, or check it against the one on record.
+        """Append an entry, or compare it with the recorded one.
 
-        :raises ReplayError: if the record says otherwise.
+        :raises ReplayError: if it differs from the recorded one.
         """
-        entry = Entry(kind, at_s, _text(content))
-        if self._at < len(self._recorded):
-            self._check(entry, self._recorded[self._at])
+        entry = JournalEntry(kind, at_s, _to_json(content))
+        if self._position < len(self._recorded):
+            self._check_replay(entry, self._recorded[self._position])
         else:
-            row = (self._at, entry.kind, entry.at_s, entry.body)
+            row = (self._position, entry.kind, entry.at_s, entry.body)
             self._connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", row)
-        self._at += 1
+        self._position += 1
         if self._durable:
             self.commit()
 
@@ -133,52 +144,55 @@ class SqliteJournal(Journal):
         self._connection.commit()
 
     def close(self) -> None:
-        """Make everything durable and let go of the file."""
+        """Make all entries durable and close the file."""
         self._connection.commit()
         self._connection.close()
 
-    def _check(self, entry: Entry, recorded: Entry) -> None:
+    def _check_replay(self, entry: JournalEntry, recorded: JournalEntry) -> None:
         if entry != recorded:
             message = (
-                f"The resumed run differs from its journal at entry {self._at}: the record says "
-                f"{_short(recorded)}, the run now does {_short(entry)}. Resume with the version of ce-nas and the "
-                "files that the run was begun with, or begin a new run."
+                f"The resumed run differs from its journal at entry {self._position}: expected "
+                f"{_abbreviate(recorded)}, got {_abbreviate(entry)}. Resume with the version of ce-nas and the files "
+                "that the run was started with, or start a new run."
             )
             raise ReplayError(message)
 
 
-def read_entries(path: Path) -> list[Entry]:
-    """The entries of a journal, read without writing or locking; safe while the run goes on.
+def read_entries(path: Path) -> list[JournalEntry]:
+    """Read the entries of a journal without writing or locking; safe during the run.
 
     :raises StoreError: if there is no journal.
     """
     if not path.is_file():
-        message = f"Expected a run's journal at {str(path)!r}, found none; give the folder of a run."
+        message = f"Expected a run's journal at {str(path)!r}, found none; give the directory of a run."
         raise StoreError(message)
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
-        return entries_from(connection, 0)
+        return fetch_entries(connection, 0)
     finally:
         connection.close()
 
 
-def entries_from(connection: sqlite3.Connection, first: int) -> list[Entry]:
-    """The entries of an open journal from number ``first`` on.
+def fetch_entries(connection: sqlite3.Connection, first: int) -> list[JournalEntry]:
+    """Read the entries of an open journal from number ``first`` on.
 
-    :raises StoreError: if it is no journal, damaged, or of another format.
+    :raises StoreError: if it is not a journal, damaged, or of another format.
     """
     try:
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
         rows = connection.execute(
             "SELECT kind, at_s, body FROM entries WHERE seq >= ? ORDER BY seq", (first,)
         ).fetchall()
     except sqlite3.Error as error:
-        message = f"Expected a run's journal, but {error}; the file is damaged or is something else."
+        message = f"Expected a run's journal, but {error}; the file is damaged or is not a journal."
         raise StoreError(message) from error
-    if found != FORMAT:
-        message = f"Expected a journal of format {FORMAT}, got format {found}; read it with the ce-nas that wrote it."
+    if version != FORMAT_VERSION:
+        message = (
+            f"Expected a journal of format {FORMAT_VERSION}, got {version}; read it with the version of ce-nas that "
+            "wrote it."
+        )
         raise StoreError(message)
-    return [Entry(*row) for row in rows]
+    return [JournalEntry(*row) for row in rows]
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -187,19 +201,19 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'entries'").fetchone():
-            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={FORMAT}; COMMIT;")
+            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={FORMAT_VERSION}; COMMIT;")
     except sqlite3.Error as error:
         message = (
-            f"Expected a journal that can be written at {str(path)!r}, but {error}; check the disk and the folder."
+            f"Expected a journal that can be written at {str(path)!r}, but {error}; check the disk and the directory."
         )
         raise StoreError(message) from error
     return connection
 
 
-def _text(content: Mapping[str, object]) -> str:
+def _to_json(content: Mapping[str, object]) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def _short(entry: Entry) -> str:
+def _abbreviate(entry: JournalEntry) -> str:
     body = entry.body if len(entry.body) <= 120 else f"{entry.body[:120]}..."
     return f"{entry.kind} at {entry.at_s:g} s {body}"

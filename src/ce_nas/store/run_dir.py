@@ -1,4 +1,4 @@
-"""The folder of one run: its journal, and what was written from it."""
+"""The directory of one run: its lock, its journal and the files derived from it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ce_nas.store.journal import SqliteJournal, read_entries
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.store.journal import Entry
+    from ce_nas.store.journal import JournalEntry
 
-__all__ = ["JOURNAL", "RunFolder", "is_held", "next_folder", "read_run", "write_whole"]
+__all__ = ["JOURNAL_FILENAME", "RunDirectory", "is_locked", "next_run_path", "read_run_entries", "write_atomic"]
 
-JOURNAL = "journal.sqlite"
-LOCK = "lock"
+JOURNAL_FILENAME = "journal.sqlite"
+LOCK_FILENAME = "lock"
 
 
-class RunFolder:
-    """The folder of a run, held by one process at a time."""
+class RunDirectory:
+    """The directory of a run, locked by one process at a time."""
 
     def __init__(self, path: Path, lock: TextIO) -> None:
         self.path = path
@@ -31,55 +31,60 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path) -> Self:
-        """A new run's folder.
+        """Create the directory of a new run.
 
-        :raises StoreError: if there is something at ``path`` already, or it cannot be made.
+        :raises StoreError: if ``path`` exists and is not empty, or cannot be created.
         """
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            way_out = f"continue it with: ce-nas resume {path}" if (path / JOURNAL).exists() else "choose another --out"
-            message = f"Expected a new or empty folder for the run, but {str(path)!r} holds something; {way_out}."
+            way_out = (
+                f"resume the run with: ce-nas resume {path}"
+                if (path / JOURNAL_FILENAME).exists()
+                else "choose another --out"
+            )
+            message = f"Expected a new or empty directory for the run, but {str(path)!r} is not empty; {way_out}."
             raise StoreError(message)
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            message = (
-                f"Expected a folder that can be made at {str(path)!r}, but {error.strerror}; choose another --out."
-            )
+            message = f"Expected to create a directory at {str(path)!r}, but {error.strerror}; choose another --out."
             raise StoreError(message) from error
-        return cls._locked(path)
+        return cls._acquire(path)
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """The folder of a run that was begun.
+        """Open the directory of an existing run.
 
-        :raises StoreError: if it is none, or another process holds it.
+        :raises StoreError: if it has no journal, or is locked by another process.
         """
-        read_entries(path / JOURNAL)
-        return cls._locked(path)
+        read_entries(path / JOURNAL_FILENAME)
+        return cls._acquire(path)
 
     @classmethod
-    def _locked(cls, path: Path) -> Self:
+    def _acquire(cls, path: Path) -> Self:
         try:
-            lock = (path / LOCK).open("a")
+            lock = (path / LOCK_FILENAME).open("a")
         except OSError as error:
-            message = f"Expected a folder that can be written at {str(path)!r}, but {error.strerror}."
+            message = (
+                f"Expected a writable directory at {str(path)!r}, but {error.strerror}; change its permissions or "
+                "choose another directory."
+            )
             raise StoreError(message) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.close()
-            message = f"The run in {str(path)!r} is going on in another process; wait for it, or end that process."
+            message = f"The run in {str(path)!r} is locked by another process; wait for it, or end that process."
             raise StoreError(message) from error
         return cls(path, lock)
 
-    def journal(self, *, durable: bool = False) -> SqliteJournal:
-        """The run's journal, ready to be continued; ``durable`` as in :class:`SqliteJournal`."""
-        journal = SqliteJournal(self.path / JOURNAL, durable=durable)
+    def open_journal(self, *, durable: bool = False) -> SqliteJournal:
+        """Open the journal of the run for replay and appending; ``durable`` as in :class:`SqliteJournal`."""
+        journal = SqliteJournal(self.path / JOURNAL_FILENAME, durable=durable)
         self._journals.append(journal)
         return journal
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the journals and release the lock."""
         for journal in self._journals:
             journal.close()
         self._lock.close()
@@ -91,32 +96,32 @@ class RunFolder:
         self.close()
 
 
-def is_held(path: Path, table: Path = Path("/proc/locks")) -> bool | None:
-    """Whether a process of this machine is at the run in ``path``; None where that cannot be known without a lock.
+def is_locked(path: Path, locks_path: Path = Path("/proc/locks")) -> bool | None:
+    """Tell whether a process of this machine holds the lock of the run in ``path``; None if that is unknown.
 
-    :param table: the system's table of the locks that are held; asking for the lock itself could turn a process away
-        that begins at this very moment.
+    :param locks_path: the kernel's table of locks; trying to acquire the lock could fail a process that starts at the
+        same time.
     """
     try:
-        held, lock = table.read_text(), (path / LOCK).stat()
+        locks, lock = locks_path.read_text(), (path / LOCK_FILENAME).stat()
     except OSError:
         return None
-    place = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
-    return any("FLOCK" in line and place in line.split() for line in held.splitlines())
+    inode = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
+    return any("FLOCK" in line and inode in line.split() for line in locks.splitlines())
 
 
-def read_run(path: Path) -> Sequence[Entry]:
-    """What a run's journal holds so far; safe while the run goes on.
+def read_run_entries(path: Path) -> Sequence[JournalEntry]:
+    """Read the journal entries of the run in ``path``; safe during the run.
 
-    :raises StoreError: if there is no run at ``path``.
+    :raises StoreError: if there is no run.
     """
-    return read_entries(path / JOURNAL)
+    return read_entries(path / JOURNAL_FILENAME)
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all.
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file atomically.
 
-    :raises StoreError: if it cannot be written; what stood there before still stands.
+    :raises StoreError: if it cannot be written; an existing file is kept.
     """
     draft = path.with_name(f".{path.name}.draft")
     try:
@@ -131,10 +136,10 @@ def write_whole(path: Path, content: str | bytes) -> None:
         raise StoreError(message) from error
 
 
-def next_folder(parent: Path) -> Path:
-    """The first of ``parent/0001``, ``parent/0002``, ... that is not there."""
-    taken = {path.name for path in parent.iterdir()} if parent.is_dir() else set()
+def next_run_path(parent: Path) -> Path:
+    """Return the first of ``parent/0001``, ``parent/0002``, ... that does not exist."""
+    existing = {path.name for path in parent.iterdir()} if parent.is_dir() else set()
     number = 1
-    while f"{number:04d}" in taken:
+    while f"{number:04d}" in existing:
         number += 1
     return parent / f"{number:04d}"

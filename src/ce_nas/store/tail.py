@@ -1,12 +1,12 @@
-"""Reads a journal that another process is writing, and leaves no trace in its folder.
+"""A read-only tail of a journal that another process is writing; changes nothing in its directory.
 
-SQLite readers of a journal in use share a file with its writer, take locks in it, and may leave it behind. Here the
-journal is copied instead, and SQLite sees the copy alone: the writer cannot notice, let alone wait.
+SQLite readers of an open journal share a file with its writer, take locks in it, and may leave it behind. Here the
+journal is copied, and SQLite opens the copy alone: the writer is never blocked.
 
-The copy is consistent without a lock. A write-ahead log holds every page that changed since it was begun; the file
-beside it changes by these pages only. So the file as it stood after the log was begun, under the same log as it stood
-at any later moment, is the journal at that moment; a log that was begun anew shows by its header. The end of the log
-that was being written then has wrong checksums, and SQLite leaves it out.
+The copy is consistent without a lock. A write-ahead log has every page changed since its start, and the database file
+changes by these pages only. So the database file of any time after the start of the log, with the same log at a later
+time, is the journal at that later time; a restarted log has another header. An incomplete end of the log has wrong
+checksums, and SQLite ignores it.
 """
 
 from __future__ import annotations
@@ -17,132 +17,132 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ce_nas.core.errors import StoreError
-from ce_nas.store.journal import Entry, entries_from
+from ce_nas.store.journal import JournalEntry, fetch_entries
 
-__all__ = ["Follower", "Stamp", "stamps"]
+__all__ = ["FileStamp", "JournalTail", "journal_stamps"]
 
-#: bytes of the header of a write-ahead log: it holds a number that is new with every log
-_HEADER = 32
-#: how often a copy is tried during which the log was begun anew
-_TRIES = 5
+#: size of the header of a write-ahead log; its salt differs for every log
+_WAL_HEADER_BYTES = 32
+#: attempts to copy while the log is restarted
+_MAX_COPY_ATTEMPTS = 5
 
-#: what a file was when it was looked at: size and time of the last change, ns; None if it is not there
-Stamp = tuple[int, int] | None
+#: size in bytes and modification time in ns of a file; None if it does not exist
+FileStamp = tuple[int, int] | None
 
 
-class Follower:
-    """The entries of a journal, and those that come.
+class JournalTail:
+    """The entries of a journal, updated by :meth:`poll`.
 
-    :param path: the journal's file.
+    :param path: the file of the journal.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._log = _log_of(path)
-        self._folder = TemporaryDirectory(prefix="ce-nas-")
-        self._copy = Path(self._folder.name) / "journal"
-        self._seen: tuple[Stamp, Stamp] | None = None
-        #: the header of the log that the copy belongs under; None: there is no copy
-        self._header: bytes | None = None
-        self._entries: list[Entry] = []
+        self._wal_path = _wal_path_of(path)
+        self._temp_dir = TemporaryDirectory(prefix="ce-nas-")
+        self._copy_path = Path(self._temp_dir.name) / "journal"
+        self._last_stamps: tuple[FileStamp, FileStamp] | None = None
+        #: header of the log at the time of the copy; None: there is no copy
+        self._copied_wal_header: bytes | None = None
+        self._entries: list[JournalEntry] = []
 
     @property
-    def entries(self) -> list[Entry]:
-        """The entries that were read so far; a list of its own each time that there were new ones."""
+    def entries(self) -> list[JournalEntry]:
+        """The entries read so far; a new list after each poll with new entries."""
         return self._entries
 
-    def look(self) -> bool:
-        """Read what was added since the last look; whether there was anything.
+    def poll(self) -> bool:
+        """Read new entries; returns whether there are any.
 
         :raises StoreError: if there is no journal, or it is damaged.
         """
-        seen = stamps(self._path)
-        if seen[0] is None:
-            message = f"Expected a run's journal at {str(self._path)!r}, found none; give the folder of a run."
+        stamps = journal_stamps(self._path)
+        if stamps[0] is None:
+            message = f"Expected a run's journal at {str(self._path)!r}, found none; give the directory of a run."
             raise StoreError(message)
-        if seen == self._seen or not self._copied():
+        if stamps == self._last_stamps or not self._copy_snapshot():
             return False
-        found = self._read()
-        self._seen = seen
-        if not seen[1]:  # nobody is writing: the copy has done its work
-            self._forget()
-        grown = found != self._entries
-        if grown:
-            self._entries = found
-        return grown
+        entries = self._read_copy()
+        self._last_stamps = stamps
+        if not stamps[1]:  # without a log the journal is closed: the copy is complete
+            self._discard_copy()
+        changed = entries != self._entries
+        if changed:
+            self._entries = entries
+        return changed
 
     def close(self) -> None:
-        """Remove the copies."""
-        self._folder.cleanup()
+        """Delete the copies."""
+        self._temp_dir.cleanup()
 
-    def _copied(self) -> bool:
-        """Copy the journal as it stands at one moment; False if it changes too fast for that."""
+    def _copy_snapshot(self) -> bool:
+        """Copy a consistent state of the journal; False if its log is restarted in every attempt."""
         try:
-            return any(self._copied_at_once() for _ in range(_TRIES))
+            return any(self._try_copy() for _ in range(_MAX_COPY_ATTEMPTS))
         except OSError as error:
-            message = f"Expected a journal that can be read at {str(self._path)!r}, but {error.strerror}."
+            message = f"Expected a readable journal at {str(self._path)!r}, but {error.strerror}."
             raise StoreError(message) from error
 
-    def _copied_at_once(self) -> bool:
-        header, stamp = _header(self._log), _stamp(self._path)
-        if not header or header != self._header:
-            self._forget()
-            shutil.copyfile(self._path, self._copy)
-            self._header = header
+    def _try_copy(self) -> bool:
+        header, stamp = _read_wal_header(self._wal_path), _file_stamp(self._path)
+        if not header or header != self._copied_wal_header:
+            self._discard_copy()
+            shutil.copyfile(self._path, self._copy_path)
+            self._copied_wal_header = header
         for part in ("-shm", "-wal"):
-            self._copy.with_name(f"journal{part}").unlink(missing_ok=True)
+            self._copy_path.with_name(f"journal{part}").unlink(missing_ok=True)
         if header:
-            shutil.copyfile(self._log, self._copy.with_name("journal-wal"))
-            return header == _header(self._log)
-        return not _header(self._log) and stamp == _stamp(self._path)
+            shutil.copyfile(self._wal_path, self._copy_path.with_name("journal-wal"))
+            return header == _read_wal_header(self._wal_path)
+        return not _read_wal_header(self._wal_path) and stamp == _file_stamp(self._path)
 
-    def _read(self) -> list[Entry]:
-        """The entries known, and those after them; all of them anew where the journal is another one now."""
+    def _read_copy(self) -> list[JournalEntry]:
+        """Return the known entries and the new ones; all are read again if the journal was replaced."""
         known = self._entries
-        connection = sqlite3.connect(self._copy)
+        connection = sqlite3.connect(self._copy_path)
         try:
-            if _is_empty(connection):  # it was made this very moment
+            if _has_no_tables(connection):  # created, but not set up yet
                 return []
-            new = entries_from(connection, max(len(known) - 1, 0))
+            new = fetch_entries(connection, max(len(known) - 1, 0))
             if known and new[:1] != known[-1:]:
-                return entries_from(connection, 0)
+                return fetch_entries(connection, 0)
         finally:
             connection.close()
         return [*known[:-1], *new]
 
-    def _forget(self) -> None:
-        self._header = None
-        self._copy.unlink(missing_ok=True)
+    def _discard_copy(self) -> None:
+        self._copied_wal_header = None
+        self._copy_path.unlink(missing_ok=True)
 
 
-def _is_empty(connection: sqlite3.Connection) -> bool:
+def _has_no_tables(connection: sqlite3.Connection) -> bool:
     try:
         return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
     except sqlite3.Error:
-        return False  # what is wrong is said by who reads it
+        return False  # reported by the read that follows
 
 
-def stamps(journal: Path) -> tuple[Stamp, Stamp]:
-    """What a journal and the log beside it are at this moment: where nothing changed, there is nothing to read."""
-    return _stamp(journal), _stamp(_log_of(journal))
+def journal_stamps(journal: Path) -> tuple[FileStamp, FileStamp]:
+    """Return the stamps of a journal and of its log; if they are unchanged, there are no new entries."""
+    return _file_stamp(journal), _file_stamp(_wal_path_of(journal))
 
 
-def _log_of(journal: Path) -> Path:
+def _wal_path_of(journal: Path) -> Path:
     return journal.with_name(f"{journal.name}-wal")
 
 
-def _stamp(path: Path) -> Stamp:
+def _file_stamp(path: Path) -> FileStamp:
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
-def _header(log: Path) -> bytes:
-    """The first bytes of a log; none where there is no log, or nothing in it."""
+def _read_wal_header(wal_path: Path) -> bytes:
+    """Read the header of a log; empty if there is no log, or it is empty."""
     try:
-        with log.open("rb") as file:
-            return file.read(_HEADER)
+        with wal_path.open("rb") as file:
+            return file.read(_WAL_HEADER_BYTES)
     except FileNotFoundError:
         return b""

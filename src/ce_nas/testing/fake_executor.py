@@ -1,4 +1,4 @@
-"""An executor that only pretends to work: to try a cluster, and how it gets over failures, without any training."""
+"""An executor with simulated work and injected faults, to test a worker pool without any training."""
 
 from __future__ import annotations
 
@@ -16,94 +16,101 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["Mishap", "Rehearsal", "RehearsalExecutor"]
+__all__ = ["FakeExecutor", "FakeWorkload", "InjectedFault"]
 
 
-class Mishap(StrEnum):
-    """What can befall a task the first time it is tried."""
+class InjectedFault(StrEnum):
+    """A fault of a task's first attempt."""
 
-    MEMORY = "memory"  #: it runs out of memory
-    NAN = "nan"  #: its loss is no longer a number
-    RAISE = "raise"  #: it raises something unforeseen
-    HANG = "hang"  #: it gives no sign of life any more
-    DIE = "die"  #: its process ends without a word
-    STAY = "stay"  #: it does not leave when told
+    OUT_OF_MEMORY = "out-of-memory"  #: it runs out of memory
+    NAN = "nan"  #: its loss is not a number
+    RAISE = "raise"  #: it raises an unexpected exception
+    HANG = "hang"  #: it stops sending heartbeats
+    CRASH = "crash"  #: its process ends abruptly
+    IGNORE_STOP = "ignore-stop"  #: it does not stop on request
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What is pretended."""
+class FakeWorkload:
+    """The simulated tasks."""
 
-    #: steps of a task, and what one takes, s
+    #: steps of a task, and the duration of a step, s
     steps: int = 10
     step_s: float = 0.01
-    #: values of an evaluation
-    objectives: int = 2
-    #: what befalls a task of this number half-way, the first time
-    mishaps: Mapping[int, Mishap] = field(default_factory=dict)
+    #: number of objectives of an evaluation
+    objective_count: int = 2
+    #: task id to the fault of its first attempt, half-way
+    injected_faults: Mapping[int, InjectedFault] = field(default_factory=dict)
 
 
-class RehearsalExecutor(Executor):
-    """Counts steps, keeping the count in a checkpoint; an evaluation's values are made of its architecture.
+class FakeExecutor(Executor):
+    """Counts steps in a checkpoint; the values of an evaluation are a function of its architecture.
 
-    Each step taken is added to the file ``steps`` in the folder, a line a step, so that what was done twice shows.
+    Each step appends a line to the file ``steps`` in the folder, so that repeated steps show.
 
-    :param rehearsal: what is pretended.
-    :param device: the device's name; nothing is done with it.
+    :param workload: the simulated tasks.
+    :param device: the device's name, unused.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> executor = FakeExecutor(FakeWorkload(steps=2, step_s=0.0))
+        >>> task = Task(1, TaskKind.EVALUATION, ((1, 1),))
+        >>> executor.run(task, Path(tempfile.mkdtemp()), lambda: False).values
+        ((2.0, 4.0),)
     """
 
-    def __init__(self, rehearsal: Rehearsal, device: str = "cpu") -> None:
-        self._rehearsal = rehearsal
+    def __init__(self, workload: FakeWorkload, device: str = "cpu") -> None:
+        self._workload = workload
         self._device = device
 
-    def run(self, task: Task, folder: Path, leave: Callable[[], bool]) -> Outcome | None:
+    def run(self, task: Task, folder: Path, should_stop: Callable[[], bool]) -> Outcome | None:
         """See :meth:`Executor.run`."""
-        checkpoint, first = folder / f"task-{task.id}.json", True
-        done = json.loads(checkpoint.read_text()) if checkpoint.exists() else 0
-        mishap = self._mishap(task, folder)
-        for step in range(done, self._rehearsal.steps):
-            if mishap and (step == self._rehearsal.steps // 2 or mishap is Mishap.STAY):
-                self._befall(mishap)
-            if not first and leave():
+        checkpoint = folder / f"task-{task.id}.json"
+        first_step = json.loads(checkpoint.read_text()) if checkpoint.exists() else 0
+        fault = self._take_fault(task, folder)
+        for step in range(first_step, self._workload.steps):
+            if fault and (step == self._workload.steps // 2 or fault is InjectedFault.IGNORE_STOP):
+                self._inject(fault)
+            if step > first_step and should_stop():
                 return None
-            first = False
-            threading.Event().wait(self._rehearsal.step_s)
+            threading.Event().wait(self._workload.step_s)
             with (folder / "steps").open("a") as file:
                 file.write(f"{task.id} {step}\n")
-            _keep(checkpoint, step + 1)
-        return self._found(task)
+            _write_checkpoint(checkpoint, step + 1)
+        return self._build_outcome(task)
 
-    def _mishap(self, task: Task, folder: Path) -> Mishap | None:
-        """What is to befall the task now: nothing, once it was tried."""
-        tried = folder / f"tried-{task.id}"
-        if task.id not in self._rehearsal.mishaps or tried.exists():
+    def _take_fault(self, task: Task, folder: Path) -> InjectedFault | None:
+        """The fault of this attempt; none after the first attempt."""
+        attempted = folder / f"attempted-{task.id}"
+        if task.id not in self._workload.injected_faults or attempted.exists():
             return None
-        tried.touch()
-        return Mishap(self._rehearsal.mishaps[task.id])
+        attempted.touch()
+        return InjectedFault(self._workload.injected_faults[task.id])
 
-    def _befall(self, mishap: Mishap) -> None:
-        if mishap is Mishap.MEMORY:
+    def _inject(self, fault: InjectedFault) -> None:
+        if fault is InjectedFault.OUT_OF_MEMORY:
             raise MemoryError
-        if mishap is Mishap.NAN:
-            message = "a loss that is no number was rehearsed"
+        if fault is InjectedFault.NAN:
+            message = "injected fault: the loss is not a number"
             raise TaskError(Failure.DIVERGED, message)
-        if mishap is Mishap.RAISE:
-            message = "an unforeseen failure was rehearsed"
+        if fault is InjectedFault.RAISE:
+            message = "injected fault: an unexpected exception"
             raise RuntimeError(message)
-        if mishap is Mishap.DIE:
+        if fault is InjectedFault.CRASH:
             os._exit(3)
-        threading.Event().wait()  # for ever
+        threading.Event().wait()  # forever
 
-    def _found(self, task: Task) -> Outcome:
+    def _build_outcome(self, task: Task) -> Outcome:
         values = tuple(
-            tuple(float(sum(architecture) * (column + 1) % 7) for column in range(self._rehearsal.objectives))
+            tuple(float(sum(architecture) * (column + 1) % 7) for column in range(self._workload.objective_count))
             for architecture in task.architectures
         )
         scores = tuple((float(-sum(row)),) for row in values) if task.kind is TaskKind.SAMPLING else ()
         return Outcome(task.id, values, scores)
 
 
-def _keep(checkpoint: Path, done: int) -> None:
-    beside = checkpoint.with_suffix(".part")
-    beside.write_text(json.dumps(done))
-    beside.replace(checkpoint)
+def _write_checkpoint(checkpoint: Path, steps_done: int) -> None:
+    temporary = checkpoint.with_suffix(".part")
+    temporary.write_text(json.dumps(steps_done))
+    temporary.replace(checkpoint)

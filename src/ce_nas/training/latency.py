@@ -1,10 +1,10 @@
-"""What a network costs to run: latency on this machine, and energy where something measures it.
+"""Measure a network's inference latency on this machine, and its energy if there is a meter.
 
 =============== ===================================================================================
-eager           PyTorch as it is
+eager           plain PyTorch
 compiled        torch.compile
 onnxruntime     the network exported to ONNX, by ONNX Runtime (extra ``onnx``)
-tensorrt        the same by ONNX Runtime's TensorRT provider, where one is installed
+tensorrt        the same by ONNX Runtime's TensorRT provider, if it is installed
 =============== ===================================================================================
 """
 
@@ -19,45 +19,45 @@ import torch
 from torch import nn
 
 from ce_nas.core.clock import monotonic_s
-from ce_nas.core.errors import MissingExtraError, SettingsError, one_of
-from ce_nas.energy.base import between
+from ce_nas.core.errors import MissingExtraError, SettingsError, unknown_choice_message
+from ce_nas.energy.base import usage_between
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ce_nas.core.records import Source
-    from ce_nas.energy.base import Meter
+    from ce_nas.core.records import ReadingSource
+    from ce_nas.energy.base import EnergyMeter
 
 __all__ = ["Latency", "Runtime", "export_onnx", "measure_latency"]
 
 Runtime = Literal["eager", "compiled", "onnxruntime", "tensorrt"]
 _RUNTIMES = ("eager", "compiled", "onnxruntime", "tensorrt")
-_OPSET = 18
+_ONNX_OPSET = 18
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long one forward pass takes, and where that was measured."""
+    """The duration of a forward pass, and how it was measured."""
 
     runtime: Runtime
     #: the device in words
     device: str
-    #: images a pass
+    #: images per pass
     batch: int
-    #: passes that were timed, after the warm-up
+    #: timed passes, after the warm-up
     passes: int
-    #: of one pass, s
+    #: median of the passes, s
     median_s: float
-    #: that 95 % of the passes keep, s
+    #: 95th percentile of the passes, s
     p95_s: float
-    #: energy of one pass, J; None where no meter was given
+    #: energy of one pass, J; None without a meter
     energy_j: float | None = None
-    #: where the energy comes from; None where there is none
-    energy_source: Source | None = None
+    #: source of the energy reading; None without a meter
+    energy_source: ReadingSource | None = None
 
 
-def measure_latency(  # noqa: PLR0913 - what runs on what, how, and how often
+def measure_latency(  # noqa: PLR0913 - the keywords are optional
     network: nn.Module,
     input_shape: tuple[int, int, int],
     *,
@@ -66,17 +66,17 @@ def measure_latency(  # noqa: PLR0913 - what runs on what, how, and how often
     batch: int = 1,
     passes: int = 100,
     warm_up: int = 10,
-    meter: Meter | None = None,
+    meter: EnergyMeter | None = None,
 ) -> Latency:
     """Time the forward passes of a network on random images.
 
     :param input_shape: channels, height and width of an image.
-    :param meter: of the device, for the energy of a pass; its passes are counted with the device otherwise idle.
-    :raises SettingsError: if there is no such runtime, or this machine's ONNX Runtime has no TensorRT.
+    :param meter: the device's meter, for the energy of a pass; nothing else should run on the device.
+    :raises SettingsError: if the runtime is unknown, or this machine's ONNX Runtime lacks TensorRT.
     :raises MissingExtraError: if the runtime's package is not installed.
     """
     if runtime not in _RUNTIMES:
-        raise SettingsError(one_of("runtime", runtime, _RUNTIMES))
+        raise SettingsError(unknown_choice_message("runtime", runtime, _RUNTIMES))
     if batch < 1 or passes < 1 or warm_up < 0:
         message = (
             f"Expected a batch and passes of 1 or more and a warm-up of 0 or more, got {batch}, {passes}, {warm_up}."
@@ -84,17 +84,17 @@ def measure_latency(  # noqa: PLR0913 - what runs on what, how, and how often
         raise SettingsError(message)
     images = torch.randn(batch, *input_shape, generator=torch.Generator().manual_seed(0))
     if runtime in {"eager", "compiled"}:
-        run = _torch_pass(network, images, torch.device(device), compiled=runtime == "compiled")
+        run = _build_torch_pass(network, images, torch.device(device), compiled=runtime == "compiled")
     else:
-        run = _onnx_pass(network, images, device, tensorrt=runtime == "tensorrt")
+        run = _build_onnx_pass(network, images, device, tensorrt=runtime == "tensorrt")
     for _ in range(warm_up):
         run()
-    first = meter.mark() if meter else None
-    times_s = np.array([_timed(run) for _ in range(passes)])
-    used = between(first, meter.mark()) if meter and first else None
+    first = meter.snapshot() if meter else None
+    times_s = np.array([_time_pass(run) for _ in range(passes)])
+    used = usage_between(first, meter.snapshot()) if meter and first else None
     return Latency(
         runtime,
-        _described(device),
+        _describe_device(device),
         batch,
         passes,
         float(np.median(times_s)),
@@ -105,12 +105,12 @@ def measure_latency(  # noqa: PLR0913 - what runs on what, how, and how often
 
 
 def export_onnx(network: nn.Module, input_shape: tuple[int, int, int], target: Path | io.BytesIO) -> None:
-    """Write a network as ONNX, its weights inside, any number of images a pass.
+    """Write a network as ONNX with its weights and a free batch dimension.
 
     :raises MissingExtraError: if the package ``onnx`` is not installed.
     """
     try:
-        import onnx  # noqa: F401 - what torch exports with
+        import onnx  # noqa: F401 - torch exports with it
     except ImportError as error:
         package = "onnx"
         raise MissingExtraError(package, "onnx", "Exporting a network to ONNX") from error
@@ -122,18 +122,18 @@ def export_onnx(network: nn.Module, input_shape: tuple[int, int, int], target: P
         input_names=["images"],
         output_names=["logits"],
         dynamic_axes={"images": {0: "n"}, "logits": {0: "n"}},
-        opset_version=_OPSET,
+        opset_version=_ONNX_OPSET,
         dynamo=False,
     )
 
 
-def _timed(run: Callable[[], None]) -> float:
+def _time_pass(run: Callable[[], None]) -> float:
     start_s = monotonic_s()
     run()
     return monotonic_s() - start_s
 
 
-def _torch_pass(
+def _build_torch_pass(
     network: nn.Module, images: torch.Tensor, device: torch.device, *, compiled: bool
 ) -> Callable[[], None]:
     network = network.eval().to(device)
@@ -149,13 +149,13 @@ def _torch_pass(
     return run
 
 
-def _onnx_pass(network: nn.Module, images: torch.Tensor, device: str, *, tensorrt: bool) -> Callable[[], None]:
+def _build_onnx_pass(network: nn.Module, images: torch.Tensor, device: str, *, tensorrt: bool) -> Callable[[], None]:
     try:
         import onnxruntime
     except ImportError as error:
         package = "onnxruntime"
         raise MissingExtraError(package, "onnx", "Timing a network by ONNX Runtime") from error
-    provider = "TensorrtExecutionProvider" if tensorrt else _provider(device)
+    provider = "TensorrtExecutionProvider" if tensorrt else _onnx_provider(device)
     if provider not in onnxruntime.get_available_providers():
         message = (
             f"Expected an ONNX Runtime with {provider}, got one with "
@@ -173,11 +173,11 @@ def _onnx_pass(network: nn.Module, images: torch.Tensor, device: str, *, tensorr
     return run
 
 
-def _provider(device: str) -> str:
+def _onnx_provider(device: str) -> str:
     return "CUDAExecutionProvider" if device.startswith("cuda") else "CPUExecutionProvider"
 
 
-def _described(device: str) -> str:
+def _describe_device(device: str) -> str:
     if device.startswith("cuda"):
         return f"{device}: {torch.cuda.get_device_name(device)}"
     return f"cpu, {torch.get_num_threads()} threads"

@@ -1,4 +1,4 @@
-"""What a search on real devices is about: the tasks are carried out by a crew, and nobody knows beforehand how long."""
+"""The problem of a live search: a worker pool runs the tasks, and their durations are estimated from finished ones."""
 
 from __future__ import annotations
 
@@ -17,36 +17,51 @@ __all__ = ["LiveProblem"]
 
 
 class LiveProblem(Problem):
-    """A space and objectives, with a guess of how long its tasks take until some have been done.
+    """A space and objectives, with mean durations of finished tasks, and an initial estimate before.
 
-    :param guess_s: a full training, s of the run's time; a supernet is taken to need five, a score a hundredth.
-    :param supernet: whether there is a supernet to score by.
+    :param initial_duration_s: initial estimate of a full training, s of the run's time; a supernet counts as five full
+        trainings, a score as a hundredth.
+    :param has_supernet: whether a supernet scores architectures.
+
+    Example:
+        >>> from ce_nas.core.records import Objective, Task
+        >>> from ce_nas.space.base import Space
+        >>> space = Space("own", ["width"], [["16", "32"]])
+        >>> problem = LiveProblem(space, [Objective("accuracy", "%", True, 0.0)], 600.0, has_supernet=False)
+        >>> training = Task(0, TaskKind.EVALUATION, ((1,),))
+        >>> problem.duration_s(training)
+        600.0
+        >>> problem.record_duration(training, 240.0)
+        >>> problem.duration_s(training)
+        240.0
     """
 
-    def __init__(self, space: Space, objectives: Sequence[Objective], guess_s: float, *, supernet: bool) -> None:
+    def __init__(
+        self, space: Space, objectives: Sequence[Objective], initial_duration_s: float, *, has_supernet: bool
+    ) -> None:
         self.space = space
         self.objectives = tuple(objectives)
-        self.supernet_training_s = 5.0 * guess_s if supernet else 0.0
-        self.can_score = self.judges_scores = supernet
-        self._units_s = {TaskKind.EVALUATION: guess_s, TaskKind.SAMPLING: 0.01 * guess_s}
-        # units done of each kind, and what they took, s
-        self._done: dict[TaskKind, tuple[float, float]] = {}
+        self.supernet_training_s = 5.0 * initial_duration_s if has_supernet else 0.0
+        self.has_proxy_scores = self.score_trained_architectures = has_supernet
+        self._mean_unit_s = {TaskKind.EVALUATION: initial_duration_s, TaskKind.SAMPLING: 0.01 * initial_duration_s}
+        # finished units of each kind, and their total duration, s
+        self._completed: dict[TaskKind, tuple[float, float]] = {}
 
     def duration_s(self, task: Task) -> float:
-        """See :meth:`Problem.duration_s`: the mean of those done, else a guess."""
+        """See :meth:`Problem.duration_s`: the mean of finished tasks, else the initial estimate."""
         if task.kind is TaskKind.SUPERNET:
             return self.supernet_training_s * task.fidelity
-        return self._units_s[task.kind] * _units(task)
+        return self._mean_unit_s[task.kind] * _count_units(task)
 
-    def took(self, task: Task, duration_s: float) -> None:
-        """See :meth:`Problem.took`; a training's share, and a score, are units whose mean is kept."""
+    def record_duration(self, task: Task, duration_s: float) -> None:
+        """See :meth:`Problem.record_duration`: the mean is per full training or per score."""
         if task.kind is TaskKind.SUPERNET:
             return
-        units, total_s = self._done.get(task.kind, (0.0, 0.0))
-        self._done[task.kind] = units + _units(task), total_s + duration_s
-        self._units_s[task.kind] = self._done[task.kind][1] / self._done[task.kind][0]
+        units, total_s = self._completed.get(task.kind, (0.0, 0.0))
+        self._completed[task.kind] = units + _count_units(task), total_s + duration_s
+        self._mean_unit_s[task.kind] = self._completed[task.kind][1] / self._completed[task.kind][0]
 
 
-def _units(task: Task) -> float:
+def _count_units(task: Task) -> float:
     """Full trainings, or architectures scored."""
     return task.fidelity if task.kind is TaskKind.EVALUATION else float(len(task.architectures))

@@ -1,10 +1,10 @@
-"""Training a supernet and scoring architectures by the weights they share in it.
+"""Train a supernet and score architectures by its shared weights.
 
 Sources
     [FairNAS] Chu, Zhang, Xu. FairNAS: Rethinking Evaluation Fairness of Weight Sharing NAS. ICCV 2021.
     [FewShot] Zhao, Wang, Tian, Fonseca, Guo. Few-Shot Neural Architecture Search. ICML 2021.
     [SPOS] Guo et al. Single Path One-Shot Neural Architecture Search with Uniform Sampling. ECCV 2020: a path's
-        batch normalisation has to be measured anew before it is scored.
+        batch normalisation is recalibrated before it is scored.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ce_nas.core.errors import SettingsError, one_of
-from ce_nas.core.rng import stream
-from ce_nas.training.trainer import Training, derived_seed
+from ce_nas.core.errors import SettingsError, unknown_choice_message
+from ce_nas.core.rng import random_stream
+from ce_nas.training.trainer import NetworkTrainer, derive_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,80 +25,80 @@ if TYPE_CHECKING:
 
     from ce_nas.core.records import Architecture
     from ce_nas.space.base import Space
-    from ce_nas.training.data.images import DataSet, Images
-    from ce_nas.training.networks.supernet import PathNetwork
+    from ce_nas.training.data.images import ImageDataset, Images
+    from ce_nas.training.networks.supernet import Supernet
     from ce_nas.training.recipe import Recipe
 
-__all__ = ["Paths", "SupernetTraining", "score_paths"]
+__all__ = ["PathSampling", "SupernetTrainer", "score_paths"]
 
-Paths = Literal["uniform", "fair"]
-_PATHS = ("uniform", "fair")
+PathSampling = Literal["uniform", "fair"]
+_PATH_SAMPLINGS = ("uniform", "fair")
 
 
-class SupernetTraining(Training):
-    """A training whose every step goes along other paths.
+class SupernetTrainer(NetworkTrainer):
+    """Trains a supernet, each step along newly sampled paths.
 
-    ``uniform`` draws one path a step [SPOS]. ``fair`` draws as many as an edge has operations, each of which is used
-    exactly once on every edge, and sums their gradients [FairNAS].
+    ``uniform`` samples one path per step [SPOS]. ``fair`` samples as many as an edge has operations, so that each
+    operation is used exactly once on every edge, and sums their gradients [FairNAS].
 
-    :param within: the architectures that the paths are drawn from: a supernet of one region of a partition learns
-        that region alone, beginning with the weights of the region's parent (:meth:`inherit`) [FewShot]. None for all.
+    :param region_members: the architectures from which paths are sampled: the supernet of a region of a partition
+        trains on that region alone, from the parent's weights (:meth:`load_parent_weights`) [FewShot]. None for all.
     """
 
-    def __init__(  # noqa: PLR0913 - a training, and where its paths come from
+    def __init__(  # noqa: PLR0913 - the trainer's parameters and the path sampling
         self,
-        network: PathNetwork,
+        network: Supernet,
         space: Space,
-        data: DataSet,
+        data: ImageDataset,
         recipe: Recipe,
         *,
-        paths: Paths = "uniform",
-        within: Sequence[Architecture] | None = None,
+        path_sampling: PathSampling = "uniform",
+        region_members: Sequence[Architecture] | None = None,
         seed: int = 0,
         device: str | torch.device = "cpu",
     ) -> None:
-        if paths not in _PATHS:
-            raise SettingsError(one_of("way to draw paths", paths, _PATHS))
-        if paths == "fair" and within is not None:
-            message = "Expected uniform paths inside a region, got fair ones: a region need not hold every operation."
+        if path_sampling not in _PATH_SAMPLINGS:
+            raise SettingsError(unknown_choice_message("path sampling", path_sampling, _PATH_SAMPLINGS))
+        if path_sampling == "fair" and region_members is not None:
+            message = "Expected uniform paths inside a region, got fair ones: a region may lack operations."
             raise SettingsError(message)
-        if paths == "fair" and len({len(names) for names in space.choices}) > 1:
+        if path_sampling == "fair" and len({len(names) for names in space.choices}) > 1:
             message = (
-                f"Expected uniform paths in {space.name}, got fair ones: its variables have different numbers of "
-                "choices, so that no few paths use each exactly once."
+                f"Expected uniform paths in {space.name}, got fair ones: its variables differ in the number of "
+                "choices, so that paths cannot use each exactly once."
             )
             raise SettingsError(message)
         super().__init__(network, data, recipe, seed=seed, device=device)
-        self._shared = network
+        self._supernet = network
         self._space = space
-        self._paths = paths
-        self._within = None if within is None else list(within)
+        self._path_sampling = path_sampling
+        self._region_members = None if region_members is None else list(region_members)
         self._path_seed = seed
 
-    def inherit(self, parent: nn.Module) -> None:
-        """Begin with the weights of a supernet of the same shape [FewShot]."""
-        self._shared.load_state_dict(parent.state_dict())
+    def load_parent_weights(self, parent: nn.Module) -> None:
+        """Initialise with the weights of a supernet of the same shape [FewShot]."""
+        self._supernet.load_state_dict(parent.state_dict())
 
-    def paths_of(self, step: int) -> list[Architecture]:
-        """The paths of one step; the same step always has the same ones."""
-        rng = stream(derived_seed(self._path_seed, "supernet", step), "paths")
-        if self._paths == "fair":
+    def sample_paths(self, step: int) -> list[Architecture]:
+        """The paths of a step, a function of the seed and the step alone."""
+        rng = random_stream(derive_seed(self._path_seed, "supernet", step), "paths")
+        if self._path_sampling == "fair":
             orders = [rng.permutation(len(names)) for names in self._space.choices]
             return [tuple(int(order[turn]) for order in orders) for turn in range(len(self._space.choices[0]))]
-        if self._within is not None:
-            return [self._within[int(rng.integers(len(self._within)))]]
+        if self._region_members is not None:
+            return [self._region_members[int(rng.integers(len(self._region_members)))]]
         return self._space.sample(rng, 1)
 
-    def _losses(self, images: Tensor, labels: Tensor, draws: torch.Generator) -> Iterator[Tensor]:
-        paths = self.paths_of(self.step)
+    def _losses(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
+        paths = self.sample_paths(self.step)
         for path in paths:
-            self._shared.path = path
-            yield self._loss(images, labels, draws) / len(paths)
+            self._supernet.path = path
+            yield self._loss(images, labels, generator) / len(paths)
 
 
-def score_paths(  # noqa: PLR0913 - a supernet, what to score, on what, and how thoroughly
-    training: Training,
-    network: PathNetwork,
+def score_paths(  # noqa: PLR0913 - the keywords are optional
+    trainer: NetworkTrainer,
+    network: Supernet,
     architectures: Sequence[Architecture],
     images: Images,
     *,
@@ -107,16 +107,16 @@ def score_paths(  # noqa: PLR0913 - a supernet, what to score, on what, and how 
 ) -> np.ndarray:
     """The accuracy of each architecture by the supernet's weights, %, shape ``(n,)``, larger is better.
 
-    A path's batch normalisation is measured anew on training images, since the running figures are those of all paths
-    mixed. Which images is the same for every architecture, so that scores can be compared.
+    A path's batch normalisation is recalibrated on training images, since the running statistics mix all paths. The
+    images are the same for every architecture, so that scores are comparable.
 
-    :param training: the supernet's training, whose network it is.
-    :param images: what is scored on.
-    :param recalibration_batches: batches that the normalisation is measured on.
+    :param trainer: the trainer of ``network``.
+    :param images: the images to evaluate on.
+    :param recalibration_batches: batches that recalibrate the normalisation.
     """
-    found = []
+    scores = []
     for architecture in architectures:
         network.path = architecture
-        training.recalibrate(recalibration_batches, seed)
-        found.append(training.score(images).accuracy_pct)
-    return np.array(found)
+        trainer.recalibrate(recalibration_batches, seed)
+        scores.append(trainer.evaluate(images).accuracy_pct)
+    return np.array(scores)

@@ -1,20 +1,20 @@
 """Zero-cost proxies: scores of an untrained network from one batch of noise, larger is better.
 
 No data is needed: images are standard normal, labels uniform. All scores but two are logarithms or entropies, so
-that they can serve as features beside one another.
+that they can be used together as features.
 
 ========== ====================================================================================================
 synflow    logarithm of the sum of weight times gradient of the summed output, weights made positive [SynFlow]
 naswot     log-determinant of the agreement of the images' ReLU codes [NASWOT]
 swap       logarithm of the number of different codes of a ReLU unit across the images [SWAP]
-jacob      how near the images' Jacobians are to independent ones, by the spectrum of their correlation [JacobCov]
-grad_norm  logarithm of the Euclidean norm of the loss's gradient by the weights [ZCNAS]
+jacob      independence of the images' Jacobians, by the spectrum of their correlation [JacobCov]
+grad_norm  logarithm of the Euclidean norm of the loss's gradient with respect to the weights [ZCNAS]
 snip       logarithm of the sum of |weight times gradient of the loss| [SNIP]
 fisher     logarithm of the summed, squared saliency of the convolutions' channels [Fisher]
-zen        logarithm of the change of the features under a change of the images, scales of normalisation put back [Zen]
-meco       least eigenvalue of the correlation of the channels, summed over layers [MeCo]
+zen        logarithm of the features' change under a change of the images, normalisation scales restored [Zen]
+meco       smallest eigenvalue of the correlation of the channels, summed over layers [MeCo]
 express    entropy of the spectrum of the channels' covariance, summed over cells [AZ]
-train      closeness of the cells' Jacobians to preserving a gradient's size [AZ]
+train      how nearly the cells' Jacobians preserve a gradient's norm [AZ]
 params     logarithm of the number of parameters of the benchmark's network
 flops      logarithm of its multiply-accumulates
 ========== ====================================================================================================
@@ -58,15 +58,22 @@ if TYPE_CHECKING:
 
     from ce_nas.core.records import Architecture
 
-__all__ = ["NOISE_PROXIES", "PROXIES", "ZeroCostSettings", "floored", "noise_scores", "size_scores"]
+__all__ = [
+    "MEASURED_PROXIES",
+    "PROXIES",
+    "ZeroCostSettings",
+    "fill_missing_scores",
+    "measure_proxies",
+    "measure_size_proxies",
+]
 
-#: proxies that :func:`noise_scores` measures, in its order
-NOISE_PROXIES = (
+#: proxies that :func:`measure_proxies` measures, in its order
+MEASURED_PROXIES = (
     *("synflow", "naswot", "swap", "jacob", "grad_norm", "snip", "fisher"),
     *("zen", "meco", "express", "train"),
 )
-#: all proxies: the measured ones, then those of :func:`size_scores`
-PROXIES = (*NOISE_PROXIES, "params", "flops")
+#: all proxies: the measured ones, then those of :func:`measure_size_proxies`
+PROXIES = (*MEASURED_PROXIES, "params", "flops")
 
 _NO_SCORE = -math.inf
 _JACOB_EPSILON = 1e-5  # [JacobCov]
@@ -75,7 +82,7 @@ _ZEN_STEP = 1e-2  # [Zen]: the mixture coefficient
 
 @dataclass(frozen=True, slots=True)
 class ZeroCostSettings:
-    """How the proxies are measured."""
+    """Batch, network and seed with which the proxies are measured."""
 
     #: seed of the weights and the noise
     seed: int = 0
@@ -85,74 +92,73 @@ class ZeroCostSettings:
     resolution: int = 16
     #: channels of the network's first stage
     channels: int = 8
-    #: cells a stage
+    #: cells per stage
     cells: int = 5
-    #: initialisations (each with noise of its own) over which a score is averaged
+    #: initialisations (each with its own noise) over which a score is averaged
     inits: int = 1
 
     def __post_init__(self) -> None:
-        least = {"batch": 2, "resolution": 8, "channels": 2, "cells": 1, "inits": 1}
-        for name, low in least.items():
-            if getattr(self, name) < low:
-                message = f"Expected {name} of at least {low}, got {getattr(self, name)}."
+        minima = {"batch": 2, "resolution": 8, "channels": 2, "cells": 1, "inits": 1}
+        for name, minimum in minima.items():
+            if getattr(self, name) < minimum:
+                message = f"Expected {name} of at least {minimum}, got {getattr(self, name)}."
                 raise SettingsError(message)
         if self.resolution % 4:
             message = f"Expected a resolution that can be halved twice, a multiple of 4, got {self.resolution}."
             raise SettingsError(message)
 
 
-def noise_scores(architecture: Architecture, settings: ZeroCostSettings) -> np.ndarray:
-    """The measured proxies of one cell, shape ``(len(NOISE_PROXIES),)``, larger is better.
+def measure_proxies(architecture: Architecture, settings: ZeroCostSettings) -> np.ndarray:
+    """The measured proxies of one cell, shape ``(len(MEASURED_PROXIES),)``, larger is better.
 
-    ``-inf`` where a proxy has no score: a cell whose output does not see its input has none of any proxy.
-    See :func:`floored`.
+    ``-inf`` where a proxy has no score: a disconnected cell has no score at all. See :func:`fill_missing_scores`.
     """
     if not is_connected(architecture):
-        return np.full(len(NOISE_PROXIES), _NO_SCORE)
-    runs = [_one_init(architecture, settings, init) for init in range(settings.inits)]
+        return np.full(len(MEASURED_PROXIES), _NO_SCORE)
+    runs = [_measure_one_init(architecture, settings, init) for init in range(settings.inits)]
     scores = np.array(runs).mean(axis=0)
     return np.where(np.isfinite(scores), scores, _NO_SCORE)
 
 
-def size_scores(architecture: Architecture) -> np.ndarray:
+def measure_size_proxies(architecture: Architecture) -> np.ndarray:
     """Logarithms of parameters and multiply-accumulates of the benchmark's CIFAR-10 network, shape ``(2,)``."""
     network = NasBench201Network(architecture)
     return np.log([count_parameters(network), count_flops(network, (3, 32, 32))])
 
 
-def floored(scores: np.ndarray) -> np.ndarray:
-    """``scores``, shape ``(n, k)``, with the least finite score of its column wherever there is none (0 if all are)."""
+def fill_missing_scores(scores: np.ndarray) -> np.ndarray:
+    """``scores``, shape ``(n, k)``, with missing ones replaced by the lowest finite score of the column, else by 0."""
     finite = np.isfinite(scores)
     floor = np.where(finite, scores, np.inf).min(axis=0)
     return np.where(finite, scores, np.where(np.isfinite(floor), floor, 0.0))
 
 
-def _one_init(architecture: Architecture, settings: ZeroCostSettings, init: int) -> list[float]:
+def _measure_one_init(architecture: Architecture, settings: ZeroCostSettings, init: int) -> list[float]:
     generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + init)
-    network = _initialised(architecture, settings, generator)
+    network = _build_initialised_network(architecture, settings, generator)
     shape = (settings.batch, 3, settings.resolution, settings.resolution)
     images = torch.randn(shape, generator=generator)
     labels = torch.randint(10, (settings.batch,), generator=generator)
-    trace = _Trace(network, images)
-    by_loss = _by_loss(trace, labels)
+    trace = _ForwardTrace(network, images)
+    by_loss = _loss_gradient_proxies(trace, labels)
     scores = {
         "naswot": _naswot(trace),
         "swap": _swap(trace),
         "jacob": _jacob(trace),
         **by_loss,
         "meco": _meco(trace),
-        "express": _express(trace),
-        "train": _train(trace, generator),
+        "express": _expressivity(trace),
+        "train": _trainability(trace, generator),
         "zen": _zen(trace, generator),
         "synflow": _synflow(network, settings.resolution),
     }
-    return [scores[name] for name in NOISE_PROXIES]
+    return [scores[name] for name in MEASURED_PROXIES]
 
 
-def _initialised(
+def _build_initialised_network(
     architecture: Architecture, settings: ZeroCostSettings, generator: torch.Generator
 ) -> NasBench201Network:
-    """A network with weights drawn from ``generator`` alone."""
+    """A network whose weights depend on ``generator`` alone."""
     with torch.device("meta"):
         network = NasBench201Network(architecture, channels=settings.channels, cells=settings.cells)
     network.to_empty(device="cpu")
@@ -166,56 +172,56 @@ def _initialised(
     return network
 
 
-class _Trace:
-    """One forward pass in training mode, with what it went through on the way."""
+class _ForwardTrace:
+    """One forward pass in training mode, with its intermediate outputs."""
 
     def __init__(self, network: NasBench201Network, images: Tensor) -> None:
         self.network = network
         self.images = images.requires_grad_()
         #: outputs of the ReLUs, each of shape (n, channels, h, w)
-        self.active: list[Tensor] = []
+        self.relu_outputs: list[Tensor] = []
         #: outputs of the convolutions
-        self.convolved: list[Tensor] = []
+        self.conv_outputs: list[Tensor] = []
         #: outputs of ReLU-convolution-normalisation
-        self.normed: list[Tensor] = []
+        self.relu_conv_bn_outputs: list[Tensor] = []
         #: inputs and outputs of the cells
-        self.cells: list[tuple[Tensor, Tensor]] = []
-        hooks = [module.register_forward_hook(self._note) for module in network.modules()]
-        #: before the average, shape (n, channels, h, w)
+        self.cell_inputs_and_outputs: list[tuple[Tensor, Tensor]] = []
+        hooks = [module.register_forward_hook(self._record) for module in network.modules()]
+        #: before the global average, shape (n, channels, h, w)
         self.features = network.features(self.images)
         #: shape (n, classes)
         self.logits = network.classifier(self.features.mean(dim=(2, 3)))
         for hook in hooks:
             hook.remove()
 
-    def _note(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def _record(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if isinstance(module, nn.ReLU):
-            self.active.append(output)
+            self.relu_outputs.append(output)
         elif isinstance(module, nn.Conv2d):
-            self.convolved.append(output)
+            self.conv_outputs.append(output)
         elif isinstance(module, ReluConvBn):
-            self.normed.append(output)
+            self.relu_conv_bn_outputs.append(output)
         elif isinstance(module, NasBench201Cell):
-            self.cells.append((inputs[0], output))
+            self.cell_inputs_and_outputs.append((inputs[0], output))
 
 
-def _naswot(trace: _Trace) -> float:
-    """The logarithm of det K, K[i, j] = units on which the images i and j agree [NASWOT]."""
-    units = torch.cat([(active.detach() > 0).flatten(1) for active in trace.active], dim=1).float()
+def _naswot(trace: _ForwardTrace) -> float:
+    """The logarithm of det K, K[i, j] = number of units on which images i and j agree [NASWOT]."""
+    units = torch.cat([(active.detach() > 0).flatten(1) for active in trace.relu_outputs], dim=1).float()
     kernel = units @ units.T + (1 - units) @ (1 - units).T
     sign, logdet = torch.linalg.slogdet(kernel.double())
     return float(logdet) if sign > 0 else _NO_SCORE
 
 
-def _swap(trace: _Trace) -> float:
+def _swap(trace: _ForwardTrace) -> float:
     """The logarithm of the number of different codes of units across the images [SWAP]."""
-    units = torch.cat([(active.detach() > 0).flatten(1) for active in trace.active], dim=1).T.numpy()
+    units = torch.cat([(active.detach() > 0).flatten(1) for active in trace.relu_outputs], dim=1).T.numpy()
     packed = np.ascontiguousarray(np.packbits(units, axis=1))
     codes = np.unique(packed.view(np.dtype((np.void, packed.shape[1]))))
     return math.log(len(codes))
 
 
-def _jacob(trace: _Trace) -> float:
+def _jacob(trace: _ForwardTrace) -> float:
     """Minus log sum(log(v + k) + 1/(v + k)) over the eigenvalues v of the Jacobians' correlation [JacobCov].
 
     The source's score is minus that sum, which is never positive and has a long tail: hence the logarithm.
@@ -225,20 +231,20 @@ def _jacob(trace: _Trace) -> float:
     if not np.isfinite(correlation).all():
         return _NO_SCORE
     v = np.linalg.eigvalsh(correlation).clip(min=0.0) + _JACOB_EPSILON
-    return -_log(float((np.log(v) + 1.0 / v).sum()))
+    return -_log_or_no_score(float((np.log(v) + 1.0 / v).sum()))
 
 
-def _by_loss(trace: _Trace, labels: Tensor) -> dict[str, float]:
+def _loss_gradient_proxies(trace: _ForwardTrace, labels: Tensor) -> dict[str, float]:
     """The three proxies that share the gradient of the cross-entropy."""
     loss = nn.functional.cross_entropy(trace.logits, labels)
     weights = list(_weights(trace.network))
-    gradients = torch.autograd.grad(loss, [*weights, *trace.convolved], retain_graph=True, allow_unused=True)
+    gradients = torch.autograd.grad(loss, [*weights, *trace.conv_outputs], retain_graph=True, allow_unused=True)
     by_weight = [(w.detach(), g) for w, g in zip(weights, gradients, strict=False) if g is not None]
-    by_output = zip(trace.convolved, gradients[len(weights) :], strict=True)
+    by_output = zip(trace.conv_outputs, gradients[len(weights) :], strict=True)
     return {
-        "grad_norm": _log(0.5 * math.fsum(float(g.square().sum()) for _, g in by_weight)),
-        "snip": _log(sum(float((w * g).abs().sum()) for w, g in by_weight)),
-        "fisher": _log(sum(_saliency(a.detach(), g) for a, g in by_output if g is not None)),
+        "grad_norm": _log_or_no_score(0.5 * math.fsum(float(g.square().sum()) for _, g in by_weight)),
+        "snip": _log_or_no_score(sum(float((w * g).abs().sum()) for w, g in by_weight)),
+        "fisher": _log_or_no_score(sum(_saliency(a.detach(), g) for a, g in by_output if g is not None)),
     }
 
 
@@ -247,37 +253,37 @@ def _saliency(activation: Tensor, gradient: Tensor) -> float:
     return float((activation * gradient).sum(dim=(2, 3)).square().mean(dim=0).sum() / 2)
 
 
-def _zen(trace: _Trace, generator: torch.Generator) -> float:
+def _zen(trace: _ForwardTrace, generator: torch.Generator) -> float:
     """The logarithm of mean |f(x) - f(x + a e)| plus those of the convolutions' deviations [Zen].
 
-    A variant: shortcuts stay in, and every convolution counts, those on parallel edges too.
+    A variant: shortcuts are kept, and every convolution counts, also on parallel edges.
     """
     noise = torch.randn(trace.images.shape, generator=generator)
     with torch.no_grad():
         moved = trace.network.features(trace.images + _ZEN_STEP * noise)
         change = float((moved - trace.features).abs().mean())
-        scales = math.fsum(0.5 * _log(float(a.var(dim=(0, 2, 3)).mean())) for a in trace.convolved)
-    return _log(change) + scales
+        scales = math.fsum(0.5 * _log_or_no_score(float(a.var(dim=(0, 2, 3)).mean())) for a in trace.conv_outputs)
+    return _log_or_no_score(change) + scales
 
 
-def _meco(trace: _Trace) -> float:
-    """Sum over layers of the least eigenvalue of the channels' correlation on one image [MeCo].
+def _meco(trace: _ForwardTrace) -> float:
+    """Sum over layers of the smallest eigenvalue of the channels' correlation on one image [MeCo].
 
     Layers are the ReLU-convolution-normalisations and the cells.
     """
-    maps = [*trace.normed, *(output for _, output in trace.cells)]
-    return math.fsum(_least_eigenvalue(m[0].detach().flatten(1).double().numpy()) for m in maps)
+    maps = [*trace.relu_conv_bn_outputs, *(output for _, output in trace.cell_inputs_and_outputs)]
+    return math.fsum(_min_eigenvalue(m[0].detach().flatten(1).double().numpy()) for m in maps)
 
 
-def _least_eigenvalue(channels: np.ndarray) -> float:
+def _min_eigenvalue(channels: np.ndarray) -> float:
     with np.errstate(invalid="ignore", divide="ignore"):
         correlation = np.nan_to_num(np.corrcoef(channels))
     return float(np.linalg.eigvalsh(correlation)[0])
 
 
-def _express(trace: _Trace) -> float:
+def _expressivity(trace: _ForwardTrace) -> float:
     """Sum over cells of the entropy of the normalised spectrum of the channels' covariance [AZ]."""
-    return math.fsum(_spectral_entropy(output.detach()) for _, output in trace.cells)
+    return math.fsum(_spectral_entropy(output.detach()) for _, output in trace.cell_inputs_and_outputs)
 
 
 def _spectral_entropy(maps: Tensor) -> float:
@@ -287,9 +293,9 @@ def _spectral_entropy(maps: Tensor) -> float:
     return float(-torch.xlogy(share, share).sum())
 
 
-def _train(trace: _Trace, generator: torch.Generator) -> float:
+def _trainability(trace: _ForwardTrace, generator: torch.Generator) -> float:
     """Mean over cells of 2 - s - 1/s, s the spectral norm of a sketch of the cell's Jacobian [AZ]."""
-    return float(np.mean([_isometry(x, y, generator) for x, y in trace.cells]))
+    return float(np.mean([_isometry(x, y, generator) for x, y in trace.cell_inputs_and_outputs]))
 
 
 def _isometry(x: Tensor, y: Tensor, generator: torch.Generator) -> float:
@@ -303,7 +309,7 @@ def _isometry(x: Tensor, y: Tensor, generator: torch.Generator) -> float:
 def _synflow(network: NasBench201Network, resolution: int) -> float:
     """The logarithm of sum(w dR/dw), R the summed output for an image of ones [SynFlow].
 
-    Weights are made positive and normalisation is taken out [ZCNAS]: ``network`` is spent afterwards.
+    Makes weights positive and removes normalisation [ZCNAS], so that ``network`` cannot be used afterwards.
     """
     network.double()
     for module in list(network.modules()):
@@ -316,13 +322,15 @@ def _synflow(network: NasBench201Network, resolution: int) -> float:
             weight.abs_()
     output = network(torch.ones(1, 3, resolution, resolution, dtype=torch.float64))
     gradients = torch.autograd.grad(output.sum(), weights, allow_unused=True)
-    return _log(sum(float((w.detach() * g).sum()) for w, g in zip(weights, gradients, strict=True) if g is not None))
+    return _log_or_no_score(
+        sum(float((w.detach() * g).sum()) for w, g in zip(weights, gradients, strict=True) if g is not None)
+    )
 
 
 def _weights(network: nn.Module) -> Iterator[Tensor]:
-    """What multiplies: weights of convolutions and linear layers, no biases, no normalisation."""
+    """Weights of convolutions and linear layers, without biases and normalisation."""
     return (module.weight for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear))
 
 
-def _log(value: float) -> float:
+def _log_or_no_score(value: float) -> float:
     return math.log(value) if value > 0 else _NO_SCORE

@@ -1,4 +1,4 @@
-"""``ce-nas bench``: the method's experiments, a command each."""
+"""``ce-nas bench``: the experiments, one command each."""
 
 from __future__ import annotations
 
@@ -9,111 +9,109 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.flags import LIVE, Json, Lang, Quiet, takes_settings, write_json
+from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, with_setting_flags, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ce_nas.experiments.base import Experiment, Report, Scenario
+    from ce_nas.experiments.base import Experiment, ExperimentConfig, ExperimentReport
 
-__all__ = ["app"]
+__all__ = ["app", "split_names"]
 
 app = typer.Typer(
-    help="The method's experiments. Finished runs are kept: given again, a command goes on where it was killed.",
+    help="Run the experiments. Finished runs are stored: the same command resumes an interrupted experiment.",
     no_args_is_help=True,
 )
 
-Out = Annotated[Path, typer.Option(help="Folder for finished runs, results and figures; given again, it goes on.")]
-Seeds = Annotated[int, typer.Option(help="How many seeds.", min=1)]
-FirstSeed = Annotated[int, typer.Option(help="The first of the seeds; the others follow it.", min=0)]
-Processes = Annotated[
-    int | None, typer.Option(help="Processes at once; one a core by default.", min=1, show_default=False)
+OutOption = Annotated[Path, typer.Option(help="Folder for finished runs, results and figures.")]
+SeedsOption = Annotated[int, typer.Option(help="Number of seeds.", min=1)]
+FirstSeedOption = Annotated[int, typer.Option(help="First seed; the others follow it.", min=0)]
+ProcessesOption = Annotated[
+    int | None, typer.Option(help="Parallel processes; one per core by default.", min=1, show_default=False)
 ]
 
 
-def experiment(name: str, seeds: int, *without: str) -> Callable[[Callable[..., Experiment]], None]:
-    """Make a command of what puts an experiment together from a scenario and options of its own.
+def experiment_command(name: str, seeds: int, *excluded_settings: str) -> Callable[[Callable[..., Experiment]], None]:
+    """Register a function that builds an experiment from a config and its own options as a command.
 
-    :param seeds: how many, where the user does not say.
-    :param without: settings that the experiment sets itself.
+    :param seeds: the default number of seeds.
+    :param excluded_settings: settings that the experiment sets itself.
     """
 
-    def decorate(make: Callable[..., Experiment]) -> None:
-        unloaded = {"Scenario": object, "Experiment": object}  # numpy comes with them: the command line starts without
-        own = list(inspect.signature(make, eval_str=True, locals=unloaded).parameters.values())[1:]
+    def decorate(build: Callable[..., Experiment]) -> None:
+        placeholders = {"ExperimentConfig": object, "Experiment": object}  # the classes would import numpy
+        own = list(inspect.signature(build, eval_str=True, locals=placeholders).parameters.values())[1:]
 
-        def command(  # noqa: PLR0913 - seeds, how to run, and where the result goes
+        def command(  # noqa: PLR0913 - one parameter per option
             *,
-            out: Out,
-            seeds: Seeds = seeds,
-            first_seed: FirstSeed = 0,
-            processes: Processes = None,
-            lang: Lang = None,
-            json: Json = None,
-            quiet: Quiet = False,
-            **flags: Any,  # noqa: ANN401 - the experiment's own options, and whatever the shared settings are
+            out: OutOption,
+            seeds: SeedsOption = seeds,
+            first_seed: FirstSeedOption = 0,
+            processes: ProcessesOption = None,
+            lang: LangOption = None,
+            json: JsonOption = None,
+            quiet: QuietOption = False,
+            **flags: Any,  # noqa: ANN401 - settings, and the experiment's own options
         ) -> None:
-            from ce_nas.report.i18n.words import language_of
+            from ce_nas.report.i18n.translator import resolve_language
 
-            language_of(lang)  # a slip is said before anything is run
+            resolve_language(lang)  # raises its error before the experiment
             options = {option.name: flags.pop(option.name) for option in own}
-            scenario = _scenario(flags, seeds, first_seed)
-            _run(make(scenario, **options), out, processes, lang, json, quiet=quiet)
+            config = _build_config(flags, seeds, first_seed)
+            _run_and_print(build(config, **options), out, processes, lang, json, quiet=quiet)
 
-        shared = takes_settings("seed", *LIVE, *without)(command)
-        signature = inspect.signature(shared)
-        command.__signature__ = signature.replace(parameters=[*own, *signature.parameters.values()])  # type: ignore[attr-defined]
-        app.command(name, help=make.__doc__)(command)
+        with_options = with_setting_flags("seed", *excluded_settings, live=False, own=own)(command)
+        app.command(name, help=build.__doc__)(with_options)
 
     return decorate
 
 
-@experiment("hypervolume-over-time", 10)
-def _over_time(scenario: Scenario) -> Experiment:
-    """Hypervolume, hour by hour and gram by gram, of CE-NAS and the baselines."""
-    from ce_nas.experiments.studies.hypervolume_over_time import HypervolumeOverTime
+@experiment_command("hypervolume-over-time", 10)
+def _hypervolume_over_time(config: ExperimentConfig) -> Experiment:
+    """Hypervolume over time and over carbon, of CE-NAS and the baselines."""
+    from ce_nas.experiments.studies.hypervolume_over_time import HypervolumeOverTimeExperiment
 
-    return HypervolumeOverTime(scenario)
+    return HypervolumeOverTimeExperiment(config)
 
 
-@experiment("caps", 10, "carbon_budget")
-def _caps(
-    scenario: Scenario,
+@experiment_command("caps", 10, "carbon_budget")
+def _carbon_caps(
+    config: ExperimentConfig,
     *,
     caps: Annotated[
         str | None, typer.Option(help="Carbon budgets: 5kg,10kg; those of the paper by default.", show_default=False)
     ] = None,
 ) -> Experiment:
     """Hypervolume under caps on the carbon of the run."""
-    from ce_nas.experiments.studies.carbon_caps import Caps, caps_of
+    from ce_nas.experiments.studies.carbon_caps import CarbonCapExperiment, parse_caps_kg
 
-    return Caps(scenario, caps_of(caps, scenario.flags.get("benchmark")))
-
-
-@experiment("equal-quality", 10)
-def _equal_quality(scenario: Scenario) -> Experiment:
-    """Grams that each strategy needs to the same hypervolume, and what the ratio is made of."""
-    from ce_nas.experiments.studies.equal_quality import EqualQuality
-
-    return EqualQuality(scenario)
+    return CarbonCapExperiment(config, parse_caps_kg(caps, config.flags.get("problem")))
 
 
-@experiment("devices", 3, "dataset", "objectives")
+@experiment_command("equal-quality", 10)
+def _equal_quality(config: ExperimentConfig) -> Experiment:
+    """Carbon of each strategy to the same hypervolume, and the decomposition of the ratio."""
+    from ce_nas.experiments.studies.equal_quality import EqualQualityExperiment
+
+    return EqualQualityExperiment(config)
+
+
+@experiment_command("devices", 3, "dataset", "objectives")
 def _devices(
-    scenario: Scenario,
+    config: ExperimentConfig,
     *,
     datasets: Annotated[str, typer.Option(help="Image sets.")] = "cifar10,cifar100,imagenet16-120",
     costs: Annotated[str, typer.Option(help="Metrics; every latency and energy by default.", show_default=False)] = "",
 ) -> Experiment:
-    """Every device and image set: CE-NAS against vanilla LaMOO for each latency and energy that there is."""
-    from ce_nas.experiments.studies.devices import Devices
+    """CE-NAS against vanilla LaMOO on every image set and device, for each latency and energy."""
+    from ce_nas.experiments.studies.devices import DeviceExperiment
 
-    return Devices(scenario, _split(datasets), _split(costs))
+    return DeviceExperiment(config, split_names(datasets), split_names(costs))
 
 
-@experiment("zones", 10, "zone", "start")
+@experiment_command("zones", 10, "zone", "start")
 def _zones(
-    scenario: Scenario,
+    config: ExperimentConfig,
     *,
     zones: Annotated[
         str, typer.Option(help="Zones; all of the trace's, or ten built-in ones, by default.", show_default=False)
@@ -121,81 +119,83 @@ def _zones(
     starts: Annotated[
         str,
         typer.Option(
-            help="When runs begin; in mid January, April, July and October of the last year by default.",
+            help="Start times; mid January, April, July and October of the last year by default.",
             show_default=False,
         ),
     ] = "",
 ) -> Experiment:
-    """Zones and seasons: CE-NAS against vanilla LaMOO in each zone and from each start."""
+    """CE-NAS against vanilla LaMOO in each zone and from each start time."""
     from ce_nas.core.units import parse_time
-    from ce_nas.experiments.studies.zones import Zones, four_seasons, zones_known
+    from ce_nas.experiments.studies.zones import ZoneExperiment, list_zones, season_starts
 
-    flags = dict(scenario.flags)
-    chosen = _split(zones) or zones_known(flags)
-    return Zones(scenario, chosen, [parse_time(text) for text in _split(starts)] or four_seasons(flags, chosen[0]))
-
-
-@experiment("noise", 10, "objectives")
-def _noise(scenario: Scenario) -> Experiment:
-    """Noisy trainings: each finds one seed's accuracy; answers are judged by the mean of seeds and on test images."""
-    from ce_nas.experiments.studies.noise import Noise
-
-    return Noise(scenario)
+    flags = dict(config.flags)
+    names = split_names(zones) or list_zones(flags)
+    times = [parse_time(text) for text in split_names(starts)] or season_starts(flags, names[0])
+    return ZoneExperiment(config, names, times)
 
 
-@experiment("ablations", 5)
+@experiment_command("noise", 10, "objectives")
+def _noise(config: ExperimentConfig) -> Experiment:
+    """Noisy trainings: each returns one seed's accuracy; fronts are evaluated by the seeds' mean and on test images."""
+    from ce_nas.experiments.studies.noise import NoiseExperiment
+
+    return NoiseExperiment(config)
+
+
+@experiment_command("ablations", 5)
 def _ablations(
-    scenario: Scenario,
+    config: ExperimentConfig,
     *,
     supernets: Annotated[
-        Path | None, typer.Option(help="An npz of supernet accuracies to try as cheap scores.", show_default=False)
+        Path | None, typer.Option(help="npz of supernet accuracies to use as proxy scores.", show_default=False)
     ] = None,
-    supernet_count: Annotated[int, typer.Option(help="How many of them, from the worst to the best.", min=1)] = 3,
+    supernet_count: Annotated[int, typer.Option(help="Number of supernets, from the worst to the best.", min=1)] = 3,
 ) -> Experiment:
-    """Ablations: CE-NAS without each of its parts, and with cheap scores from the worst to the best."""
-    from ce_nas.experiments.studies.ablations import Ablations, supernets_by_rank
+    """CE-NAS without each of its parts, and with proxy scores from the worst to the best."""
+    from ce_nas.experiments.studies.ablations import AblationExperiment, rank_supernets
 
-    ranked = supernets_by_rank(supernets, scenario.flags, supernet_count) if supernets else []
-    return Ablations(scenario, {f"supernet, tau {tau:.2f}": f"{supernets}:{name}" for name, tau in ranked})
+    ranked = rank_supernets(supernets, config.flags, supernet_count) if supernets else []
+    return AblationExperiment(config, {f"supernet, tau {tau:.2f}": f"{supernets}:{name}" for name, tau in ranked})
 
 
-def _split(names: str) -> list[str]:
+def split_names(names: str) -> list[str]:
+    """Split names with commas between."""
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
-def _scenario(flags: dict[str, Any], seeds: int, first_seed: int) -> Scenario:
-    from ce_nas.experiments.base import Scenario
+def _build_config(flags: dict[str, Any], seeds: int, first_seed: int) -> ExperimentConfig:
+    from ce_nas.experiments.base import ExperimentConfig
 
-    stated = {name: value for name, value in flags.items() if value is not None}
-    return Scenario(stated, tuple(range(first_seed, first_seed + seeds)))
+    given = {name: value for name, value in flags.items() if value is not None}
+    return ExperimentConfig(given, tuple(range(first_seed, first_seed + seeds)))
 
 
-def _run(  # noqa: PLR0913 - what to run, how, and where the result goes
+def _run_and_print(  # noqa: PLR0913 - the options of every experiment
     experiment: Experiment, out: Path, processes: int | None, lang: str | None, json: Path | None, *, quiet: bool
 ) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from ce_nas.experiments.base import plain
-    from ce_nas.experiments.runner import bench
+    from ce_nas.experiments.base import to_plain_containers
+    from ce_nas.experiments.runner import run_experiment
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, disable=quiet, transient=True) as progress:
         bar = progress.add_task(f"{experiment.name}: runs")
-        report = bench(
+        report = run_experiment(
             experiment,
             out,
             processes=processes or os.cpu_count() or 1,
-            observe=lambda done, total: progress.update(bar, completed=done, total=total),
+            on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
             language=lang,
         )
-    write_json(json, plain(report.content))
+    write_json(json, to_plain_containers(report.content))
     if not quiet:
-        _show(report, out / f"{experiment.name}.html")
+        _print_report(report, out / f"{experiment.name}.html")
 
 
-def _show(report: Report, path: Path) -> None:
+def _print_report(report: ExperimentReport, path: Path) -> None:
     from ce_nas.apps.cli.tables import print_table
 
     for table in report.tables:
-        print_table(table.title, table.head, table.rows)
+        print_table(table.caption, table.header, table.rows)
     typer.echo(f"Report: {path}")

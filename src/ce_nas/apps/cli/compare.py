@@ -8,62 +8,57 @@ from typing import Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.flags import LIVE, Json, Lang, Quiet, takes_settings, write_json
+from ce_nas.apps.cli.bench import ProcessesOption, split_names
+from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, with_setting_flags, write_json
 
 __all__ = ["compare"]
 
-Policies = Annotated[str, typer.Option(help="Policies with commas between; ratios refer to the first.")]
-Searchers = Annotated[str, typer.Option(help="Searchers with commas between.")]
-Zones = Annotated[str | None, typer.Option(help="Zones with commas between.  [default: solar, or the trace's]")]
-Seeds = Annotated[int, typer.Option(help="How many seeds: 0, 1, 2, ...", min=1)]
-Processes = Annotated[int | None, typer.Option(help="Processes at once.  [default: one a core]", min=1)]
-Html = Annotated[Path | None, typer.Option("--html", help="Also write a page.", show_default=False)]
+PoliciesOption = Annotated[str, typer.Option(help="Policies with commas between; ratios refer to the first.")]
+SearchersOption = Annotated[str, typer.Option(help="Searchers with commas between.")]
+ZonesOption = Annotated[str | None, typer.Option(help="Zones with commas between.  [default: solar, or the trace's]")]
+SeedsOption = Annotated[int, typer.Option(help="Number of seeds: 0, 1, 2, ...", min=1)]
+HtmlOption = Annotated[Path | None, typer.Option("--html", help="Also write an HTML page.", show_default=False)]
 
 
-@takes_settings("policy", "searcher", "zone", "seed", *LIVE)
-def compare(  # noqa: PLR0913 - what is compared, how, and where the result goes
+@with_setting_flags("policy", "searcher", "zone", "seed", live=False)
+def compare(  # noqa: PLR0913 - one parameter per option
     *,
-    policies: Policies = "all-evaluation,all-sampling,heuristic",
-    searchers: Searchers = "uniform,lamoo",
-    zones: Zones = None,
-    seeds: Seeds = 5,
-    processes: Processes = None,
-    html: Html = None,
-    lang: Lang = None,
-    json: Json = None,
-    quiet: Quiet = False,
-    **flags: Any,  # noqa: ANN401 - whatever the shared settings are
+    policies: PoliciesOption = "vanilla,one-shot,hotcarbon",
+    searchers: SearchersOption = "random,lamoo",
+    zones: ZonesOption = None,
+    seeds: SeedsOption = 5,
+    processes: ProcessesOption = None,
+    html: HtmlOption = None,
+    lang: LangOption = None,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
+    **flags: Any,  # noqa: ANN401 - settings
 ) -> None:
     """Run policies x searchers x zones x seeds side by side, and show medians with bootstrap 95 % intervals."""
     from rich.progress import Progress
 
-    from ce_nas.apps.cli.tables import print_comparison
-    from ce_nas.experiments.compare import Strategy
-    from ce_nas.experiments.compare import compare as run_all
-    from ce_nas.experiments.output import comparison_page
-    from ce_nas.report.html import html as as_html
-    from ce_nas.report.i18n.words import Words
-    from ce_nas.store.run_dir import write_whole
+    from ce_nas.apps.cli.tables import print_sweep
+    from ce_nas.experiments.strategies import combine
+    from ce_nas.experiments.sweep import run_sweep, sweep_page
+    from ce_nas.report.html import render_html
+    from ce_nas.report.i18n.translator import Translator
+    from ce_nas.store.run_dir import write_atomic
 
-    words = Words(lang)
-    strategies = [Strategy(policy, searcher) for searcher in _split(searchers) for policy in _split(policies)]
-    places: list[str | None] = [*_split(zones)] if zones else [None]
+    translate = Translator(lang)
+    strategies = [combine(policy, searcher) for searcher in split_names(searchers) for policy in split_names(policies)]
+    zone_names: list[str | None] = [*split_names(zones)] if zones else [None]
     with Progress(disable=quiet, transient=True) as progress:
-        bar = progress.add_task("runs", total=len(strategies) * len(places) * seeds)
-        comparison = run_all(
+        bar = progress.add_task("runs", total=len(strategies) * len(zone_names) * seeds)
+        sweep = run_sweep(
             strategies,
-            places,
+            zone_names,
             range(seeds),
             flags,
             processes=processes or os.cpu_count() or 1,
-            observe=lambda _: progress.advance(bar),
+            on_run_finished=lambda _: progress.advance(bar),
         )
     if html:
-        write_whole(html, as_html(comparison_page(comparison, words)))
-    write_json(json, comparison.to_dict())
+        write_atomic(html, render_html(sweep_page(sweep, translate)))
+    write_json(json, sweep.to_dict())
     if not quiet:
-        print_comparison(comparison)
-
-
-def _split(names: str) -> list[str]:
-    return [name.strip() for name in names.split(",") if name.strip()]
+        print_sweep(sweep)

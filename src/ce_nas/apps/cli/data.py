@@ -1,4 +1,4 @@
-"""``ce-nas data``: official benchmark tables and grid traces, fetched or imported, and looked after."""
+"""``ce-nas data``: official benchmark tables and grid traces: list, download, import and verify them."""
 
 from __future__ import annotations
 
@@ -8,169 +8,179 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.flags import Json, Quiet, write_json
+from ce_nas.apps.cli.flags import JsonOption, QuietOption, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.datasets.catalog import DataSet
-    from ce_nas.datasets.importers.base import Imported
-    from ce_nas.datasets.store import Library
+    from ce_nas.datasets.catalog import CatalogEntry
+    from ce_nas.datasets.importers.base import ImportedFile
+    from ce_nas.datasets.store import DataStore
 
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Official benchmark tables and grid traces: what is known, what is here, and how to get it.",
+    help="Official benchmark tables and grid traces: list, download, import and verify them.",
     no_args_is_help=True,
 )
 
-Name = Annotated[str, typer.Argument(help="The data set, as ce-nas data list names it.", show_default=False)]
-Files = Annotated[list[Path], typer.Argument(help="The official files, or a folder of them.", show_default=False)]
-Names = Annotated[list[str] | None, typer.Argument(help="Data sets; all that are here by default.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Put the new data in the place of what is here already.")]
-Zone = Annotated[str, typer.Option(help="The zone of a grid, as the maker calls it, such as CISO.")]
-Mirror = Annotated[str | None, typer.Option(help="Fetch from this folder instead of the official one.")]
-Sha256 = Annotated[str | None, typer.Option(help="The checksum that the file must have.", show_default=False)]
+NameArgument = Annotated[str, typer.Argument(help="The data set, as ce-nas data list names it.", show_default=False)]
+FilesArgument = Annotated[
+    list[Path], typer.Argument(help="The official files, or a folder of them.", show_default=False)
+]
+NamesArgument = Annotated[list[str] | None, typer.Argument(help="Data sets; all imported ones by default.")]
+ReplaceOption = Annotated[bool, typer.Option("--replace", help="Replace data that was imported before.")]
+ZoneOption = Annotated[str, typer.Option(help="Zone of a grid by the publisher's name, such as CISO.")]
+MirrorOption = Annotated[str | None, typer.Option(help="Download from this folder instead of the official one.")]
+Sha256Option = Annotated[str | None, typer.Option(help="Expected checksum of the file.", show_default=False)]
 
 
 @app.command("list")
-def list_known(*, json: Json = None, quiet: Quiet = False) -> None:
-    """List the data sets: what is here, how large it is, its licence, and how to get what is not."""
-    from ce_nas.datasets.catalog import CATALOGUE
-    from ce_nas.datasets.store import Library
+def list_data_sets(*, json: JsonOption = None, quiet: QuietOption = False) -> None:
+    """List the data sets: what is imported, its size and licence, and how to get the others."""
+    from ce_nas.datasets.catalog import CATALOG
+    from ce_nas.datasets.store import DataStore
 
-    library = Library()
-    content = [_content(known, library) for known in CATALOGUE]
-    write_json(json, {"folder": str(library.root), "data_sets": content})
+    store = DataStore()
+    content = [_data_set_content(dataset, store) for dataset in CATALOG]
+    write_json(json, {"folder": str(store.root), "data_sets": content})
     if not quiet:
-        _print_list(content, library)
+        _print_data_sets(content, store)
 
 
 @app.command("fetch")
-def fetch(  # noqa: PLR0913 - what, which part of it, from where, and what to do with it
-    name: Name,
+def fetch(  # noqa: PLR0913 - one parameter per option
+    name: NameArgument,
     *,
-    zone: Zone = "",
-    mirror: Mirror = None,
-    sha256: Sha256 = None,
-    replace: Replace = False,
-    json: Json = None,
-    quiet: Quiet = False,
+    zone: ZoneOption = "",
+    mirror: MirrorOption = None,
+    sha256: Sha256Option = None,
+    replace: ReplaceOption = False,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
 ) -> None:
-    """Download a data set from its makers, going on where it was cut off, and import it."""
+    """Download a data set from its publisher, resuming an interrupted download, and import it."""
     from ce_nas.apps.cli.display import show_download
     from ce_nas.core.clock import utc_now
-    from ce_nas.datasets.catalog import data_set
-    from ce_nas.datasets.download import addresses_of, fetch_files, held
-    from ce_nas.datasets.importers.base import Change, Imported, import_files
-    from ce_nas.datasets.store import Library
+    from ce_nas.datasets.catalog import find_catalog_entry
+    from ce_nas.datasets.download import download_files, find_imported, resolve_urls
+    from ce_nas.datasets.importers.base import ImportChange, ImportedFile, import_files
+    from ce_nas.datasets.store import DataStore
 
-    known, library = data_set(name), Library()
-    addresses = addresses_of(known, zone=zone, mirror=mirror, sha256=sha256)
-    if not replace and (here := held(library.manifest(name), addresses.values())):
-        _report([Imported(kept, Change.UNCHANGED) for kept in here], known, library, json, quiet=quiet)
+    dataset, store = find_catalog_entry(name), DataStore()
+    urls = resolve_urls(dataset, zone=zone, mirror=mirror, sha256=sha256)
+    if not replace and (imported := find_imported(store.read_manifest(name), urls.values())):
+        unchanged = [ImportedFile(file, ImportChange.UNCHANGED) for file in imported]
+        _print_imports(unchanged, dataset, store, json, quiet=quiet)
         return
     with show_download(quiet=quiet) as progress:
-        files = fetch_files(addresses, library.downloads(name), sha256=sha256, progress=progress)
-    done = import_files(known, list(files), library, utc_now(), replace=replace, addresses=files)
-    for file in files:  # what they hold is kept; another fetch would begin anew
+        files = download_files(urls, store.make_download_folder(name), sha256=sha256, progress=progress)
+    imports = import_files(dataset, list(files), store, utc_now(), replace=replace, urls=files)
+    for file in files:  # their content is imported; keeping them would only take space
         file.unlink()
-    _report(done, known, library, json, quiet=quiet)
+    _print_imports(imports, dataset, store, json, quiet=quiet)
 
 
 @app.command("import")
-def import_(name: Name, files: Files, *, replace: Replace = False, json: Json = None, quiet: Quiet = False) -> None:
-    """Read official files from this machine, check them, and keep what they hold."""
+def import_(
+    name: NameArgument,
+    files: FilesArgument,
+    *,
+    replace: ReplaceOption = False,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Read and check official files on this machine, and store their content."""
     from ce_nas.core.clock import utc_now
-    from ce_nas.datasets.catalog import data_set
+    from ce_nas.datasets.catalog import find_catalog_entry
     from ce_nas.datasets.importers.base import import_files
-    from ce_nas.datasets.store import Library
+    from ce_nas.datasets.store import DataStore
 
-    known, library = data_set(name), Library()
-    done = import_files(known, files, library, utc_now(), replace=replace)
-    _report(done, known, library, json, quiet=quiet)
+    dataset, store = find_catalog_entry(name), DataStore()
+    imports = import_files(dataset, files, store, utc_now(), replace=replace)
+    _print_imports(imports, dataset, store, json, quiet=quiet)
 
 
 @app.command("verify")
-def verify(names: Names = None, *, json: Json = None, quiet: Quiet = False) -> None:
-    """Compare every file with its checksum in the manifest; ends with status 1 if one is missing or has changed."""
-    from ce_nas.datasets.catalog import CATALOGUE, data_set
-    from ce_nas.datasets.store import Library
+def verify(names: NamesArgument = None, *, json: JsonOption = None, quiet: QuietOption = False) -> None:
+    """Compare every file with its checksum in the manifest; exit status 1 if one is missing or has changed."""
+    from ce_nas.datasets.catalog import CATALOG, find_catalog_entry
+    from ce_nas.datasets.store import DataStore
 
-    library = Library()
-    chosen = [data_set(name) for name in names] if names else CATALOGUE
-    manifests = [manifest for known in chosen if (manifest := library.manifest(known.name))]
-    found = [
-        {"name": manifest.name, "file": kept.file, "ok": not fault, "fault": fault}
+    store = DataStore()
+    datasets = [find_catalog_entry(name) for name in names] if names else CATALOG
+    manifests = [manifest for dataset in datasets if (manifest := store.read_manifest(dataset.name))]
+    checks = [
+        {"name": manifest.name, "file": file.file, "ok": not error, "error": error}
         for manifest in manifests
-        for kept, fault in library.faults(manifest)
+        for file, error in store.verify(manifest)
     ]
-    write_json(json, found)
+    write_json(json, checks)
     if not quiet:
-        _print_verified(found, library)
-    if not all(item["ok"] for item in found):
+        _print_verification(checks, store)
+    if not all(check["ok"] for check in checks):
         raise typer.Exit(1)
 
 
-def _content(known: DataSet, library: Library) -> dict[str, Any]:
-    """What is known of a data set, and what is here, as plain containers."""
-    manifest = library.manifest(known.name)
+def _data_set_content(dataset: CatalogEntry, store: DataStore) -> dict[str, Any]:
+    """A data set and its imported files as plain containers."""
+    manifest = store.read_manifest(dataset.name)
     files = manifest.files if manifest else ()
     return {
-        "name": known.name,
-        "title": known.title,
-        "licence": known.licence,
-        "home": known.home,
-        "how_to_get": known.how_to_get,
-        "takes": known.takes,
-        "use": known.use,
-        "here": bool(files),
-        "size_bytes": sum(kept.size_bytes for kept in files),
-        "files": [asdict(kept) for kept in files],
+        "name": dataset.name,
+        "title": dataset.title,
+        "licence": dataset.licence,
+        "homepage": dataset.homepage,
+        "how_to_get": dataset.how_to_get,
+        "expected_files": dataset.expected_files,
+        "usage": dataset.usage,
+        "imported": bool(files),
+        "size_bytes": sum(file.size_bytes for file in files),
+        "files": [asdict(file) for file in files],
     }
 
 
-def _print_list(content: Sequence[dict[str, Any]], library: Library) -> None:
+def _print_data_sets(content: Sequence[dict[str, Any]], store: DataStore) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"Data sets; kept in {library.root}", title_justify="left", show_lines=True)
-    for head in ("name", "what", "licence", "here", "how to get and use it"):
-        table.add_column(head, overflow="fold", no_wrap=head == "name")
-    for item in content:
-        count = len(item["files"])
-        here = f"{count} file{'s' * (count > 1)}, {_size(item['size_bytes'])}" if item["here"] else "no"
-        way = f"use: {item['use']}" if item["here"] else f"{item['how_to_get']}\nuse: {item['use']}"
-        table.add_row(item["name"], item["title"], item["licence"], here, way)
+    table = Table(title=f"Data sets in {store.root}", title_justify="left", show_lines=True)
+    for heading in ("name", "content", "licence", "imported", "how to get and use it"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
+    for dataset in content:
+        count, usage = len(dataset["files"]), f"use: {dataset['usage']}"
+        state = f"{count} file{'s' * (count > 1)}, {_format_size(dataset['size_bytes'])}" if count else "no"
+        how = usage if count else f"{dataset['how_to_get']}\n{usage}"
+        table.add_row(dataset["name"], dataset["title"], dataset["licence"], state, how)
     Console(highlight=False).print(table)
 
 
-def _report(done: Sequence[Imported], known: DataSet, library: Library, json: Path | None, *, quiet: bool) -> None:
-    """What an import did, and how to use what is here now."""
+def _print_imports(
+    imports: Sequence[ImportedFile], dataset: CatalogEntry, store: DataStore, json: Path | None, *, quiet: bool
+) -> None:
+    """Show what an import changed, and how to use the data."""
     from rich.console import Console
 
-    write_json(json, [{"change": item.change, **asdict(item.kept)} for item in done])
+    write_json(json, [{"change": imported.change, **asdict(imported.stored_file)} for imported in imports])
     if quiet:
         return
     console = Console(highlight=False, soft_wrap=True)
-    for item in done:
-        kept = item.kept
-        origins = ", ".join(origin.name for origin in kept.origins)
-        console.print(
-            f"{item.change}: {library.root / known.name / kept.file}, {kept.rows:,} rows, {_size(kept.size_bytes)}, "
-            f"from {origins}"
-        )
-        for note in kept.notes:
+    for imported in imports:
+        file = imported.stored_file
+        origins = ", ".join(origin.name for origin in file.origins)
+        path, size = store.root / dataset.name / file.file, _format_size(file.size_bytes)
+        console.print(f"{imported.change}: {path}, {file.rows:,} rows, {size}, from {origins}")
+        for note in file.notes:
             console.print(f"  {note}")
-    console.print(f"Licence: {known.licence}. Use: {known.use}")
+    console.print(f"Licence: {dataset.licence}. Use: {dataset.usage}")
 
 
-def _print_verified(found: Sequence[dict[str, Any]], library: Library) -> None:
-    for item in found:
-        typer.echo(f"{item['name']}/{item['file']} {'is as it was imported' if item['ok'] else item['fault']}")
-    if not found:
-        typer.echo(f"Nothing was imported into {library.root}; see: ce-nas data list")
+def _print_verification(checks: Sequence[dict[str, Any]], store: DataStore) -> None:
+    for check in checks:
+        typer.echo(f"{check['name']}/{check['file']} {'is unchanged' if check['ok'] else check['error']}")
+    if not checks:
+        typer.echo(f"Nothing was imported into {store.root}; see: ce-nas data list")
 
 
-def _size(size_bytes: int) -> str:
+def _format_size(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:,.1f} MB" if size_bytes >= 1e5 else f"{size_bytes / 1e3:,.1f} kB"

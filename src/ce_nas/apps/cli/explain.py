@@ -7,78 +7,80 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ce_nas.apps.cli.flags import Json, Lang, Quiet, write_json
+from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, RunArgument, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.report.i18n.words import Words
-    from ce_nas.report.page import Page
-    from ce_nas.store.journal import Entry
+    from ce_nas.report.i18n.translator import Translator
+    from ce_nas.report.page import ReportPage
+    from ce_nas.store.journal import JournalEntry
 
 __all__ = ["explain"]
 
-Run = Annotated[Path, typer.Argument(help="The folder of a run.")]
-What = Annotated[
+SubjectArgument = Annotated[
     str | None,
     typer.Argument(help="An architecture, or a region such as +-; the whole run by default.", show_default=False),
 ]
-Hour = Annotated[int | None, typer.Option(help="Why the GPUs were divided so in this hour since the start.", min=0)]
-Html = Annotated[Path | None, typer.Option("--html", help="Also write a page.")]
+HourOption = Annotated[int | None, typer.Option(help="Explain the GPU allocation in this hour since the start.", min=0)]
+HtmlOption = Annotated[Path | None, typer.Option("--html", help="Also write an HTML page.", show_default=False)]
 
 
-def explain(  # noqa: PLR0913 - what to explain, and where and how to say it
-    run: Run,
-    what: What = None,
+def explain(  # noqa: PLR0913 - one parameter per option
+    run: RunArgument,
+    subject: SubjectArgument = None,
     *,
-    hour: Hour = None,
-    html: Html = None,
-    lang: Lang = None,
-    json: Json = None,
-    quiet: Quiet = False,
+    hour: HourOption = None,
+    html: HtmlOption = None,
+    lang: LangOption = None,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
 ) -> None:
-    """Say why candidates were dropped, where the space was cut, and why the GPUs were divided so in an hour."""
-    from ce_nas.report.html import html as as_html
-    from ce_nas.report.i18n.words import Words
-    from ce_nas.report.markdown import markdown
-    from ce_nas.store.run_dir import read_run, write_whole
+    """Explain why candidates were dropped, how the space was partitioned, and how GPUs were allocated in an hour."""
+    from ce_nas.report.html import render_html
+    from ce_nas.report.i18n.translator import Translator
+    from ce_nas.report.markdown import render_markdown
+    from ce_nas.store.run_dir import read_run_entries, write_atomic
 
-    words = Words(lang)
-    page = _page(read_run(run), what, hour, words)
+    translate = Translator(lang)
+    page = _build_page(read_run_entries(run), subject, hour, translate)
     if html:
-        write_whole(html, as_html(page))
-    write_json(json, _plain(page))
+        write_atomic(html, render_html(page))
+    write_json(json, _page_content(page))
     if not quiet:
-        typer.echo(markdown(page))
+        typer.echo(render_markdown(page))
 
 
-def _page(entries: Sequence[Entry], what: str | None, hour: int | None, words: Words) -> Page:
-    from ce_nas.analysis import explanation as why
-    from ce_nas.analysis.replay_inputs import space_of
+def _build_page(
+    entries: Sequence[JournalEntry], subject: str | None, hour: int | None, translate: Translator
+) -> ReportPage:
+    from ce_nas.analysis.explanation import space_from_journal
+    from ce_nas.report import explanation
 
     if hour is not None:
-        return why.explain_hour(entries, hour, words)
-    space = space_of(entries)
-    if what is None:
-        return why.explain_run(entries, space, words)
-    if set(what) <= {"+", "-"}:
-        return why.explain_regions(entries, space, what, words)
-    return why.explain_architecture(entries, space, space.parse(what), words)
+        return explanation.build_hour_page(entries, hour, translate)
+    space = space_from_journal(entries)
+    if subject is None:
+        return explanation.build_run_page(entries, space, translate)
+    if set(subject) <= {"+", "-"}:
+        return explanation.build_region_page(entries, space, subject, translate)
+    return explanation.build_architecture_page(entries, space, space.parse(subject), translate)
 
 
-def _plain(page: Page) -> dict[str, object]:
-    """The page for programs: what each section says."""
+def _page_content(page: ReportPage) -> dict[str, object]:
+    """The texts and tables of the page as plain containers."""
     return {
         "title": page.title,
         "sections": [
             {
-                "name": one.name,
-                "paragraphs": list(one.paragraphs),
-                "notes": list(one.notes),
+                "name": section.name,
+                "paragraphs": list(section.paragraphs),
+                "notes": list(section.notes),
                 "tables": [
-                    {"head": list(table.head), "rows": [list(row) for row in table.rows]} for table in one.tables
+                    {"header": list(table.header), "rows": [list(row) for row in table.rows]}
+                    for table in section.tables
                 ],
             }
-            for one in page.sections
+            for section in page.sections
         ],
     }

@@ -1,4 +1,4 @@
-"""``ce-nas forecast``: fit a forecaster, let it predict, see how good it is."""
+"""``ce-nas forecast``: fit a forecaster, predict with it, backtest it, plot its forecast."""
 
 from __future__ import annotations
 
@@ -9,239 +9,255 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.flags import Json, Quiet, takes_record, write_json
+from ce_nas.apps.cli.flags import JsonOption, QuietOption, with_grid_flags, write_json
 
 if TYPE_CHECKING:
     from ce_nas.core.records import Forecast
-    from ce_nas.forecast.backtest import Backtest
-    from ce_nas.forecast.base import Forecaster, Past
+    from ce_nas.forecast.backtest import BacktestResult
+    from ce_nas.forecast.base import Forecaster, ForecastInput
     from ce_nas.forecast.dataset import Span
-    from ce_nas.forecast.history import History
-    from ce_nas.forecast.registry import Choice
+    from ce_nas.forecast.history import RecordedHistory
+    from ce_nas.forecast.registry import SelectedForecaster
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Forecasts of the grid's carbon intensity: fit, predict, backtest, plot.", no_args_is_help=True)
 
-Kind = Annotated[str, typer.Option(help="transformer, boosting, or a name that is only calibrated.")]
-Name = Annotated[str, typer.Option(help="A name, a fitted model's FILE.json, or auto.")]
-Names = Annotated[list[str], typer.Option(help="A name, a fitted model's FILE.json, or auto; may be repeated.")]
-At = Annotated[str | None, typer.Option(help="When it is issued, UTC; the end of the record by default.")]
-Ahead = Annotated[str, typer.Option(help="How far it reaches.")]
-First = Annotated[str | None, typer.Option(help="The first issue, UTC; the last quarter of the record by default.")]
-Last = Annotated[str | None, typer.Option(help="The last issue, UTC.", show_default=False)]
-Every = Annotated[str, typer.Option(help="From one issue to the next.")]
-Until = Annotated[str | None, typer.Option(help="The end of what it may learn from, UTC; the record's by default.")]
-Seed = Annotated[int, typer.Option(help="Seed of the training.")]
-Model = Annotated[Path | None, typer.Option(help="Where to write the model.  [default: the user's data folder]")]
-Picture = Annotated[Path, typer.Option(help="The PNG to write.")]
-Calibrate = Annotated[bool, typer.Option("--calibrate", help="Calibrate quantiles by the weeks before each issue.")]
+KindOption = Annotated[str, typer.Option(help="transformer, boosting, or a forecaster that is only calibrated.")]
+ForecasterOption = Annotated[str, typer.Option(help="A name, a fitted model's FILE.json, or auto.")]
+ForecastersOption = Annotated[
+    list[str], typer.Option(help="A name, a fitted model's FILE.json, or auto; may be repeated.")
+]
+IssueTimeOption = Annotated[str | None, typer.Option(help="Issue time, UTC; the end of the data by default.")]
+HorizonOption = Annotated[str, typer.Option(help="Horizon of the forecast.")]
+FirstIssueOption = Annotated[
+    str | None, typer.Option(help="First issue time, UTC; the last quarter of the data by default.")
+]
+LastIssueOption = Annotated[str | None, typer.Option(help="Last issue time, UTC.", show_default=False)]
+IssueIntervalOption = Annotated[str, typer.Option(help="Time between two issues.")]
+UntilOption = Annotated[str | None, typer.Option(help="End of the training data, UTC; the end of the data by default.")]
+SeedOption = Annotated[int, typer.Option(help="Seed of the training.")]
+ModelOption = Annotated[Path | None, typer.Option(help="File of the model.  [default: in the user's data folder]")]
+FigureOption = Annotated[Path, typer.Option(help="PNG file to write.")]
+CalibrateOption = Annotated[
+    bool, typer.Option("--calibrate", help="Calibrate quantiles on the weeks before each issue.")
+]
 
-#: shares of a record that a model is trained on, and stopped by; it is calibrated on the rest
-TRAINED, STOPPED = 0.6, 0.8
+#: ends of the training and validation spans as shares of the data; the rest calibrates the model
+TRAIN_END_SHARE, VALIDATION_END_SHARE = 0.6, 0.8
 
 
 @app.command("fit")
-@takes_record
-def fit(  # noqa: PLR0913 - what to fit, on what, and where to put it
+@with_grid_flags
+def fit(  # noqa: PLR0913 - one parameter per option
     *,
-    forecaster: Kind = "transformer",
-    until: Until = None,
-    out: Model = None,
-    seed: Seed = 0,
-    json: Json = None,
-    quiet: Quiet = False,
-    **record: Any,  # noqa: ANN401 - settings of the grid
+    forecaster: KindOption = "transformer",
+    until: UntilOption = None,
+    out: ModelOption = None,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
+    **grid_flags: Any,  # noqa: ANN401 - settings of the grid
 ) -> None:
-    """Fit a forecaster to a zone and calibrate its intervals on hours that it was not trained on."""
-    from ce_nas.core.units import as_time, parse_time
-    from ce_nas.forecast.backtest import Issues
-    from ce_nas.forecast.conformal import calibrate
+    """Fit a forecaster to a zone, and calibrate its intervals on hours that it was not trained on."""
+    from ce_nas.core.formatting import format_time
+    from ce_nas.core.units import parse_time
+    from ce_nas.forecast.backtest import IssueTimes
+    from ce_nas.forecast.conformal import calibrate_quantiles
     from ce_nas.forecast.dataset import Span
-    from ce_nas.forecast.registry import model_path, save
+    from ce_nas.forecast.registry import model_path, save_forecaster
 
-    history = _history(record)
+    history = _load_history(grid_flags)
     start = history.intensity.start
     end = min(parse_time(until), history.intensity.end) if until else history.intensity.end
-    trained, stopped = (start + _whole_days((end - start) * share) for share in (TRAINED, STOPPED))
-    model, first = _fitted(forecaster, history, (Span(start, trained), Span(trained, stopped)), seed)
-    table = calibrate(model, history, Issues(first, end - timedelta(hours=96)))
-    spans = {"zone": history.zone, "calibrated_from": as_time(first), "until": as_time(end)}
-    where = save(out or model_path(_models(), history.zone), model, table, spans)
-    write_json(json, {"model": str(where), "forecaster": model.name, "calibrated_on_issues": table.issues, **spans})
+    training_end, validation_end = (
+        start + _floor_to_days((end - start) * share) for share in (TRAIN_END_SHARE, VALIDATION_END_SHARE)
+    )
+    spans = (Span(start, training_end), Span(training_end, validation_end))
+    model, calibration_start = _fit_forecaster(forecaster, history, spans, seed)
+    table = calibrate_quantiles(model, history, IssueTimes(calibration_start, end - timedelta(hours=96)))
+    provenance = {"zone": history.zone, "calibrated_from": format_time(calibration_start), "until": format_time(end)}
+    path = save_forecaster(out or model_path(_models_folder(), history.zone), model, table, provenance)
+    write_json(json, {"model": str(path), "forecaster": model.name, "calibrated_on_issues": table.issues, **provenance})
     if not quiet:
         typer.echo(
-            f"{model.name} for zone {history.zone}, calibrated on {table.issues} issues from {as_time(first)} to "
-            f"{as_time(end)}: {where}"
+            f"{model.name} for zone {history.zone}, calibrated on {table.issues} issues from "
+            f"{format_time(calibration_start)} to {format_time(end)}: {path}"
         )
 
 
 @app.command("predict")
-@takes_record
+@with_grid_flags
 def predict(
     *,
-    forecaster: Name = "auto",
-    at: At = None,
-    ahead: Ahead = "96h",
-    json: Json = None,
-    quiet: Quiet = False,
-    **record: Any,  # noqa: ANN401 - settings of the grid
+    forecaster: ForecasterOption = "auto",
+    issue_time: IssueTimeOption = None,
+    horizon: HorizonOption = "96h",
+    json: JsonOption = None,
+    quiet: QuietOption = False,
+    **grid_flags: Any,  # noqa: ANN401 - settings of the grid
 ) -> None:
-    """Show what a forecaster expects of the coming hours, with its intervals."""
+    """Show a forecast of the next hours with its intervals."""
     from ce_nas.apps.cli.tables import print_table
-    from ce_nas.core.units import as_time
+    from ce_nas.core.formatting import format_time
+    from ce_nas.core.units import HOUR_S
 
-    history = _history(record)
-    past, forecast, chosen = _issued(history, forecaster, at, ahead)
-    write_json(json, _content(forecast, past, chosen))
+    history = _load_history(grid_flags)
+    past, forecast, selected = _issue_forecast(history, forecaster, issue_time, horizon)
+    write_json(json, _forecast_content(forecast, past, selected))
     if quiet:
         return
-    every = max(round(6 * 3600 / forecast.step_s), 1)
+    steps = max(round(6 * HOUR_S / forecast.step_s), 1)
     rows = [
         (
-            as_time(past.end + timedelta(seconds=first * forecast.step_s)),
-            f"{forecast.mean_g_per_kwh[first : first + every].mean():.0f}",
-            *(_band(forecast, low, high, first) for low, high in ((0.1, 0.9), (0.025, 0.975))),
+            format_time(past.end + timedelta(seconds=first * forecast.step_s)),
+            f"{forecast.mean_g_per_kwh[first : first + steps].mean():.0f}",
+            *(_format_band(forecast, low, high, first) for low, high in ((0.1, 0.9), (0.025, 0.975))),
         )
-        for first in range(0, len(forecast.mean_g_per_kwh), every)
+        for first in range(0, len(forecast.mean_g_per_kwh), steps)
     ]
-    title = f"{past.zone}, g CO2eq/kWh, by {forecast.forecaster} ({chosen.reason})"
-    print_table(title, ("from", "expected, mean of 6 h", "80 % at the start", "95 % at the start"), rows)
+    title = f"{past.zone}, g CO2eq/kWh, by {forecast.forecaster} ({selected.reason})"
+    print_table(title, ("from", "mean of 6 h", "80 % interval at the start", "95 % interval at the start"), rows)
 
 
 @app.command("backtest")
-@takes_record
-def backtest(  # noqa: PLR0913 - who, when, how far
+@with_grid_flags
+def backtest(  # noqa: PLR0913 - one parameter per option
     *,
-    forecaster: Names = ["auto"],  # noqa: B006 - typer copies it
-    first: First = None,
-    last: Last = None,
-    every: Every = "24h",
-    ahead: Ahead = "96h",
-    calibrate: Calibrate = False,
-    json: Json = None,
-    quiet: Quiet = False,
-    **record: Any,  # noqa: ANN401 - settings of the grid
+    forecaster: ForecastersOption = ["auto"],  # noqa: B006 - typer copies it
+    first_issue: FirstIssueOption = None,
+    last_issue: LastIssueOption = None,
+    issue_interval: IssueIntervalOption = "24h",
+    horizon: HorizonOption = "96h",
+    calibrate: CalibrateOption = False,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
+    **grid_flags: Any,  # noqa: ANN401 - settings of the grid
 ) -> None:
-    """Let forecasters issue forecasts again and again over a record, and show how far off they were."""
+    """Issue forecasts over the data of a zone, and show their errors and the coverage of their intervals."""
     from ce_nas.core.units import parse_duration_s, parse_time
-    from ce_nas.forecast.backtest import Issues
-    from ce_nas.forecast.backtest import backtest as tested
-    from ce_nas.forecast.conformal import Calibrated
-    from ce_nas.forecast.registry import choose
+    from ce_nas.forecast.backtest import IssueTimes, run_backtest
+    from ce_nas.forecast.conformal import CalibratedForecaster
+    from ce_nas.forecast.registry import select_forecaster
 
-    history, ahead_s = _history(record), parse_duration_s(ahead)
+    history, horizon_s = _load_history(grid_flags), parse_duration_s(horizon)
     start, end = history.intensity.start, history.intensity.end
-    begin = parse_time(first) if first else start + _whole_days((end - start) * 0.75)
-    issues = Issues(
-        begin, parse_time(last) if last else end - timedelta(seconds=ahead_s), parse_duration_s(every), ahead_s
-    )
-    found = []
+    first = parse_time(first_issue) if first_issue else start + _floor_to_days((end - start) * 0.75)
+    last = parse_time(last_issue) if last_issue else end - timedelta(seconds=horizon_s)
+    issue_times = IssueTimes(first, last, parse_duration_s(issue_interval), horizon_s)
+    backtests = []
     for name in forecaster:
-        made = choose(name, history.zone, _models()).forecaster
-        found.append(tested(Calibrated(made) if calibrate else made, history, issues))
-    write_json(json, [one.content() for one in found])
+        selected = select_forecaster(name, history.zone, _models_folder()).forecaster
+        tested = CalibratedForecaster(selected) if calibrate else selected
+        backtests.append(run_backtest(tested, history, issue_times))
+    write_json(json, [backtest.to_json() for backtest in backtests])
     if not quiet:
-        _print_backtests(found)
+        _print_backtests(backtests)
 
 
 @app.command("plot")
-@takes_record
-def plot(  # noqa: PLR0913 - what of whom, and where to
+@with_grid_flags
+def plot(  # noqa: PLR0913 - one parameter per option
     *,
-    forecaster: Name = "auto",
-    at: At = None,
-    ahead: Ahead = "96h",
-    out: Picture = Path("forecast.png"),
-    json: Json = None,
-    quiet: Quiet = False,
-    **record: Any,  # noqa: ANN401 - settings of the grid
+    forecaster: ForecasterOption = "auto",
+    issue_time: IssueTimeOption = None,
+    horizon: HorizonOption = "96h",
+    out: FigureOption = Path("forecast.png"),
+    json: JsonOption = None,
+    quiet: QuietOption = False,
+    **grid_flags: Any,  # noqa: ANN401 - settings of the grid
 ) -> None:
-    """Draw a forecast with its bands after the week that was known, over what came where that is on record."""
+    """Draw a forecast with its bands after the week before it, with the true values where they are known."""
     from ce_nas.core.units import DAY_S
-    from ce_nas.report.plotting.forecast import forecast_figure
-    from ce_nas.store.run_dir import write_whole
+    from ce_nas.report.plotting.forecast import draw_forecast
+    from ce_nas.store.run_dir import write_atomic
 
-    history = _history(record)
-    past, forecast, chosen = _issued(history, forecaster, at, ahead)
+    history = _load_history(grid_flags)
+    past, forecast, selected = _issue_forecast(history, forecaster, issue_time, horizon)
     truth = history.truth(past.end_s, len(forecast.mean_g_per_kwh))
     week = past.intensity_g_per_kwh[-round(7 * DAY_S / past.step_s) :]
-    write_whole(out, forecast_figure(forecast, past.end, past.zone, week, truth))
-    content = _content(forecast, past, chosen)
+    write_atomic(out, draw_forecast(forecast, past.end, past.zone, week, truth))
+    content = _forecast_content(forecast, past, selected)
     content["truth_g_per_kwh"] = [None if math.isnan(value) else value for value in truth.tolist()]
     write_json(json, {"figure": str(out), **content})
     if not quiet:
-        typer.echo(f"{forecast.forecaster} ({chosen.reason}): {out}")
+        typer.echo(f"{forecast.forecaster} ({selected.reason}): {out}")
 
 
-def _history(record: dict[str, Any]) -> History:
-    """What is on record of the zone that the flags name."""
+def _load_history(grid_flags: dict[str, Any]) -> RecordedHistory:
+    """The recorded data of the zone of the flags."""
     from ce_nas.config.schema import settings_from_flags
-    from ce_nas.engine.inputs import Materials
+    from ce_nas.engine.inputs import RunInputs
 
-    return Materials(settings_from_flags(**record)).record
+    return RunInputs(settings_from_flags(**grid_flags)).full_history
 
 
-def _fitted(forecaster: str, history: History, spans: tuple[Span, Span], seed: int) -> tuple[Forecaster, datetime]:
-    """The forecaster, trained if it can be, and the moment from which on it has seen nothing."""
-    from ce_nas.forecast.registry import named
+def _fit_forecaster(
+    forecaster: str, history: RecordedHistory, spans: tuple[Span, Span], seed: int
+) -> tuple[Forecaster, datetime]:
+    """The forecaster, fitted if it can be, and the end of the data that it has seen."""
+    from ce_nas.forecast.registry import create_forecaster
 
     if forecaster == "transformer":
-        from ce_nas.forecast.train_transformer import FitSettings, fit_transformer
+        from ce_nas.forecast.train_transformer import TransformerFitSettings, fit_transformer
 
-        return fit_transformer([history], *spans, FitSettings(seed=seed)), spans[1].end
+        return fit_transformer([history], *spans, TransformerFitSettings(seed=seed)), spans[1].end
     if forecaster == "boosting":
         from ce_nas.forecast.boosting import fit_boosting
 
         return fit_boosting(history, *spans), spans[1].end
-    return named(forecaster), spans[0].end
+    return create_forecaster(forecaster), spans[0].end
 
 
-def _models() -> Path:
-    from ce_nas.datasets.store import Library
+def _models_folder() -> Path:
+    from ce_nas.datasets.store import DataStore
 
-    return Library().root / "forecasters"
+    return DataStore().root / "forecasters"
 
 
-def _whole_days(length: timedelta) -> timedelta:
+def _floor_to_days(length: timedelta) -> timedelta:
     return timedelta(days=length.days)
 
 
-def _issued(history: History, forecaster: str, at: str | None, ahead: str) -> tuple[Past, Forecast, Choice]:
-    """What was known, what is expected, and by whom.
+def _issue_forecast(
+    history: RecordedHistory, forecaster: str, issue_time: str | None, horizon: str
+) -> tuple[ForecastInput, Forecast, SelectedForecaster]:
+    """The input of the forecast, the forecast, and the forecaster.
 
-    :raises SettingsError: if nothing was known then.
+    :raises SettingsError: if there is no data right before the issue time.
     """
     from ce_nas.core.errors import SettingsError
-    from ce_nas.core.units import as_time, parse_duration_s, parse_time
-    from ce_nas.forecast.registry import choose
+    from ce_nas.core.formatting import format_time
+    from ce_nas.core.units import parse_duration_s, parse_time
+    from ce_nas.forecast.registry import select_forecaster
 
-    moment: datetime = parse_time(at) if at else history.intensity.end
-    chosen, ahead_s = choose(forecaster, history.zone, _models()), parse_duration_s(ahead)
-    now_s = (moment - history.intensity.zero).total_seconds()
-    past = history.past(now_s, chosen.forecaster.lookback_s, ahead_s)
-    if past is None or (moment - past.end).total_seconds() >= history.step_s:
+    issued_at: datetime = parse_time(issue_time) if issue_time else history.intensity.end
+    selected, horizon_s = select_forecaster(forecaster, history.zone, _models_folder()), parse_duration_s(horizon)
+    now_s = (issued_at - history.intensity.reference_time).total_seconds()
+    past = history.inputs_at(now_s, selected.forecaster.lookback_s, horizon_s)
+    if past is None or (issued_at - past.end).total_seconds() >= history.step_s:
         message = (
-            f"Expected a moment inside the record of zone {history.zone!r}, {as_time(history.intensity.start)} to "
-            f"{as_time(history.intensity.end)}, with no gap right before it; got {as_time(moment)}."
+            f"Expected an issue time within the data of zone {history.zone!r}, "
+            f"{format_time(history.intensity.start)} to {format_time(history.intensity.end)}, with no gap right "
+            f"before it; got {format_time(issued_at)}."
         )
         raise SettingsError(message)
-    return past, chosen.forecaster.predict(past, ahead_s), chosen
+    return past, selected.forecaster.predict(past, horizon_s), selected
 
 
-def _band(forecast: Forecast, low: float, high: float, step: int) -> str:
+def _format_band(forecast: Forecast, low: float, high: float, step: int) -> str:
     bands = forecast.quantiles_g_per_kwh
     if low not in bands or high not in bands:
         return "-"
     return f"{bands[low][step]:.0f} to {bands[high][step]:.0f}"
 
 
-def _content(forecast: Forecast, past: Past, chosen: Choice) -> dict[str, Any]:
+def _forecast_content(forecast: Forecast, past: ForecastInput, choice: SelectedForecaster) -> dict[str, Any]:
     return {
         "zone": past.zone,
         "forecaster": forecast.forecaster,
-        "reason": chosen.reason,
-        "sha256": chosen.sha256,
+        "reason": choice.reason,
+        "sha256": choice.sha256,
         "issued": past.end.isoformat(),
         "step_s": forecast.step_s,
         "mean_g_per_kwh": forecast.mean_g_per_kwh.tolist(),
@@ -251,26 +267,30 @@ def _content(forecast: Forecast, past: Past, chosen: Choice) -> dict[str, Any]:
     }
 
 
-def _print_backtests(found: list[Backtest]) -> None:
+def _print_backtests(backtests: list[BacktestResult]) -> None:
     from ce_nas.apps.cli.tables import print_table
-    from ce_nas.core.units import as_time
-    from ce_nas.forecast.backtest import SHARES
+    from ce_nas.core.formatting import format_time
+    from ce_nas.forecast.backtest import INTERVAL_COVERAGES
 
-    one = found[0]
-    days = [f"day {number}" for number in range(1, len(one.mape_by_day_pct) + 1)]
+    first = backtests[0]
+    days = [f"day {number}" for number in range(1, len(first.mape_by_day_pct) + 1)]
     rows = [
         (
-            each.forecaster,
-            *(f"{value:.2f}" for value in each.mape_by_day_pct),
-            f"{each.mape_pct:.2f}",
-            f"{each.mae_g_per_kwh:.1f}",
-            "-" if each.pinball_g_per_kwh is None else f"{each.pinball_g_per_kwh:.2f}",
-            *("-" if (held := each.coverage(share)) is None else f"{100 * held:.1f}" for share in SHARES),
+            result.forecaster,
+            *(f"{value:.2f}" for value in result.mape_by_day_pct),
+            f"{result.mape_pct:.2f}",
+            f"{result.mae_g_per_kwh:.1f}",
+            "-" if result.pinball_g_per_kwh is None else f"{result.pinball_g_per_kwh:.2f}",
+            *(
+                "-" if (coverage := result.coverage(share)) is None else f"{100 * coverage:.1f}"
+                for share in INTERVAL_COVERAGES
+            ),
         )
-        for each in found
+        for result in backtests
     ]
     title = (
-        f"{one.zone}: {len(one.issued)} issues from {as_time(one.issued[0])} to {as_time(one.issued[-1])}; MAPE by day "
-        "of lead, %; MAE and pinball loss, g CO2eq/kWh; share inside the intervals, %"
+        f"{first.zone}: {len(first.issue_times)} issues from {format_time(first.issue_times[0])} to "
+        f"{format_time(first.issue_times[-1])}; MAPE by day of lead, %; MAE and pinball loss, g CO2eq/kWh; coverage of "
+        "the intervals, %"
     )
     print_table(title, ("forecaster", *days, "mean", "MAE", "pinball", "in 80 %", "in 95 %"), rows)

@@ -1,4 +1,4 @@
-"""``ce-nas grid``: what electricity weighs now, and which zones are built in."""
+"""``ce-nas grid``: the current carbon intensity of a zone, and the built-in zones."""
 
 from __future__ import annotations
 
@@ -8,79 +8,86 @@ from typing import Annotated
 
 import typer
 
-from ce_nas.apps.cli.flags import Json, Quiet, write_json
+from ce_nas.apps.cli.flags import JsonOption, QuietOption, write_json
 
 __all__ = ["app"]
 
-app = typer.Typer(help="The carbon intensity of a grid: live sources and built-in zones.", no_args_is_help=True)
+app = typer.Typer(help="The carbon intensity of a grid: live providers and built-in zones.", no_args_is_help=True)
 
-Source = Annotated[str, typer.Option(help="electricity-maps, watttime (marginal), uk (no key), eia, entsoe or file.")]
-Zone = Annotated[str, typer.Option(help="The zone, as the source calls it.")]
-Factors = Annotated[str | None, typer.Option(help="lifecycle or direct.", show_default=False)]
-File = Annotated[Path | None, typer.Option(help="The file of the source 'file'.", show_default=False)]
-Cache = Annotated[Path | None, typer.Option(help="Folder to keep answers in.", show_default=False)]
-Like = Annotated[str | None, typer.Option(help="Built-in zone whose typical day may stand in.", show_default=False)]
-Strict = Annotated[bool, typer.Option("--strict", help="Let nothing stand in for the source: as --worst fresh.")]
-Worst = Annotated[str, typer.Option(help="The worst that will do: fresh, forecast or typical.")]
+ProviderOption = Annotated[
+    str, typer.Option(help="Provider: electricity-maps, watttime (marginal), uk (no key), eia, entsoe or file.")
+]
+ZoneOption = Annotated[str, typer.Option(help="Zone by the provider's name.")]
+FactorsOption = Annotated[str | None, typer.Option(help="lifecycle or direct.", show_default=False)]
+FileOption = Annotated[Path | None, typer.Option(help="The file of the provider 'file'.", show_default=False)]
+CacheOption = Annotated[Path | None, typer.Option(help="Folder of the responses' cache.", show_default=False)]
+ReferenceZoneOption = Annotated[
+    str | None, typer.Option(help="Built-in zone whose climatology is the last fallback.", show_default=False)
+]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Allow no fallback: same as --max-fallback fresh.")]
+MaxFallbackOption = Annotated[str, typer.Option(help="Worst fallback level accepted: fresh, forecast or typical.")]
 
 
 @app.command("now")
-def now(  # noqa: PLR0913 - a source, a zone, and what may stand in for an answer
+def now(  # noqa: PLR0913 - one parameter per option
     *,
-    source: Source,
-    zone: Zone,
-    factors: Factors = None,
-    file: File = None,
-    cache: Cache = None,
-    like: Like = None,
-    worst: Worst = "forecast",
-    strict: Strict = False,
-    json: Json = None,
-    quiet: Quiet = False,
+    provider: ProviderOption,
+    zone: ZoneOption,
+    factors: FactorsOption = None,
+    file: FileOption = None,
+    cache: CacheOption = None,
+    reference_zone: ReferenceZoneOption = None,
+    max_fallback: MaxFallbackOption = "forecast",
+    strict: StrictOption = False,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
 ) -> None:
-    """Show the carbon intensity of a zone now, with its source, its age, and what stood in for it if anything did.
+    """Show the current carbon intensity of a zone with its provider, its age, and the fallback used, if any.
 
-    Keys are read from the environment: ELECTRICITYMAPS_TOKEN, WATTTIME_USERNAME and WATTTIME_PASSWORD, EIA_API_KEY,
-    ENTSOE_TOKEN.
+    Credentials are read from the environment: ELECTRICITYMAPS_TOKEN, WATTTIME_USERNAME and WATTTIME_PASSWORD,
+    EIA_API_KEY, ENTSOE_TOKEN.
     """
     from ce_nas.core.clock import utc_now
-    from ce_nas.core.errors import SettingsError, one_of
-    from ce_nas.grid.providers.fallback_levels import Step
-    from ce_nas.grid.providers.registry import current, live_feed
-    from ce_nas.grid.trace import Factors as Kinds
+    from ce_nas.core.errors import SettingsError, unknown_choice_message
+    from ce_nas.grid.providers.fallback_levels import FallbackLevel
+    from ce_nas.grid.providers.registry import build_fallback_provider, read_current_intensity
+    from ce_nas.grid.trace import EmissionFactorType
 
-    for what, given, known in (("step", worst, Step), ("kind of factors", factors, Kinds)):
-        if given is not None and given not in list(known):
-            raise SettingsError(one_of(what, given, list(known)))
-    feed = live_feed(
-        source,
+    for kind, value, choices in (
+        ("fallback level", max_fallback, list(FallbackLevel)),
+        ("type of emission factors", factors, list(EmissionFactorType)),
+    ):
+        if value is not None and value not in choices:
+            raise SettingsError(unknown_choice_message(kind, value, choices))
+    fallback_provider = build_fallback_provider(
+        provider,
         now=utc_now,
         cache=cache,
-        factors=Kinds(factors) if factors else None,
+        factors=EmissionFactorType(factors) if factors else None,
         file=file,
-        like=like,
-        worst=Step.FRESH if strict else Step(worst),
+        reference_zone=reference_zone,
+        max_fallback=FallbackLevel.FRESH if strict else FallbackLevel(max_fallback),
     )
-    found = current(feed, zone)
-    write_json(json, found.content())
+    intensity = read_current_intensity(fallback_provider, zone)
+    write_json(json, intensity.to_dict())
     if not quiet:
-        typer.echo(found.describe())
+        typer.echo(intensity.describe())
 
 
 @app.command("zones")
-def zones(*, json: Json = None, quiet: Quiet = False) -> None:
-    """List the built-in zones: synthetic typical years, made after the statistics of real grids."""
+def zones(*, json: JsonOption = None, quiet: QuietOption = False) -> None:
+    """List the built-in zones: synthetic typical years with the statistics of real grids."""
     from rich.console import Console
     from rich.table import Table
 
-    from ce_nas.grid.synthetic import zones as built_in
+    from ce_nas.grid.synthetic import builtin_zones
 
-    write_json(json, [asdict(zone) for zone in built_in()])
+    write_json(json, [asdict(zone) for zone in builtin_zones()])
     if quiet:
         return
     table = Table(title="Built-in zones (synthetic typical years)", title_justify="left")
-    for head in ("zone", "what drives it", "mean g CO2eq/kWh", "statistics of"):
-        table.add_column(head, justify="right" if head.startswith("mean") else "left")
-    for zone in built_in():
+    for heading in ("zone", "generation mix", "mean g CO2eq/kWh", "statistics of"):
+        table.add_column(heading, justify="right" if heading.startswith("mean") else "left")
+    for zone in builtin_zones():
         table.add_row(zone.name, zone.description, f"{zone.mean_g_per_kwh:.0f}", zone.source)
     Console(highlight=False).print(table)

@@ -1,58 +1,130 @@
-"""``ce-nas``: the commands, and how an error ends."""
+"""``ce-nas``: the commands, and the handling of errors."""
 
 from __future__ import annotations
 
+import inspect
 import signal
 import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from ce_nas.apps.cli import bench, compare, data, doctor, explain, forecast, grid, pilot, policy, search, serve, watch
+from ce_nas._version import __version__
 from ce_nas.core.errors import CeNasError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["app", "main"]
 
+#: the commands, each by its module and by the function, or the group of commands, in it
+COMMANDS = {
+    "search": ("search", "search"),
+    "resume": ("search", "resume"),
+    "report": ("search", "report"),
+    "explain": ("explain", "explain"),
+    "watch": ("watch", "watch"),
+    "compare": ("compare", "compare"),
+    "pilot": ("pilot", "pilot"),
+    "serve": ("serve", "serve"),
+    "doctor": ("doctor", "doctor"),
+    "bench": ("bench", "app"),
+    "forecast": ("forecast", "app"),
+    "grid": ("grid", "app"),
+    "policy": ("policy", "app"),
+    "data": ("data", "app"),
+    "config": ("config", "app"),
+}
+
+
+class CommandGroup(TyperGroup):
+    """Builds a command with its options when it is called; the list of commands needs their first sentences alone."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - typer's own context
+        """The names, in the order of --help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - typer's own context and command
+        """The command without its options."""
+        if cmd_name not in COMMANDS:
+            return None
+        found = _load(cmd_name)
+        text = found.info.help if isinstance(found, typer.Typer) else inspect.getdoc(found)
+        return TyperCommand(cmd_name, help=text)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - typer's own context and command
+        """The command to call, with its options."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _build(name) if name in COMMANDS else command, rest
+
+
+def _load(name: str) -> Callable[..., None] | typer.Typer:
+    module, attribute = COMMANDS[name]
+    found: Callable[..., None] | typer.Typer = getattr(import_module(f"ce_nas.apps.cli.{module}"), attribute)
+    return found
+
+
+def _build(name: str) -> Any:  # noqa: ANN401 - typer's own command
+    found = _load(name)
+    if not isinstance(found, typer.Typer):
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        single.command(name)(found)
+        found = single
+    command = get_command(found)
+    command.name = name
+    return command
+
+
 app = typer.Typer(
     name="ce-nas",
-    help="Carbon-efficient neural architecture search: dear work in clean hours, cheap work in dirty ones.",
+    cls=CommandGroup,
+    help="Carbon-efficient neural architecture search: trainings in low-carbon hours, cheap sampling in high-carbon "
+    "hours.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("search")(search.search)
-app.command("resume")(search.resume)
-app.command("report")(search.report)
-app.command("explain")(explain.explain)
-app.command("watch")(watch.watch)
-app.command("compare")(compare.compare)
-app.command("pilot")(pilot.pilot)
-app.command("serve")(serve.serve)
-app.command("doctor")(doctor.doctor)
-app.add_typer(bench.app, name="bench")
-app.add_typer(forecast.app, name="forecast")
-app.add_typer(grid.app, name="grid")
-app.add_typer(policy.app, name="policy")
-app.add_typer(data.app, name="data")
 
 
-#: the status of a command that was interrupted, by a key or SIGTERM
-_INTERRUPTED = 130
+def _print_version(is_requested: bool) -> None:  # noqa: FBT001 - the value of a flag, from typer
+    if is_requested:
+        typer.echo(f"ce-nas {__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+]
+
+
+@app.callback()
+def _root(*, version: VersionOption = False) -> None:
+    pass
+
+
+#: exit status of a command that was interrupted, by a key or SIGTERM
+_INTERRUPTED_STATUS = 130
 
 
 def main() -> None:
-    """Run the command line; what is wrong with the input is said in a sentence, with status 2."""
-    signal.signal(signal.SIGTERM, _interrupted)  # a batch system's way to say that the time is up
+    """Run the command line; an invalid input ends it with one sentence and exit status 2."""
+    signal.signal(signal.SIGTERM, _raise_interrupt)  # sent by a batch system at the time limit
     try:
         app()
     except CeNasError as error:
         sys.stderr.write(f"ce-nas: {error}\n")
         sys.exit(2)
     except SystemExit as end:
-        if end.code == _INTERRUPTED:  # what typer makes of an interruption, without a word
-            sys.stderr.write("ce-nas: interrupted; a run goes on with: ce-nas resume RUN, a bench with its command\n")
+        if end.code == _INTERRUPTED_STATUS:  # typer turns an interruption into this status, without a message
+            sys.stderr.write(
+                "ce-nas: interrupted; continue a run with: ce-nas resume RUN, a bench with the same command\n"
+            )
         raise
 
 
-def _interrupted(*_: object) -> None:
-    """End as a key pressed would: workers leave their tasks with checkpoints, and the run can be resumed."""
+def _raise_interrupt(*_: object) -> None:
+    """End like a pressed key: workers leave their tasks with checkpoints, and the run can be resumed."""
     raise KeyboardInterrupt

@@ -9,127 +9,133 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.flags import Json, Lang, Quiet, with_flags, write_json
+from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, add_flags, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ce_nas.apps.pilot.inputs import PilotFigures
+    from ce_nas.apps.pilot.inputs import PilotInputs
     from ce_nas.apps.pilot.result import PilotResult
-    from ce_nas.report.page import Page
+    from ce_nas.apps.pilot.simulate import Effort
+    from ce_nas.report.page import ReportPage
 
 __all__ = ["pilot"]
 
-File = Annotated[
+InputsArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="[FIGURES.toml]", help="Your figures; options go over them.", show_default=False),
+    typer.Argument(metavar="[INPUTS.toml]", help="Your inputs in TOML; options override them.", show_default=False),
 ]
-Out = Annotated[Path, typer.Option(help="Folder for decision.html and decision.md.")]
-Quick = Annotated[bool, typer.Option("--quick", help="Two seeds and days, some ten seconds.")]
-Thorough = Annotated[bool, typer.Option("--thorough", help="24 seeds and eight days, some minutes.")]
-Runs = Annotated[
+OutOption = Annotated[Path, typer.Option(help="Folder for decision.html and decision.md.")]
+QuickOption = Annotated[bool, typer.Option("--quick", help="Two seeds and days: about ten seconds.")]
+ThoroughOption = Annotated[bool, typer.Option("--thorough", help="24 seeds and eight days: several minutes.")]
+RunsOption = Annotated[
     list[Path] | None,
-    typer.Option("--run", help="Instead of a simulation: a finished run of CE-NAS; once for each.", show_default=False),
+    typer.Option("--run", help="Instead of a simulation: a finished run of CE-NAS; repeatable.", show_default=False),
 ]
-TodayRuns = Annotated[
+BaselineRunsOption = Annotated[
     list[Path] | None,
-    typer.Option("--today-run", help="With --run: a run of today's way to put beside it.", show_default=False),
+    typer.Option(
+        "--baseline-run",
+        help="With --run: a baseline run (your current method) to compare with; one for each --run.",
+        show_default=False,
+    ),
 ]
 
 
-#: columns that a terminal has room for: the way, and its kWh, kg, money and hours
-SHOWN = 5
+#: columns in a terminal: the method, and its kWh, kg, cost and hours
+MAX_TERMINAL_COLUMNS = 5
 
 
-def _figure(kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotation of any kind, for typer
-    return Annotated[kind | None, typer.Option(help=text, show_default=False)]
+def _build_option(annotation: Any, help_text: str) -> Any:  # noqa: ANN401 - annotations
+    return Annotated[annotation | None, typer.Option(help=help_text, show_default=False)]
 
 
-FIGURES = {
-    "gpus": _figure(int, "GPUs that one search uses; 8 by default."),
-    "gpu_power_w": _figure(float, "What one draws in training with its share of the host, W; 287 by default."),
-    "idle_power_w": _figure(float, "The same, held but idle, W; a fifth by default."),
-    "pue": _figure(float, "Energy from the grid per energy at the plugs; 1.56 by default."),
-    "zone": _figure(str, "Zone of the trace, or an imported or a built-in zone; solar by default."),
-    "trace": _figure(Path, "CSV or Parquet file of carbon intensity."),
-    "gpu_hours": _figure(float, "GPU-hours of a search as you do it today; 400 by default."),
-    "trainings": _figure(int, "Full trainings of a search as you do it today; 200 by default."),
-    "deadline": _figure(str, "When a search has to be done: 80h, 7d; twice today's time by default."),
-    "searches_per_year": _figure(float, "12 by default."),
-    "electricity_price": _figure(float, "Money for a kWh."),
-    "gpu_hour_price": _figure(float, "Money for holding a GPU for an hour."),
-    "carbon_price": _figure(float, "Money for a tonne of CO2eq."),
-    "currency": _figure(str, "Of all prices; EUR by default."),
-    "adoption_hours": _figure(float, "An engineer's hours to change over; 40 by default."),
-    "engineer_price": _figure(float, "Money for one of these hours."),
+INPUT_FLAGS = {
+    "gpus": _build_option(int, "GPUs of one search; 8 by default."),
+    "gpu_power_w": _build_option(float, "Power of a GPU in training with its share of the host, W; 287 by default."),
+    "idle_power_w": _build_option(float, "Power of an idle GPU, W; about a fifth by default."),
+    "pue": _build_option(float, "Power usage effectiveness; 1.56 by default."),
+    "zone": _build_option(str, "Zone of the trace, or an imported or a built-in zone; solar by default."),
+    "trace": _build_option(Path, "CSV or Parquet file of carbon intensity."),
+    "gpu_hours": _build_option(float, "GPU-hours of a search with your current method; 400 by default."),
+    "trainings": _build_option(int, "Full trainings of a search with your current method; 200 by default."),
+    "deadline": _build_option(str, "Deadline of a search: 80h, 7d; twice the current duration by default."),
+    "searches_per_year": _build_option(float, "Searches per year; 12 by default."),
+    "electricity_price": _build_option(float, "Price of a kWh."),
+    "gpu_hour_price": _build_option(float, "Price of holding a GPU for one hour."),
+    "carbon_price": _build_option(float, "Price of a tonne of CO2eq."),
+    "currency": _build_option(str, "Currency of all prices; EUR by default."),
+    "adoption_hours": _build_option(float, "Engineer-hours of the adoption; 40 by default."),
+    "engineer_price": _build_option(float, "Price of an engineer-hour."),
 }
 
 
-def pilot(  # noqa: PLR0913 - the team's figures, how much to run, and where the result goes
-    file: File = None,
+def pilot(  # noqa: PLR0913 - one parameter per option
+    file: InputsArgument = None,
     *,
-    run: Runs = None,
-    today_run: TodayRuns = None,
-    quick: Quick = False,
-    thorough: Thorough = False,
-    out: Out = Path("pilot"),
-    lang: Lang = None,
-    json: Json = None,
-    quiet: Quiet = False,
-    **figures: Any,  # noqa: ANN401 - whatever the figures are
+    run: RunsOption = None,
+    baseline_run: BaselineRunsOption = None,
+    quick: QuickOption = False,
+    thorough: ThoroughOption = False,
+    out: OutOption = Path("pilot"),
+    lang: LangOption = None,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
+    **inputs: Any,  # noqa: ANN401 - inputs of a pilot
 ) -> None:
-    """Today's way beside CE-NAS on your own figures: a decision paper of two pages, to be printed on A4.
+    """Compare your current method with CE-NAS on your own inputs: a decision paper of two A4 pages.
 
-    Simulated on a benchmark that stands in for your own search, or, with --run, from runs that you measured.
+    Simulated on a benchmark that serves as a proxy for your search, or, with --run, from runs that you measured.
     """
-    from ce_nas.apps.pilot.first_page import decision_html, decision_page
-    from ce_nas.apps.pilot.inputs import PilotFigures, read_figures
-    from ce_nas.report.i18n.words import Words
-    from ce_nas.report.markdown import markdown
-    from ce_nas.store.run_dir import write_whole
+    from ce_nas.apps.pilot.inputs import PilotInputs, read_inputs
+    from ce_nas.apps.pilot.paper import decision_html, decision_page
+    from ce_nas.report.i18n.translator import Translator
+    from ce_nas.report.markdown import render_markdown
+    from ce_nas.store.run_dir import write_atomic
 
-    words = Words(lang)
-    stated = {
-        **(read_figures(file) if file else {}),
-        **{key: value for key, value in figures.items() if value is not None},
-    }
-    result = _result(PilotFigures.of(stated), run or [], today_run or [], _effort(quick, thorough), quiet=quiet)
-    page = decision_page(result, words)
+    translate = Translator(lang)
+    options = {name: value for name, value in inputs.items() if value is not None}
+    given = PilotInputs.from_mapping({**(read_inputs(file) if file else {}), **options})
+    effort = _choose_effort(quick, thorough)
+    result = _compute_result(given, run or [], baseline_run or [], effort, quiet=quiet)
+    page = decision_page(result, translate)
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / "decision.html", decision_html(result, words))
-    write_whole(out / "decision.md", markdown(page))
+    write_atomic(out / "decision.html", decision_html(result, translate))
+    write_atomic(out / "decision.md", render_markdown(page))
     write_json(json, dict(result.to_dict()))
     if not quiet:
-        _show(page, out / "decision.html")
+        _print_page(page, out / "decision.html")
 
 
-pilot = with_flags(pilot, FIGURES)
+pilot = add_flags(pilot, INPUT_FLAGS)
 
 
-def _effort(quick: bool, thorough: bool) -> str:  # noqa: FBT001 - two flags of one command
+def _choose_effort(quick: bool, thorough: bool) -> Effort:  # noqa: FBT001 - the two flags of the command
     if quick and thorough:
-        message = "--quick and --thorough exclude one another"
+        message = "Expected --quick or --thorough, got both; leave one out."
         raise typer.BadParameter(message)
     return "quick" if quick else "thorough" if thorough else "usual"
 
 
-def _result(figures: PilotFigures, runs: list[Path], today: list[Path], effort: Any, *, quiet: bool) -> PilotResult:  # noqa: ANN401
-    from ce_nas.apps.pilot.from_runs import measured_pilot
+def _compute_result(
+    inputs: PilotInputs, runs: list[Path], baseline_runs: list[Path], effort: Effort, *, quiet: bool
+) -> PilotResult:
+    from ce_nas.apps.pilot.from_runs import pilot_from_runs
     from ce_nas.apps.pilot.simulate import run_pilot
     from ce_nas.core.errors import SettingsError
 
     if runs:
-        return measured_pilot(figures, runs, today)
-    if today:
-        message = "Expected runs of CE-NAS beside those of today's way, got none; name them with --run."
+        return pilot_from_runs(inputs, runs, baseline_runs)
+    if baseline_runs:
+        message = "Expected runs of CE-NAS to compare the baseline runs with, got none; name them with --run."
         raise SettingsError(message)
-    with _progress(quiet=quiet) as observe:
-        return run_pilot(figures, effort, observe)
+    with _show_progress(quiet=quiet) as on_progress:
+        return run_pilot(inputs, effort, on_progress)
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar in the terminal while searches are simulated."""
+def _show_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar of the simulated searches."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -138,25 +144,25 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
-def _show(page: Page, path: Path) -> None:
-    """The decision and the table of one search, for a terminal."""
+def _print_page(page: ReportPage, path: Path) -> None:
+    """Print the recommendation and the table of one search."""
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False)
     decision, search = page.sections[:2]
     for text in (page.lead, *decision.paragraphs):
-        console.print(_plain(text), markup=False)
-    (found,) = search.tables
+        console.print(_strip_markup(text), markup=False)
+    (report_table,) = search.tables
     table = Table(title=decision.title, title_justify="left")
-    for place, name in enumerate(found.head[:SHOWN]):
-        table.add_column(name, justify="left" if place < found.words else "right")
-    for row in found.rows:
-        table.add_row(*map(_plain, row[:SHOWN]))
+    for index, name in enumerate(report_table.header[:MAX_TERMINAL_COLUMNS]):
+        table.add_column(name, justify="left" if index < report_table.n_text_columns else "right")
+    for row in report_table.rows:
+        table.add_row(*map(_strip_markup, row[:MAX_TERMINAL_COLUMNS]))
     console.print(table)
     console.print(str(path), markup=False, soft_wrap=True)
 
 
-def _plain(text: str) -> str:
-    """Text without the marks of what is bold or code in it."""
+def _strip_markup(text: str) -> str:
+    """Text without the markup of bold and code."""
     return re.sub(r"\*\*|`", "", text)

@@ -1,4 +1,4 @@
-"""``ce-nas policy``: train a policy that divides the GPUs, and see how good one is."""
+"""``ce-nas policy``: train a learned policy, and evaluate a policy against the baselines."""
 
 from __future__ import annotations
 
@@ -7,126 +7,130 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ce_nas.apps.cli.flags import Json, Quiet, write_json
+from ce_nas.apps.cli.flags import JsonOption, QuietOption, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ce_nas.analysis.statistics import Interval
-    from ce_nas.rl.evaluate import Verdict
+    from ce_nas.rl.evaluate import PolicyEvaluation
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Train a policy, and see how good one is.", no_args_is_help=True)
+app = typer.Typer(help="Train a learned policy, and evaluate it against the baselines.", no_args_is_help=True)
 
-Out = Annotated[Path, typer.Option(help="Folder for the policy, its checkpoints and its learning curves.")]
-Recordings = Annotated[
+OutOption = Annotated[Path, typer.Option(help="Folder for the policy, its checkpoints and its learning curves.")]
+RecordingsOption = Annotated[
     Path | None,
-    typer.Option(
-        help="File of recorded searches to train on.  [default: the built-in one]",
-        show_default=False,
-    ),
+    typer.Option(help="File of recorded searches.  [default: the built-in one]", show_default=False),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of all random numbers.", min=0)]
-Seeds = Annotated[int, typer.Option(help="Policies to train; the best by validation is kept.", min=1)]
-Demonstrations = Annotated[int, typer.Option(help="Scenarios to learn from in hindsight first; 0 for none.", min=0)]
-Steps = Annotated[int, typer.Option(help="Periods of trial and error (PPO), each seed.", min=0)]
-Validation = Annotated[int, typer.Option(help="Scenarios that tell which policy is kept.", min=1)]
-RewardName = Annotated[str, typer.Option(help="grams (ours) or authors (the paper's).")]
-Continuous = Annotated[bool, typer.Option("--continuous", help="Two shares in place of a menu of divisions.")]
-Beside = Annotated[
+SeedOption = Annotated[int, typer.Option(help="Seed of all random numbers.", min=0)]
+SeedsOption = Annotated[int, typer.Option(help="Policies to train; the best by validation is kept.", min=1)]
+DemonstrationsOption = Annotated[
+    int, typer.Option(help="Scenarios of the expert for behaviour cloning; 0: no cloning.", min=0)
+]
+StepsOption = Annotated[int, typer.Option(help="Periods of PPO for each seed.", min=0)]
+ValidationOption = Annotated[int, typer.Option(help="Scenarios of the validation that selects the policy.", min=1)]
+RewardOption = Annotated[str, typer.Option(help="carbon, or paper: the reward of the CE-NAS paper.")]
+ContinuousOption = Annotated[
+    bool, typer.Option("--continuous", help="Two continuous shares instead of discrete allocations.")
+]
+CompareWithOption = Annotated[
     list[Path] | None,
-    typer.Option(help="Folder of another training whose curves are drawn too; may be given again.", show_default=False),
+    typer.Option(help="Folder of another training to compare the curves with; repeatable.", show_default=False),
 ]
-Network = Annotated[Path | None, typer.Option("--policy", help="A trained policy.  [default: the built-in one]")]
-Count = Annotated[int, typer.Option(help="How many scenarios.", min=1)]
-Truth = Annotated[
-    bool, typer.Option("--true-forecast", help="Let the policies see the future: what a perfect forecast is worth.")
+PolicyOption = Annotated[Path | None, typer.Option("--policy", help="A trained policy.  [default: the built-in one]")]
+ScenariosOption = Annotated[int, typer.Option(help="Number of scenarios.", min=1)]
+OracleForecastOption = Annotated[
+    bool,
+    typer.Option(
+        "--oracle-forecast", help="Give the policies the true future intensity: the value of a perfect forecast."
+    ),
 ]
 
 
 @app.command("train")
-def train(  # noqa: PLR0913 - what is trained on, how long, and where to
+def train(  # noqa: PLR0913 - one parameter per option
     *,
-    out: Out,
-    recordings: Recordings = None,
-    seed: Seed = 0,
-    seeds: Seeds = 3,
-    demonstrations: Demonstrations = 600,
-    steps: Steps = 151_552,
-    validation: Validation = 150,
-    reward: RewardName = "grams",
-    continuous: Continuous = False,
-    beside: Beside = None,
-    quiet: Quiet = False,
+    out: OutOption,
+    recordings: RecordingsOption = None,
+    seed: SeedOption = 0,
+    seeds: SeedsOption = 3,
+    demonstrations: DemonstrationsOption = 600,
+    steps: StepsOption = 151_552,
+    validation: ValidationOption = 150,
+    reward: RewardOption = "carbon",
+    continuous: ContinuousOption = False,
+    compare_with: CompareWithOption = None,
+    quiet: QuietOption = False,
 ) -> None:
-    """Train a policy on the built-in grids and benchmarks; needs the extra rl. The same command goes on where an
-    earlier one was interrupted.
+    """Train a policy on the built-in grids and benchmarks; needs the extra rl.
+
+    The same command resumes an interrupted training.
     """
     from rich.console import Console
 
-    from ce_nas.report.plotting.policy_training import draw_curves, read_training
-    from ce_nas.rl.replay_data import recorded
-    from ce_nas.rl.train import TrainingSettings
-    from ce_nas.rl.train import train as run
+    from ce_nas.report.plotting.policy_training import plot_learning_curves, read_training_report
+    from ce_nas.rl.replay_data import load_recordings
+    from ce_nas.rl.train import PolicyTrainingSettings, train_policy
 
     console = Console(quiet=quiet, stderr=True)
-    settings = TrainingSettings(
+    settings = PolicyTrainingSettings(
         seed=seed,
         seeds=seeds,
         demonstrations=demonstrations,
         steps=steps,
-        validation=validation,
+        validation_scenarios=validation,
         reward=reward,
         continuous=continuous,
     )
-    for other in beside or ():
-        read_training(other)  # what is amiss is said before the training, not after it
-    run(settings, recorded(recordings), out, console.print)
-    draw_curves(out, beside or ())
+    for other in compare_with or ():
+        read_training_report(other)  # an error is raised before the training rather than after it
+    train_policy(settings, load_recordings(recordings), out, console.print)
+    plot_learning_curves(out, compare_with or ())
     console.print(f"The policy is in {out / 'policy.npz'}; its learning curves are in {out / 'training.png'}.")
 
 
 @app.command("evaluate")
-def evaluate(  # noqa: PLR0913 - which policy, on what, and where the result goes
+def evaluate(  # noqa: PLR0913 - one parameter per option
     *,
-    policy: Network = None,
-    recordings: Recordings = None,
-    scenarios: Count = 48,
-    seed: Seed = 0,
-    true_forecast: Truth = False,
-    json: Json = None,
-    quiet: Quiet = False,
+    policy: PolicyOption = None,
+    recordings: RecordingsOption = None,
+    scenarios: ScenariosOption = 48,
+    seed: SeedOption = 0,
+    oracle_forecast: OracleForecastOption = False,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
 ) -> None:
-    """Let a policy and every rule divide the GPUs of the same searches, in zones that none was trained on."""
-    from ce_nas.rl.evaluate import contest
+    """Compare a policy with every baseline on the same searches, in zones that it was not trained on."""
+    from ce_nas.rl.evaluate import compare_with_baselines
 
-    verdicts = contest(policy, recordings, scenarios, seed, truth=true_forecast)
-    write_json(json, [verdict.to_dict() for verdict in verdicts])
+    results = compare_with_baselines(policy, recordings, scenarios, seed, oracle_forecast=oracle_forecast)
+    write_json(json, [result.to_dict() for result in results])
     if not quiet:
-        _show(verdicts)
+        _print_results(results)
 
 
-def _show(verdicts: Sequence[Verdict]) -> None:
+def _print_results(results: Sequence[PolicyEvaluation]) -> None:
     from ce_nas.apps.cli.tables import print_table
 
     print_table(
-        f"{verdicts[0].scenarios} searches: grams until the target, in units of its trainings in average hours",
-        ("policy", "grams", "to the first", "reached", "with fines", "trainings", "hours"),
+        f"{results[0].scenario_count} searches: carbon to the target, in units of its trainings at average intensity",
+        ("policy", "carbon", "ratio to first", "reached", "with penalties", "trainings", "hours"),
         [
             (
-                one.policy,
-                _interval(one.carbon_share),
-                _interval(one.ratio),
-                f"{one.reached:.0%}",
-                f"{one.cost:.3f}",
-                f"{one.trainings.median:.0f}",
-                f"{one.hours.median:.0f}",
+                result.policy,
+                _format_interval(result.normalized_carbon),
+                _format_interval(result.carbon_ratio),
+                f"{result.success_rate:.0%}",
+                f"{result.mean_cost:.3f}",
+                f"{result.trainings.median:.0f}",
+                f"{result.hours.median:.0f}",
             )
-            for one in verdicts
+            for result in results
         ],
     )
 
 
-def _interval(interval: Interval) -> str:
+def _format_interval(interval: Interval) -> str:
     return f"{interval.median:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

@@ -2,66 +2,68 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ce_nas.apps.cli.flags import Lang  # noqa: TC001 - typer reads the annotations
+from ce_nas.apps.cli.flags import LangOption, RunArgument  # noqa: TC001 - typer reads the annotations
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import RenderableType
 
-    from ce_nas.report.i18n.words import Words
-    from ce_nas.store.tail import Follower
+    from ce_nas.report.i18n.translator import Translator
+    from ce_nas.store.tail import JournalTail
 
 __all__ = ["watch"]
 
-Run = Annotated[Path, typer.Argument(help="The folder of a run.")]
-Once = Annotated[bool, typer.Option("--once", help="Show it as it is now, and end; so it is without a terminal.")]
-Every = Annotated[float, typer.Option(help="Seconds between two looks.", min=0.1)]
+OnceOption = Annotated[bool, typer.Option("--once", help="Show the current state and exit, as without a terminal.")]
+IntervalOption = Annotated[float, typer.Option(help="Seconds between two updates.", min=0.1)]
 
 
-def watch(run: Run, *, once: Once = False, every: Every = 1.0, lang: Lang = None) -> None:
-    """Show a run in the terminal while it goes on: hours, grams, GPUs, grid and what was found.
+def watch(
+    run: RunArgument, *, once: OnceOption = False, interval: IntervalOption = 1.0, lang: LangOption = None
+) -> None:
+    """Show a run in the terminal while it is running: time, carbon, GPUs, grid and results.
 
-    It only reads, and can neither hold up nor stop the run. What has ended is shown once. Ctrl-C ends the watching, not
-    the run.
+    The command only reads: it can neither delay nor stop the run. A run that has ended is shown once. Ctrl-C ends the
+    command, not the run.
     """
     from rich.console import Console
     from rich.live import Live
 
-    from ce_nas.report.i18n.words import Words
-    from ce_nas.store.run_dir import JOURNAL
-    from ce_nas.store.tail import Follower
+    from ce_nas.report.i18n.translator import Translator
+    from ce_nas.store.run_dir import JOURNAL_FILENAME
+    from ce_nas.store.tail import JournalTail
 
-    words, console, follower = Words(lang), Console(highlight=False), Follower(run / JOURNAL)
+    translate, console, tail = Translator(lang), Console(highlight=False), JournalTail(run / JOURNAL_FILENAME)
     try:
-        follower.look()
-        if once or not console.is_terminal or _ended(follower):
-            console.print(_shown(follower, run, words, console.width))
+        tail.poll()
+        if once or not console.is_terminal or _has_ended(tail):
+            console.print(_render(tail, run, translate, console.width))
             return
         pause = Event()
         with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
             while True:
-                live.update(_shown(follower, run, words, console.width), refresh=True)
-                if _ended(follower):
+                live.update(_render(tail, run, translate, console.width), refresh=True)
+                if _has_ended(tail):
                     return
-                pause.wait(every)
-                follower.look()
+                pause.wait(interval)
+                tail.poll()
     except KeyboardInterrupt:
-        raise typer.Exit from None  # the run goes on
+        raise typer.Exit from None  # the run continues
     finally:
-        follower.close()
+        tail.close()
 
 
-def _ended(follower: Follower) -> bool:
-    return bool(follower.entries) and follower.entries[-1].kind == "ended"
+def _has_ended(tail: JournalTail) -> bool:
+    return bool(tail.entries) and tail.entries[-1].kind == "run_ended"
 
 
-def _shown(follower: Follower, run: Path, words: Words, width: int) -> RenderableType:
-    from ce_nas.apps.cli.watch_view import run_view
-    from ce_nas.store.run_dir import is_held
+def _render(tail: JournalTail, run: Path, translate: Translator, width: int) -> RenderableType:
+    from ce_nas.apps.cli.watch_view import render_run
+    from ce_nas.store.run_dir import is_locked
 
-    return run_view(follower.entries, words, run=run, width=width, held=is_held(run))
+    return render_run(tail.entries, translate, run=run, width=width, is_locked=is_locked(run))

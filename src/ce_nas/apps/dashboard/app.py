@@ -1,4 +1,4 @@
-"""The pages' addresses, and what answers there."""
+"""The dashboard as an ASGI application: the addresses of its pages, and their handlers."""
 
 from __future__ import annotations
 
@@ -11,42 +11,49 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ce_nas.apps.dashboard.cache import Look, Rendering, Renderings
-from ce_nas.apps.dashboard.layout import Frame, assets, page
-from ce_nas.apps.dashboard.live_updates import Ledgers, live_page
-from ce_nas.apps.dashboard.locale import language_of_request, remember
-from ce_nas.apps.dashboard.pages.compare import beside, choice_page, comparing_page, label_of
-from ce_nas.apps.dashboard.pages.explain import Question, why_page
-from ce_nas.apps.dashboard.pages.overview import overview
-from ce_nas.apps.dashboard.pages.pilot import Asked, Pilots, Progress, pilot_page
-from ce_nas.apps.dashboard.pages.zones import Wish, zones_page
-from ce_nas.apps.dashboard.security import Guard
-from ce_nas.apps.dashboard.zone_forecast import Outlooks
-from ce_nas.apps.pilot.first_page import decision_html
+from ce_nas.apps.dashboard.cache import PageCache, PageSource, RenderedPage
+from ce_nas.apps.dashboard.layout import (
+    PageLayout,
+    load_assets,
+    negotiate_language,
+    render_page,
+    store_language_cookie,
+)
+from ce_nas.apps.dashboard.pages.compare import compare_page, load_compared_runs, run_label, selection_page
+from ce_nas.apps.dashboard.pages.explain import ExplanationQuestion, explain_page
+from ce_nas.apps.dashboard.pages.overview import overview_page
+from ce_nas.apps.dashboard.pages.pilot import PilotForm, PilotProgress, PilotQueue, pilot_page
+from ce_nas.apps.dashboard.pages.run import CounterfactualCache, run_page
+from ce_nas.apps.dashboard.pages.zones import JobRequest, zones_page
+from ce_nas.apps.dashboard.security import SecurityMiddleware
+from ce_nas.apps.dashboard.zone_forecast import ZoneForecasts
+from ce_nas.apps.pilot.paper import decision_html
 from ce_nas.core.clock import utc_now
 from ce_nas.core.errors import CeNasError, SettingsError, StoreError
-from ce_nas.report.html import html
-from ce_nas.report.i18n.words import Words
-from ce_nas.report.run_report import run_page
+from ce_nas.report.html import render_html
+from ce_nas.report.i18n.translator import Translator
+from ce_nas.report.run_report import build_run_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from ce_nas.apps.dashboard.run_folders import Runs
-    from ce_nas.apps.dashboard.security import Access
+    from ce_nas.analysis.counterfactual import Counterfactual
+    from ce_nas.apps.dashboard.run_folders import RunIndex, RunStatus
+    from ce_nas.apps.dashboard.security import AccessRules
     from ce_nas.apps.pilot.result import PilotResult
-    from ce_nas.report.i18n.words import Language
+    from ce_nas.report.i18n.translator import Language
+    from ce_nas.store.journal import JournalEntry
 
 __all__ = ["Dashboard"]
 
-#: seconds that one look at the list may read runs that were never read
-READING_S = 1.0
-HTML = "text/html; charset=utf-8"
-#: the longest query that is answered
-LONGEST = 4000
+#: seconds that a request for the list may spend on runs that were never read
+LISTING_TIME_LIMIT_S = 1.0
+HTML_CONTENT_TYPE = "text/html; charset=utf-8"
+#: longest accepted query, characters
+MAX_QUERY_LENGTH = 4000
 
 log = logging.getLogger(__name__)
 
@@ -54,221 +61,254 @@ log = logging.getLogger(__name__)
 class Dashboard:
     """The pages as an ASGI application.
 
-    :param runs: what there is to see.
-    :param access: who may see it.
-    :param outlooks: the zones; None: those that are built in or were imported.
-    :param language: the language of who states none; None: that of the browser.
+    :param run_index: the runs.
+    :param access: who may see the pages.
+    :param forecasts: the zones; None: the built-in and the imported ones.
+    :param language: the default language; None: that of the browser.
     """
 
     def __init__(
-        self, runs: Runs, access: Access, outlooks: Outlooks | None = None, language: Language | None = None
+        self,
+        run_index: RunIndex,
+        access: AccessRules,
+        forecasts: ZoneForecasts | None = None,
+        language: Language | None = None,
     ) -> None:
-        self._runs = runs
-        self._outlooks = outlooks or Outlooks({})
+        self._run_index = run_index
+        self._zone_forecasts = forecasts or ZoneForecasts({})
         self._language = language
-        self._pages = Renderings()
-        self._ledgers = Ledgers(self._pages.later)
-        self._pilots = Pilots(self._pages.at_length)
-        self._assets = {name: (kind, Rendering.of(text)) for name, (kind, text) in assets().items()}
-        handlers = {HTTPException: self._lost, CeNasError: self._said, Exception: self._broken}
-        inner = Starlette(routes=self._routes(), exception_handlers=handlers)  # type: ignore[arg-type] # of their kinds
-        self._app: ASGIApp = Guard(inner, access, self._refused)
+        self._page_cache = PageCache()
+        self._counterfactuals = CounterfactualCache(self._page_cache.submit_slow)
+        self._pilot_queue = PilotQueue(self._page_cache.submit_background)
+        self._assets = {
+            name: (media_type, RenderedPage.from_text(text)) for name, (media_type, text) in load_assets().items()
+        }
+        handlers = {
+            HTTPException: self._handle_http_error,
+            CeNasError: self._handle_known_error,
+            Exception: self._handle_unexpected_error,
+        }
+        pages = Starlette(routes=self._routes(), exception_handlers=handlers)  # type: ignore[arg-type] # of their kinds
+        self._app: ASGIApp = SecurityMiddleware(pages, access, self._render_refusal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
         await self._app(scope, receive, send)
 
     def close(self) -> None:
-        """Let go of threads and copies."""
-        self._pages.close()
-        self._runs.close()
+        """Release threads and open journals."""
+        self._page_cache.close()
+        self._run_index.close()
 
     def _routes(self) -> list[Route]:
         return [
-            Route("/", self._overview),
-            Route("/compare", self._compare),
-            Route("/zones", self._zones),
-            Route("/pilot", self._pilot),
-            Route("/pilot/decision.html", self._decision),
-            Route("/run/{name}", self._run),
-            Route("/run/{name}/explain", self._explain),
-            Route("/run/{name}/report.html", self._report),
-            Route("/run/{name}/summary.json", self._summary),
-            Route("/static/{name}", self._asset),
+            Route("/", self._handle_overview),
+            Route("/compare", self._handle_compare),
+            Route("/zones", self._handle_zones),
+            Route("/pilot", self._handle_pilot),
+            Route("/pilot/decision.html", self._handle_decision),
+            Route("/run/{name}", self._handle_run),
+            Route("/run/{name}/explain", self._handle_explain),
+            Route("/run/{name}/report.html", self._handle_report),
+            Route("/run/{name}/summary.json", self._handle_summary),
+            Route("/static/{name}", self._handle_asset),
         ]
 
-    async def _overview(self, request: Request) -> Response:
-        words = self._words(request)
+    async def _handle_overview(self, request: Request) -> Response:
+        translate = self._translator_for(request)
         query, sort = request.query_params.get("q", "").strip(), request.query_params.get("sort", "")
 
-        def look() -> Look:
-            found = self._runs.listing(READING_S)
-            return Look(found.mark, lambda: overview(found, query, sort, words))
+        def read_source() -> PageSource:
+            listing = self._run_index.list_runs(LISTING_TIME_LIMIT_S)
+            return PageSource(listing.version, lambda: overview_page(listing, query, sort, translate))
 
-        return await self._page(request, words, look)
+        return await self._respond_from_cache(request, translate, read_source)
 
-    async def _run(self, request: Request) -> Response:
-        words, name = self._words(request), request.path_params["name"]
+    async def _handle_run(self, request: Request) -> Response:
+        translate, name = self._translator_for(request), request.path_params["name"]
 
-        def look() -> Look:
-            run = self._runs.run(name)
-            standing, entries = run.standing(), run.entries()
-            saved = self._ledgers.of(entries, standing.summary.journal_sha256) if standing.ended else None
-            mark = (len(entries), standing.summary.journal_sha256, saved is None)
-            return Look(mark, lambda: live_page(name, entries, saved, words, goes_on=not standing.ended))
+        def read_source() -> PageSource:
+            status, entries, counterfactual = self._read_run(name)
+            version = (len(entries), status.summary.journal_sha256, counterfactual is None)
+            return PageSource(
+                version, lambda: run_page(name, entries, counterfactual, translate, is_running=not status.has_ended)
+            )
 
-        return await self._page(request, words, look)
+        return await self._respond_from_cache(request, translate, read_source)
 
-    async def _compare(self, request: Request) -> Response:
-        words = self._words(request)
+    async def _handle_compare(self, request: Request) -> Response:
+        translate = self._translator_for(request)
         names = list(dict.fromkeys(request.query_params.getlist("run")))
 
-        def look() -> Look:
-            found = self._runs.listing(READING_S)
-            known = [(one.name, label_of(one.summary)) for one in found.standings]
+        def read_source() -> PageSource:
+            listing = self._run_index.list_runs(LISTING_TIME_LIMIT_S)
+            available = [(status.name, run_label(status.summary)) for status in listing.statuses]
             if not names:
-                return Look(found.mark, lambda: choice_page(known, words))
-            chosen = [self._runs.run(name) for name in names]
-            mark = (tuple(known), tuple(run.standing().summary.journal_sha256 for run in chosen))
-            return Look(mark, lambda: comparing_page(names, beside(chosen), known, words))
+                return PageSource(listing.version, lambda: selection_page(available, translate))
+            runs = [self._run_index.get(name) for name in names]
+            version = (tuple(available), tuple(run.status().summary.journal_sha256 for run in runs))
+            return PageSource(version, lambda: compare_page(names, load_compared_runs(runs), available, translate))
 
-        return await self._page(request, words, look)
+        return await self._respond_from_cache(request, translate, read_source)
 
-    async def _zones(self, request: Request) -> Response:
-        words, now = self._words(request), utc_now()
-        wish = Wish.of(request.query_params)
-        mark = now.replace(minute=0, second=0, microsecond=0)
-        look = Look(mark, lambda: zones_page(self._outlooks, wish, now, words))
-        return await self._page(request, words, lambda: look, slow=True)
+    async def _handle_zones(self, request: Request) -> Response:
+        translate, now = self._translator_for(request), utc_now()
+        job_request = JobRequest.from_query(request.query_params)
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        source = PageSource(hour, lambda: zones_page(self._zone_forecasts, job_request, now, translate))
+        return await self._respond_from_cache(request, translate, lambda: source, is_slow=True)
 
-    async def _pilot(self, request: Request) -> Response:
-        words, asked = self._words(request), Asked.of(request.query_params)
+    async def _handle_pilot(self, request: Request) -> Response:
+        translate, form = self._translator_for(request), PilotForm.from_query(request.query_params)
 
-        def look() -> Look:
-            found = self._piloted(asked, request)
-            mark = found if isinstance(found, Progress | str | None) else "found"
-            return Look(mark, lambda: pilot_page(asked, found, self._outlooks.names(), words))
+        def read_source() -> PageSource:
+            result = self._find_or_start_pilot(form, request)
+            version = result if isinstance(result, PilotProgress | str | None) else "finished"
+            return PageSource(version, lambda: pilot_page(form, result, self._zone_forecasts.zone_names(), translate))
 
-        return await self._page(request, words, look)
+        return await self._respond_from_cache(request, translate, read_source)
 
-    async def _decision(self, request: Request) -> Response:
+    async def _handle_decision(self, request: Request) -> Response:
         """The decision paper as one file to print."""
-        words, asked = self._words(request), Asked.of(request.query_params)
+        translate, form = self._translator_for(request), PilotForm.from_query(request.query_params)
 
-        def look() -> Look:
-            found = self._piloted(asked, request)
-            if found is None or isinstance(found, Progress | str):
-                message = "Expected a pilot that has been simulated; open the page of its form first, and wait for it."
+        def read_source() -> PageSource:
+            result = self._find_or_start_pilot(form, request)
+            if result is None or isinstance(result, PilotProgress | str):
+                message = "Expected a finished pilot; open the page of its form first, and wait for the result."
                 raise SettingsError(message)
-            return Look("found", lambda: decision_html(found, words))
+            return PageSource("finished", lambda: decision_html(result, translate))
 
-        response = await self._page(request, words, look)
+        response = await self._respond_from_cache(request, translate, read_source)
         response.headers["content-disposition"] = "attachment; filename=decision.html"
         return response
 
-    def _piloted(self, asked: Asked, request: Request) -> PilotResult | Progress | str | None:
-        """The pilot that was asked for, begun if it was not; what another site leads to is only shown as a form."""
-        if not asked.sent or request.headers.get("sec-fetch-site") == "cross-site":
+    def _find_or_start_pilot(self, form: PilotForm, request: Request) -> PilotResult | PilotProgress | str | None:
+        """The pilot of a submitted form, started on its first request; None: show the form.
+
+        A link from another site starts no pilot.
+        """
+        if not form.submitted or request.headers.get("sec-fetch-site") == "cross-site":
             return None
         try:
-            return self._pilots.of(asked.figures(self._outlooks.traces), asked.effort)
+            return self._pilot_queue.get_or_start(form.to_inputs(self._zone_forecasts.trace_paths), form.effort)
         except CeNasError as error:
             return str(error)
 
-    async def _explain(self, request: Request) -> Response:
-        words, name = self._words(request), request.path_params["name"]
-        asked = Question(*(request.query_params.get(part, "").strip() for part in ("what", "hour")))
+    async def _handle_explain(self, request: Request) -> Response:
+        translate, name = self._translator_for(request), request.path_params["name"]
+        question = ExplanationQuestion(*(request.query_params.get(key, "").strip() for key in ("what", "hour")))
 
-        def look() -> Look:
-            entries = self._runs.run(name).entries()
-            return Look(len(entries), lambda: why_page(name, entries, asked, words))
+        def read_source() -> PageSource:
+            entries = self._run_index.get(name).entries()
+            return PageSource(len(entries), lambda: explain_page(name, entries, question, translate))
 
-        return await self._page(request, words, look, slow=True)
+        return await self._respond_from_cache(request, translate, read_source, is_slow=True)
 
-    async def _report(self, request: Request) -> Response:
-        """The report as one file to keep."""
-        words, name = self._words(request), request.path_params["name"]
+    async def _handle_report(self, request: Request) -> Response:
+        """The report as one file to save."""
+        translate, name = self._translator_for(request), request.path_params["name"]
 
-        def look() -> Look:
-            run = self._runs.run(name)
-            standing, entries = run.standing(), run.entries()
-            saved = self._ledgers.of(entries, standing.summary.journal_sha256) if standing.ended else None
-            return Look((len(entries), saved is None), lambda: html(run_page(entries, words, saved)))
+        def read_source() -> PageSource:
+            _, entries, counterfactual = self._read_run(name)
+            return PageSource(
+                (len(entries), counterfactual is None),
+                lambda: render_html(build_run_report(entries, translate, counterfactual)),
+            )
 
-        response = await self._page(request, words, look)
+        response = await self._respond_from_cache(request, translate, read_source)
         response.headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(name)}.html"
         return response
 
-    async def _summary(self, request: Request) -> Response:
-        words, name = self._words(request), request.path_params["name"]
+    async def _handle_summary(self, request: Request) -> Response:
+        translate, name = self._translator_for(request), request.path_params["name"]
 
-        def look() -> Look:
-            standing = self._runs.run(name).standing()
-            return Look(standing.summary.journal_sha256, standing.summary.to_json)
+        def read_source() -> PageSource:
+            summary = self._run_index.get(name).status().summary
+            return PageSource(summary.journal_sha256, summary.to_json)
 
-        return await self._page(request, words, look, kind="application/json")
+        return await self._respond_from_cache(request, translate, read_source, content_type="application/json")
 
-    async def _asset(self, request: Request) -> Response:
+    async def _handle_asset(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in self._assets:
             raise HTTPException(404)
-        kind, rendering = self._assets[name]
-        return _answer(request, rendering, f"{kind}; charset=utf-8")
+        media_type, page = self._assets[name]
+        return _build_response(request, page, f"{media_type}; charset=utf-8")
 
-    async def _page(
-        self, request: Request, words: Words, look: Callable[[], Look], *, kind: str = HTML, slow: bool = False
+    def _read_run(self, name: str) -> tuple[RunStatus, Sequence[JournalEntry], Counterfactual | str | None]:
+        """Status, entries, and, once the run has ended and it is computed, its counterfactual."""
+        run = self._run_index.get(name)
+        status, entries = run.status(), run.entries()
+        if not status.has_ended:
+            return status, entries, None
+        return status, entries, self._counterfactuals.get(entries, status.summary.journal_sha256)
+
+    async def _respond_from_cache(
+        self,
+        request: Request,
+        translate: Translator,
+        read_source: Callable[[], PageSource],
+        *,
+        content_type: str = HTML_CONTENT_TYPE,
+        is_slow: bool = False,
     ) -> Response:
-        """What ``look`` says that this address shows, set for all who ask for it in this language."""
+        """Respond with the page of ``read_source``, rendered once for all requests in this language."""
         query = tuple(pair for pair in request.query_params.multi_items() if pair[0] != "lang")
-        if len(request.url.query) > LONGEST:
-            message = f"Expected an address of {LONGEST} signs at most, got {len(request.url.query)}; choose less."
+        if len(request.url.query) > MAX_QUERY_LENGTH:
+            message = (
+                f"Expected a query of at most {MAX_QUERY_LENGTH} characters, got {len(request.url.query)}; select "
+                "fewer runs."
+            )
             raise SettingsError(message)
-        key = (request.url.path, query, words.language)
-        rendering = await self._pages.of(key, look, slow=slow)
-        response = _answer(request, rendering, kind)
-        remember(request, response)
+        key = (request.url.path, query, translate.language)
+        page = await self._page_cache.get(key, read_source, is_slow=is_slow)
+        response = _build_response(request, page, content_type)
+        store_language_cookie(request, response)
         return response
 
-    def _words(self, request: Request) -> Words:
-        return Words(language_of_request(request, self._language))
+    def _translator_for(self, request: Request) -> Translator:
+        return Translator(negotiate_language(request, self._language))
 
-    def _refused(self, status: int, key: str, scope: Scope) -> Response:
+    def _render_refusal(self, status: int, message_key: str, scope: Scope) -> Response:
         from starlette.requests import Request
 
-        words = self._words(Request(scope))
+        translate = self._translator_for(Request(scope))
         headers = {"www-authenticate": "Bearer"} if status == 401 else {"allow": "GET, HEAD"} if status == 405 else {}
-        return _error(status, words(key), words, headers)
+        return _build_error_response(status, translate(message_key), translate, headers)
 
-    async def _lost(self, request: Request, error: HTTPException) -> Response:
-        words = self._words(request)
-        return _error(error.status_code, words("board.error.lost"), words)
+    async def _handle_http_error(self, request: Request, error: HTTPException) -> Response:
+        translate = self._translator_for(request)
+        return _build_error_response(error.status_code, translate("board.error.lost"), translate)
 
-    async def _said(self, request: Request, error: CeNasError) -> Response:
-        """What is wrong with what was asked for, in the error's own sentence."""
+    async def _handle_known_error(self, request: Request, error: CeNasError) -> Response:
+        """The error's own message as a page."""
         status = 400 if isinstance(error, SettingsError) else 404 if isinstance(error, StoreError) else 422
-        return _error(status, str(error), self._words(request))
+        return _build_error_response(status, str(error), self._translator_for(request))
 
-    async def _broken(self, request: Request, error: Exception) -> Response:
-        log.error("could not make %s", request.url.path, exc_info=error)
-        words = self._words(request)
-        return _error(500, words("board.error.inside"), words)
+    async def _handle_unexpected_error(self, request: Request, error: Exception) -> Response:
+        log.error("failed to build %s", request.url.path, exc_info=error)
+        translate = self._translator_for(request)
+        return _build_error_response(500, translate("board.error.inside"), translate)
 
 
-def _answer(request: Request, rendering: Rendering, kind: str) -> Response:
-    """A rendering, or that the browser has it already."""
+def _build_response(request: Request, page: RenderedPage, content_type: str) -> Response:
+    """The page, or status 304 if the browser has it."""
     headers = {
-        "etag": rendering.etag,
+        "etag": page.etag,
         "cache-control": "private, no-cache",
         "vary": "Accept-Encoding, Accept-Language, Cookie",
     }
-    if rendering.etag in request.headers.get("if-none-match", ""):
+    if page.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(rendering.packed, headers={**headers, "content-encoding": "gzip"}, media_type=kind)
-    return Response(rendering.body, headers=headers, media_type=kind)
+        return Response(page.gzip_body, headers={**headers, "content-encoding": "gzip"}, media_type=content_type)
+    return Response(page.body, headers=headers, media_type=content_type)
 
 
-def _error(status: int, sentence: str, words: Words, headers: dict[str, str] | None = None) -> Response:
-    frame = Frame(words("board.error"), sentence, "", "/")
-    kept = {"cache-control": "no-store", **(headers or {})}
-    return Response(page("error.html", frame, words), status, headers=kept, media_type=HTML)
+def _build_error_response(
+    status: int, message: str, translate: Translator, headers: dict[str, str] | None = None
+) -> Response:
+    layout = PageLayout(translate("board.error"), message, "", "/")
+    all_headers = {"cache-control": "no-store", **(headers or {})}
+    return Response(render_page("error.html", layout, translate), status, all_headers, HTML_CONTENT_TYPE)

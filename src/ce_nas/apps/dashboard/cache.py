@@ -1,8 +1,8 @@
-"""Each page is set once for all who look at it, and only when there is something new.
+"""A cache of rendered pages: a page is rendered once for all viewers, and again only when its sources have changed.
 
-Many viewers must not cost a run anything. So a page that is asked for again within a short while is the same bytes;
-after it, its sources are looked at, and only where they have changed it is set anew. The longer that takes, the longer
-the while: at most one part in :data:`REST` of one core goes into setting pages.
+A page that is requested again within its cache time is the same bytes. After that its sources are checked, and it is
+rendered again only if they have changed. The longer a rendering takes, the longer the cache time: rendering uses one
+part in :data:`CACHE_TIME_FACTOR` of one core at most, however many viewers there are.
 """
 
 from __future__ import annotations
@@ -20,104 +20,107 @@ from ce_nas.core.clock import monotonic_s
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-__all__ = ["Look", "Rendering", "Renderings"]
+__all__ = ["PageCache", "PageSource", "RenderedPage"]
 
-#: a page rests so many times as long as it took, s, and so long at least and at most
-REST, LEAST_S, MOST_S = 20.0, 2.0, 60.0
-#: how many pages are kept
-KEPT = 96
+#: cache time of a page in units of the time that its rendering took, with its bounds in s
+CACHE_TIME_FACTOR, MIN_CACHE_TIME_S, MAX_CACHE_TIME_S = 20.0, 2.0, 60.0
+#: pages in the cache; the least recently rendered ones are dropped
+MAX_CACHED_PAGES = 96
 
 
 @dataclass(frozen=True, slots=True)
-class Rendering:
-    """A page, set."""
+class RenderedPage:
+    """A page as bytes."""
 
     body: bytes
-    #: the same by gzip
-    packed: bytes
+    #: the body, compressed by gzip
+    gzip_body: bytes
     etag: str
 
     @classmethod
-    def of(cls, text: str) -> Rendering:
-        """The rendering of a text."""
+    def from_text(cls, text: str) -> RenderedPage:
+        """Encode and compress a text."""
         body = text.encode()
         return cls(body, gzip.compress(body, 5, mtime=0), f'"{hashlib.sha256(body).hexdigest()[:24]}"')
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A glance at a page's sources."""
+class PageSource:
+    """The sources of a page at one moment."""
 
-    #: the same as long as the page would be the same
-    mark: Hashable
-    #: sets the page
-    make: Callable[[], str]
+    #: equal as long as the page would be the same
+    version: Hashable
+    #: renders the page
+    render: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    rendering: Rendering
-    mark: Hashable
-    #: until when nobody looks for news
-    until_s: float
+class _CacheEntry:
+    page: RenderedPage
+    version: Hashable
+    #: when the sources are checked again
+    expires_s: float
 
 
-class Renderings:
-    """The pages as they were set last, and who sets them: one thread for most, another for what takes its time."""
+class PageCache:
+    """The latest rendering of each page, and the threads that render: one for quick pages, one for slow ones."""
 
     def __init__(self, now: Callable[[], float] = monotonic_s) -> None:
         self._now = now
-        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._entries: OrderedDict[Hashable, _CacheEntry] = OrderedDict()
         self._locks: dict[Hashable, asyncio.Lock] = {}
-        self._quick = ThreadPoolExecutor(1, "pages")
-        self._slow = ThreadPoolExecutor(1, "slow-pages")
-        self._long = ThreadPoolExecutor(1, "long-work")
+        self._fast_executor = ThreadPoolExecutor(1, "pages")
+        self._slow_executor = ThreadPoolExecutor(1, "slow-pages")
+        self._background_executor = ThreadPoolExecutor(1, "background")
 
-    async def of(self, key: Hashable, look: Callable[[], Look], *, slow: bool = False) -> Rendering:
-        """The page of a key. While somebody sets it anew, others get the one before.
+    async def get(self, key: Hashable, read_source: Callable[[], PageSource], *, is_slow: bool = False) -> RenderedPage:
+        """Return the page of a key. While it is rendered again, other callers get the previous rendering.
 
-        :param look: called in the thread for quick pages, so that what it looks at needs no lock.
-        :param slow: whether setting it takes longer than a moment.
-        :raises Exception: whatever ``look`` and setting the page raise.
+        :param read_source: called in the thread of the quick pages, so that it needs no lock.
+        :param is_slow: whether rendering takes more than a moment.
+        :raises Exception: what ``read_source`` or the rendering raises.
         """
-        kept, lock = self._kept.get(key), self._locks.setdefault(key, asyncio.Lock())
-        if kept and (lock.locked() or self._now() < kept.until_s):
-            return kept.rendering
+        entry, lock = self._entries.get(key), self._locks.setdefault(key, asyncio.Lock())
+        if entry and (lock.locked() or self._now() < entry.expires_s):
+            return entry.page
         async with lock:
-            kept = self._kept.get(key)
-            if kept and self._now() < kept.until_s:
-                return kept.rendering
+            entry = self._entries.get(key)
+            if entry and self._now() < entry.expires_s:
+                return entry.page
             try:
-                return await self._anew(key, look, kept, slow=slow)
+                return await self._refresh(key, read_source, entry, is_slow=is_slow)
             finally:
-                if key not in self._kept:  # it failed: whatever people ask for must not pile up
+                if key not in self._entries:  # it failed: requests for unknown pages must not fill the memory
                     self._locks.pop(key, None)
 
-    async def _anew(self, key: Hashable, look: Callable[[], Look], kept: _Kept | None, *, slow: bool) -> Rendering:
-        loop, began_s = asyncio.get_running_loop(), self._now()
-        found = await loop.run_in_executor(self._quick, look)
-        if kept and kept.mark == found.mark:
-            rendering = kept.rendering
+    async def _refresh(
+        self, key: Hashable, read_source: Callable[[], PageSource], entry: _CacheEntry | None, *, is_slow: bool
+    ) -> RenderedPage:
+        loop, started_s = asyncio.get_running_loop(), self._now()
+        source = await loop.run_in_executor(self._fast_executor, read_source)
+        if entry and entry.version == source.version:
+            page = entry.page
         else:
-            lane = self._slow if slow else self._quick
-            rendering = await loop.run_in_executor(lane, lambda: Rendering.of(found.make()))
-        took_s = self._now() - began_s
-        self._kept[key] = _Kept(rendering, found.mark, self._now() + min(max(REST * took_s, LEAST_S), MOST_S))
-        self._kept.move_to_end(key)
-        while len(self._kept) > KEPT:
-            gone, _ = self._kept.popitem(last=False)
-            self._locks.pop(gone, None)
-        return rendering
+            executor = self._slow_executor if is_slow else self._fast_executor
+            page = await loop.run_in_executor(executor, lambda: RenderedPage.from_text(source.render()))
+        took_s = self._now() - started_s
+        cache_time_s = min(max(CACHE_TIME_FACTOR * took_s, MIN_CACHE_TIME_S), MAX_CACHE_TIME_S)
+        self._entries[key] = _CacheEntry(page, source.version, self._now() + cache_time_s)
+        self._entries.move_to_end(key)
+        while len(self._entries) > MAX_CACHED_PAGES:
+            dropped, _ = self._entries.popitem(last=False)
+            self._locks.pop(dropped, None)
+        return page
 
-    def later(self, work: Callable[[], None]) -> None:
-        """Do some work when the slow thread comes to it."""
-        self._slow.submit(work)
+    def submit_slow(self, work: Callable[[], None]) -> None:
+        """Run ``work`` in the thread of the slow pages."""
+        self._slow_executor.submit(work)
 
-    def at_length(self, work: Callable[[], None]) -> None:
-        """Do some work that may take minutes, in a thread in which no page waits."""
-        self._long.submit(work)
+    def submit_background(self, work: Callable[[], None]) -> None:
+        """Run ``work``, which may take minutes, in a thread on which no page waits."""
+        self._background_executor.submit(work)
 
     def close(self) -> None:
-        """Begin nothing more."""
-        for lane in (self._quick, self._slow, self._long):
-            lane.shutdown(wait=False, cancel_futures=True)
+        """Start no further work."""
+        for executor in (self._fast_executor, self._slow_executor, self._background_executor):
+            executor.shutdown(wait=False, cancel_futures=True)

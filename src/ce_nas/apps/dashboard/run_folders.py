@@ -1,4 +1,4 @@
-"""The runs below some folders, each with its entries as far as it has come; nothing here writes, or takes a lock."""
+"""The runs below given folders, with their entries so far; read-only, without locks."""
 
 from __future__ import annotations
 
@@ -10,209 +10,217 @@ from typing import TYPE_CHECKING, Any
 from ce_nas.analysis.summary import summarise
 from ce_nas.core.clock import monotonic_s, utc_now
 from ce_nas.core.errors import CeNasError, StoreError
-from ce_nas.store.run_dir import JOURNAL, is_held
-from ce_nas.store.tail import Follower, stamps
+from ce_nas.store.run_dir import JOURNAL_FILENAME, is_locked
+from ce_nas.store.tail import JournalTail, journal_stamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ce_nas.analysis.summary import Summary
-    from ce_nas.store.journal import Entry
-    from ce_nas.store.tail import Stamp
+    from ce_nas.analysis.summary import RunSummary
+    from ce_nas.store.journal import JournalEntry
+    from ce_nas.store.tail import FileStamp
 
-__all__ = ["Listing", "Run", "Runs", "Standing"]
+__all__ = ["FollowedRun", "RunIndex", "RunListing", "RunStatus"]
 
-#: how deep below a folder runs are looked for, and how many are listed at most
-DEPTH, MOST = 3, 2000
-#: how many runs' entries are kept in memory
-KEPT = 12
-#: a run whose journal changed so lately goes on, whoever holds its folder
-FRESH = timedelta(minutes=2)
+#: folder depth of the search for runs, and largest number of listed runs
+MAX_DEPTH, MAX_LISTED_RUNS = 3, 2000
+#: runs whose entries are kept in memory
+MAX_OPEN_RUNS = 12
+#: a run whose journal changed within this time counts as running, even if its folder is not locked
+ACTIVE_JOURNAL_AGE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Standing:
-    """How far a run has come."""
+class RunStatus:
+    """The state of a run."""
 
-    #: its name on the pages
+    #: the name on the pages: the folders of its path, joined by ``~``
     name: str
     path: Path
-    summary: Summary
-    #: limits of its budgets, by their names in the settings; and which book the carbon budget is in
+    summary: RunSummary
+    #: the settings' section of the budgets
     budget: dict[str, Any]
-    #: when the journal was last changed, UTC
-    changed: datetime
-    #: whether a process is at it, as far as can be told
-    running: bool
+    #: last change of the journal, UTC
+    modified_at: datetime
+    #: whether a process seems to be running it
+    is_running: bool
 
     @property
-    def ended(self) -> bool:
-        """Whether it has come to its end."""
+    def has_ended(self) -> bool:
+        """Whether the run has ended."""
         return self.summary.stop != "unfinished"
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """All runs at a moment."""
+class RunListing:
+    """All runs at one moment."""
 
-    standings: Sequence[Standing]
-    #: names of those that cannot be read, and why
-    unread: Sequence[tuple[str, str]]
-    #: how many were not come to yet
-    left: int
+    statuses: Sequence[RunStatus]
+    #: names of unreadable runs, each with the error's message
+    unreadable: Sequence[tuple[str, str]]
+    #: runs that have not been read yet
+    pending_count: int
 
     @property
-    def mark(self) -> tuple[object, ...]:
-        """The same as long as nothing was added or changed."""
-        return (*((one.name, one.changed, one.running) for one in self.standings), *self.unread, self.left)
+    def version(self) -> tuple[object, ...]:
+        """Equal as long as no run is added, removed or changed."""
+        return (
+            *((status.name, status.modified_at, status.is_running) for status in self.statuses),
+            *self.unreadable,
+            self.pending_count,
+        )
 
 
-class Run:
-    """One run's folder, followed."""
+class FollowedRun:
+    """One run's folder, re-read when its journal changes."""
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
         self.path = path
-        self._stamps: tuple[Stamp, Stamp] | None = None
-        self._follower: Follower | None = None
-        self._standing: Standing | None = None
+        self._journal_stamps: tuple[FileStamp, FileStamp] | None = None
+        self._tail: JournalTail | None = None
+        self._status: RunStatus | None = None
 
     @property
-    def journal(self) -> Path:
-        """Its journal."""
-        return self.path / JOURNAL
+    def journal_path(self) -> Path:
+        """The journal's file."""
+        return self.path / JOURNAL_FILENAME
 
     @property
-    def known(self) -> bool:
-        """Whether it was read before."""
-        return self._standing is not None
+    def was_read(self) -> bool:
+        """Whether the run was read before."""
+        return self._status is not None
 
-    def entries(self) -> Sequence[Entry]:
-        """All that its journal holds by now.
+    def entries(self) -> Sequence[JournalEntry]:
+        """The entries of the journal so far.
 
-        :raises StoreError: if it is there no more, or damaged.
+        :raises StoreError: if the journal was removed, or is damaged.
         """
-        if self._follower is None:
-            self._follower = Follower(self.journal)
-        self._follower.look()
-        return self._follower.entries
+        if self._tail is None:
+            self._tail = JournalTail(self.journal_path)
+        self._tail.poll()
+        return self._tail.entries
 
-    def standing(self) -> Standing:
-        """How far it has come.
+    def status(self) -> RunStatus:
+        """The state of the run.
 
-        :raises StoreError: if its journal is there no more, or damaged, or does not hold its beginning yet.
+        :raises StoreError: if the journal was removed, is damaged, or has no entry yet.
         """
-        found = stamps(self.journal)
-        if found[0] is None:
-            self._standing = None
-        if self._standing is None or found != self._stamps:
-            self._standing, self._stamps = self._read(found), found
-        elif self._standing.running != self._goes_on(self._standing.summary.stop, self._standing.changed):
-            self._standing = replace(self._standing, running=not self._standing.running)
-        return self._standing
+        stamps = journal_stamps(self.journal_path)
+        if stamps[0] is None:
+            self._status = None
+        if self._status is None or stamps != self._journal_stamps:
+            self._status, self._journal_stamps = self._read_status(stamps), stamps
+        elif self._status.is_running != self._is_running(self._status.summary.stop, self._status.modified_at):
+            self._status = replace(self._status, is_running=not self._status.is_running)
+        return self._status
 
-    def forget(self) -> None:
-        """Let go of the entries; they are read again when somebody asks."""
-        if self._follower:
-            self._follower.close()
-        self._follower = None
+    def release(self) -> None:
+        """Release the entries; they are read again when needed."""
+        if self._tail:
+            self._tail.close()
+        self._tail = None
 
-    def _read(self, found: tuple[Stamp, Stamp]) -> Standing:
+    def _read_status(self, journal_stamps: tuple[FileStamp, FileStamp]) -> RunStatus:
         entries = self.entries()
         summary = summarise(entries)
-        changed = datetime.fromtimestamp(max(stamp[1] for stamp in found if stamp) / 1e9, UTC)
-        running = self._goes_on(summary.stop, changed)
-        return Standing(self.name, self.path, summary, entries[0].content["settings"]["budget"], changed, running)
+        modified_at = datetime.fromtimestamp(max(stamp[1] for stamp in journal_stamps if stamp) / 1e9, UTC)
+        is_running = self._is_running(summary.stop, modified_at)
+        budget = entries[0].content["settings"]["budget"]
+        return RunStatus(self.name, self.path, summary, budget, modified_at, is_running)
 
-    def _goes_on(self, stop: str, changed: datetime) -> bool:
-        return stop == "unfinished" and bool(is_held(self.path) or utc_now() - changed < FRESH)
+    def _is_running(self, stop: str, modified_at: datetime) -> bool:
+        return stop == "unfinished" and bool(is_locked(self.path) or utc_now() - modified_at < ACTIVE_JOURNAL_AGE)
 
 
-class Runs:
-    """The runs below some folders.
+class RunIndex:
+    """The runs below given folders.
 
-    :param roots: folders of runs, or folders that hold such folders.
+    :param roots: run folders, or folders that contain them.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
-        self._roots = _named(roots)
-        self._runs: dict[str, Run] = {}
-        #: those whose entries are in memory, the one asked for last at the end
-        self._open: OrderedDict[str, Run] = OrderedDict()
+        self._roots = _name_roots(roots)
+        self._runs: dict[str, FollowedRun] = {}
+        #: runs with entries in memory, least recently used first
+        self._open_runs: OrderedDict[str, FollowedRun] = OrderedDict()
 
-    def find(self) -> list[str]:
-        """Look for runs that are new or gone; the names of all there are."""
-        found = dict(pair for name, root in self._roots for pair in _below(name, root))
-        names = sorted(found)[:MOST]
-        for gone in self._runs.keys() - set(names):
-            self._runs.pop(gone).forget()
-            self._open.pop(gone, None)
+    def scan(self) -> list[str]:
+        """Find new and removed runs; return the names of all runs."""
+        paths = dict(pair for name, root in self._roots for pair in _find_runs(name, root))
+        names = sorted(paths)[:MAX_LISTED_RUNS]
+        for removed in self._runs.keys() - set(names):
+            self._runs.pop(removed).release()
+            self._open_runs.pop(removed, None)
         for name in names:
-            self._runs.setdefault(name, Run(name, found[name]))
+            self._runs.setdefault(name, FollowedRun(name, paths[name]))
         return names
 
-    def run(self, name: str) -> Run:
-        """The run of a name; a name is only ever looked up, and never becomes a path.
+    def get(self, name: str) -> FollowedRun:
+        """Look up a run; the name is never used as a path.
 
-        :raises StoreError: if there is none.
+        :raises StoreError: if there is no run of that name.
         """
         if name not in self._runs:
-            self.find()
+            self.scan()
         if name not in self._runs:
             message = f"Expected one of the runs listed, got {name!r}; it may have been moved or removed."
             raise StoreError(message)
-        self._keep(self._runs[name])
+        self._keep_open(self._runs[name])
         return self._runs[name]
 
-    def listing(self, within_s: float) -> Listing:
-        """How far each run has come; reading what is new stops after about so many seconds."""
-        until_s, left = monotonic_s() + within_s, 0
-        found: list[Standing] = []
-        unread: list[tuple[str, str]] = []
-        for name in self.find():
+    def list_runs(self, time_limit_s: float) -> RunListing:
+        """List the states of all runs.
+
+        :param time_limit_s: time after which no further run is read for the first time.
+        """
+        deadline_s, pending_count = monotonic_s() + time_limit_s, 0
+        statuses: list[RunStatus] = []
+        unreadable: list[tuple[str, str]] = []
+        for name in self.scan():
             run = self._runs[name]
-            if not run.known and monotonic_s() > until_s:
-                left += 1
+            if not run.was_read and monotonic_s() > deadline_s:
+                pending_count += 1
                 continue
             try:
-                found.append(run.standing())
+                statuses.append(run.status())
             except CeNasError as error:
-                unread.append((name, str(error)))
-            self._keep(run)
-        return Listing(found, unread, left)
+                unreadable.append((name, str(error)))
+            self._keep_open(run)
+        return RunListing(statuses, unreadable, pending_count)
 
     def close(self) -> None:
-        """Let go of everything."""
-        for run in self._open.values():
-            run.forget()
+        """Release all entries."""
+        for run in self._open_runs.values():
+            run.release()
 
-    def _keep(self, run: Run) -> None:
-        self._open[run.name] = run
-        self._open.move_to_end(run.name)
-        while len(self._open) > KEPT:
-            self._open.popitem(last=False)[1].forget()
+    def _keep_open(self, run: FollowedRun) -> None:
+        self._open_runs[run.name] = run
+        self._open_runs.move_to_end(run.name)
+        while len(self._open_runs) > MAX_OPEN_RUNS:
+            self._open_runs.popitem(last=False)[1].release()
 
 
-def _named(roots: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Each folder with a name of its own: its last part, with a number where that is taken."""
+def _name_roots(roots: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Give each folder a unique name: its last part, with a number if that is taken."""
     named: dict[str, Path] = {}
     for root in dict.fromkeys(path.resolve() for path in roots):
         name, number = root.name or "runs", 1
-        while (full := name if number == 1 else f"{name}-{number}") in named:
+        while (unique := name if number == 1 else f"{name}-{number}") in named:
             number += 1
-        named[full] = root
+        named[unique] = root
     return list(named.items())
 
 
-def _below(name: str, folder: Path, depth: int = DEPTH) -> Iterator[tuple[str, Path]]:
-    """The runs in a folder and below it, by name; links to other places are not followed."""
+def _find_runs(name: str, folder: Path, depth: int = MAX_DEPTH) -> Iterator[tuple[str, Path]]:
+    """The runs in a folder and below it, by name; symbolic links are not followed."""
     try:
-        if (folder / JOURNAL).is_file():
+        if (folder / JOURNAL_FILENAME).is_file():
             yield name, folder
         elif depth and folder.is_dir():
-            for item in sorted(folder.iterdir()):
-                if item.is_dir() and not item.is_symlink():
-                    yield from _below(f"{name}~{item.name}", item, depth - 1)
+            for child in sorted(folder.iterdir()):
+                if child.is_dir() and not child.is_symlink():
+                    yield from _find_runs(f"{name}~{child.name}", child, depth - 1)
     except OSError:
-        return  # a folder that may not be read holds nothing for us
+        return  # a folder without read permission is skipped

@@ -1,4 +1,4 @@
-"""Who may see the pages, and what a browser may do with them."""
+"""Access control of the pages: host names, methods, the token, and security headers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["COOKIE", "HEADERS", "Access", "Guard"]
+__all__ = ["SECURITY_HEADERS", "TOKEN_COOKIE", "AccessRules", "SecurityMiddleware"]
 
-#: the cookie that holds the token
-COOKIE = "ce_nas_token"
-#: what needs no token: looks and script, which hold nothing of a run
-OPEN = "/static/"
-HEADERS = {
+#: name of the cookie that holds the token
+TOKEN_COOKIE = "ce_nas_token"  # noqa: S105 - the name of a cookie
+#: paths that need no token: style and script contain no data of a run
+PUBLIC_PATH_PREFIX = "/static/"
+SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -39,39 +39,49 @@ HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """Who may see the pages."""
+class AccessRules:
+    """Which requests are answered.
 
-    #: names by which the server may be called, in small letters
-    hosts: frozenset[str] = frozenset({"localhost"})
-    #: what a viewer has to know; None: nothing
-    token: str | None = None
-
-    def knows(self, host: str) -> bool:
-        """Whether a Host header names this server.
-
-        A page of another site can have its own name resolved to this machine, but it cannot have an address for a name.
-        """
-        name = _without_port(host.strip().lower())
-        return name in self.hosts or _is_address(name)
-
-    def lets_in(self, given: str | None) -> bool:
-        """Whether that is the token; how long that takes to say tells nothing about it."""
-        if self.token is None:
-            return True
-        return hmac.compare_digest((given or "").encode(), self.token.encode())
-
-
-class Guard:
-    """Stands before the pages: looks at host, method and token, and adds the headers that hold a browser back.
-
-    :param refuse: sets an error page: status, key of its sentence, and the request's scope.
+    Example:
+        >>> rules = AccessRules(token="a-token-of-some-length")
+        >>> rules.is_known_host("localhost:8765"), rules.is_known_host("example.org")
+        (True, False)
+        >>> rules.is_valid_token("a-token-of-some-length"), rules.is_valid_token(None)
+        (True, False)
     """
 
-    def __init__(self, app: ASGIApp, access: Access, refuse: Callable[[int, str, Scope], Response]) -> None:
+    #: accepted host names, in lower case
+    hosts: frozenset[str] = frozenset({"localhost"})
+    #: the token that a viewer has to present; None: no token is needed
+    token: str | None = None
+
+    def is_known_host(self, host: str) -> bool:
+        """Whether a Host header names this server: an accepted name, or any IP address.
+
+        This prevents DNS rebinding: another site can make its own name resolve to this machine, but not an IP address.
+        """
+        name = _strip_port(host.strip().lower())
+        return name in self.hosts or _is_ip_address(name)
+
+    def is_valid_token(self, token: str | None) -> bool:
+        """Whether a token is valid, compared in constant time."""
+        if self.token is None:
+            return True
+        return hmac.compare_digest((token or "").encode(), self.token.encode())
+
+
+class SecurityMiddleware:
+    """Checks host, method and token of each request, and adds the security headers to each response.
+
+    :param render_refusal: renders an error page from a status, the key of its message, and the request's scope.
+    """
+
+    def __init__(
+        self, app: ASGIApp, access: AccessRules, render_refusal: Callable[[int, str, Scope], Response]
+    ) -> None:
         self._app = app
         self._access = access
-        self._refuse = refuse
+        self._render_refusal = render_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
@@ -79,72 +89,73 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
-        answer = self._turned_away(scope) or self._app
+        app = self._check_request(scope) or self._app
 
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in SECURITY_HEADERS.items():
                     headers[name] = value
             await send(message)
 
-        await answer(scope, receive, guarded)
+        await app(scope, receive, send_with_headers)
 
-    def _turned_away(self, scope: Scope) -> Response | None:
+    def _check_request(self, scope: Scope) -> Response | None:
+        """The response to a request that is refused or redirected; None: it goes to the pages."""
         headers = Headers(scope=scope)
-        if fault := self._fault(scope, headers):
-            return self._refuse(*fault, scope)
-        if self._access.token is None or scope["path"].startswith(OPEN):
+        if violation := self._find_violation(scope, headers):
+            return self._render_refusal(*violation, scope)
+        if self._access.token is None or scope["path"].startswith(PUBLIC_PATH_PREFIX):
             return None
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        stated = dict(query).get("token")
-        if stated is not None and self._access.lets_in(stated):
-            return _remembered(scope, query, stated)
-        if self._access.lets_in(_bearer(headers)) or self._access.lets_in(_cookie(headers)):
+        token = dict(query).get("token")
+        if token is not None and self._access.is_valid_token(token):
+            return _redirect_with_cookie(scope, query, token)
+        if self._access.is_valid_token(_bearer_token(headers)) or self._access.is_valid_token(_cookie_token(headers)):
             return None
-        return self._refuse(401, "board.error.token", scope)
+        return self._render_refusal(401, "board.error.token", scope)
 
-    def _fault(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
-        """What is wrong with how somebody asks, whoever it is."""
-        if not self._access.knows(headers.get("host", "")):
+    def _find_violation(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
+        """Status and message key of a malformed or cross-site request; None if it is allowed."""
+        if not self._access.is_known_host(headers.get("host", "")):
             return 421, "board.error.host"
         if scope["method"] not in {"GET", "HEAD"}:
             return 405, "board.error.method"
-        # a page of another site may lead here, but not load from here, nor have anything worked out unseen
+        # a page of another site may link here, but neither load data nor start a computation unseen
         if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
             return 403, "board.error.cross"
         return None
 
 
-def _remembered(scope: Scope, query: list[tuple[str, str]], token: str) -> Response:
-    """On to the same page without the token in its address, which would stay in histories; a cookie holds it."""
+def _redirect_with_cookie(scope: Scope, query: list[tuple[str, str]], token: str) -> Response:
+    """Redirect to the address without the token, which would stay in histories; a cookie holds it."""
     rest = urlencode([(name, value) for name, value in query if name != "token"])
-    path = "/" + scope["path"].lstrip("/")  # an address that starts with two slashes would lead to another host
+    path = "/" + scope["path"].lstrip("/")  # two leading slashes would name another host
     response = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
-    response.set_cookie(COOKIE, token, httponly=True, samesite="lax", secure=scope["scheme"] == "https")
+    response.set_cookie(TOKEN_COOKIE, token, httponly=True, samesite="lax", secure=scope["scheme"] == "https")
     return response
 
 
-def _bearer(headers: Headers) -> str | None:
-    kind, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if kind.lower() == "bearer" else None
+def _bearer_token(headers: Headers) -> str | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
-def _cookie(headers: Headers) -> str | None:
+def _cookie_token(headers: Headers) -> str | None:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")).get(TOKEN_COOKIE)
     except CookieError:
         return None
-    return found.value if found else None
+    return cookie.value if cookie else None
 
 
-def _without_port(host: str) -> str:
+def _strip_port(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.rpartition(":")[0] if host.count(":") == 1 else host
 
 
-def _is_address(name: str) -> bool:
+def _is_ip_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:

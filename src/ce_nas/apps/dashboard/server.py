@@ -1,85 +1,95 @@
-"""The server: a process of its own, of the lowest priority, on the loopback unless told otherwise."""
+"""The dashboard's server: a separate process at the lowest priority, on the loopback interface by default."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ce_nas.apps.dashboard.run_folders import Runs
-from ce_nas.apps.dashboard.zone_forecast import Outlooks, given_traces
+from ce_nas.apps.dashboard.run_folders import RunIndex
+from ce_nas.apps.dashboard.zone_forecast import ZoneForecasts, read_file_zones
 from ce_nas.core.errors import MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from ce_nas.report.i18n.words import Language
+    from ce_nas.report.i18n.translator import Language
 
-__all__ = ["TOKEN", "Address", "Shown", "address_of", "serve"]
+__all__ = ["TOKEN_VARIABLE", "DashboardConfig", "ServerAddress", "build_address", "serve"]
 
-#: the environment's variable for the token
-TOKEN = "CE_NAS_DASHBOARD_TOKEN"  # noqa: S105 - the name of a variable
-#: a token that was chosen must be as long as that
-SHORTEST = 16
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-#: connections at once, and seconds that one may lie idle
-CONNECTIONS, IDLE_S = 256, 20
+#: environment variable of the token
+TOKEN_VARIABLE = "CE_NAS_DASHBOARD_TOKEN"  # noqa: S105 - the name of a variable
+#: shortest accepted token, characters
+MIN_TOKEN_LENGTH = 16
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+#: simultaneous connections, and seconds before an idle one is closed
+MAX_CONNECTIONS, KEEP_ALIVE_S = 256, 20
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where the pages are, and what a viewer has to know."""
+class ServerAddress:
+    """The address of the pages, and their token.
+
+    Example:
+        >>> ServerAddress("127.0.0.1", 8765, host_names=(), token=None).url
+        'http://127.0.0.1:8765/'
+    """
 
     host: str
     port: int
-    #: names by which others may call it
-    names: tuple[str, ...]
-    #: None: on the loopback, where only users of this machine are
+    #: further accepted host names
+    host_names: tuple[str, ...]
+    #: None: no token, as on the loopback interface, which only users of this machine can reach
     token: str | None
 
     @property
     def url(self) -> str:
-        """What to open in a browser."""
-        shown = self.names[0] if self.names else socket.gethostname() if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
-        host = f"[{shown}]" if ":" in shown else shown
+        """The address to open in a browser."""
+        name = self.host
+        if self.host_names:
+            name = self.host_names[0]
+        elif self.host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+            name = socket.gethostname()
+        host = f"[{name}]" if ":" in name else name
         return f"http://{host}:{self.port}/" + (f"?token={self.token}" if self.token else "")
 
 
-def address_of(host: str, port: int, names: Sequence[str], stated: str | None) -> Address:
-    """The address with a token where one is needed: the stated one, else one made up.
+def build_address(host: str, port: int, host_names: Sequence[str], token: str | None) -> ServerAddress:
+    """Build the address, with a random token if one is needed and none is given.
 
-    :raises SettingsError: if the stated token is short enough to be guessed.
+    :raises SettingsError: if the token is short enough to be guessed.
     """
-    if stated is not None and len(stated) < SHORTEST:
+    if token is not None and len(token) < MIN_TOKEN_LENGTH:
         message = (
-            f"Expected a token of {SHORTEST} signs or more in {TOKEN}, got {len(stated)}; unset it, and one is made up."
+            f"Expected a token of {MIN_TOKEN_LENGTH} characters or more in {TOKEN_VARIABLE}, got {len(token)}; unset "
+            "it to use a random one."
         )
         raise SettingsError(message)
-    if host in LOOPBACK:
-        return Address(host, port, tuple(names), stated)
-    return Address(host, port, tuple(names), stated or secrets.token_urlsafe(24))
+    if host in LOOPBACK_HOSTS:
+        return ServerAddress(host, port, tuple(host_names), token)
+    return ServerAddress(host, port, tuple(host_names), token or secrets.token_urlsafe(24))
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DashboardConfig:
     """What the pages show."""
 
-    #: folders of runs, or folders that hold such folders
+    #: run folders, or folders that contain them
     roots: Sequence[Path]
-    #: files of carbon intensity, beside the zones that are built in or were imported
+    #: files of carbon intensity, in addition to the built-in and imported zones
     traces: Sequence[Path] = ()
-    #: the language of who states none; None: that of the browser
+    #: the default language; None: that of the browser
     language: Language | None = None
 
 
-def serve(shown: Shown, address: Address, announce: Callable[[Address, int], None]) -> None:
-    """Show runs and zones until the process is interrupted.
+def serve(config: DashboardConfig, address: ServerAddress, on_ready: Callable[[ServerAddress, int], None]) -> None:
+    """Serve the pages until the process is interrupted.
 
-    :param announce: told where the pages are, and how many runs there are, once they can be opened.
-    :raises SettingsError: if there is nothing at one of the roots, or the address cannot be had.
+    :param on_ready: called with the address and the number of runs once the pages can be opened.
+    :raises SettingsError: if one of the roots is no folder, or the address is not available.
     :raises MissingExtraError: if starlette or uvicorn is not installed.
     """
     try:
@@ -90,48 +100,48 @@ def serve(shown: Shown, address: Address, announce: Callable[[Address, int], Non
         raise MissingExtraError(error.name or "starlette", "dashboard", "The dashboard") from error
     from threadpoolctl import threadpool_limits
 
-    from ce_nas.apps.dashboard.security import Access
+    from ce_nas.apps.dashboard.security import AccessRules
 
-    _require(shown.roots)
-    outlooks = Outlooks(given_traces(shown.traces))
-    door = _bound(address)
-    os.nice(19)  # a run comes first
-    runs = Runs(shown.roots)
-    known = Address(address.host, door.getsockname()[1], address.names, address.token)
-    hosts = {"localhost", *(name.lower() for name in address.names), address.host.lower(), socket.gethostname().lower()}
-    board = Dashboard(runs, Access(frozenset(hosts), address.token), outlooks, shown.language)
-    # what fails while a page is made is logged by the pages; what uvicorn says beside that is about its own end
-    options = uvicorn.Config(
-        board, log_level="critical", access_log=False, ws="none", server_header=False, limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=IDLE_S, timeout_graceful_shutdown=2, lifespan="off",
+    _require_roots(config.roots)
+    forecasts = ZoneForecasts(read_file_zones(config.traces))
+    listener = _bind_socket(address)
+    os.nice(19)  # runs have priority
+    run_index = RunIndex(config.roots)
+    names = ("localhost", address.host, socket.gethostname(), *address.host_names)
+    access = AccessRules(frozenset(name.lower() for name in names), address.token)
+    dashboard = Dashboard(run_index, access, forecasts, config.language)
+    # the dashboard logs the errors of its pages; uvicorn's other messages are about its own shutdown
+    server_config = uvicorn.Config(
+        dashboard, log_level="critical", access_log=False, ws="none", server_header=False, lifespan="off",
+        limit_concurrency=MAX_CONNECTIONS, timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=2,
     )  # fmt: skip
-    announce(known, len(runs.find()))
+    on_ready(replace(address, port=listener.getsockname()[1]), len(run_index.scan()))
     try:
         with threadpool_limits(limits=1):
-            uvicorn.Server(options).run(sockets=[door])
+            uvicorn.Server(server_config).run(sockets=[listener])
     finally:
-        board.close()
+        dashboard.close()
 
 
-def _require(roots: Sequence[Path]) -> None:
+def _require_roots(roots: Sequence[Path]) -> None:
     for root in roots:
         if not root.is_dir():
-            message = f"Expected a run's folder, or a folder of runs, at {str(root)!r}, found none; begin a run first."
+            message = f"Expected a run's folder, or a folder of runs, at {str(root)!r}, found none; start a run first."
             raise SettingsError(message)
 
 
-def _bound(address: Address) -> socket.socket:
-    kind = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    door = socket.socket(kind, socket.SOCK_STREAM)
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _bind_socket(address: ServerAddress) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        door.bind((address.host, address.port))
-        door.listen()
+        listener.bind((address.host, address.port))
+        listener.listen()
     except (OSError, OverflowError) as error:
-        door.close()
+        listener.close()
         message = (
-            f"Expected an address that can be had, got {address.host!r} with port {address.port}: "
-            f"{getattr(error, 'strerror', None) or error}; choose another --port, or 0 for any that is free."
+            f"Expected an available address, got {address.host!r} with port {address.port}: "
+            f"{getattr(error, 'strerror', None) or error}; choose another --port, or 0 for any free one."
         )
         raise SettingsError(message) from error
-    return door
+    return listener

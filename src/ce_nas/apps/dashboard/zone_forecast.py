@@ -1,4 +1,4 @@
-"""What is expected of a zone's coming days, looked up once an hour for all who ask."""
+"""The forecast of a zone's next days, computed once per hour for all viewers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.config.schema import settings_from_flags
-from ce_nas.core.errors import CeNasError, SettingsError, one_of
+from ce_nas.core.errors import CeNasError, SettingsError, unknown_choice_message
 from ce_nas.core.units import HOUR_S
-from ce_nas.engine.inputs import Materials
-from ce_nas.forecast.registry import DEFAULT, named
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.forecast.registry import DEFAULT_FORECASTER, create_forecaster
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,111 +20,116 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ce_nas.core.records import Forecast
-    from ce_nas.forecast.history import History
     from ce_nas.grid.trace import GridTrace
 
-__all__ = ["AHEAD_H", "Outlook", "Outlooks", "given_traces"]
+__all__ = ["HORIZON_H", "ZoneForecast", "ZoneForecasts", "read_file_zones"]
 
-#: hours that are looked ahead, and back
-AHEAD_H, BACK_H = 96, 48
-#: what is taken where nothing was fitted to the zone: unlike the default of a search it knows how sure it is
-UNFITTED = "adaptive"
+#: hours of the forecast, and of the recent past before it
+HORIZON_H, HISTORY_H = 96, 48
+#: forecaster of a zone without a fitted model: unlike the default of a search, it has intervals
+FALLBACK_FORECASTER = "adaptive"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outlook:
-    """A zone as it is known at a moment."""
+class ZoneForecast:
+    """A zone's recent past and its forecast."""
 
     zone: str
     trace: GridTrace
-    #: the moment, UTC: the end of the last step that is known
-    issued: datetime
-    #: the last hours, g CO2eq/kWh, shape (steps,), and the length of a step
+    #: when the forecast is issued, UTC: the end of the last known step
+    issued_at: datetime
+    #: the last :data:`HISTORY_H` hours, g CO2eq/kWh, shape ``(steps,)``, and the length of a step
     past_g_per_kwh: np.ndarray
     step_s: float
     forecast: Forecast
-    #: the coming hours, g CO2eq/kWh, shape (AHEAD_H,)
-    ahead_g_per_kwh: np.ndarray
+    #: the forecast by hours, g CO2eq/kWh, shape ``(HORIZON_H,)``
+    forecast_g_per_kwh: np.ndarray
 
-    def at(self, hours: float) -> datetime:
-        """The moment so many hours on."""
-        return self.issued + timedelta(hours=hours)
+    def time_after(self, hours: float) -> datetime:
+        """The time ``hours`` after the forecast was issued."""
+        return self.issued_at + timedelta(hours=hours)
 
 
-class Outlooks:
-    """The zones that there are, and what is expected of them.
+class ZoneForecasts:
+    """The zones and their forecasts, cached for the current hour.
 
-    :param given: name of each further zone to the settings of its grid.
+    :param file_zones: name of each zone from a file to the settings of its grid.
     """
 
-    def __init__(self, given: Mapping[str, Mapping[str, Any]]) -> None:
-        self._given = given
-        #: zone and hour to what was found, or why nothing can be
-        self._found: dict[tuple[str, datetime], Outlook | str] = {}
+    def __init__(self, file_zones: Mapping[str, Mapping[str, Any]]) -> None:
+        self._file_zones = file_zones
+        #: zone and hour to the forecast, or to the message of its error
+        self._forecasts: dict[tuple[str, datetime], ZoneForecast | str] = {}
 
-    def names(self) -> list[str]:
-        """The zones: those that were given, those that were imported, and the built-in ones."""
-        from ce_nas.datasets.lookup import trace_zones
-        from ce_nas.datasets.store import Library
-        from ce_nas.grid.synthetic import zones
+    def zone_names(self) -> list[str]:
+        """All zones: those from files, the imported ones, and the built-in ones."""
+        from ce_nas.datasets.lookup import list_trace_zones
+        from ce_nas.datasets.store import DataStore
+        from ce_nas.grid.synthetic import builtin_zones
 
-        return list(dict.fromkeys([*self._given, *trace_zones(Library()), *(zone.name for zone in zones())]))
+        return list(
+            dict.fromkeys([*self._file_zones, *list_trace_zones(DataStore()), *(zone.name for zone in builtin_zones())])
+        )
 
     @property
-    def traces(self) -> dict[str, Path]:
-        """The given zones, by the files that they are in."""
-        return {name: flags["trace"] for name, flags in self._given.items()}
+    def trace_paths(self) -> dict[str, Path]:
+        """Name of each zone from a file to the file."""
+        return {name: flags["trace"] for name, flags in self._file_zones.items()}
 
-    def of(self, name: str, now: datetime) -> Outlook | str:
-        """The outlook of a zone, or in a sentence why there is none.
+    def get(self, name: str, now: datetime) -> ZoneForecast | str:
+        """The forecast of a zone, or the message of the error that prevents it.
 
-        :raises SettingsError: if there is no such zone.
+        :raises SettingsError: if the zone is unknown.
         """
-        if name not in self.names():
-            raise SettingsError(one_of("zone", name, self.names()))
+        if name not in self.zone_names():
+            raise SettingsError(unknown_choice_message("zone", name, self.zone_names()))
         hour = now.replace(minute=0, second=0, microsecond=0)
-        if (name, hour) not in self._found:
-            self._found = {key: found for key, found in self._found.items() if key[1] == hour}
+        if (name, hour) not in self._forecasts:
+            self._forecasts = {key: forecast for key, forecast in self._forecasts.items() if key[1] == hour}
             try:
-                self._found[name, hour] = self._look(name, hour)
+                self._forecasts[name, hour] = self._compute_forecast(name, hour)
             except CeNasError as error:
-                self._found[name, hour] = str(error)
-        return self._found[name, hour]
+                self._forecasts[name, hour] = str(error)
+        return self._forecasts[name, hour]
 
-    def _look(self, name: str, hour: datetime) -> Outlook:
-        flags = self._given.get(name) or {"zone": name, "start": hour.isoformat()}
-        materials = Materials(settings_from_flags(**flags))
-        history, chosen = materials.record, materials.forecaster().forecaster
-        if chosen.name == DEFAULT:
-            chosen = named(UNFITTED)
-        moment = min(hour, history.intensity.end)
-        now_s = (moment - history.intensity.zero).total_seconds()
-        past = history.past(now_s, chosen.lookback_s, AHEAD_H * HOUR_S)
+    def _compute_forecast(self, name: str, hour: datetime) -> ZoneForecast:
+        flags = self._file_zones.get(name) or {"zone": name, "start": hour.isoformat()}
+        inputs = RunInputs(settings_from_flags(**flags))
+        history, forecaster = inputs.full_history, inputs.choose_forecaster().forecaster
+        if forecaster.name == DEFAULT_FORECASTER:
+            forecaster = create_forecaster(FALLBACK_FORECASTER)
+        issue_time = min(hour, history.intensity.end)
+        now_s = (issue_time - history.intensity.reference_time).total_seconds()
+        past = history.inputs_at(now_s, forecaster.lookback_s, HORIZON_H * HOUR_S)
         if past is None:
             message = (
-                f"Expected some hours of zone {name!r} right before {moment:%Y-%m-%d %H:%M}, but they are missing."
+                f"Expected data of zone {name!r} right before {issue_time:%Y-%m-%d %H:%M}, found none; give a trace "
+                "without a gap there."
             )
             raise SettingsError(message)
-        forecast = chosen.predict(past, AHEAD_H * HOUR_S)
-        ahead = forecast.ahead(past.end_s, HOUR_S, AHEAD_H)
-        return Outlook(name, materials.trace, past.end, _before(history, now_s), past.step_s, forecast, ahead)
+        forecast = forecaster.predict(past, HORIZON_H * HOUR_S)
+        return ZoneForecast(
+            zone=name,
+            trace=inputs.trace,
+            issued_at=past.end,
+            past_g_per_kwh=history.intensity.past(now_s, round(HISTORY_H * HOUR_S / history.step_s)).copy(),
+            step_s=past.step_s,
+            forecast=forecast,
+            forecast_g_per_kwh=forecast.resample(past.end_s, HOUR_S, HORIZON_H),
+        )
 
 
-def given_traces(stated: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """The zones of some files of carbon intensity, by name; each is read once, so that what is wrong is said at once.
+def read_file_zones(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Map the zone of each file of carbon intensity to the settings of its grid; reads and checks each file.
 
-    :raises TraceError: if one is of no use.
-    :raises SettingsError: if two hold the same zone.
+    :raises TraceError: if a file is invalid.
+    :raises SettingsError: if two files have the same zone.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for path in stated:
-        zone = Materials(settings_from_flags(trace=path)).trace.zone
-        if zone in found:
+    zones: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        zone = RunInputs(settings_from_flags(trace=path)).trace.zone
+        if zone in zones:
             message = f"Expected files of different zones, got zone {zone!r} twice; leave {str(path)!r} out."
             raise SettingsError(message)
-        found[zone] = {"trace": path}
-    return found
-
-
-def _before(history: History, now_s: float) -> np.ndarray:
-    return history.intensity.past(now_s, round(BACK_H * HOUR_S / history.step_s)).copy()
+        zones[zone] = {"trace": path}
+    return zones

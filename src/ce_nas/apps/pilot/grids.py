@@ -1,4 +1,4 @@
-"""The grids and days of a simulated pilot."""
+"""The grids and start days of a simulated pilot."""
 
 from __future__ import annotations
 
@@ -8,84 +8,89 @@ from typing import TYPE_CHECKING
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import TraceError
 from ce_nas.core.units import DAY_S, HOUR_S
-from ce_nas.engine.inputs import Materials
+from ce_nas.engine.inputs import RunInputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ce_nas.apps.pilot.inputs import PilotFigures
+    from ce_nas.apps.pilot.inputs import PilotInputs
     from ce_nas.grid.trace import GridTrace
 
-__all__ = ["Grids", "quarter", "start_days"]
+__all__ = ["PilotGrids", "season_first_month", "spread_starts"]
 
-#: zones that are looked at beside the team's own where its trace holds no others
-OTHER_ZONES = ("wind", "coal-solar", "mixed", "nuclear", "coal", "hydro")
-#: known before a search begins
-_BEFORE_S = 7 * DAY_S
-#: by how much a search may outlast its deadline
-_AFTER_S = 2 * HOUR_S
+#: zones to compare with the team's own if its trace has no others
+DEFAULT_OTHER_ZONES = ("wind", "coal-solar", "mixed", "nuclear", "coal", "hydro")
+#: history before the start of a search
+_HISTORY_S = 7 * DAY_S
+#: time after the deadline in which a search may still end
+_OVERRUN_S = 2 * HOUR_S
 _YEAR_S = 365 * DAY_S
 
 
-class Grids:
-    """Reads the traces of a pilot's zones, each once."""
+class PilotGrids:
+    """The traces of a pilot's zones, each read once."""
 
-    def __init__(self, figures: PilotFigures) -> None:
-        self._figures = figures
-        self._read: dict[tuple[str | None, int | None], GridTrace] = {}
-        #: of the team's own zone
-        self.home = self.trace(figures.zone)
+    def __init__(self, inputs: PilotInputs) -> None:
+        self._inputs = inputs
+        self._traces: dict[tuple[str | None, int | None], GridTrace] = {}
+        #: the trace of the team's own zone
+        self.home_trace = self.read_trace(inputs.zone)
 
-    def trace(self, zone: str | None, start: datetime | None = None) -> GridTrace:
-        """The trace of a zone; of a built-in one the year of ``start``.
+    def read_trace(self, zone: str | None, start: datetime | None = None) -> GridTrace:
+        """Read the trace of a zone; for a built-in one, the year of ``start``.
 
-        :raises CeNasError: if the zone is not known, or its file is of no use.
+        :raises CeNasError: if the zone is unknown, or its file is invalid.
         """
         key = (zone, None if start is None else start.year)
-        if key not in self._read:
-            own = self._figures.trace is not None and (zone == self._figures.zone or zone in self._in_file())
-            settings = settings_from_flags(trace=self._figures.trace if own else None, zone=zone)
-            dated = settings.grid.model_copy(update={"start": start})
-            self._read[key] = Materials(settings.model_copy(update={"grid": dated})).trace
-        return self._read[key]
+        if key not in self._traces:
+            in_file = self._inputs.trace is not None and (zone == self._inputs.zone or zone in self._zones_in_file())
+            settings = settings_from_flags(trace=self._inputs.trace if in_file else None, zone=zone)
+            grid = settings.grid.model_copy(update={"start": start})
+            self._traces[key] = RunInputs(settings.model_copy(update={"grid": grid})).trace
+        return self._traces[key]
 
-    def others(self, starts: Sequence[datetime], limit_s: float, count: int) -> list[str]:
-        """Zones beside the team's own on which searches can begin at ``starts``."""
-        known = [name for name in self._in_file() if name != self.home.zone] or list(OTHER_ZONES)
-        usable = [name for name in known if name != self.home.zone and self.reach(name, starts, limit_s)]
-        return usable[:count]
+    def list_other_zones(self, starts: Sequence[datetime], deadline_s: float, count: int) -> list[str]:
+        """Zones other than the team's own with data for searches that begin at ``starts``."""
+        home = self.home_trace.zone
+        names = [name for name in self._zones_in_file() if name != home] or list(DEFAULT_OTHER_ZONES)
+        covered = [name for name in names if name != home and self.is_covered(name, starts, deadline_s)]
+        return covered[:count]
 
-    def reach(self, zone: str | None, starts: Sequence[datetime], limit_s: float) -> bool:
-        """Whether what a search needs to know of a zone is on record for each of ``starts``."""
-        return all(self.trace(zone, start).since(start).covers(-_BEFORE_S, limit_s + _AFTER_S) for start in starts)
+    def is_covered(self, zone: str | None, starts: Sequence[datetime], deadline_s: float) -> bool:
+        """Whether the trace of a zone covers a search from each of ``starts``."""
+        return all(
+            self.read_trace(zone, start).relative_to(start).covers(-_HISTORY_S, deadline_s + _OVERRUN_S)
+            for start in starts
+        )
 
-    def _in_file(self) -> tuple[str, ...]:
-        if self._figures.trace is None:
+    def _zones_in_file(self) -> tuple[str, ...]:
+        if self._inputs.trace is None:
             return ()
-        from ce_nas.grid.readers import zones_in
+        from ce_nas.grid.readers import list_zones
 
-        return zones_in(self._figures.trace)
+        return list_zones(self._inputs.trace)
 
 
-def start_days(trace: GridTrace, limit_s: float, count: int) -> list[datetime]:
-    """So many moments to begin at, spread evenly over the last year that a trace holds: all seasons, if it holds one.
+def spread_starts(trace: GridTrace, deadline_s: float, count: int) -> list[datetime]:
+    """Spread ``count`` start times evenly over the last year of a trace: over all seasons, if it covers a year.
 
-    :raises TraceError: if it is too short for a search with a week before it.
+    :raises TraceError: if the trace is too short for a search with a week before it.
     """
-    last = trace.end - timedelta(seconds=limit_s + _AFTER_S)
-    first = max(trace.start + timedelta(seconds=_BEFORE_S), last - timedelta(seconds=_YEAR_S))
+    last = trace.end - timedelta(seconds=deadline_s + _OVERRUN_S)
+    first = max(trace.start + timedelta(seconds=_HISTORY_S), last - timedelta(seconds=_YEAR_S))
     if first > last:
-        held_d, need_d = (trace.end - trace.start).total_seconds() / DAY_S, (limit_s + _AFTER_S + _BEFORE_S) / DAY_S
+        length_d = (trace.end - trace.start).total_seconds() / DAY_S
+        required_d = (deadline_s + _OVERRUN_S + _HISTORY_S) / DAY_S
         message = (
-            f"Expected {need_d:.1f} days or more in the trace of zone {trace.zone}, a week and the deadline, got "
-            f"{held_d:.1f}; give a longer trace or a shorter deadline."
+            f"Expected {required_d:.1f} days or more in the trace of zone {trace.zone}, a week and the deadline, got "
+            f"{length_d:.1f}; give a longer trace or a shorter deadline."
         )
         raise TraceError(message)
-    moments = [first + (last - first) * ((at + 0.5) / count) for at in range(count)]
-    return [moment.replace(minute=0, second=0, microsecond=0) for moment in moments]
+    starts = [first + (last - first) * ((index + 0.5) / count) for index in range(count)]
+    return [start.replace(minute=0, second=0, microsecond=0) for start in starts]
 
 
-def quarter(start: datetime) -> int:
-    """The first month of the meteorological season of a moment: 12, 3, 6 or 9."""
+def season_first_month(start: datetime) -> int:
+    """The first month of the meteorological season of a start time: 12, 3, 6 or 9."""
     return (start.month % 12 // 3 * 3 - 1) % 12 + 1

@@ -1,193 +1,191 @@
-"""What a pilot found: each way's outlays over seeds and start days, and how they change with what is not certain."""
+"""The result of a pilot: each method's costs over seeds and start days, and their sensitivity to the conditions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from ce_nas.apps.pilot.costs import measure, saved, share_saved
-from ce_nas.experiments.base import plain
+from ce_nas.apps.pilot.costs import absolute_saving, get_measure, relative_saving
+from ce_nas.experiments.base import to_plain_containers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ce_nas.analysis.statistics import Interval
-    from ce_nas.apps.pilot.costs import Way
-    from ce_nas.apps.pilot.inputs import PilotFigures
+    from ce_nas.apps.pilot.costs import SearchMethod
+    from ce_nas.apps.pilot.inputs import PilotInputs
 
-__all__ = ["Axis", "Facts", "PilotResult", "Place", "Rule"]
+__all__ = ["ConditionAxis", "PilotCondition", "PilotProvenance", "PilotResult", "RuleSaving"]
 
-#: what a pilot is varied in
-Axis = Literal["zone", "season", "deadline", "scores"]
+#: the conditions that a pilot varies
+ConditionAxis = Literal["zone", "season", "deadline", "scores"]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The ways under one of the conditions that the paper varies."""
+class PilotCondition:
+    """The methods under one of the varied conditions."""
 
-    axis: Axis
-    #: a zone, a quarter's first month (``12``, ``3``, ``6``, ``9``), a deadline in hours, or ``none``
+    axis: ConditionAxis
+    #: a zone, a season's first month (``12``, ``3``, ``6``, ``9``), a deadline in hours, or ``none``
     name: str
-    #: whether it is the team's own
-    own: bool
-    #: the grid's mean over the searches of today's way, weighed with what they draw, g CO2eq/kWh
+    #: whether it is the team's own condition
+    is_own: bool
+    #: mean intensity over the searches of the current method, weighted by their energy, g CO2eq/kWh
     intensity_g_per_kwh: float
-    today: Way
-    good_hours: Way
-    ce_nas: Way
+    baseline: SearchMethod
+    shifted: SearchMethod
+    ce_nas: SearchMethod
 
     @property
-    def saved(self) -> Interval:
-        """Share of today's grams that CE-NAS does not need."""
-        return share_saved(self.today, self.ce_nas, lambda one: one.carbon_g)
+    def saving(self) -> Interval:
+        """Share of the current method's carbon that CE-NAS saves."""
+        return relative_saving(self.baseline, self.ce_nas, lambda cost: cost.carbon_g)
 
     @property
-    def saved_by_hours(self) -> Interval:
-        """Share of today's grams that today's own work does not need in good hours."""
-        return share_saved(self.today, self.good_hours, lambda one: one.carbon_g)
+    def saving_by_shifting(self) -> Interval:
+        """Share of the current method's carbon that shifting its work to cleaner hours saves."""
+        return relative_saving(self.baseline, self.shifted, lambda cost: cost.carbon_g)
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """The work of measured runs under one rule of hours."""
+class RuleSaving:
+    """The saving of measured runs' work under one policy."""
 
-    #: of :data:`~ce_nas.analysis.counterfactual.RULES`, or ``run``
+    #: one of :data:`~ce_nas.analysis.counterfactual.REPLAY_POLICIES`, or ``run``
     name: str
-    #: share of the grams of ``at-once`` that it does not need, from the runs' own starts: median over the runs
-    saved: float
-    #: the same on other days: medians over the runs of the middle, the lowest and the highest
-    other_days: tuple[float, float, float]
+    #: share of the carbon of ``at-once`` that it saves from the runs' own starts: median over the runs
+    saving: float
+    #: the same on other days: medians over the runs of the median, the lowest and the highest
+    saving_on_other_days: tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What the figures rest on."""
+class PilotProvenance:
+    """What the result is based on."""
 
-    #: of the searches; of measured runs those of their journals
+    #: those of the searches, or of the measured runs
     seeds: tuple[int, ...]
-    #: when searches begin, UTC, ISO 8601 to the minute
+    #: start times of the searches, UTC, to the minute
     starts: tuple[str, ...]
     zone: str
     grid_origin: str
     synthetic: bool
-    #: what was searched; of measured runs their folders
+    #: the benchmark searched, or the folders of the measured runs
     benchmark: str
     gpus: int
     deadline_s: float
-    #: what a GPU draws that is held but idle, W
+    #: power of an idle GPU, W
     idle_w: float
     forecaster: str
     policy: str
     searcher: str
-    #: by how much trainings were made longer than the benchmark's own; 1 of measured runs
-    factor: float
+    #: length of a training in units of the benchmark's own; 1 for measured runs
+    stretch_factor: float
     version: str
 
 
 @dataclass(frozen=True, slots=True)
 class PilotResult:
-    """Today's way and CE-NAS on a team's own figures."""
+    """The current method and CE-NAS for a team's inputs."""
 
-    figures: PilotFigures
-    facts: Facts
+    inputs: PilotInputs
+    provenance: PilotProvenance
     #: whether the runs were measured by the team rather than simulated
-    measured: bool
-    #: today's way from its first training to its last: what is paid today; None where only its work is known
-    billed: Way | None
-    #: today's way until it had its final quality: what CE-NAS is compared with
-    today: Way
-    #: the same work in good hours by the forecast: the stronger counterfactual
-    good_hours: Way
-    #: the same work in the best hours, had the future been known: no rule of hours can do better
-    best_hours: Way
+    is_measured: bool
+    #: the current method to its last training, as it is paid for; None if only its work is known
+    full_baseline: SearchMethod | None
+    #: the current method until it reached its final quality: the reference for CE-NAS
+    baseline: SearchMethod
+    #: the same work shifted to cleaner hours by the forecast: the stronger reference
+    shifted: SearchMethod
+    #: the same work shifted with a perfect forecast: a bound for shifting
+    oracle_shifted: SearchMethod
     #: CE-NAS until the same quality
-    ce_nas: Way
-    places: tuple[Place, ...] = ()
-    #: of measured runs: whether runs of today's way were measured, too; else it is the same work, started at once
-    paired: bool = False
-    #: of measured runs: the same work under other rules
-    rules: tuple[Rule, ...] = ()
-    #: of measured runs: share of the energy that a meter saw
-    metered: float = 0.0
+    ce_nas: SearchMethod
+    conditions: tuple[PilotCondition, ...] = ()
+    #: for measured runs: whether the baseline is runs of the current method, or the same work started immediately
+    has_baseline_runs: bool = False
+    #: for measured runs: the same work under other policies
+    rules: tuple[RuleSaving, ...] = ()
+    #: for measured runs: metered share of the energy
+    metered_share: float = 0.0
 
     @property
-    def ways(self) -> tuple[Way, ...]:
-        """All ways, in the order in which they are shown."""
-        whole = () if self.billed is None else (self.billed,)
-        return (*whole, self.today, self.good_hours, self.best_hours, self.ce_nas)
+    def methods(self) -> tuple[SearchMethod, ...]:
+        """All methods in the order of the paper."""
+        full = () if self.full_baseline is None else (self.full_baseline,)
+        return (*full, self.baseline, self.shifted, self.oracle_shifted, self.ce_nas)
 
-    def on(self, axis: Axis) -> list[Place]:
-        """The places of one axis."""
-        return [place for place in self.places if place.axis == axis]
+    def conditions_on(self, axis: ConditionAxis) -> list[PilotCondition]:
+        """The conditions of one axis."""
+        return [condition for condition in self.conditions if condition.axis == axis]
 
-    def saved_per_year(self, name: str, before: Way | None = None) -> Interval:
-        """What CE-NAS saves a year, of a measure of :data:`~ce_nas.apps.pilot.costs.MEASURES`.
+    def saving_per_year(self, name: str, before: SearchMethod | None = None) -> Interval:
+        """The yearly saving of CE-NAS in a measure of :data:`~ce_nas.apps.pilot.costs.MEASURES`.
 
-        :param before: against which way; None: today's.
+        :param before: the method compared with; None: the current one.
         """
-        amount = measure(name, self.figures)
-        return saved(before or self.today, self.ce_nas, amount).scaled(self.figures.searches_per_year)
+        amount = get_measure(name, self.inputs)
+        return absolute_saving(before or self.baseline, self.ce_nas, amount).scaled(self.inputs.searches_per_year)
 
     @property
     def adoption_cost(self) -> float | None:
-        """Money for changing over; None if an engineer's price was not stated."""
-        price = self.figures.engineer_price
-        return None if price is None else price * self.figures.adoption_hours
+        """Cost of the adoption; None if no engineer's price was given."""
+        price = self.inputs.engineer_price
+        return None if price is None else price * self.inputs.adoption_hours
 
     @property
     def payback_searches(self) -> float | None:
-        """Searches until the money saved has paid for changing over; infinite: never. None if prices are missing."""
-        if self.adoption_cost is None or not self.figures.priced:
+        """Searches until the savings have paid for the adoption; inf: never. None if prices are missing."""
+        if self.adoption_cost is None or not self.inputs.has_prices:
             return None
-        per_search = self.saved_per_year("money").median / self.figures.searches_per_year
+        per_search = self.saving_per_year("money").median / self.inputs.searches_per_year
         return self.adoption_cost / per_search if per_search > 0 else float("inf")
 
     @property
-    def even_price(self) -> float | None:
-        """Price of an engineer's hour at which a year pays for changing over; None if prices or hours are missing."""
-        if not self.figures.priced or not self.figures.adoption_hours:
+    def break_even_engineer_price(self) -> float | None:
+        """Price of an engineer-hour at which adoption is paid back in a year; None if prices or hours are missing."""
+        if not self.inputs.has_prices or not self.inputs.adoption_hours:
             return None
-        return self.saved_per_year("money").median / self.figures.adoption_hours
+        return self.saving_per_year("money").median / self.inputs.adoption_hours
 
     def to_dict(self) -> Mapping[str, Any]:
-        """For ``--json``: medians and intervals as plain containers, what is not finite as None."""
-        names = ("energy", "carbon", *(("money",) if self.figures.priced else ()), "hours")
-        content: dict[str, Any] = plain(
+        """Plain containers for ``--json``: medians and intervals, with None for values that are not finite."""
+        names = ("energy", "carbon", *(("money",) if self.inputs.has_prices else ()), "hours")
+        content: dict[str, Any] = to_plain_containers(
             {
-                "measured": self.measured,
-                "figures": {
-                    **{name: getattr(self.figures, name) for name in type(self.figures).__dataclass_fields__},
-                    "stated": sorted(self.figures.stated),
-                    "trace": self.figures.trace and str(self.figures.trace),
+                "is_measured": self.is_measured,
+                "inputs": {
+                    **{field.name: getattr(self.inputs, field.name) for field in fields(self.inputs)},
+                    "given_names": sorted(self.inputs.given_names),
+                    "trace": self.inputs.trace and str(self.inputs.trace),
                 },
-                "facts": self.facts,
-                "units": {"energy": "kWh", "carbon": "kg CO2eq", "money": self.figures.currency, "hours": "h"},
+                "provenance": self.provenance,
+                "units": {"energy": "kWh", "carbon": "kg CO2eq", "money": self.inputs.currency, "hours": "h"},
                 "per_search": {
-                    way.name: {
-                        **{name: way.over(measure(name, self.figures)) for name in names},
-                        "reached": way.reached,
+                    method.name: {
+                        **{name: method.median_over(get_measure(name, self.inputs)) for name in names},
+                        "reached": method.reached_share,
                     }
-                    for way in self.ways
+                    for method in self.methods
                 },
-                "saved_per_year": {name: self.saved_per_year(name) for name in names},
-                "saved_per_year_against_good_hours": {
-                    name: self.saved_per_year(name, self.good_hours) for name in names
-                },
+                "saving_per_year": {name: self.saving_per_year(name) for name in names},
+                "saving_per_year_vs_shifted": {name: self.saving_per_year(name, self.shifted) for name in names},
                 "payback_searches": self.payback_searches,
-                "break_even_engineer_price": self.even_price,
+                "break_even_engineer_price": self.break_even_engineer_price,
                 "rules": self.rules,
-                "metered_share": self.metered if self.measured else None,
-                "places": [
+                "metered_share": self.metered_share if self.is_measured else None,
+                "conditions": [
                     {
-                        "axis": one.axis,
-                        "name": one.name,
-                        "own": one.own,
-                        "intensity_g_per_kwh": one.intensity_g_per_kwh,
-                        "saved": one.saved,
-                        "saved_by_hours": one.saved_by_hours,
-                        "reached": one.ce_nas.reached,
+                        "axis": condition.axis,
+                        "name": condition.name,
+                        "is_own": condition.is_own,
+                        "intensity_g_per_kwh": condition.intensity_g_per_kwh,
+                        "saving": condition.saving,
+                        "saving_by_shifting": condition.saving_by_shifting,
+                        "reached": condition.ce_nas.reached_share,
                     }
-                    for one in self.places
+                    for condition in self.conditions
                 ],
             }
         )

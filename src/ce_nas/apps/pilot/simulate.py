@@ -1,273 +1,304 @@
-"""A simulated pilot: today's way and CE-NAS on the stand-in benchmark, over seeds and days of all seasons."""
+"""A simulated pilot: the current method and CE-NAS on the proxy benchmark, over seeds and days of all seasons."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
-from ce_nas import __version__
-from ce_nas.analysis.counterfactual import Work, replays
-from ce_nas.api import Study
-from ce_nas.apps.pilot.costs import NEVER, Outlay, Way
-from ce_nas.apps.pilot.grids import Grids, quarter, start_days
-from ce_nas.apps.pilot.proxy_benchmark import StandIn, power_settings
-from ce_nas.apps.pilot.result import Facts, PilotResult, Place
+from ce_nas._version import __version__
+from ce_nas.analysis.counterfactual import DeferrableWorkload, replay_policies
+from ce_nas.api import Search
+from ce_nas.apps.pilot.costs import TARGET_NOT_REACHED, SearchCost, SearchMethod
+from ce_nas.apps.pilot.grids import PilotGrids, season_first_month, spread_starts
+from ce_nas.apps.pilot.proxy_benchmark import ProxyBenchmark, build_power_settings
+from ce_nas.apps.pilot.result import PilotCondition, PilotProvenance, PilotResult
 from ce_nas.config.schema import settings_from_flags
-from ce_nas.core.errors import SettingsError, one_of
-from ce_nas.core.records import Stop
+from ce_nas.core.errors import SettingsError, unknown_choice_message
+from ce_nas.core.records import StopReason
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from ce_nas.apps.pilot.inputs import PilotFigures
-    from ce_nas.apps.pilot.proxy_benchmark import Course
-    from ce_nas.apps.pilot.result import Axis
+    from ce_nas.apps.pilot.inputs import PilotInputs
+    from ce_nas.apps.pilot.proxy_benchmark import BaselineSearch
+    from ce_nas.apps.pilot.result import ConditionAxis
     from ce_nas.config.schema import Settings
-    from ce_nas.engine.inputs import Materials
+    from ce_nas.engine.inputs import RunInputs
     from ce_nas.grid.trace import Series
 
 __all__ = ["EFFORTS", "Effort", "run_pilot"]
 
 Effort = Literal["quick", "usual", "thorough"]
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
-#: deadlines that a paper looks at, in units of what today's way takes at once
-OTHER_LIMITS = (1.0, 1.5, 3.0, 5.0)
-#: deadlines as near as this share to one another are the same
-_SAME = 0.05
+#: deadlines to compare, in units of the duration of the current method
+OTHER_DEADLINE_FACTORS = (1.0, 1.5, 3.0, 5.0)
+#: relative difference below which two deadlines count as the same
+_SAME_DEADLINE_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class _Extent:
-    """How much is simulated."""
+class _SimulationSize:
+    """The number of simulated searches."""
 
     seeds: int
     starts: int
-    #: of these, for what is varied
-    few_seeds: int
-    few_starts: int
+    #: subsets of these for the varied conditions
+    condition_seeds: int
+    condition_starts: int
     zones: int
-    limits: int
+    deadlines: int
 
 
-_EXTENTS: Mapping[str, _Extent] = {
-    "quick": _Extent(2, 2, 2, 2, 2, 2),
-    "usual": _Extent(12, 4, 12, 2, 3, 2),
-    "thorough": _Extent(24, 8, 12, 4, 6, 4),
+_SIMULATION_SIZES: Mapping[str, _SimulationSize] = {
+    "quick": _SimulationSize(2, 2, 2, 2, 2, 2),
+    "usual": _SimulationSize(12, 4, 12, 2, 3, 2),
+    "thorough": _SimulationSize(24, 8, 12, 4, 6, 4),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
-    """One seed on one day under one condition."""
+class _PilotTrial:
+    """One seed and one start day under one condition."""
 
-    course: Course
+    baseline: BaselineSearch
     start: datetime
     zone: str | None
-    limit_s: float
-    #: whether CE-NAS has cheap scores
-    scored: bool = True
+    deadline_s: float
+    #: whether CE-NAS has proxy scores
+    has_proxy_scores: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class _Spot:
-    """One condition: its cells are all pairs of some seeds and days."""
+class _SimulatedCondition:
+    """One condition: its trials are all pairs of its seeds and start days."""
 
-    courses: tuple[Course, ...]
+    baselines: tuple[BaselineSearch, ...]
     starts: tuple[datetime, ...]
     zone: str | None
-    limit_s: float
-    scored: bool = True
-    axis: Axis = "zone"
+    deadline_s: float
+    has_proxy_scores: bool = True
+    axis: ConditionAxis = "zone"
     name: str = ""
-    own: bool = False
+    is_own: bool = False
 
-    def rows(self) -> list[list[_Cell]]:
-        """The cells, a row a seed."""
+    def trials(self) -> list[list[_PilotTrial]]:
+        """The trials, one row per seed."""
         return [
-            [_Cell(course, start, self.zone, self.limit_s, self.scored) for start in self.starts]
-            for course in self.courses
+            [_PilotTrial(baseline, start, self.zone, self.deadline_s, self.has_proxy_scores) for start in self.starts]
+            for baseline in self.baselines
         ]
 
 
 def run_pilot(
-    figures: PilotFigures, effort: Effort = "usual", observe: Callable[[int, int], None] | None = None
+    inputs: PilotInputs, effort: Effort = "usual", on_progress: Callable[[int, int], None] | None = None
 ) -> PilotResult:
-    """Simulate a pilot on a team's figures; the same figures give the same result.
+    """Simulate a pilot; equal inputs give equal results.
 
-    ``quick`` takes some ten seconds of one core, ``usual`` a minute and a half, ``thorough`` some minutes.
+    On one core, ``quick`` takes about ten seconds, ``usual`` a minute and a half, ``thorough`` several minutes.
 
-    :param observe: called with how many searches are done, and how many there are: first before any is.
-    :raises CeNasError: if the zone is not known, or the trace is too short for the deadline.
+    :param on_progress: called with the numbers of finished and of all searches, first before the first search.
+    :raises CeNasError: if the zone is unknown, or the trace is too short for the deadline.
     """
-    if effort not in _EXTENTS:
-        raise SettingsError(one_of("effort", effort, EFFORTS))
-    extent, grids = _EXTENTS[effort], Grids(figures)
-    starts = tuple(start_days(grids.home, figures.limit_s, extent.starts))
-    stand_in = StandIn(figures, range(extent.seeds))
-    main = _Spot(stand_in.courses, starts, figures.zone, figures.limit_s)
-    spots = [main, *_varied(main, extent, grids)]
-    cells = list(dict.fromkeys(cell for spot in spots for row in spot.rows() for cell in row))
-    found = {}
-    for done, cell in enumerate(cells):
-        if observe:
-            observe(done, len(cells))
-        found[cell] = _searched(cell, stand_in, grids)
-    if observe:
-        observe(len(cells), len(cells))
-    ways = _ways(main, found)
+    if effort not in _SIMULATION_SIZES:
+        raise SettingsError(unknown_choice_message("effort", effort, EFFORTS))
+    size, grids = _SIMULATION_SIZES[effort], PilotGrids(inputs)
+    starts = tuple(spread_starts(grids.home_trace, inputs.effective_deadline_s, size.starts))
+    benchmark = ProxyBenchmark(inputs, range(size.seeds))
+    base = _SimulatedCondition(benchmark.baselines, starts, inputs.zone, inputs.effective_deadline_s)
+    varied = list(_vary_conditions(base, size, grids))
+    conditions = [base, *varied]
+    trials = list(dict.fromkeys(trial for condition in conditions for row in condition.trials() for trial in row))
+    costs = {}
+    for done, trial in enumerate(trials):
+        if on_progress:
+            on_progress(done, len(trials))
+        costs[trial] = _simulate_trial(trial, benchmark, grids)
+    if on_progress:
+        on_progress(len(trials), len(trials))
+    methods = _build_methods(base, costs)
     return PilotResult(
-        figures=figures,
-        facts=_facts(main, stand_in, grids),
-        measured=False,
-        billed=ways["billed"],
-        today=ways["today"],
-        good_hours=ways["good-hours"],
-        best_hours=ways["best-hours"],
-        ce_nas=ways["ce-nas"],
-        places=tuple(_place(spot, found) for spot in spots[1:]),
+        inputs=inputs,
+        provenance=_build_provenance(base, benchmark, grids),
+        is_measured=False,
+        full_baseline=methods["full_baseline"],
+        baseline=methods["baseline"],
+        shifted=methods["shifted"],
+        oracle_shifted=methods["oracle-shifted"],
+        ce_nas=methods["ce-nas"],
+        conditions=tuple(_build_condition(condition, costs) for condition in varied),
     )
 
 
-def _varied(main: _Spot, extent: _Extent, grids: Grids) -> Iterator[_Spot]:
-    """The team's own condition with one thing changed at a time."""
-    few = replace(
-        main, courses=main.courses[: extent.few_seeds], starts=main.starts[:: len(main.starts) // extent.few_starts]
+def _vary_conditions(
+    base: _SimulatedCondition, size: _SimulationSize, pilot_grids: PilotGrids
+) -> Iterator[_SimulatedCondition]:
+    """The team's own condition with one property changed at a time."""
+    small = replace(
+        base,
+        baselines=base.baselines[: size.condition_seeds],
+        starts=base.starts[:: len(base.starts) // size.condition_starts],
     )
-    yield replace(few, axis="zone", name=grids.home.zone, own=True)
-    for zone in grids.others(few.starts, few.limit_s, extent.zones):
-        yield replace(few, axis="zone", name=zone, zone=zone)
+    yield replace(small, axis="zone", name=pilot_grids.home_trace.zone, is_own=True)
+    for zone in pilot_grids.list_other_zones(small.starts, small.deadline_s, size.zones):
+        yield replace(small, axis="zone", name=zone, zone=zone)
     for month in (12, 3, 6, 9):
-        if days := tuple(start for start in main.starts if quarter(start) == month):
-            yield replace(main, axis="season", name=str(month), starts=days)
-    for limit_s in _limits(main.limit_s, grids, few, extent.limits):
-        own = limit_s == main.limit_s
-        yield replace(few, axis="deadline", name=f"{limit_s / HOUR_S:.0f}", limit_s=limit_s, own=own)
-    yield replace(few, axis="scores", name="none", scored=False)
+        if starts := tuple(start for start in base.starts if season_first_month(start) == month):
+            yield replace(base, axis="season", name=str(month), starts=starts)
+    for deadline_s in _choose_deadlines(base.deadline_s, pilot_grids, small, size.deadlines):
+        is_own = deadline_s == base.deadline_s
+        yield replace(small, axis="deadline", name=f"{deadline_s / HOUR_S:.0f}", deadline_s=deadline_s, is_own=is_own)
+    yield replace(small, axis="scores", name="none", has_proxy_scores=False)
 
 
-def _limits(own_s: float, grids: Grids, few: _Spot, count: int) -> list[float]:
-    """The team's deadline among others for which the trace is long enough, in order."""
-    at_once_s = max(course.end_s for course in few.courses)
-    others = [at_once_s * times for times in OTHER_LIMITS]
-    apart = [limit_s for limit_s in others if abs(limit_s / own_s - 1.0) > _SAME]
-    return sorted([own_s, *[limit_s for limit_s in apart if grids.reach(few.zone, few.starts, limit_s)][:count]])
+def _choose_deadlines(
+    own_deadline_s: float, pilot_grids: PilotGrids, condition: _SimulatedCondition, count: int
+) -> list[float]:
+    """The team's deadline and up to ``count`` others that the trace covers, in ascending order."""
+    duration_s = max(baseline.end_s for baseline in condition.baselines)
+    candidates = [duration_s * factor for factor in OTHER_DEADLINE_FACTORS]
+    covered = [
+        deadline_s
+        for deadline_s in candidates
+        if abs(deadline_s / own_deadline_s - 1.0) > _SAME_DEADLINE_TOLERANCE
+        and pilot_grids.is_covered(condition.zone, condition.starts, deadline_s)
+    ]
+    return sorted([own_deadline_s, *covered[:count]])
 
 
-def _searched(cell: _Cell, stand_in: StandIn, grids: Grids) -> dict[str, Outlay]:
-    """What every way takes, of one seed on one day."""
-    figures, course = stand_in.figures, cell.course
-    settings = _settings(figures, cell)
-    materials = stand_in.materials(settings, grids.trace(cell.zone, cell.start))
+def _simulate_trial(
+    trial: _PilotTrial, proxy_benchmark: ProxyBenchmark, pilot_grids: PilotGrids
+) -> dict[str, SearchCost]:
+    """The cost of every method for one seed and start day."""
+    inputs, baseline = proxy_benchmark.inputs, trial.baseline
+    settings = _build_settings(inputs, trial)
+    run_inputs = proxy_benchmark.build_run_inputs(settings, pilot_grids.read_trace(trial.zone, trial.start))
     return {
-        "billed": _billed(course, materials.intensity, figures),
-        "today": _today(course, materials.intensity, figures),
-        **_same_work(course, materials, figures),
-        "ce-nas": _ce_nas(settings, materials),
+        "full_baseline": _full_baseline_cost(baseline, run_inputs.intensity, inputs),
+        "baseline": _baseline_cost(baseline, run_inputs.intensity, inputs),
+        **_shifted_costs(baseline, run_inputs, inputs),
+        "ce-nas": _ce_nas_cost(settings, run_inputs),
     }
 
 
-def _today(course: Course, intensity: Series, figures: PilotFigures) -> Outlay:
-    """Until the quality was reached; all GPUs train, but in the last hours those that have no more to do."""
-    device_s = figures.gpus * course.reached_s
-    training_s = min(device_s, course.training_s)
-    energy_j = _energy_j(training_s, device_s - training_s, figures)
-    carbon_g = energy_j / J_PER_KWH * intensity.mean(0.0, course.reached_s)
-    return Outlay(energy_j, carbon_g, device_s, course.reached_s, course.trainings)
+def _baseline_cost(baseline: BaselineSearch, intensity: Series, inputs: PilotInputs) -> SearchCost:
+    """The cost until the quality was reached; all GPUs train, except those that are idle in the last hours."""
+    device_s = inputs.gpus * baseline.reached_s
+    training_s = min(device_s, baseline.training_s)
+    energy_j = _energy_j(training_s, device_s - training_s, inputs)
+    carbon_g = energy_j / J_PER_KWH * intensity.mean(0.0, baseline.reached_s)
+    return SearchCost(energy_j, carbon_g, device_s, baseline.reached_s, baseline.trainings)
 
 
-def _billed(course: Course, intensity: Series, figures: PilotFigures) -> Outlay:
-    """The whole search: the same, and what came after."""
-    today, device_s = _today(course, intensity, figures), figures.gpus * course.end_s
-    energy_j = _energy_j(course.training_s, device_s - course.training_s, figures)
-    late_j = max(energy_j - today.energy_j, 0.0)
-    later = intensity.mean(course.reached_s, course.end_s) if course.end_s > course.reached_s else 0.0
-    carbon_g = today.carbon_g + late_j / J_PER_KWH * later
-    return Outlay(today.energy_j + late_j, carbon_g, device_s, course.end_s, figures.trainings)
+def _full_baseline_cost(baseline: BaselineSearch, intensity: Series, inputs: PilotInputs) -> SearchCost:
+    """The cost of the whole search: until the quality was reached, and after."""
+    until_reached, device_s = _baseline_cost(baseline, intensity, inputs), inputs.gpus * baseline.end_s
+    energy_j = _energy_j(baseline.training_s, device_s - baseline.training_s, inputs)
+    after_j = max(energy_j - until_reached.energy_j, 0.0)
+    after_g_per_kwh = intensity.mean(baseline.reached_s, baseline.end_s) if baseline.end_s > baseline.reached_s else 0.0
+    carbon_g = until_reached.carbon_g + after_j / J_PER_KWH * after_g_per_kwh
+    return SearchCost(until_reached.energy_j + after_j, carbon_g, device_s, baseline.end_s, inputs.trainings)
 
 
-def _energy_j(training_s: float, idle_s: float, figures: PilotFigures) -> float:
-    """From the grid, for so much time of GPUs in training and without work."""
-    return figures.pue * (figures.gpu_power_w * training_s + figures.idle_w * idle_s)
+def _energy_j(training_s: float, idle_s: float, inputs: PilotInputs) -> float:
+    """Energy from the grid for the given times of GPUs in training and idle."""
+    return inputs.pue * (inputs.gpu_power_w * training_s + inputs.effective_idle_power_w * idle_s)
 
 
-def _same_work(course: Course, materials: Materials, figures: PilotFigures) -> dict[str, Outlay]:
-    """Today's own trainings at other hours, up to the deadline: by the forecast, and with the future known."""
-    settings = materials.settings
+def _shifted_costs(baseline: BaselineSearch, run_inputs: RunInputs, inputs: PilotInputs) -> dict[str, SearchCost]:
+    """The trainings of the current method shifted to other hours before the deadline: by forecast, and by an oracle."""
+    settings = run_inputs.settings
     cluster = settings.cluster
-    work = Work(
-        device_s=min(figures.gpus * course.reached_s, course.training_s),
-        power_w=figures.pue * figures.gpu_power_w,
-        devices=figures.gpus,
-        period_s=settings.searcher.period,
-        deadline_s=settings.budget.time,
-        enter_s=cluster.startup_s + cluster.restore_s,
-        enter_j=figures.pue * (cluster.startup_j + cluster.restore_j),
-        leave_j=figures.pue * cluster.checkpoint_j,
+    work = DeferrableWorkload(
+        device_s=min(inputs.gpus * baseline.reached_s, baseline.training_s),
+        power_w=inputs.pue * inputs.gpu_power_w,
+        devices=inputs.gpus,
+        period_s=settings.schedule.period,
+        deadline_s=settings.budget.time_s,
+        resume_s=cluster.startup_s + cluster.restore_s,
+        resume_j=inputs.pue * (cluster.startup_j + cluster.restore_j),
+        suspend_j=inputs.pue * cluster.checkpoint_j,
     )
-    found = replays(work, materials.history, materials.forecaster().forecaster, 0.0)
+    replays = replay_policies(work, run_inputs.history, run_inputs.choose_forecaster().forecaster, 0.0)
     return {
-        name: Outlay(one.energy_j, one.carbon_g, one.energy_j / work.power_w, one.end_s, course.trainings)
-        for name, one in (("good-hours", found["look-ahead"]), ("best-hours", found["oracle"]))
+        name: SearchCost(
+            replay.energy_j, replay.carbon_g, replay.energy_j / work.power_w, replay.end_s, baseline.trainings
+        )
+        for name, replay in (("shifted", replays["look-ahead"]), ("oracle-shifted", replays["oracle"]))
     }
 
 
-def _ce_nas(settings: Settings, materials: Materials) -> Outlay:
-    summary = Study(settings, materials=materials).run().summary
-    if summary.stop != Stop.TARGET.name.lower():
-        return NEVER
+def _ce_nas_cost(settings: Settings, run_inputs: RunInputs) -> SearchCost:
+    summary = Search.from_settings(settings, inputs=run_inputs).run().summary
+    if summary.stop != StopReason.TARGET.name.lower():
+        return TARGET_NOT_REACHED
     device_s = sum(summary.device_hours_by_activity.values()) * HOUR_S
-    return Outlay(
+    return SearchCost(
         summary.energy_j, summary.carbon_g["full"], device_s, summary.simulated_hours * HOUR_S, summary.evaluations
     )
 
 
-def _settings(figures: PilotFigures, cell: _Cell) -> Settings:
-    """CE-NAS as it comes, told the quality that today's way ends with."""
+def _build_settings(inputs: PilotInputs, trial: _PilotTrial) -> Settings:
+    """CE-NAS with its defaults, and the final quality of the current method as its target."""
     return settings_from_flags(
-        {"cluster": power_settings(figures)},
-        gpus=figures.gpus,
-        pue=figures.pue,
-        zone=cell.zone,
-        start=cell.start.isoformat(),
-        hours=cell.limit_s / HOUR_S,
-        seed=cell.course.seed,
-        target=cell.course.hypervolume,
-        cheap_scores=None if cell.scored else "none",
+        {"cluster": build_power_settings(inputs)},
+        gpus=inputs.gpus,
+        pue=inputs.pue,
+        zone=trial.zone,
+        start=trial.start.isoformat(),
+        hours=trial.deadline_s / HOUR_S,
+        seed=trial.baseline.seed,
+        target=trial.baseline.hypervolume,
+        proxy_scores=None if trial.has_proxy_scores else "none",
     )
 
 
-def _ways(spot: _Spot, found: Mapping[_Cell, Mapping[str, Outlay]]) -> dict[str, Way]:
-    rows = spot.rows()
+def _build_methods(
+    condition: _SimulatedCondition, costs: Mapping[_PilotTrial, Mapping[str, SearchCost]]
+) -> dict[str, SearchMethod]:
+    rows = condition.trials()
     return {
-        name: Way(name, tuple(tuple(found[cell][name] for cell in row) for row in rows)) for name in found[rows[0][0]]
+        name: SearchMethod(name, tuple(tuple(costs[trial][name] for trial in row) for row in rows))
+        for name in costs[rows[0][0]]
     }
 
 
-def _place(spot: _Spot, found: Mapping[_Cell, Mapping[str, Outlay]]) -> Place:
-    ways = _ways(spot, found)
-    every = [one for row in ways["today"].outlays for one in row]
-    intensity = sum(one.carbon_g for one in every) / sum(one.energy_j for one in every) * J_PER_KWH
-    return Place(spot.axis, spot.name, spot.own, intensity, ways["today"], ways["good-hours"], ways["ce-nas"])
+def _build_condition(
+    condition: _SimulatedCondition, costs: Mapping[_PilotTrial, Mapping[str, SearchCost]]
+) -> PilotCondition:
+    methods = _build_methods(condition, costs)
+    baseline_costs = [cost for row in methods["baseline"].costs for cost in row]
+    carbon_g, energy_j = sum(cost.carbon_g for cost in baseline_costs), sum(cost.energy_j for cost in baseline_costs)
+    return PilotCondition(
+        axis=condition.axis,
+        name=condition.name,
+        is_own=condition.is_own,
+        intensity_g_per_kwh=carbon_g / energy_j * J_PER_KWH,
+        baseline=methods["baseline"],
+        shifted=methods["shifted"],
+        ce_nas=methods["ce-nas"],
+    )
 
 
-def _facts(main: _Spot, stand_in: StandIn, grids: Grids) -> Facts:
-    settings = _settings(stand_in.figures, main.rows()[0][0])
-    materials = stand_in.materials(settings, grids.home)
-    return Facts(
-        seeds=tuple(course.seed for course in main.courses),
-        starts=tuple(f"{start:%Y-%m-%d %H:%M}" for start in main.starts),
-        zone=grids.home.zone,
-        grid_origin=grids.home.origin,
-        synthetic=grids.home.synthetic,
-        benchmark=f"{stand_in.table.name} ({stand_in.table.space.size:,})",
-        gpus=stand_in.figures.gpus,
-        deadline_s=main.limit_s,
-        idle_w=stand_in.figures.idle_w,
-        forecaster=materials.forecaster().forecaster.name,
+def _build_provenance(
+    base: _SimulatedCondition, proxy_benchmark: ProxyBenchmark, pilot_grids: PilotGrids
+) -> PilotProvenance:
+    settings = _build_settings(proxy_benchmark.inputs, base.trials()[0][0])
+    run_inputs = proxy_benchmark.build_run_inputs(settings, pilot_grids.home_trace)
+    return PilotProvenance(
+        seeds=tuple(baseline.seed for baseline in base.baselines),
+        starts=tuple(f"{start:%Y-%m-%d %H:%M}" for start in base.starts),
+        zone=pilot_grids.home_trace.zone,
+        grid_origin=pilot_grids.home_trace.origin,
+        synthetic=pilot_grids.home_trace.synthetic,
+        benchmark=f"{proxy_benchmark.table.name} ({proxy_benchmark.table.space.size:,})",
+        gpus=proxy_benchmark.inputs.gpus,
+        deadline_s=base.deadline_s,
+        idle_w=proxy_benchmark.inputs.effective_idle_power_w,
+        forecaster=run_inputs.choose_forecaster().forecaster.name,
         policy=settings.policy.name,
         searcher=settings.searcher.name,
-        factor=stand_in.factor,
+        stretch_factor=proxy_benchmark.stretch_factor,
         version=__version__,
     )

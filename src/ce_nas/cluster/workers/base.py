@@ -1,4 +1,4 @@
-"""The crew's seam: workers, one a device, that carry tasks out for real and report what happened."""
+"""The interface of worker pools: one worker per device, which runs tasks and reports by messages."""
 
 from __future__ import annotations
 
@@ -13,62 +13,62 @@ if TYPE_CHECKING:
     from ce_nas.benchmarks.base import Failure
     from ce_nas.core.records import Outcome, Task
 
-__all__ = ["Crew", "Report", "Said"]
+__all__ = ["WorkerEvent", "WorkerMessage", "WorkerPool"]
 
 
-class Said(StrEnum):
-    """What a worker reports."""
+class WorkerEvent(StrEnum):
+    """The kind of a message of a worker."""
 
-    WORKING = "working"  #: it has begun or gone on; until then it was loading
+    WORKING = "working"  #: the task was started or resumed; before that, the worker was loading
     FINISHED = "finished"  #: the task is done
-    LEFT = "left"  #: the task was left with a checkpoint
-    FAILED = "failed"  #: the task failed; what its last checkpoint holds can be gone on with
-    GONE = "gone"  #: the device can no longer be used; of a task on it FAILED follows, when no other can come
-    BACK = "back"  #: the device is there again
+    PREEMPTED = "preempted"  #: the task was suspended with a checkpoint
+    FAILED = "failed"  #: the task failed; it can be resumed from its last checkpoint
+    DEVICE_LOST = "device_lost"  #: the device is unavailable; FAILED of its task follows, if it has one
+    DEVICE_READY = "device_ready"  #: the device is available again
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What one worker says."""
+class WorkerMessage:
+    """A message of one worker."""
 
     device: int
-    said: Said
-    #: the task that it is about; -1 where it is about the device
+    event: WorkerEvent
+    #: id of the task; -1 for a message about the device
     task_id: int = -1
-    #: what was found, if the task is finished
+    #: result, if the task is finished
     outcome: Outcome | None = None
-    #: how it failed, if it did
+    #: kind of the failure, if the task failed
     failure: Failure | None = None
-    #: the failure in words
-    words: str = ""
+    #: description of the failure
+    detail: str = ""
 
 
-class Crew(ABC):
-    """Workers of one run. What they report arrives by a function that is safe to be called from any thread."""
+class WorkerPool(ABC):
+    """The workers of one run; their messages are passed to a thread-safe callback."""
 
-    #: how many devices there are
+    #: number of devices
     devices: int
-    #: what they are, in words
+    #: description of the workers
     origin: str
 
     @abstractmethod
-    def open(self, post: Callable[[Report], object]) -> None:
-        """Get the workers ready; from now on each report is handed to ``post``."""
+    def open(self, on_message: Callable[[WorkerMessage], object]) -> None:
+        """Start the workers; ``on_message`` is called with each of their messages, from any thread."""
 
     @abstractmethod
     def start(self, device: int, task: Task) -> None:
-        """Let the worker of a free device begin a task, or go on with it from its checkpoint.
+        """Start a task on a free device, or resume it from its checkpoint.
 
-        A report that it is working follows, and then one that it has finished, left or failed.
+        The message WORKING follows, and then FINISHED, PREEMPTED or FAILED.
         """
 
     @abstractmethod
-    def leave(self, device: int) -> None:
-        """Let a worker write a checkpoint and leave its task; it reports that it left, or that it had just finished."""
+    def preempt(self, device: int) -> None:
+        """Suspend the task of a device with a checkpoint; PREEMPTED follows, or FINISHED if it just ended."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let every worker leave and go home; waits for them, and ends those that take too long.
+        """Preempt all tasks and end all workers; waits for them, and kills those that exceed the time-out.
 
-        A crew that was never opened has nobody to wait for.
+        Does nothing for a pool that was never opened.
         """

@@ -1,4 +1,4 @@
-"""Slurm's queue, as ``squeue`` tells it: what ``sacct`` knows only where a cluster keeps accounts."""
+"""The queue of Slurm by ``squeue``; ``sacct`` needs an accounting database that not every cluster has."""
 
 from __future__ import annotations
 
@@ -12,59 +12,63 @@ if TYPE_CHECKING:
 
 __all__ = ["SlurmQueue"]
 
-#: the shortest time between two looks at the queue, which all users of a cluster share, s
-_LOOK_S = 10.0
-#: how long ``squeue`` may take, s
-_PATIENCE_S = 30.0
-#: the state of a job that waits, in squeue's short form
-_PENDING = "PD"
+#: minimum time between two queries of the controller, s
+_MIN_QUERY_INTERVAL_S = 10.0
+#: time-out of ``squeue``, s
+_SQUEUE_TIMEOUT_S = 30.0
+#: compact state code of a pending job
+_PENDING_STATE = "PD"
 
 
 class SlurmQueue:
-    """Which jobs of this user wait or run.
+    """The pending and running jobs of the current user.
 
-    :param now_s: a clock, s.
-    :param listing: gives what ``squeue`` prints, a job's number and its state a line.
-    :param look_s: the shortest time between two looks.
+    :param now_s: a monotonic clock, s.
+    :param list_jobs: returns the output of ``squeue``: job id and state per line.
+    :param min_query_interval_s: minimum time between two queries, s.
     """
 
     def __init__(
         self,
         now_s: Callable[[], float] = monotonic_s,
-        listing: Callable[[], str] | None = None,
-        look_s: float = _LOOK_S,
+        list_jobs: Callable[[], str] | None = None,
+        min_query_interval_s: float = _MIN_QUERY_INTERVAL_S,
     ) -> None:
         self._now_s = now_s
-        self._listing = listing or _listed
-        self._look_s = look_s
-        self._looked_s: float | None = None
+        self._list_jobs = list_jobs or _run_squeue
+        self._min_query_interval_s = min_query_interval_s
+        self._queried_s: float | None = None
         self._jobs: dict[str, str] | None = None
 
-    def holds(self, job_id: str, since_s: float) -> bool | None:
-        """Whether a job waits, runs or is just ending; None where nobody can tell.
+    def contains(self, job_id: str, submitted_s: float) -> bool | None:
+        """Tell whether a job is pending, running or completing; None if the controller does not answer.
 
-        :param since_s: when it was put into the queue: an older look at the queue says nothing of it.
+        :param submitted_s: time of its submission, s; an older query is repeated.
         """
-        jobs = self._looked(since_s)
+        jobs = self._refresh_jobs(submitted_s)
         return None if jobs is None else job_id in jobs
 
-    def waits(self, job_id: str, since_s: float) -> bool:
-        """Whether a job is known to wait for its turn, for the first time or again; ``since_s`` as above."""
-        return (self._looked(since_s) or {}).get(job_id) == _PENDING
+    def is_pending(self, job_id: str, submitted_s: float) -> bool:
+        """Tell whether a job is pending, also after a requeue; ``submitted_s`` as in :meth:`contains`."""
+        return (self._refresh_jobs(submitted_s) or {}).get(job_id) == _PENDING_STATE
 
-    def _looked(self, since_s: float) -> dict[str, str] | None:
-        if self._looked_s is None or self._now_s() - self._looked_s >= self._look_s or self._looked_s < since_s:
-            self._looked_s, self._jobs = self._now_s(), self._asked()
+    def _refresh_jobs(self, submitted_s: float) -> dict[str, str] | None:
+        if (
+            self._queried_s is None
+            or self._now_s() - self._queried_s >= self._min_query_interval_s
+            or self._queried_s < submitted_s
+        ):
+            self._queried_s, self._jobs = self._now_s(), self._query_jobs()
         return self._jobs
 
-    def _asked(self) -> dict[str, str] | None:
+    def _query_jobs(self) -> dict[str, str] | None:
         try:
-            return dict(line.split() for line in self._listing().splitlines())
+            return dict(line.split() for line in self._list_jobs().splitlines())
         except (OSError, ValueError, subprocess.SubprocessError):
-            return None  # a controller that is busy or just restarting
+            return None  # the controller is busy or restarting
 
 
-def _listed() -> str:
+def _run_squeue() -> str:
     command = ["squeue", "--me", "--noheader", "--format=%i %t"]
-    ran = subprocess.run(command, check=True, capture_output=True, text=True, timeout=_PATIENCE_S)  # noqa: S603 - fixed
-    return ran.stdout
+    completed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=_SQUEUE_TIMEOUT_S)  # noqa: S603 - a constant command
+    return completed.stdout

@@ -1,6 +1,6 @@
-"""Importing: official files are read, checked and kept in plain formats, with a manifest of where they came from.
+"""Import data sets: read and check the official files, and store them in plain formats with a manifest.
 
-What a reader makes of official files: pieces that are kept, each in a plain format of its own.
+Each importer is a module with a function ``convert_files`` from official files to :class:`ConvertedFile`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ce_nas.core.errors import DataError
-from ce_nas.datasets.store import Kept, Manifest, Origin, digest
+from ce_nas.datasets.store import FileOrigin, Manifest, StoredFile, sha256_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,130 +22,33 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from ce_nas.datasets.catalog import DataSet
-    from ce_nas.datasets.store import Library
+    from ce_nas.datasets.catalog import CatalogEntry
+    from ce_nas.datasets.store import DataStore
 
-__all__ = ["Change", "Imported", "Piece", "import_files"]
+__all__ = ["ConvertedFile", "ImportChange", "ImportedFile", "import_files"]
 
-#: data set to the module of this room that reads it; each has a function ``read`` from files to pieces
-READERS = {
+#: data set to the module of this package that imports it
+IMPORTER_MODULES = {
     "hwnasbench": "hwnasbench",
-    "nasbench201": "nats",
+    "nasbench201": "nats_bench",
     "supernets": "supernets",
     "nasbench301": "nasbench301",
-    "nasbench301-ensembles": "ensembles",
-    "electricity-maps": "traces",
-    "carboncast": "traces",
+    "electricity-maps": "grid_traces",
+    "carboncast": "grid_traces",
 }
 
 
-class Change(StrEnum):
-    """What an import did about a file."""
-
-    ADDED = "added"
-    REPLACED = "replaced"
-    UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """A file, and what was done about it."""
-
-    kept: Kept
-    change: Change
-
-
-def import_files(  # noqa: PLR0913 - what, from where, to where, when, and whether it may replace something
-    known: DataSet,
-    files: Sequence[Path],
-    library: Library,
-    now: datetime,
-    *,
-    replace: bool = False,
-    addresses: Mapping[Path, str] | None = None,
-) -> list[Imported]:
-    """Read the files of a data set and keep what they hold.
-
-    A file that was read before is left as it is; another one takes the place of what is kept only if ``replace`` says
-    so. Nothing is changed unless everything can be read.
-
-    :param addresses: where files came from, of those that were fetched.
-    :raises DataError: if a file is of no use, something else is kept already, or the folder cannot be written.
-    """
-    missing = next((file for file in files if not file.exists()), None)
-    if missing or not files:
-        found = f"there is nothing at {str(missing)!r}" if missing else "no file was given"
-        message = f"Expected {known.takes}, but {found}; get it: {known.how_to_get}."
-        raise DataError(message)
-    reader = importlib.import_module(f"ce_nas.datasets.{READERS[known.name]}")
-    pieces: list[Piece] = reader.read(files)
-    sums = {file: digest(file) for piece in pieces for file in piece.sources}
-    origins = {file: Origin((addresses or {}).get(file, file.name), sha256) for file, sha256 in sums.items()}
-    before = library.manifest(known.name)
-    changes = {piece.file: _change(piece, origins, before, replace=replace) for piece in pieces}
-    drafts = _drafts([piece for piece in pieces if changes[piece.file] is not Change.UNCHANGED], known.name, library)
-    made = {piece.file: _kept(piece, drafts[piece.file], origins, now) for piece in pieces if piece.file in drafts}
-    files_now = {kept.file: kept for kept in (before.files if before else ())} | made
-    if drafts:
-        library.keep(Manifest(known.name, known.version, known.licence, tuple(files_now.values())), drafts)
-    return [Imported(files_now[piece.file], changes[piece.file]) for piece in pieces]
-
-
-def _drafts(pieces: Sequence[Piece], name: str, library: Library) -> dict[str, Path]:
-    """Each piece, written beside the place that it is for; all of them or none."""
-    drafts: dict[str, Path] = {}
-    try:
-        for piece in pieces:
-            drafts[piece.file] = library.draft(name, piece.file, piece.write)
-    except BaseException:
-        for draft in drafts.values():
-            draft.unlink(missing_ok=True)
-        raise
-    return drafts
-
-
-def _change(piece: Piece, origins: Mapping[Path, Origin], before: Manifest | None, *, replace: bool) -> Change:
-    """What is to be done about a piece.
-
-    :raises DataError: if it would take the place of something else unasked.
-    """
-    held = before.of(piece.file) if before else None
-    if held is None:
-        return Change.ADDED
-    if replace:
-        return Change.REPLACED
-    if [origin.sha256 for origin in held.origins] == [origins[file].sha256 for file in piece.sources]:
-        return Change.UNCHANGED
-    message = (
-        f"Expected no {piece.file} yet, but one was imported on {held.imported[:10]} from "
-        f"{', '.join(origin.name for origin in held.origins)}; give --replace to put the new one in its place."
-    )
-    raise DataError(message)
-
-
-def _kept(piece: Piece, draft: Path, origins: Mapping[Path, Origin], now: datetime) -> Kept:
-    return Kept(
-        file=piece.file,
-        sha256=digest(draft),
-        size_bytes=draft.stat().st_size,
-        rows=piece.rows,
-        origins=tuple(origins[file] for file in piece.sources),
-        imported=now.isoformat(timespec="seconds"),
-        notes=piece.notes,
-    )
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """One file to be kept."""
+class ConvertedFile:
+    """One file to store."""
 
     file: str
-    #: rows, kept as Parquet; arrays by name, kept as npz; or a file that is kept as it is
+    #: a frame, stored as Parquet; arrays by name, stored as npz; or the path of a file to copy
     content: pd.DataFrame | Mapping[str, np.ndarray] | Path
     rows: int
-    #: the files that it was read from
-    sources: tuple[Path, ...]
-    #: what a reader should know of it, a sentence each
+    #: the files that it was converted from
+    source_files: tuple[Path, ...]
+    #: caveats, a sentence each
     notes: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
@@ -163,3 +66,104 @@ class Piece:
         else:
             with path.open("wb") as file:
                 np.savez_compressed(file, allow_pickle=False, **self.content)
+
+
+class ImportChange(StrEnum):
+    """What an import did with a file."""
+
+    ADDED = "added"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """A stored file, and what the import did with it."""
+
+    stored_file: StoredFile
+    change: ImportChange
+
+
+def import_files(  # noqa: PLR0913 - the keywords are optional
+    entry: CatalogEntry,
+    files: Sequence[Path],
+    store: DataStore,
+    now: datetime,
+    *,
+    replace: bool = False,
+    urls: Mapping[Path, str] | None = None,
+) -> list[ImportedFile]:
+    """Convert the files of a data set and store them.
+
+    A file that was imported before is left as it is; a different one replaces it only with ``replace``. Nothing
+    changes unless every file can be read.
+
+    :param urls: where the downloaded ones among the files came from.
+    :raises DataError: if a file is invalid, another one is stored already, or the folder cannot be written.
+    """
+    missing = next((file for file in files if not file.exists()), None)
+    if missing or not files:
+        reason = f"there is nothing at {str(missing)!r}" if missing else "no file was given"
+        message = f"Expected {entry.expected_files}, but {reason}; get it: {entry.how_to_get}."
+        raise DataError(message)
+    importer = importlib.import_module(f"ce_nas.datasets.importers.{IMPORTER_MODULES[entry.name]}")
+    converted: list[ConvertedFile] = importer.convert_files(files)
+    sums = {file: sha256_digest(file) for each in converted for file in each.source_files}
+    origins = {file: FileOrigin((urls or {}).get(file, file.name), sha256) for file, sha256 in sums.items()}
+    before = store.read_manifest(entry.name)
+    changes = {each.file: _decide_change(each, origins, before, replace=replace) for each in converted}
+    to_write = [each for each in converted if changes[each.file] is not ImportChange.UNCHANGED]
+    drafts = _write_drafts(to_write, entry.name, store)
+    added = {each.file: _build_stored_file(each, drafts[each.file], origins, now) for each in to_write}
+    stored_files = {stored.file: stored for stored in (before.files if before else ())} | added
+    if drafts:
+        store.commit(Manifest(entry.name, entry.version, entry.licence, tuple(stored_files.values())), drafts)
+    return [ImportedFile(stored_files[each.file], changes[each.file]) for each in converted]
+
+
+def _write_drafts(converted_files: Sequence[ConvertedFile], name: str, store: DataStore) -> dict[str, Path]:
+    """Write a draft of each file; if one fails, all are removed."""
+    drafts: dict[str, Path] = {}
+    try:
+        for converted_file in converted_files:
+            drafts[converted_file.file] = store.write_draft(name, converted_file.file, converted_file.write)
+    except BaseException:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+        raise
+    return drafts
+
+
+def _decide_change(
+    converted_file: ConvertedFile, origins: Mapping[Path, FileOrigin], before: Manifest | None, *, replace: bool
+) -> ImportChange:
+    """What the import has to do with a file.
+
+    :raises DataError: if it would replace a different one without ``replace``.
+    """
+    stored = before.find(converted_file.file) if before else None
+    if stored is None:
+        return ImportChange.ADDED
+    if replace:
+        return ImportChange.REPLACED
+    if [origin.sha256 for origin in stored.origins] == [origins[file].sha256 for file in converted_file.source_files]:
+        return ImportChange.UNCHANGED
+    message = (
+        f"Expected no {converted_file.file} yet, but one was imported on {stored.imported[:10]} from "
+        f"{', '.join(origin.name for origin in stored.origins)}; add --replace to replace it."
+    )
+    raise DataError(message)
+
+
+def _build_stored_file(
+    converted_file: ConvertedFile, draft: Path, origins: Mapping[Path, FileOrigin], now: datetime
+) -> StoredFile:
+    return StoredFile(
+        file=converted_file.file,
+        sha256=sha256_digest(draft),
+        size_bytes=draft.stat().st_size,
+        rows=converted_file.rows,
+        origins=tuple(origins[file] for file in converted_file.source_files),
+        imported=now.isoformat(timespec="seconds"),
+        notes=converted_file.notes,
+    )

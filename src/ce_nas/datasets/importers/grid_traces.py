@@ -1,8 +1,8 @@
-"""Grid traces as their makers hand them out, kept as a file a zone: life-cycle, direct and the mix beside each other.
+"""Import grid traces into one file per zone, with life-cycle and direct intensity and the generation mix.
 
 Layouts
-    Electricity Maps' portal: a CSV a zone and year, with ``Datetime (UTC)``, ``Zone id``, ``Carbon intensity
-    gCO2eq/kWh (direct)`` and ``(Life cycle)`` or ``(LCA)``; tables after theirs too. CarbonCast: ``UTC time``,
+    Electricity Maps' portal: a CSV per zone and year, with ``Datetime (UTC)``, ``Zone id``, ``Carbon intensity
+    gCO2eq/kWh (direct)`` and ``(Life cycle)`` or ``(LCA)``; similar tables, too. CarbonCast: ``UTC time``,
     ``carbon_intensity``, with the zone and the factors in the file's name, ``CISO_lifecycle_emissions.csv``.
 """
 
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.errors import TraceError
-from ce_nas.datasets.importers.base import Piece
-from ce_nas.grid.readers import factors_in, read_trace, zones_in
-from ce_nas.grid.trace import Factors, Signal
+from ce_nas.datasets.importers.base import ConvertedFile
+from ce_nas.grid.readers import list_factors, list_zones, read_trace
+from ce_nas.grid.trace import EmissionFactorType, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,119 +28,124 @@ if TYPE_CHECKING:
 
     from ce_nas.grid.trace import GridTrace
 
-__all__ = ["read", "zone_file"]
+__all__ = ["convert_files", "zone_file_name"]
 
-_CARBONCAST = re.compile(r"(?P<zone>[A-Za-z0-9-]+)_(?P<factors>lifecycle|direct)_emissions\.csv")
-#: columns of a kept file, under names that the reader of traces knows
-COLUMNS = {Factors.LIFECYCLE: "carbon_intensity_lifecycle", Factors.DIRECT: "carbon_intensity_direct"}
+_CARBONCAST_FILE_PATTERN = re.compile(r"(?P<zone>[A-Za-z0-9-]+)_(?P<factors>lifecycle|direct)_emissions\.csv")
+#: columns of a stored file, by names that the trace reader accepts
+INTENSITY_COLUMNS = {
+    EmissionFactorType.LIFECYCLE: "carbon_intensity_lifecycle",
+    EmissionFactorType.DIRECT: "carbon_intensity_direct",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _FileSeries:
     """One series of one file."""
 
     file: Path
     trace: GridTrace
 
 
-def zone_file(zone: str) -> str:
+def zone_file_name(zone: str) -> str:
     """The file of a zone."""
     return f"{zone}.parquet"
 
 
-def read(files: Sequence[Path]) -> list[Piece]:
-    """A piece a zone, of all that the files hold of it.
+def convert_files(files: Sequence[Path]) -> list[ConvertedFile]:
+    """One file per zone, merged from all files that contain it.
 
-    :raises TraceError: if a file holds no intensities, or two of them contradict each other.
+    :raises TraceError: if a file has no intensities, or two of them contradict each other.
     """
-    zones: dict[str, list[_Part]] = defaultdict(list)
+    zones: dict[str, list[_FileSeries]] = defaultdict(list)
     for file in files:
-        for part in _parts(file):
-            zones[part.trace.zone].append(part)
-    return [_piece(zone, parts) for zone, parts in zones.items()]
+        for series in _read_series(file):
+            zones[series.trace.zone].append(series)
+    return [_convert_zone(zone, file_series) for zone, file_series in zones.items()]
 
 
-def _parts(file: Path) -> Iterator[_Part]:
-    if named := _CARBONCAST.fullmatch(file.name):
-        kind, zone = Factors(named["factors"]), named["zone"]
-        yield _Part(file, read_trace(file, zone=zone, factors=kind, signal=Signal.AVERAGE))
+def _read_series(file: Path) -> Iterator[_FileSeries]:
+    if match := _CARBONCAST_FILE_PATTERN.fullmatch(file.name):
+        factors, zone = EmissionFactorType(match["factors"]), match["zone"]
+        yield _FileSeries(file, read_trace(file, zone=zone, factors=factors, signal=Signal.AVERAGE))
         return
-    said = factors_in(file)
-    stated = [kind for kind in COLUMNS if kind in said]
-    if not stated:
+    known_factors = list_factors(file)
+    imported_factors = [factors for factors in INTENSITY_COLUMNS if factors in known_factors]
+    if not imported_factors:
         message = (
-            f"Expected columns of life-cycle or direct intensities in {file.name}, found none that says which; use it "
-            "as it is with --trace and --factors."
+            f"Expected columns of life-cycle or direct intensities in {file.name}, got none that says which; use the "
+            "file with --trace and --factors instead."
         )
         raise TraceError(message)
-    for zone in zones_in(file):
-        for kind in stated:
-            yield _Part(file, read_trace(file, zone=zone, factors=kind))
+    for zone in list_zones(file):
+        for factors in imported_factors:
+            yield _FileSeries(file, read_trace(file, zone=zone, factors=factors))
 
 
-def _piece(zone: str, parts: Sequence[_Part]) -> Piece:
+def _convert_zone(zone: str, file_series: Sequence[_FileSeries]) -> ConvertedFile:
     import pandas as pd
 
-    _check_zone(zone, parts[0].file)
-    series = {COLUMNS[kind]: _joined(zone, kind, parts) for kind in COLUMNS}
-    columns = {name: found for name, found in series.items() if found is not None}
+    _check_zone(zone, file_series[0].file)
+    series = {name: _merge_intensities(zone, factors, file_series) for factors, name in INTENSITY_COLUMNS.items()}
+    columns = {name: values for name, values in series.items() if values is not None}
     frame = pd.DataFrame(columns).sort_index()
     missing = int(frame.isna().any(axis=1).sum())
-    frame = frame.join(_mix(parts))
-    notes = (f"{missing:,} of {len(frame):,} steps lack a value; they stay gaps.",) if missing else ()
+    frame = frame.join(_merge_mixes(file_series))
+    notes = (f"{missing:,} of {len(frame):,} steps lack a value; they remain gaps.",) if missing else ()
     frame = frame.rename_axis("time").reset_index()
     frame.insert(0, "zone", zone)
-    return Piece(zone_file(zone), frame, len(frame), tuple(dict.fromkeys(part.file for part in parts)), notes)
+    source_files = tuple(dict.fromkeys(each.file for each in file_series))
+    return ConvertedFile(zone_file_name(zone), frame, len(frame), source_files, notes)
 
 
 def _check_zone(zone: str, file: Path) -> None:
-    """A zone names a file, and must not lead out of the folder."""
+    """Check that a zone is a valid file name inside the folder."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", zone):
         message = f"Expected a zone such as US-CAL-CISO in {file.name}, got {zone!r}."
         raise TraceError(message)
 
 
-def _joined(zone: str, kind: Factors, parts: Sequence[_Part]) -> pd.Series[float] | None:
-    """All values of that kind, by their time, NaN where one is missing; None if there are none.
+def _merge_intensities(
+    zone: str, factors: EmissionFactorType, file_series: Sequence[_FileSeries]
+) -> pd.Series[float] | None:
+    """All values with these emission factors, by time, NaN where one is missing; None if there are none.
 
     :raises TraceError: if two files have different values, or steps, for the same zone.
     """
     import pandas as pd
 
-    mine = [part for part in parts if part.trace.factors is kind]
-    if not mine:
+    matching = [each for each in file_series if each.trace.factors is factors]
+    if not matching:
         return None
-    if len({part.trace.step_s for part in mine}) > 1:
-        steps = ", ".join(f"{part.trace.step_s:g} s in {part.file.name}" for part in mine)
-        message = f"Expected one step for zone {zone}, got {steps}; import them apart."
+    if len({each.trace.step_s for each in matching}) > 1:
+        steps = ", ".join(f"{each.trace.step_s:g} s in {each.file.name}" for each in matching)
+        message = f"Expected one step for zone {zone}, got {steps}; import them separately."
         raise TraceError(message)
-    pieces = [_series(part.trace) for part in mine]
-    whole = pd.concat(pieces)
-    known = whole[whole.notna()]
+    merged = pd.concat([_to_series(each.trace) for each in matching])
+    known = merged[merged.notna()]
     repeated = known[known.index.duplicated(keep=False)].groupby(level=0)
     contradicted = repeated.nunique()
     if (contradicted > 1).any():
         moment = contradicted[contradicted > 1].index[0]
         message = f"Expected one value a time for zone {zone}, but the files contradict each other at {moment}."
         raise TraceError(message)
-    return whole.groupby(level=0).first()
+    return merged.groupby(level=0).first()
 
 
-def _mix(parts: Sequence[_Part]) -> pd.DataFrame:
-    """The generation mix, MW, by time; without columns where no file has one."""
+def _merge_mixes(file_series: Sequence[_FileSeries]) -> pd.DataFrame:
+    """The generation mix, MW, by time; without columns if no file has one."""
     import pandas as pd
 
-    pieces = [pd.DataFrame(dict(part.trace.mix_mw), index=_times(part.trace)) for part in parts]
-    return pd.concat(pieces).groupby(level=0).first()
+    mixes = [pd.DataFrame(dict(each.trace.mix_mw), index=_timestamps(each.trace)) for each in file_series]
+    return pd.concat(mixes).groupby(level=0).first()
 
 
-def _series(trace: GridTrace) -> pd.Series[float]:
+def _to_series(trace: GridTrace) -> pd.Series[float]:
     import pandas as pd
 
-    return pd.Series(np.asarray(trace.g_per_kwh, dtype=float), index=_times(trace))
+    return pd.Series(np.asarray(trace.g_per_kwh, dtype=float), index=_timestamps(trace))
 
 
-def _times(trace: GridTrace) -> pd.DatetimeIndex:
+def _timestamps(trace: GridTrace) -> pd.DatetimeIndex:
     import pandas as pd
 
     step = pd.Timedelta(seconds=trace.step_s)

@@ -1,1 +1,48 @@
-"""studies."""
+"""Experiments of the method: each names its trials and reports on their results.
+
+- equal_quality: carbon to equal hypervolume
+- hypervolume_over_time: hypervolume over time and over carbon
+- carbon_caps: hypervolume within carbon budgets
+- zones: many zones and seasons
+- devices: all devices and image data sets
+- noise: trainings of single seeds
+- ablations: CE-NAS without each of its components
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from ce_nas.experiments.studies.ablations import AblationExperiment
+    from ce_nas.experiments.studies.carbon_caps import CarbonCapExperiment
+    from ce_nas.experiments.studies.devices import DeviceExperiment
+    from ce_nas.experiments.studies.equal_quality import EqualQualityExperiment
+    from ce_nas.experiments.studies.hypervolume_over_time import HypervolumeOverTimeExperiment
+    from ce_nas.experiments.studies.noise import NoiseExperiment
+    from ce_nas.experiments.studies.zones import ZoneExperiment
+
+__all__ = [
+    "AblationExperiment",
+    "CarbonCapExperiment",
+    "DeviceExperiment",
+    "EqualQualityExperiment",
+    "HypervolumeOverTimeExperiment",
+    "NoiseExperiment",
+    "ZoneExperiment",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "ablations": ["AblationExperiment"],
+        "carbon_caps": ["CarbonCapExperiment"],
+        "devices": ["DeviceExperiment"],
+        "equal_quality": ["EqualQualityExperiment"],
+        "hypervolume_over_time": ["HypervolumeOverTimeExperiment"],
+        "noise": ["NoiseExperiment"],
+        "zones": ["ZoneExperiment"],
+    },
+)

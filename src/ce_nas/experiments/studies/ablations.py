@@ -1,4 +1,4 @@
-"""Ablations: CE-NAS without each of its parts, and with cheap scores from the worst to the best."""
+"""Ablations: CE-NAS without each of its components, and with proxy scores of different quality."""
 
 from __future__ import annotations
 
@@ -8,135 +8,155 @@ import numpy as np
 
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
-from ce_nas.engine.inputs import Materials
-from ce_nas.experiments.base import ENGLISH, Experiment, Report
-from ce_nas.experiments.comparison import REFERENCE, versus, versus_table
-from ce_nas.experiments.provenance import basis
-from ce_nas.experiments.strategies import CE_NAS, Strategy, strategy
-from ce_nas.experiments.studies.devices import draw_ratios
-from ce_nas.experiments.trials import cell
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.experiments.base import ENGLISH, Experiment, ExperimentReport
+from ce_nas.experiments.comparison import REFERENCE_STRATEGY, compare_with_reference, comparison_table
+from ce_nas.experiments.figures import draw_ratios
+from ce_nas.experiments.provenance import provenance_notes
+from ce_nas.experiments.strategies import CE_NAS, Strategy, get_strategy
+from ce_nas.experiments.trials import build_trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ce_nas.experiments.base import Scenario
-    from ce_nas.experiments.trials import Cell, Finding
-    from ce_nas.report.i18n.words import Words
+    from ce_nas.experiments.base import ExperimentConfig
+    from ce_nas.experiments.trials import ExperimentTrial, TrialResult
+    from ce_nas.report.i18n.translator import Translator
 
-__all__ = ["Ablations", "supernets_by_rank"]
+__all__ = ["AblationExperiment", "rank_supernets"]
 
-#: how the names of variants begin that differ by their cheap scores
-SCORES = "scores:"
+#: prefix of the names of variants with other proxy scores
+SCORES_PREFIX = "scores:"
 
 
-def supernets_by_rank(path: Path, flags: Mapping[str, object], count: int) -> list[tuple[str, float]]:
-    """So many supernets of a file, from the worst to the best, with their Kendall's tau with the accuracy.
+def rank_supernets(path: Path, flags: Mapping[str, object], count: int) -> list[tuple[str, float]]:
+    """Select ``count`` supernets of a file, from the worst to the best, with their Kendall's tau with the accuracy.
 
-    :raises CeNasError: if the file or the benchmark is of no use for it.
+    :raises CeNasError: if the file or the problem is unsuitable.
     """
     from scipy.stats import kendalltau
 
-    from ce_nas.benchmarks.proxy_scores import read_supernets
+    from ce_nas.benchmarks.proxy_scores import read_supernet_accuracies
 
-    table = Materials(settings_from_flags(**flags)).table
+    table = RunInputs(settings_from_flags(**flags)).table
     accuracy = table.metric("accuracy").values
-    names, scores = read_supernets(path)
+    names, scores = read_supernet_accuracies(path)
     taus = {name: float(kendalltau(column, accuracy)[0]) for name, column in zip(names, scores.T, strict=True)}
     ranked = sorted(taus, key=lambda name: taus[name])
     if count < 1:
-        message = f"Expected one supernet or more, got {count}."
+        message = f"Expected at least one supernet, got {count}."
         raise SettingsError(message)
     chosen = np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int))
-    return [(ranked[at], taus[ranked[at]]) for at in chosen.tolist()]
+    return [(ranked[index], taus[ranked[index]]) for index in chosen.tolist()]
 
 
-class Ablations(Experiment):
-    """Runs CE-NAS, CE-NAS without each of its parts, and vanilla LaMOO, to which all ratios refer.
+class AblationExperiment(Experiment):
+    """Runs CE-NAS, CE-NAS without each of its components, and vanilla LaMOO, the reference of all ratios.
 
-    :param supernets: cheap scores to try instead, as ``FILE:NAME``, with what a table calls each.
+    :param supernets: title in a table to other proxy scores, as ``FILE:NAME``.
     """
 
     name = "ablations"
 
-    def __init__(self, scenario: Scenario, supernets: Mapping[str, str] | None = None) -> None:
-        self._scenario = scenario
-        self._variants = [CE_NAS, *_without(), *(_scored_by(*item) for item in (supernets or {}).items())]
-
-    def cells(self) -> list[Cell]:
-        """See :meth:`Experiment.cells`."""
-        return [
-            cell(one, self._scenario.flags, seed)
-            for one in [*self._variants, strategy(REFERENCE)]
-            for seed in self._scenario.seeds
+    def __init__(self, config: ExperimentConfig, supernets: Mapping[str, str] | None = None) -> None:
+        self._config = config
+        self._variants = [
+            CE_NAS,
+            *_ablated_variants(),
+            *(_build_scores_variant(title, scores) for title, scores in (supernets or {}).items()),
         ]
 
-    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
-        """See :meth:`Experiment.report`."""
-        shown = {one.title: _title(one, words) for one in self._variants}
-        rows = [versus(one.title, findings, one.name) for one in self._variants]
-        full = [versus(one.title, findings, one.name, CE_NAS.name) for one in self._variants[1:]]
-        return Report(
-            title=words("exp.ablations"),
+    def trials(self) -> list[ExperimentTrial]:
+        """See :meth:`Experiment.trials`."""
+        return [
+            build_trial(strategy, self._config.flags, seed)
+            for strategy in [*self._variants, get_strategy(REFERENCE_STRATEGY)]
+            for seed in self._config.seeds
+        ]
+
+    def build_report(self, results: Sequence[TrialResult], translate: Translator = ENGLISH) -> ExperimentReport:
+        """See :meth:`Experiment.build_report`."""
+        titles = {variant.title: _variant_title(variant, translate) for variant in self._variants}
+        rows = [compare_with_reference(variant.title, results, variant.name) for variant in self._variants]
+        against_ce_nas = [
+            compare_with_reference(variant.title, results, variant.name, CE_NAS.name) for variant in self._variants[1:]
+        ]
+        table = comparison_table(
+            translate("exp.ablations.table"), translate("exp.ablations.variant"), rows, translate, titles
+        )
+        return ExperimentReport(
+            title=translate("exp.ablations"),
             content={
                 "experiment": self.name,
-                "seeds": list(self._scenario.seeds),
-                "against_vanilla_lamoo": [one.to_dict() for one in rows],
-                "against_ce_nas": [one.to_dict() for one in full],
+                "seeds": list(self._config.seeds),
+                "against_vanilla_lamoo": [row.to_dict() for row in rows],
+                "against_ce_nas": [row.to_dict() for row in against_ce_nas],
             },
-            tables=[versus_table(words("exp.ablations.table"), words("exp.ablations.variant"), rows, words, shown)],
-            figures={self.name: draw_ratios(rows, "CE-NAS without its parts, and with other scores")},
-            notes=[*basis(findings, self._scenario.seeds, words), *(_told(one, words) for one in self._variants[1:])],
+            tables=[table],
+            figures={self.name: draw_ratios(rows, "CE-NAS without its components, and with other proxy scores")},
+            notes=[
+                *provenance_notes(results, self._config.seeds, translate),
+                *(_variant_note(variant, translate) for variant in self._variants[1:]),
+            ],
         )
 
 
-def _without() -> list[Strategy]:
+def _ablated_variants() -> list[Strategy]:
     return [
-        _variant(
+        _build_variant(
             "no-forecast",
             "without forecast",
             {"forecaster": "persistence"},
         ),
-        _variant(
-            "no-agent",
+        _build_variant(
+            "no-policy",
             "without policy",
             {"policy": {"name": "fixed"}},
         ),
-        _variant(
+        _build_variant(
             "no-surrogate",
-            "LaMOO in its place",
-            {"searcher": {"name": "lamoo", "inner": "uniform"}},
+            "LaMOO instead of the surrogate",
+            {"searcher": {"name": "lamoo", "inner": "random"}},
         ),
-        _variant(
-            "in-partition",
+        _build_variant(
+            "in-lamoo-regions",
             "in LaMOO's regions",
             {"searcher": {"name": "lamoo", "inner": "surrogate"}},
         ),
-        _variant(
-            "no-scores",
-            "without cheap scores",
-            {"benchmark": {"cheap_scores": "none"}},
+        _build_variant(
+            "no-proxy-scores",
+            "without proxy scores",
+            {"problem": {"proxy_scores": "none"}},
         ),
     ]
 
 
-def _scored_by(title: str, scores: str) -> Strategy:
-    return _variant(f"{SCORES}{scores}", title, {"benchmark": {"cheap_scores": scores}})
+def _build_scores_variant(title: str, scores: str) -> Strategy:
+    return _build_variant(f"{SCORES_PREFIX}{scores}", title, {"problem": {"proxy_scores": scores}})
 
 
-def _title(one: Strategy, words: Words) -> str:
-    """What a table calls a variant; CE-NAS and other scores have names of their own."""
-    return one.title if one.name == CE_NAS.name or one.name.startswith(SCORES) else words(f"exp.variant.{one.name}")
+def _variant_title(variant: Strategy, translate: Translator) -> str:
+    """Return the title of a variant in a table; CE-NAS and variants with other scores keep theirs."""
+    return (
+        variant.title
+        if variant.name == CE_NAS.name or variant.name.startswith(SCORES_PREFIX)
+        else translate(f"exp.variant.{variant.name}")
+    )
 
 
-def _told(one: Strategy, words: Words) -> str:
-    """What a variant is."""
-    scores = one.name.removeprefix(SCORES)
-    what = words(f"exp.what.{one.name}") if scores == one.name else words("exp.variant.scores", scores=scores)
-    return words("exp.who", title=_title(one, words), what=what)
+def _variant_note(variant: Strategy, translate: Translator) -> str:
+    """Describe a variant."""
+    scores = variant.name.removeprefix(SCORES_PREFIX)
+    what = (
+        translate(f"exp.what.{variant.name}")
+        if scores == variant.name
+        else translate("exp.variant.scores", scores=scores)
+    )
+    return translate("exp.who", title=_variant_title(variant, translate), what=what)
 
 
-def _variant(name: str, title: str, changed: Mapping[str, Any]) -> Strategy:
-    """CE-NAS with some settings changed, whatever the user's flags say of them."""
-    flags = {"policy": "policy", "searcher": "searcher", "benchmark": "cheap_scores", "forecaster": "forecaster"}
-    return Strategy(name, title, {**CE_NAS.settings, **changed}, owns=tuple(flags[key] for key in changed))
+def _build_variant(name: str, title: str, overrides: Mapping[str, Any]) -> Strategy:
+    """Return CE-NAS with some settings fixed, regardless of the user's flags."""
+    flags = {"policy": "policy", "searcher": "searcher", "problem": "proxy_scores", "forecaster": "forecaster"}
+    return Strategy(name, title, {**CE_NAS.settings, **overrides}, fixed_flags=tuple(flags[key] for key in overrides))

@@ -1,4 +1,4 @@
-"""Grams to equal quality: what each strategy spends until it reaches a hypervolume."""
+"""Carbon to equal quality: what each strategy emits until it reaches a hypervolume."""
 
 from __future__ import annotations
 
@@ -8,158 +8,195 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ce_nas.analysis.metrics import log_share, top_of
+from ce_nas.analysis.carbon_ratio import PairedUsage, decompose_ratio, pair_runs
+from ce_nas.analysis.metrics import log_missing_share
 from ce_nas.analysis.statistics import Interval, bootstrap_median
-from ce_nas.core.formatting import interval_text
+from ce_nas.core.formatting import format_interval
 from ce_nas.core.units import G_PER_KG
-from ce_nas.experiments.base import ENGLISH, Experiment, Report, Table, of_strategy
-from ce_nas.experiments.comparison import Pair, paired, split_of
-from ce_nas.experiments.output import PAPER_RATIO, band, panels
-from ce_nas.experiments.provenance import basis
-from ce_nas.experiments.strategies import CE_NAS, strategy
-from ce_nas.experiments.trials import cell
+from ce_nas.experiments.base import ENGLISH, Experiment, ExperimentReport, results_of_strategy
+from ce_nas.experiments.comparison import find_largest_hypervolume, gap_note
+from ce_nas.experiments.figures import PAPER_CARBON_RATIO, create_panels, draw_band
+from ce_nas.experiments.provenance import provenance_notes
+from ce_nas.experiments.strategies import CE_NAS, get_strategy
+from ce_nas.experiments.trials import build_trial
+from ce_nas.report.page import ReportTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-    from ce_nas.experiments.base import Scenario
-    from ce_nas.experiments.trials import Cell, Finding
-    from ce_nas.report.i18n.words import Words
+    from ce_nas.analysis.trajectory import Trajectory
+    from ce_nas.experiments.base import ExperimentConfig
+    from ce_nas.experiments.trials import ExperimentTrial, TrialResult
+    from ce_nas.report.i18n.translator import Translator
 
-__all__ = ["EqualQuality"]
+__all__ = ["EqualQualityExperiment"]
 
-#: whom CE-NAS is put beside; the last is CE-NAS's own searcher without scores and hours
-REFERENCES = ("vanilla-lamoo", "vanilla-random", "one-shot-lamoo", "heuristic-lamoo", "vanilla-surrogate")
-#: levels of hypervolume: log10 of the share of the largest that is missing, from 10 % down
-FIRST, LAST, STEP = -1.0, -4.0, -0.05
-NOTES = ("exp.equal.times_less", "exp.equal.split", "exp.equal.most")
+#: baselines; the last is CE-NAS's own searcher without proxy scores and a carbon-aware policy
+REFERENCE_STRATEGIES = ("vanilla-lamoo", "vanilla-random", "one-shot-lamoo", "hotcarbon-lamoo", "vanilla-surrogate")
+#: hypervolume levels: log10 of the missing share of the largest, from 10 % down
+FIRST_LOG_SHARE, LAST_LOG_SHARE, LOG_SHARE_STEP = -1.0, -4.0, -0.05
+TABLE_LOG_SHARES = (-1.5, -2.0, -2.3, -2.5, -2.7, -3.0)
+NOTE_KEYS = ("exp.equal.times_less", "exp.equal.split", "exp.equal.most")
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """CE-NAS against another strategy at one level of hypervolume."""
+class QualityLevel:
+    """CE-NAS against another strategy at one hypervolume level."""
 
     #: log10 of the missing share of the largest hypervolume
-    log_share: float
+    log_missing_share: float
     hypervolume: float
-    ratio: Interval
-    #: seeds in which the other reached the level, all of which count
-    seeds: int
+    carbon_ratio: Interval
+    #: seeds in which the other strategy reached the level
+    seed_count: int
 
 
-class EqualQuality(Experiment):
-    """Runs every strategy with every seed, and compares what they had spent at equal hypervolume."""
+class EqualQualityExperiment(Experiment):
+    """Runs every strategy with every seed, and compares their carbon at equal hypervolume."""
 
     name = "equal-quality"
 
-    def __init__(self, scenario: Scenario) -> None:
-        self._scenario = scenario
-        self._strategies = (CE_NAS, *map(strategy, REFERENCES))
+    def __init__(self, config: ExperimentConfig) -> None:
+        self._config = config
+        self._strategies = (CE_NAS, *map(get_strategy, REFERENCE_STRATEGIES))
 
-    def cells(self) -> list[Cell]:
-        """See :meth:`Experiment.cells`."""
-        return [cell(one, self._scenario.flags, seed) for one in self._strategies for seed in self._scenario.seeds]
+    def trials(self) -> list[ExperimentTrial]:
+        """See :meth:`Experiment.trials`."""
+        return [
+            build_trial(strategy, self._config.flags, seed)
+            for strategy in self._strategies
+            for seed in self._config.seeds
+        ]
 
-    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
-        """See :meth:`Experiment.report`."""
-        top, meaning = top_of(findings)
-        finals = {name: paired(_tracks(findings, CE_NAS.name), _tracks(findings, name)) for name in REFERENCES}
-        curves = {name: self._levels(findings, name, top) for name in REFERENCES}
+    def build_report(self, results: Sequence[TrialResult], translate: Translator = ENGLISH) -> ExperimentReport:
+        """See :meth:`Experiment.build_report`."""
+        largest = find_largest_hypervolume(results)
+        finals = {
+            name: pair_runs(_trajectories_of(results, CE_NAS.name), _trajectories_of(results, name))
+            for name in REFERENCE_STRATEGIES
+        }
+        levels = {name: self._compare_at_levels(results, name, largest.value) for name in REFERENCE_STRATEGIES}
         content = {
             "experiment": self.name,
-            "seeds": list(self._scenario.seeds),
-            "hypervolume_top": top,
-            **_headline(finals),
-            "references": {name: _details(finals[name], curves[name]) for name in REFERENCES},
-            "strategies": {one.name: _spending(of_strategy(findings, one.name), top) for one in self._strategies},
+            "seeds": list(self._config.seeds),
+            "hypervolume_max": largest.value,
+            **_headline_ratios(finals),
+            "references": {name: _reference_details(finals[name], levels[name]) for name in REFERENCE_STRATEGIES},
+            "strategies": {
+                strategy.name: _strategy_usage(results_of_strategy(results, strategy.name), largest.value)
+                for strategy in self._strategies
+            },
         }
-        return Report(
-            title=words("exp.equal"),
+        return ExperimentReport(
+            title=translate("exp.equal"),
             content=content,
-            tables=[_final_table(finals, curves, words), _level_table(findings, top, words)],
-            figures={self.name: self._figure(findings, curves, top)},
+            tables=[_final_table(finals, levels, translate), _level_table(results, largest.value, translate)],
+            figures={self.name: self._draw_figure(results, levels, largest.value)},
             notes=[
-                *basis(findings, self._scenario.seeds, words),
-                words("exp.equal.gaps", top=words(meaning), value=f"{top:,.6g}"),
-                *map(words, NOTES),
+                *provenance_notes(results, self._config.seeds, translate),
+                gap_note(largest, translate, "exp.equal.gaps"),
+                *map(translate, NOTE_KEYS),
             ],
         )
 
-    def _levels(self, findings: Sequence[Finding], other: str, top: float) -> list[Level]:
-        """Every level that the other strategy reached in at least half of the seeds."""
-        ours, theirs = _tracks(findings, CE_NAS.name), _tracks(findings, other)
+    def _compare_at_levels(
+        self, results: Sequence[TrialResult], reference: str, hypervolume_max: float
+    ) -> list[QualityLevel]:
+        """Compare at every level that the other strategy reached in at least half of the seeds."""
+        ours, theirs = _trajectories_of(results, CE_NAS.name), _trajectories_of(results, reference)
         levels = []
-        for share in _shares():
-            hypervolume = top * (1.0 - 10.0**share)
-            pairs = [pair for pair in paired(ours, theirs, hypervolume) if pair.theirs is not None]
+        for share in _log_missing_shares():
+            hypervolume = hypervolume_max * (1.0 - 10.0**share)
+            pairs = [pair for pair in pair_runs(ours, theirs, hypervolume) if pair.theirs is not None]
             if 2 * len(pairs) < len(theirs) or not pairs:
                 break
-            ratio = bootstrap_median([pair.ratio for pair in pairs])
-            levels.append(Level(share, hypervolume, ratio, len(pairs)))
+            ratio = bootstrap_median([pair.carbon_ratio for pair in pairs])
+            levels.append(QualityLevel(share, hypervolume, ratio, len(pairs)))
         return levels
 
-    def _figure(self, findings: Sequence[Finding], curves: dict[str, list[Level]], top: float) -> Any:  # noqa: ANN401
-        figure, (grams, ratios) = panels(2)
-        for one in self._strategies:
-            reached = [(share, _kg_to(of_strategy(findings, one.name), share, top)) for share in _shares()]
-            band(grams, [share for share, _ in reached], [kg for _, kg in reached], one.name, one.title)
+    def _draw_figure(
+        self, results: Sequence[TrialResult], levels: dict[str, list[QualityLevel]], hypervolume_max: float
+    ) -> Figure:
+        figure, (carbon, ratios) = create_panels(2)
+        shares = _log_missing_shares()
+        for strategy in self._strategies:
+            runs = results_of_strategy(results, strategy.name)
+            carbon_kg = [_carbon_kg_to_level(runs, share, hypervolume_max) for share in shares]
+            draw_band(carbon, shares, carbon_kg, strategy.name, strategy.title)
         for name in ("vanilla-lamoo", "vanilla-random", "vanilla-surrogate"):
-            title = f"against {strategy(name).title}"
-            band(ratios, [one.log_share for one in curves[name]], [one.ratio for one in curves[name]], name, title)
-        grams.set(ylabel="kg CO2eq, full book", title="Grams to a level of hypervolume")
-        if any(np.size(line.get_ydata()) for line in grams.lines):
-            grams.set_yscale("log")
-        ratios.set(ylabel="times less CO2eq, full book", title="CE-NAS against the others", ylim=(0, None))
+            title = f"against {get_strategy(name).title}"
+            draw_band(
+                ratios,
+                [level.log_missing_share for level in levels[name]],
+                [level.carbon_ratio for level in levels[name]],
+                name,
+                title,
+            )
+        carbon.set(ylabel="kg CO2eq, full accounting", title="Carbon to a hypervolume level")
+        if any(np.size(line.get_ydata()) for line in carbon.lines):
+            carbon.set_yscale("log")
+        ratios.set(ylabel="carbon ratio, full accounting", title="CE-NAS against the others", ylim=(0, None))
         ratios.axhline(
-            PAPER_RATIO, color="black", linewidth=0.8, linestyle="--", label=f"the paper's best: {PAPER_RATIO}"
+            PAPER_CARBON_RATIO,
+            color="black",
+            linewidth=0.8,
+            linestyle="--",
+            label=f"the paper's best: {PAPER_CARBON_RATIO}",
         )
-        for axes in (grams, ratios):
+        for axes in (carbon, ratios):
             _label_levels(axes)
         return figure
 
 
 def _label_levels(axes: Axes) -> None:
-    axes.set_xlabel("log10 of the share of the largest hypervolume that is missing")
+    axes.set_xlabel("log10 of the missing share of the largest hypervolume")
     axes.invert_xaxis()
     axes.legend(fontsize=8, frameon=False)
 
 
-def _shares() -> list[float]:
-    return [round(float(share), 2) for share in np.arange(FIRST, LAST + STEP / 2, STEP)]
+def _log_missing_shares() -> list[float]:
+    return [
+        round(float(share), 2)
+        for share in np.arange(FIRST_LOG_SHARE, LAST_LOG_SHARE + LOG_SHARE_STEP / 2, LOG_SHARE_STEP)
+    ]
 
 
-def _tracks(findings: Sequence[Finding], name: str) -> list[Any]:
-    return [one.track for one in of_strategy(findings, name)]
+def _trajectories_of(results: Sequence[TrialResult], name: str) -> list[Trajectory]:
+    return [result.trajectory for result in results_of_strategy(results, name)]
 
 
-def _headline(finals: dict[str, list[Pair]]) -> dict[str, Any]:
-    """The ratios that the experiment is asked for, each with its split."""
+def _headline_ratios(final_pairs: dict[str, list[PairedUsage]]) -> dict[str, Any]:
+    """Return the headline ratios, each with its decomposition."""
     content: dict[str, Any] = {}
     for name in ("vanilla-lamoo", "vanilla-random"):
-        pairs, split = finals[name], split_of(finals[name])
-        factors = {"fewer_trainings": split.fewer_trainings, "better_hours": split.better_hours}
+        pairs, decomposition = final_pairs[name], decompose_ratio(final_pairs[name])
+        factors = {
+            "energy_ratio": decomposition.energy_ratio,
+            "intensity_ratio": decomposition.intensity_ratio,
+        }
         key = f"ratio_vs_{name.replace('-', '_')}"
-        content[f"{key}_full"] = {**asdict(split.ratio), **factors}
-        content[f"{key}_paper"] = asdict(bootstrap_median([pair.paper_ratio for pair in pairs]))
-    first = split_of(finals["vanilla-lamoo"])
-    return {**content, "fewer_trainings": first.fewer_trainings, "better_hours": first.better_hours}
+        content[f"{key}_full"] = {**asdict(decomposition.carbon_ratio), **factors}
+        content[f"{key}_paper"] = asdict(bootstrap_median([pair.paper_carbon_ratio for pair in pairs]))
+    first = decompose_ratio(final_pairs["vanilla-lamoo"])
+    return {**content, "energy_ratio": first.energy_ratio, "intensity_ratio": first.intensity_ratio}
 
 
-def _details(pairs: Sequence[Pair], levels: Sequence[Level]) -> dict[str, Any]:
-    best = max(levels, key=lambda one: one.ratio.median, default=None)
+def _reference_details(pairs: Sequence[PairedUsage], levels: Sequence[QualityLevel]) -> dict[str, Any]:
+    best = _best_level(levels)
     return {
-        "at_final": asdict(split_of(pairs)),
-        "at_most": asdict(best) if best else None,
-        "levels": [asdict(one) for one in levels],
+        "at_final": asdict(decompose_ratio(pairs)),
+        "best_level": asdict(best) if best else None,
+        "levels": [asdict(level) for level in levels],
         "seeds": [
             {
                 "hypervolume": pair.hypervolume,
-                "ratio": pair.ratio,
-                "paper_ratio": pair.paper_ratio,
-                "fewer_trainings": pair.fewer_trainings,
-                "better_hours": pair.better_hours,
+                "carbon_ratio": pair.carbon_ratio,
+                "paper_carbon_ratio": pair.paper_carbon_ratio,
+                "energy_ratio": pair.energy_ratio,
+                "intensity_ratio": pair.intensity_ratio,
                 "ours": asdict(pair.ours) if pair.ours else None,
                 "theirs": asdict(pair.theirs) if pair.theirs else None,
             }
@@ -168,60 +205,77 @@ def _details(pairs: Sequence[Pair], levels: Sequence[Level]) -> dict[str, Any]:
     }
 
 
-def _spending(findings: Sequence[Finding], top: float) -> dict[str, Any]:
+def _best_level(levels: Sequence[QualityLevel]) -> QualityLevel | None:
+    return max(levels, key=lambda level: level.carbon_ratio.median, default=None)
+
+
+def _strategy_usage(results: Sequence[TrialResult], hypervolume_max: float) -> dict[str, Any]:
+    runs = [result.trajectory for result in results]
     return {
-        "final_log_share": bootstrap_median([log_share(top, one.track.final) for one in findings]),
-        "kg": bootstrap_median([_last(one.track.carbon_g) / G_PER_KG for one in findings]),
-        "paper_kg": bootstrap_median([_last(one.track.paper_carbon_g) / G_PER_KG for one in findings]),
-        "trainings": bootstrap_median([_last(one.track.evaluations) for one in findings]),
+        "final_log_missing_share": bootstrap_median(
+            [log_missing_share(hypervolume_max, run.final_hypervolume) for run in runs]
+        ),
+        "carbon_kg": bootstrap_median([_last_or_zero(run.carbon_g) / G_PER_KG for run in runs]),
+        "paper_carbon_kg": bootstrap_median([_last_or_zero(run.paper_carbon_g) / G_PER_KG for run in runs]),
+        "trainings": bootstrap_median([_last_or_zero(run.evaluations) for run in runs]),
     }
 
 
-def _last(amounts: Sequence[float]) -> float:
+def _last_or_zero(amounts: Sequence[float]) -> float:
     return amounts[-1] if amounts else 0.0
 
 
-def _kg_to(findings: Sequence[Finding], share: float, top: float) -> Interval:
-    """Kilograms to a level, infinite in seeds that never reached it."""
-    reached = [one.track.to_reach(top * (1.0 - 10.0**share)) for one in findings]
-    return bootstrap_median([one.carbon_g / G_PER_KG if one else math.inf for one in reached])
+def _carbon_kg_to_level(results: Sequence[TrialResult], log_missing_share: float, hypervolume_max: float) -> Interval:
+    """Compute the carbon to a level; infinite in seeds that did not reach it."""
+    level = hypervolume_max * (1.0 - 10.0**log_missing_share)
+    usages = [result.trajectory.usage_at_hypervolume(level) for result in results]
+    return bootstrap_median([usage.carbon_g / G_PER_KG if usage else math.inf for usage in usages])
 
 
-def _final_table(finals: dict[str, list[Pair]], curves: dict[str, list[Level]], words: Words) -> Table:
+def _final_table(
+    final_pairs: dict[str, list[PairedUsage]], levels: dict[str, list[QualityLevel]], translate: Translator
+) -> ReportTable:
     rows = []
-    for name, pairs in finals.items():
-        split, best = split_of(pairs), max(curves[name], key=lambda one: one.ratio.median, default=None)
+    for name, pairs in final_pairs.items():
+        decomposition, best = decompose_ratio(pairs), _best_level(levels[name])
         rows.append(
             (
-                strategy(name).title,
-                interval_text(split.ratio),
-                interval_text(split.fewer_trainings),
-                interval_text(split.better_hours),
-                interval_text(split.training_count_ratio),
-                interval_text(bootstrap_median([pair.paper_ratio for pair in pairs])),
-                f"{split.reached:.0%}",
-                words("exp.equal.at", ratio=interval_text(best.ratio), level=f"{best.log_share:g}") if best else "",
+                get_strategy(name).title,
+                format_interval(decomposition.carbon_ratio),
+                format_interval(decomposition.energy_ratio),
+                format_interval(decomposition.intensity_ratio),
+                format_interval(decomposition.training_count_ratio),
+                format_interval(bootstrap_median([pair.paper_carbon_ratio for pair in pairs])),
+                f"{decomposition.reached_share:.0%}",
+                translate("exp.equal.at", ratio=format_interval(best.carbon_ratio), level=f"{best.log_missing_share:g}")
+                if best
+                else "",
             )
         )
-    head = (
-        words("exp.equal.against"),
-        words("exp.equal.full"),
-        words("exp.versus.fewer"),
-        words("exp.versus.hours"),
-        words("exp.equal.counts"),
-        words("exp.equal.paper"),
-        words("exp.versus.reached"),
-        words("exp.equal.at_most"),
+    header = (
+        translate("exp.equal.against"),
+        translate("exp.equal.full"),
+        translate("exp.versus.fewer"),
+        translate("exp.versus.hours"),
+        translate("exp.equal.counts"),
+        translate("exp.equal.paper"),
+        translate("exp.versus.reached"),
+        translate("exp.equal.at_most"),
     )
-    return Table(words("exp.equal.final"), head, rows)
+    return ReportTable(translate("exp.equal.final"), header, rows, copyable=True)
 
 
-def _level_table(findings: Sequence[Finding], top: float, words: Words) -> Table:
-    shares = (-1.5, -2.0, -2.3, -2.5, -2.7, -3.0)
-    names = (CE_NAS.name, *REFERENCES)
+def _level_table(results: Sequence[TrialResult], hypervolume_max: float, translate: Translator) -> ReportTable:
+    names = (CE_NAS.name, *REFERENCE_STRATEGIES)
     rows = [
-        (strategy(name).title, *(interval_text(_kg_to(of_strategy(findings, name), share, top)) for share in shares))
+        (
+            get_strategy(name).title,
+            *(
+                format_interval(_carbon_kg_to_level(results_of_strategy(results, name), share, hypervolume_max))
+                for share in TABLE_LOG_SHARES
+            ),
+        )
         for name in names
     ]
-    head = (words("exp.equal.levels.head"), *(f"{share:g}" for share in shares))
-    return Table(words("exp.equal.levels"), head, rows)
+    header = (translate("exp.equal.levels.head"), *(f"{share:g}" for share in TABLE_LOG_SHARES))
+    return ReportTable(translate("exp.equal.levels"), header, rows, copyable=True)

@@ -1,4 +1,4 @@
-"""Hypervolume over time: how the strategies get on, hour by hour and gram by gram (the paper's Figures 3 and 4)."""
+"""Hypervolume over time and over carbon, for every strategy (the paper's Figures 3 and 4)."""
 
 from __future__ import annotations
 
@@ -7,150 +7,180 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ce_nas.analysis.metrics import log_gap, top_of
+from ce_nas.analysis.metrics import log_hypervolume_gap
 from ce_nas.analysis.statistics import Interval, bootstrap_median
-from ce_nas.core.formatting import better_text, interval_text
+from ce_nas.core.formatting import format_interval, format_wins
 from ce_nas.core.units import G_PER_KG
-from ce_nas.experiments.base import ENGLISH, Experiment, Report, Table, of_strategy
-from ce_nas.experiments.comparison import Standing, standing
-from ce_nas.experiments.output import band, panels
-from ce_nas.experiments.provenance import basis
-from ce_nas.experiments.strategies import CE_NAS, STRATEGIES, strategy
-from ce_nas.experiments.trials import cell
+from ce_nas.experiments.base import ENGLISH, Experiment, ExperimentReport, results_of_strategy
+from ce_nas.experiments.comparison import StrategySummary, find_largest_hypervolume, gap_note, summarise_strategy
+from ce_nas.experiments.figures import create_panels, draw_band
+from ce_nas.experiments.provenance import provenance_notes
+from ce_nas.experiments.strategies import CE_NAS, STRATEGIES, get_strategy
+from ce_nas.experiments.trials import build_trial
+from ce_nas.report.page import ReportTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from matplotlib.figure import Figure
 
-    from ce_nas.analysis.trajectory import Spent
-    from ce_nas.experiments.base import Scenario
-    from ce_nas.experiments.trials import Cell, Finding
-    from ce_nas.report.i18n.words import Words
+    from ce_nas.analysis.trajectory import ResourceUsage
+    from ce_nas.experiments.base import ExperimentConfig
+    from ce_nas.experiments.trials import ExperimentTrial, TrialResult
+    from ce_nas.report.i18n.translator import Translator
 
-__all__ = ["HypervolumeOverTime"]
+__all__ = ["HypervolumeOverTimeExperiment"]
 
-#: points of a curve over the hours, and over the grams
-POINTS = 81
+#: of a curve over time, and over carbon
+CURVE_POINTS = 81
 #: shares of the time budget that the table shows
-MARKS = (0.125, 0.25, 0.5, 1.0)
+TABLE_TIME_SHARES = (0.125, 0.25, 0.5, 1.0)
 
 
-class HypervolumeOverTime(Experiment):
+class HypervolumeOverTimeExperiment(Experiment):
     """Runs every strategy with every seed to the end of the time budget."""
 
     name = "hypervolume-over-time"
 
-    def __init__(self, scenario: Scenario) -> None:
-        self._scenario = scenario
+    def __init__(self, config: ExperimentConfig) -> None:
+        self._config = config
 
-    def cells(self) -> list[Cell]:
-        """See :meth:`Experiment.cells`."""
-        return [cell(one, self._scenario.flags, seed) for one in STRATEGIES for seed in self._scenario.seeds]
+    def trials(self) -> list[ExperimentTrial]:
+        """See :meth:`Experiment.trials`."""
+        return [
+            build_trial(strategy, self._config.flags, seed) for strategy in STRATEGIES for seed in self._config.seeds
+        ]
 
-    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
-        """See :meth:`Experiment.report`."""
-        top, meaning = top_of(findings)
-        last_h = max(one.track.hours[-1] for one in findings if one.track.hours)
-        marks = [share * last_h for share in MARKS]
-        standings = [standing(findings, one.name, CE_NAS.name, top) for one in STRATEGIES]
-        courses = {one.name: _course(of_strategy(findings, one.name), marks, top) for one in STRATEGIES}
-        return Report(
-            title=words("exp.over_time"),
+    def build_report(self, results: Sequence[TrialResult], translate: Translator = ENGLISH) -> ExperimentReport:
+        """See :meth:`Experiment.build_report`."""
+        largest = find_largest_hypervolume(results)
+        last_h = max(result.trajectory.hours[-1] for result in results if result.trajectory.hours)
+        hours = [share * last_h for share in TABLE_TIME_SHARES]
+        summaries = [summarise_strategy(results, strategy.name, CE_NAS.name, largest.value) for strategy in STRATEGIES]
+        curves = {
+            strategy.name: _strategy_curves(results_of_strategy(results, strategy.name), hours, largest.value)
+            for strategy in STRATEGIES
+        }
+        return ExperimentReport(
+            title=translate("exp.over_time"),
             content={
                 "experiment": self.name,
-                "seeds": list(self._scenario.seeds),
-                "hypervolume_top": top,
-                "hours": marks,
-                "courses": courses,
-                "final": [asdict(one) for one in standings],
+                "seeds": list(self._config.seeds),
+                "hypervolume_max": largest.value,
+                "hours": hours,
+                "curves": curves,
+                "final": [asdict(summary) for summary in summaries],
             },
-            tables=[_course_table(courses, marks, words), _final_table(standings, words)],
-            figures={self.name: _figure(findings, top, last_h)},
-            notes=[
-                *basis(findings, self._scenario.seeds, words),
-                words("exp.gaps", top=words(meaning), value=f"{top:,.6g}"),
-            ],
+            tables=[_curve_table(curves, hours, translate), _final_table(summaries, translate)],
+            figures={self.name: _draw_figure(results, largest.value, last_h)},
+            notes=[*provenance_notes(results, self._config.seeds, translate), gap_note(largest, translate)],
         )
 
 
-def _course(findings: Sequence[Finding], hours: Sequence[float], top: float) -> dict[str, list[Interval]]:
-    """What there was at each of ``hours``."""
+def _strategy_curves(
+    results: Sequence[TrialResult], hours: Sequence[float], hypervolume_max: float
+) -> dict[str, list[Interval]]:
+    """Compute the medians at each of ``hours``."""
     return {
-        "log_gap": [_gap_at(findings, hour, top) for hour in hours],
-        "carbon_kg": [_spent_at(findings, hour, lambda one: one.carbon_g / G_PER_KG) for hour in hours],
-        "paper_carbon_kg": [_spent_at(findings, hour, lambda one: one.paper_carbon_g / G_PER_KG) for hour in hours],
-        "evaluations": [_spent_at(findings, hour, lambda one: one.evaluations) for hour in hours],
+        "log_hypervolume_gap": [_gap_at_hour(results, hour, hypervolume_max) for hour in hours],
+        "carbon_kg": [_usage_at_hour(results, hour, lambda usage: usage.carbon_g / G_PER_KG) for hour in hours],
+        "paper_carbon_kg": [
+            _usage_at_hour(results, hour, lambda usage: usage.paper_carbon_g / G_PER_KG) for hour in hours
+        ],
+        "evaluations": [_usage_at_hour(results, hour, lambda usage: usage.evaluations) for hour in hours],
     }
 
 
-def _gap_at(findings: Sequence[Finding], hour: float, top: float) -> Interval:
-    return bootstrap_median([log_gap(top, one.track.within(one.track.hours, hour)[0]) for one in findings])
+def _gap_at_hour(results: Sequence[TrialResult], hour: float, hypervolume_max: float) -> Interval:
+    return bootstrap_median(
+        [
+            log_hypervolume_gap(hypervolume_max, run.outcome_within(run.hours, hour)[0])
+            for run in (result.trajectory for result in results)
+        ]
+    )
 
 
-def _spent_at(findings: Sequence[Finding], hour: float, amount: Callable[[Spent], float]) -> Interval:
-    return bootstrap_median([amount(one.track.within(one.track.hours, hour)[1]) for one in findings])
+def _usage_at_hour(
+    results: Sequence[TrialResult], hour: float, read_amount: Callable[[ResourceUsage], float]
+) -> Interval:
+    return bootstrap_median(
+        [read_amount(run.outcome_within(run.hours, hour)[1]) for run in (result.trajectory for result in results)]
+    )
 
 
-def _course_table(courses: dict[str, dict[str, list[Interval]]], hours: Sequence[float], words: Words) -> Table:
+def _curve_table(
+    curves: dict[str, dict[str, list[Interval]]], hours: Sequence[float], translate: Translator
+) -> ReportTable:
     rows = [
-        (strategy(name).title, *(interval_text(interval) for interval in course["log_gap"]))
-        for name, course in courses.items()
+        (get_strategy(name).title, *(format_interval(interval) for interval in curve["log_hypervolume_gap"]))
+        for name, curve in curves.items()
     ]
-    return Table(words("exp.log_missing"), (words("exp.over_time.after"), *(f"{hour:g} h" for hour in hours)), rows)
+    return ReportTable(
+        translate("exp.log_missing"),
+        (translate("exp.over_time.after"), *(f"{hour:g} h" for hour in hours)),
+        rows,
+        copyable=True,
+    )
 
 
-def _final_table(standings: Sequence[Standing], words: Words) -> Table:
+def _final_table(summaries: Sequence[StrategySummary], translate: Translator) -> ReportTable:
     rows = [
         (
-            strategy(one.strategy).title,
-            interval_text(one.hypervolume),
-            interval_text(one.log_gap),
-            interval_text(one.log_share),
-            interval_text(one.carbon_kg),
-            interval_text(one.paper_carbon_kg),
-            interval_text(one.evaluations),
-            better_text(one.paired, words),
+            get_strategy(summary.strategy).title,
+            format_interval(summary.hypervolume),
+            format_interval(summary.log_hypervolume_gap),
+            format_interval(summary.log_missing_share),
+            format_interval(summary.carbon_kg),
+            format_interval(summary.paper_carbon_kg),
+            format_interval(summary.evaluations),
+            format_wins(summary.paired_test, translate),
         )
-        for one in standings
+        for summary in summaries
     ]
-    head = (
-        words("exp.over_time.end.head"),
-        words("exp.hypervolume"),
-        words("exp.over_time.missing"),
-        words("exp.over_time.share"),
-        words("exp.kg.co2"),
-        words("exp.kg.paper"),
-        words("exp.trainings"),
-        words("exp.better"),
+    header = (
+        translate("exp.over_time.end.head"),
+        translate("exp.hypervolume"),
+        translate("exp.over_time.missing"),
+        translate("exp.over_time.share"),
+        translate("exp.kg.co2"),
+        translate("exp.kg.paper"),
+        translate("exp.trainings"),
+        translate("exp.better"),
     )
-    return Table(words("exp.over_time.end"), head, rows)
+    return ReportTable(translate("exp.over_time.end"), header, rows, copyable=True)
 
 
-def _figure(findings: Sequence[Finding], top: float, last_h: float) -> Figure:
-    figure, (over_hours, over_grams, grams) = panels(3, width=4.6)
-    hours = np.linspace(0.0, last_h, POINTS)[1:].tolist()
-    for one in STRATEGIES:
-        runs = of_strategy(findings, one.name)
-        band(over_hours, hours, [_gap_at(runs, hour, top) for hour in hours], one.name, one.title)
-        kilograms = _kilograms(runs)
-        band(over_grams, kilograms, [_gap_within(runs, kg, top) for kg in kilograms], one.name, one.title)
-        spent = [_spent_at(runs, hour, lambda spent: spent.carbon_g / G_PER_KG) for hour in hours]
-        band(grams, hours, spent, one.name, one.title)
-    over_hours.set(xlabel="hours", ylabel="log10 of the missing hypervolume", title="Over time")
-    over_grams.set(xlabel="kg CO2eq, full book", xscale="log", title="For grams")
-    grams.set(xlabel="hours", ylabel="kg CO2eq, full book", title="Grams over time")
-    over_hours.legend(fontsize=8, frameon=False)
+def _draw_figure(results: Sequence[TrialResult], hypervolume_max: float, last_h: float) -> Figure:
+    figure, (gap_over_time, gap_over_carbon, carbon_over_time) = create_panels(3, width=4.6)
+    hours = np.linspace(0.0, last_h, CURVE_POINTS)[1:].tolist()
+    for strategy in STRATEGIES:
+        name, title, runs = strategy.name, strategy.title, results_of_strategy(results, strategy.name)
+        carbon_kg = _carbon_points_kg(runs)
+        by_hour = [_gap_at_hour(runs, hour, hypervolume_max) for hour in hours]
+        by_carbon = [_gap_at_carbon(runs, kg, hypervolume_max) for kg in carbon_kg]
+        used_kg = [_usage_at_hour(runs, hour, lambda usage: usage.carbon_g / G_PER_KG) for hour in hours]
+        draw_band(gap_over_time, hours, by_hour, name, title)
+        draw_band(gap_over_carbon, carbon_kg, by_carbon, name, title)
+        draw_band(carbon_over_time, hours, used_kg, name, title)
+    gap_over_time.set(xlabel="hours", ylabel="log10 of the hypervolume gap", title="Gap over time")
+    gap_over_carbon.set(xlabel="kg CO2eq, full accounting", xscale="log", title="Gap over carbon")
+    carbon_over_time.set(xlabel="hours", ylabel="kg CO2eq, full accounting", title="Carbon over time")
+    gap_over_time.legend(fontsize=8, frameon=False)
     return figure
 
 
-def _kilograms(findings: Sequence[Finding]) -> list[float]:
-    """Points over what the median run spent, evenly in its logarithm."""
-    totals: list[Any] = [one.track.carbon_g[-1] for one in findings if one.track.carbon_g]
+def _carbon_points_kg(results: Sequence[TrialResult]) -> list[float]:
+    """Return points up to the median run's total, evenly spaced in the logarithm."""
+    totals: list[Any] = [result.trajectory.carbon_g[-1] for result in results if result.trajectory.carbon_g]
     end_kg = float(np.median(totals)) / G_PER_KG if totals else 0.0
-    return np.geomspace(end_kg / 100, end_kg, POINTS).tolist() if end_kg > 0 else []
+    return np.geomspace(end_kg / 100, end_kg, CURVE_POINTS).tolist() if end_kg > 0 else []
 
 
-def _gap_within(findings: Sequence[Finding], kilograms: float, top: float) -> Interval:
-    grams = kilograms * G_PER_KG
-    return bootstrap_median([log_gap(top, one.track.within(one.track.carbon_g, grams)[0]) for one in findings])
+def _gap_at_carbon(results: Sequence[TrialResult], carbon_kg: float, hypervolume_max: float) -> Interval:
+    grams = carbon_kg * G_PER_KG
+    return bootstrap_median(
+        [
+            log_hypervolume_gap(hypervolume_max, run.outcome_within(run.carbon_g, grams)[0])
+            for run in (result.trajectory for result in results)
+        ]
+    )

@@ -1,4 +1,4 @@
-"""Noise: each training finds the validation accuracy of one seed, and the answer is judged on more."""
+"""Noisy trainings: each observes the accuracy of one seed, and the front is re-evaluated on other accuracies."""
 
 from __future__ import annotations
 
@@ -7,90 +7,92 @@ from typing import TYPE_CHECKING
 
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
-from ce_nas.engine.inputs import Materials
-from ce_nas.experiments.base import ENGLISH, Experiment, Report
-from ce_nas.experiments.comparison import REFERENCE, judged_by, versus, versus_table
-from ce_nas.experiments.provenance import basis
-from ce_nas.experiments.strategies import CE_NAS, strategy
-from ce_nas.experiments.studies.devices import draw_ratios
-from ce_nas.experiments.trials import cell
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.experiments.base import ENGLISH, Experiment, ExperimentReport
+from ce_nas.experiments.comparison import REFERENCE_STRATEGY, compare_with_reference, comparison_table
+from ce_nas.experiments.figures import draw_ratios
+from ce_nas.experiments.provenance import provenance_notes
+from ce_nas.experiments.reevaluation import with_reevaluation
+from ce_nas.experiments.strategies import CE_NAS, get_strategy
+from ce_nas.experiments.trials import build_trial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.experiments.base import Scenario
-    from ce_nas.experiments.trials import Cell, Finding
-    from ce_nas.report.i18n.words import Words
+    from ce_nas.experiments.base import ExperimentConfig
+    from ce_nas.experiments.trials import ExperimentTrial, TrialResult
+    from ce_nas.report.i18n.translator import Translator
 
-__all__ = ["Noise"]
+__all__ = ["NoiseExperiment"]
 
-_ONE_SEED = re.compile(r"accuracy_s\d+")
-#: judge to the metric that stands in for the accuracy
-JUDGES = {"mean of seeds": "accuracy", "test accuracy": "test_accuracy"}
+_SINGLE_SEED_METRIC = re.compile(r"accuracy_s\d+")
+#: name of each re-evaluation to the metric that replaces the accuracy
+REEVALUATION_METRICS = {"mean of seeds": "accuracy", "test accuracy": "test_accuracy"}
 
 
-class Noise(Experiment):
-    """Runs CE-NAS and vanilla LaMOO on single seeds' accuracies, run by run another seed's.
+class NoiseExperiment(Experiment):
+    """Runs CE-NAS, vanilla LaMOO and vanilla random on the accuracy of a single seed, another one for each run.
 
-    :raises SettingsError: if the benchmark does not know the accuracies of single seeds, or a judge's metric.
+    :raises SettingsError: if the problem lacks the accuracies of single seeds, or a metric of a re-evaluation.
     """
 
     name = "noise"
 
-    def __init__(self, scenario: Scenario) -> None:
-        self._scenario = scenario
-        materials = Materials(settings_from_flags(**scenario.flags))
-        self._observed = sorted(filter(_ONE_SEED.fullmatch, materials.table.metrics))
-        missing = [name for name in JUDGES.values() if name not in materials.table.metrics]
-        if not self._observed or missing:
+    def __init__(self, config: ExperimentConfig) -> None:
+        self._config = config
+        inputs = RunInputs(settings_from_flags(**config.flags))
+        self._single_seed_metrics = sorted(filter(_SINGLE_SEED_METRIC.fullmatch, inputs.table.metrics))
+        missing = [name for name in REEVALUATION_METRICS.values() if name not in inputs.table.metrics]
+        if not self._single_seed_metrics or missing:
             message = (
-                f"Expected a benchmark that knows accuracy_s0 and test_accuracy, got {materials.table.name} with "
-                f"{', '.join(materials.table.metrics)}; give a table with val200_<dataset>_s0 and test200_<dataset>."
+                f"Expected a problem with the metrics accuracy_s0 and test_accuracy, got {inputs.table.name} with "
+                f"{', '.join(inputs.table.metrics)}; use a table with val200_<dataset>_s0 and test200_<dataset>."
             )
             raise SettingsError(message)
-        self._costs = tuple(
-            f"{item.name}:{'max' if item.maximise else 'min'}:{item.reference!r}"
-            for item in materials.objectives
-            if item.name != "accuracy"
+        self._cost_objectives = tuple(
+            f"{objective.name}:{'max' if objective.maximise else 'min'}:{objective.reference!r}"
+            for objective in inputs.objectives
+            if objective.name != "accuracy"
         )
 
-    def cells(self) -> list[Cell]:
-        """See :meth:`Experiment.cells`."""
-        judges = {judge: (metric, *self._costs) for judge, metric in JUDGES.items()}
+    def trials(self) -> list[ExperimentTrial]:
+        """See :meth:`Experiment.trials`."""
+        reevaluations = {name: (metric, *self._cost_objectives) for name, metric in REEVALUATION_METRICS.items()}
         return [
-            cell(strategy(name), self._flags(seed), seed, judges=judges)
-            for name in (CE_NAS.name, REFERENCE, "vanilla-random")
-            for seed in self._scenario.seeds
+            build_trial(get_strategy(name), self._objective_flags(seed), seed, reevaluations=reevaluations)
+            for name in (CE_NAS.name, REFERENCE_STRATEGY, "vanilla-random")
+            for seed in self._config.seeds
         ]
 
-    def report(self, findings: Sequence[Finding], words: Words = ENGLISH) -> Report:
-        """See :meth:`Experiment.report`."""
-        shown = {f"judged by {judge}": words(f"exp.noise.{judge}") for judge in JUDGES}
-        shown["as trained: one seed"] = words("exp.noise.one seed")
-        rows = [versus("as trained: one seed", findings)]
-        rows += [versus(f"judged by {judge}", judged_by(findings, judge)) for judge in JUDGES]
+    def build_report(self, results: Sequence[TrialResult], translate: Translator = ENGLISH) -> ExperimentReport:
+        """See :meth:`Experiment.build_report`."""
+        titles = {name: translate(f"exp.noise.{name}") for name in ("one seed", *REEVALUATION_METRICS)}
+        reevaluated = {name: with_reevaluation(results, name) for name in REEVALUATION_METRICS}
+        rows = [compare_with_reference("one seed", results)]
+        rows += [compare_with_reference(name, by_metric) for name, by_metric in reevaluated.items()]
         random = [
-            versus(f"judged by {judge}", judged_by(findings, judge), reference="vanilla-random") for judge in JUDGES
+            compare_with_reference(name, by_metric, reference="vanilla-random")
+            for name, by_metric in reevaluated.items()
         ]
-        return Report(
-            title=words("exp.noise"),
+        return ExperimentReport(
+            title=translate("exp.noise"),
             content={
                 "experiment": self.name,
-                "seeds": list(self._scenario.seeds),
-                "against_vanilla_lamoo": [one.to_dict() for one in rows],
-                "against_vanilla_random": [one.to_dict() for one in random],
+                "seeds": list(self._config.seeds),
+                "against_vanilla_lamoo": [row.to_dict() for row in rows],
+                "against_vanilla_random": [row.to_dict() for row in random],
             },
             tables=[
-                versus_table(words("exp.against.lamoo"), "", rows, words, shown),
-                versus_table(words("exp.against.random"), "", random, words, shown),
+                comparison_table(translate("exp.against.lamoo"), "", rows, translate, titles),
+                comparison_table(translate("exp.against.random"), "", random, translate, titles),
             ],
             figures={self.name: draw_ratios(rows, "Trainings of one seed: CE-NAS against vanilla LaMOO")},
             notes=[
-                *basis(findings, self._scenario.seeds, words),
-                words("exp.noise.judged", observed=", ".join(self._observed)),
+                *provenance_notes(results, self._config.seeds, translate),
+                translate("exp.noise.judged", observed=", ".join(self._single_seed_metrics)),
             ],
         )
 
-    def _flags(self, seed: int) -> dict[str, object]:
-        observed = self._observed[seed % len(self._observed)]
-        return dict(self._scenario.but(objectives=",".join([observed, *self._costs])))
+    def _objective_flags(self, seed: int) -> dict[str, object]:
+        observed = self._single_seed_metrics[seed % len(self._single_seed_metrics)]
+        return dict(self._config.merge_flags(objectives=",".join([observed, *self._cost_objectives])))

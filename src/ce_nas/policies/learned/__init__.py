@@ -1,1 +1,39 @@
-"""learned."""
+"""The learned policy.
+
+- policy: `LearnedPolicy`
+- features: the feature extractor
+- actions: the action space and its mask
+- network: `PolicyNetwork`, and its file
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from ce_nas.policies.learned.actions import action_mask
+    from ce_nas.policies.learned.features import extract_features
+    from ce_nas.policies.learned.network import PolicyNetwork, load_builtin_policy, read_policy, write_policy
+    from ce_nas.policies.learned.policy import LearnedPolicy
+
+__all__ = [
+    "LearnedPolicy",
+    "PolicyNetwork",
+    "action_mask",
+    "extract_features",
+    "load_builtin_policy",
+    "read_policy",
+    "write_policy",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "actions": ["action_mask"],
+        "features": ["extract_features"],
+        "network": ["PolicyNetwork", "load_builtin_policy", "read_policy", "write_policy"],
+        "policy": ["LearnedPolicy"],
+    },
+)

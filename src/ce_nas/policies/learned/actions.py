@@ -1,4 +1,4 @@
-"""What a learned policy can choose from: shares of the devices that evaluate and sample; the others are released."""
+"""Action space of the learned policy, and its action mask."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.records import Allocation
-from ce_nas.forecast.resampling import coming_periods
-from ce_nas.policies.remaining_work import SURE, share_needed
+from ce_nas.forecast.resampling import intensity_by_period
+from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, required_duty_cycle
 
 if TYPE_CHECKING:
-    from ce_nas.core.records import View
+    from ce_nas.core.records import State
 
-__all__ = ["MENU", "division", "possible", "shared_out"]
+__all__ = ["ACTIONS", "action_mask", "allocation_from_action", "allocation_from_shares"]
 
-#: shares of the devices that evaluate and that sample
-MENU: tuple[tuple[float, float], ...] = (
+#: discrete actions: shares of the devices that evaluate and that sample; the others are released
+ACTIONS: tuple[tuple[float, float], ...] = (
     (0.0, 0.0),
     (1.0, 0.0),
     (0.5, 0.0),
@@ -26,70 +26,79 @@ MENU: tuple[tuple[float, float], ...] = (
     (0.5, 0.5),
     (0.75, 0.25),
 )
-#: devices rest only if a later period is forecast cleaner by this share: stopping and starting has its price
-WORTH_WAITING = 0.01
-#: time is scarce once all of it is needed to be sure to reach the target; then devices rest only in hours dirtier than
-#: those that are enough with this chance
-LIKELY = 0.75
+#: waiting is allowed only if a later period is forecast cleaner by this share, since restarts have a cost
+MIN_INTENSITY_REDUCTION = 0.01
+#: time is scarce once all of it is needed to reach the target with the default confidence; waiting is then allowed only
+#: in periods dirtier than those that are enough with this probability
+SCARCE_TIME_CONFIDENCE = 0.75
 
 
-def division(choice: int, devices: int) -> Allocation:
-    """The allocation that an entry of the menu means for so many devices."""
-    evaluating, sampling = MENU[choice]
-    return _allocation(evaluating, sampling, devices)
+def allocation_from_action(action: int, devices: int) -> Allocation:
+    """The allocation of ``devices`` devices by a discrete action.
 
-
-def shared_out(evaluating: float, sampling: float, view: View) -> Allocation:
-    """The allocation nearest to shares that need not be on the menu, each from 0 to 1, as far as it is possible.
-
-    What both claim goes to evaluation. Nothing samples where nothing is left to sample, nothing evaluates beyond the
-    budget of evaluations, and nothing rests where that is pointless or too late: then everything evaluates that does
-    not sample.
+    Example:
+        >>> allocation_from_action(ACTIONS.index((0.5, 0.5)), devices=8)
+        Allocation(sampling=4, evaluating=4, idle=0, released=0)
     """
-    sampling = min(sampling, 1.0 - evaluating) if view.can_sample else 0.0
-    evaluating = evaluating if view.evaluations_left > 0 else 0.0
-    if view.evaluations_left > 0 and not _worth_waiting(view):
-        evaluating = 1.0 - sampling
-    return _allocation(evaluating, sampling, view.devices)
+    evaluating, sampling = ACTIONS[action]
+    return _round_shares(evaluating, sampling, devices)
 
 
-def possible(view: View) -> np.ndarray:
-    """Which entries of the menu make sense now, shape ``(entries,)``; one or more do.
+def allocation_from_shares(evaluating_share: float, sampling_share: float, state: State) -> Allocation:
+    """The feasible allocation nearest to continuous shares, each 0 to 1.
 
-    Ruled out are sampling with nothing left to sample, evaluating beyond the budget of evaluations, what divides the
-    devices as an earlier entry does, and rest where no later period is forecast cleaner or the target needs them all.
+    Evaluation has precedence over sampling. Nothing samples if nothing is left to sample, and nothing evaluates beyond
+    the budget of evaluations. Where waiting is not worthwhile, all devices that do not sample evaluate.
     """
-    divisions = [division(choice, view.devices) for choice in range(len(MENU))]
-    makes_sense = np.array(
+    may_evaluate = state.budget.evaluations_left > 0
+    sampling_share = min(sampling_share, 1.0 - evaluating_share) if state.search.can_sample else 0.0
+    evaluating_share = evaluating_share if may_evaluate else 0.0
+    if may_evaluate and not _is_worth_waiting(state):
+        evaluating_share = 1.0 - sampling_share
+    return _round_shares(evaluating_share, sampling_share, state.cluster.devices)
+
+
+def action_mask(state: State) -> np.ndarray:
+    """Which actions are allowed now, at least one, shape ``(actions,)``, bool.
+
+    Masked are sampling with nothing left to sample, evaluation beyond the budget of evaluations, actions with the same
+    allocation as an earlier one, and waiting if no later period is forecast cleaner or the target needs all of them.
+    """
+    allocations = [allocation_from_action(action, state.cluster.devices) for action in range(len(ACTIONS))]
+    allowed = np.array(
         [
-            (view.can_sample or not one.sampling)
-            and (view.evaluations_left > 0 or not one.evaluating)
-            and one not in divisions[:at]
-            for at, one in enumerate(divisions)
+            (state.search.can_sample or not allocation.sampling)
+            and (state.budget.evaluations_left > 0 or not allocation.evaluating)
+            and allocation not in allocations[:action]
+            for action, allocation in enumerate(allocations)
         ]
     )
-    if not _worth_waiting(view):
-        busy = makes_sense & np.array([not one.released for one in divisions])
-        return busy if busy.any() else makes_sense
-    return makes_sense
+    if not _is_worth_waiting(state):
+        busy = allowed & np.array([not allocation.released for allocation in allocations])
+        return busy if busy.any() else allowed
+    return allowed
 
 
-def _allocation(evaluating: float, sampling: float, devices: int) -> Allocation:
-    evaluate = round(evaluating * devices)
-    sample = min(round(sampling * devices), devices - evaluate)
-    if evaluating + sampling >= 1.0:
-        sample = devices - evaluate
-    return Allocation(sample, evaluate, 0, devices - evaluate - sample)
+def _round_shares(evaluating_share: float, sampling_share: float, devices: int) -> Allocation:
+    evaluating = round(evaluating_share * devices)
+    sampling = min(round(sampling_share * devices), devices - evaluating)
+    if evaluating_share + sampling_share >= 1.0:
+        sampling = devices - evaluating
+    return Allocation(sampling, evaluating, 0, devices - evaluating - sampling)
 
 
-def _worth_waiting(view: View) -> bool:
-    """Whether a later period before the deadline is forecast cleaner, and the target can do without this one."""
-    coming = coming_periods(view)
-    if share_needed(view, SURE) >= 1.0 and _share_cleaner(coming) < share_needed(view, LIKELY):
+def _is_worth_waiting(state: State) -> bool:
+    """Whether a later period before the deadline is forecast cleaner, and the target does not need the present one."""
+    ahead = intensity_by_period(state)
+    if required_duty_cycle(state, DEFAULT_CONFIDENCE) >= 1.0 and _cleaner_share(ahead) < required_duty_cycle(
+        state, SCARCE_TIME_CONFIDENCE
+    ):
         return False
-    return len(coming) > 1 and bool(coming[1:].min() < (1.0 - WORTH_WAITING) * coming[0])
+    return len(ahead) > 1 and bool(ahead[1:].min() < (1.0 - MIN_INTENSITY_REDUCTION) * ahead[0])
 
 
-def _share_cleaner(coming: np.ndarray) -> float:
-    """The share of the coming periods that are forecast cleaner than the present one."""
-    return float(np.count_nonzero(coming < coming[0])) / len(coming) if len(coming) else 0.0
+def _cleaner_share(intensity_ahead: np.ndarray) -> float:
+    """Share of the coming periods that are forecast cleaner than the present one."""
+    if not len(intensity_ahead):
+        return 0.0
+    return float(np.count_nonzero(intensity_ahead < intensity_ahead[0])) / len(intensity_ahead)

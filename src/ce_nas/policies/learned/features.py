@@ -1,8 +1,8 @@
-"""What a learned policy sees of a view: numbers near one, the same in training as in use.
+"""Feature extractor of the learned policy: numbers of magnitude one, the same in training and in use.
 
-All of it is relative: intensities to the mean of the past week, times to the whole of the run, hypervolumes to the
-present one. A policy so learned on one grid and one benchmark can be used on another. The optimum is in no view, and
-nothing of the future is.
+All features are relative: intensities to the mean of the past week, times to the whole run, hypervolumes to the present
+one. A policy that was trained on one grid and one benchmark can therefore be used on another. No feature depends on the
+optimum or on the future.
 """
 
 from __future__ import annotations
@@ -14,48 +14,50 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.units import DAY_S, HOUR_S
-from ce_nas.forecast.resampling import coming_periods, mean_over
-from ce_nas.policies.remaining_work import Work, prospect, work_ahead
+from ce_nas.forecast.resampling import intensity_by_period, interval_means
+from ce_nas.policies.planning import expected_costs
+from ce_nas.policies.remaining_work import DEFAULT_TRAINING_S, RemainingWork, estimate_remaining_work
 
 if TYPE_CHECKING:
-    from ce_nas.core.records import View
+    from ce_nas.core.records import State
 
-__all__ = ["FEATURES", "observe"]
+__all__ = ["FEATURE_BOUND", "FEATURE_NAMES", "extract_features"]
 
-#: edges of the coming stretches whose mean is seen, in periods from now
-STRETCHES = (0, 1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 72, 96)
-#: reaches over which the coming period is compared with those after it, in periods
-REACHES = (6, 12, 24, 48, 96)
-#: how far back the growth of the hypervolume is looked at, in periods
-GROWTH = (1, 3, 6, 12, 24)
-#: trainings that may be still to come: nobody knows how many are
-TO_COME = (10, 25, 50, 100, 200, 400)
-#: beliefs of the work left that are planned for, in units of what is as likely to be enough as not
-BELIEFS = (1 / 3, 1.0, 3.0)
-#: chances with which work is enough
-CHANCES = (0.5, 0.9, 0.98)
-#: seconds that a training is reckoned to take before one has ended
-TRAINING_S = 1500.0
-#: trainings that stand for one in the logarithm of their number
-MANY = 8.0
-#: beyond so many periods or trainings without growth, and doublings of the trainings, more is all the same
-MOST_STILL = 48
-MOST_DOUBLINGS = 3.0
-#: all features are kept between minus and plus this
-BOUND = 5.0
+#: edges of the forecast bins, in periods from now
+FORECAST_BIN_EDGE_PERIODS = (0, 1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 72, 96)
+#: horizons over which the coming period is compared with the later ones, in periods
+COMPARISON_HORIZON_PERIODS = (6, 12, 24, 48, 96)
+#: periods over which the growth of the hypervolume is measured
+GROWTH_LOOKBACK_PERIODS = (1, 3, 6, 12, 24)
+#: assumed numbers of remaining trainings, since the true one is uncertain
+REMAINING_TRAININGS = (10, 25, 50, 100, 200, 400)
+#: multiples of the estimated remaining work that are planned for
+WORK_MULTIPLIERS = (1 / 3, 1.0, 3.0)
+#: quantiles of the remaining work
+WORK_QUANTILES = (0.5, 0.9, 0.98)
+#: scale of the logarithm of a number of trainings
+LOG_TRAININGS_SCALE = 8.0
+#: scale of the number of cleaner periods
+CLEANER_PERIODS_SCALE = 40.0
+#: cap on the periods or trainings without growth, and on doublings of the trainings
+MAX_STAGNATION_COUNT = 48
+MAX_DOUBLINGS = 3.0
+#: bound of the absolute value of all features
+FEATURE_BOUND = 5.0
 
-FEATURES: tuple[str, ...] = (
-    *(f"forecast_{a}_{b}" for a, b in pairwise(STRETCHES)),
-    *(f"cleaner_within_{reach}" for reach in REACHES),
-    *(f"cleanest_within_{reach}" for reach in REACHES),
+#: names of the features, in order; a policy file is read only if its features have these names
+FEATURE_NAMES: tuple[str, ...] = (
+    *(f"forecast_{a}_{b}" for a, b in pairwise(FORECAST_BIN_EDGE_PERIODS)),
+    *(f"cleaner_within_{periods}" for periods in COMPARISON_HORIZON_PERIODS),
+    *(f"cleanest_within_{periods}" for periods in COMPARISON_HORIZON_PERIODS),
     "cleaner_till_end",
-    *(f"too_dear_for_{trainings}" for trainings in TO_COME),
+    *(f"too_dear_for_{trainings}" for trainings in REMAINING_TRAININGS),
     "trainings_till_end",
     "trainings_in_cleaner",
     "work_believed",
-    *(f"share_needed_{chance:.0%}" for chance in CHANCES),
-    *(f"dearer_than_needed_{chance:.0%}" for chance in CHANCES),
-    *(f"worse_to_rest_{belief:.1f}" for belief in BELIEFS),
+    *(f"share_needed_{quantile:.0%}" for quantile in WORK_QUANTILES),
+    *(f"dearer_than_needed_{quantile:.0%}" for quantile in WORK_QUANTILES),
+    *(f"worse_to_rest_{factor:.1f}" for factor in WORK_MULTIPLIERS),
     "cost_ahead",
     "forecast_known",
     "spread_of_day_ahead",
@@ -70,7 +72,7 @@ FEATURES: tuple[str, ...] = (
     "days_apart",
     "rank_in_past_day",
     "rank_in_past_week",
-    *(f"grown_in_{periods}" for periods in GROWTH),
+    *(f"grown_in_{periods}" for periods in GROWTH_LOOKBACK_PERIODS),
     "periods_without_growth",
     "grown_in_last_half",
     "grown_in_last_quarter",
@@ -100,214 +102,223 @@ FEATURES: tuple[str, ...] = (
 )
 
 
-def observe(view: View) -> np.ndarray:
-    """The features of a view, shape ``(features,)``, float32, each between -5 and 5; :data:`FEATURES` names them."""
-    week = view.past_g_per_kwh[-max(round(7 * DAY_S / view.past_step_s), 1) :]
-    coming = coming_periods(view)
-    level = _level(week, coming)
-    parts = (
-        _ahead(coming, level),
-        _too_dear(view, coming),
-        _plan(view, coming),
-        _known(coming),
-        _uncertainty(view, level),
-        _past(week, coming, level, max(round(DAY_S / view.past_step_s), 1)),
-        _growth(view),
-        _missing(view),
-        _search(view),
-        _left(view),
+def extract_features(state: State) -> np.ndarray:
+    """The features of a state, float32, named by :data:`FEATURE_NAMES`, shape ``(features,)``.
+
+    Each lies between minus and plus :data:`FEATURE_BOUND`.
+    """
+    grid = state.grid
+    past_week = grid.past_g_per_kwh[-max(round(7 * DAY_S / grid.past_step_s), 1) :]
+    ahead = intensity_by_period(state)
+    reference = _reference_intensity(past_week, ahead)
+    groups = (
+        _forecast_features(ahead, reference),
+        _price_gap_features(state, ahead),
+        _plan_features(state, ahead),
+        [float(len(ahead) > 0)],
+        _uncertainty_features(state, reference),
+        _past_features(past_week, ahead, reference, max(round(DAY_S / grid.past_step_s), 1)),
+        _growth_features(state),
+        _target_features(state),
+        _search_features(state),
+        _budget_features(state),
     )
-    return np.clip(np.concatenate(parts), -BOUND, BOUND).astype(np.float32)
+    return np.clip(np.concatenate(groups), -FEATURE_BOUND, FEATURE_BOUND).astype(np.float32)
 
 
-def _level(week: np.ndarray, coming: np.ndarray) -> float:
-    """What intensities are put in relation to: the mean of the past week, else of what is forecast; never zero."""
-    known = week if len(week) else coming
+def _reference_intensity(past_week: np.ndarray, intensity_ahead: np.ndarray) -> float:
+    """Mean intensity of the past week, else of the forecast; above 0."""
+    known = past_week if len(past_week) else intensity_ahead
     return max(float(known.mean()), 1e-9) if len(known) else 1.0
 
 
-def _ahead(coming: np.ndarray, level: float) -> list[float]:
-    """Stretches ahead; 0 where they lie beyond the deadline or the forecast. Then the coming period among others."""
-    if not len(coming):
-        return [0.0] * (len(STRETCHES) - 1 + 2 * len(REACHES) + 1)
-    sums = np.concatenate([[0.0], np.cumsum(coming)])
-    stretches = []
-    for first, last in pairwise(STRETCHES):
-        end = min(last, len(coming))
-        stretches.append((sums[end] - sums[first]) / (end - first) / level - 1.0 if end > first else 0.0)
+def _forecast_features(intensity_ahead: np.ndarray, reference: float) -> list[float]:
+    """Mean of each forecast bin, 0 beyond deadline or forecast; then the coming period compared with later ones."""
+    if not len(intensity_ahead):
+        return [0.0] * (len(FORECAST_BIN_EDGE_PERIODS) - 1 + 2 * len(COMPARISON_HORIZON_PERIODS) + 1)
+    sums = np.concatenate([[0.0], np.cumsum(intensity_ahead)])
+    bins = []
+    for first, last in pairwise(FORECAST_BIN_EDGE_PERIODS):
+        end = min(last, len(intensity_ahead))
+        bins.append((sums[end] - sums[first]) / (end - first) / reference - 1.0 if end > first else 0.0)
     cleaner, cleanest = [], []
-    now, lowest = max(float(coming[0]), 1e-9), np.minimum.accumulate(coming)
-    below = np.cumsum(coming < now)
-    for reach in REACHES:
-        end = min(reach, len(coming))
-        cleaner.append(float(below[end - 1]) / end)
+    now, lowest = max(float(intensity_ahead[0]), 1e-9), np.minimum.accumulate(intensity_ahead)
+    cleaner_count = np.cumsum(intensity_ahead < now)
+    for horizon in COMPARISON_HORIZON_PERIODS:
+        end = min(horizon, len(intensity_ahead))
+        cleaner.append(float(cleaner_count[end - 1]) / end)
         cleanest.append(float(lowest[end - 1]) / now)
-    return [*stretches, *cleaner, *cleanest, float(below[-1]) / LONG]
+    return [*bins, *cleaner, *cleanest, float(cleaner_count[-1]) / CLEANER_PERIODS_SCALE]
 
 
-#: periods that stand for one in the number of cleaner ones
-LONG = 40.0
+def _price_gap_features(state: State, intensity_ahead: np.ndarray) -> list[float]:
+    """How far the coming period is above the dirtiest period needed, for each assumed number of remaining trainings.
 
-
-def _too_dear(view: View, coming: np.ndarray) -> list[float]:
-    """By how much the coming period is dearer than the dearest that is needed, were so many trainings still to come.
-
-    In units of the mean of what is ahead; -1 where all that is ahead is needed. Then the trainings that the periods
-    ahead have room for, and the cleaner ones among them.
+    In units of the mean of the coming periods; -1 if all of them are needed. Then the trainings that fit into the
+    coming periods, and into the cleaner ones of them.
     """
-    if not len(coming):
-        return [0.0] * (len(TO_COME) + 2)
-    training_s = view.trained_s / view.evaluations if view.evaluations and view.trained_s else TRAINING_S
-    a_period = view.devices * view.period_s / training_s
-    ordered, now, mean = np.sort(coming), float(coming[0]), max(float(coming.mean()), 1e-9)
-    too_dear = []
-    for trainings in TO_COME:
-        needed = math.ceil(trainings / a_period)
-        too_dear.append((now - float(ordered[needed - 1])) / mean if needed < len(ordered) else -1.0)
+    if not len(intensity_ahead):
+        return [0.0] * (len(REMAINING_TRAININGS) + 2)
+    search = state.search
+    is_measured = bool(search.evaluations and search.trained_s)
+    training_s = search.trained_s / search.evaluations if is_measured else DEFAULT_TRAINING_S
+    trainings_per_period = state.cluster.devices * state.period_s / training_s
+    ordered, now, mean = np.sort(intensity_ahead), float(intensity_ahead[0]), max(float(intensity_ahead.mean()), 1e-9)
+    gaps = []
+    for trainings in REMAINING_TRAININGS:
+        needed = math.ceil(trainings / trainings_per_period)
+        gaps.append((now - float(ordered[needed - 1])) / mean if needed < len(ordered) else -1.0)
     cleaner = int(np.searchsorted(ordered, now))
-    room = (len(ordered) * a_period, cleaner * a_period)
-    return [*too_dear, *(math.log1p(trainings) / MANY for trainings in room)]
+    capacity = (len(ordered) * trainings_per_period, cleaner * trainings_per_period)
+    return [*gaps, *(math.log1p(trainings) / LOG_TRAININGS_SCALE for trainings in capacity)]
 
 
-def _plan(view: View, coming: np.ndarray) -> list[float]:
-    """What a planner goes by: the work that is believed to be left, and whether it is cheaper done now or later.
+def _plan_features(state: State, intensity_ahead: np.ndarray) -> list[float]:
+    """The estimated remaining work, and whether it is cheaper to work now or to wait.
 
-    First the belief, and the share of the time left that is needed for work that is enough with a chance; by how much
-    the coming period is dearer than the dearest that is needed then; what it costs more to rest now, and what the
-    rest of the search costs, in units of all devices working for a mean period.
+    First the estimate, and the share of the time left that each quantile of it needs; how far the coming period is
+    above the dirtiest period needed for each quantile; the extra cost of waiting, and the cost of the rest of the
+    search, in units of all devices working for a mean period.
     """
-    work, open_s = work_ahead(view), max(view.devices * view.time_left_s, 1.0)
-    shares = [min(work.enough_s(chance) / open_s, 1.0) for chance in CHANCES]
-    believed = [math.log1p(work.trainings) / MANY, *shares]
-    mean = float(coming.mean()) if len(coming) else 0.0
+    devices, time_left_s = state.cluster.devices, state.budget.time_left_s
+    work, open_s = estimate_remaining_work(state), max(devices * time_left_s, 1.0)
+    shares = [min(work.quantile_s(quantile) / open_s, 1.0) for quantile in WORK_QUANTILES]
+    estimate = [math.log1p(work.median_trainings) / LOG_TRAININGS_SCALE, *shares]
+    mean = float(intensity_ahead.mean()) if len(intensity_ahead) else 0.0
     if mean <= 0.0:
-        return [*believed, *[0.0] * (len(CHANCES) + len(BELIEFS) + 1)]
-    prices = coming / mean
-    ordered = np.sort(prices)
-    dear = [prices[0] - ordered[min(int(share * len(prices)), len(prices) - 1)] for share in shares]
-    beliefs = [Work(work.trainings * belief, work.training_s) for belief in BELIEFS]
-    ahead = prospect(prices, beliefs, view.devices * view.period_s, view.time_left_s / view.period_s)
-    return [*believed, *dear, *(2.0 * ahead.margin).tolist(), math.log1p(float(ahead.cost[1])) / 5.0]
+        return [*estimate, *[0.0] * (len(WORK_QUANTILES) + len(WORK_MULTIPLIERS) + 1)]
+    costs = intensity_ahead / mean
+    ordered = np.sort(costs)
+    gaps = [costs[0] - ordered[min(int(share * len(costs)), len(costs) - 1)] for share in shares]
+    estimates = [RemainingWork(work.median_trainings * factor, work.training_s) for factor in WORK_MULTIPLIERS]
+    (waiting, working), *_ = expected_costs(costs, estimates, devices * state.period_s, time_left_s / state.period_s)
+    remaining_cost = math.log1p(float(min(waiting[1], working[1])))
+    return [*estimate, *gaps, *(2.0 * (waiting - working)).tolist(), remaining_cost / 5.0]
 
 
-def _known(coming: np.ndarray) -> list[float]:
-    """Whether there is a forecast."""
-    return [float(len(coming) > 0)]
-
-
-def _uncertainty(view: View, level: float) -> list[float]:
-    """How far the lowest and the highest quantile of the coming day are apart, and whether quantiles are known."""
-    forecast = view.forecast
+def _uncertainty_features(state: State, reference: float) -> list[float]:
+    """Spread between the lowest and the highest quantile of the coming day, and whether quantiles are known."""
+    forecast = state.grid.forecast
     if forecast is None or len(forecast.quantiles_g_per_kwh) < 2:
         return [0.0, 0.0]
-    moments_s = view.now_s + np.array([0.0, DAY_S])
+    boundaries_s = state.now_s + np.array([0.0, DAY_S])
     low, high = (
-        float(mean_over(forecast, forecast.quantiles_g_per_kwh[at], moments_s)[0])
-        for at in (min(forecast.quantiles_g_per_kwh), max(forecast.quantiles_g_per_kwh))
+        float(interval_means(forecast, forecast.quantiles_g_per_kwh[level], boundaries_s)[0])
+        for level in (min(forecast.quantiles_g_per_kwh), max(forecast.quantiles_g_per_kwh))
     )
-    return [(high - low) / level, 1.0]
+    return [(high - low) / reference, 1.0]
 
 
-def _past(week: np.ndarray, coming: np.ndarray, level: float, steps_a_day: int) -> list[float]:
-    if not len(week):
+def _past_features(
+    past_week: np.ndarray, intensity_ahead: np.ndarray, reference: float, steps_per_day: int
+) -> list[float]:
+    if not len(past_week):
         return [0.0] * 8 + [0.5, 0.5]
-    day = week[-steps_a_day:]
-    now = float(coming[0]) if len(coming) else float(week[-1])
+    day = past_week[-steps_per_day:]
+    now = float(intensity_ahead[0]) if len(intensity_ahead) else float(past_week[-1])
     return [
-        float(week[-1]) / level - 1.0,
-        float(day.mean()) / level - 1.0,
-        float(week.std()) / level,
-        float(week.min()) / level - 1.0,
-        float(week.max()) / level - 1.0,
-        *_regularity(week, level, steps_a_day),
+        float(past_week[-1]) / reference - 1.0,
+        float(day.mean()) / reference - 1.0,
+        float(past_week.std()) / reference,
+        float(past_week.min()) / reference - 1.0,
+        float(past_week.max()) / reference - 1.0,
+        *_regularity_features(past_week, reference, steps_per_day),
         float(np.count_nonzero(day < now)) / len(day),
-        float(np.count_nonzero(week < now)) / len(week),
+        float(np.count_nonzero(past_week < now)) / len(past_week),
     ]
 
 
-def _regularity(week: np.ndarray, level: float, steps_a_day: int) -> tuple[float, float, float]:
-    """How far the past can be trusted to return: the share of the week's variance that is its mean day's, how far the
-    last day was from the mean of those before it, and how far the means of the days are apart. A grid without habits
-    does not keep what a forecast promises.
+def _regularity_features(past_week: np.ndarray, reference: float, steps_per_day: int) -> tuple[float, float, float]:
+    """How regular the grid is, and so how far a forecast can be trusted.
+
+    The share of the week's variance that its mean day explains, the distance of the last day from the mean of the days
+    before it, and the deviation of the days' means.
     """
-    count = len(week) // steps_a_day
-    if count < 2:  # a day alone is like no other
+    count = len(past_week) // steps_per_day
+    if count < 2:  # one day cannot be compared
         return 0.0, 0.0, 0.0
-    days = week[-count * steps_a_day :].reshape(count, steps_a_day)
-    variance, usual = float(days.var()), days[:-1].mean(axis=0)
-    alike = float(days.mean(axis=0).var()) / variance if variance > 0 else 1.0
-    unlike = float(np.sqrt(((days[-1] - usual) ** 2).mean())) / level
-    return alike, unlike, float(days.mean(axis=1).std()) / level
+    days = past_week[-count * steps_per_day :].reshape(count, steps_per_day)
+    variance, mean_day = float(days.var()), days[:-1].mean(axis=0)
+    explained = float(days.mean(axis=0).var()) / variance if variance > 0 else 1.0
+    distance = float(np.sqrt(((days[-1] - mean_day) ** 2).mean())) / reference
+    return explained, distance, float(days.mean(axis=1).std()) / reference
 
 
-def _growth(view: View) -> list[float]:
-    history, course, present = view.hypervolume_history, view.course, view.hypervolume
-    grown = [
-        _scale_free(present - (history[-periods - 1] if len(history) > periods else 0.0), present) for periods in GROWTH
+def _growth_features(state: State) -> list[float]:
+    by_period, by_evaluation = state.search.hypervolume_history, state.search.hypervolume_by_evaluation
+    present, done = state.search.hypervolume, len(by_evaluation)
+    growth = [
+        _log_share(present - (by_period[-periods - 1] if len(by_period) > periods else 0.0), present)
+        for periods in GROWTH_LOOKBACK_PERIODS
     ]
-    still = 0
-    while still < min(len(history), MOST_STILL) and history[-still - 1] >= present > 0:
-        still += 1
-    done = len(course)
-    half, quarter = (_scale_free(present - course[done * at // 4], present) if done else 1.0 for at in (2, 3))
-    since = sum(1 for value in course[-MOST_STILL:] if value >= present) - 1 if done else 0
-    return [*grown, still / MOST_STILL, half, quarter, since / MOST_STILL]
+    stagnant = 0
+    while stagnant < min(len(by_period), MAX_STAGNATION_COUNT) and by_period[-stagnant - 1] >= present > 0:
+        stagnant += 1
+    half, quarter = (
+        _log_share(present - by_evaluation[done * quarters // 4], present) if done else 1.0 for quarters in (2, 3)
+    )
+    since = sum(1 for value in by_evaluation[-MAX_STAGNATION_COUNT:] if value >= present) - 1 if done else 0
+    return [*growth, stagnant / MAX_STAGNATION_COUNT, half, quarter, since / MAX_STAGNATION_COUNT]
 
 
-def _missing(view: View) -> list[float]:
-    """How far the target is: as a share, in doublings of the trainings at the present pace, and in devices' time."""
-    if math.isinf(view.target):
+def _target_features(state: State) -> list[float]:
+    """Gap to the target: as a share, in doublings of the trainings at the present rate, and in device time."""
+    search = state.search
+    if math.isinf(search.target_hypervolume):
         return [0.0, 0.0, 0.0, 0.0]
-    missing, done = max(view.target - view.hypervolume, 0.0), len(view.course)
-    brought = view.hypervolume - view.course[done // 2] if done else 0.0
-    doublings = min(missing / brought, MOST_DOUBLINGS) if brought > 0 else MOST_DOUBLINGS
-    left_s = max(view.devices * view.time_left_s, 1.0)
+    gap, done = max(search.target_hypervolume - search.hypervolume, 0.0), len(search.hypervolume_by_evaluation)
+    improvement = search.hypervolume - search.hypervolume_by_evaluation[done // 2] if done else 0.0
+    doublings = min(gap / improvement, MAX_DOUBLINGS) if improvement > 0 else MAX_DOUBLINGS
+    left_s = max(state.cluster.devices * state.budget.time_left_s, 1.0)
     return [
         1.0,
-        _scale_free(missing, view.target),
-        doublings / MOST_DOUBLINGS,
-        min(view.trained_s * (2.0**doublings - 1.0) / left_s, 2.0),
+        _log_share(gap, search.target_hypervolume),
+        doublings / MAX_DOUBLINGS,
+        min(search.trained_s * (2.0**doublings - 1.0) / left_s, 2.0),
     ]
 
 
-def _scale_free(part: float, whole: float) -> float:
-    """A share on a scale of powers of ten: 1 for all, 0 for a hundred-thousandth or less."""
+def _log_share(part: float, whole: float) -> float:
+    """A share on a logarithmic scale: 1 for all, 0 for a hundred-thousandth or less."""
     share = part / whole if whole > 0 else 1.0
     return 1.0 + math.log10(min(max(share, 0.0), 1.0) + 1e-5) / 5.0
 
 
-def _search(view: View) -> list[float]:
-    working = view.allocation.sampling + view.allocation.evaluating if view.allocation else view.devices
+def _search_features(state: State) -> list[float]:
+    search, cluster = state.search, state.cluster
+    allocation, devices = cluster.allocation, cluster.devices
+    active = allocation.sampling + allocation.evaluating if allocation else devices
     return [
-        math.log1p(view.front_size) / 4.0,
-        math.log1p(view.evaluations) / 6.0,
-        math.log1p(view.samples) / 9.0,
-        float(view.can_sample),
-        view.backlog / max(view.backlog_capacity, 1),
-        view.backlog_front / max(view.backlog, 1),
-        view.running / view.devices,
-        min(view.suspended / view.devices, 2.0),
-        math.log2(view.devices) / 4.0,
-        working / view.devices,
+        math.log1p(search.front_size) / 4.0,
+        math.log1p(search.evaluations) / 6.0,
+        math.log1p(search.samples) / 9.0,
+        float(search.can_sample),
+        search.queue_length / max(search.queue_capacity, 1),
+        search.queue_front_size / max(search.queue_length, 1),
+        cluster.running / devices,
+        min(cluster.suspended / devices, 2.0),
+        math.log2(devices) / 4.0,
+        active / devices,
     ]
 
 
-def _left(view: View) -> list[float]:
-    whole_s = max(view.now_s + view.time_left_s, 1.0)
+def _budget_features(state: State) -> list[float]:
+    budget, search, devices = state.budget, state.search, state.cluster.devices
+    total_s = max(state.now_s + budget.time_left_s, 1.0)
     return [
-        view.trained_s / (view.devices * whole_s),
-        view.trained_s / (view.devices * view.now_s) if view.now_s > 0 else 0.0,
-        view.time_left_s / whole_s,
-        math.log1p(max(view.time_left_s, 0.0) / HOUR_S) / 5.0,
-        _share(view.carbon_left_g, view.carbon_spent_g),
-        _share(view.energy_left_j, view.energy_spent_j),
-        _share(view.cost_left, view.cost_spent),
-        _share(view.evaluations_left, view.evaluations),
+        search.trained_s / (devices * total_s),
+        search.trained_s / (devices * state.now_s) if state.now_s > 0 else 0.0,
+        budget.time_left_s / total_s,
+        math.log1p(max(budget.time_left_s, 0.0) / HOUR_S) / 5.0,
+        _remaining_share(budget.carbon_left_g, budget.carbon_spent_g),
+        _remaining_share(budget.energy_left_j, budget.energy_spent_j),
+        _remaining_share(budget.cost_left, budget.cost_spent),
+        _remaining_share(budget.evaluations_left, search.evaluations),
     ]
 
 
-def _share(left: float, spent: float) -> float:
-    """What is left of a budget, as a share of it; 1 where none was set."""
+def _remaining_share(left: float, spent: float) -> float:
+    """Share of a budget that is left; 1 if no budget was set."""
     if math.isinf(left):
         return 1.0
     return max(left, 0.0) / (left + spent) if left + spent > 0 else 0.0

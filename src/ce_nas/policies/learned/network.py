@@ -1,7 +1,8 @@
-"""A trained policy as a small file: the layers of a network, and what made it.
+"""The network of a learned policy, and its file: the layers, and their provenance.
 
-The file is an npz of plain arrays and a header in JSON, with a checksum over both; it holds no pickle, and reading it
-takes numpy alone. A header says for which features and which menu the network was trained: for others it is refused.
+The file is an npz of plain arrays and a JSON header, with a checksum over both; it holds no pickle, and reading it
+needs only numpy. The header states the features and actions that the network was trained for; a file with others is
+refused.
 """
 
 from __future__ import annotations
@@ -18,88 +19,101 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.policies.learned.actions import MENU
-from ce_nas.policies.learned.features import FEATURES
+from ce_nas.policies.learned.actions import ACTIONS
+from ce_nas.policies.learned.features import FEATURE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["BUILTIN", "FORMAT", "PolicyNetwork", "load_builtin", "read_policy", "write_policy"]
+__all__ = [
+    "BUILTIN_POLICY_FILE",
+    "FORMAT_VERSION",
+    "PolicyNetwork",
+    "load_builtin_policy",
+    "read_policy",
+    "write_policy",
+]
 
-#: version of the file's layout
-FORMAT = 1
+#: version of the file format
+FORMAT_VERSION = 1
 #: the policy that comes with the package
-BUILTIN = "learned_policy.npz"
+BUILTIN_POLICY_FILE = "learned_policy.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PolicyNetwork:
-    """Layers with a hyperbolic tangent between them."""
+    """A multilayer perceptron with tanh between its layers.
+
+    Example:
+        >>> network = PolicyNetwork(weights=[np.ones((3, 2))], biases=[np.zeros(2)])
+        >>> network.forward(np.array([1.0, 2.0, 3.0])).tolist()
+        [6.0, 6.0]
+    """
 
     #: weights of each layer, shape (inputs, outputs)
     weights: Sequence[np.ndarray]
     #: biases of each layer, shape (outputs,)
     biases: Sequence[np.ndarray]
-    #: whether it puts out a preference for each entry of the menu, or two shares (evaluating, sampling)
+    #: whether the outputs are a preference for each action, or two shares (evaluating, sampling)
     discrete: bool = True
-    #: what made it: command, settings, seeds, figures
-    made_by: Mapping[str, Any] = field(default_factory=dict)
+    #: how it was trained: command, settings, seeds, results
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    def outputs(self, observation: np.ndarray) -> np.ndarray:
-        """What the network puts out for one observation, shape ``(outputs,)``."""
-        values = np.asarray(observation, dtype=np.float64)
+    def forward(self, features: np.ndarray) -> np.ndarray:
+        """The outputs for one observation, shape ``(outputs,)``."""
+        values = np.asarray(features, dtype=np.float64)
         for weights, biases in zip(self.weights[:-1], self.biases[:-1], strict=True):
             values = np.tanh(values @ weights + biases)
         return np.asarray(values @ self.weights[-1] + self.biases[-1])
 
 
 def write_policy(path: Path, network: PolicyNetwork) -> None:
-    """Write a network to ``path``; the same network always gives the same bytes."""
-    arrays = _arrays(network)
+    """Write a network to ``path``, atomically; the same network always gives the same bytes."""
+    arrays = _named_arrays(network)
     header = {
-        "format": FORMAT,
+        "format": FORMAT_VERSION,
         "layers": len(network.weights),
         "discrete": network.discrete,
-        "features": list(FEATURES),
-        "menu": [list(entry) for entry in MENU],
-        "made_by": dict(network.made_by),
+        "features": list(FEATURE_NAMES),
+        "menu": [list(entry) for entry in ACTIONS],
+        "made_by": dict(network.provenance),
     }
     text = json.dumps(header, sort_keys=True, allow_nan=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
     with draft.open("wb") as file:
         np.savez(file, header=np.array(text), checksum=np.array(_checksum(text, arrays)), **arrays)  # type: ignore[arg-type]
-    draft.replace(path)  # in one move: a policy that was there is never half overwritten
+    draft.replace(path)
 
 
 def read_policy(path: Path) -> PolicyNetwork:
-    """The network in the file at ``path``.
+    """Read the network in the file at ``path``.
 
-    :raises SettingsError: if there is none, it is damaged, or it was made for other features or another menu.
+    :raises SettingsError: if there is none, it is damaged, or it was trained for other features or actions.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         message = (
             f"Expected a trained policy at {str(path)!r}, but {error.strerror or error}; "
-            "make one with: ce-nas policy train."
+            "train one with: ce-nas policy train."
         )
         raise SettingsError(message) from error
     return _parse(content, path.name)
 
 
-def load_builtin() -> PolicyNetwork:
-    """The policy that comes with the package.
+def load_builtin_policy() -> PolicyNetwork:
+    """Read the network that comes with the package.
 
     :raises SettingsError: if the installation lacks it.
     """
     try:
-        content = resources.files("ce_nas.data").joinpath(BUILTIN).read_bytes()
+        content = resources.files("ce_nas.data").joinpath(BUILTIN_POLICY_FILE).read_bytes()
     except (FileNotFoundError, ModuleNotFoundError) as error:
-        message = f"Expected {BUILTIN} in the package's data, but it is not installed; reinstall ce-nas."
+        message = f"Expected {BUILTIN_POLICY_FILE} in the package's data, but it is not installed; reinstall ce-nas."
         raise SettingsError(message) from error
-    return _parse(content, BUILTIN)
+    return _parse(content, BUILTIN_POLICY_FILE)
 
 
 def _parse(content: bytes, name: str) -> PolicyNetwork:
@@ -109,36 +123,36 @@ def _parse(content: bytes, name: str) -> PolicyNetwork:
             arrays = {key: file[key] for key in sorted(file.files) if key not in {"header", "checksum"}}
         header = json.loads(text)
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        message = f"Expected a trained policy in {name}, but {error}; the file is damaged or is something else."
+        message = f"Expected a trained policy in {name}, but {error}; the file is damaged or of another kind."
         raise SettingsError(message) from error
     if _checksum(text, arrays) != stated:
-        message = f"Expected a trained policy in {name} whose checksum is right, but it is not: the file is damaged."
+        message = f"Expected a trained policy in {name} with a valid checksum, got another: the file is damaged."
         raise SettingsError(message)
-    _check(header, name)
+    _require_compatible(header, name)
     layers = range(header["layers"])
     return PolicyNetwork(
         weights=tuple(arrays[f"weights_{layer}"] for layer in layers),
         biases=tuple(arrays[f"biases_{layer}"] for layer in layers),
         discrete=header["discrete"],
-        made_by=header["made_by"],
+        provenance=header["made_by"],
     )
 
 
-def _check(header: Mapping[str, Any], name: str) -> None:
-    ours = {"format": FORMAT, "features": list(FEATURES), "menu": [list(entry) for entry in MENU]}
-    for key, value in ours.items():
+def _require_compatible(header: Mapping[str, Any], name: str) -> None:
+    expected = {"format": FORMAT_VERSION, "features": list(FEATURE_NAMES), "menu": [list(entry) for entry in ACTIONS]}
+    for key, value in expected.items():
         if header.get(key) != value:
             message = (
-                f"Expected a policy trained for this version's {key}, but {name} was made for another; "
-                "train it anew with: ce-nas policy train."
+                f"Expected a policy trained for this version's {key}, but {name} was trained for another; "
+                "train it again with: ce-nas policy train."
             )
             raise SettingsError(message)
 
 
-def _arrays(network: PolicyNetwork) -> dict[str, np.ndarray]:
-    named = {f"weights_{layer}": values for layer, values in enumerate(network.weights)}
-    named |= {f"biases_{layer}": values for layer, values in enumerate(network.biases)}
-    return {name: np.ascontiguousarray(values, dtype="<f4") for name, values in named.items()}
+def _named_arrays(network: PolicyNetwork) -> dict[str, np.ndarray]:
+    arrays = {f"weights_{layer}": values for layer, values in enumerate(network.weights)}
+    arrays |= {f"biases_{layer}": values for layer, values in enumerate(network.biases)}
+    return {name: np.ascontiguousarray(values, dtype="<f4") for name, values in arrays.items()}
 
 
 def _checksum(header: str, arrays: Mapping[str, np.ndarray]) -> str:

@@ -1,4 +1,4 @@
-"""A figure as PNG, drawn by matplotlib."""
+"""Draws charts as PNG with matplotlib."""
 
 from __future__ import annotations
 
@@ -9,56 +9,74 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ce_nas.report.plotting.chart import log_ticks
+from ce_nas.report.plotting.palette import MATPLOTLIB_STYLE
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ce_nas.report.plotting.chart import Chart, Curve
+    from ce_nas.report.plotting.chart import Chart, ChartCurve
 
-__all__ = ["japanese_font", "png"]
+__all__ = ["draw_chart", "encode_png", "find_japanese_font", "render_png"]
 
-#: fonts with Japanese glyphs, as the systems' packages call them
-JAPANESE = (
+#: fonts with Japanese glyphs, by the names in common distributions
+JAPANESE_FONTS = (
     "Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "IPAGothic", "TakaoGothic", "VL Gothic", "Hiragino Sans",
     "Yu Gothic", "MS Gothic", "Meiryo",
 )  # fmt: skip
 
 
 @cache
-def japanese_font() -> str | None:
-    """An installed font with Japanese glyphs; None if there is none."""
+def find_japanese_font() -> str | None:
+    """Return the name of an installed font with Japanese glyphs; None if there is none."""
     from matplotlib import font_manager
 
     installed = set(font_manager.get_font_names())
-    return next((name for name in JAPANESE if name in installed), None)
+    return next((name for name in JAPANESE_FONTS if name in installed), None)
 
 
-def png(chart: Chart) -> bytes:
-    """The figure as a PNG; the same chart gives the same bytes."""
-    fonts = [name for name in (japanese_font(), "DejaVu Sans") if name]
-    style = {"font.size": 9, "font.family": fonts, "axes.spines.top": False, "axes.spines.right": False}
-    with mpl.rc_context(style):  # type: ignore[arg-type] # keys as literals would say no more
+def render_png(chart: Chart) -> bytes:
+    """Render a chart as PNG; the same chart gives the same bytes."""
+    fonts = [name for name in (find_japanese_font(), "DejaVu Sans") if name]
+    style = {**MATPLOTLIB_STYLE, "font.family": fonts}
+    with mpl.rc_context(style):  # type: ignore[arg-type] # matplotlib types its keys as literals
         figure = Figure(figsize=(7.0, 3.6), layout="constrained")
         axes = figure.subplots()
-        for curve in chart.curves:
-            _draw(axes, curve, chart)
-        if chart.log_x:
-            axes.set_xscale("log")
-        axes.set(xlabel=chart.x_label, ylabel=chart.y_label, xlim=chart.spread, title=chart.title)
-        if not chart.categories:
-            axes.set_ylim(*chart.y_range)
+        draw_chart(axes, chart)
         if sum(bool(curve.name) for curve in chart.curves) > 1:
             axes.legend(frameon=False, fontsize=8, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.2))
-        content = io.BytesIO()
-        figure.savefig(content, format="png", dpi=130, metadata={"Software": None})
+        return encode_png(figure, dpi=130)
+
+
+def encode_png(figure: Figure, dpi: int = 110) -> bytes:
+    """Encode a matplotlib figure; the same figure gives the same bytes."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=dpi, metadata={"Software": None})
     return content.getvalue()
 
 
-def _draw(axes: Axes, curve: Curve, chart: Chart) -> None:
+def draw_chart(axes: Axes, chart: Chart) -> None:
+    """Draw a chart, without its legend, into matplotlib axes."""
+    for curve in chart.curves:
+        if curve.y:
+            _draw_curve(axes, curve, chart)
+    if chart.log_x:
+        ticks = log_ticks(*chart.x_range)
+        axes.set_xscale("log")
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+    axes.set(xlabel=chart.x_label, ylabel=chart.y_label, xlim=chart.padded_x_range)
+    axes.set_title(chart.title, loc="left")
+    if not chart.categories:
+        axes.set_ylim(*chart.y_range)
+
+
+def _draw_curve(axes: Axes, curve: ChartCurve, chart: Chart) -> None:
     line, name = "--" if curve.dashed else "-", curve.name or None
     if curve.kind == "steps":
         axes.stairs(curve.y, curve.x, baseline=None, color=curve.colour, linestyle=line, linewidth=1.5, label=name)
     elif curve.kind == "band":
-        axes.stairs(curve.y, curve.x, baseline=curve.low, fill=True, color=curve.colour, linewidth=0, label=name)
+        axes.stairs(curve.y, curve.x, baseline=curve.lower, fill=True, color=curve.colour, linewidth=0, label=name)
     elif curve.kind == "points":
         axes.plot(curve.x, curve.y, "o", color=curve.colour, markersize=4, label=name)
     elif curve.kind == "bars":

@@ -1,4 +1,4 @@
-"""Learning curves as a figure."""
+"""Draws the learning curves of a policy's training."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["draw_curves", "read_training"]
+__all__ = ["plot_learning_curves", "read_training_report"]
 
 
-def read_training(folder: Path) -> dict[str, Any]:
-    """What a training has left in ``training.json``: its ``settings``, and its ``curves``, one a seed.
+def read_training_report(folder: Path) -> dict[str, Any]:
+    """Read ``training.json`` of a training: its ``settings``, and its ``curves``, one per seed.
 
     :raises SettingsError: if there is none, or it is damaged.
     """
@@ -31,10 +31,10 @@ def read_training(folder: Path) -> dict[str, Any]:
         raise SettingsError(message) from error
 
 
-def draw_curves(folder: Path, beside: Sequence[Path] = ()) -> Path:
-    """Draw ``training.png`` beside the ``training.json`` of a training; returns its path.
+def plot_learning_curves(folder: Path, compare_with: Sequence[Path] = ()) -> Path:
+    """Draw ``training.png`` in the folder of a training; return its path.
 
-    :param beside: folders of other trainings whose curves are drawn with them.
+    :param compare_with: folders of other trainings to draw as well.
     :raises SettingsError: if a folder holds no finished training.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -43,14 +43,14 @@ def draw_curves(folder: Path, beside: Sequence[Path] = ()) -> Path:
     figure = Figure(figsize=(7.0, 4.0), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for place in (folder, *beside):
-        report = read_training(place)
-        begun = "" if report["settings"]["demonstrations"] else ", from nothing"
+    for training in (folder, *compare_with):
+        report = read_training_report(training)
+        suffix = "" if report["settings"]["demonstrations"] else ", without demonstrations"
         for curve in report["curves"]:
-            axes.plot(curve["steps"], curve["costs"], marker="o", markersize=3, label=f"seed {curve['seed']}{begun}")
+            axes.plot(curve["steps"], curve["costs"], marker="o", markersize=3, label=f"seed {curve['seed']}{suffix}")
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.set_xlabel("steps of trial and error (0: after the demonstrations)")
-    axes.set_ylabel("validation: grams and fines, in units of\nthe same trainings in average hours")
+    axes.set_xlabel("steps of reinforcement learning (0: after behaviour cloning)")
+    axes.set_ylabel("validation cost: carbon and penalties, relative to\nthe same trainings at mean intensity")
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
     path = folder / "training.png"

@@ -1,231 +1,258 @@
-"""The figures of a run, described; every number in them is from its journal."""
+"""Charts of one run, from its journal."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.analysis.trajectory import track
-from ce_nas.core.units import G_PER_KG, HOUR_S, as_carbon, as_energy
-from ce_nas.report.plotting.chart import Chart, Curve
-from ce_nas.report.plotting.gpu_timeline import stretches
+from ce_nas.analysis.timeline import allocation_intervals, allocation_totals_h, decided_periods
+from ce_nas.analysis.trajectory import build_trajectory
+from ce_nas.core.formatting import format_carbon, format_energy
+from ce_nas.core.units import G_PER_KG
+from ce_nas.report.plotting.chart import Chart, ChartCurve
+from ce_nas.report.plotting.palette import BAND_COLOURS, BLACK, BLUE, GREY, ORANGE, ROLE_COLOURS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.analysis.summary import Summary
-    from ce_nas.analysis.trajectory import Track
-    from ce_nas.report.i18n.words import Words
-    from ce_nas.store.journal import Entry
+    from ce_nas.analysis.summary import FrontMember, RunSummary
+    from ce_nas.analysis.timeline import DecidedPeriod
+    from ce_nas.analysis.trajectory import Trajectory
+    from ce_nas.report.i18n.translator import Translator
+    from ce_nas.store.journal import JournalEntry
 
 __all__ = [
-    "COLOURS",
-    "activity_chart",
-    "division_chart",
+    "allocation_chart",
+    "carbon_by_activity_chart",
     "front_chart",
-    "grid_chart",
+    "hypervolume_curve",
+    "intensity_chart",
     "objective_label",
-    "risen",
-    "track_charts",
+    "trajectory_charts",
+    "trajectory_tooltips",
 ]
 
-#: of the four roles, told apart also by the colour-blind (Okabe and Ito) and in grey
-COLOURS = {"evaluating": "#009e73", "sampling": "#56b4e9", "idle": "#bdbdbd", "released": "#f2f2f2"}
-BLUE, ORANGE, BLACK, GREY = "#0072b2", "#b34700", "#1a1a1a", "#757575"
-#: of a forecast's bands, the widest first
-BANDS = ("#fbe6d8", "#f3c3a3", "#eba679")
 
-
-def grid_chart(entries: Sequence[Entry], words: Words) -> Chart:
-    """The grid's true intensity, and what was expected of each period when it was decided on."""
-    pairs = _periods(entries)
-    edges = _edges(pairs)
-    true = tuple(period["intensity_g_per_kwh"] for _, period in pairs)
-    expected = tuple(_number(decision["forecast_g_per_kwh"]) for decision, _ in pairs)
-    hints = tuple(
-        words(
+def intensity_chart(entries: Sequence[JournalEntry], translate: Translator) -> Chart:
+    """Chart the grid's true intensity, and the forecast of each period at its decision."""
+    decided = [one for one in decided_periods(entries) if one.period["intensity_g_per_kwh"] is not None]
+    edges = (*(one.start_h for one in decided), decided[-1].end_h) if decided else (0.0,)
+    true = tuple(one.period["intensity_g_per_kwh"] for one in decided)
+    expected = tuple(_nan_if_none(one.decision["forecast_g_per_kwh"]) for one in decided)
+    tooltips = tuple(
+        translate(
             "hint.hour",
             hour=f"{edge:.0f}",
-            true=f"{one:.0f}",
-            forecast=words("unknown") if math.isnan(two) else f"{two:.0f}",
+            true=f"{actual:.0f}",
+            forecast=translate("unknown") if math.isnan(forecast) else f"{forecast:.0f}",
         )
-        for edge, one, two in zip(edges, true, expected, strict=False)
+        for edge, actual, forecast in zip(edges, true, expected, strict=False)
     )
-    curves = [*_bands(pairs, edges, words)]
+    curves = [*_quantile_bands(decided, edges, translate)]
     if not all(map(math.isnan, expected)):
-        curves.append(Curve(words("forecast"), "steps", edges, expected, ORANGE, dashed=True))
-    curves.append(Curve(words("true"), "steps", edges, true, BLACK, hints=hints))
-    summary = (
-        words("alt.grid", low=f"{min(true):.0f}", high=f"{max(true):.0f}", hours=f"{edges[-1]:.0f}") if true else ""
+        curves.append(ChartCurve(translate("forecast"), "steps", edges, expected, ORANGE, dashed=True))
+    curves.append(ChartCurve(translate("true"), "steps", edges, true, BLACK, tooltips=tooltips))
+    alt = (
+        translate("alt.grid", low=f"{min(true):.0f}", high=f"{max(true):.0f}", hours=f"{edges[-1]:.0f}") if true else ""
     )
     grid = entries[0].content["grid"]
-    kind = f" ({words('synthetic')})" if grid["synthetic"] else ""
+    kind = f" ({translate('synthetic')})" if grid["synthetic"] else ""
     return Chart(
-        "grid", words("chart.grid", zone=grid["zone"]) + kind, summary or words("nothing_yet"), words("hours_since"),
-        "g CO2eq/kWh", tuple(curves),
-    )  # fmt: skip
-
-
-def division_chart(entries: Sequence[Entry], words: Words) -> Chart:
-    """Which GPUs did what, from each change to the next."""
-    times = stretches(entries)
-    edges = (*(time.begin_h for time in times), times[-1].end_h) if times else (0.0,)
-    below, curves = [0.0] * len(times), []
-    hints = tuple(
-        words("hint.division", hour=f"{time.begin_h:.3g}")
-        + "\n"
-        + "\n".join(f"{words(role)}: {time.allocation[role]}" for role in COLOURS)
-        for time in times
+        "grid",
+        translate("chart.grid", zone=grid["zone"]) + kind,
+        alt or translate("nothing_yet"),
+        translate("hours_since"),
+        "g CO2eq/kWh",
+        tuple(curves),
     )
-    for role, colour in COLOURS.items():
-        above = [low + time.allocation[role] for low, time in zip(below, times, strict=True)]
+
+
+def allocation_chart(entries: Sequence[JournalEntry], translate: Translator) -> Chart:
+    """Chart the number of GPUs in each role over time, stacked."""
+    intervals = allocation_intervals(entries)
+    edges = (*(interval.start_h for interval in intervals), intervals[-1].end_h) if intervals else (0.0,)
+    below, curves = [0.0] * len(intervals), []
+    tooltips = tuple(
+        translate("hint.division", hour=f"{interval.start_h:.3g}")
+        + "\n"
+        + "\n".join(f"{translate(role)}: {interval.allocation[role]}" for role in ROLE_COLOURS)
+        for interval in intervals
+    )
+    for role, colour in ROLE_COLOURS.items():
+        above = [low + interval.allocation[role] for low, interval in zip(below, intervals, strict=True)]
         last = role == "released"
         curves.append(
-            Curve(words(role), "band", edges, tuple(above), colour, low=tuple(below), hints=hints if last else ())
+            ChartCurve(
+                translate(role),
+                "band",
+                edges,
+                tuple(above),
+                colour,
+                lower=tuple(below),
+                tooltips=tooltips if last else (),
+            )
         )
         below = above
-    hours = {role: sum(time.hours * time.allocation[role] for time in times) for role in COLOURS}
-    alt = words("alt.division", **{role: f"{count:,.0f}" for role, count in hours.items()})
+    totals_h = allocation_totals_h(intervals, tuple(ROLE_COLOURS))
+    alt = translate("alt.division", **{role: f"{hours:,.0f}" for role, hours in totals_h.items()})
     return Chart(
-        "division", words("chart.division"), alt, words("hours_since"), words("gpus"), tuple(curves), counts=True
+        "division",
+        translate("chart.division"),
+        alt,
+        translate("hours_since"),
+        translate("gpus"),
+        tuple(curves),
+        integer_y=True,
     )
 
 
-def activity_chart(summary: Summary, words: Words) -> Chart:
-    """Grams by what they were spent on, by the full book."""
-    ordered = sorted(summary.carbon_g_by_activity.items(), key=lambda item: -item[1])
-    names = tuple(words(f"activity.{name}") for name, _ in ordered)
+def carbon_by_activity_chart(summary: RunSummary, translate: Translator) -> Chart:
+    """Chart the carbon of each activity by full accounting, largest first."""
+    ordered = sorted(summary.carbon_g_by_activity.items(), key=lambda entry: -entry[1])
+    names = tuple(translate(f"activity.{name}") for name, _ in ordered)
     energies = summary.energy_j_by_activity
-    hints = tuple(
-        f"{label}: {as_carbon(grams)} CO2eq, {as_energy(energies[name])}"
+    tooltips = tuple(
+        f"{label}: {format_carbon(grams)} CO2eq, {format_energy(energies[name])}"
         for label, (name, grams) in zip(names, ordered, strict=True)
     )
     unit, size = ("kg", G_PER_KG) if summary.carbon_g["full"] >= G_PER_KG else ("g", 1.0)
     lengths = tuple(grams / size for _, grams in ordered)
-    alt = words("chart.activity") + ": " + "; ".join(hints)
-    bars = Curve("", "bars", tuple(range(len(names))), lengths, BLUE, hints=hints)
-    return Chart("activity", words("chart.activity"), alt, f"{unit} CO2eq", "", (bars,), categories=names)
+    alt = translate("chart.activity") + ": " + "; ".join(tooltips)
+    bars = ChartCurve("", "bars", tuple(range(len(names))), lengths, BLUE, tooltips=tooltips)
+    return Chart("activity", translate("chart.activity"), alt, f"{unit} CO2eq", "", (bars,), categories=names)
 
 
-def track_charts(entries: Sequence[Entry], summary: Summary, words: Words) -> tuple[Chart, Chart]:
-    """Hypervolume against hours, and against grams by both books."""
-    course = track(entries)
-    best = _best_known(summary, words)
-    hints = tuple(
-        words(
-            "hint.track",
-            hour=f"{hours:.1f}",
-            carbon=as_carbon(grams),
-            hypervolume=f"{found:,.5g}",
-            trainings=f"{count:,}",
-        )
-        for hours, grams, found, count in zip(
-            course.hours, course.carbon_g, course.hypervolume, course.evaluations, strict=True
-        )
-    )
-    alt = words(
-        "alt.track", hypervolume=f"{course.final:,.6g}", hours=f"{summary.simulated_hours:.1f}",
-        carbon=as_carbon(summary.carbon_g["full"]),
+def trajectory_charts(
+    entries: Sequence[JournalEntry], summary: RunSummary, translate: Translator
+) -> tuple[Chart, Chart]:
+    """Chart the hypervolume against hours, and against carbon by both accounting methods."""
+    trajectory = build_trajectory(entries)
+    maximum = _maximum_line(summary, translate)
+    tooltips = trajectory_tooltips(trajectory, translate)
+    alt = translate(
+        "alt.track", hypervolume=f"{trajectory.final_hypervolume:,.6g}", hours=f"{summary.simulated_hours:.1f}",
+        carbon=format_carbon(summary.carbon_g["full"]),
     )  # fmt: skip
-    hypervolume = words("hypervolume")
+    hypervolume = translate("hypervolume")
     by_hours = Chart(
-        "hours", words("chart.hours"), alt, words("hours_since"), hypervolume,
-        (risen(course, course.hours, words("found"), BLUE, hints), *best), log_x=True,
+        "hours", translate("chart.hours"), alt, translate("hours_since"), hypervolume,
+        (hypervolume_curve(trajectory, trajectory.hours, translate("found"), BLUE, tooltips), *maximum), log_x=True,
     )  # fmt: skip
-    full, paper = ([grams / G_PER_KG for grams in column] for column in (course.carbon_g, course.paper_carbon_g))
+    full, paper = (
+        [grams / G_PER_KG for grams in column] for column in (trajectory.carbon_g, trajectory.paper_carbon_g)
+    )
     by_grams = Chart(
-        "grams", words("chart.grams"), alt, "kg CO2eq", hypervolume,
+        "grams", translate("chart.grams"), alt, "kg CO2eq", hypervolume,
         (
-            risen(course, paper, words("book.paper"), GREY, dashed=True),
-            risen(course, full, words("book.full"), BLUE, hints),
-            *best,
+            hypervolume_curve(trajectory, paper, translate("accounting.paper"), GREY, dashed=True),
+            hypervolume_curve(trajectory, full, translate("accounting.full"), BLUE, tooltips),
+            *maximum,
         ),
         log_x=True,
     )  # fmt: skip
     return by_hours, by_grams
 
 
-def front_chart(summary: Summary, words: Words, picked: str | None = None) -> Chart:
-    """The front in its first two objectives; of more, the others are in the hints."""
+def front_chart(summary: RunSummary, translate: Translator, recommended: str | None = None) -> Chart:
+    """Chart the front in its first two objectives; tooltips show all objectives."""
     first, second = summary.objectives[:2]
     members = summary.front
 
-    def curve(name: str, chosen: Sequence[Any], colour: str) -> Curve:
-        x = tuple(item.objectives[second["name"]] for item in chosen)
-        y = tuple(item.objectives[first["name"]] for item in chosen)
-        return Curve(name, "points", x, y, colour, hints=tuple(_member_hint(item, summary) for item in chosen))
+    def curve(name: str, chosen: Sequence[FrontMember], colour: str) -> ChartCurve:
+        x = tuple(member.objectives[second["name"]] for member in chosen)
+        y = tuple(member.objectives[first["name"]] for member in chosen)
+        tooltips = tuple(_member_tooltip(member, summary) for member in chosen)
+        return ChartCurve(name, "points", x, y, colour, tooltips=tooltips)
 
-    others = [item for item in members if item.architecture != picked]
-    curves = [curve(words("on_front"), others, BLUE)]
+    others = [member for member in members if member.architecture != recommended]
+    curves = [curve(translate("on_front"), others, BLUE)]
     if len(others) < len(members):
-        curves.append(curve(words("picked"), [item for item in members if item.architecture == picked], ORANGE))
+        curves.append(
+            curve(translate("picked"), [member for member in members if member.architecture == recommended], ORANGE)
+        )
     ends = (members[0], members[-1]) if members else ()
-    alt = words("alt.front", count=f"{len(members)}") + " " + "; ".join(_member_hint(item, summary) for item in ends)
+    alt = (
+        translate("alt.front", count=f"{len(members)}")
+        + " "
+        + "; ".join(_member_tooltip(member, summary) for member in ends)
+    )
     return Chart(
-        "front", words("chart.front"), alt.strip(), objective_label(second), objective_label(first), tuple(curves)
+        "front", translate("chart.front"), alt.strip(), objective_label(second), objective_label(first), tuple(curves)
     )
 
 
 def objective_label(objective: dict[str, Any]) -> str:
-    """An objective with its unit."""
+    """Return the name of an objective with its unit."""
     return f"{objective['name']} [{objective['unit']}]" if objective["unit"] else str(objective["name"])
 
 
-def _member_hint(member: Any, summary: Summary) -> str:  # noqa: ANN401 - a member of the front
+def _member_tooltip(member: FrontMember, summary: RunSummary) -> str:
     values = ", ".join(
-        f"{item['name']} {member.objectives[item['name']]:,.5g} {item['unit']}".strip() for item in summary.objectives
+        f"{one['name']} {member.objectives[one['name']]:,.5g} {one['unit']}".strip() for one in summary.objectives
     )
     return f"{member.architecture}\n{values}"
 
 
-def risen(  # noqa: PLR0913 - what rises, over what, and how it looks
-    course: Track,
-    amounts: Sequence[float],
+def hypervolume_curve(  # noqa: PLR0913 - data and looks of one curve
+    trajectory: Trajectory,
+    x_values: Sequence[float],
     name: str,
     colour: str,
-    hints: tuple[str, ...] = (),
+    tooltips: tuple[str, ...] = (),
     *,
     dashed: bool = False,
-) -> Curve:
-    """The hypervolume over what was spent, from the first gain on: it stays until the next one."""
-    gains = [at for at, found in enumerate(course.hypervolume) if found > 0 and amounts[at] > 0]
-    edges = (*(amounts[at] for at in gains), amounts[gains[-1]]) if gains else (1.0,)
-    told = tuple(hints[at] for at in gains) if hints else ()
-    return Curve(name, "steps", edges, tuple(course.hypervolume[at] for at in gains), colour, dashed=dashed, hints=told)
+) -> ChartCurve:
+    """Return the hypervolume over ``x_values`` (time or carbon) as steps, from the first gain on."""
+    gains = [index for index, value in enumerate(trajectory.hypervolume) if value > 0 and x_values[index] > 0]
+    edges = (*(x_values[index] for index in gains), x_values[gains[-1]]) if gains else (1.0,)
+    return ChartCurve(
+        name,
+        "steps",
+        edges,
+        tuple(trajectory.hypervolume[index] for index in gains),
+        colour,
+        dashed=dashed,
+        tooltips=tuple(tooltips[index] for index in gains) if tooltips else (),
+    )
 
 
-def _best_known(summary: Summary, words: Words) -> list[Curve]:
-    """The table's maximum as a line, where it is known and something was found."""
+def trajectory_tooltips(trajectory: Trajectory, translate: Translator, prefix: str = "") -> tuple[str, ...]:
+    """Describe each point of a trajectory: hours, carbon, hypervolume and trainings."""
+    points = zip(trajectory.hours, trajectory.carbon_g, trajectory.hypervolume, trajectory.evaluations, strict=True)
+    return tuple(
+        prefix
+        + translate(
+            "hint.track",
+            hour=f"{hours:.1f}",
+            carbon=format_carbon(carbon_g),
+            hypervolume=f"{hypervolume:,.5g}",
+            trainings=f"{evaluations:,}",
+        )
+        for hours, carbon_g, hypervolume, evaluations in points
+    )
+
+
+def _maximum_line(summary: RunSummary, translate: Translator) -> list[ChartCurve]:
+    """Return the table's maximum as a horizontal line; nothing if it is unknown or the hypervolume is zero."""
     if not summary.hypervolume_share:
         return []
-    top = summary.hypervolume / summary.hypervolume_share
-    return [Curve(words("maximum"), "level", (0.0,), (top,), GREY, dashed=True)]
+    maximum = summary.hypervolume / summary.hypervolume_share
+    return [ChartCurve(translate("maximum"), "level", (0.0,), (maximum,), GREY, dashed=True)]
 
 
-def _bands(
-    pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]], edges: tuple[float, ...], words: Words
-) -> list[Curve]:
-    """What lies between a low and a high quantile of the forecasts, the widest pair of levels first."""
-    levels = sorted({level for decision, _ in pairs for level in decision.get("quantiles_g_per_kwh", {})}, key=float)
+def _quantile_bands(
+    decided: Sequence[DecidedPeriod], edges: tuple[float, ...], translate: Translator
+) -> list[ChartCurve]:
+    """Return the forecasts' central intervals as bands, the widest first."""
+    quantiles = [one.decision.get("quantiles_g_per_kwh", {}) for one in decided]
+    levels = sorted({level for by_level in quantiles for level in by_level}, key=float)
     curves = []
-    for low, high, colour in zip(levels[: len(levels) // 2], levels[::-1], BANDS, strict=False):
-        edge = [[_number(decision["quantiles_g_per_kwh"].get(level)) for decision, _ in pairs] for level in (low, high)]
+    for low, high, colour in zip(levels[: len(levels) // 2], levels[::-1], BAND_COLOURS, strict=False):
+        lower, upper = (tuple(_nan_if_none(by_level.get(level)) for by_level in quantiles) for level in (low, high))
         share = f"{(float(high) - float(low)):.0%}"
-        curves.append(Curve(words("band", share=share), "band", edges, tuple(edge[1]), colour, low=tuple(edge[0])))
+        curves.append(ChartCurve(translate("band", share=share), "band", edges, upper, colour, lower=lower))
     return curves
 
 
-def _periods(entries: Sequence[Entry]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each period with the decision that it was lived through under; those without a length are left out."""
-    decisions = [entry.content for entry in entries if entry.kind == "decided"]
-    periods = [{**entry.content, "end_s": entry.at_s} for entry in entries if entry.kind == "period"]
-    return [pair for pair in zip(decisions, periods, strict=False) if pair[1]["intensity_g_per_kwh"] is not None]
-
-
-def _edges(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> tuple[float, ...]:
-    starts = [period["start_s"] / HOUR_S for _, period in pairs]
-    return (*starts, pairs[-1][1]["end_s"] / HOUR_S) if pairs else (0.0,)
-
-
-def _number(value: float | None) -> float:
+def _nan_if_none(value: float | None) -> float:
     return math.nan if value is None else value

@@ -1,1 +1,30 @@
-"""bayesopt."""
+"""Bayesian optimisation for real and mixed variables.
+
+- base: `BayesianSearcher`, candidates, batches and local optimisation of an `AcquisitionFunction`
+- ehvi: `EhviSearcher`, noise-free, in closed form
+- qlognehvi: `QLogNehviSearcher`, noisy, by BoTorch
+- gp: Gaussian processes of smooth, noise-free functions
+- log_ehvi: log expected hypervolume improvement, by box decomposition
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from ce_nas.search.bayesopt.base import AcquisitionFunction, BayesianSearcher
+    from ce_nas.search.bayesopt.ehvi import EhviSearcher
+    from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
+
+__all__ = ["AcquisitionFunction", "BayesianSearcher", "EhviSearcher", "QLogNehviSearcher"]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "base": ["AcquisitionFunction", "BayesianSearcher"],
+        "ehvi": ["EhviSearcher"],
+        "qlognehvi": ["QLogNehviSearcher"],
+    },
+)

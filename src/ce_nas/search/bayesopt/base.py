@@ -1,73 +1,76 @@
-"""Bayesian optimisation of any space: what promises most among candidates, of which the best climb on.
+"""Bayesian optimisation of any space: an acquisition function rates candidates, and the best are optimised locally.
 
 Sources
-    [LaMOO] Zhao et al. Multi-objective Optimization by Learning Space Partitions. ICLR 2022: raw candidates are those
-    of the region.
+    [LaMOO] Zhao et al. Multi-objective Optimization by Learning Space Partitions. ICLR 2022: candidates are sampled
+    from the region.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from itertools import compress
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.pareto.dominance import is_front
-from ce_nas.pareto.sorting import best_first
-from ce_nas.search.archive import Archive, Pending, values_of
-from ce_nas.search.random import draw
-from ce_nas.search.regions import AnyOf, RegionalSearcher, WholeSpace, distinct
+from ce_nas.pareto.dominance import is_nondominated
+from ce_nas.pareto.sorting import argsort_rank_and_crowding
+from ce_nas.search.archive import Archive, PendingProposals, objective_values
+from ce_nas.search.random import sample_uniform
+from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace, deduplicate
 from ce_nas.space.distributions import Float
 from ce_nas.space.mixed import MixedSpace
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
+    from ce_nas.config.components import SearcherSettings
     from ce_nas.core.records import Architecture, Observation
+    from ce_nas.search.base import SearchContext
     from ce_nas.search.regions import Region
     from ce_nas.space.base import Space
 
-__all__ = ["BayesianSearcher", "Promise"]
+__all__ = ["AcquisitionFunction", "BayesianSearcher"]
 
-#: objectives beyond this mark what failed, or broke a constraint, and are not modelled
-_FAR = 1e50
-#: bounds of a climb up the promise
-_CLIMB = {"maxiter": 30, "maxfun": 60}
-#: how far of the way from a start to the end of its climb is tried while the point lies outside the region
-_WAY_BACK = (1.0, 0.5, 0.25, 0.1)
+#: objectives beyond this mark failures or constraint violations, and are not modelled
+_MAX_MODELLED_VALUE = 1e50
+#: limits of a local optimisation of the acquisition function
+_LOCAL_SEARCH_OPTIONS = {"maxiter": 30, "maxfun": 60}
+#: shares of the way from a start to its local optimum that are tried until the point lies inside the region
+_BACKTRACKING_STEPS = (1.0, 0.5, 0.25, 0.1)
 
 
-class Promise(Protocol):
-    """How much a training promises, as a function of an architecture's encoding; larger is better."""
+class AcquisitionFunction(Protocol):
+    """The utility of a training as a function of an architecture's encoding; larger is better."""
 
-    def at(self, points: np.ndarray) -> np.ndarray:
-        """The promise of each row of ``points``, shape ``(k, columns)``; shape ``(k,)``."""
+    def values(self, points: np.ndarray) -> np.ndarray:
+        """The utility of each row of ``points``, shape ``(k, columns)``; shape ``(k,)``."""
 
-    def with_slopes(self, point: np.ndarray) -> tuple[float, np.ndarray]:
-        """The promise of ``point``, shape ``(columns,)``, and how it changes with each column."""
+    def value_and_grad(self, point: np.ndarray) -> tuple[float, np.ndarray]:
+        """The utility of ``point``, shape ``(columns,)``, and its gradient."""
 
-    def given(self, point: np.ndarray) -> Promise:
-        """The promise of what is trained beside ``point``, shape ``(columns,)``."""
+    def condition_on(self, point: np.ndarray) -> AcquisitionFunction:
+        """The acquisition function with ``point``, shape ``(columns,)``, pending."""
 
 
 class BayesianSearcher(RegionalSearcher, ABC):
-    """Chooses the most promising of a set of candidates of the region; those climb on where variables are real.
+    """Proposes the candidates of the region with the highest acquisition values.
 
-    Candidates are drawn at random in the region, and around the front. A batch is chosen one after the other, each with
-    those before it, and those under way, taken into account.
+    Candidates are sampled randomly in the region, and around the front; where variables are real, the best are
+    optimised locally. A batch is selected greedily, with its earlier points and the running trainings pending.
 
     :param space: the space to search.
     :param rng: the searcher's own generator.
     :param reference: reference point of the hypervolume, minimised, shape ``(m,)``.
-    :param startup: full trainings before the first model; random until then.
-    :param candidates: how many candidates are drawn for a batch, half of them around the front.
-    :param climbs: how many candidates climb for each place of a batch; 0 for none.
-    :param most: so many full trainings, the best, are modelled.
+    :param startup: full trainings before the first model; random sampling until then.
+    :param candidates: candidates sampled for a batch, half of them around the front.
+    :param n_restarts: local optimisations for each point of a batch; 0 for none.
+    :param max_model_samples: the most full trainings that are modelled, the best.
     """
 
-    def __init__(  # noqa: PLR0913 - a space, a stream, a reference, and four settings
+    def __init__(  # noqa: PLR0913 - what every searcher needs, and keyword settings
         self,
         space: Space,
         rng: np.random.Generator,
@@ -75,13 +78,14 @@ class BayesianSearcher(RegionalSearcher, ABC):
         *,
         startup: int = 10,
         candidates: int = 512,
-        climbs: int = 4,
-        most: int = 250,
+        n_restarts: int = 4,
+        max_model_samples: int = 250,
     ) -> None:
-        if startup < 1 or min(candidates, most) < 2 or climbs < 0:
+        if startup < 1 or min(candidates, max_model_samples) < 2 or n_restarts < 0:
             message = (
-                "Expected a startup of at least 1, candidates and most of at least 2 and climbs of at least 0, got "
-                f"startup={startup}, candidates={candidates}, most={most} and climbs={climbs}."
+                "Expected a startup of at least 1, candidates and max_model_samples of at least 2 and n_restarts of at "
+                f"least 0, got startup={startup}, candidates={candidates}, max_model_samples={max_model_samples} and "
+                f"n_restarts={n_restarts}."
             )
             raise SettingsError(message)
         self._space = space
@@ -89,15 +93,21 @@ class BayesianSearcher(RegionalSearcher, ABC):
         self._reference = np.asarray(reference, dtype=float)
         self._startup = startup
         self._candidates = candidates
-        self._real = _real_columns(space)
-        self._climbs = climbs if self._real.any() else 0
-        self._most = most
+        self._continuous = _continuous_columns(space)
+        self._n_restarts = n_restarts if self._continuous.any() else 0
+        self._max_model_samples = max_model_samples
         self._archive = Archive()
-        self._pending = Pending()
+        self._pending = PendingProposals()
 
     @abstractmethod
-    def _promise(self, features: np.ndarray, values: np.ndarray) -> Promise:
-        """What is promised given trainings: their encodings ``(n, columns)``, and objectives ``(n, m)``, minimised."""
+    def _build_acquisition(self, features: np.ndarray, values: np.ndarray) -> AcquisitionFunction:
+        """Fit models to trainings: their encodings ``(n, columns)``, and objectives ``(n, m)``, minimised."""
+
+    @classmethod
+    def from_settings(cls, settings: SearcherSettings, context: SearchContext) -> Self:
+        """See :meth:`Searcher.from_settings`."""
+        rng = context.random_stream(settings.name)
+        return cls(context.space, rng, context.reference, **settings.options())
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
@@ -105,44 +115,48 @@ class BayesianSearcher(RegionalSearcher, ABC):
 
     def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """See :meth:`RegionalSearcher.ask_within`."""
-        samples = [one for one in self._archive.observations if (np.abs(one.values) < _FAR).all()]
-        found: list[Architecture] = []
-        if n and len(samples) >= self._startup and (pool := self._pool(samples, exclude, region)):
-            with self._reckoning():
-                found = self._chosen(n, samples, pool, exclude, region)
-        found += draw(self._space, self._rng, n - len(found), AnyOf(exclude, set(found)), region)
-        self._pending.add(found)
-        return found
+        samples = [
+            sample for sample in self._archive.observations if (np.abs(sample.values) < _MAX_MODELLED_VALUE).all()
+        ]
+        batch: list[Architecture] = []
+        if n and len(samples) >= self._startup and (pool := self._candidate_pool(samples, exclude, region)):
+            with self._acquisition_context():
+                batch = self._select_batch(n, samples, pool, exclude, region)
+        batch += sample_uniform(self._space, self._rng, n - len(batch), UnionContainer(exclude, set(batch)), region)
+        self._pending.add(batch)
+        return batch
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """See :meth:`Searcher.tell`."""
         self._archive.add(observations)
-        self._pending.tell(observations)
+        self._pending.discard_observed(observations)
 
     @contextmanager
-    def _reckoning(self) -> Iterator[None]:
-        """Whatever must be so while promises are reckoned."""
+    def _acquisition_context(self) -> Iterator[None]:
+        """Context in which acquisition functions are built and evaluated."""
         yield
 
-    def _pool(
+    def _candidate_pool(
         self, samples: Sequence[Observation], exclude: Container[Architecture], region: Region
     ) -> list[Architecture]:
-        """Candidates in the region that are not excluded: drawn at random, and changes of the front's architectures."""
-        at_home = {sample.architecture for sample in region.samples}
-        around = self._around([sample for sample in samples if sample.architecture in at_home] or samples)
-        near = [one for one in distinct(around, exclude) if self._space.contains(one)]
-        inside = region.contains(near).tolist() if near else []
-        near = [one for one, yes in zip(near, inside, strict=True) if yes]
-        return draw(self._space, self._rng, self._candidates - len(near), AnyOf(exclude, set(near)), region) + near
+        """New candidates in the region: random samples, and mutations of the front's architectures."""
+        in_region = {sample.architecture for sample in region.samples}
+        mutated = self._mutate_front([sample for sample in samples if sample.architecture in in_region] or samples)
+        near = [candidate for candidate in deduplicate(mutated, exclude) if self._space.contains(candidate)]
+        near = list(compress(near, region.contains(near).tolist())) if near else []
+        n_random = self._candidates - len(near)
+        return sample_uniform(self._space, self._rng, n_random, UnionContainer(exclude, set(near)), region) + near
 
-    def _around(self, samples: Sequence[Observation]) -> list[Architecture]:
-        """Changed copies of the front's architectures, half as many as candidates are wanted."""
-        front = np.array([samples[row].architecture for row in np.flatnonzero(is_front(values_of(samples))).tolist()])
+    def _mutate_front(self, samples: Sequence[Observation]) -> list[Architecture]:
+        """Mutated copies of the front's architectures, half as many as candidates."""
+        front = np.array(
+            [samples[row].architecture for row in np.flatnonzero(is_nondominated(objective_values(samples))).tolist()]
+        )
         rows = front[self._rng.integers(len(front), size=self._candidates // 2)]
         mutates = self._rng.random(rows.shape) < max(1.0 / rows.shape[1], 0.3)
-        return self._space.architectures(self._space.mutated(rows, mutates, self._rng))
+        return self._space.architectures(self._space.mutate(rows, mutates, self._rng))
 
-    def _chosen(
+    def _select_batch(
         self,
         n: int,
         samples: Sequence[Observation],
@@ -150,79 +164,87 @@ class BayesianSearcher(RegionalSearcher, ABC):
         exclude: Container[Architecture],
         region: Region,
     ) -> list[Architecture]:
-        modelled = [samples[row] for row in best_first(values_of(samples))[: self._most].tolist()]
-        encoded = self._space.encode([one.architecture for one in modelled])
-        promise = self._promise(encoded, values_of(modelled))
-        if waiting := self._pending.taken(exclude):
-            for point in self._space.encode(waiting):
-                promise = promise.given(point)
+        modelled = [
+            samples[row]
+            for row in argsort_rank_and_crowding(objective_values(samples))[: self._max_model_samples].tolist()
+        ]
+        encoded = self._space.encode([sample.architecture for sample in modelled])
+        acquisition = self._build_acquisition(encoded, objective_values(modelled))
+        if pending := self._pending.retain_accepted(exclude):
+            for point in self._space.encode(pending):
+                acquisition = acquisition.condition_on(point)
         features = self._space.encode(pool)
-        found: list[Architecture] = []
+        batch: list[Architecture] = []
         for _ in range(min(n, len(pool))):
-            if found:
-                promise = promise.given(self._space.encode(found[-1:])[0])
-            best = self._best(promise, pool, features, AnyOf(exclude, found), region)
-            found.append(best)
-            left = np.array([one != best for one in pool])
-            pool, features = [one for one in pool if one != best], features[left]
-        return found
+            if batch:
+                acquisition = acquisition.condition_on(self._space.encode(batch[-1:])[0])
+            best = self._best_candidate(acquisition, pool, features, UnionContainer(exclude, batch), region)
+            batch.append(best)
+            remains = np.array([candidate != best for candidate in pool])
+            pool, features = [candidate for candidate in pool if candidate != best], features[remains]
+        return batch
 
-    def _best(
+    def _best_candidate(
         self,
-        promise: Promise,
+        acquisition: AcquisitionFunction,
         pool: list[Architecture],
         features: np.ndarray,
         exclude: Container[Architecture],
         region: Region,
     ) -> Architecture:
-        """The candidate that promises most, climbs of the most promising ones included."""
-        ratings = promise.at(features)
-        order = np.argsort(-ratings, kind="stable")
+        """The candidate of the highest acquisition value, local optima from the best candidates included."""
+        values = acquisition.values(features)
+        order = np.argsort(-values, kind="stable")
         best = pool[int(order[0])]
-        if not self._climbs:
+        if not self._n_restarts:
             return best
-        ends = self._ends(promise, features[order[: self._climbs]], exclude, region)
-        if ends and (reached := promise.at(self._space.encode(ends))).max() > ratings.max():
-            return ends[int(reached.argmax())]
+        optima = self._local_optima(acquisition, features[order[: self._n_restarts]], exclude, region)
+        if optima and (optimal := acquisition.values(self._space.encode(optima))).max() > values.max():
+            return optima[int(optimal.argmax())]
         return best
 
-    def _ends(
-        self, promise: Promise, starts: np.ndarray, exclude: Container[Architecture], region: Region
+    def _local_optima(
+        self, acquisition: AcquisitionFunction, starts: np.ndarray, exclude: Container[Architecture], region: Region
     ) -> list[Architecture]:
-        """Where climbs from ``starts`` lead, each taken back towards its start until it lies in the region."""
-        ends = []
+        """Local optima from ``starts``, each moved back towards its start until it lies in the region."""
+        optima: list[Architecture] = []
         for start in starts:
-            top = _climbed(promise, start, self._real)
-            way = self._decoded(np.array([start + share * (top - start) for share in _WAY_BACK]))
-            inside = region.contains(way).tolist()
-            ends += [one for one, yes in zip(way, inside, strict=True) if yes and one not in exclude][:1]
-        return ends
+            end = _maximise_locally(acquisition, start, self._continuous)
+            path = self._decode(np.array([start + share * (end - start) for share in _BACKTRACKING_STEPS]))
+            inside = compress(path, region.contains(path).tolist())
+            optima += [architecture for architecture in inside if architecture not in exclude][:1]
+        return optima
 
-    def _decoded(self, units: np.ndarray) -> list[Architecture]:
+    def _decode(self, units: np.ndarray) -> list[Architecture]:
         if not isinstance(self._space, MixedSpace):
-            raise TypeError  # climbs are made in spaces with real variables alone
+            raise TypeError  # only spaces with real variables are optimised locally
         return self._space.decode(units)
 
 
-def _climbed(promise: Promise, start: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """The end of a gradient climb from ``start`` in its real columns, shape ``(columns,)``, within the unit cube."""
+def _maximise_locally(acquisition: AcquisitionFunction, start: np.ndarray, continuous: np.ndarray) -> np.ndarray:
+    """Optimise the real columns from ``start`` by gradient, within the unit cube; shape ``(columns,)``."""
     from scipy.optimize import minimize
 
     point = start.copy()
 
     def loss(numbers: np.ndarray) -> tuple[float, np.ndarray]:
-        point[real] = numbers
-        value, slopes = promise.with_slopes(point)
-        return -value, -slopes[real]
+        point[continuous] = numbers
+        value, gradient = acquisition.value_and_grad(point)
+        return -value, -gradient[continuous]
 
-    found = minimize(
-        loss, start[real], jac=True, method="L-BFGS-B", bounds=[(0.0, 1.0)] * int(real.sum()), options=_CLIMB
+    solution = minimize(
+        loss,
+        start[continuous],
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, 1.0)] * int(continuous.sum()),
+        options=_LOCAL_SEARCH_OPTIONS,
     )
-    point[real] = found.x
+    point[continuous] = solution.x
     return point
 
 
-def _real_columns(space: Space) -> np.ndarray:
+def _continuous_columns(space: Space) -> np.ndarray:
     """Which columns of the encoding belong to real variables, shape ``(columns,)``."""
     if not isinstance(space, MixedSpace):
         return np.zeros(1, dtype=bool)

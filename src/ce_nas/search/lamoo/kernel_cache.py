@@ -1,4 +1,4 @@
-"""How much alike samples are: worked out once for each pair, however often machines are fitted to them."""
+"""Cached pairwise kernel values for repeated SVM fits."""
 
 from __future__ import annotations
 
@@ -6,76 +6,74 @@ import math
 
 import numpy as np
 
-__all__ = ["Kinship"]
+__all__ = ["KernelCache"]
 
-#: how many rows there is room for at first; the room is doubled when it is full
-_ROOM = 64
-#: the largest square of a distance that a byte holds
-_MOST = 255
+#: rows allocated at first; the capacity is doubled when it is exhausted
+_INITIAL_CAPACITY = 64
+#: the largest squared distance that fits a byte
+_MAX_SQUARED_DISTANCE = 255
 
 
-class Kinship:
-    """Rows of features, and the squared distances among them as far as the rows hold nothing but zeros and ones.
+class KernelCache:
+    """Rows of features, and their pairwise squared distances as long as all features are 0 or 1.
 
-    Distances among such rows are whole numbers, and few: a Gaussian kernel of them is looked up in a short table.
+    Squared distances of binary rows are small integers, so that their Gaussian kernel is looked up in a short table.
 
     :param features: the first rows, shape ``(n, d)``.
     """
 
     def __init__(self, features: np.ndarray) -> None:
-        self._known = 0
+        self._count = 0
         self._rows = np.empty((0, features.shape[1]))
-        self._pairs: np.ndarray | None = np.empty((0, 0), dtype=np.uint8)
+        self._squared_distances: np.ndarray | None = np.empty((0, 0), dtype=np.uint8)
         self.add(features)
 
     def __len__(self) -> int:
-        return self._known
+        return self._count
 
     @property
     def features(self) -> np.ndarray:
-        """All rows, shape ``(n, d)``, in the order in which they were added."""
-        return self._rows[: self._known]
-
-    @property
-    def binary(self) -> bool:
-        """Whether there are distances: whether all rows are of zeros and ones, and short enough."""
-        return self._pairs is not None
+        """All rows, shape ``(n, d)``, in insertion order."""
+        return self._rows[: self._count]
 
     def add(self, features: np.ndarray) -> None:
-        """Take in more rows, shape ``(k, d)``."""
-        first, after = self._known, self._known + len(features)
+        """Append rows, shape ``(k, d)``."""
+        first, after = self._count, self._count + len(features)
         if after > len(self._rows):
-            self._widen(max(2 * len(self._rows), after, _ROOM))
+            self._grow(max(2 * len(self._rows), after, _INITIAL_CAPACITY))
         self._rows[first:after] = features
-        self._known = after
-        if self._pairs is None:
+        self._count = after
+        if self._squared_distances is None:
             return
-        if not (features * features == features).all() or features.shape[1] > _MOST:
-            self._pairs = None
+        if not (features * features == features).all() or features.shape[1] > _MAX_SQUARED_DISTANCE:
+            self._squared_distances = None
             return
-        everyone = self._rows[:after]
-        common, lengths = features @ everyone.T, everyone.sum(axis=1)
-        squares = lengths[first:, None] + lengths - 2.0 * common
-        self._pairs[first:after, :after] = squares
-        self._pairs[:first, first:after] = squares[:, :first].T
+        rows = self._rows[:after]
+        products, norms = features @ rows.T, rows.sum(axis=1)
+        squared = norms[first:, None] + norms - 2.0 * products
+        self._squared_distances[first:after, :after] = squared
+        self._squared_distances[:first, first:after] = squared[:, :first].T
 
     def kernel(self, rows: np.ndarray, gamma: float) -> np.ndarray | None:
-        """The Gaussian kernel among some of the rows, shape ``(rows, rows)``; None where there are no distances.
+        """The Gaussian kernel among some of the rows, shape ``(rows, rows)``; None without cached distances.
 
-        It is what a solver would work out for itself, to the last bit, but pair by pair and over and over.
+        It equals the solver's own kernel values bit for bit.
         """
-        if self._pairs is None:
+        if self._squared_distances is None:
             return None
-        whole = len(rows) == self._known
-        pairs = self._pairs[: self._known, : self._known] if whole else self._pairs.take(rows, 0).take(rows, 1)
-        of_square = np.array([math.exp(-gamma * square) for square in range(self._rows.shape[1] + 1)])
-        return np.asarray(of_square.take(pairs.astype(np.intp)))  # bytes are looked up several times as slowly
+        squared = (
+            self._squared_distances[: self._count, : self._count]
+            if len(rows) == self._count
+            else self._squared_distances.take(rows, 0).take(rows, 1)
+        )
+        table = np.array([math.exp(-gamma * distance) for distance in range(self._rows.shape[1] + 1)])
+        return np.asarray(table.take(squared.astype(np.intp)))  # indexing by bytes is several times as slow
 
-    def _widen(self, room: int) -> None:
-        rows = np.empty((room, self._rows.shape[1]))
-        rows[: self._known] = self.features
+    def _grow(self, capacity: int) -> None:
+        rows = np.empty((capacity, self._rows.shape[1]))
+        rows[: self._count] = self.features
         self._rows = rows
-        if self._pairs is not None:
-            pairs = np.empty((room, room), dtype=np.uint8)
-            pairs[: self._known, : self._known] = self._pairs[: self._known, : self._known]
-            self._pairs = pairs
+        if self._squared_distances is not None:
+            squared = np.empty((capacity, capacity), dtype=np.uint8)
+            squared[: self._count, : self._count] = self._squared_distances[: self._count, : self._count]
+            self._squared_distances = squared

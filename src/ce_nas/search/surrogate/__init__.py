@@ -1,1 +1,23 @@
-"""surrogate."""
+"""Bayesian optimisation of discrete spaces with proxy scores and partial trainings.
+
+- searcher: `SurrogateSearcher`
+- dataset: full trainings, known objectives, proxy scores and partial trainings
+- features: architectures and scores as groups of columns
+- gp: Gaussian process over groups of columns, with an incremental posterior
+- posterior: predictions of all objectives for all candidates
+- acquisition: expected hypervolume improvement by quadrature
+- candidates: candidates of spaces too large to be listed
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from ce_nas.search.surrogate.searcher import SurrogateSearcher
+
+__all__ = ["SurrogateSearcher"]
+
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs={"searcher": ["SurrogateSearcher"]})

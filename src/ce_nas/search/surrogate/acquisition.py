@@ -1,4 +1,4 @@
-"""What training a candidate would add to the hypervolume, in expectation over what is not known of it.
+"""Expected hypervolume improvement over many candidates, by quadrature.
 
 Sources
     [EHVI] Emmerich, Giannakoglou, Naujoks. Single- and multiobjective evolutionary optimization assisted by Gaussian
@@ -11,72 +11,85 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.pareto.hypervolume import hypervolume_gains
-from ce_nas.pareto.sorting import front_ranks
+from ce_nas.pareto.hypervolume import hypervolume_improvements
+from ce_nas.pareto.sorting import nondomination_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["expected_gains", "normal_nodes"]
+    PredictValues = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-#: candidates whose gain is reckoned over all nodes, those of the largest gain in the best case: of two objectives, for
-#: which there is a closed form, and of more
-_FEW_OF_TWO, _FEW = 4096, 96
-#: candidates whose gain in the best case is reckoned where there are more than two objectives
-_MANY = 768
+__all__ = ["expected_hypervolume_improvements", "normal_quadrature_nodes"]
+
+#: candidates whose improvement is averaged over all nodes, those with the largest optimistic improvement: with two
+#: objectives, where there is a closed form, and with more
+_MAX_AVERAGED_2D, _MAX_AVERAGED = 4096, 96
+#: candidates whose optimistic improvement is computed with more than two objectives
+_MAX_SCREENED = 768
 
 
-def normal_nodes(nodes: int, dimensions: int) -> np.ndarray:
-    """Points spread as a standard normal distribution, shape ``(nodes, dimensions)``: quantiles in the first column.
+def normal_quadrature_nodes(nodes: int, dimensions: int) -> np.ndarray:
+    """Points distributed as a standard normal, shape ``(nodes, dimensions)``: quantiles in the first column.
 
-    The others follow a Kronecker sequence, so that the columns are hardly correlated.
+    The other columns follow a Kronecker sequence, so that columns are nearly uncorrelated.
+
+    Example:
+        >>> normal_quadrature_nodes(4, 1).ravel().round(2)
+        array([-1.15, -0.32,  0.32,  1.15])
     """
     from scipy.special import ndtri
 
     ratios = np.sqrt(np.array([0.0, 2.0, 3.0, 5.0, 7.0])[:dimensions])
-    places = np.arange(nodes)[:, None]
-    shares = np.where(ratios == 0, (places + 0.5) / nodes, (0.5 / nodes + places * ratios) % 1.0)
-    return np.asarray(ndtri(np.clip(shares, 0.5 / nodes, 1.0 - 0.5 / nodes)))
+    index = np.arange(nodes)[:, None]
+    quantiles = np.where(ratios == 0, (index + 0.5) / nodes, (0.5 / nodes + index * ratios) % 1.0)
+    return np.asarray(ndtri(np.clip(quantiles, 0.5 / nodes, 1.0 - 0.5 / nodes)))
 
 
-def expected_gains(
-    front: np.ndarray, values: Callable[[np.ndarray, np.ndarray], np.ndarray], nodes: np.ndarray, count: int,
+def expected_hypervolume_improvements(
+    front: np.ndarray,
+    predict_values: PredictValues,
+    nodes: np.ndarray,
+    count: int,
     reference: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """The mean gain of each of ``count`` candidates over the nodes, shape ``(count,)`` [EHVI].
+) -> np.ndarray:
+    """The expected improvement of each of ``count`` candidates over the nodes, shape ``(count,)`` [EHVI].
 
-    :param front: what there is already, minimised, shape ``(n, m)``.
-    :param values: the objectives of some candidates, shape ``(k, m)``, given their places, shape ``(k,)``, and a node,
-        in standard deviations a modelled objective.
-    :param nodes: from :func:`normal_nodes`, shape ``(nodes, modelled)``.
+    :param front: the observed values, minimised, shape ``(n, m)``.
+    :param predict_values: the objectives of some candidates, shape ``(k, m)``, given their indices, shape ``(k,)``, and
+        a node, in standard deviations for each modelled objective.
+    :param nodes: from :func:`normal_quadrature_nodes`, shape ``(nodes, modelled)``.
     """
-    hoped = values(np.arange(count), np.full(nodes.shape[1], nodes.min(initial=0.0)))
-    few, many = (_FEW, _MANY) if len(reference) > 2 else (_FEW_OF_TWO, len(hoped))
-    hopeful = _best_undominated(front, hoped, many) if len(hoped) > many else np.arange(len(hoped))
-    hopes = hypervolume_gains(front, hoped[hopeful], reference)
-    order = np.argsort(-hopes, kind="stable")
-    first, left = hopeful[order[:few]], order[few:]
-    gains = np.zeros(count)
-    gains[first] = _mean_gains(front, values, nodes, first, reference)
-    # what is left keeps its order behind the few
-    gains[hopeful[left]] = hopes[left] / max(hopes.max(initial=0.0), 1e-300) * gains[first].min(initial=np.inf) * 1e-3
-    return gains
+    optimistic = predict_values(np.arange(count), np.full(nodes.shape[1], nodes.min(initial=0.0)))
+    n_averaged, n_screened = (
+        (_MAX_AVERAGED, _MAX_SCREENED) if len(reference) > 2 else (_MAX_AVERAGED_2D, len(optimistic))
+    )
+    screened = np.arange(len(optimistic))
+    if len(optimistic) > n_screened:
+        screened = _screen_undominated(front, optimistic, n_screened)
+    bounds = hypervolume_improvements(front, optimistic[screened], reference)
+    order = np.argsort(-bounds, kind="stable")
+    averaged, rest = screened[order[:n_averaged]], order[n_averaged:]
+    expected = np.zeros(count)
+    expected[averaged] = _mean_improvements(front, predict_values, nodes, averaged, reference)
+    # the rest is ranked by its optimistic improvement, behind the averaged candidates
+    scale = max(bounds.max(initial=0.0), 1e-300)
+    expected[screened[rest]] = bounds[rest] / scale * expected[averaged].min(initial=np.inf) * 1e-3
+    return expected
 
 
-def _best_undominated(front: np.ndarray, hoped: np.ndarray, many: int) -> np.ndarray:
-    """The places of what no point of the front is as good as, those of the first fronts among themselves at most."""
-    dominated = np.zeros(len(hoped), dtype=bool)
+def _screen_undominated(front: np.ndarray, optimistic: np.ndarray, limit: int) -> np.ndarray:
+    """Indices of candidates that no point of the front weakly dominates, up to ``limit`` by nondomination rank."""
+    dominated = np.zeros(len(optimistic), dtype=bool)
     for point in front:
-        dominated |= (point <= hoped).all(axis=1)
-    places = np.flatnonzero(~dominated)
-    return places[np.argsort(front_ranks(hoped[places]), kind="stable")[:many]]
+        dominated |= (point <= optimistic).all(axis=1)
+    rows = np.flatnonzero(~dominated)
+    return rows[np.argsort(nondomination_ranks(optimistic[rows]), kind="stable")[:limit]]
 
 
-def _mean_gains(
-    front: np.ndarray, values: Callable[[np.ndarray, np.ndarray], np.ndarray], nodes: np.ndarray, places: np.ndarray,
-    reference: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    total = np.zeros(len(places))
+def _mean_improvements(
+    front: np.ndarray, predict_values: PredictValues, nodes: np.ndarray, indices: np.ndarray, reference: np.ndarray
+) -> np.ndarray:
+    total = np.zeros(len(indices))
     for node in nodes:
-        total += hypervolume_gains(front, values(places, node), reference)
+        total += hypervolume_improvements(front, predict_values(indices, node), reference)
     return total / len(nodes)

@@ -1,16 +1,16 @@
-"""Which architectures of a space that cannot be listed a surrogate judges: drawn anew at every ask."""
+"""Candidate sampling in spaces too large to be listed, repeated at every ask."""
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import compress, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.pareto.sorting import best_first
-from ce_nas.search.archive import values_of
-from ce_nas.search.random import draw
-from ce_nas.search.regions import distinct
+from ce_nas.pareto.sorting import argsort_rank_and_crowding
+from ce_nas.search.archive import objective_values
+from ce_nas.search.random import sample_uniform
+from ce_nas.search.regions import deduplicate
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -19,20 +19,33 @@ if TYPE_CHECKING:
     from ce_nas.search.regions import Region
     from ce_nas.space.base import Space
 
-__all__ = ["Candidates"]
+__all__ = ["CandidateSampler"]
 
-#: candidates drawn at random, bred from the best, and beside the very best
-_DRAWN, _BRED, _NEIGHBOURS = 512, 768, 384
-#: trainings that breed, and those whose neighbours are looked at
-_PARENTS, _CENTRES = 24, 12
-#: variables of a child that change, on average
-_CHANGES = 1.5
-#: architectures with a cheap score that are kept in mind, the best by front and crowding distance
-_SCORED = 512
+#: numbers of random candidates, of offspring of the best trainings, and of neighbours of the very best
+_RANDOM_COUNT, _OFFSPRING_COUNT, _NEIGHBOUR_COUNT = 512, 768, 384
+#: numbers of trainings that are parents, and of those whose neighbours are sampled
+_PARENT_COUNT, _NEIGHBOUR_CENTRE_COUNT = 24, 12
+#: mean number of mutated variables of a child
+_MEAN_MUTATIONS = 1.5
+#: the most architectures with proxy scores that are kept, the best by front and crowding distance
+_MAX_SCORED = 512
+#: the most neighbours of one architecture that are enumerated
+_MAX_ENUMERATED_NEIGHBOURS = 4096
 
 
-class Candidates:
-    """Draws candidates at random, about the best trainings, and from what scored best.
+class CandidateSampler:
+    """Samples candidates at random, around the best trainings, and from the best proxy scores.
+
+    Example:
+        >>> import numpy as np
+        >>> from ce_nas.core.records import Observation
+        >>> from ce_nas.search.regions import WholeSpace
+        >>> from ce_nas.space.darts import DartsSpace
+        >>> space = DartsSpace()
+        >>> sampler = CandidateSampler(space, np.random.default_rng(0))
+        >>> trainings = [Observation(cell, (1.0, 1.0)) for cell in space.sample(np.random.default_rng(1), 3)]
+        >>> len(sampler.sample(set(), WholeSpace(), trainings)) > 1000
+        True
 
     :param space: the space to search.
     :param rng: the searcher's own generator.
@@ -41,45 +54,46 @@ class Candidates:
     def __init__(self, space: Space, rng: np.random.Generator) -> None:
         self._space = space
         self._rng = rng
-        #: estimates of the best that were scored
+        #: the best estimates from proxy scores
         self._scored: dict[Architecture, Observation] = {}
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Take in what was found; estimates count here, trainings are handed to :meth:`drawn`."""
-        self._scored.update((item.architecture, item) for item in observations if item.fidelity == 0.0)
-        if len(self._scored) > _SCORED:
-            items = list(self._scored.values())
-            kept = best_first(values_of(items))[:_SCORED]
-            self._scored = {items[row].architecture: items[row] for row in kept}
+        """Keep the best estimates among the observations; trainings are an argument of :meth:`sample`."""
+        self._scored.update((estimate.architecture, estimate) for estimate in observations if estimate.fidelity == 0.0)
+        if len(self._scored) > _MAX_SCORED:
+            estimates = list(self._scored.values())
+            best = argsort_rank_and_crowding(objective_values(estimates))[:_MAX_SCORED]
+            self._scored = {estimates[row].architecture: estimates[row] for row in best}
 
-    def drawn(
-        self, exclude: Container[Architecture], region: Region, trained: Sequence[Observation]
+    def sample(
+        self, exclude: Container[Architecture], region: Region, trainings: Sequence[Observation]
     ) -> list[Architecture]:
-        """Candidates in the region that are not excluded.
+        """Sample candidates in the region that are not excluded.
 
-        :param trained: full trainings.
+        :param trainings: full trainings.
         """
-        best = [trained[row].architecture for row in best_first(values_of(trained))[:_PARENTS]]
-        about = [item for item in [*self._bred(best), *self._near(best)] if self._space.contains(item)]
-        fitting = distinct([*self._scored, *about], exclude)
-        inside = region.contains(fitting).tolist() if fitting else []
-        known = [item for item, yes in zip(fitting, inside, strict=True) if yes]
-        return list(dict.fromkeys([*draw(self._space, self._rng, _DRAWN, exclude, region), *known]))
+        order = argsort_rank_and_crowding(objective_values(trainings))[:_PARENT_COUNT]
+        best = [trainings[row].architecture for row in order]
+        related = [*self._create_offspring(best), *self._sample_neighbours(best)]
+        members = [architecture for architecture in related if self._space.contains(architecture)]
+        new = deduplicate([*self._scored, *members], exclude)
+        inside = compress(new, region.contains(new).tolist() if new else ())
+        return list(dict.fromkeys([*sample_uniform(self._space, self._rng, _RANDOM_COUNT, exclude, region), *inside]))
 
-    def _bred(self, best: Sequence[Architecture]) -> list[Architecture]:
-        """Children of two of the best each, with a change or two."""
+    def _create_offspring(self, best: Sequence[Architecture]) -> list[Architecture]:
+        """Mutated children of random pairs of the best."""
         parents = np.array(best)
-        mothers, fathers = (parents[self._rng.integers(len(parents), size=_BRED)] for _ in range(2))
+        mothers, fathers = (parents[self._rng.integers(len(parents), size=_OFFSPRING_COUNT)] for _ in range(2))
         children = np.where(self._rng.random(mothers.shape) < 0.5, fathers, mothers)
-        mutates = self._rng.random(children.shape) < _CHANGES / children.shape[1]
-        return self._space.architectures(self._space.mutated(children, mutates, self._rng))
+        mutates = self._rng.random(children.shape) < _MEAN_MUTATIONS / children.shape[1]
+        return self._space.architectures(self._space.mutate(children, mutates, self._rng))
 
-    def _near(self, best: Sequence[Architecture]) -> list[Architecture]:
-        """Some neighbours of the very best."""
-        found: list[Architecture] = []
-        centres = best[:_CENTRES]
+    def _sample_neighbours(self, best: Sequence[Architecture]) -> list[Architecture]:
+        """Random neighbours of the very best."""
+        samples: list[Architecture] = []
+        centres = best[:_NEIGHBOUR_CENTRE_COUNT]
         for centre in centres:
-            near = list(islice(self._space.neighbours(centre), 4096))
-            order = self._rng.permutation(len(near))[: _NEIGHBOURS // len(centres)]
-            found += [near[place] for place in order.tolist()]
-        return found
+            neighbours = list(islice(self._space.neighbours(centre), _MAX_ENUMERATED_NEIGHBOURS))
+            order = self._rng.permutation(len(neighbours))[: _NEIGHBOUR_COUNT // len(centres)]
+            samples += [neighbours[row] for row in order.tolist()]
+        return samples

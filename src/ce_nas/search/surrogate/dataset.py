@@ -1,4 +1,4 @@
-"""What a surrogate was told: full trainings, and whatever else is known of an architecture."""
+"""The surrogate's data: full trainings, known objectives, proxy scores and partial trainings."""
 
 from __future__ import annotations
 
@@ -7,135 +7,151 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.search.archive import Archive
-from ce_nas.space.visited import LISTABLE
+from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ce_nas.core.records import Architecture, Observation
-    from ce_nas.search.constraints import Costs
+    from ce_nas.search.constraints import KnownMetric
     from ce_nas.space.base import Space
 
-__all__ = ["Knowledge", "Sheet"]
+__all__ = ["ArchitectureTable", "SurrogateDataset"]
 
 
-class Sheet:
-    """Figures of architectures, a row each, NaN where none are known.
+class ArchitectureTable:
+    """Values of architectures, one row each, NaN where unknown; dense for listable spaces, else sparse.
 
-    :param width: how many figures an architecture has.
+    :param width: number of values per architecture.
     """
 
     def __init__(self, space: Space, width: int) -> None:
         self.width = width
-        self._index = space.index if space.size <= LISTABLE else None
+        self._index = space.index if space.size <= MAX_EXHAUSTIVE_SIZE else None
         self._table = np.full((space.size, width), np.nan) if self._index is not None else np.empty((0, width))
         self._rows: dict[Architecture, np.ndarray] = {}
-        #: how many architectures have a row
+        #: number of architectures with a known value
         self.count = 0
 
     def fill(self, table: np.ndarray) -> None:
-        """Write the figures of every member of a listable space, shape ``(size, width)``."""
+        """Set the values of every member of a listable space, shape ``(size, width)``."""
         self._table[:] = table
         self.count = int(np.isfinite(self._table).any(axis=1).sum()) if self.width else 0
 
-    def put(self, architecture: Architecture, figures: np.ndarray) -> None:
-        """Write one row, shape ``(width,)``, over an older one if there is one; NaN leaves what was known."""
+    def update_row(self, architecture: Architecture, values: np.ndarray) -> None:
+        """Set one row, shape ``(width,)``; NaN keeps the known value."""
         if self._index is None:
             row = self._rows.setdefault(architecture, np.full(self.width, np.nan))
         else:
             row = self._table[self._index[architecture]]
-        self.count += bool(np.isnan(row).all() and not np.isnan(figures).all())
-        row[:] = np.where(np.isnan(figures), row, figures)
+        self.count += bool(np.isnan(row).all() and not np.isnan(values).all())
+        row[:] = np.where(np.isnan(values), row, values)
 
-    def of(self, architectures: Sequence[Architecture]) -> np.ndarray:
+    def lookup(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """The rows of ``architectures``, shape ``(n, width)``."""
         if self._index is not None:
             return self._table[[self._index[architecture] for architecture in architectures]]
-        nothing = np.full(self.width, np.nan)
-        rows = [self._rows.get(architecture, nothing) for architecture in architectures]
+        unknown = np.full(self.width, np.nan)
+        rows = [self._rows.get(architecture, unknown) for architecture in architectures]
         return np.array(rows).reshape(-1, self.width)
 
     @property
-    def known(self) -> np.ndarray:
-        """All rows that hold something, and perhaps some that do not, shape ``(n, width)``; not to be changed."""
+    def known_rows(self) -> np.ndarray:
+        """All rows with known values, possibly among unknown ones, shape ``(n, width)``; not to be modified."""
         return self._table if self._index is not None else np.array(list(self._rows.values())).reshape(-1, self.width)
 
 
-class Knowledge:
-    """All that was told.
+class SurrogateDataset:
+    """All data of a search, by fidelity.
 
-    :param trained: for each objective, whether only a training tells it.
-    :param known: for each objective its value for every member of a listable space, shape ``(size,)``, or what tells it
-        of any architectures, or None where it is not known beforehand.
+    :param requires_training: for each objective, whether it takes a training to observe it.
+    :param known_objectives: for each objective its values of every member of a listable space, shape ``(size,)``, or as
+        a function of architectures, or None where it is not known in advance.
     """
 
-    def __init__(self, space: Space, trained: Sequence[bool], known: Sequence[Costs | None] = ()) -> None:
+    def __init__(
+        self, space: Space, requires_training: Sequence[bool], known_objectives: Sequence[KnownMetric | None] = ()
+    ) -> None:
         self._space = space
-        #: for each objective, whether only a training tells it
-        self.trained = np.array(trained, dtype=bool)
-        self.full = Archive()
-        #: objectives that need no training
-        self.costs = Sheet(space, len(trained))
-        self._tellers = {objective: one for objective, one in enumerate(known) if callable(one)}
-        columns = {objective: one for objective, one in enumerate(known) if isinstance(one, np.ndarray)}
+        #: for each objective, whether it takes a training to observe it
+        self.requires_training = np.array(requires_training, dtype=bool)
+        self.full_trainings = Archive()
+        #: objectives that do not require a training
+        self.known_table = ArchitectureTable(space, len(requires_training))
+        self._metric_functions = {
+            objective: metric for objective, metric in enumerate(known_objectives) if callable(metric)
+        }
+        columns = {
+            objective: metric for objective, metric in enumerate(known_objectives) if isinstance(metric, np.ndarray)
+        }
         if columns:
-            nothing = np.full(space.size, np.nan)
-            self.costs.fill(np.column_stack([columns.get(objective, nothing) for objective in range(len(trained))]))
-        #: cheap scores, larger is better; their number is known with the first
-        self.scores: Sheet | None = None
-        #: what trainings that were stopped early found
-        self.early = Sheet(space, int(self.trained.sum()))
-        #: architectures of which something cheap was told since this was last cleared
-        self.changed: set[Architecture] = set()
+            unknown = np.full(space.size, np.nan)
+            self.known_table.fill(
+                np.column_stack([columns.get(objective, unknown) for objective in range(len(requires_training))])
+            )
+        #: proxy scores, larger is better; None before the first
+        self.proxy_scores: ArchitectureTable | None = None
+        #: negated values of partial trainings
+        self.partial_trainings = ArchitectureTable(space, int(self.requires_training.sum()))
+        #: architectures with a new estimate or partial training since this was last cleared
+        self.changed_architectures: set[Architecture] = set()
 
     @property
-    def cheap(self) -> list[Sheet]:
-        """What may help to foresee a training, as far as anything of the kind was told."""
-        return [sheet for sheet in (self.scores, self.early) if sheet is not None and sheet.count]
+    def auxiliary_tables(self) -> list[ArchitectureTable]:
+        """The tables that may help to predict a training, without empty ones."""
+        return [table for table in (self.proxy_scores, self.partial_trainings) if table is not None and table.count]
 
     @property
-    def versions(self) -> tuple[int, int, int]:
-        """How many architectures were trained in full, scored, and trained in part."""
-        return len(self.full), self.scores.count if self.scores else 0, self.early.count
+    def counts(self) -> tuple[int, int, int]:
+        """Numbers of architectures with a full training, with proxy scores, and with a partial training."""
+        return (
+            len(self.full_trainings),
+            self.proxy_scores.count if self.proxy_scores else 0,
+            self.partial_trainings.count,
+        )
 
     @property
-    def tells(self) -> bool:
-        """Whether an objective is known of any architecture that is asked about."""
-        return bool(self._tellers)
+    def has_metric_functions(self) -> bool:
+        """Whether an objective is known as a function of architectures."""
+        return bool(self._metric_functions)
 
-    def costs_of(self, architectures: Sequence[Architecture]) -> np.ndarray:
-        """The objectives of ``architectures`` as far as no training is needed, shape ``(n, m)``, else NaN."""
-        rows = self.costs.of(architectures)
-        for objective, teller in self._tellers.items():
-            rows[:, objective] = teller(architectures)
+    def known_values(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """The objectives of ``architectures`` that are known without a training, shape ``(n, m)``, else NaN."""
+        rows = self.known_table.lookup(architectures)
+        for objective, metric in self._metric_functions.items():
+            rows[:, objective] = metric(architectures)
         return rows
 
-    def score(self, table: np.ndarray) -> None:
-        """Take in the scores of every member of a listable space, shape ``(size, k)``, NaN where there are none."""
-        self.scores = Sheet(self._space, table.shape[1])
-        self.scores.fill(table)
+    def set_proxy_scores(self, table: np.ndarray) -> None:
+        """Set the scores of every member of a listable space, shape ``(size, k)``, NaN where missing."""
+        self.proxy_scores = ArchitectureTable(self._space, table.shape[1])
+        self.proxy_scores.fill(table)
 
     def tell(self, observations: Iterable[Observation]) -> None:
-        """Take in what was found, at whatever fidelity."""
+        """Store observations of any fidelity."""
         for observation in observations:
             values = np.array(observation.values, dtype=float)
-            if not self.trained.all():
-                self.costs.put(observation.architecture, np.where(self.trained, np.nan, _finite(values)))
+            if not self.requires_training.all():
+                self.known_table.update_row(
+                    observation.architecture, np.where(self.requires_training, np.nan, _mask_infinite(values))
+                )
             if observation.fidelity >= 1.0:
-                self.full.add([observation])
+                self.full_trainings.add([observation])
                 continue
-            self.changed.add(observation.architecture)
+            self.changed_architectures.add(observation.architecture)
             if observation.fidelity > 0.0:
-                self.early.put(observation.architecture, -_finite(values[self.trained]))
+                self.partial_trainings.update_row(
+                    observation.architecture, -_mask_infinite(values[self.requires_training])
+                )
             elif observation.scores:
-                self._score(observation)
+                self._add_proxy_scores(observation)
 
-    def _score(self, observation: Observation) -> None:
-        if self.scores is None:
-            self.scores = Sheet(self._space, len(observation.scores))
-        if len(observation.scores) == self.scores.width:
-            self.scores.put(observation.architecture, _finite(np.array(observation.scores)))
+    def _add_proxy_scores(self, observation: Observation) -> None:
+        if self.proxy_scores is None:
+            self.proxy_scores = ArchitectureTable(self._space, len(observation.scores))
+        if len(observation.scores) == self.proxy_scores.width:
+            self.proxy_scores.update_row(observation.architecture, _mask_infinite(np.array(observation.scores)))
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
+def _mask_infinite(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)

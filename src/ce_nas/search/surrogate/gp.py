@@ -1,9 +1,9 @@
-"""A Gaussian process over groups of columns, whose posterior over many candidates grows a row at a time.
+"""A Gaussian process over groups of columns, with an incremental posterior over many candidates.
 
-The kernel is a Matern 3/2 of one distance, to which every group adds with a length of its own; a group that does not
-help is given a long one by the marginal likelihood and drops out. To the last groups a straight line may be added, of a
-slope for each column: costs mostly add up, and then a few samples tell all of them. Lengths, slopes and noise have weak
-priors, so that a few samples do not make the model certain of anything.
+The kernel is a Matern 3/2 of one distance, to which every group contributes with its own length scale; an uninformative
+group gets a long one by the marginal likelihood and drops out. The last groups may have a linear kernel added: costs
+are mostly additive, and then a few samples determine them. Length scales, slopes and noise have weak priors, so that a
+few samples do not make the model overconfident.
 
 Sources
     [GPML] Rasmussen, Williams. Gaussian Processes for Machine Learning. 2006 (likelihood 5.4.1, Matern 4.2.1).
@@ -20,115 +20,132 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Kernel", "Posterior", "Rows", "fit_kernel"]
+__all__ = ["GpPosterior", "GroupKernel", "ScaledRows", "fit_kernel"]
 
-#: mean and standard deviation of the priors on the logarithms of signal, lengths, slopes' variance and noise
-_SIGNAL, _LENGTH, _SLOPE, _NOISE = (0.0, 2.0), (1.0, 1.0), (0.0, 2.0), (-5.0, 1.4)
-#: added to the noise: float32 needs it
+#: mean and standard deviation of the priors on the logarithms of signal variance, length scales, slope variances and
+#: noise variance
+_SIGNAL_PRIOR, _LENGTH_SCALE_PRIOR, _SLOPE_PRIOR, _NOISE_PRIOR = (0.0, 2.0), (1.0, 1.0), (0.0, 2.0), (-5.0, 1.4)
+#: added to the noise variance for float32 stability
 _JITTER = 1e-4
-_STEPS = 20
-_ROOT = np.sqrt(3.0)
+_MAX_ITERATIONS = 20
+_SQRT_3 = np.sqrt(3.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kernel:
-    """What the process takes for likely, of targets with mean 0 and variance 1."""
+class GroupKernel:
+    """The kernel's parameters, for targets with mean 0 and variance 1."""
 
-    #: prior variance
-    signal: float
-    #: how far a group's columns must differ to matter, one a group
-    lengths: np.ndarray
+    #: variance of the Matern kernel
+    signal_variance: float
+    #: one per group
+    length_scales: np.ndarray
     #: variance of a target about the process
-    noise: float
-    #: variance of the slopes of each of the last groups, to which a straight line is added
-    slopes: np.ndarray = field(default_factory=lambda: np.empty(0))
+    noise_variance: float
+    #: variances of the slopes of the last groups, which have a linear kernel added
+    slope_variances: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @classmethod
-    def prior(cls, groups: int, straight: int = 0) -> Kernel:
-        """What is likely before anything is known; to the last ``straight`` groups a straight line is added."""
-        slopes = np.full(straight, np.exp(_SLOPE[0]))
-        return cls(np.exp(_SIGNAL[0]), np.full(groups, np.exp(_LENGTH[0])), np.exp(_NOISE[0]), slopes)
+    def prior(cls, groups: int, linear_groups: int = 0) -> GroupKernel:
+        """The prior's medians; the last ``linear_groups`` groups have a linear kernel added."""
+        slopes = np.full(linear_groups, np.exp(_SLOPE_PRIOR[0]))
+        return cls(
+            np.exp(_SIGNAL_PRIOR[0]), np.full(groups, np.exp(_LENGTH_SCALE_PRIOR[0])), np.exp(_NOISE_PRIOR[0]), slopes
+        )
 
-    def scaled(self, groups: Sequence[np.ndarray]) -> Rows:
-        """The groups side by side, each over its length, and those with a line once more."""
-        near = np.hstack([group / np.float32(length) for group, length in zip(groups, self.lengths, strict=True)])
-        last = groups[len(groups) - len(self.slopes) :]
-        lines = [group * np.float32(np.sqrt(slope)) for group, slope in zip(last, self.slopes, strict=True)]
-        return Rows(near, np.hstack([np.empty((len(near), 0), dtype=np.float32), *lines]))
+    def scale(self, groups: Sequence[np.ndarray]) -> ScaledRows:
+        """Scale the groups by their length scales, and the linear groups by their slopes."""
+        scaled = [group / np.float32(length) for group, length in zip(groups, self.length_scales, strict=True)]
+        stationary = np.hstack(scaled)
+        last = groups[len(groups) - len(self.slope_variances) :]
+        linear = [group * np.float32(np.sqrt(slope)) for group, slope in zip(last, self.slope_variances, strict=True)]
+        return ScaledRows(stationary, np.hstack([np.empty((len(stationary), 0), dtype=np.float32), *linear]))
 
-    def between(self, left: Rows, right: Rows) -> np.ndarray:
+    def covariance(self, left: ScaledRows, right: ScaledRows) -> np.ndarray:
         """Prior covariances of scaled rows, shape ``(n, k)``."""
-        covariances = np.asarray(self.signal * _matern(_squared(left.near, right.near))[0], dtype=np.float32)
-        return np.asarray(covariances + left.lines @ right.lines.T) if len(self.slopes) else covariances
+        covariances = np.asarray(
+            self.signal_variance * _matern32(_squared_distances(left.stationary, right.stationary))[0], dtype=np.float32
+        )
+        return np.asarray(covariances + left.linear @ right.linear.T) if len(self.slope_variances) else covariances
 
-    def variances(self, rows: Rows) -> np.ndarray:
+    def variances(self, rows: ScaledRows) -> np.ndarray:
         """Prior variances of scaled rows, shape ``(n,)``."""
-        lines = np.einsum("ij,ij->i", rows.lines, rows.lines)
-        return np.asarray(self.signal + lines, dtype=np.float32)
+        linear = np.einsum("ij,ij->i", rows.linear, rows.linear)
+        return np.asarray(self.signal_variance + linear, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class ScaledRows:
     """Rows of features, scaled by a kernel, float32."""
 
-    #: where each row lies, shape ``(n, columns)``
-    near: np.ndarray
-    #: what the straight lines go by, shape ``(n, columns)``
-    lines: np.ndarray
+    #: features of the Matern kernel, shape ``(n, columns)``
+    stationary: np.ndarray
+    #: features of the linear kernel, shape ``(n, columns)``
+    linear: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.near)
+        return len(self.stationary)
 
-    def at(self, places: np.ndarray | slice) -> Rows:
+    def take(self, indices: np.ndarray | slice) -> ScaledRows:
         """Some of the rows."""
-        return Rows(self.near[places], self.lines[places])
+        return ScaledRows(self.stationary[indices], self.linear[indices])
 
-    def put(self, places: np.ndarray, rows: Rows) -> None:
-        """Exchange some of the rows."""
-        self.near[places], self.lines[places] = rows.near, rows.lines
+    def replace(self, indices: np.ndarray, rows: ScaledRows) -> None:
+        """Overwrite some of the rows."""
+        self.stationary[indices], self.linear[indices] = rows.stationary, rows.linear
 
-    def with_more(self, rows: Rows) -> Rows:
-        """These rows, and others behind them."""
-        return Rows(np.vstack([self.near, rows.near]), np.vstack([self.lines, rows.lines]))
+    def concatenate(self, rows: ScaledRows) -> ScaledRows:
+        """These rows, followed by others."""
+        return ScaledRows(np.vstack([self.stationary, rows.stationary]), np.vstack([self.linear, rows.linear]))
 
 
-def fit_kernel(groups: Sequence[np.ndarray], targets: np.ndarray, start: Kernel) -> Kernel:
-    """The kernel of highest posterior density given ``targets``, shape ``(n,)``, found from ``start`` [GPML, 5.4.1]."""
+def fit_kernel(groups: Sequence[np.ndarray], targets: np.ndarray, start: GroupKernel) -> GroupKernel:
+    """Fit the kernel of highest posterior density to ``targets``, shape ``(n,)``, from ``start`` [GPML, 5.4.1]."""
     from scipy.optimize import minimize
 
-    distances = np.stack([_squared(group, group).astype(float) for group in groups])
-    straight = len(start.slopes)
-    lines = np.stack([group @ group.T for group in groups[len(groups) - straight :]] or [np.empty((0, 0))])
-    begin = np.log(np.concatenate([[start.signal], start.lengths, start.slopes, [start.noise]]))
-    priors = np.transpose([_SIGNAL, *[_LENGTH] * len(groups), *[_SLOPE] * straight, _NOISE])
+    distances = np.stack([_squared_distances(group, group).astype(float) for group in groups])
+    n_linear = len(start.slope_variances)
+    products = np.stack([group @ group.T for group in groups[len(groups) - n_linear :]] or [np.empty((0, 0))])
+    log_start = np.log(
+        np.concatenate([[start.signal_variance], start.length_scales, start.slope_variances, [start.noise_variance]])
+    )
+    priors = np.transpose(
+        [_SIGNAL_PRIOR, *[_LENGTH_SCALE_PRIOR] * len(groups), *[_SLOPE_PRIOR] * n_linear, _NOISE_PRIOR]
+    )
     low, high = priors[0] - 2.5 * priors[1], priors[0] + 2.5 * priors[1]
-    found = minimize(
-        _loss,
-        np.clip(begin, low, high),
-        args=(distances, lines[:straight].astype(float), targets, priors),
+    solution = minimize(
+        _negative_log_posterior,
+        np.clip(log_start, low, high),
+        args=(distances, products[:n_linear].astype(float), targets, priors),
         jac=True,
         method="L-BFGS-B",
         bounds=list(zip(low, high, strict=True)),
-        options={"maxiter": _STEPS},
+        options={"maxiter": _MAX_ITERATIONS},
     )
-    signal, noise = np.exp(found.x[[0, -1]])
-    lengths, slopes = np.split(np.exp(found.x[1:-1]), [len(groups)])
-    return Kernel(float(signal), lengths, float(noise), slopes)
+    signal, noise = np.exp(solution.x[[0, -1]])
+    lengths, slopes = np.split(np.exp(solution.x[1:-1]), [len(groups)])
+    return GroupKernel(float(signal), lengths, float(noise), slopes)
 
 
-class Posterior:
-    """The process over candidates, given samples that are added one by one or together.
+class GpPosterior:
+    """The posterior over candidates, given samples that are added one by one or together.
 
-    The geometry (where samples and candidates lie) is kept apart from the targets: they may be scaled anew at will.
+    Targets are passed to :meth:`mean` only, so that they may be rescaled at any time.
+
+    Example:
+        >>> features = [np.array([[0.0], [1.0], [5.0]], dtype=np.float32)]
+        >>> posterior = GpPosterior(GroupKernel(1.0, np.array([1.0]), 1e-3), features)
+        >>> posterior.add([features[0][:1]])
+        >>> posterior.mean(np.array([2.0])).round(1)
+        array([2., 1., 0.])
 
     :param candidates: the candidates' groups of columns.
     """
 
-    def __init__(self, kernel: Kernel, candidates: Sequence[np.ndarray]) -> None:
+    def __init__(self, kernel: GroupKernel, candidates: Sequence[np.ndarray]) -> None:
         self.kernel = kernel
-        self._candidates = kernel.scaled(candidates)
-        self._samples = self._candidates.at(slice(0, 0))
-        #: lower Cholesky factor of the samples' covariance, and its solution for the candidates; spare rows below
+        self._candidates = kernel.scale(candidates)
+        self._samples = self._candidates.take(slice(0, 0))
+        #: lower Cholesky factor of the samples' covariance, and its solution for the candidates; with spare rows
         self._factor = np.zeros((0, 0), dtype=np.float32)
         self._whitened = np.zeros((0, len(self._candidates)), dtype=np.float32)
         self._variance = kernel.variances(self._candidates)
@@ -137,63 +154,64 @@ class Posterior:
         return len(self._samples)
 
     @property
-    def deviation(self) -> np.ndarray:
-        """Standard deviation at each candidate, noise left out, shape ``(candidates,)``."""
+    def standard_deviation(self) -> np.ndarray:
+        """Standard deviation at each candidate, without noise, shape ``(candidates,)``."""
         return np.asarray(np.sqrt(np.maximum(self._variance, 1e-10)), dtype=float)
 
     def add(self, samples: Sequence[np.ndarray]) -> None:
-        """Take in samples by their groups of columns."""
-        self._add(self.kernel.scaled(samples))
+        """Add samples by their groups of columns."""
+        self._add(self.kernel.scale(samples))
 
-    def imagine(self, candidate: int) -> None:
-        """Take in a sample at one of the candidates, which :meth:`mean` knows nothing of; deviations shrink."""
-        self._add(self._candidates.at(slice(candidate, candidate + 1)))
+    def fantasise(self, candidate: int) -> None:
+        """Add a sample at one of the candidates without a target: deviations shrink, :meth:`mean` is unchanged."""
+        self._add(self._candidates.take(slice(candidate, candidate + 1)))
 
     def mean(self, targets: np.ndarray) -> np.ndarray:
-        """Expected target at each candidate, shape ``(candidates,)``, given those of the first samples in order."""
-        whitened = self._solved(targets.astype(np.float32)[:, None])[:, 0]
+        """Posterior mean at each candidate, shape ``(candidates,)``, given targets of the first samples in order."""
+        whitened = self._whiten(targets.astype(np.float32)[:, None])[:, 0]
         return np.asarray(whitened @ self._whitened[: len(targets)], dtype=float)
 
-    def over(self, candidates: np.ndarray) -> Posterior:
-        """The same over some of the candidates, by their places; a copy."""
+    def subset(self, candidates: np.ndarray) -> GpPosterior:
+        """A copy over some of the candidates, by their indices."""
         part = copy.copy(self)
         part.restrict(candidates)
         return part
 
     def restrict(self, candidates: np.ndarray) -> None:
-        """Keep to some of the candidates, by their places."""
-        self._candidates = self._candidates.at(candidates)
+        """Keep only some of the candidates, by their indices."""
+        self._candidates = self._candidates.take(candidates)
         self._factor = self._factor[: len(self), : len(self)].copy()
         self._whitened = self._whitened[: len(self), candidates]
         self._variance = self._variance[candidates]
 
-    def replace(self, candidates: np.ndarray, groups: Sequence[np.ndarray]) -> None:
-        """Let some candidates, by their places, look otherwise; the samples stay as they were."""
-        rows = self.kernel.scaled(groups)
-        self._candidates.put(candidates, rows)
-        part = self._solved(self.kernel.between(self._samples, rows))
-        self._whitened[: len(self), candidates] = part
-        self._variance[candidates] = self.kernel.variances(rows) - np.einsum("ij,ij->j", part, part)
+    def update_candidates(self, candidates: np.ndarray, groups: Sequence[np.ndarray]) -> None:
+        """Change the features of some candidates, by their indices; the samples are unchanged."""
+        rows = self.kernel.scale(groups)
+        self._candidates.replace(candidates, rows)
+        whitened = self._whiten(self.kernel.covariance(self._samples, rows))
+        self._whitened[: len(self), candidates] = whitened
+        self._variance[candidates] = self.kernel.variances(rows) - np.einsum("ij,ij->j", whitened, whitened)
 
-    def _add(self, rows: Rows) -> None:
+    def _add(self, rows: ScaledRows) -> None:
         from scipy.linalg import solve_triangular
 
         known = len(self)
-        both = slice(known, known + len(rows))
-        across = self._solved(self.kernel.between(self._samples, rows))
-        own = (self.kernel.between(rows, rows) - across.T @ across).astype(float)
-        own[np.diag_indices(len(rows))] += self.kernel.noise + _JITTER
-        corner = np.linalg.cholesky(own).astype(np.float32)
-        new = self.kernel.between(rows, self._candidates) - across.T @ self._whitened[:known]
+        added = slice(known, known + len(rows))
+        cross = self._whiten(self.kernel.covariance(self._samples, rows))
+        conditional = (self.kernel.covariance(rows, rows) - cross.T @ cross).astype(float)
+        conditional[np.diag_indices(len(rows))] += self.kernel.noise_variance + _JITTER
+        corner = np.linalg.cholesky(conditional).astype(np.float32)
+        new = self.kernel.covariance(rows, self._candidates) - cross.T @ self._whitened[:known]
         new = new / corner[0, 0] if len(rows) == 1 else solve_triangular(corner, new, lower=True, check_finite=False)
         self._reserve(known + len(rows))
-        self._factor[both, :known] = across.T
-        self._factor[both, both] = corner
-        self._whitened[both] = new
+        self._factor[added, :known] = cross.T
+        self._factor[added, added] = corner
+        self._whitened[added] = new
         self._variance = self._variance - np.einsum("ij,ij->j", new, new)
-        self._samples = self._samples.with_more(rows)
+        self._samples = self._samples.concatenate(rows)
 
-    def _solved(self, right: np.ndarray) -> np.ndarray:
+    def _whiten(self, right: np.ndarray) -> np.ndarray:
+        """Solve the Cholesky factor of the first ``len(right)`` samples for ``right``."""
         from scipy.linalg import solve_triangular
 
         count = len(right)
@@ -204,15 +222,15 @@ class Posterior:
     def _reserve(self, rows: int) -> None:
         if rows <= len(self._whitened):
             return
-        more = max(rows, 2 * len(self._whitened), 32)
-        factor = np.zeros((more, more), dtype=np.float32)
+        capacity = max(rows, 2 * len(self._whitened), 32)
+        factor = np.zeros((capacity, capacity), dtype=np.float32)
         factor[: len(self._factor), : len(self._factor)] = self._factor
-        whitened = np.zeros((more, self._whitened.shape[1]), dtype=np.float32)
+        whitened = np.zeros((capacity, self._whitened.shape[1]), dtype=np.float32)
         whitened[: len(self._whitened)] = self._whitened
         self._factor, self._whitened = factor, whitened
 
 
-def _squared(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _squared_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Squared distances between rows, shape ``(n, k)``."""
     squared = -2.0 * (left @ right.T)
     squared += np.einsum("ij,ij->i", left, left)[:, None]
@@ -220,37 +238,42 @@ def _squared(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(squared, 0.0, out=squared))
 
 
-def _matern(squared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _matern32(squared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The Matern 3/2 correlation of squared distances, and the exponential in it [GPML, eq. 4.17]."""
-    root = np.sqrt(squared) * squared.dtype.type(_ROOT)
+    root = np.sqrt(squared) * squared.dtype.type(_SQRT_3)
     decay = np.exp(-root)
     return (1.0 + root) * decay, decay
 
 
-def _loss(
-    logs: np.ndarray, distances: np.ndarray, lines: np.ndarray, targets: np.ndarray, priors: np.ndarray
+def _negative_log_posterior(
+    log_parameters: np.ndarray,
+    squared_distances: np.ndarray,
+    linear_products: np.ndarray,
+    targets: np.ndarray,
+    priors: np.ndarray,
 ) -> tuple[float, np.ndarray]:
-    """Minus the logarithm of the posterior density, and its gradient [GPML, eq. 5.8 and 5.9].
+    """The negative log posterior density, and its gradient [GPML, eq. 5.8 and 5.9].
 
-    :param distances: squared distances of the samples in each group, shape ``(groups, n, n)``.
-    :param lines: their products in each group with a straight line, shape ``(slopes, n, n)``.
-    :param priors: means and standard deviations of the priors on ``logs``.
+    :param squared_distances: squared distances of the samples in each group, shape ``(groups, n, n)``.
+    :param linear_products: their dot products in each linear group, shape ``(slopes, n, n)``.
+    :param priors: means and standard deviations of the priors on ``log_parameters``.
     """
-    signal, noise = np.exp(logs[[0, -1]])
-    lengths, slopes = np.split(np.exp(logs[1:-1]), [len(distances)])
-    shrink = lengths**-2.0
-    correlation, decay = _matern(np.tensordot(shrink, distances, axes=1))
+    signal, noise = np.exp(log_parameters[[0, -1]])
+    lengths, slopes = np.split(np.exp(log_parameters[1:-1]), [len(squared_distances)])
+    inverse_squares = lengths**-2.0
+    correlation, decay = _matern32(np.tensordot(inverse_squares, squared_distances, axes=1))
     covariance = signal * correlation
     if len(slopes):
-        covariance += np.tensordot(slopes, lines, axes=1)
+        covariance += np.tensordot(slopes, linear_products, axes=1)
     covariance[np.diag_indices(len(targets))] += noise + _JITTER
     factor = np.linalg.cholesky(covariance)
     inverse = np.linalg.inv(covariance)
     weights = inverse @ targets
-    slope = 0.5 * (inverse - np.outer(weights, weights))  # of the loss by each covariance
-    by_length = 3.0 * signal * np.tensordot(distances, slope * decay, axes=2) * shrink
-    away = (logs - priors[0]) / priors[1]
-    by_slope = np.tensordot(lines, slope, axes=2) * slopes if len(slopes) else slopes
-    gradient = np.concatenate([[signal * np.sum(slope * correlation)], by_length, by_slope, [noise * np.trace(slope)]])
-    loss = 0.5 * targets @ weights + np.log(np.diag(factor)).sum() + 0.5 * away @ away
-    return float(loss), gradient + away / priors[1]
+    by_covariance = 0.5 * (inverse - np.outer(weights, weights))
+    by_signal = signal * np.sum(by_covariance * correlation)
+    by_length = 3.0 * signal * np.tensordot(squared_distances, by_covariance * decay, axes=2) * inverse_squares
+    by_slope = np.tensordot(linear_products, by_covariance, axes=2) * slopes if len(slopes) else slopes
+    gradient = np.concatenate([[by_signal], by_length, by_slope, [noise * np.trace(by_covariance)]])
+    z = (log_parameters - priors[0]) / priors[1]
+    loss = 0.5 * targets @ weights + np.log(np.diag(factor)).sum() + 0.5 * z @ z
+    return float(loss), gradient + z / priors[1]

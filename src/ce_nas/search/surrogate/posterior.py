@@ -1,4 +1,4 @@
-"""What a surrogate believes of candidates: their objectives, known or modelled, and what a training would gain."""
+"""The surrogate's posterior over candidates: their objectives, known or modelled, and expected improvements."""
 
 from __future__ import annotations
 
@@ -8,224 +8,242 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.pareto.dominance import is_front
-from ce_nas.pareto.sorting import best_first
-from ce_nas.search.archive import values_of
-from ce_nas.search.surrogate.acquisition import expected_gains, normal_nodes
-from ce_nas.search.surrogate.features import Normaliser, as_group
-from ce_nas.search.surrogate.gp import Kernel, Posterior, fit_kernel
+from ce_nas.pareto.dominance import is_nondominated
+from ce_nas.pareto.sorting import argsort_rank_and_crowding
+from ce_nas.search.archive import objective_values
+from ce_nas.search.surrogate.acquisition import expected_hypervolume_improvements, normal_quadrature_nodes
+from ce_nas.search.surrogate.features import RankNormaliser, build_score_group
+from ce_nas.search.surrogate.gp import GpPosterior, GroupKernel, fit_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ce_nas.core.records import Architecture
-    from ce_nas.search.surrogate.dataset import Knowledge
-    from ce_nas.search.surrogate.features import Description
+    from ce_nas.search.surrogate.dataset import SurrogateDataset
+    from ce_nas.search.surrogate.features import FeatureEncoder
 
-__all__ = ["Belief", "Straight", "Warp"]
+__all__ = ["CandidatePosterior", "LogTransform", "StandardTransform"]
 
-#: nodes over which an expectation is taken
-_NODES = 8
-#: the most samples a kernel is learned from: the best of them, and an even share of the rest
-_BEST, _REST = 96, 48
-#: values that are spread less than this, in logarithms, are equal but for rounding
-_ROUNDING = 1e-8
+#: quadrature nodes of an expectation
+_QUADRATURE_NODES = 8
+#: the most samples a kernel is fitted to: the best, and an evenly spaced share of the rest
+_MAX_BEST_SAMPLES, _MAX_OTHER_SAMPLES = 96, 48
+#: log values with a smaller standard deviation are equal within rounding
+_MIN_LOG_SPREAD = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
-class Warp:
-    """Turns an objective into targets with mean 0 and variance 1 that tell good values further apart than bad ones."""
+class LogTransform:
+    """Transforms an objective to targets with mean 0 and variance 1, with a higher resolution of good values.
+
+    Example:
+        >>> transform = LogTransform.fit(np.array([1.0, 2.0, 5.0, np.inf]), reference=10.0)
+        >>> transform.inverse_transform(transform.transform(np.array([1.0, 5.0, np.inf]))).round(6)
+        array([ 1.,  5., 10.])
+    """
 
     best: float
     margin: float
-    #: worse than this is no worse than this
+    #: worse values are clipped to this one
     cap: float
     centre: float
     scale: float
 
     @classmethod
-    def of(cls, values: np.ndarray, reference: float) -> Warp:
-        """The warp for minimised ``values``, shape ``(n,)``, of which some must be finite."""
+    def fit(cls, values: np.ndarray, reference: float) -> LogTransform:
+        """Fit to minimised ``values``, shape ``(n,)``, of which some must be finite."""
         finite = values[np.isfinite(values)]
         best, median = float(finite.min()), float(np.median(finite))
         cap = max(reference, median)
         margin = max(median - best, 1e-3 * (cap - best), 1e-9)
         logs = np.log(np.minimum(values, cap) - best + margin)
         spread = float(logs.std())
-        return cls(best, margin, cap, float(logs.mean()), spread if spread > _ROUNDING else 1.0)
+        return cls(best, margin, cap, float(logs.mean()), spread if spread > _MIN_LOG_SPREAD else 1.0)
 
-    def targets(self, values: np.ndarray) -> np.ndarray:
-        """Targets of values; a failure is as bad as can be."""
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Targets of values; failures are as bad as the cap."""
         capped = np.minimum(np.nan_to_num(values, nan=self.cap, posinf=self.cap, neginf=self.best), self.cap)
         return np.asarray((np.log(capped - self.best + self.margin) - self.centre) / self.scale)
 
-    def values(self, targets: np.ndarray) -> np.ndarray:
+    def inverse_transform(self, targets: np.ndarray) -> np.ndarray:
         """Values of targets, none worse than the cap."""
         logs = np.minimum(targets * self.scale + self.centre, np.log(self.cap - self.best + self.margin))
         return np.asarray(np.exp(logs) + self.best - self.margin)
 
 
 @dataclass(frozen=True, slots=True)
-class Straight:
-    """As :class:`Warp` for what adds up: targets are values, centred and scaled."""
+class StandardTransform:
+    """Transforms an additive objective to targets: its values, standardised.
 
-    #: stands for what failed
-    worst: float
+    Example:
+        >>> StandardTransform.fit(np.array([1.0, 3.0]), reference=9.0).transform(np.array([1.0, 3.0]))
+        array([-1.,  1.])
+    """
+
+    #: replaces the value of failures
+    failure_value: float
     centre: float
     scale: float
 
     @classmethod
-    def of(cls, values: np.ndarray, reference: float) -> Straight:
-        """The scale of minimised ``values``, shape ``(n,)``, of which some must be finite."""
+    def fit(cls, values: np.ndarray, reference: float) -> StandardTransform:
+        """Fit to minimised ``values``, shape ``(n,)``, of which some must be finite."""
         finite = values[np.isfinite(values)]
         return cls(max(reference, float(finite.max())), float(finite.mean()), float(finite.std()) or 1.0)
 
-    def targets(self, values: np.ndarray) -> np.ndarray:
+    def transform(self, values: np.ndarray) -> np.ndarray:
         """Targets of values."""
-        return np.asarray((np.where(np.isfinite(values), values, self.worst) - self.centre) / self.scale)
+        return np.asarray((np.where(np.isfinite(values), values, self.failure_value) - self.centre) / self.scale)
 
-    def values(self, targets: np.ndarray) -> np.ndarray:
+    def inverse_transform(self, targets: np.ndarray) -> np.ndarray:
         """Values of targets."""
         return np.asarray(targets * self.scale + self.centre)
 
 
-class Belief:
-    """Models of the objectives over candidates; samples may be added, kernels and candidates stay.
+class CandidatePosterior:
+    """Models of the objectives over fixed candidates, with fixed kernels; samples may be added.
 
-    :param candidates: the architectures to judge.
+    :param candidates: the architectures to predict.
     :param reference: reference point of the hypervolume, minimised, shape ``(m,)``.
-    :param kernels: for some objectives, the kernel to use, or to start from where ``fit`` asks for new ones.
+    :param kernels: for some objectives, the kernel to use, or with ``fit`` to start from.
     """
 
-    def __init__(  # noqa: PLR0913 - what is judged, by what, and against what
+    def __init__(  # noqa: PLR0913 - candidates, their features and data, and the kernels
         self,
         candidates: Sequence[Architecture],
-        description: Description,
-        knowledge: Knowledge,
+        feature_encoder: FeatureEncoder,
+        dataset: SurrogateDataset,
         reference: np.ndarray,
-        kernels: Mapping[int, Kernel],
+        kernels: Mapping[int, GroupKernel],
         *,
         fit: bool,
     ) -> None:
         self.candidates = candidates
-        #: the place of each candidate among them
-        self.place = {architecture: place for place, architecture in enumerate(candidates)}
-        self.kernels: dict[int, Kernel] = {}
-        self._description = description
-        self._knowledge = knowledge
+        #: the index of each candidate
+        self.index = {architecture: index for index, architecture in enumerate(candidates)}
+        self.kernels: dict[int, GroupKernel] = {}
+        self._feature_encoder = feature_encoder
+        self._dataset = dataset
         self._reference = reference
-        self._cheap = [(sheet, Normaliser.of(sheet.known)) for sheet in knowledge.cheap]
-        self._exact = knowledge.costs_of(candidates)
-        self._modelled = np.flatnonzero(np.isnan(self._exact).any(axis=0)).tolist()
-        self._nodes = normal_nodes(_NODES, len(self._modelled))
+        self._auxiliary_tables = [(table, RankNormaliser.fit(table.known_rows)) for table in dataset.auxiliary_tables]
+        self._known_values = dataset.known_values(candidates)
+        self._modelled = np.flatnonzero(np.isnan(self._known_values).any(axis=0)).tolist()
+        self._nodes = normal_quadrature_nodes(_QUADRATURE_NODES, len(self._modelled))
         self._front = np.empty((0, len(reference)))
-        self._posteriors: dict[int, Posterior] = {}
-        self._warps: dict[int, Warp | Straight] = {}
+        self._posteriors: dict[int, GpPosterior] = {}
+        self._transforms: dict[int, LogTransform | StandardTransform] = {}
         self._means: dict[int, np.ndarray] = {}
-        self._learn(kernels, fit=fit)
-        field = self._groups(candidates)
+        self._fit_kernels(kernels, fit=fit)
+        groups = self._feature_groups(candidates)
         self._posteriors = {
-            objective: Posterior(kernel, field[objective]) for objective, kernel in self.kernels.items()
+            objective: GpPosterior(kernel, groups[objective]) for objective, kernel in self.kernels.items()
         }
         self.update()
 
     def update(self) -> None:
-        """Take in the full trainings that are new, and all values anew."""
-        samples = self._knowledge.full.observations
-        values = values_of(samples)
-        new = [sample.architecture for sample in samples[self._taken :]]
-        groups = self._groups(new) if new else {}
+        """Add the new full trainings, and update all values."""
+        samples = self._dataset.full_trainings.observations
+        values = objective_values(samples)
+        new = [sample.architecture for sample in samples[self._sample_count :]]
+        groups = self._feature_groups(new) if new else {}
         for objective, posterior in self._posteriors.items():
             if new:
                 posterior.add(groups[objective])
-            warp = self._warps[objective] = self._warp(objective, values[:, objective])
-            self._means[objective] = posterior.mean(warp.targets(values[:, objective]))
-        counts = values[(values < self._reference).all(axis=1)]
-        self._front = counts[is_front(counts)]
+            transform = self._transforms[objective] = self._output_transform(objective, values[:, objective])
+            self._means[objective] = posterior.mean(transform.transform(values[:, objective]))
+        inside = values[(values < self._reference).all(axis=1)]
+        self._front = inside[is_nondominated(inside)]
 
     def refresh(self, changed: Sequence[Architecture]) -> None:
-        """Look anew at what is known of some of the candidates; to be followed by :meth:`update`."""
-        places = np.array([self.place[architecture] for architecture in changed], dtype=np.intp)
-        self._exact[places] = self._knowledge.costs_of(changed)
-        if self._cheap and self._posteriors:
-            groups = self._groups(changed)
+        """Reload the known values and features of some candidates; to be followed by :meth:`update`."""
+        rows = np.array([self.index[architecture] for architecture in changed], dtype=np.intp)
+        self._known_values[rows] = self._dataset.known_values(changed)
+        if self._auxiliary_tables and self._posteriors:
+            groups = self._feature_groups(changed)
             for objective, posterior in self._posteriors.items():
-                posterior.replace(places, groups[objective])
+                posterior.update_candidates(rows, groups[objective])
 
-    def gains(self) -> np.ndarray:
-        """The hypervolume that a training of each candidate would gain, in expectation, shape ``(candidates,)``."""
-        return expected_gains(self._front, self._values, self._nodes, len(self._exact), self._reference)
+    def expected_improvements(self) -> np.ndarray:
+        """The expected hypervolume improvement by a training of each candidate, shape ``(candidates,)``."""
+        return expected_hypervolume_improvements(
+            self._front, self._values_at_node, self._nodes, len(self._known_values), self._reference
+        )
 
-    def imagine(self, place: int) -> None:
-        """Take the training of a candidate for granted, with the outcome that is expected of it."""
-        expected = self._values(np.array([place]), np.zeros(len(self._modelled)))
+    def fantasise(self, index: int) -> None:
+        """Condition on the training of a candidate, with its expected values."""
+        expected = self._values_at_node(np.array([index]), np.zeros(len(self._modelled)))
         self._front = np.vstack([self._front, expected])
         for posterior in self._posteriors.values():
-            posterior.imagine(place)
+            posterior.fantasise(index)
 
-    def over(self, places: np.ndarray) -> Belief:
-        """The same over some of the candidates; a copy, for imagining."""
+    def subset(self, indices: np.ndarray) -> CandidatePosterior:
+        """A copy over some of the candidates, for fantasies."""
         part = copy.copy(self)
-        part.restrict(places)
+        part.restrict(indices)
         return part
 
-    def restrict(self, places: np.ndarray) -> None:
-        """Keep to some of the candidates."""
-        self._exact = self._exact[places]
-        self._means = {objective: mean[places] for objective, mean in self._means.items()}
-        self._posteriors = {objective: posterior.over(places) for objective, posterior in self._posteriors.items()}
+    def restrict(self, indices: np.ndarray) -> None:
+        """Keep only some of the candidates."""
+        self._known_values = self._known_values[indices]
+        self._means = {objective: mean[indices] for objective, mean in self._means.items()}
+        self._posteriors = {objective: posterior.subset(indices) for objective, posterior in self._posteriors.items()}
 
-    def values(self) -> np.ndarray:
-        """What is known or expected of each candidate's objectives, shape ``(candidates, m)``."""
-        return self._values(np.arange(len(self._exact)), np.zeros(len(self._modelled)))
+    def expected_values(self) -> np.ndarray:
+        """Each candidate's objectives, known or expected, shape ``(candidates, m)``."""
+        return self._values_at_node(np.arange(len(self._known_values)), np.zeros(len(self._modelled)))
 
     @property
-    def _taken(self) -> int:
+    def _sample_count(self) -> int:
         return min((len(posterior) for posterior in self._posteriors.values()), default=0)
 
-    def _learn(self, kernels: Mapping[int, Kernel], *, fit: bool) -> None:
-        samples = self._knowledge.full.observations
-        values = values_of(samples)
-        rows = _informative(values)
-        groups = self._groups([samples[row].architecture for row in rows])
+    def _fit_kernels(self, kernels: Mapping[int, GroupKernel], *, fit: bool) -> None:
+        samples = self._dataset.full_trainings.observations
+        values = objective_values(samples)
+        rows = _select_kernel_samples(values)
+        groups = self._feature_groups([samples[row].architecture for row in rows])
         for objective in self._modelled:
             kernel = kernels.get(objective)
-            if kernel is None or len(kernel.lengths) != len(groups[objective]):
-                straight = 0 if self._knowledge.trained[objective] else self._straight
-                kernel = Kernel.prior(len(groups[objective]), straight)
+            if kernel is None or len(kernel.length_scales) != len(groups[objective]):
+                n_linear = 0 if self._dataset.requires_training[objective] else self._linear_groups
+                kernel = GroupKernel.prior(len(groups[objective]), n_linear)
             elif not fit:
                 self.kernels[objective] = kernel
                 continue
-            warp = self._warp(objective, values[:, objective])
-            self.kernels[objective] = fit_kernel(groups[objective], warp.targets(values[rows, objective]), kernel)
+            transform = self._output_transform(objective, values[:, objective])
+            targets = transform.transform(values[rows, objective])
+            self.kernels[objective] = fit_kernel(groups[objective], targets, kernel)
 
-    def _warp(self, objective: int, values: np.ndarray) -> Warp | Straight:
-        kind = Warp if self._knowledge.trained[objective] else Straight
-        return kind.of(values, self._reference[objective])
+    def _output_transform(self, objective: int, values: np.ndarray) -> LogTransform | StandardTransform:
+        transform = LogTransform if self._dataset.requires_training[objective] else StandardTransform
+        return transform.fit(values, self._reference[objective])
 
-    def _values(self, places: np.ndarray, node: np.ndarray) -> np.ndarray:
-        """The objectives of some candidates if they turn out ``node`` deviations from what is expected."""
-        values = np.array(self._exact[places])
-        for objective, away in zip(self._modelled, node, strict=True):
-            deviation = self._posteriors[objective].deviation[places] if away else 0.0
-            guess = self._warps[objective].values(self._means[objective][places] + away * deviation)
-            values[:, objective] = np.where(np.isnan(values[:, objective]), guess, values[:, objective])
+    def _values_at_node(self, indices: np.ndarray, node: np.ndarray) -> np.ndarray:
+        """The objectives of some candidates, the modelled ones ``node`` standard deviations from their mean."""
+        values = np.array(self._known_values[indices])
+        for objective, z in zip(self._modelled, node, strict=True):
+            deviation = self._posteriors[objective].standard_deviation[indices] if z else 0.0
+            modelled = self._transforms[objective].inverse_transform(self._means[objective][indices] + z * deviation)
+            values[:, objective] = np.where(np.isnan(values[:, objective]), modelled, values[:, objective])
         return values
 
-    def _groups(self, architectures: Sequence[Architecture]) -> dict[int, list[np.ndarray]]:
-        """For each modelled objective the groups of columns that it is modelled by."""
-        groups = self._description.groups(architectures)
-        groups += [as_group(sheet.of(architectures), normaliser) for sheet, normaliser in self._cheap]
-        details = self._description.details(architectures)
-        self._straight = len(details)
-        trained = self._knowledge.trained
-        return {objective: groups if trained[objective] else groups + details for objective in self._modelled}
+    def _feature_groups(self, architectures: Sequence[Architecture]) -> dict[int, list[np.ndarray]]:
+        """The feature groups of each modelled objective."""
+        groups = self._feature_encoder.functional_groups(architectures)
+        groups += [
+            build_score_group(table.lookup(architectures), normaliser) for table, normaliser in self._auxiliary_tables
+        ]
+        cost_groups = self._feature_encoder.cost_groups(architectures)
+        self._linear_groups = len(cost_groups)
+        trained = self._dataset.requires_training
+        return {objective: groups if trained[objective] else groups + cost_groups for objective in self._modelled}
 
 
-def _informative(values: np.ndarray) -> np.ndarray:
-    """Rows to learn a kernel from, ascending: all if they are few, else the best and an even share of the rest."""
-    if len(values) <= _BEST + _REST:
+def _select_kernel_samples(values: np.ndarray) -> np.ndarray:
+    """Rows to fit a kernel to, ascending: all if they are few, else the best and an evenly spaced share of the rest."""
+    if len(values) <= _MAX_BEST_SAMPLES + _MAX_OTHER_SAMPLES:
         return np.arange(len(values))
-    order = best_first(values)
-    rest = order[_BEST:][np.linspace(0, len(values) - _BEST - 1, _REST).astype(np.intp)]
-    return np.asarray(np.sort(np.concatenate([order[:_BEST], rest])), dtype=np.intp)
+    order = argsort_rank_and_crowding(values)
+    rest = order[_MAX_BEST_SAMPLES:][
+        np.linspace(0, len(values) - _MAX_BEST_SAMPLES - 1, _MAX_OTHER_SAMPLES).astype(np.intp)
+    ]
+    return np.asarray(np.sort(np.concatenate([order[:_MAX_BEST_SAMPLES], rest])), dtype=np.intp)

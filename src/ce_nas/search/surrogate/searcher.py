@@ -1,101 +1,128 @@
-"""Surrogate search: models of the objectives choose what promises the largest gain in hypervolume."""
+"""Surrogate search: Gaussian processes select the candidates of the largest expected hypervolume improvement."""
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from ce_nas.config.registry import SEARCHERS
 from ce_nas.core.errors import SettingsError
-from ce_nas.search.archive import Pending
-from ce_nas.search.random import draw
-from ce_nas.search.regions import AnyOf, RegionalSearcher, WholeSpace, distinct
-from ce_nas.search.surrogate.candidates import Candidates
-from ce_nas.search.surrogate.dataset import Knowledge
-from ce_nas.search.surrogate.features import Description
-from ce_nas.search.surrogate.posterior import Belief
-from ce_nas.space.visited import LISTABLE
+from ce_nas.search.archive import PendingProposals
+from ce_nas.search.random import sample_uniform
+from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace, deduplicate
+from ce_nas.search.surrogate.candidates import CandidateSampler
+from ce_nas.search.surrogate.dataset import SurrogateDataset
+from ce_nas.search.surrogate.features import FeatureEncoder
+from ce_nas.search.surrogate.posterior import CandidatePosterior
+from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
+    from ce_nas.config.components import SearcherSettings
     from ce_nas.core.records import Architecture, Observation
-    from ce_nas.search.constraints import Costs
+    from ce_nas.search.base import SearchContext
+    from ce_nas.search.constraints import KnownMetric
     from ce_nas.search.regions import Region
-    from ce_nas.search.surrogate.gp import Kernel
+    from ce_nas.search.surrogate.gp import GroupKernel
     from ce_nas.space.base import Space
 
 __all__ = ["SurrogateSearcher"]
 
-#: trainings below which a model would know nothing
-_FEWEST = 3
-#: the models are learned anew once there are so many times as many trainings, or cheap findings
-_GROWTH, _CHEAP_GROWTH = 1.2, 1.5
-#: trainings from which on no more of them change what was learned of the kernels
-_SETTLED = 300
-#: proposals of one ask that take one another into account
-_IMAGINED = 8
-#: candidates of the largest gain among which they are chosen
-_WEIGHED = 384
-#: architectures of a space that cannot be listed, over whose costs the first proposals are spread
-_LADDER = 768
-#: members with a known cost of which one is drawn to begin with
-_WINDOW = 48
+#: the fewest trainings that are modelled
+_MIN_TRAININGS = 3
+#: growth factors after which the kernels are refitted: of full trainings, and of proxy scores or partial trainings
+_REFIT_GROWTH, _PROXY_REFIT_GROWTH = 1.2, 1.5
+#: number of trainings after which more of them do not refit the kernels
+_MAX_REFIT_TRAININGS = 300
+#: the most proposals of one ask that are selected with fantasies of the earlier ones
+_MAX_FANTASIES = 8
+#: the fewest candidates, those of the largest expected improvement, that a batch is selected from
+_MIN_BATCH_CANDIDATES = 384
+#: random architectures of a huge space over whose costs the initial proposals are spread
+_COST_SAMPLE_SIZE = 768
+#: neighbouring architectures by cost of which an initial proposal is drawn
+_COST_WINDOW_SIZE = 48
 
 
+@SEARCHERS.register("surrogate")
 class SurrogateSearcher(RegionalSearcher):
-    """Bayesian search of a discrete space with whatever is known cheaply.
+    """Bayesian optimisation of a discrete space that also learns from proxy scores and partial trainings.
 
-    A Gaussian process models each objective that is not known of every candidate; the candidate of the largest
-    expected gain in hypervolume is proposed, and each further one as if the ones before had turned out as expected,
-    those under way included. Cheap scores and early-stopped trainings are columns of the model, weighed by how well
-    they foretold full trainings so far. Of a space that cannot be listed, candidates are drawn at every ask.
+    A Gaussian process models each objective that is not known of every candidate. The candidate of the largest expected
+    hypervolume improvement is proposed first, and the others of a batch given the expected values of the earlier ones
+    and of running trainings. Proxy scores and partial trainings are features, weighted by how well they predicted full
+    trainings so far. In a space too large to be listed, candidates are sampled at every ask.
+
+    Example:
+        >>> import numpy as np
+        >>> from ce_nas.core.records import Observation
+        >>> from ce_nas.space.base import Space
+        >>> space = Space("toy", ["a", "b", "c"], [[*"uvwxyz"]] * 3)
+        >>> cost = space.members.sum(axis=1).astype(float)
+        >>> searcher = SurrogateSearcher(
+        ...     space, np.random.default_rng(0), reference=(30.0, 16.0), known_objectives=[None, cost]
+        ... )
+        >>> cells = searcher.ask(10, exclude=set())  # spread over the known cost
+        >>> searcher.tell([Observation(cell, (25.0 - cell[0] ** 2, float(sum(cell)))) for cell in cells])
+        >>> searcher.ask(1, exclude=set(cells))
+        [(0, 0, 0)]
 
     :param space: the space to search.
     :param rng: the searcher's own generator.
     :param reference: reference point of the hypervolume, minimised, shape ``(m,)``.
-    :param trained: for each objective, whether only a training tells it: the others are believed at fidelity 0. None
-        if ``known`` tells, else all of them.
-    :param known: for each objective, its value for every member of a listable space, shape ``(size,)``, or what tells
-        it of any architectures, minimised; None where it is not known beforehand.
-    :param features: cheap scores of every member known beforehand, larger is better, shape ``(size, k)``, NaN where
-        one is missing; scores told later must be of the same kinds. None if there are none, or they come by telling.
-    :param initial: how many proposals come before the models': spread over the first cost known, or at random.
+    :param requires_training: for each objective, whether it takes a training to observe it; the others are exact at
+        fidelity 0. None: those without ``known_objectives``, or all without any.
+    :param known_objectives: for each objective its values of every member of a listable space, shape ``(size,)``, or as
+        a function of architectures, minimised; None where it is not known in advance.
+    :param proxy_scores: proxy scores of every member known in advance, larger is better, shape ``(size, k)``, NaN where
+        missing; observed scores must be of the same kinds. None: there are none, or they are observed.
+    :param initial_proposals: proposals before the first model, spread over the first known cost, or random.
     """
 
     name = "surrogate"
-    foresees = True
+    uses_proxy_scores = True
 
-    def __init__(  # noqa: PLR0913 - a space, a stream, a reference, what is known, and how to begin
+    def __init__(  # noqa: PLR0913 - what every searcher needs, and keyword settings
         self,
         space: Space,
         rng: np.random.Generator,
         reference: Sequence[float] | np.ndarray,
         *,
-        trained: Sequence[bool] | None = None,
-        known: Sequence[Costs | None] | None = None,
-        features: np.ndarray | None = None,
-        initial: int = 10,
+        requires_training: Sequence[bool] | None = None,
+        known_objectives: Sequence[KnownMetric | None] | None = None,
+        proxy_scores: np.ndarray | None = None,
+        initial_proposals: int = 10,
     ) -> None:
         self._space = space
         self._rng = rng
         self._reference = np.asarray(reference, dtype=float)
-        self._initial = initial
-        kinds = _kinds(len(self._reference), trained, known)
-        _check(space, len(self._reference), kinds, known, features, initial=initial)
-        self._knowledge = Knowledge(space, kinds, known or ())
-        if features is not None:
-            self._knowledge.score(np.asarray(features, dtype=float))
-        self._candidates = Candidates(space, rng)
-        self._description = Description(space)
-        self._belief: Belief | None = None
-        self._kernels: dict[int, Kernel] = {}
-        #: how much was known when the kernels were learned, and when the belief was last brought up to date
-        self._learned = (0, 0, 0)
+        self._initial_proposals = initial_proposals
+        trained = _resolve_requires_training(len(self._reference), requires_training, known_objectives)
+        _require_consistent(
+            space, len(self._reference), trained, known_objectives, proxy_scores, initial_proposals=initial_proposals
+        )
+        self._dataset = SurrogateDataset(space, trained, known_objectives or ())
+        if proxy_scores is not None:
+            self._dataset.set_proxy_scores(np.asarray(proxy_scores, dtype=float))
+        self._candidate_sampler = CandidateSampler(space, rng)
+        self._feature_encoder = FeatureEncoder(space)
+        self._posterior: CandidatePosterior | None = None
+        self._kernels: dict[int, GroupKernel] = {}
+        #: counts of the dataset at the last fit of the kernels
+        self._fitted_counts = (0, 0, 0)
+        #: whether there are observations since the last update of the posterior
         self._stale = True
-        self._begun = 0
-        self._pending = Pending()
+        self._initial_proposed = 0
+        self._pending = PendingProposals()
+
+    @classmethod
+    def from_settings(cls, settings: SearcherSettings, context: SearchContext) -> Self:
+        """See :meth:`Searcher.from_settings`."""
+        rng = context.random_stream(settings.name)
+        return cls(context.space, rng, context.reference, known_objectives=context.known_objectives())
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
@@ -105,175 +132,191 @@ class SurrogateSearcher(RegionalSearcher):
         """See :meth:`RegionalSearcher.ask_within`."""
         if n < 1:
             return []
-        able = self._finite_trainings >= _FEWEST
-        begins = n if not able else min(n, max(self._initial - self._begun, 0))
-        found = self._first(begins, exclude, region)
-        self._begun += begins
-        if able and n > begins:
-            found += self._promising(n - begins, AnyOf(exclude, set(found)), region)
-        found += draw(self._space, self._rng, n - len(found), AnyOf(exclude, set(found)), region)
-        self._pending.add(found)
-        return found
+        has_model = self._finite_training_count >= _MIN_TRAININGS
+        n_initial = n if not has_model else min(n, max(self._initial_proposals - self._initial_proposed, 0))
+        new = self._propose_initial(n_initial, exclude, region)
+        self._initial_proposed += n_initial
+        if has_model and n > n_initial:
+            new += self._propose_best(n - n_initial, UnionContainer(exclude, set(new)), region)
+        new += sample_uniform(self._space, self._rng, n - len(new), UnionContainer(exclude, set(new)), region)
+        self._pending.add(new)
+        return new
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """See :meth:`Searcher.tell`."""
-        self._knowledge.tell(observations)
-        if not self._listable:
-            self._candidates.tell(observations)
+        self._dataset.tell(observations)
+        if not self._is_listable:
+            self._candidate_sampler.tell(observations)
         self._stale = self._stale or bool(observations)
-        self._pending.tell(observations)
+        self._pending.discard_observed(observations)
 
-    def expected(self, exclude: Container[Architecture] = ()) -> tuple[list[Architecture], np.ndarray, np.ndarray]:
-        """What the models say now: candidates, their expected objectives ``(n, m)`` and their expected gains ``(n,)``.
+    def predict(self, exclude: Container[Architecture] = ()) -> tuple[list[Architecture], np.ndarray, np.ndarray]:
+        """Predict candidates: architectures, expected objectives ``(n, m)``, and expected improvements ``(n,)``.
 
-        None before enough trainings were told. Of what is in ``exclude``, the gains are 0.
+        Empty before there are enough trainings. The improvements of architectures in ``exclude`` are 0.
         """
-        if self._finite_trainings < _FEWEST:
+        if self._finite_training_count < _MIN_TRAININGS:
             return [], np.empty((0, len(self._reference))), np.empty(0)
-        belief = self._current(exclude, WholeSpace())
-        gains = belief.gains()
-        gains[[architecture in exclude for architecture in belief.candidates]] = 0.0
-        return list(belief.candidates), belief.values(), gains
+        posterior = self._update_posterior(exclude, WholeSpace())
+        improvements = posterior.expected_improvements()
+        improvements[[architecture in exclude for architecture in posterior.candidates]] = 0.0
+        return list(posterior.candidates), posterior.expected_values(), improvements
 
     @property
-    def _listable(self) -> bool:
-        return self._space.size <= LISTABLE
+    def _is_listable(self) -> bool:
+        return self._space.size <= MAX_EXHAUSTIVE_SIZE
 
     @property
-    def _finite_trainings(self) -> int:
-        return sum(bool(np.isfinite(sample.values).all()) for sample in self._knowledge.full.observations[:64])
+    def _finite_training_count(self) -> int:
+        return sum(bool(np.isfinite(sample.values).all()) for sample in self._dataset.full_trainings.observations[:64])
 
-    def _first(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
-        """Proposals to begin with: spread over the first cost that is known of many, or at random."""
-        ladder = self._ladder(exclude, region) if n else ()
-        found: dict[Architecture, None] = {}
-        for step in range(self._begun, self._begun + n) if len(ladder) else ():
-            start = int(_spread(step) * max(len(ladder) - _WINDOW, 1))
-            near = self._rng.permutation(ladder[start : start + _WINDOW])
-            fitting = distinct(map(tuple, near[region.contains(near)].tolist()), AnyOf(exclude, found))
-            found.update(dict.fromkeys(fitting[:1]))
-        return [*found, *draw(self._space, self._rng, n - len(found), AnyOf(exclude, found), region)]
+    def _propose_initial(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
+        """Initial proposals: spread over the first cost that is known of many architectures, or random."""
+        by_cost = self._architectures_by_cost(exclude, region) if n else ()
+        new: dict[Architecture, None] = {}
+        for step in range(self._initial_proposed, self._initial_proposed + n) if len(by_cost) else ():
+            start = int(_van_der_corput(step) * max(len(by_cost) - _COST_WINDOW_SIZE, 1))
+            window = self._rng.permutation(by_cost[start : start + _COST_WINDOW_SIZE])
+            inside = map(tuple, window[region.contains(window)].tolist())
+            new.update(dict.fromkeys(deduplicate(inside, UnionContainer(exclude, new))[:1]))
+        return [*new, *sample_uniform(self._space, self._rng, n - len(new), UnionContainer(exclude, new), region)]
 
-    def _ladder(self, exclude: Container[Architecture], region: Region) -> np.ndarray:
-        """Architectures by the first cost that is known of enough of them, the cheapest first, shape ``(n, d)``."""
-        costs, architectures = self._knowledge.costs.known, self._space.members if self._listable else np.empty((0, 0))
-        if not self._listable and self._knowledge.tells:
-            drawn = draw(self._space, self._rng, _LADDER, exclude, region)
-            costs, architectures = self._knowledge.costs_of(drawn), np.array(drawn)
+    def _architectures_by_cost(self, exclude: Container[Architecture], region: Region) -> np.ndarray:
+        """Architectures sorted by the first cost that is known of enough of them, cheapest first, shape ``(n, d)``."""
+        costs, architectures = (
+            self._dataset.known_table.known_rows,
+            self._space.members if self._is_listable else np.empty((0, 0)),
+        )
+        if not self._is_listable and self._dataset.has_metric_functions:
+            sample = sample_uniform(self._space, self._rng, _COST_SAMPLE_SIZE, exclude, region)
+            costs, architectures = self._dataset.known_values(sample), np.array(sample)
         for column in costs.T if len(architectures) else ():
             rows = np.flatnonzero(np.isfinite(column))
-            if len(rows) > 2 * _WINDOW:
+            if len(rows) > 2 * _COST_WINDOW_SIZE:
                 return architectures[rows[np.argsort(column[rows], kind="stable")]]
         return np.empty((0, 0))
 
-    def _promising(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
-        """Up to ``n`` candidates of the largest expected gain, those of equal gain in random order."""
-        belief = self._current(exclude, region)
-        waiting = [belief.place[item] for item in self._pending.taken(exclude) if item in belief.place]
-        gains = belief.gains()
-        order = np.lexsort((self._rng.random(len(gains)), -gains))
-        enough = 1 if n == 1 and not waiting else max(2 * n, _WEIGHED)
-        places = list(islice(_fitting(belief, order, exclude, region), enough))
-        return [belief.candidates[place] for place in _one_by_one(belief, places, waiting, n)]
+    def _propose_best(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
+        """Up to ``n`` candidates of the largest expected improvement, ties in random order."""
+        posterior = self._update_posterior(exclude, region)
+        accepted = self._pending.retain_accepted(exclude)
+        pending = [posterior.index[architecture] for architecture in accepted if architecture in posterior.index]
+        improvements = posterior.expected_improvements()
+        order = np.lexsort((self._rng.random(len(improvements)), -improvements))
+        n_candidates = 1 if n == 1 and not pending else max(2 * n, _MIN_BATCH_CANDIDATES)
+        indices = list(islice(_iter_allowed(posterior, order, exclude, region), n_candidates))
+        return [posterior.candidates[index] for index in _select_batch(posterior, indices, pending, n)]
 
-    def _current(self, exclude: Container[Architecture], region: Region) -> Belief:
-        """What is believed of all members, or of candidates drawn anew where they cannot be listed."""
-        fit = self._due()
+    def _update_posterior(self, exclude: Container[Architecture], region: Region) -> CandidatePosterior:
+        """The posterior of all members, or of newly sampled candidates where they cannot be listed."""
+        fit = self._is_refit_due()
         if fit:
-            self._learned = self._knowledge.versions
-        if not self._listable:
-            drawn = self._candidates.drawn(exclude, region, self._knowledge.full.observations)
-            candidates = list(dict.fromkeys([*drawn, *self._pending.taken(exclude)]))
-            self._belief = self._believe(candidates, fit=fit)
-        elif self._belief is None or fit:
-            self._belief = self._believe(list(self._space.index), fit=fit)
+            self._fitted_counts = self._dataset.counts
+        if not self._is_listable:
+            sample = self._candidate_sampler.sample(exclude, region, self._dataset.full_trainings.observations)
+            candidates = list(dict.fromkeys([*sample, *self._pending.retain_accepted(exclude)]))
+            self._posterior = self._build_posterior(candidates, fit=fit)
+        elif self._posterior is None or fit:
+            self._posterior = self._build_posterior(list(self._space.index), fit=fit)
         elif self._stale:
-            self._belief.refresh(sorted(self._knowledge.changed))
-            self._belief.update()
-        self._knowledge.changed.clear()
+            self._posterior.refresh(sorted(self._dataset.changed_architectures))
+            self._posterior.update()
+        self._dataset.changed_architectures.clear()
         self._stale = False
-        return self._belief
+        return self._posterior
 
-    def _believe(self, candidates: Sequence[Architecture], *, fit: bool) -> Belief:
-        belief = Belief(candidates, self._description, self._knowledge, self._reference, self._kernels, fit=fit)
-        self._kernels.update(belief.kernels)
-        return belief
+    def _build_posterior(self, candidates: Sequence[Architecture], *, fit: bool) -> CandidatePosterior:
+        posterior = CandidatePosterior(
+            candidates, self._feature_encoder, self._dataset, self._reference, self._kernels, fit=fit
+        )
+        self._kernels.update(posterior.kernels)
+        return posterior
 
-    def _due(self) -> bool:
-        """Whether so much was told that the models are to be learned anew."""
-        grown = (_GROWTH, _CHEAP_GROWTH, _CHEAP_GROWTH)
-        trainings, *cheap = self._knowledge.versions
-        pairs = zip((min(trainings, _SETTLED), *cheap), self._learned, grown, strict=True)
-        return any(now > factor * before for now, before, factor in pairs)
+    def _is_refit_due(self) -> bool:
+        """Whether the dataset has grown enough since the last fit of the kernels."""
+        factors = (_REFIT_GROWTH, _PROXY_REFIT_GROWTH, _PROXY_REFIT_GROWTH)
+        trainings, *others = self._dataset.counts
+        counts = zip((min(trainings, _MAX_REFIT_TRAININGS), *others), self._fitted_counts, factors, strict=True)
+        return any(now > factor * fitted for now, fitted, factor in counts)
 
 
-def _one_by_one(belief: Belief, places: Sequence[int], waiting: Sequence[int], n: int) -> list[int]:
-    """Up to ``n`` of the places, best first: each of the first few as if those before, and those waiting, were trained.
+def _select_batch(posterior: CandidatePosterior, indices: Sequence[int], pending: Sequence[int], n: int) -> list[int]:
+    """Up to ``n`` of the indices, best first; the first few given fantasies of the earlier ones and the pending.
 
-    :param places: places of candidates, those of the largest gain first.
-    :param waiting: places of candidates whose training is under way.
+    :param indices: candidates, those of the largest expected improvement first.
+    :param pending: candidates whose training is running.
     """
-    if len(places) <= 1 or (n == 1 and not waiting):
-        return list(places[:n])
-    part = belief.over(np.array([*places, *waiting]))
-    for place in range(len(places), len(places) + len(waiting)):
-        part.imagine(place)
-    left = np.arange(len(places) + len(waiting)) < len(places)
-    picked: list[int] = []
-    while len(picked) < min(n, _IMAGINED, len(places)):
-        best = int(np.argmax(np.where(left, part.gains(), -1.0))) if picked or waiting else 0
-        part.imagine(best)
-        picked.append(best)
-        left[best] = False
-    picked += np.flatnonzero(left)[: n - len(picked)].tolist()
-    return [places[place] for place in picked]
+    if len(indices) <= 1 or (n == 1 and not pending):
+        return list(indices[:n])
+    part = posterior.subset(np.array([*indices, *pending]))
+    for row in range(len(indices), len(indices) + len(pending)):
+        part.fantasise(row)
+    available = np.arange(len(indices) + len(pending)) < len(indices)
+    batch: list[int] = []
+    while len(batch) < min(n, _MAX_FANTASIES, len(indices)):
+        best = int(np.argmax(np.where(available, part.expected_improvements(), -1.0))) if batch or pending else 0
+        part.fantasise(best)
+        batch.append(best)
+        available[best] = False
+    batch += np.flatnonzero(available)[: n - len(batch)].tolist()
+    return [indices[row] for row in batch]
 
 
-def _fitting(belief: Belief, order: np.ndarray, exclude: Container[Architecture], region: Region) -> Iterator[int]:
-    """The places in ``order`` of what the region holds and is not excluded."""
+def _iter_allowed(
+    posterior: CandidatePosterior, order: np.ndarray, exclude: Container[Architecture], region: Region
+) -> Iterator[int]:
+    """The indices in ``order`` of candidates inside the region that are not excluded."""
     for start in range(0, len(order), 512):
         block = order[start : start + 512].tolist()
-        architectures = [belief.candidates[place] for place in block]
+        architectures = [posterior.candidates[index] for index in block]
         inside = region.contains(architectures).tolist()
-        for place, architecture, yes in zip(block, architectures, inside, strict=True):
-            if yes and architecture not in exclude:
-                yield place
+        for index, architecture, is_inside in zip(block, architectures, inside, strict=True):
+            if is_inside and architecture not in exclude:
+                yield index
 
 
-def _spread(step: int) -> float:
-    """The terms of van der Corput's sequence, 0 to 1: any first few of them are spread evenly."""
-    share, digit = 0.0, 0.5
-    step += 1
-    while step:
-        share += digit * (step & 1)
-        step >>= 1
+def _van_der_corput(index: int) -> float:
+    """A term of van der Corput's sequence, 0 to 1: its first terms are evenly spread, however many."""
+    term, digit = 0.0, 0.5
+    index += 1
+    while index:
+        term += digit * (index & 1)
+        index >>= 1
         digit /= 2.0
-    return share
+    return term
 
 
-def _kinds(objectives: int, trained: Sequence[bool] | None, known: Sequence[Costs | None] | None) -> list[bool]:
-    if trained is not None:
-        return list(trained)
-    return [True] * objectives if known is None else [column is None for column in known]
+def _resolve_requires_training(
+    objectives: int, requires_training: Sequence[bool] | None, known_objectives: Sequence[KnownMetric | None] | None
+) -> list[bool]:
+    if requires_training is not None:
+        return list(requires_training)
+    return [True] * objectives if known_objectives is None else [column is None for column in known_objectives]
 
 
-def _check(  # noqa: PLR0913 - all that a searcher may be told beforehand
+def _require_consistent(  # noqa: PLR0913 - all that is known in advance
     space: Space,
     objectives: int,
-    trained: Sequence[bool],
-    known: Sequence[Costs | None] | None,
-    features: np.ndarray | None,
+    requires_training: Sequence[bool],
+    known_objectives: Sequence[KnownMetric | None] | None,
+    proxy_scores: np.ndarray | None,
     *,
-    initial: int,
+    initial_proposals: int,
 ) -> None:
-    counts = [len(trained), objectives if known is None else len(known)]
-    columns = [column for column in known or () if isinstance(column, np.ndarray)]
-    tables = [*columns, *([] if features is None else [features])]
-    listed = not tables or space.size <= LISTABLE
-    if counts != [objectives] * 2 or not listed or any(len(table) != space.size for table in tables) or initial < 1:
+    counts = [len(requires_training), objectives if known_objectives is None else len(known_objectives)]
+    columns = [column for column in known_objectives or () if isinstance(column, np.ndarray)]
+    tables = [*columns, *([] if proxy_scores is None else [proxy_scores])]
+    listed = not tables or space.size <= MAX_EXHAUSTIVE_SIZE
+    if (
+        counts != [objectives] * 2
+        or not listed
+        or any(len(table) != space.size for table in tables)
+        or initial_proposals < 1
+    ):
         message = (
-            f"Expected known and trained with an entry for each of the {objectives} objectives, known values and "
-            f"features of all {space.size} members of a listable space, and initial of at least 1; got {counts[1]} and "
-            f"{counts[0]} entries, tables of {[len(table) for table in tables]} rows and initial={initial}."
+            f"Expected known_objectives and requires_training with an entry for each of the {objectives} objectives, "
+            f"known values and proxy_scores of all {space.size} members of a listable space, and initial_proposals of "
+            f"at least 1; got {counts[1]} and {counts[0]} entries, tables of {[len(table) for table in tables]} rows "
+            f"and initial_proposals={initial_proposals}."
         )
         raise SettingsError(message)

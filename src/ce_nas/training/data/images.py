@@ -1,4 +1,4 @@
-"""Labelled images in memory, and their division into what a search may see and what it may not."""
+"""Labelled images in memory, split into training, validation and test sets."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.errors import DataError, SettingsError
-from ce_nas.core.rng import stream
+from ce_nas.core.rng import random_stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DataSet", "Images", "data_set", "joined"]
+__all__ = ["ImageDataset", "Images", "build_image_dataset", "concatenate_images"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Images:
     """Labelled images of one size."""
 
-    #: one byte a value, shape (n, channels, height, width); may be mapped from a file
+    #: bytes, shape (n, channels, height, width); may be memory-mapped
     pixels: np.ndarray
     #: class of each image, counted from 0, shape (n,)
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        fits = self.pixels.ndim == 4 and self.pixels.dtype == np.uint8 and self.labels.shape == self.pixels.shape[:1]
-        if not fits or len(self.labels) == 0:
+        is_image = self.pixels.ndim == 4 and self.pixels.dtype == np.uint8
+        is_valid = is_image and self.labels.shape == self.pixels.shape[:1]
+        if not is_valid or len(self.labels) == 0:
             message = (
                 "Expected images as bytes of shape (n, channels, height, width) with a label each, got "
                 f"{self.pixels.dtype} of shape {self.pixels.shape} and labels of shape {self.labels.shape}."
@@ -37,17 +38,17 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def rows(self, rows: np.ndarray) -> Images:
-        """The images of these rows."""
+    def subset(self, rows: np.ndarray) -> Images:
+        """The images at ``rows``."""
         return Images(self.pixels[rows], self.labels[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DataSet:
-    """Images to train on, images to choose by, and images that are not touched until the end."""
+class ImageDataset:
+    """Training, validation and test images; a search uses the first two."""
 
     name: str
-    #: where it comes from, in words
+    #: the source in words
     origin: str
     train: Images
     test: Images
@@ -55,56 +56,56 @@ class DataSet:
     #: mean and standard deviation of each channel of the training images, in units of a full byte, shape (channels,)
     mean: np.ndarray
     std: np.ndarray
-    #: what a search chooses by; None until :meth:`split`
+    #: images on which networks are compared; None until :meth:`split`
     validation: Images | None = None
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of an image."""
         channels, height, width = self.train.pixels.shape[1:]
         return channels, height, width
 
-    def split(self, validation: float, seed: int) -> DataSet:
-        """The same with a share of the training images set apart for validation, drawn class by class.
+    def split(self, validation_share: float, seed: int) -> ImageDataset:
+        """The data set with a stratified share of the training images split off for validation.
 
-        :param validation: the share, above 0 and below 1.
-        :raises SettingsError: if the share leaves a class without an image on either side.
+        :param validation_share: above 0 and below 1.
+        :raises SettingsError: if a class has no image left on one side.
         """
-        if not 0 < validation < 1:
-            message = f"Expected a share for validation above 0 and below 1, got {validation:g}."
+        if not 0 < validation_share < 1:
+            message = f"Expected a share for validation above 0 and below 1, got {validation_share:g}."
             raise SettingsError(message)
-        rng, apart = stream(seed, "split"), []
+        rng, validation_rows = random_stream(seed, "split"), []
         for label in range(self.classes):
             rows = rng.permutation(np.flatnonzero(self.train.labels == label))
-            taken = round(validation * len(rows))
-            if not 0 < taken < len(rows):
+            count = round(validation_share * len(rows))
+            if not 0 < count < len(rows):
                 message = (
                     f"Expected a share for validation that leaves images of every class on both sides, got "
-                    f"{validation:g} of the {len(rows)} images of class {label}."
+                    f"{validation_share:g} of the {len(rows)} images of class {label}."
                 )
                 raise SettingsError(message)
-            apart.append(rows[:taken])
-        held = np.sort(np.concatenate(apart))
-        kept = np.setdiff1d(np.arange(len(self.train)), held)
-        return replace(self, train=self.train.rows(kept), validation=self.train.rows(held))
+            validation_rows.append(rows[:count])
+        validation = np.sort(np.concatenate(validation_rows))
+        train = np.setdiff1d(np.arange(len(self.train)), validation)
+        return replace(self, train=self.train.subset(train), validation=self.train.subset(validation))
 
-    def shortened(self, train: int, test: int | None = None) -> DataSet:
-        """The first ``train`` training and ``test`` test images alone, for a quick look."""
-        return replace(self, train=_first(self.train, train), test=_first(self.test, test or train))
+    def truncate(self, train: int, test: int | None = None) -> ImageDataset:
+        """The data set with the first ``train`` training and ``test`` test images only, for a quick test."""
+        return replace(self, train=_take_first(self.train, train), test=_take_first(self.test, test or train))
 
 
-def data_set(name: str, origin: str, train: Images, test: Images, classes: int | None = None) -> DataSet:
-    """A data set with its channels' statistics.
+def build_image_dataset(
+    name: str, origin: str, train: Images, test: Images, classes: int | None = None
+) -> ImageDataset:
+    """A data set with the statistics of its channels.
 
-    :param classes: how many classes there are; None to count them.
-    :raises DataError: if a label lies outside the classes, or the test images are of another size.
+    :param classes: number of classes; None to infer it from the labels.
+    :raises DataError: if a label is out of range, or the test images have another size.
     """
     count = classes or int(train.labels.max()) + 1
-    for part in (train, test):
-        if part.labels.min() < 0 or part.labels.max() >= count:
-            message = (
-                f"Expected labels from 0 to {count - 1} in {name}, got {part.labels.min()} to {part.labels.max()}."
-            )
+    for labels in (train.labels, test.labels):
+        if labels.min() < 0 or labels.max() >= count:
+            message = f"Expected labels from 0 to {count - 1} in {name}, got {labels.min()} to {labels.max()}."
             raise DataError(message)
     if train.pixels.shape[1:] != test.pixels.shape[1:]:
         message = (
@@ -112,12 +113,12 @@ def data_set(name: str, origin: str, train: Images, test: Images, classes: int |
             f"{test.pixels.shape[1:]}."
         )
         raise DataError(message)
-    mean, std = _statistics(train.pixels)
-    return DataSet(name, origin, train, test, count, mean, std)
+    mean, std = _channel_statistics(train.pixels)
+    return ImageDataset(name, origin, train, test, count, mean, std)
 
 
-def _statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation a channel, of a byte's full range; a channel that never changes is divided by 1."""
+def _channel_statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation per channel, in units of a full byte; 1 for a constant channel."""
     channels = pixels.shape[1]
     counts = np.array([np.bincount(pixels[:, channel].ravel(), minlength=256) for channel in range(channels)])
     values = np.arange(256) / 255.0
@@ -128,10 +129,10 @@ def _statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.where(std > 0, std, 1.0)
 
 
-def _first(images: Images, count: int) -> Images:
-    return images.rows(np.arange(min(count, len(images))))
+def _take_first(images: Images, count: int) -> Images:
+    return images.subset(np.arange(min(count, len(images))))
 
 
-def joined(parts: Sequence[Images]) -> Images:
+def concatenate_images(parts: Sequence[Images]) -> Images:
     """The images of all parts, in order."""
     return Images(np.concatenate([part.pixels for part in parts]), np.concatenate([part.labels for part in parts]))

@@ -1,1 +1,49 @@
-"""networks."""
+"""Networks in plain torch: one per architecture, and supernets that share weights.
+
+- build: `build_network`, `build_supernet`: the network of an architecture of any space
+- nasbench201: `NasBench201Network`, `count_parameters`, `count_flops`
+- darts: `DartsNetwork`, `DartsSupernet`
+- mbconv: `FbNetNetwork`, `FbNetSupernet`: inverted residuals of FBNet's space
+- supernet: `Supernet`, `NasBench201Supernet`
+- counts: parameter and FLOP counts of NAS-Bench-201's networks without building them
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from ce_nas.training.networks.build import build_network, build_space, build_supernet
+    from ce_nas.training.networks.darts import DartsNetwork, DartsSupernet
+    from ce_nas.training.networks.mbconv import FbNetNetwork, FbNetSupernet, InvertedResidual
+    from ce_nas.training.networks.nasbench201 import NasBench201Network, count_flops, count_parameters
+    from ce_nas.training.networks.supernet import NasBench201Supernet, Supernet
+
+__all__ = [
+    "DartsNetwork",
+    "DartsSupernet",
+    "FbNetNetwork",
+    "FbNetSupernet",
+    "InvertedResidual",
+    "NasBench201Network",
+    "NasBench201Supernet",
+    "Supernet",
+    "build_network",
+    "build_space",
+    "build_supernet",
+    "count_flops",
+    "count_parameters",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "build": ["build_network", "build_space", "build_supernet"],
+        "darts": ["DartsNetwork", "DartsSupernet"],
+        "mbconv": ["FbNetNetwork", "FbNetSupernet", "InvertedResidual"],
+        "nasbench201": ["NasBench201Network", "count_flops", "count_parameters"],
+        "supernet": ["NasBench201Supernet", "Supernet"],
+    },
+)

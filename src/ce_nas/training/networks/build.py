@@ -1,78 +1,83 @@
-"""From an architecture of a space to the network to train."""
+"""Build the network of an architecture, or the supernet of a space, for the images at hand."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ce_nas.core.errors import SettingsError, one_of
+from ce_nas.core.errors import SettingsError, unknown_choice_message
 from ce_nas.space.darts import DartsSpace
 from ce_nas.space.fbnet import FbNetSpace
 from ce_nas.space.nasbench201 import NasBench201Space
-from ce_nas.training.networks.darts import DartsNetwork, SharedDartsNetwork
-from ce_nas.training.networks.mbconv import FbNetNetwork, SharedFbNetNetwork
+from ce_nas.training.networks.darts import DartsNetwork, DartsSupernet
+from ce_nas.training.networks.mbconv import FbNetNetwork, FbNetSupernet
 from ce_nas.training.networks.nasbench201 import NasBench201Network
-from ce_nas.training.networks.supernet import SharedNetwork
+from ce_nas.training.networks.supernet import NasBench201Supernet
 
 if TYPE_CHECKING:
     from torch import nn
 
     from ce_nas.core.records import Architecture
     from ce_nas.space.base import Space
-    from ce_nas.training.data.images import DataSet
-    from ce_nas.training.networks.supernet import PathNetwork
+    from ce_nas.training.data.images import ImageDataset
+    from ce_nas.training.networks.supernet import Supernet
     from ce_nas.training.recipe import Recipe
 
-__all__ = ["SPACES", "build_network", "build_supernet", "require_recipe", "space_of"]
+__all__ = ["NETWORK_SPACES", "build_network", "build_space", "build_supernet", "require_recipe"]
 
-#: height of images from which on networks make them smaller first, as for ImageNet
-LARGE = 128
-#: height of images from which on an auxiliary head finds enough to look at
-_AUXILIARY_FROM = 32
-#: the spaces that have networks, by the names that settings know them by
-SPACES = {"nb201": NasBench201Space, "darts": DartsSpace, "fbnet": FbNetSpace}
+#: image height from which networks start with ImageNet's downsampling stem
+MIN_IMAGENET_HEIGHT = 128
+#: smallest image height for an auxiliary head
+_MIN_AUXILIARY_HEIGHT = 32
+#: the spaces that have networks, by their names in the settings
+NETWORK_SPACES = {"nb201": NasBench201Space, "darts": DartsSpace, "fbnet": FbNetSpace}
 
 
-def space_of(name: str) -> Space:
-    """The space of that name.
+def build_space(name: str) -> Space:
+    """The space called ``name``.
 
     :raises SettingsError: if there is none.
     """
-    if name not in SPACES:
-        raise SettingsError(one_of("space of networks", name, SPACES))
-    return SPACES[name]()
+    if name not in NETWORK_SPACES:
+        raise SettingsError(unknown_choice_message("space of networks", name, NETWORK_SPACES))
+    return NETWORK_SPACES[name]()
 
 
-def require_recipe(space: Space, recipe: Recipe, data: DataSet) -> None:
-    """Check that the networks of a space have what a recipe asks of them.
+def require_recipe(space: Space, recipe: Recipe, data: ImageDataset) -> None:
+    """Check that the networks of a space support a recipe.
 
-    :raises SettingsError: if they drop no paths, or have no auxiliary head, or the images are too small for one.
+    :raises SettingsError: if they have no drop path or auxiliary head, or the images are too small for one.
     """
-    asked = [name for name in ("auxiliary", "drop_path") if getattr(recipe, name) > 0]
-    if asked and not isinstance(space, DartsSpace):
+    required = [name for name in ("auxiliary", "drop_path") if getattr(recipe, name) > 0]
+    if required and not isinstance(space, DartsSpace):
         message = (
-            f"Expected a recipe without {' and '.join(asked)} for {space.name}: only networks of the DARTS space "
-            "know of it."
+            f"Expected a recipe without {' and '.join(required)} for {space.name}: only networks of the DARTS space "
+            "support it."
         )
         raise SettingsError(message)
-    if recipe.auxiliary > 0 and data.shape[1] < _AUXILIARY_FROM:
+    if recipe.auxiliary > 0 and data.image_shape[1] < _MIN_AUXILIARY_HEIGHT:
         message = (
-            f"Expected images of {_AUXILIARY_FROM} pixels or more for a recipe's auxiliary head, got {data.shape[1]}; "
-            "leave auxiliary out."
+            f"Expected images of {_MIN_AUXILIARY_HEIGHT} pixels or more for a recipe's auxiliary head, "
+            f"got {data.image_shape[1]}; leave auxiliary out."
         )
         raise SettingsError(message)
 
 
-def build_network(  # noqa: PLR0913, PLR0917 - a network's measures, and what it is for
-    space: Space, architecture: Architecture, channels: int, cells: int, data: DataSet, recipe: Recipe | None = None
+def build_network(  # noqa: PLR0913, PLR0917 - the size of a network
+    space: Space,
+    architecture: Architecture,
+    channels: int,
+    cells: int,
+    data: ImageDataset,
+    recipe: Recipe | None = None,
 ) -> nn.Module:
     """The network of one architecture, for the images of ``data``.
 
     :param channels: channels of the first stage; FBNet's space has its own.
-    :param cells: cells a stage, or of the whole network in the DARTS space; FBNet's space has its own layers.
-    :param recipe: how it is to be trained: it may ask for an auxiliary head.
-    :raises SettingsError: if no network is known for the space, or it has not what the recipe asks for.
+    :param cells: cells per stage, or of the whole network in the DARTS space; FBNet's space has its own layers.
+    :param recipe: the training recipe, which may require an auxiliary head.
+    :raises SettingsError: if the space has no networks, or they do not support the recipe.
     """
-    classes, (colours, height, _) = data.classes, data.shape
+    classes, (colours, height, _) = data.classes, data.image_shape
     if recipe is not None:
         require_recipe(space, recipe, data)
     if isinstance(space, NasBench201Space):
@@ -84,36 +89,40 @@ def build_network(  # noqa: PLR0913, PLR0917 - a network's measures, and what it
             cells=cells,
             classes=classes,
             in_channels=colours,
-            large=height >= LARGE,
+            imagenet_stem=height >= MIN_IMAGENET_HEIGHT,
             auxiliary=recipe is not None and recipe.auxiliary > 0,
         )
     if isinstance(space, FbNetSpace):
-        frame = "imagenet" if height >= LARGE else "cifar100"
-        return FbNetNetwork(architecture, frame=frame, classes=classes, in_channels=colours)
-    raise _unknown(space, "network", "nas-bench-201, darts, fbnet")
+        dataset = "imagenet" if height >= MIN_IMAGENET_HEIGHT else "cifar100"
+        return FbNetNetwork(architecture, dataset=dataset, classes=classes, in_channels=colours)
+    raise _unknown_space_error(space, "network", "nas-bench-201, darts, fbnet")
 
 
-def build_supernet(space: Space, channels: int, cells: int, data: DataSet) -> PathNetwork:
-    """The network whose paths are all of a space's architectures; its measures are those of :func:`build_network`.
+def build_supernet(space: Space, channels: int, cells: int, data: ImageDataset) -> Supernet:
+    """The supernet whose paths are the architectures of a space; parameters as for :func:`build_network`.
 
-    :raises SettingsError: if none is known for the space.
+    :raises SettingsError: if the space has no supernet.
     """
-    classes, (colours, height, _) = data.classes, data.shape
+    classes, (colours, height, _) = data.classes, data.image_shape
     if isinstance(space, NasBench201Space):
-        return SharedNetwork(channels=channels, cells=cells, classes=classes, in_channels=colours)
+        return NasBench201Supernet(channels=channels, cells=cells, classes=classes, in_channels=colours)
     if isinstance(space, DartsSpace):
-        return SharedDartsNetwork(
-            channels=channels, cells=cells, classes=classes, in_channels=colours, large=height >= LARGE
+        return DartsSupernet(
+            channels=channels,
+            cells=cells,
+            classes=classes,
+            in_channels=colours,
+            imagenet_stem=height >= MIN_IMAGENET_HEIGHT,
         )
     if isinstance(space, FbNetSpace):
-        frame = "imagenet" if height >= LARGE else "cifar100"
-        return SharedFbNetNetwork(frame=frame, classes=classes, in_channels=colours)
-    raise _unknown(space, "supernet", "nas-bench-201, darts, fbnet")
+        dataset = "imagenet" if height >= MIN_IMAGENET_HEIGHT else "cifar100"
+        return FbNetSupernet(dataset=dataset, classes=classes, in_channels=colours)
+    raise _unknown_space_error(space, "supernet", "nas-bench-201, darts, fbnet")
 
 
-def _unknown(space: Space, what: str, known: str) -> SettingsError:
+def _unknown_space_error(space: Space, network_kind: str, known: str) -> SettingsError:
     message = (
-        f"Expected a space with a {what} of its own ({known}), got {space.name!r}; give a function that "
+        f"Expected a space with a {network_kind} of its own ({known}), got {space.name!r}; give a function that "
         "evaluates its architectures instead."
     )
     return SettingsError(message)

@@ -1,4 +1,4 @@
-"""The networks of NAS-Bench-201, in plain torch, and what they cost.
+"""NAS-Bench-201 networks in plain torch, and parameter and FLOP counts of any network.
 
 Sources
     [NB201] Dong, Yang. NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search. ICLR 2020.
@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 
 __all__ = ["NasBench201Cell", "NasBench201Network", "ReluConvBn", "ResidualBlock", "count_flops", "count_parameters"]
 
-_NODES = 4
+_NODE_COUNT = 4
 
 
 class NasBench201Network(nn.Module):
-    """The macro skeleton of [NB201, section 2.1] around one cell, repeated.
+    """The macro skeleton of [NB201, section 2.1] with one repeated cell.
 
     Stem (3x3 convolution, batch normalisation), three stages of ``cells`` cells at 1, 2 and 4 times ``channels``
-    with a residual block of stride 2 before the second and third, batch normalisation, ReLU, global average, linear.
+    with a residual block of stride 2 before the second and third, batch normalisation, ReLU, global average pooling,
+    linear classifier.
 
     :param architecture: the cell: for each of :data:`~ce_nas.space.nasbench201.NB201_EDGES` the code of its operation.
     :param channels: channels of the first stage; the benchmark's networks have 16.
-    :param cells: cells a stage; the benchmark's networks have 5.
+    :param cells: cells per stage; the benchmark's networks have 5.
     :param classes: outputs of the classifier.
     :param in_channels: channels of an image.
     """
@@ -41,15 +42,15 @@ class NasBench201Network(nn.Module):
         self, architecture: Architecture, *, channels: int = 16, cells: int = 5, classes: int = 10, in_channels: int = 3
     ) -> None:
         super().__init__()
-        _check(architecture)
+        _require_architecture(architecture)
         self.architecture = tuple(architecture)
-        self.stem = nn.Sequential(_conv(in_channels, channels, 3), nn.BatchNorm2d(channels))
+        self.stem = nn.Sequential(_build_conv(in_channels, channels, 3), nn.BatchNorm2d(channels))
         self.stages = nn.Sequential(
-            *_stage(architecture, channels, cells),
+            *_build_stage(architecture, channels, cells),
             ResidualBlock(channels, 2 * channels),
-            *_stage(architecture, 2 * channels, cells),
+            *_build_stage(architecture, 2 * channels, cells),
             ResidualBlock(2 * channels, 4 * channels),
-            *_stage(architecture, 4 * channels, cells),
+            *_build_stage(architecture, 4 * channels, cells),
         )
         self.head = nn.Sequential(nn.BatchNorm2d(4 * channels), nn.ReLU())
         self.classifier = nn.Linear(4 * channels, classes)
@@ -59,22 +60,22 @@ class NasBench201Network(nn.Module):
         return self.classifier(self.features(images).mean(dim=(2, 3)))  # type: ignore[no-any-return]
 
     def features(self, images: Tensor) -> Tensor:
-        """What is averaged for the classifier, shape ``(n, 4 channels, height / 4, width / 4)``."""
+        """The features before global average pooling, shape ``(n, 4 * channels, height / 4, width / 4)``."""
         return self.head(self.stages(self.stem(images)))  # type: ignore[no-any-return]
 
 
 class NasBench201Cell(nn.Module):
-    """Four nodes in a row, an operation from each to each later one; a node is the sum of what comes in."""
+    """Four nodes with an operation from each to every later one; a node is the sum of its inputs."""
 
     def __init__(self, architecture: Architecture, channels: int) -> None:
         super().__init__()
-        #: an operation an edge, in the order of :data:`~ce_nas.space.nasbench201.NB201_EDGES`
-        self.operations = nn.ModuleList([_operation(NB201_OPERATIONS[code], channels) for code in architecture])
+        #: an operation per edge, in the order of :data:`~ce_nas.space.nasbench201.NB201_EDGES`
+        self.operations = nn.ModuleList([_build_operation(NB201_OPERATIONS[code], channels) for code in architecture])
 
     def forward(self, x: Tensor) -> Tensor:
         """The last node, of the shape of the first, ``x``."""
         nodes = [x]
-        for node in range(1, _NODES):
+        for node in range(1, _NODE_COUNT):
             edges = zip(NB201_EDGES, self.operations, strict=True)
             incoming = [
                 operation(nodes[source])
@@ -89,7 +90,9 @@ class ReluConvBn(nn.Sequential):
     """ReLU, convolution without bias, batch normalisation."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
-        super().__init__(nn.ReLU(), _conv(in_channels, out_channels, kernel, stride), nn.BatchNorm2d(out_channels))
+        super().__init__(
+            nn.ReLU(), _build_conv(in_channels, out_channels, kernel, stride), nn.BatchNorm2d(out_channels)
+        )
 
 
 class ResidualBlock(nn.Module):
@@ -100,7 +103,7 @@ class ResidualBlock(nn.Module):
         self.residual = nn.Sequential(
             ReluConvBn(in_channels, out_channels, 3, stride=2), ReluConvBn(out_channels, out_channels, 3)
         )
-        self.shortcut = nn.Sequential(nn.AvgPool2d(2, stride=2), _conv(in_channels, out_channels, 1))
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2, stride=2), _build_conv(in_channels, out_channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """``(n, in_channels, h, w)`` to ``(n, out_channels, h / 2, w / 2)``."""
@@ -108,18 +111,18 @@ class ResidualBlock(nn.Module):
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Trainable numbers, those on edges that do not matter included; the benchmark's tables state millions."""
+    """Trainable parameters, including those on disconnected edges; the benchmark's tables state millions."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def count_flops(network: nn.Module, input_shape: tuple[int, int, int]) -> int:
-    """Multiply-accumulates of one image of shape ``(channels, height, width)``, the way the benchmark counts.
+    """Multiply-accumulates for one image of shape ``(channels, height, width)``, as the benchmark counts them.
 
-    A convolution (none has a bias) counts one for each multiply-accumulate, a linear layer one for each
-    multiply-accumulate and one for each bias; normalisation, activation, pooling and addition count nothing.
-    Edges that do not matter count all the same. The benchmark's tables state millions and call them FLOPs.
+    A convolution (without bias) counts its multiply-accumulates, a linear layer its multiply-accumulates and its
+    biases; normalisation, activation, pooling and addition count nothing. Disconnected edges count, too. The
+    benchmark's tables state millions and call them FLOPs.
     """
-    shadow = copy.deepcopy(network).to("meta").eval()  # shapes without numbers: costs no arithmetic
+    shadow = copy.deepcopy(network).to("meta").eval()  # shapes only, no arithmetic
     counts: list[int] = []
     for module in shadow.modules():
         if isinstance(module, nn.Conv2d):
@@ -140,10 +143,10 @@ def _linear_flops(linear: nn.Linear) -> int:
 
 
 class _Zero(nn.Module):
-    """The operation ``none``: its cell leaves it out of the sum."""
+    """The operation ``none``: the cell omits it from the sum."""
 
 
-def _operation(name: str, channels: int) -> nn.Module:
+def _build_operation(name: str, channels: int) -> nn.Module:
     if name == "none":
         return _Zero()
     if name == "skip_connect":
@@ -153,15 +156,15 @@ def _operation(name: str, channels: int) -> nn.Module:
     return ReluConvBn(channels, channels, 1 if name == "nor_conv_1x1" else 3)
 
 
-def _stage(architecture: Architecture, channels: int, cells: int) -> list[NasBench201Cell]:
+def _build_stage(architecture: Architecture, channels: int, cells: int) -> list[NasBench201Cell]:
     return [NasBench201Cell(architecture, channels) for _ in range(cells)]
 
 
-def _conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+def _build_conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=False)
 
 
-def _check(architecture: Architecture) -> None:
+def _require_architecture(architecture: Architecture) -> None:
     codes = range(len(NB201_OPERATIONS))
     if len(architecture) != len(NB201_EDGES) or not set(architecture) <= set(codes):
         message = (

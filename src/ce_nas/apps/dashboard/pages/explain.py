@@ -1,70 +1,74 @@
-"""Why a run did what it did: one architecture, one region or one hour of it, or all of it."""
+"""The page that explains a run: one architecture, one region, one hour, or the whole run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ce_nas.analysis import explanation as explain
-from ce_nas.analysis.replay_inputs import space_of
-from ce_nas.analysis.summary import beginning, summarise
-from ce_nas.apps.dashboard.layout import Frame, page, run_address
+from ce_nas.analysis.explanation import space_from_journal
+from ce_nas.analysis.summary import run_header, summarise
+from ce_nas.apps.dashboard.layout import PageLayout, render_page, run_address
 from ce_nas.core.errors import CeNasError, SettingsError
-from ce_nas.report.page import Page
+from ce_nas.report import explanation
+from ce_nas.report.page import ReportPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.report.i18n.words import Words
-    from ce_nas.store.journal import Entry
+    from ce_nas.report.i18n.translator import Translator
+    from ce_nas.store.journal import JournalEntry
 
-__all__ = ["Question", "why_page"]
+__all__ = ["ExplanationQuestion", "explain_page"]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What a reader wants to know."""
+class ExplanationQuestion:
+    """What to explain, as it was typed."""
 
     #: an architecture, or a region such as ``+-``; empty: the whole run
-    what: str = ""
-    #: an hour since the start, as it was typed; it goes over ``what``
+    subject: str = ""
+    #: an hour since the start; takes precedence over ``subject``
     hour: str = ""
 
 
-def why_page(name: str, entries: Sequence[Entry], asked: Question, words: Words) -> str:
-    """The page; what is wrong with a question is said above the form, and the whole run is explained below it."""
+def explain_page(
+    name: str, entries: Sequence[JournalEntry], question: ExplanationQuestion, translate: Translator
+) -> str:
+    """Render the page; an invalid question is answered above the form, with no explanation below it."""
     problem = ""
     try:
-        found = _answered(entries, asked, words)
+        page = _build_explanation(entries, question, translate)
     except CeNasError as error:
-        problem, found = str(error), Page(words("why.run.title"), "", [], words)
-    query = {key: value for key, value in (("what", asked.what), ("hour", asked.hour)) if value}
-    frame = Frame(found.title, found.lead, "runs", run_address(name, "explain", **query))
+        problem, page = str(error), ReportPage(translate("why.run.title"), "", [], translate)
+    query = {key: value for key, value in (("what", question.subject), ("hour", question.hour)) if value}
+    layout = PageLayout(page.title, page.lead, "runs", run_address(name, "explain", **query))
     summary = summarise(entries)
-    return page(
-        "explain.html", frame, words, sections=found.sections, name=name, asked=asked, problem=problem,
-        front=[member.architecture for member in summary.front], hours=max(int(summary.simulated_hours) - 1, 0),
+    return render_page(
+        "explain.html", layout, translate, sections=page.sections, name=name, question=question, problem=problem,
+        front=[member.architecture for member in summary.front], last_hour=max(int(summary.simulated_hours) - 1, 0),
     )  # fmt: skip
 
 
-def _answered(entries: Sequence[Entry], asked: Question, words: Words) -> Page:
-    if asked.hour:
-        return explain.explain_hour(entries, _hour(asked.hour), words)
-    if beginning(entries)["settings"]["live"]["evaluate"]:
+def _build_explanation(
+    entries: Sequence[JournalEntry], question: ExplanationQuestion, translate: Translator
+) -> ReportPage:
+    if question.hour:
+        return explanation.build_hour_page(entries, _parse_hour(question.hour), translate)
+    if run_header(entries)["settings"]["live"]["evaluate"]:
         message = (
-            "This run searched a space that a Python file of its user describes, and a page runs nobody's code; hours "
-            "can be asked for here, the rest with: ce-nas explain RUN."
+            "Expected a run over a space of the package, but this run's space is in a Python file of the user, which "
+            "the dashboard does not execute; ask for an hour here, or use: ce-nas explain RUN."
         )
         raise SettingsError(message)
-    space = space_of(entries)
-    if not asked.what:
-        return explain.explain_run(entries, space, words)
-    if set(asked.what) <= {"+", "-"}:
-        return explain.explain_regions(entries, space, asked.what, words)
-    return explain.explain_architecture(entries, space, space.parse(asked.what), words)
+    space = space_from_journal(entries)
+    if not question.subject:
+        return explanation.build_run_page(entries, space, translate)
+    if set(question.subject) <= {"+", "-"}:
+        return explanation.build_region_page(entries, space, question.subject, translate)
+    return explanation.build_architecture_page(entries, space, space.parse(question.subject), translate)
 
 
-def _hour(text: str) -> int:
+def _parse_hour(text: str) -> int:
     try:
         return int(text)
     except ValueError as error:

@@ -6,125 +6,130 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from ce_nas.apps.dashboard.layout import Frame, page
-from ce_nas.core.units import as_carbon
-from ce_nas.report.run_sections import used
+from ce_nas.analysis.summary import budget_usage
+from ce_nas.apps.dashboard.layout import PageLayout, render_page
+from ce_nas.core.formatting import format_carbon
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from ce_nas.apps.dashboard.run_folders import Listing, Standing
-    from ce_nas.report.i18n.words import Words
+    from ce_nas.apps.dashboard.run_folders import RunListing, RunStatus
+    from ce_nas.report.i18n.translator import Translator
 
-__all__ = ["Row", "overview", "row"]
+__all__ = ["RunListRow", "build_run_row", "overview_page"]
 
-#: seconds after which the list asks for news
-EVERY_S = 5.0
+#: seconds after which the list asks for an update
+REFRESH_INTERVAL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One run in the list: what is shown, and what it is sorted by."""
+class RunListRow:
+    """One run of the list: its texts, and its sort keys."""
 
     name: str
     label: str
     #: ``running``, ``paused`` or ``ended``
-    kind: str
-    state: str
+    status: str
+    status_text: str
     strategy: str
     zone: str
-    #: share of the budget that is used most, 0 to 1
+    #: largest share used of any budget, 0 to 1
     progress: float
-    share: str
+    progress_text: str
     carbon: str
     trainings: str
     hypervolume: str
     front: str
     changed: str
-    #: name of a column to what it is sorted by
-    keys: dict[str, float | str | datetime]
+    #: name of a column to its sort key
+    sort_keys: dict[str, float | str | datetime]
 
-    def has(self, query: str) -> bool:
-        """Whether every word of a query is in what is shown of it."""
-        text = f"{self.name} {self.state} {self.strategy} {self.zone}".casefold()
+    def matches(self, query: str) -> bool:
+        """Whether every word of a query occurs in the row."""
+        text = f"{self.name} {self.status_text} {self.strategy} {self.zone}".casefold()
         return all(word in text for word in query.casefold().split())
 
 
-def row(standing: Standing, words: Words) -> Row:
+def build_run_row(run: RunStatus, translate: Translator) -> RunListRow:
     """A run as a row of the list."""
-    summary = standing.summary
-    kind = "ended" if standing.ended else "running" if standing.running else "paused"
-    state = words("board.ended", why=words(f"board.ended.{summary.stop}")) if standing.ended else words(f"board.{kind}")
-    progress = _progress(standing)
-    found = summary.hypervolume_share
-    return Row(
-        name=standing.name,
-        label=standing.name.replace("~", "/"),
-        kind=kind,
-        state=state,
+    summary = run.summary
+    status = "ended" if run.has_ended else "running" if run.is_running else "paused"
+    stop = translate(f"board.ended.{summary.stop}") if run.has_ended else ""
+    status_text = translate("board.ended", why=stop) if run.has_ended else translate(f"board.{status}")
+    progress = _largest_budget_share(run)
+    share = summary.hypervolume_share
+    return RunListRow(
+        name=run.name,
+        label=run.name.replace("~", "/"),
+        status=status,
+        status_text=status_text,
         strategy=f"{summary.policy} + {summary.searcher}",
         zone=summary.grid["zone"],
         progress=progress,
-        share=f"{progress:.0%}",
-        carbon=as_carbon(summary.carbon_g["full"]),
+        progress_text=f"{progress:.0%}",
+        carbon=format_carbon(summary.carbon_g["full"]),
         trainings=f"{summary.evaluations:,}",
-        hypervolume=f"{summary.hypervolume:,.5g}" if found is None else f"{found:.2%}",
+        hypervolume=f"{summary.hypervolume:,.5g}" if share is None else f"{share:.2%}",
         front=f"{len(summary.front):,}",
-        changed=f"{standing.changed:%Y-%m-%d %H:%M}",
-        keys={
-            "name": standing.name,
-            "state": state,
+        changed=f"{run.modified_at:%Y-%m-%d %H:%M}",
+        sort_keys={
+            "name": run.name,
+            "state": status_text,
             "zone": summary.grid["zone"],
             "progress": progress,
             "carbon": summary.carbon_g["full"],
             "trainings": summary.evaluations,
-            "hypervolume": summary.hypervolume if found is None else found,
+            "hypervolume": summary.hypervolume if share is None else share,
             "front": len(summary.front),
-            "changed": standing.changed,
+            "changed": run.modified_at,
         },
     )
 
 
-def overview(found: Listing, query: str, sort: str, words: Words) -> str:
-    """The page.
+def overview_page(listing: RunListing, query: str, sort: str, translate: Translator) -> str:
+    """Render the page.
 
-    :param query: words that a run must have to be shown.
-    :param sort: a column, with ``-`` before it from the greatest down; an unknown one: the latest first.
+    :param query: words that must occur in a run's row.
+    :param sort: a column, with ``-`` before it for descending order; an unknown one: the last changed run first.
     """
-    known = {"name", "state", "zone", "progress", "carbon", "trainings", "hypervolume", "front", "changed"}
-    order, falling = (sort.lstrip("-"), sort.startswith("-")) if sort.lstrip("-") in known else ("changed", True)
-    rows = [one for one in (row(standing, words) for standing in found.standings) if one.has(query)]
-    rows.sort(key=lambda one: one.name)
-    rows.sort(key=lambda one: one.keys[order], reverse=falling)
-    running = sum(standing.running for standing in found.standings)
-    total_g = sum(standing.summary.carbon_g["full"] for standing in found.standings)
-    lead = words("board.runs.lead", count=f"{len(found.standings):,}", running=running, carbon=as_carbon(total_g))
-    asked = {name: value for name, value in (("q", query), ("sort", sort)) if value}
-    frame = Frame(
-        words("board.runs.title"), lead, "runs", f"/?{urlencode(asked)}" if asked else "/",
-        every_s=EVERY_S if running or found.left else 0.0,
+    columns = {"name", "state", "zone", "progress", "carbon", "trainings", "hypervolume", "front", "changed"}
+    is_known = sort.lstrip("-") in columns
+    column, descending = (sort.lstrip("-"), sort.startswith("-")) if is_known else ("changed", True)
+    rows = [row for row in (build_run_row(status, translate) for status in listing.statuses) if row.matches(query)]
+    rows.sort(key=lambda row: row.name)
+    rows.sort(key=lambda row: row.sort_keys[column], reverse=descending)
+    running = sum(status.is_running for status in listing.statuses)
+    total_g = sum(status.summary.carbon_g["full"] for status in listing.statuses)
+    lead = translate(
+        "board.runs.lead", count=f"{len(listing.statuses):,}", running=running, carbon=format_carbon(total_g)
+    )
+    parameters = {name: value for name, value in (("q", query), ("sort", sort)) if value}
+    layout = PageLayout(
+        translate("board.runs.title"), lead, "runs", f"/?{urlencode(parameters)}" if parameters else "/",
+        refresh_interval_s=REFRESH_INTERVAL_S if running or listing.pending_count else 0.0,
     )  # fmt: skip
-    return page(
-        "runs.html", frame, words, rows=rows, query=query, order=order, falling=falling, left=found.left,
-        unread=found.unread, sorted_by=_sorting(query, order, falling=falling),
+    return render_page(
+        "runs.html", layout, translate, rows=rows, query=query, sort_column=column, descending=descending,
+        pending_count=listing.pending_count, unreadable=listing.unreadable,
+        sort_address=_sort_address_builder(query, column, descending=descending),
     )  # fmt: skip
 
 
-def _sorting(query: str, order: str, *, falling: bool) -> Callable[[str], str]:
-    """The address of the list sorted by a column: by names and states from the least up, by figures from the most."""
+def _sort_address_builder(query: str, sort_column: str, *, descending: bool) -> Callable[[str], str]:
+    """Build the address of the list sorted by a column: at first texts ascending and numbers descending."""
 
     def address(column: str) -> str:
-        down = not falling if column == order else column not in {"name", "state", "zone"}
-        asked = {"q": query, "sort": f"{'-' if down else ''}{column}"}
-        return f"/?{urlencode({name: value for name, value in asked.items() if value})}"
+        down = not descending if column == sort_column else column not in {"name", "state", "zone"}
+        parameters = {"q": query, "sort": f"{'-' if down else ''}{column}"}
+        return f"/?{urlencode({name: value for name, value in parameters.items() if value})}"
 
     return address
 
 
-def _progress(standing: Standing) -> float:
-    """Share of the budget that is used most; 1 of a run that has ended."""
-    if standing.ended:
+def _largest_budget_share(run: RunStatus) -> float:
+    """Largest share used of any budget; 1 for a run that has ended."""
+    if run.has_ended:
         return 1.0
-    spent = used(standing.summary, standing.budget).values()
-    return min(max((amount / limit for amount, limit in spent if limit is not None), default=0.0), 1.0)
+    usage = budget_usage(run.summary, run.budget).values()
+    return min(max((amount / limit for amount, limit in usage if limit is not None), default=0.0), 1.0)

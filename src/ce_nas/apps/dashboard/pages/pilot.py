@@ -1,4 +1,4 @@
-"""The pilot as a form: a team's figures in, the decision paper out, simulated once for each set of figures."""
+"""The pilot as a form: a team's inputs in, the decision paper out; each set of inputs is simulated once."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from ce_nas.apps.dashboard.layout import Frame, page
-from ce_nas.apps.pilot.first_page import decision_page
-from ce_nas.apps.pilot.inputs import PilotFigures
+from ce_nas.apps.dashboard.layout import PageLayout, render_page
+from ce_nas.apps.pilot.inputs import PilotInputs
+from ce_nas.apps.pilot.paper import decision_page
 from ce_nas.apps.pilot.simulate import EFFORTS, run_pilot
-from ce_nas.core.errors import CeNasError, SettingsError, one_of
+from ce_nas.core.errors import CeNasError, SettingsError, unknown_choice_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,130 +18,134 @@ if TYPE_CHECKING:
 
     from ce_nas.apps.pilot.result import PilotResult
     from ce_nas.apps.pilot.simulate import Effort
-    from ce_nas.report.i18n.words import Words
+    from ce_nas.report.i18n.translator import Translator
 
-__all__ = ["Asked", "Pilots", "Progress", "pilot_page"]
+__all__ = ["PilotForm", "PilotProgress", "PilotQueue", "pilot_page"]
 
-#: what a form can state, in its order, and how it is typed in; files of this machine are none of a form's business
-FIELDS = {
+#: inputs of the form, in its order, with the step of a number; a form cannot name a file of this machine
+FORM_FIELDS = {
     "gpus": "1", "gpu_power_w": "any", "pue": "any", "gpu_hours": "any", "trainings": "1", "deadline": "",
     "searches_per_year": "any", "electricity_price": "any", "gpu_hour_price": "any", "carbon_price": "any",
     "currency": "", "adoption_hours": "any", "engineer_price": "any",
 }  # fmt: skip
-#: of the efforts those that end within a minute or two, the one that is taken first
-OFFERED = EFFORTS[1::-1]
-#: seconds after which a page asks how far its pilot has come
-EVERY_S = 2.0
-#: how many results are kept, and how many pilots may wait for one another
-KEPT, WAITING = 16, 3
+#: efforts that take a minute or two at most; the first is the default
+OFFERED_EFFORTS = EFFORTS[1::-1]
+#: seconds after which the page of a running pilot asks for an update
+REFRESH_INTERVAL_S = 2.0
+#: results in the cache, and pilots in the queue
+MAX_CACHED_RESULTS, MAX_WAITING_PILOTS = 16, 3
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a reader typed in."""
+class PilotForm:
+    """The inputs as they were typed."""
 
-    #: name of each figure to its text
-    texts: Mapping[str, str]
+    #: name of each input to its text
+    values: Mapping[str, str]
     #: whether the form was sent
-    sent: bool
+    submitted: bool
 
     @classmethod
-    def of(cls, query: Mapping[str, str]) -> Asked:
-        """The form's fields of a query; others are left out."""
-        known = {name: query.get(name, "").strip() for name in ("zone", "effort", *FIELDS)}
-        return cls({name: text for name, text in known.items() if text}, "go" in query)
+    def from_query(cls, query: Mapping[str, str]) -> PilotForm:
+        """Read the fields of the form from a query; others are ignored."""
+        texts = {name: query.get(name, "").strip() for name in ("zone", "effort", *FORM_FIELDS)}
+        return cls({name: text for name, text in texts.items() if text}, "go" in query)
 
     @property
     def address(self) -> str:
-        """The page's address with all that was typed."""
-        return f"/pilot?{urlencode({**self.texts, 'go': '1'})}" if self.sent else "/pilot"
+        """The page's address with all inputs."""
+        return f"/pilot?{urlencode({**self.values, 'go': '1'})}" if self.submitted else "/pilot"
 
     @property
     def effort(self) -> Effort:
-        """How much is to be simulated.
+        """The number of simulated searches.
 
-        :raises SettingsError: if there is no such effort.
+        :raises SettingsError: if the effort is unknown.
         """
-        for effort in OFFERED:
-            if effort == self.texts.get("effort", OFFERED[0]):
+        for effort in OFFERED_EFFORTS:
+            if effort == self.values.get("effort", OFFERED_EFFORTS[0]):
                 return effort
-        raise SettingsError(one_of("effort", self.texts["effort"], OFFERED))
+        raise SettingsError(unknown_choice_message("effort", self.values["effort"], OFFERED_EFFORTS))
 
-    def figures(self, traces: Mapping[str, Path]) -> PilotFigures:
-        """The figures.
+    def to_inputs(self, traces: Mapping[str, Path]) -> PilotInputs:
+        """Parse the inputs.
 
-        :param traces: zones that are in files.
-        :raises SettingsError: if one is of no use.
+        :param traces: zone to its file, for zones that are in files.
+        :raises SettingsError: if one is invalid.
         """
-        stated: dict[str, Any] = {name: text for name, text in self.texts.items() if name != "effort"}
-        if trace := traces.get(stated.get("zone", "")):
-            stated["trace"] = trace
-        return PilotFigures.of(stated)
+        given: dict[str, Any] = {name: text for name, text in self.values.items() if name != "effort"}
+        if trace := traces.get(given.get("zone", "")):
+            given["trace"] = trace
+        return PilotInputs.from_mapping(given)
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a pilot has come."""
+class PilotProgress:
+    """The progress of a pilot."""
 
-    #: simulated searches that are done, and how many there are; 0 while it waits for another pilot
+    #: finished searches, and all searches; 0 while the pilot is in the queue
     done: int = 0
     total: int = 0
 
 
-class Pilots:
-    """Pilots that were asked for, one simulated after another.
+class PilotQueue:
+    """Simulates the requested pilots one after another.
 
-    :param later: has something done when its turn comes.
+    :param submit: runs a function in the background, after those submitted before.
     """
 
-    def __init__(self, later: Callable[[Callable[[], None]], None]) -> None:
-        self._later = later
-        self._found: dict[tuple[PilotFigures, Effort], PilotResult | Progress | str] = {}
+    def __init__(self, submit: Callable[[Callable[[], None]], None]) -> None:
+        self._submit = submit
+        self._results: dict[tuple[PilotInputs, Effort], PilotResult | PilotProgress | str] = {}
 
-    def of(self, figures: PilotFigures, effort: Effort) -> PilotResult | Progress | str:
-        """The pilot on these figures; how far it has come, or in a sentence why there can be none.
+    def get_or_start(self, inputs: PilotInputs, effort: Effort) -> PilotResult | PilotProgress | str:
+        """Return the pilot for these inputs: its result, its progress, or the message of its error.
 
-        :raises SettingsError: if too many wait already.
+        :raises SettingsError: if too many pilots are in the queue.
         """
-        key = (figures, effort)
-        if key not in self._found:
-            if sum(isinstance(one, Progress) for one in self._found.values()) > WAITING:
-                message = f"Expected {WAITING} pilots at most to wait for one another; try again in a minute."
+        key = (inputs, effort)
+        if key not in self._results:
+            waiting = sum(isinstance(result, PilotProgress) for result in self._results.values())
+            if waiting > MAX_WAITING_PILOTS:
+                message = f"Expected {MAX_WAITING_PILOTS} pilots at most in the queue; try again in a minute."
                 raise SettingsError(message)
-            for old in [one for one, found in self._found.items() if not isinstance(found, Progress)][: 1 - KEPT]:
-                del self._found[old]
-            self._found[key] = Progress()
-            self._later(lambda: self._simulate(key))
-        return self._found[key]
+            finished = [key for key, result in self._results.items() if not isinstance(result, PilotProgress)]
+            for oldest in finished[: 1 - MAX_CACHED_RESULTS]:
+                del self._results[oldest]
+            self._results[key] = PilotProgress()
+            self._submit(lambda: self._simulate(key))
+        return self._results[key]
 
-    def _simulate(self, key: tuple[PilotFigures, Effort]) -> None:
-        def observe(done: int, total: int) -> None:
-            self._found[key] = Progress(done, total)
+    def _simulate(self, key: tuple[PilotInputs, Effort]) -> None:
+        def on_progress(done: int, total: int) -> None:
+            self._results[key] = PilotProgress(done, total)
 
         try:
-            self._found[key] = run_pilot(*key, observe)
+            self._results[key] = run_pilot(*key, on_progress)
         except CeNasError as error:
-            self._found[key] = str(error)
+            self._results[key] = str(error)
 
 
-def pilot_page(asked: Asked, found: PilotResult | Progress | str | None, zones: list[str], words: Words) -> str:
-    """The page.
+def pilot_page(
+    form: PilotForm, result: PilotResult | PilotProgress | str | None, zones: list[str], translate: Translator
+) -> str:
+    """Render the page.
 
-    :param found: None before the form is sent.
+    :param result: None before the form is submitted.
     """
-    waits = isinstance(found, Progress)
-    paper = None if found is None or isinstance(found, Progress | str) else decision_page(found, words)
-    title = words("board.pilot.title") if paper is None else paper.title
-    lead = words("board.pilot.lead") if paper is None else paper.lead
-    frame = Frame(title, lead, "pilot", asked.address, EVERY_S if waits else 0.0)
-    defaults = {item.name: item.default for item in fields(PilotFigures)}
-    return page(
-        "pilot.html", frame, words, sections=paper.sections if paper else [], asked=asked, zones=zones,
-        inputs=[(name, step, _default(defaults.get(name))) for name, step in FIELDS.items()], efforts=OFFERED,
-        progress=found if isinstance(found, Progress) else None, problem=found if isinstance(found, str) else "",
+    progress = result if isinstance(result, PilotProgress) else None
+    paper = None if result is None or isinstance(result, PilotProgress | str) else decision_page(result, translate)
+    title = translate("board.pilot.title") if paper is None else paper.title
+    lead = translate("board.pilot.lead") if paper is None else paper.lead
+    layout = PageLayout(title, lead, "pilot", form.address, REFRESH_INTERVAL_S if progress else 0.0)
+    defaults = {field.name: field.default for field in fields(PilotInputs)}
+    inputs = [(name, step, _format_default(defaults.get(name))) for name, step in FORM_FIELDS.items()]
+    return render_page(
+        "pilot.html", layout, translate, sections=paper.sections if paper else [], form=form, zones=zones,
+        inputs=inputs, efforts=OFFERED_EFFORTS, progress=progress, problem=result if isinstance(result, str) else "",
     )  # fmt: skip
 
 
-def _default(value: object) -> str:
-    """What is assumed where a figure is left out, as it would be typed."""
+def _format_default(value: object) -> str:
+    """The default of an input as it would be typed."""
     return f"{value:g}" if isinstance(value, float | int) else str(value or "")

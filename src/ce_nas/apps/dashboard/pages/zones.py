@@ -1,266 +1,304 @@
-"""The zones: what is expected of their coming days, and the best hours for a job."""
+"""The zones page: carbon-intensity forecasts, and the best start times for a job."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import numpy as np
 
-from ce_nas.apps.dashboard.layout import Frame, page
-from ce_nas.apps.dashboard.zone_forecast import AHEAD_H, Outlook
+from ce_nas.apps.dashboard.layout import PageLayout, render_page
+from ce_nas.apps.dashboard.zone_forecast import HORIZON_H, ZoneForecast
 from ce_nas.config.schema import Settings
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.units import HOUR_S, J_PER_KWH, as_carbon
-from ce_nas.forecast.best_start import timing
-from ce_nas.report.page import Section, Table
-from ce_nas.report.plotting.chart import Chart, Curve
+from ce_nas.core.formatting import format_carbon
+from ce_nas.core.units import HOUR_S, J_PER_KWH
+from ce_nas.forecast.best_start import find_best_start
+from ce_nas.report.page import ReportSection, ReportTable
+from ce_nas.report.plotting.chart import Chart, ChartCurve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from ce_nas.apps.dashboard.zone_forecast import Outlooks
-    from ce_nas.forecast.best_start import Timing
-    from ce_nas.report.i18n.words import Words
+    from ce_nas.apps.dashboard.zone_forecast import ZoneForecasts
+    from ce_nas.forecast.best_start import BestStart
+    from ce_nas.report.i18n.translator import Translator
 
-__all__ = ["Wish", "zones_page"]
+__all__ = ["JobRequest", "zones_page"]
 
 BLACK, ORANGE, GREEN = "#1a1a1a", "#b34700", "#cfe8dd"
-#: levels of a band to its colour, the widest first
-BANDS = {(0.025, 0.975): "#fbe6d8", (0.1, 0.9): "#f3c3a3"}
-#: how often the page looks at the clock
-EVERY_S = 60.0
-GPUS_MOST = 100_000
+#: quantiles of a band to its colour, widest first
+BAND_COLOURS = {(0.025, 0.975): "#fbe6d8", (0.1, 0.9): "#f3c3a3"}
+#: seconds after which the page asks for an update
+REFRESH_INTERVAL_S = 60.0
+MAX_GPUS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A job to be placed, and the zone that is looked at closely."""
+class JobRequest:
+    """A job to schedule, and the zone to show in detail."""
 
     zone: str = ""
     hours: int = 8
-    #: hours from now in which it has to be done
+    #: hours from now to the deadline
     within: int = 48
     gpus: int = 8
 
     @classmethod
-    def of(cls, stated: Mapping[str, str]) -> Wish:
-        """What a reader typed; what was left out is as by default.
+    def from_query(cls, query: Mapping[str, str]) -> JobRequest:
+        """Parse a query; missing values take their defaults.
 
-        :raises SettingsError: if a number is none, or out of bounds.
+        :raises SettingsError: if a value is no number, or out of bounds.
         """
-        whole = {
-            name: _whole(name, stated.get(name, "").strip() or str(default), most)
-            for name, default, most in (("hours", 8, AHEAD_H), ("within", 48, AHEAD_H), ("gpus", 8, GPUS_MOST))
+        values = {
+            name: _parse_bounded_int(name, query.get(name, "").strip() or str(default), maximum)
+            for name, default, maximum in (("hours", 8, HORIZON_H), ("within", 48, HORIZON_H), ("gpus", 8, MAX_GPUS))
         }
-        if whole["hours"] > whole["within"]:
-            message = f"Expected a job that fits into its window, got {whole['hours']} h within {whole['within']} h."
+        if values["hours"] > values["within"]:
+            message = f"Expected a job that ends by its deadline, got {values['hours']} h within {values['within']} h."
             raise SettingsError(message)
-        return cls(stated.get("zone", ""), **whole)
+        return cls(query.get("zone", ""), **values)
 
     @property
     def power_w(self) -> float:
-        """What the job draws from the grid, by the defaults of a search."""
+        """Power of the job from the grid, PUE included, by the default settings of a search."""
         cluster = Settings().cluster
         return self.gpus * cluster.training_w * cluster.pue
 
-    def grams(self, g_per_kwh: float) -> str:
-        """What the job emits at a mean intensity."""
-        return as_carbon(self.power_w * self.hours * HOUR_S / J_PER_KWH * g_per_kwh)
+    def format_carbon(self, g_per_kwh: float) -> str:
+        """The carbon of the job at a mean intensity, formatted."""
+        return format_carbon(self.power_w * self.hours * HOUR_S / J_PER_KWH * g_per_kwh)
 
 
-def zones_page(outlooks: Outlooks, wish: Wish, now: datetime, words: Words) -> str:
-    """The page.
+def zones_page(forecasts: ZoneForecasts, job_request: JobRequest, now: datetime, translate: Translator) -> str:
+    """Render the page.
 
-    :raises SettingsError: if there is no such zone.
+    :raises SettingsError: if the zone is unknown.
     """
-    names = outlooks.names()
-    wish = wish if wish.zone else Wish(names[0], wish.hours, wish.within, wish.gpus)
-    chosen = outlooks.of(wish.zone, now)
-    found = {name: outlooks.of(name, now) for name in names}
-    query = urlencode({"zone": wish.zone, "hours": wish.hours, "within": wish.within, "gpus": wish.gpus})
-    frame = Frame(words("board.zones.title"), words("board.zones.lead"), "zones", f"/zones?{query}", EVERY_S)
-    sections = [_close(chosen, wish, words), _all(found, wish, words), _basis(found, wish, words)]
-    return page("zones.html", frame, words, sections=sections, names=names, wish=wish, most=AHEAD_H, gpus=GPUS_MOST)
-
-
-def _close(found: Outlook | str, wish: Wish, words: Words) -> Section:
-    """One zone closely."""
-    title = words("board.zones.close", zone=wish.zone)
-    if isinstance(found, str):
-        return Section("zone", title, paragraphs=[found])
-    best = timing(found.ahead_g_per_kwh, wish.hours, wish.within)
-    paragraphs = [
-        words(
-            "board.zones.start", start=_moment(found, best.start), hours=wish.hours, gpus=wish.gpus,
-            now=wish.grams(best.now_g_per_kwh), then=wish.grams(best.start_g_per_kwh),
-            share=f"{best.saved(best.start_g_per_kwh):.0%}",
-        )
-        if best.start
-        else words("board.zones.start_now", hours=wish.hours, gpus=wish.gpus, now=wish.grams(best.now_g_per_kwh)),
-        words(
-            "board.zones.paused", hours=_spans(found, best.hours), then=wish.grams(best.hours_g_per_kwh),
-            share=f"{best.saved(best.hours_g_per_kwh):.0%}",
-        ),
-    ]  # fmt: skip
-    return Section(
-        "zone", title, paragraphs=paragraphs, charts=[_chart(found, best, wish, words)],
-        tables=[_days(found, wish, words), _hours(found, words)],
+    names = forecasts.zone_names()
+    job_request = job_request if job_request.zone else replace(job_request, zone=names[0])
+    selected = forecasts.get(job_request.zone, now)
+    by_zone = {name: forecasts.get(name, now) for name in names}
+    address = f"/zones?{urlencode(asdict(job_request))}"
+    title, lead = translate("board.zones.title"), translate("board.zones.lead")
+    layout = PageLayout(title, lead, "zones", address, REFRESH_INTERVAL_S)
+    sections = [
+        _zone_section(selected, job_request, translate),
+        _all_zones_section(by_zone, job_request, translate),
+        _provenance_section(by_zone, job_request, translate),
+    ]
+    return render_page(
+        "zones.html", layout, translate, sections=sections, names=names, job=job_request, max_hours=HORIZON_H,
+        max_gpus=MAX_GPUS,
     )  # fmt: skip
 
 
-def _all(found: Mapping[str, Outlook | str], wish: Wish, words: Words) -> Section:
-    """Every zone in a line."""
+def _zone_section(forecast: ZoneForecast | str, job_request: JobRequest, translate: Translator) -> ReportSection:
+    """One zone in detail."""
+    title = translate("board.zones.close", zone=job_request.zone)
+    if isinstance(forecast, str):
+        return ReportSection("zone", title, paragraphs=[forecast])
+    best = find_best_start(forecast.forecast_g_per_kwh, job_request.hours, job_request.within)
+    return ReportSection(
+        "zone", title,
+        paragraphs=[
+            _start_text(forecast, best, job_request, translate),
+            translate(
+                "board.zones.paused", hours=_format_hour_ranges(forecast, best.pausing_hours),
+                then=job_request.format_carbon(best.pausing_g_per_kwh),
+                share=f"{best.saved_share(best.pausing_g_per_kwh):.0%}",
+            ),
+        ],
+        charts=[_intensity_chart(forecast, best, job_request, translate)],
+        tables=[_best_starts_table(forecast, job_request, translate), _hourly_table(forecast, translate)],
+    )  # fmt: skip
+
+
+def _start_text(forecast: ZoneForecast, best: BestStart, job_request: JobRequest, translate: Translator) -> str:
+    shared = {
+        "hours": job_request.hours,
+        "gpus": job_request.gpus,
+        "now": job_request.format_carbon(best.now_g_per_kwh),
+    }
+    if not best.start_h:
+        return translate("board.zones.start_now", **shared)
+    return translate(
+        "board.zones.start", start=_format_time(forecast, best.start_h),
+        then=job_request.format_carbon(best.start_g_per_kwh), share=f"{best.saved_share(best.start_g_per_kwh):.0%}",
+        **shared,
+    )  # fmt: skip
+
+
+def _all_zones_section(
+    forecasts: Mapping[str, ZoneForecast | str], job_request: JobRequest, translate: Translator
+) -> ReportSection:
+    """One row per zone."""
     rows, failed = [], []
-    for name, one in found.items():
-        if isinstance(one, str):
-            failed.append(f"{name}: {one}")
+    for name, forecast in forecasts.items():
+        if isinstance(forecast, str):
+            failed.append(f"{name}: {forecast}")
             continue
-        best = timing(one.ahead_g_per_kwh, wish.hours, wish.within)
+        best = find_best_start(forecast.forecast_g_per_kwh, job_request.hours, job_request.within)
         rows.append(
             (
-                f"**{name}**" if name == wish.zone else name,
-                f"{one.past_g_per_kwh[-1]:.0f}",
-                f"{one.ahead_g_per_kwh[:24].mean():.0f}",
-                _moment(one, best.start) if best.start else words("board.zones.now"),
-                f"{best.saved(best.start_g_per_kwh):.0%}",
-                f"{best.saved(best.hours_g_per_kwh):.0%}",
-                wish.grams(best.start_g_per_kwh),
+                f"**{name}**" if name == job_request.zone else name,
+                f"{forecast.past_g_per_kwh[-1]:.0f}",
+                f"{forecast.forecast_g_per_kwh[:24].mean():.0f}",
+                _format_time(forecast, best.start_h) if best.start_h else translate("board.zones.now"),
+                f"{best.saved_share(best.start_g_per_kwh):.0%}",
+                f"{best.saved_share(best.pausing_g_per_kwh):.0%}",
+                job_request.format_carbon(best.start_g_per_kwh),
             )
         )
-    head = (
-        words("board.zone"), words("board.zones.last"), words("board.zones.day"), words("board.zones.best"),
-        words("board.zones.saves"), words("board.zones.saves_paused"), words("board.zones.grams"),
+    header = (
+        translate("board.zone"), translate("board.zones.last"), translate("board.zones.day"),
+        translate("board.zones.best"), translate("board.zones.saves"), translate("board.zones.saves_paused"),
+        translate("board.zones.grams"),
     )  # fmt: skip
-    caption = words("board.zones.caption", hours=wish.hours, within=wish.within, gpus=wish.gpus)
-    return Section("zones", words("board.zones.all"), tables=[Table(caption, head, rows, copies=True)], notes=failed)
+    caption = translate(
+        "board.zones.caption", hours=job_request.hours, within=job_request.within, gpus=job_request.gpus
+    )
+    table = ReportTable(caption, header, rows, copyable=True)
+    return ReportSection("zones", translate("board.zones.all"), tables=[table], notes=failed)
 
 
-def _days(found: Outlook, wish: Wish, words: Words) -> Table:
-    """The best start on each of the coming days."""
-    means = np.convolve(found.ahead_g_per_kwh[: wish.within], np.full(wish.hours, 1.0 / wish.hours), "valid")
+def _best_starts_table(forecast: ZoneForecast, job_request: JobRequest, translate: Translator) -> ReportTable:
+    """The best start on each day of the forecast."""
+    means = np.convolve(
+        forecast.forecast_g_per_kwh[: job_request.within], np.full(job_request.hours, 1.0 / job_request.hours), "valid"
+    )
     days: dict[str, int] = {}
     for start, mean in enumerate(means):
-        day = f"{found.at(start):%Y-%m-%d}"
+        day = f"{forecast.time_after(start):%Y-%m-%d}"
         if day not in days or mean < means[days[day]]:
             days[day] = start
     rows = [
         (
             day,
-            f"{found.at(start):%H:%M}",
+            f"{forecast.time_after(start):%H:%M}",
             f"{means[start]:.0f}",
-            wish.grams(means[start]),
+            job_request.format_carbon(means[start]),
             f"{1 - means[start] / means[0]:+.0%}" if means[0] > 0 else "",
         )
         for day, start in days.items()
     ]
-    head = (
-        words("board.zones.on"), words("board.zones.from"), words("board.zones.mean"), words("co2eq"),
-        words("board.zones.saves"),
+    header = (
+        translate("board.zones.on"), translate("board.zones.from"), translate("board.zones.mean"), translate("co2eq"),
+        translate("board.zones.saves"),
     )  # fmt: skip
-    return Table(words("board.zones.days"), head, rows)
+    return ReportTable(translate("board.zones.days"), header, rows)
 
 
-def _hours(found: Outlook, words: Words) -> Table:
-    bands = [pair for pair in BANDS if set(pair) <= set(found.forecast.quantiles_g_per_kwh)]
-    ahead = {
-        level: found.forecast.ahead(found.forecast.start_s, HOUR_S, AHEAD_H, level) for pair in bands for level in pair
+def _hourly_table(forecast: ZoneForecast, translate: Translator) -> ReportTable:
+    bands = [levels for levels in BAND_COLOURS if set(levels) <= set(forecast.forecast.quantiles_g_per_kwh)]
+    hourly = {
+        level: forecast.forecast.resample(forecast.forecast.start_s, HOUR_S, HORIZON_H, level)
+        for levels in bands
+        for level in levels
     }
     rows = [
         (
-            _moment(found, hour),
+            _format_time(forecast, hour),
             f"{mean:.0f}",
-            *(f"{ahead[low][hour]:.0f} - {ahead[high][hour]:.0f}" for low, high in bands),
+            *(f"{hourly[low][hour]:.0f} - {hourly[high][hour]:.0f}" for low, high in bands),
         )
-        for hour, mean in enumerate(found.ahead_g_per_kwh)
+        for hour, mean in enumerate(forecast.forecast_g_per_kwh)
     ]
-    head = (
-        words("board.zones.from"), words("forecast"),
-        *(words("band", share=f"{high - low:.0%}") for low, high in bands),
+    header = (
+        translate("board.zones.from"), translate("forecast"),
+        *(translate("band", share=f"{high - low:.0%}") for low, high in bands),
     )  # fmt: skip
-    return Table(words("board.zones.hours"), head, rows, copies=True, folded=True)
+    return ReportTable(translate("board.zones.hours"), header, rows, copyable=True, collapsed=True)
 
 
-def _chart(found: Outlook, best: Timing, wish: Wish, words: Words) -> Chart:
-    """The hours that were, those that are expected, and where the job would run."""
-    step_h, back = found.step_s / HOUR_S, len(found.past_g_per_kwh)
-    mean, past = _floats(found.forecast.mean_g_per_kwh), _floats(found.past_g_per_kwh)
-    ahead = tuple(step_h * step for step in range(len(mean) + 1))
-    behind = tuple(step_h * (step - back) for step in range(back + 1))
-    bands = list(_bands(found, ahead, words))
-    values = [*mean, *past, *(value for band in bands for value in (*band.y, *band.low))]
-    job = (float(best.start), float(best.start + wish.hours))
-    hints = tuple(f"{_moment(found, hour)} UTC: {value:.0f} g/kWh" for hour, value in zip(ahead, mean, strict=False))
-    curves = (
-        Curve(words("board.zones.job"), "band", job, (max(values),), GREEN, low=(min(values),)),
-        *bands,
-        Curve(words("board.zones.past"), "steps", behind, past, BLACK),
-        Curve(words("forecast"), "steps", ahead, mean, ORANGE, hints=hints),
+def _intensity_chart(forecast: ZoneForecast, best: BestStart, job_request: JobRequest, translate: Translator) -> Chart:
+    """The recent hours, the forecast, and the hours of the job."""
+    step_h, n_past = forecast.step_s / HOUR_S, len(forecast.past_g_per_kwh)
+    mean, past = _to_floats(forecast.forecast.mean_g_per_kwh), _to_floats(forecast.past_g_per_kwh)
+    future_h = tuple(step_h * step for step in range(len(mean) + 1))
+    past_h = tuple(step_h * (step - n_past) for step in range(n_past + 1))
+    bands = list(_quantile_bands(forecast, future_h, translate))
+    values = [*mean, *past, *(value for band in bands for value in (*band.y, *band.lower))]
+    job_h = (float(best.start_h), float(best.start_h + job_request.hours))
+    tooltips = tuple(
+        f"{_format_time(forecast, hour)} UTC: {value:.0f} g/kWh" for hour, value in zip(future_h, mean, strict=False)
     )
-    alt = words("alt.grid", hours=f"{ahead[-1]:.0f}", low=f"{min(mean):.0f}", high=f"{max(mean):.0f}")
-    title = words("board.zones.chart", zone=found.zone)
-    return Chart("outlook", title, alt, words("board.zones.axis", issued=_moment(found, 0)), "g CO2eq/kWh", curves)
+    curves = (
+        ChartCurve(translate("board.zones.job"), "band", job_h, (max(values),), GREEN, lower=(min(values),)),
+        *bands,
+        ChartCurve(translate("board.zones.past"), "steps", past_h, past, BLACK),
+        ChartCurve(translate("forecast"), "steps", future_h, mean, ORANGE, tooltips=tooltips),
+    )
+    alt = translate("alt.grid", hours=f"{future_h[-1]:.0f}", low=f"{min(mean):.0f}", high=f"{max(mean):.0f}")
+    title = translate("board.zones.chart", zone=forecast.zone)
+    return Chart(
+        "outlook", title, alt, translate("board.zones.axis", issued=_format_time(forecast, 0)), "g CO2eq/kWh", curves
+    )
 
 
-def _bands(found: Outlook, ahead: tuple[float, ...], words: Words) -> Iterator[Curve]:
-    """What lies between a low and a high quantile, where the forecaster knows them."""
-    quantiles = found.forecast.quantiles_g_per_kwh
-    for (low, high), colour in BANDS.items():
+def _quantile_bands(forecast: ZoneForecast, hours: tuple[float, ...], translate: Translator) -> Iterator[ChartCurve]:
+    """The bands between a low and a high quantile, if the forecaster has them."""
+    quantiles = forecast.forecast.quantiles_g_per_kwh
+    for (low, high), colour in BAND_COLOURS.items():
         if {low, high} <= set(quantiles):
-            name = words("band", share=f"{high - low:.0%}")
-            yield Curve(name, "band", ahead, _floats(quantiles[high]), colour, low=_floats(quantiles[low]))
+            name = translate("band", share=f"{high - low:.0%}")
+            yield ChartCurve(name, "band", hours, _to_floats(quantiles[high]), colour, lower=_to_floats(quantiles[low]))
 
 
-def _basis(found: Mapping[str, Outlook | str], wish: Wish, words: Words) -> Section:
-    known = [one for one in found.values() if isinstance(one, Outlook)]
+def _provenance_section(
+    forecasts: Mapping[str, ZoneForecast | str], job_request: JobRequest, translate: Translator
+) -> ReportSection:
+    available = [forecast for forecast in forecasts.values() if isinstance(forecast, ZoneForecast)]
+    forecasters = sorted({forecast.forecast.forecaster for forecast in available})
     cluster = Settings().cluster
-    return Section(
-        "basis", words("section.basis"),
-        notes=[
-            *([words("board.zones.synthetic")] if any(one.trace.synthetic for one in known) else []),
-            words("board.zones.forecaster", names=words.listed(sorted({one.forecast.forecaster for one in known}))),
-            words("board.zones.power", gpus=wish.gpus, watts=f"{cluster.training_w:,.0f}", pue=f"{cluster.pue:g}"),
-            words("board.zones.pausing"),
-            *_stale(known, words),
-        ],
-    )  # fmt: skip
+    watts, pue = f"{cluster.training_w:,.0f}", f"{cluster.pue:g}"
+    notes = [
+        *([translate("board.zones.synthetic")] if any(forecast.trace.synthetic for forecast in available) else []),
+        translate("board.zones.forecaster", names=translate.join(forecasters)),
+        translate("board.zones.power", gpus=job_request.gpus, watts=watts, pue=pue),
+        translate("board.zones.pausing"),
+        *_stale_zone_notes(available, translate),
+    ]
+    return ReportSection("basis", translate("section.basis"), notes=notes)
 
 
-def _stale(known: Sequence[Outlook], words: Words) -> Iterator[str]:
-    """Zones whose record ends before those of the others."""
-    latest = max(one.issued for one in known)
-    for one in known:
-        if (latest - one.issued).total_seconds() >= HOUR_S:
-            yield words("board.zones.stale", zone=one.zone, until=_moment(one, 0))
+def _stale_zone_notes(forecasts: Sequence[ZoneForecast], translate: Translator) -> Iterator[str]:
+    """Zones whose data ends before that of the others."""
+    latest = max(forecast.issued_at for forecast in forecasts)
+    for forecast in forecasts:
+        if (latest - forecast.issued_at).total_seconds() >= HOUR_S:
+            yield translate("board.zones.stale", zone=forecast.zone, until=_format_time(forecast, 0))
 
 
-def _moment(found: Outlook, hours: float) -> str:
-    return f"{found.at(hours):%Y-%m-%d %H:%M}"
+def _format_time(forecast: ZoneForecast, hours: float) -> str:
+    return f"{forecast.time_after(hours):%Y-%m-%d %H:%M}"
 
 
-def _spans(found: Outlook, hours: Sequence[int]) -> str:
-    """Hours as stretches: ``11-24 09:00 - 12:00``."""
-    spans: list[list[int]] = []
+def _format_hour_ranges(forecast: ZoneForecast, hours: Sequence[int]) -> str:
+    """Hours as ranges: ``11-24 09:00 - 12:00``."""
+    ranges: list[list[int]] = []
     for hour in hours:
-        if spans and spans[-1][1] == hour:
-            spans[-1][1] = hour + 1
+        if ranges and ranges[-1][1] == hour:
+            ranges[-1][1] = hour + 1
         else:
-            spans.append([hour, hour + 1])
-    return "; ".join(f"{found.at(first):%m-%d %H:%M} - {found.at(last):%H:%M}" for first, last in spans)
+            ranges.append([hour, hour + 1])
+    return "; ".join(
+        f"{forecast.time_after(first):%m-%d %H:%M} - {forecast.time_after(last):%H:%M}" for first, last in ranges
+    )
 
 
-def _floats(values: np.ndarray) -> tuple[float, ...]:
+def _to_floats(values: np.ndarray) -> tuple[float, ...]:
     return tuple(values.tolist())
 
 
-def _whole(name: str, text: str, most: int) -> int:
+def _parse_bounded_int(name: str, text: str, maximum: int) -> int:
     try:
         value = int(text)
     except ValueError:
         value = 0
-    if not 0 < value <= most:
-        message = f"Expected {name} as a whole number from 1 to {most}, got {text!r}."
+    if not 0 < value <= maximum:
+        message = f"Expected {name} as a whole number from 1 to {maximum}, got {text!r}."
         raise SettingsError(message)
     return value

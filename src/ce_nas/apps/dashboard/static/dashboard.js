@@ -1,53 +1,55 @@
-// A page that goes on asks for itself now and then, and takes over the parts that have changed.
+// A page of something that is still running requests itself at intervals and replaces the parts that have changed.
 const heading = () => document.querySelector("#heading");
 const parts = (main) => [...main.children];
-const takeOver = (before, after) => {
-  const open = [...before.querySelectorAll("details")].map((one) => one.open);
-  const chosen = new Set([...before.querySelectorAll("input:checked")].map((one) => one.value));
-  [...after.querySelectorAll("details")].forEach((one, at) => { one.open = open[at] ?? false; });
-  for (const box of after.querySelectorAll("input[type=checkbox]")) box.checked = chosen.has(box.value);
-  const at = before.contains(document.activeElement) && document.activeElement.getAttribute("href");
+// Replaces one part; open details, checked boxes and the focus are kept.
+const replacePart = (before, after) => {
+  const open = [...before.querySelectorAll("details")].map((details) => details.open);
+  const checked = new Set([...before.querySelectorAll("input:checked")].map((box) => box.value));
+  [...after.querySelectorAll("details")].forEach((details, index) => { details.open = open[index] ?? false; });
+  for (const box of after.querySelectorAll("input[type=checkbox]")) box.checked = checked.has(box.value);
+  const focused = before.contains(document.activeElement) && document.activeElement.getAttribute("href");
   before.replaceWith(document.adoptNode(after));
-  if (at) after.querySelector(`[href="${CSS.escape(at)}"]`)?.focus({ preventScroll: true });
+  if (focused) after.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 };
-const said = new Map();
-const renew = (page) => {
+// The HTML of each part as the server sent it, by the part's id.
+const received = new Map();
+const update = (page) => {
   const [old, fresh] = [document.querySelector("main"), page.querySelector("main")];
-  const same = parts(old).map((one) => one.id).join() === parts(fresh).map((one) => one.id).join();
+  const same = parts(old).map((part) => part.id).join() === parts(fresh).map((part) => part.id).join();
   if (!same) {
-    old.replaceChildren(...parts(fresh).map((one) => document.adoptNode(one)));
-    said.clear();
+    old.replaceChildren(...parts(fresh).map((part) => document.adoptNode(part)));
+    received.clear();
     return;
   }
-  const pairs = parts(fresh).map((one, at) => [parts(old)[at], one]);
+  const pairs = parts(fresh).map((part, index) => [parts(old)[index], part]);
   for (const [before, after] of pairs) {
-    const text = after.outerHTML;
-    if (said.get(after.id) === text) continue;
+    const html = after.outerHTML;
+    if (received.get(after.id) === html) continue;
     if (before.contains(document.activeElement) && document.activeElement.matches("input, select")) continue;
-    said.set(after.id, text);
-    takeOver(before, after);
+    received.set(after.id, html);
+    replacePart(before, after);
   }
 };
-const ask = async () => {
-  const answer = await fetch(location.href, { cache: "no-cache", headers: { accept: "text/html" } });
-  if (!answer.ok) throw new Error(`status ${answer.status}`);
-  return answer.text();
+const request = async () => {
+  const response = await fetch(location.href, { cache: "no-cache", headers: { accept: "text/html" } });
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  return response.text();
 };
 const watch = async () => {
-  let [last, every] = ["", Number(document.body.dataset.every)];
-  for (const part of parts(document.querySelector("main"))) said.set(part.id, part.outerHTML);
-  while (every) {
-    await new Promise((done) => { setTimeout(done, every * 1000 * (0.9 + 0.2 * Math.random())); });
+  let [last, refreshS] = ["", Number(document.body.dataset.refreshS)];
+  for (const part of parts(document.querySelector("main"))) received.set(part.id, part.outerHTML);
+  while (refreshS) {
+    await new Promise((done) => { setTimeout(done, refreshS * 1000 * (0.9 + 0.2 * Math.random())); });
     if (document.hidden) continue;
     try {
-      const text = await ask();
+      const text = await request();
       heading().classList.remove("stale");
       if (text === last) continue;
       last = text;
       const page = new DOMParser().parseFromString(text, "text/html");
-      every = Number(page.body.dataset.every ?? 0);
+      refreshS = Number(page.body.dataset.refreshS ?? 0);
       document.title = page.title;
-      renew(page);
+      update(page);
     } catch {
       heading().classList.add("stale");
     }

@@ -1,0 +1,107 @@
+"""The search problems that settings can name: NAS-Bench-201, HW-NAS-Bench, NAS-Bench-301 and a user's table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from ce_nas.config.components import ProblemSettings, TableSettings
+from ce_nas.config.registry import PROBLEMS
+from ce_nas.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from ce_nas.benchmarks.base import Benchmark
+    from ce_nas.benchmarks.tabular import BenchmarkTable
+
+__all__ = ["load_hwnasbench", "load_nasbench301", "load_nb201", "load_table"]
+
+#: how the names of HW-NAS-Bench's metrics start
+_HW_NAS_BENCH_DEVICES = ("edgegpu", "fpga", "raspi4", "pixel3", "edgetpu", "eyeriss")
+
+
+class NasBench301Settings(ProblemSettings):
+    """Settings of NAS-Bench-301."""
+
+    dataset: Literal["cifar10"] = Field("cifar10", description="Image set.")
+
+
+@PROBLEMS.register("nb201", summary="NAS-Bench-201 as imported from NATS-Bench, else as embedded")
+def load_nb201(settings: ProblemSettings) -> Benchmark:
+    """NAS-Bench-201.
+
+    :raises SettingsError: if there is no such image set.
+    """
+    from ce_nas.benchmarks.nasbench201 import load_embedded_table
+    from ce_nas.datasets.lookup import load_nasbench201
+    from ce_nas.datasets.store import DataStore
+
+    return load_nasbench201(DataStore(), settings.dataset) or load_embedded_table(settings.dataset)
+
+
+@PROBLEMS.register("hwnasbench", TableSettings, summary="NAS-Bench-201 with latency and energy on devices, imported")
+def load_hwnasbench(settings: TableSettings) -> Benchmark:
+    """HW-NAS-Bench, imported, or a table with its columns.
+
+    :raises SettingsError: if it was not imported and no table is given, or the table lacks the columns.
+    """
+    if settings.table is None:
+        from ce_nas.datasets import lookup
+        from ce_nas.datasets.store import DataStore
+
+        imported = lookup.load_hwnasbench(DataStore(), settings.dataset)
+        return imported or _require_table(settings, "get it with: ce-nas data fetch hwnasbench, or ")
+    table = _read_table(settings)
+    if not any(name.startswith(_HW_NAS_BENCH_DEVICES) for name in table.metrics):
+        message = (
+            f"Expected HW-NAS-Bench's columns (hwnb_edgegpu_energy and the like) in {settings.table.name}, got the "
+            f"metrics: {', '.join(table.metrics)}; use --problem table for a table of your own."
+        )
+        raise SettingsError(message)
+    return table
+
+
+@PROBLEMS.register("nasbench301", NasBench301Settings, summary="NAS-Bench-301 by its surrogate, imported")
+def load_nasbench301(settings: NasBench301Settings) -> Benchmark:
+    """The surrogate in the given file, else the imported one.
+
+    :raises SettingsError: if there is neither.
+    """
+    from ce_nas.benchmarks.nasbench301 import NasBench301, NasBench301Surrogate
+    from ce_nas.datasets.importers.nasbench301 import SURROGATE_FILE
+    from ce_nas.datasets.store import DataStore
+
+    path = settings.table or DataStore().find_file("nasbench301", SURROGATE_FILE)
+    if path is None:
+        message = (
+            "Problem 'nasbench301' needs its surrogate: get it with: ce-nas data fetch nasbench301, or give "
+            "nb301_surrogate.onnx, with encoding.json in the same folder, as --table FILE."
+        )
+        raise SettingsError(message)
+    return NasBench301(NasBench301Surrogate(path))
+
+
+@PROBLEMS.register("table", TableSettings, summary="a table of your own: --table FILE")
+def load_table(settings: TableSettings) -> Benchmark:
+    """A table of the user's own.
+
+    :raises SettingsError: if none is given.
+    """
+    return _require_table(settings) if settings.table is None else _read_table(settings)
+
+
+def _require_table(settings: ProblemSettings, way_out: str = "") -> Benchmark:
+    message = f"Problem {settings.name!r} needs a table: {way_out}give a CSV or Parquet file with --table FILE."
+    raise SettingsError(message)
+
+
+def _read_table(settings: TableSettings) -> BenchmarkTable:
+    from ce_nas.benchmarks.table_reader import read_table
+
+    assert settings.table is not None  # noqa: S101 - asked by the callers
+    return read_table(
+        settings.table,
+        dataset=settings.dataset,
+        operations=settings.operations,
+        training_column=settings.training_column,
+    )

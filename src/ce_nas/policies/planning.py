@@ -1,0 +1,141 @@
+"""Planning by dynamic programming: the cheapest of the coming periods for the work that is left.
+
+How much work is left is uncertain (:class:`~ce_nas.policies.remaining_work.RemainingWork`), so a plan is a policy:
+:func:`expected_costs` finds it by backward induction over the coming periods and the work done in them. It weighs a
+device's hour now against a cleaner one later, which may not be needed any more by then, or may come too late.
+
+:func:`select_cheapest_periods` is a programme of its own because its amount of work is known: it chooses a fixed
+number of periods, and no survival probability enters.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ce_nas.policies.remaining_work import RemainingWork
+
+__all__ = [
+    "CLOSED_PERIOD_COST",
+    "DEFAULT_LATENESS_PENALTY",
+    "RESTART_S",
+    "expected_costs",
+    "select_cheapest_periods",
+]
+
+#: cost of work that is left at the deadline, in units of a mean period
+DEFAULT_LATENESS_PENALTY = 1.5
+#: cost of a period in which no device can be used, in units of a mean period: more than any open one costs
+CLOSED_PERIOD_COST = 1e6
+#: cost of a device's restart: its start-up, a checkpoint written and loaded, s at full power
+RESTART_S = 120.0
+#: periods after the planned ones are assumed to cost this quantile of the open planned ones
+_BEYOND_HORIZON_QUANTILE = 0.25
+
+
+def expected_costs(  # noqa: PLR0913 - the parameters of one optimisation problem
+    period_costs: np.ndarray,
+    work_estimates: Sequence[RemainingWork],
+    device_s_per_period: float,
+    periods_left: float,
+    *,
+    activity_levels: int = 1,
+    restart_cost: float = 0.0,
+    delay_surcharge: float = 0.0,
+    lateness_penalty: float = DEFAULT_LATENESS_PENALTY,
+) -> np.ndarray:
+    """Expected cost of the rest of the search by the activity level of the first period, for each work estimate.
+
+    Level ``k`` of ``activity_levels`` means that the share ``k / activity_levels`` of the devices works. Costs are in
+    units of all devices at work for a mean period. Shape ``(levels before, levels, estimates)``; the first axis is the
+    level of the period before, of length 1 without a ``restart_cost``.
+
+    :param period_costs: cost of the coming periods, 1 on average, shape ``(periods,)``.
+    :param device_s_per_period: time of all devices in a period, s.
+    :param periods_left: periods to the deadline; those after ``period_costs`` are like the cleaner ones in it.
+    :param restart_cost: cost of a restart of all devices, in units of the period that it falls in.
+    :param delay_surcharge: relative surcharge per period: of periods that cost the same, the earlier is chosen.
+    :param lateness_penalty: cost of the work that is left at the deadline, in units of a mean period.
+    """
+    periods, levels = len(period_costs), np.arange(activity_levels + 1)
+    done_s = device_s_per_period / activity_levels * np.arange(periods * activity_levels + 1)
+    more_s = device_s_per_period * max(periods_left - periods, 0.0)
+    alive = np.stack([work.survival(done_s) for work in work_estimates], axis=1)
+    spent = np.stack([work.expected_spent_s(done_s) for work in work_estimates], axis=1) / device_s_per_period
+    # by level, each of shape (work done, estimates); less than a whole period's work: the search may end within it
+    works = [(spent[level:] - spent[: len(spent) - level]) / alive[: len(alive) - level] for level in levels]
+    survives = [alive[level:] / alive[: len(alive) - level] for level in levels]
+    prices = period_costs * (1.0 + delay_surcharge * np.arange(periods))
+    restarts = np.maximum(levels[None, :] - levels[:, None], 0) / activity_levels * restart_cost  # from, to
+    later_cost = _cost_beyond_horizon(period_costs)
+    terminal = [_terminal_costs(work, done_s, more_s, later_cost, lateness_penalty) for work in work_estimates]
+    ahead = np.tile(np.stack(terminal, axis=1) / device_s_per_period, (len(levels) if restart_cost else 1, 1, 1))
+    options = np.empty((len(levels), *alive.shape))
+    costs = options[None]
+    for period in range(periods - 1, -1, -1):
+        states, price = period * activity_levels + 1, prices[period]
+        options[0, :states] = ahead[0, :states]  # no work: the search goes on as it is
+        for level in range(1, activity_levels + 1):
+            option = options[level, :states]
+            later = ahead[level if restart_cost else 0, level : level + states]
+            np.multiply(survives[level][:states], later, out=option)
+            option += price * works[level][:states]
+        costs = options[None, :, :states]
+        if restart_cost:
+            costs = price * restarts[:, :, None, None] + costs
+        ahead = np.minimum(costs[:, 0], costs[:, 1])
+        for level in range(2, activity_levels + 1):
+            ahead = np.minimum(ahead, costs[:, level])
+    return costs[:, :, 0].copy()
+
+
+def _cost_beyond_horizon(period_costs: np.ndarray) -> float:
+    """Cost of a period after the planned ones."""
+    is_open = period_costs < CLOSED_PERIOD_COST
+    return float(np.quantile(period_costs[is_open], _BEYOND_HORIZON_QUANTILE)) if is_open.any() else 1.0
+
+
+def _terminal_costs(
+    work: RemainingWork, done_s: np.ndarray, more_s: float, later_cost: float, lateness_penalty: float
+) -> np.ndarray:
+    """Cost of what comes after the planned periods by the work done in them, device-seconds, shape (work done,).
+
+    Up to the deadline all devices work, at ``later_cost``; work that is left then costs ``lateness_penalty``.
+    """
+    alive = work.survival(done_s)
+    within_s = (work.expected_spent_s(done_s + more_s) - work.expected_spent_s(done_s)) / alive
+    missed_s = work.survival(done_s + more_s) / alive * work.mean_residual_s(done_s + more_s)
+    return np.asarray(later_cost * within_s + lateness_penalty * missed_s)
+
+
+def select_cheapest_periods(
+    period_costs: np.ndarray, restart_costs: np.ndarray, count: int, *, running_before: bool
+) -> np.ndarray:
+    """Which ``count`` periods cost least together with the restarts between them, shape ``(periods,)``, bool.
+
+    Dynamic programming over the number of periods chosen and whether the last one was.
+
+    :param period_costs: cost of working in each period, shape ``(periods,)``.
+    :param restart_costs: additional cost of a period if the one before it was not chosen, shape ``(periods,)``.
+    :param running_before: whether the period before the first one was worked in.
+    """
+    working, resting = np.full(count + 1, math.inf), np.full(count + 1, math.inf)
+    (working if running_before else resting)[0] = 0.0
+    worked_before = np.zeros((2, len(period_costs), count + 1), dtype=bool)  # by whether the period is worked in
+    for period, (cost, restart) in enumerate(zip(period_costs.tolist(), restart_costs.tolist(), strict=True)):
+        worked_before[0, period] = working <= resting
+        worked_before[1, period] = working <= resting + restart
+        entered = np.where(worked_before[1, period], working, resting + restart) + cost
+        resting = np.where(worked_before[0, period], working, resting)
+        working = np.concatenate([[math.inf], entered[:-1]])
+    chosen, left, is_working = np.zeros(len(period_costs), dtype=bool), count, bool(working[count] < resting[count])
+    for period in range(len(period_costs) - 1, -1, -1):
+        chosen[period] = is_working
+        left -= is_working
+        is_working = bool(worked_before[int(is_working), period, left])
+    return chosen
