@@ -439,7 +439,11 @@ def _keyword_parameters() -> list[inspect.Parameter]:
         if flag.section == "grid" and "grid" not in keywords:
             keywords["grid"] = (str | table, None)
         annotation = flag.annotation | objects[name] if name in objects else flag.annotation
-        keywords[name] = (bool | table if name == "live" else annotation, flag.default)
+        # an empty default is that of an option which only some components have
+        keywords[name] = (
+            bool | table if name == "live" else annotation,
+            None if flag.default in {"", ()} else flag.default,
+        )
     keywords |= {name: (table, None) for name in Settings.model_fields if name not in keywords}
     return [
         inspect.Parameter(
