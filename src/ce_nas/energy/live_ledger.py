@@ -95,6 +95,15 @@ class LiveLedger(Ledger):
             if not self._revisable_intensity.is_published(step)
         )
 
+    @property
+    def is_provisional(self) -> bool:
+        """Whether energy was recorded, by full or by paper accounting, in steps that are not published yet."""
+        return any(
+            step_energy.energy_kwh > 0 or step_energy.paper_energy_j > 0
+            for step, step_energy in self._energy_by_step.items()
+            if not self._revisable_intensity.is_published(step)
+        )
+
     def revise(self) -> CarbonRevision | None:
         """Update the carbon of all steps with a changed intensity; None if there are none."""
         changed = [

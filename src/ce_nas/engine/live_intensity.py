@@ -139,7 +139,7 @@ class LiveIntensity(ZoneHistory):
         while (recorded := self._event_log.peek) is not None and recorded.kind == "provider_response":
             self._refresh(now_s, _REVISION_WINDOW_S, 0.0)
             self._revise_ledger("carbon_settled")
-        if reread or self._ledger is None or self._ledger.provisional_carbon_g > 0:
+        if reread or self._ledger is None or self._ledger.is_provisional:
             self._refresh(now_s, _REVISION_WINDOW_S, 0.0)
             self._revise_ledger("carbon_settled")
 

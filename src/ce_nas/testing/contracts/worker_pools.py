@@ -59,7 +59,7 @@ class OpenPool:
 class WorkerPoolContract:
     """Each task is started, resumed and reported once, under every injected fault.
 
-    Fixtures to override: ``make_pool``, class-scoped, a function of a folder that returns a new pool of two devices
+    Fixtures to override: ``make_pool``, a class method of class scope, a function of a folder that returns a new pool of two devices
     with the executors of :meth:`executor_factory`.
     """
 
@@ -77,12 +77,14 @@ class WorkerPoolContract:
         return functools.partial(FakeExecutor, FakeWorkload(steps=_STEPS, step_s=step_s, injected_faults=_FAULTS))
 
     @pytest.fixture(scope="class")
-    def make_pool(self) -> Callable[[Path], WorkerPool]:
+    @classmethod
+    def make_pool(cls) -> Callable[[Path], WorkerPool]:
         raise NotImplementedError
 
     @pytest.fixture(scope="class")
+    @classmethod
     def pool(
-        self, make_pool: Callable[[Path], WorkerPool], tmp_path_factory: pytest.TempPathFactory
+        cls, make_pool: Callable[[Path], WorkerPool], tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[OpenPool]:
         folder = tmp_path_factory.mktemp("workers")
         workers = make_pool(folder)
