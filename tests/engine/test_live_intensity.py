@@ -283,7 +283,10 @@ def test_a_live_search_on_a_live_grid_reads_revises_and_settles(tmp_path):
         source.now = START + timedelta(seconds=scale * (monotonic_s() - began_s))
         return source.now
 
-    base = {"live": {"devices": ["cpu"], "initial_duration": "10min"}, "grid": {"zone": "DE", "start": START.isoformat()}}
+    base = {
+        "live": {"devices": ["cpu"], "initial_duration": "10min"},
+        "grid": {"zone": "DE", "start": START.isoformat()},
+    }
     stated = settings_from_flags(base, live=True, hours=8, searcher="random", policy="vanilla", time_scale=scale)
     own = UserSpace.parse({f"choice{at}": list(range(8)) for at in range(3)}, ["a:min:10", "b:min:10"], "SPACE")
     materials = RunInputs(
