@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from ce_nas.analysis.counterfactual import counterfactual_from_journal
 from ce_nas.analysis.explanation import space_from_journal
 from ce_nas.api import resume
+from ce_nas.apps.dashboard import cache
 from ce_nas.apps.dashboard.app import Dashboard
 from ce_nas.apps.dashboard.run_folders import RunIndex
 from ce_nas.apps.dashboard.security import AccessRules
@@ -181,7 +182,8 @@ def address(run_root, unfinished_run, pilot_result, zone_forecasts):
     dashboard._pilot_queue.get_or_start = lambda *_: pilot_result  # a simulation takes longer than all of these tests
     config = uvicorn.Config(dashboard, log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+    with pytest.MonkeyPatch.context() as patch, closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        patch.setattr(cache, "MAX_CACHE_TIME_S", cache.MIN_CACHE_TIME_S)  # a slow machine would cache for a minute
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"

@@ -59,8 +59,8 @@ class OpenPool:
 class WorkerPoolContract:
     """Each task is started, resumed and reported once, under every injected fault.
 
-    Fixtures to override: ``make_pool``, a class method of class scope, a function of a folder that returns a new pool of two devices
-    with the executors of :meth:`executor_factory`.
+    Fixtures to override: ``make_pool``, class-scoped and a class method: a function of a folder that returns a new pool
+    of two devices with the executors of :meth:`executor_factory`.
     """
 
     #: faults that the pool leaves to the limits of its scheduler
