@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ce_nas._version import __version__
 from ce_nas.core.formatting import format_duration
@@ -13,13 +13,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ce_nas.analysis.summary import RunSummary
-    from ce_nas.experiments.trials import TrialResult
     from ce_nas.report.i18n.translator import Translator
 
 __all__ = ["describe_provenance", "provenance_notes"]
 
 #: for a fact that differs between the runs
 MAX_VALUES_SHOWN = 4
+
+
+class _WithProvenance(Protocol):
+    """The result of a trial, as far as its provenance goes."""
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Facts of the run, by name."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What the trial varies, by name."""
 
 
 def describe_provenance(summary: RunSummary, start_record: Mapping[str, Any]) -> dict[str, str]:
@@ -41,7 +52,7 @@ def describe_provenance(summary: RunSummary, start_record: Mapping[str, Any]) ->
 
 
 def provenance_notes(
-    results: Sequence[TrialResult], seeds: Sequence[int], translate: Translator = ENGLISH
+    results: Sequence[_WithProvenance], seeds: Sequence[int], translate: Translator = ENGLISH
 ) -> list[str]:
     """Describe runs, strategies and data sources, a sentence each; for a fact that differs, list its values."""
     names = [result.labels["strategy"] for result in results]
