@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ce_nas.benchmarks.base import parse_objective
+from ce_nas.benchmarks.base import ProxyScores, parse_objective
 from ce_nas.benchmarks.nasbench201 import load_embedded_table
-from ce_nas.benchmarks.proxy_scores import ProxyScores, load_builtin_scores
+from ce_nas.benchmarks.proxy_scores import load_builtin_scores
 from ce_nas.benchmarks.tabular import BenchmarkTable, MetricColumn, TabularEvaluator, objective_matrix, require_table
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Objective, Task, TaskKind

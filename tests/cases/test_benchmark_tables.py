@@ -3,9 +3,8 @@ import gzip
 import numpy as np
 import pytest
 
-from ce_nas.benchmarks.base import parse_objective
+from ce_nas.benchmarks.base import ProxyScores, parse_objective
 from ce_nas.benchmarks.metric_names import infer_maximise
-from ce_nas.benchmarks.proxy_scores import ProxyScores
 from ce_nas.benchmarks.table_reader import read_table
 from ce_nas.benchmarks.tabular import TabularEvaluator
 from ce_nas.config.schema import settings_from_flags

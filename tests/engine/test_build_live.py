@@ -12,8 +12,8 @@ import pytest
 from ce_nas.api import Search, resume
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
-from ce_nas.engine.build_live import live_grid_metadata
 from ce_nas.engine.inputs import RunInputs
+from ce_nas.engine.live_inputs import live_grid_metadata
 from ce_nas.grid.providers.errors import ZoneError
 from ce_nas.store.run_dir import read_run_entries
 

@@ -4,14 +4,14 @@ Two nouns. A *benchmark* is data: a space and the metrics of its architectures. 
 (section ``[problem]`` of the settings): a benchmark's space with objectives, and the durations of its tasks. Recorded
 and predicted benchmarks build the `Evaluator` of their problem; an `Executor` runs trainings for real.
 
-- base: `Benchmark`, `MetricSpec`, `Problem`, `Evaluator`, `Executor`, objectives as text
+- base: `Benchmark`, `MetricSpec`, `Problem`, `Evaluator`, `Executor`, `ProxyScores`, objectives as text
 - tabular: `BenchmarkTable`, `TabularEvaluator`: every architecture listed
 - nasbench201: NAS-Bench-201, embedded or in the wide layout with HW-NAS-Bench
 - nasbench301: `NasBench301`: the DARTS space with YAHPO's surrogate
 - fbnet: `FbNetCosts`: HW-NAS-Bench's costs in FBNet's space
 - table_reader: a user's CSV or Parquet table
 - user_function, user_space: a user's Python function
-- proxy_scores: `ProxyScores`: accuracies in supernets, and zero-cost proxies
+- proxy_scores: accuracies in supernets, and zero-cost proxies
 - supernet_noise: `SimulatedSupernetScores`: scores of a space without supernets
 - metric_names: direction and unit of a metric from its name
 """
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
         Failure,
         MetricSpec,
         Problem,
+        ProxyScores,
         TaskError,
         parse_objective,
     )
     from ce_nas.benchmarks.fbnet import FbNetCosts
     from ce_nas.benchmarks.nasbench201 import load_embedded_table
     from ce_nas.benchmarks.nasbench301 import NasBench301, NasBench301Evaluator, NasBench301Surrogate
-    from ce_nas.benchmarks.proxy_scores import ProxyScores, load_builtin_scores, read_supernet_scores
+    from ce_nas.benchmarks.proxy_scores import load_builtin_scores, read_supernet_scores
     from ce_nas.benchmarks.supernet_noise import SimulatedSupernetScores, SupernetNoise, read_noise_model
     from ce_nas.benchmarks.table_reader import read_table
     from ce_nas.benchmarks.tabular import BenchmarkTable, MetricColumn, TabularEvaluator
@@ -84,13 +85,14 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "Failure",
             "MetricSpec",
             "Problem",
+            "ProxyScores",
             "TaskError",
             "parse_objective",
         ],
         "fbnet": ["FbNetCosts"],
         "nasbench201": ["load_embedded_table"],
         "nasbench301": ["NasBench301", "NasBench301Evaluator", "NasBench301Surrogate"],
-        "proxy_scores": ["ProxyScores", "load_builtin_scores", "read_supernet_scores"],
+        "proxy_scores": ["load_builtin_scores", "read_supernet_scores"],
         "supernet_noise": ["SimulatedSupernetScores", "SupernetNoise", "read_noise_model"],
         "table_reader": ["read_table"],
         "tabular": ["BenchmarkTable", "MetricColumn", "TabularEvaluator"],

@@ -8,11 +8,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ce_nas.core.errors import CeNasError, SettingsError, TableError, unknown_choice_message
 from ce_nas.core.records import Objective
@@ -21,14 +25,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
-
-    from ce_nas.benchmarks.proxy_scores import ProxyScores
     from ce_nas.benchmarks.supernet_noise import SimulatedSupernetScores
     from ce_nas.core.records import Architecture, Outcome, Task
     from ce_nas.space.base import Space
 
-__all__ = ["Benchmark", "Evaluator", "Executor", "Failure", "MetricSpec", "Problem", "TaskError", "parse_objective"]
+__all__ = [
+    "Benchmark",
+    "Evaluator",
+    "Executor",
+    "Failure",
+    "MetricSpec",
+    "Problem",
+    "ProxyScores",
+    "TaskError",
+    "parse_objective",
+]
 
 #: references that a paper states, in the metric's unit; every other metric's reference is its worst value, rounded up
 PAPER_REFERENCE_VALUES = {"edgegpu_energy": 50.0}  # CE-NAS, section 4: accuracy 0 %, energy 50 mJ
@@ -53,6 +64,38 @@ class MetricSpec:
     reference: float | None = None
     #: False if nothing says whether more is better: an objective has to state it
     has_direction: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class ProxyScores:
+    """Scores of every architecture of a space.
+
+    Example:
+        >>> from ce_nas.benchmarks.proxy_scores import load_builtin_scores
+        >>> from ce_nas.space.nasbench201 import NasBench201Space
+        >>> scores = load_builtin_scores(NasBench201Space())
+        >>> scores.values.shape, scores.scoring_time_s, scores.supernet_training_s
+        ((15625, 13), 1.0, 0.0)
+    """
+
+    names: tuple[str, ...]
+    #: larger is better, in the order of the space's members, shape (size, names)
+    values: np.ndarray
+    #: mean over the scores of the share of architectures ranked below, 0 to 1, shape (size,)
+    mean_rank: np.ndarray
+    #: device time to score one architecture, s
+    scoring_time_s: float
+    #: device time to train the supernets that score, s
+    supernet_training_s: float
+    #: where the scores and their durations come from
+    origin: str
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of names and values, in hexadecimal."""
+        digest = hashlib.sha256("\n".join(self.names).encode())
+        digest.update(np.ascontiguousarray(self.values, dtype="<f8").tobytes())
+        return digest.hexdigest()
 
 
 class Benchmark(ABC):

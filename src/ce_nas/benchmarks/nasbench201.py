@@ -105,13 +105,14 @@ def is_wide_layout(columns: Sequence[str]) -> bool:
     return "arch_str" in columns and any(map(_SEED_COLUMN.fullmatch, columns))
 
 
-def build_wide_table(frame: pd.DataFrame, dataset: str, origin: str) -> BenchmarkTable:
+def build_wide_table(frame: pd.DataFrame, dataset: str, origin: str, *, imputed: bool = True) -> BenchmarkTable:
     """The table of one data set from a frame in the wide layout, with the devices of HW-NAS-Bench that it has.
 
     Metrics are ``accuracy`` (mean validation accuracy over seeds, %), ``accuracy_s<seed>`` (for seeds that every cell
     has), ``test_accuracy``, ``params`` (M), ``flops`` (M), ``latency`` (s) and ``<device>_latency`` (ms),
     ``<device>_energy`` (mJ). A device's ``_filled`` column is preferred, and the number of its imputed values is noted.
 
+    :param imputed: False: devices have measured values only, NaN where one is missing.
     :raises TableError: if a column or a required value is missing.
     """
     _require_columns(frame, (f"val200_{dataset}_s0", f"train_time200_{dataset}"), dataset, origin)
@@ -126,7 +127,7 @@ def build_wide_table(frame: pd.DataFrame, dataset: str, origin: str) -> Benchmar
         if column in frame:
             values = _read_finite_column(frame, column, origin)[rows]
             metrics[name] = MetricColumn(name, unit, maximise=unit == "%", requires_training=unit == "%", values=values)
-    devices, notes = build_device_metrics(frame, rows, origin)
+    devices, notes = build_device_metrics(frame, rows, origin, imputed=imputed)
     if devices and dataset != "cifar10":
         notes = (*notes, "Latencies and energies on devices are those of CIFAR-10's networks.")
     return BenchmarkTable(
@@ -210,25 +211,28 @@ def _complete_seed_columns(frame: pd.DataFrame, seeds: Sequence[str]) -> list[tu
 
 
 def build_device_metrics(
-    frame: pd.DataFrame, rows: np.ndarray, origin: str
+    frame: pd.DataFrame, rows: np.ndarray, origin: str, *, imputed: bool = True
 ) -> tuple[dict[str, MetricColumn], tuple[str, ...]]:
     """Each device's latency (ms) and energy (mJ), and notes on them.
 
     A column with missing values and no ``_filled`` column is left out, and a note says so.
 
     :param rows: for each of the space's members, its row in the frame.
+    :param imputed: False: measured values only, NaN where one is missing.
     """
     devices = {match.group(1, 2) for match in map(_DEVICE_COLUMN.fullmatch, map(str, frame.columns)) if match}
     metrics, notes = {}, []
     for device, quantity in sorted(devices):
         name, column = f"{device}_{quantity}", f"hwnb_{device}_{quantity}"
-        filled = f"{column}_filled" if f"{column}_filled" in frame else column
+        filled = f"{column}_filled" if imputed and f"{column}_filled" in frame else column
+        if filled not in frame:
+            continue
         values = _read_float_column(frame, filled, origin)[rows]
         measured = frame[column].notna().sum() if column in frame else 0
-        if np.isnan(values).any():
+        if imputed and np.isnan(values).any():
             notes.append(f"{name} is left out: {int(np.isnan(values).sum()):,} of its values are missing.")
             continue
-        if measured < len(values):
+        if imputed and measured < len(values):
             notes.append(f"{name}: {len(values) - int(measured):,} of {len(values):,} values are imputed.")
         unit = "ms" if quantity == "latency" else "mJ"
         metrics[name] = MetricColumn(name, unit, maximise=False, requires_training=False, values=values)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ce_nas.benchmarks.proxy_scores import ProxyScores
+    from ce_nas.benchmarks.base import ProxyScores
     from ce_nas.benchmarks.supernet_noise import SimulatedSupernetScores
     from ce_nas.core.records import Architecture, Objective, Task
 

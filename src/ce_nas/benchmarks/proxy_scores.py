@@ -8,19 +8,17 @@ rank the cells.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import zipfile
 import zlib
-from dataclasses import dataclass
-from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ce_nas.benchmarks.base import ProxyScores
 from ce_nas.benchmarks.nasbench201 import nasbench201_order
 from ce_nas.benchmarks.table_reader import read_frame
 from ce_nas.core.errors import TableError, unknown_choice_message
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from ce_nas.space.base import Space
 
 __all__ = [
-    "ProxyScores",
     "load_builtin_scores",
     "load_zero_cost_table",
     "read_supernet_accuracies",
@@ -54,37 +51,6 @@ RANKED_BUILTIN_PROXIES = ("swap", "meco")
 
 _EPOCHS_IN_NAME = re.compile(r"-\d+-(\d+)(?:-balanced)?$")
 _ZERO_COST_FILE = "nb201_zero_cost.npz"
-
-
-@dataclass(frozen=True, eq=False)
-class ProxyScores:
-    """Scores of every architecture of a space.
-
-    Example:
-        >>> from ce_nas.space.nasbench201 import NasBench201Space
-        >>> scores = load_builtin_scores(NasBench201Space())
-        >>> scores.values.shape, scores.scoring_time_s, scores.supernet_training_s
-        ((15625, 13), 1.0, 0.0)
-    """
-
-    names: tuple[str, ...]
-    #: larger is better, in the order of the space's members, shape (size, names)
-    values: np.ndarray
-    #: mean over the scores of the share of architectures ranked below, 0 to 1, shape (size,)
-    mean_rank: np.ndarray
-    #: device time to score one architecture, s
-    scoring_time_s: float
-    #: device time to train the supernets that score, s
-    supernet_training_s: float
-    #: where the scores and their durations come from
-    origin: str
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of names and values, in hexadecimal."""
-        digest = hashlib.sha256("\n".join(self.names).encode())
-        digest.update(np.ascontiguousarray(self.values, dtype="<f8").tobytes())
-        return digest.hexdigest()
 
 
 def load_builtin_scores(space: Space) -> ProxyScores | None:

@@ -17,7 +17,7 @@ from ce_nas.core.records import Outcome, TaskKind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ce_nas.benchmarks.proxy_scores import ProxyScores
+    from ce_nas.benchmarks.base import ProxyScores
     from ce_nas.benchmarks.supernet_noise import SimulatedSupernetScores
     from ce_nas.core.records import Architecture, Objective, Task
     from ce_nas.space.base import Space

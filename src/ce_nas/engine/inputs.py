@@ -15,14 +15,13 @@ from ce_nas.config.registry import PROBLEMS, SEARCHERS
 from ce_nas.config.schema import SiteSettings
 from ce_nas.core.errors import SettingsError, unknown_choice_message
 from ce_nas.energy.ledger import Prices
-from ce_nas.engine.build_live import build_live_provider, live_grid_metadata
+from ce_nas.engine.live_inputs import build_live_provider, live_grid_metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ce_nas.benchmarks.base import Benchmark, Evaluator
+    from ce_nas.benchmarks.base import Benchmark, Evaluator, ProxyScores
     from ce_nas.benchmarks.nasbench301 import NasBench301
-    from ce_nas.benchmarks.proxy_scores import ProxyScores
     from ce_nas.benchmarks.supernet_noise import SimulatedSupernetScores
     from ce_nas.benchmarks.tabular import BenchmarkTable
     from ce_nas.config.schema import GridSettings, OtherSiteSettings, Settings
@@ -283,7 +282,7 @@ class RunInputs:
 
 def _build_benchmark(settings: Settings) -> Benchmark:
     if settings.live.enabled:
-        from ce_nas.engine.build_live import build_live_benchmark
+        from ce_nas.engine.live_inputs import build_live_benchmark
 
         return build_live_benchmark(settings)
     benchmark: Benchmark = PROBLEMS.build(settings.problem)

@@ -1,0 +1,110 @@
+"""What a live search reads before it starts: its benchmark, how networks are trained, and the live grid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ce_nas.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ce_nas.benchmarks.base import Benchmark
+    from ce_nas.config.schema import Settings
+    from ce_nas.grid.providers.fallback import Extrapolator, FallbackProvider
+    from ce_nas.training.recipe import Recipe
+
+__all__ = ["build_live_benchmark", "build_live_provider", "live_grid_metadata", "training_recipe"]
+
+
+def build_live_benchmark(settings: Settings) -> Benchmark:
+    """The benchmark of a live search: a user function, or networks on images.
+
+    :raises CeNasError: if the file or the images cannot be used.
+    """
+    live = settings.live
+    if live.evaluate:
+        from ce_nas.benchmarks.user_function import UserFunctionFile
+
+        return UserFunctionFile.read(live.evaluate).benchmark
+    from ce_nas.training.network_benchmark import NetworkBenchmark
+
+    if live.supernet and live.path_sampling == "fair" and live.space == "darts":
+        message = (
+            "Expected live.path_sampling 'uniform' for darts, got 'fair', which needs equally many operations "
+            "everywhere; remove it."
+        )
+        raise SettingsError(message)
+    return NetworkBenchmark(live.data, live.channels, live.cells, training_recipe(settings), live.space)
+
+
+def training_recipe(settings: Settings) -> Recipe:
+    """How the networks of a live search are trained: as stated, else by the size of the images."""
+    from ce_nas.training.data.sources import load_images
+    from ce_nas.training.recipe import default_recipe
+
+    return settings.live.recipe or default_recipe(min(load_images(settings.live.data).image_shape[1:]))
+
+
+def build_live_provider(settings: Settings, build_extrapolator: Callable[[], Extrapolator]) -> FallbackProvider | None:
+    """The provider that the settings name, with its fallbacks; None if they name none.
+
+    :param build_extrapolator: creates the forecast from the last good data.
+    :raises SettingsError: if a setting conflicts with a live grid, or a key is not set.
+    """
+    grid = settings.grid
+    if grid.provider is None:
+        return None
+    for hindrance, words in _find_conflicts(settings).items():
+        if hindrance:
+            message = f"A live grid ({grid.provider.name}) {words}."
+            raise SettingsError(message)
+    from ce_nas.core.clock import utc_now
+    from ce_nas.grid.providers.fallback_levels import FallbackLevel
+    from ce_nas.grid.providers.registry import build_fallback_provider
+
+    return build_fallback_provider(
+        grid.provider,
+        now=utc_now,
+        cache=grid.cache,
+        factors=grid.factors,
+        reference_zone=grid.reference_zone,
+        max_fallback=FallbackLevel(grid.max_fallback),
+        extrapolate=build_extrapolator(),
+    )
+
+
+def _find_conflicts(settings: Settings) -> dict[bool, str]:
+    """Conflicts of the settings with a live grid, in words; those that hold have the key True."""
+    grid, live = settings.grid, settings.live
+    found = [
+        (not live.enabled, "needs a search on real devices: add --live, or give a trace instead"),
+        (grid.zone is None, "needs a zone, as the provider calls it: add --zone"),
+        (live.time_scale != 1.0, f"runs in real time: remove time_scale {live.time_scale:g}"),
+        (grid.trace is not None, f"and a trace ({grid.trace}) cannot both be the grid: remove one"),
+        (bool(settings.site.others), "has one site: remove site.others"),
+        (
+            not isinstance(settings.prices.electricity_price, float),
+            "needs a constant price of electricity: give a number, not a file",
+        ),
+    ]
+    return dict(reversed(found))
+
+
+def live_grid_metadata(provider: FallbackProvider, zone: str) -> dict[str, Any]:
+    """Metadata of a live grid, for the journal, which records its values as they are read."""
+    source = provider.provider
+    return {
+        "zone": zone,
+        "synthetic": False,
+        "factors": source.factors,
+        "signal": source.signal,
+        "origin": f"live, {source.name}",
+        "step_s": source.step_s,
+        "duplicates": 0,
+        "gaps": [],
+        "notes": [],
+        "sha256": None,
+        "mix": [],
+        "future_covariates_sha256": {},
+    }
