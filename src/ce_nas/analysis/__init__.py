@@ -4,6 +4,7 @@
 - trajectory: hypervolume, energy and carbon over time
 - timeline: decisions with their periods, GPU allocation over time, moves between sites
 - live_grid: how a live grid was read, and what was revised later
+- savings: `Savings`, the run's grams against what other ways would have taken to the same quality
 - counterfactual: carbon of the same work under other policies and on other days
 - explanation: what happened to a candidate, and why GPUs were allocated as they were
 - partition_rules: LaMOO's partition of the space, described by small decision trees

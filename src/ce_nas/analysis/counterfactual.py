@@ -49,9 +49,13 @@ __all__ = [
     "compute_counterfactual",
     "counterfactual_from_journal",
     "extract_workload",
+    "load_grid_history",
+    "parse_seconds",
     "plan_cheapest_periods",
     "replay_policies",
     "replay_policy",
+    "shifted_carbon_g",
+    "shifted_starts",
 ]
 
 #: the policies, in the order of a report; ``oracle`` knows the true intensity
@@ -177,8 +181,8 @@ def extract_workload(entries: Sequence[JournalEntry]) -> DeferrableWorkload:
         device_s=device_s,
         power_w=energy_j / device_s,
         devices=cluster["gpus"],
-        period_s=_parse_seconds(settings["schedule"]["period"]),
-        deadline_s=max(_parse_seconds(settings["budget"]["hours"]), entries[-1].at_s),
+        period_s=parse_seconds(settings["schedule"]["period"]),
+        deadline_s=max(parse_seconds(settings["budget"]["hours"]), entries[-1].at_s),
         **(
             _measured_switching_costs(entries, periods, scale)
             if live["enabled"]
@@ -234,10 +238,10 @@ def compute_counterfactual(
     )
     own_start = {"run": run, **replay_policies(workload, history, forecaster, 0.0)}
     saved = {name: [1.0 - replay.carbon_g / own_start["at-once"].carbon_g] for name, replay in own_start.items()}
-    for start_s in _shifted_starts(workload, series):
+    for start_s in shifted_starts(workload, series):
         replays = replay_policies(workload, history, forecaster, start_s)
         carbon_g = {
-            "run": _shifted_carbon_g(periods, series, start_s),
+            "run": shifted_carbon_g(periods, series, start_s),
             **{name: replay.carbon_g for name, replay in replays.items()},
         }
         for name, shares in saved.items():
@@ -257,6 +261,19 @@ def counterfactual_from_journal(entries: Sequence[JournalEntry]) -> Counterfactu
     :raises CeNasError: if the grid's file is missing or has changed, or there is no work yet.
     """
     header = run_header(entries)
+    inputs = _load_inputs(header)
+    return compute_counterfactual(entries, inputs.history, inputs.choose_forecaster().forecaster)
+
+
+def load_grid_history(header: Mapping[str, Any]) -> RecordedHistory:
+    """Load the recorded grid that the first entry of a journal names, in seconds since the run's start.
+
+    :raises CeNasError: if the grid is live, or its file is missing or has changed.
+    """
+    return _load_inputs(header).history
+
+
+def _load_inputs(header: Mapping[str, Any]) -> RunInputs:
     if header["grid"]["sha256"] is None:
         message = (
             f"Expected a recorded grid, got a live one ({header['grid']['origin']}): other hours than those that the "
@@ -270,14 +287,14 @@ def counterfactual_from_journal(entries: Sequence[JournalEntry]) -> Counterfactu
             f"{header['grid']['origin']}, but its values have changed since; restore the old file."
         )
         raise TraceError(message)
-    return compute_counterfactual(entries, inputs.history, inputs.choose_forecaster().forecaster)
+    return inputs
 
 
 def _summarise_spread(shares: Sequence[float]) -> SavingsSpread:
     return SavingsSpread(median(shares), min(shares), max(shares))
 
 
-def _shifted_starts(workload: DeferrableWorkload, series: Series) -> Iterator[float]:
+def shifted_starts(workload: DeferrableWorkload, series: Series) -> Iterator[float]:
     """Yield the starts on other days for which the record covers the week before and all hours to the deadline."""
     for day in START_SHIFTS_DAYS:
         start_s = day * DAY_S
@@ -285,7 +302,7 @@ def _shifted_starts(workload: DeferrableWorkload, series: Series) -> Iterator[fl
             yield start_s
 
 
-def _shifted_carbon_g(periods: Sequence[tuple[dict[str, Any], float]], series: Series, start_s: float) -> float:
+def shifted_carbon_g(periods: Sequence[tuple[dict[str, Any], float]], series: Series, start_s: float) -> float:
     """Compute the carbon of the run from another start, with the same energy in each period."""
     total = 0.0
     for period, end_s in periods:
@@ -404,7 +421,8 @@ def _build_state(
     )
 
 
-def _parse_seconds(setting: float | str) -> float:
+def parse_seconds(setting: float | str) -> float:
+    """Parse a duration of a journal's settings, s."""
     return float(str(setting).split()[0])
 
 

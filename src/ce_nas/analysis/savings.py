@@ -1,0 +1,210 @@
+"""What a run saved: its grams against what other ways would have taken to the same quality.
+
+Interface::
+
+    savings(entries) -> Savings
+
+``Savings.carbon_g`` is what the run used, by the full accounting; ``Savings.rows`` holds one :class:`Saving` for each
+other way that can be told, ``Savings.unavailable`` the reason for each that cannot. The ways, in the order of
+:data:`WAYS`:
+
+- ``vanilla-random``, ``vanilla-lamoo``: vanilla NAS, all devices at all hours from the same start, to the same quality
+- ``simple-policy``: the same searcher under the best simple policy, to the same quality
+- ``at-once``: the run's own work, begun at once on all devices
+- ``worst-hour``, ``mean-hour``, ``best-hour``: the run's own energy in the dirtiest, the mean and the cleanest hour
+  up to its deadline
+
+The first three need searches of other seeds on the same table (:mod:`ce_nas.analysis.baselines`), so they are known
+where the benchmark is a table; a run is never compared with itself. An interval is over these searches, or over starts
+on other days.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ce_nas.analysis.counterfactual import (
+    extract_workload,
+    load_grid_history,
+    parse_seconds,
+    replay_policy,
+    shifted_carbon_g,
+    shifted_starts,
+)
+from ce_nas.analysis.statistics import Interval
+from ce_nas.analysis.summary import run_header, summarise
+from ce_nas.core.errors import CeNasError
+from ce_nas.core.units import J_PER_KWH
+from ce_nas.grid.trace import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ce_nas.analysis.counterfactual import DeferrableWorkload
+    from ce_nas.store.journal import JournalEntry
+
+__all__ = ["WAYS", "Saving", "Savings", "savings"]
+
+#: the ways that a run is compared with, in the order of a report
+WAYS = (
+    "vanilla-random",
+    "vanilla-lamoo",
+    "simple-policy",
+    "at-once",
+    "worst-hour",
+    "mean-hour",
+    "best-hour",
+)
+_REPLAY_WAYS = WAYS[3:]
+#: quantiles over starts on other days
+_INTERVAL_QUANTILES = (0.025, 0.975)
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """The run against one other way."""
+
+    #: one of :data:`WAYS`
+    way: str
+    #: grams of CO2eq that the way takes to the run's quality; infinite where it does not reach it
+    carbon_g: Interval
+    #: ``recorded``: searches that ship with the package; ``simulated``: searches run for this; ``replayed``: the run's
+    #: own work at other hours
+    basis: str
+    #: searches, or starting days, behind the interval
+    count: int
+    #: share of the searches that reached the quality, 0 to 1; 1 for a replay
+    reached_share: float = 1.0
+    #: name of the policy, for ``simple-policy``
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """What a run used, and what each other way would have taken."""
+
+    #: grams of CO2eq of the run, full accounting
+    carbon_g: float
+    #: the quality that the other ways are taken to: the run's hypervolume, and its share of the largest where known
+    hypervolume: float
+    hypervolume_share: float | None
+    rows: tuple[Saving, ...]
+    #: way to the reason why it cannot be told, as a whole sentence
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+    def row(self, way: str) -> Saving | None:
+        """Return the row of a way; None if it cannot be told."""
+        return next((row for row in self.rows if row.way == way), None)
+
+    def saved_share(self, row: Saving) -> Interval:
+        """Return the share of a way's carbon that the run saved, below 0 if the run used more."""
+        return Interval(*(_saved_share(self.carbon_g, grams) for grams in _ordered(row.carbon_g)))
+
+    @property
+    def headline(self) -> Saving | None:
+        """The row for the first line: vanilla NAS where it can be told, else the same work begun at once."""
+        vanilla = [row for way in ("vanilla-lamoo", "vanilla-random") if (row := self.row(way))]
+        finite = [row for row in vanilla if math.isfinite(row.carbon_g.median)]
+        # of the two kinds of vanilla NAS the better one, so that nobody can call it a straw man
+        return min(finite or vanilla, key=lambda row: row.carbon_g.median, default=None) or self.row("at-once")
+
+    @property
+    def lowest(self) -> Saving | None:
+        """The row with the least carbon: what the run should be judged by next to :attr:`headline`."""
+        return min(self.rows, key=lambda row: row.carbon_g.median, default=None)
+
+    @property
+    def highest(self) -> Saving | None:
+        """The row with the most carbon."""
+        return max(self.rows, key=lambda row: row.carbon_g.median, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to plain containers for JSON: infinite grams are None, and each row has its ``saved_share``."""
+        rows = [{**asdict(row), "saved_share": asdict(self.saved_share(row))} for row in self.rows]
+        content: dict[str, Any] = _finite_or_none({**asdict(self), "rows": rows, "unavailable": dict(self.unavailable)})
+        return content
+
+
+def _saved_share(used_g: float, other_g: float) -> float:
+    if math.isinf(other_g):
+        return 1.0
+    return 1.0 - used_g / other_g if other_g else 0.0
+
+
+def _ordered(interval: Interval) -> tuple[float, float, float]:
+    return interval.median, interval.low, interval.high
+
+
+def _finite_or_none(value: Any) -> Any:  # noqa: ANN401 - any plain container
+    if isinstance(value, dict):
+        return {name: _finite_or_none(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite_or_none(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def savings(entries: Sequence[JournalEntry]) -> Savings:
+    """Compute what a run saved, from its journal and the grid and table that it names.
+
+    :param entries: the journal of a run, finished or not.
+    :raises StoreError: if the journal lacks the first entry of a run.
+    """
+    summary = summarise(entries)
+    rows, unavailable = _replay_rows(entries)
+    return Savings(summary.carbon_g["full"], summary.hypervolume, summary.hypervolume_share, tuple(rows), unavailable)
+
+
+def _replay_rows(entries: Sequence[JournalEntry]) -> tuple[list[Saving], dict[str, str]]:
+    """The run's own work begun at once, and its energy at the worst, the mean and the best hour."""
+    try:
+        workload, series = extract_workload(entries), _grid_series(entries)
+        days = [0.0, *shifted_starts(workload, series)]
+        grams = [_replayed_grams(entries, workload, series, start_s) for start_s in days]
+    except CeNasError as error:
+        return [], dict.fromkeys(_REPLAY_WAYS, str(error))
+    used_g = grams[0]["run"]
+    rows = []
+    for way in _REPLAY_WAYS:
+        own_g = grams[0][way]
+        paired_g = [used_g * day[way] / day["run"] for day in grams]  # of the same days as the run's own
+        low, high = np.quantile(paired_g, _INTERVAL_QUANTILES).tolist()
+        rows.append(Saving(way, Interval(own_g, min(low, own_g), max(high, own_g)), "replayed", len(days)))
+    return rows, {}
+
+
+def _replayed_grams(
+    entries: Sequence[JournalEntry], workload: DeferrableWorkload, series: Series, start_s: float
+) -> dict[str, float]:
+    """Grams of the run, and of each way, if the run had begun at ``start_s``."""
+    periods = [(entry.content, entry.at_s) for entry in entries if entry.kind == "period"]
+    kwh = sum(sum(period["energy_j"].values()) for period, _ in periods) / J_PER_KWH
+    hours = np.array(
+        [
+            series.mean(start_s + at_s, start_s + at_s + workload.period_s)
+            for at_s in workload.period_s * np.arange(workload.periods)
+            if series.covers(start_s + at_s, start_s + at_s + workload.period_s)
+        ]
+    )
+    return {
+        "run": shifted_carbon_g(periods, series, start_s),
+        "at-once": replay_policy(workload, series, lambda *_: workload.devices, start_s).carbon_g,
+        "worst-hour": kwh * float(hours.max()),
+        "mean-hour": kwh * float(hours.mean()),
+        "best-hour": kwh * float(hours.min()),
+    }
+
+
+def _grid_series(entries: Sequence[JournalEntry]) -> Series:
+    """The grid of a run, in seconds since its start; of a live grid the hours that the run has read."""
+    header = run_header(entries)
+    if header["grid"]["sha256"] is not None:
+        return load_grid_history(header).intensity
+    start, step_s = datetime.fromisoformat(header["start"]), parse_seconds(header["settings"]["schedule"]["period"])
+    read = [entry.content for entry in entries if entry.kind == "period"]
+    values = [np.nan if period["intensity_g_per_kwh"] is None else period["intensity_g_per_kwh"] for period in read]
+    return Series(start, step_s, np.array(values), "the hours that the run has read").relative_to(start)
