@@ -59,6 +59,7 @@ def load_builtin_scores(space: Space) -> ProxyScores | None:
         return None
     names, scores, _ = load_zero_cost_table()
     columns = [list(names).index(name) for name in RANKED_BUILTIN_PROXIES]
+    scores = scores[_rows_in_full_space(space)]
     origin = "zero-cost proxies shipped with the package (scripts/zero_cost_nb201.py), 1 s of a device each (estimated)"
     return ProxyScores(
         tuple(names),
@@ -88,7 +89,7 @@ def read_supernet_scores(text: str, table: BenchmarkTable) -> ProxyScores:
         raise TableError(message)
     names, values = read_supernet_accuracies(file)
     chosen = [_find_supernet(name, names, file) for name in wanted] or [0]
-    values = values[:, chosen]
+    values = values[_rows_in_full_space(table.space)][:, chosen]
     if not np.isfinite(values).all():
         message = (
             f"Expected a number for each architecture in {file.name}, got {int((~np.isfinite(values)).sum())} missing."
@@ -117,6 +118,12 @@ def _split_file_and_names(text: str) -> tuple[Path, list[str]]:
         return Path(text), []
     file, _, names = text.rpartition(":")
     return Path(file), [name.strip() for name in names.split(",")]
+
+
+def _rows_in_full_space(space: Space) -> np.ndarray:
+    """The rows of all cells that a space, which may be a part, has as members."""
+    full = NasBench201Space().index
+    return np.array([full[architecture] for architecture in space.index], dtype=np.intp)
 
 
 def _read_npz(file: Path) -> tuple[list[str], np.ndarray]:

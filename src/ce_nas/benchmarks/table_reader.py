@@ -39,6 +39,7 @@ def read_table(
     dataset: str = "cifar10",
     operations: Sequence[str] = (),
     training_column: str = "",
+    imputed: bool = True,
 ) -> BenchmarkTable:
     """Read the benchmark table in a file of any common kind.
 
@@ -52,13 +53,14 @@ def read_table(
     and counted in the table's notes, as are repeated rows; a metric that most rows lack is left out itself. A file in
     NAS-Bench-201's wide layout is read as that benchmark, for ``dataset``.
 
+    :param imputed: in that layout, whether imputed costs stand in for missing ones; else these are NaN.
     :raises TableError: if the file cannot be read or lacks one of these.
     """
     path = Path(path)
     file = read_table_file(path)
     frame = _convert_numbers(file, operations)
     if is_wide_layout(list(map(str, frame.columns))):
-        return build_wide_table(frame, dataset, path.name)
+        return build_wide_table(frame, dataset, path.name, imputed=imputed)
     names = list(operations) or _find_operation_columns(frame, path)
     _check_operations(frame, names, path)
     seconds = _find_training_time_column(frame, training_column, path)

@@ -43,27 +43,30 @@ def load_nasbench201(store: DataStore, dataset: str) -> BenchmarkTable | None:
     return build_wide_table(read_frame(path), dataset, describe_origin(store, path)) if path else None
 
 
-def load_hwnasbench(store: DataStore, dataset: str) -> BenchmarkTable | None:
+def load_hwnasbench(store: DataStore, dataset: str, *, imputed: bool = True) -> BenchmarkTable | None:
     """NAS-Bench-201 with the devices of HW-NAS-Bench; None if that was not imported.
 
     Costs are those of the official pickle, else of the user's own table. Accuracies for the pickle's costs are those
     of NATS-Bench if it was imported, else the embedded means over seeds.
 
+    :param imputed: whether imputed costs stand in for missing ones; else these are NaN.
     :raises TableError: if the tables lack the data set or the devices.
     """
     costs = store.find_file("hwnasbench", costs_file_name(dataset)) if dataset in DATASETS else None
     if costs:
-        return _join_costs(store, dataset, costs)
+        return _join_costs(store, dataset, costs, imputed=imputed)
     wide = store.find_file("hwnasbench", WIDE_FILE)
-    return build_wide_table(read_frame(wide), dataset, describe_origin(store, wide)) if wide else None
+    if wide is None:
+        return None
+    return build_wide_table(read_frame(wide), dataset, describe_origin(store, wide), imputed=imputed)
 
 
-def _join_costs(store: DataStore, dataset: str, path: Path) -> BenchmarkTable:
+def _join_costs(store: DataStore, dataset: str, path: Path, *, imputed: bool) -> BenchmarkTable:
     """Join accuracies of one source with costs of another."""
     costs, origin = read_frame(path), describe_origin(store, path)
     base = load_nasbench201(store, dataset) or load_embedded_table(dataset)
     _, rows = match_rows_to_members(costs, origin)
-    devices, notes = build_device_metrics(costs, rows, origin)
+    devices, notes = build_device_metrics(costs, rows, origin, imputed=imputed)
     return replace(
         base,
         name=f"NAS-Bench-201 {dataset} with HW-NAS-Bench",

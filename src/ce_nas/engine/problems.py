@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from ce_nas.config.components import ProblemSettings, TableSettings
+from ce_nas.config.quantities import NameList  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.config.registry import PROBLEMS
 from ce_nas.core.errors import SettingsError
 
@@ -20,14 +21,38 @@ __all__ = ["load_hwnasbench", "load_nasbench301", "load_nb201", "load_table"]
 _HW_NAS_BENCH_DEVICES = ("edgegpu", "fpga", "raspi4", "pixel3", "edgetpu", "eyeriss")
 
 
+class _CellSettings(ProblemSettings):
+    """How the table of NAS-Bench-201's cells is looked at."""
+
+    average_equivalent: bool = Field(
+        False,  # noqa: FBT003 - the default of a field
+        description="Average all values over the cells that compute the same function, so that no lucky twin is best.",
+    )
+    leave_out: NameList = Field(
+        (), description="Cells that are left out of the search, in the notation of NAS-Bench-201."
+    )
+    training_time_factor: float = Field(
+        1.0, gt=0, description="Length of a training as a multiple of the recorded one."
+    )
+
+
+class HwNasBenchSettings(_CellSettings, TableSettings):
+    """Settings of HW-NAS-Bench."""
+
+    measured_only: bool = Field(
+        False,  # noqa: FBT003 - the default of a field
+        description="Search the cells with a measured value of every objective; False: imputed values stand in.",
+    )
+
+
 class NasBench301Settings(ProblemSettings):
     """Settings of NAS-Bench-301."""
 
     dataset: Literal["cifar10"] = Field("cifar10", description="Image set.")
 
 
-@PROBLEMS.register("nb201", summary="NAS-Bench-201 as imported from NATS-Bench, else as embedded")
-def load_nb201(settings: ProblemSettings) -> Benchmark:
+@PROBLEMS.register("nb201", _CellSettings, summary="NAS-Bench-201 as imported from NATS-Bench, else as embedded")
+def load_nb201(settings: _CellSettings) -> Benchmark:
     """NAS-Bench-201.
 
     :raises SettingsError: if there is no such image set.
@@ -36,11 +61,14 @@ def load_nb201(settings: ProblemSettings) -> Benchmark:
     from ce_nas.datasets.lookup import load_nasbench201
     from ce_nas.datasets.store import DataStore
 
-    return load_nasbench201(DataStore(), settings.dataset) or load_embedded_table(settings.dataset)
+    table = load_nasbench201(DataStore(), settings.dataset) or load_embedded_table(settings.dataset)
+    return _apply_view(table, settings)
 
 
-@PROBLEMS.register("hwnasbench", TableSettings, summary="NAS-Bench-201 with latency and energy on devices, imported")
-def load_hwnasbench(settings: TableSettings) -> Benchmark:
+@PROBLEMS.register(
+    "hwnasbench", HwNasBenchSettings, summary="NAS-Bench-201 with latency and energy on devices, imported"
+)
+def load_hwnasbench(settings: HwNasBenchSettings) -> Benchmark:
     """HW-NAS-Bench, imported, or a table with its columns.
 
     :raises SettingsError: if it was not imported and no table is given, or the table lacks the columns.
@@ -49,16 +77,18 @@ def load_hwnasbench(settings: TableSettings) -> Benchmark:
         from ce_nas.datasets import lookup
         from ce_nas.datasets.store import DataStore
 
-        imported = lookup.load_hwnasbench(DataStore(), settings.dataset)
-        return imported or _require_table(settings, "get it with: ce-nas data fetch hwnasbench, or ")
-    table = _read_table(settings)
+        imported = lookup.load_hwnasbench(DataStore(), settings.dataset, imputed=not settings.measured_only)
+        if imported is None:
+            return _require_table(settings, "get it with: ce-nas data fetch hwnasbench, or ")
+        return _apply_view(imported, settings)
+    table = _read_table(settings, imputed=not settings.measured_only)
     if not any(name.startswith(_HW_NAS_BENCH_DEVICES) for name in table.metrics):
         message = (
             f"Expected HW-NAS-Bench's columns (hwnb_edgegpu_energy and the like) in {settings.table.name}, got the "
             f"metrics: {', '.join(table.metrics)}; use --problem table for a table of your own."
         )
         raise SettingsError(message)
-    return table
+    return _apply_view(table, settings)
 
 
 @PROBLEMS.register("nasbench301", NasBench301Settings, summary="NAS-Bench-301 by its surrogate, imported")
@@ -95,7 +125,20 @@ def _require_table(settings: ProblemSettings, way_out: str = "") -> Benchmark:
     raise SettingsError(message)
 
 
-def _read_table(settings: TableSettings) -> BenchmarkTable:
+def _apply_view(table: BenchmarkTable, settings: _CellSettings) -> BenchmarkTable:
+    """The table as the settings look at it."""
+    from ce_nas.benchmarks import table_views as views
+
+    if settings.average_equivalent:
+        table = views.average_equivalent_cells(table)
+    if isinstance(settings, HwNasBenchSettings) and settings.measured_only:
+        names = [text.partition(":")[0].strip() for text in settings.objectives] or ["accuracy", "edgegpu_energy"]
+        table = views.drop_unmeasured_cells(table, names)
+    table = views.leave_out_cells(table, settings.leave_out)
+    return views.scale_training_time(table, settings.training_time_factor)
+
+
+def _read_table(settings: TableSettings, *, imputed: bool = True) -> BenchmarkTable:
     from ce_nas.benchmarks.table_reader import read_table
 
     assert settings.table is not None  # noqa: S101 - asked by the callers
@@ -104,4 +147,5 @@ def _read_table(settings: TableSettings) -> BenchmarkTable:
         dataset=settings.dataset,
         operations=settings.operations,
         training_column=settings.training_column,
+        imputed=imputed,
     )

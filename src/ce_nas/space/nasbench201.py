@@ -13,6 +13,8 @@ from ce_nas.core.errors import TableError
 from ce_nas.space.base import Space
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ce_nas.core.records import Architecture
 
 __all__ = ["NB201_EDGES", "NB201_OPERATIONS", "NasBench201Space"]
@@ -31,11 +33,13 @@ class NasBench201Space(Space):
     Example:
         >>> NasBench201Space().text((4, 1, 0, 3, 2, 4))
         '|nor_conv_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|avg_pool_3x3~1|nor_conv_3x3~2|'
+
+    :param members: the cells of a part of the space, shape ``(n, 6)``; None: all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, members: np.ndarray | None = None) -> None:
         edges = [f"{to}<-{source}" for to, source in NB201_EDGES]
-        super().__init__("nas-bench-201", edges, [NB201_OPERATIONS] * len(edges))
+        super().__init__("nas-bench-201", edges, [NB201_OPERATIONS] * len(edges), members)
 
     def text(self, architecture: Architecture) -> str:
         """The cell in the notation of NAS-Bench-201: ``|nor_conv_3x3~0|+|...~0|...~1|+|...~0|...~1|...~2|``."""
