@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ce_nas.benchmarks.base import Failure, TaskError
-from ce_nas.benchmarks.user_function import UserFunctionExecutor, UserFunctionFile
+from ce_nas.benchmarks.user_function import UserFunctionExecutor, UserFunctionFile, find_local_sources
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Task, TaskKind
 
@@ -95,3 +95,22 @@ def test_the_example_resumes_to_the_same_result(tmp_path):
     resumed = executor.run(Task(1, TaskKind.EVALUATION, ((1, 1, 0),), 0.2), tmp_path, lambda: False)
     assert resumed.values == whole.values
     assert whole.values[0][0] < -60
+
+
+def test_the_fingerprint_covers_what_is_imported_from_the_folder(written, tmp_path):
+    package = tmp_path / "own_layers"
+    package.mkdir()
+    for name, text in {"__init__": "from . import conv", "conv": "import own_deep", "unused": ""}.items():
+        (package / f"{name}.py").write_text(text)
+    (tmp_path / "own_deep.py").write_text("WIDTH = 1\n")
+    (tmp_path / "broken.py").write_text("def (")
+    late = OWN.replace("    if checkpoint", "    import own_layers, json, nowhere\n    if checkpoint")
+    file = written("from own_layers.conv import own_deep\ntry:\n    import broken\nexcept SyntaxError: pass\n" + late)
+    assert list(find_local_sources(file)) == [
+        *("own.py", "broken.py", "own_deep.py", "own_layers/__init__.py", "own_layers/conv.py")
+    ]
+    before = UserFunctionFile.read(file).benchmark.fingerprint
+    (package / "unused.py").write_text("changed = True\n")
+    assert UserFunctionFile.read(file).benchmark.fingerprint == before
+    (tmp_path / "own_deep.py").write_text("WIDTH = 2\n")
+    assert UserFunctionFile.read(file).benchmark.fingerprint != before

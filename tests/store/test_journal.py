@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from ce_nas.core.errors import ReplayError, StoreError
-from ce_nas.store.journal import JournalEntry, MemoryJournal, NullJournal, SqliteJournal, read_entries
+from ce_nas.store.journal import INPUT_CHANGED, JournalEntry, MemoryJournal, NullJournal, SqliteJournal, read_entries
 
 ENTRIES = [("run_started", 0.0, {"seed": 1}), ("decided", 0.0, {"why": "é"}), ("period", 3600.0, {"x": [1.5, None]})]
 
@@ -112,3 +112,26 @@ def test_journal_entry_content_is_parsed():
 def test_records_entries_by_journal_class():
     assert not NullJournal().records_entries
     assert MemoryJournal().records_entries
+
+
+def test_an_accepted_change_follows_what_was_recorded_and_is_not_repeated(path):
+    write(path, ENTRIES[:2])
+    journal = SqliteJournal(path)
+    journal.accept_change({"changes": []}, "the trace")
+    for entry in ENTRIES:
+        journal.append(*entry)
+    journal.close()
+    kinds = [entry.kind for entry in read_entries(path)]
+    assert kinds == ["run_started", "decided", INPUT_CHANGED, "period"]
+    write(path, ENTRIES)
+    assert [entry.kind for entry in read_entries(path)] == kinds
+
+
+def test_a_change_of_what_has_happened_is_not_recorded(path):
+    write(path, ENTRIES)
+    journal = SqliteJournal(path)
+    journal.accept_change({"changes": []}, "the trace t.csv")
+    with pytest.raises(ReplayError, match=r"new content of the trace t.csv what happened at 0 h \(run_started\)"):
+        journal.append("run_started", 0.0, {"seed": 2})
+    journal.close()
+    assert len(read_entries(path)) == 3

@@ -12,8 +12,10 @@ from ce_nas.analysis.ranking import measure_proxy_ranking
 from ce_nas.core.errors import StoreError
 from ce_nas.core.records import Objective
 from ce_nas.core.units import HOUR_S
+from ce_nas.engine.input_changes import accepted_digests
 from ce_nas.pareto.dominance import ParetoFront
 from ce_nas.space.isomorphism import count_functions
+from ce_nas.store.journal import INPUT_CHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -92,6 +94,8 @@ class RunSummary:
     forecaster_reason: str
     gpus: int
     version: str
+    #: inputs that changed while the run was interrupted, and whose change was accepted on resuming
+    input_changes: list[str]
     #: SHA-256 of the journal: equal for two runs with identical journals
     journal_sha256: str
 
@@ -151,12 +155,15 @@ def summarise(entries: Sequence[JournalEntry]) -> RunSummary:
         forecaster_reason=header["forecaster_reason"],
         gpus=settings["cluster"]["gpus"],
         version=header["version"],
+        input_changes=[
+            change["input"] for one in entries if one.kind == INPUT_CHANGED for change in one.content["changes"]
+        ],
         journal_sha256=_digest(entries),
     )
 
 
 def run_header(entries: Sequence[JournalEntry]) -> dict[str, Any]:
-    """Return the content of a run's first entry: its settings and what they refer to.
+    """Return the content of a run's first entry: its settings, and what they refer to with the changes accepted since.
 
     :raises StoreError: if the journal lacks it.
     """
@@ -165,7 +172,7 @@ def run_header(entries: Sequence[JournalEntry]) -> dict[str, Any]:
         message = f"Expected a journal that starts with 'run_started', got {got}; start a new run."
         raise StoreError(message)
     content: dict[str, Any] = entries[0].content
-    return content
+    return content | {"inputs": accepted_digests(entries)}
 
 
 #: amount used in the budget's own unit, and the limit, None if there is none

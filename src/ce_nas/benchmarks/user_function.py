@@ -9,15 +9,16 @@
         ...                       # architecture: {"width": 32, "activation": "gelu"}; fidelity: above 0, up to 1
         return {"accuracy": 91.5, "megabytes": 12.0}
 
-``checkpoint.folder`` is the task's folder: files in it are still there when the task resumes, on any device.
-``checkpoint.should_stop()`` is True once the training should stop: save its state in the folder and return None. A
-function that never calls it is terminated after the shutdown timeout.
+The file may import modules from its own folder. ``checkpoint.folder`` is the task's folder: files in it are still there
+when the task resumes, on any device. ``checkpoint.should_stop()`` is True once the training should stop: save its state
+in the folder and return None. A function that never calls it is terminated after the shutdown timeout.
 """
 
 from __future__ import annotations
 
-import os
+import ast
 import runpy
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +26,14 @@ from ce_nas.benchmarks.base import Executor
 from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Outcome, Task
+from ce_nas.energy.cuda_devices import show_only_device
+from ce_nas.energy.nvml import load_nvml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Checkpoint", "UserFunctionExecutor", "UserFunctionFile"]
+__all__ = ["Checkpoint", "UserFunctionExecutor", "UserFunctionFile", "find_local_sources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,9 @@ class UserFunctionFile:
 
         :raises SettingsError: if it fails to run, or a definition is missing or invalid.
         """
+        folder = str(path.resolve().parent)
+        if folder not in sys.path:  # as for a script; trainings may import as late as they like
+            sys.path.insert(0, folder)
         try:
             content = runpy.run_path(str(path))
         except Exception as error:  # user code can raise anything
@@ -74,9 +80,52 @@ class UserFunctionFile:
 
     @property
     def benchmark(self) -> UserBenchmark:
-        """The file's benchmark; its fingerprint changes with the file's text."""
-        name = self.path.name
-        return UserBenchmark(self.user_space, name, f"the function evaluate of {name}", self.path.read_text())
+        """The file's benchmark; its fingerprint changes with the text of the file and of what it imports beside it."""
+        name, sources = self.path.name, find_local_sources(self.path)
+        text = "".join(f"{relative}\n{source}\n" for relative, source in sources.items())
+        return UserBenchmark(self.user_space, name, f"the function evaluate of {name}", text)
+
+
+def find_local_sources(path: Path) -> dict[str, str]:
+    """The text of a Python file and of all that it imports, also indirectly, from its own folder.
+
+    :returns: path relative to the folder to text, the file first, the others sorted. What is imported under a computed
+        name, or does not parse, is not followed.
+    """
+    folder = path.resolve().parent
+    found: dict[Path, str] = {}
+    waiting = [path.resolve()]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found[file] = file.read_text(errors="replace")
+            waiting += _imported_files(found[file], file, folder)
+    first, *others = found
+    return {str(file.relative_to(folder)): found[file] for file in (first, *sorted(others))}
+
+
+def _imported_files(text: str, file: Path, folder: Path) -> Iterator[Path]:
+    """The files in ``folder`` that the source ``text`` of ``file`` may import."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            targets = [(folder, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = file.parents[node.level - 1] if node.level else folder
+            module = node.module or ""
+            targets = [(origin, module), *((origin, f"{module}.{alias.name}".strip(".")) for alias in node.names)]
+        else:
+            continue
+        for origin, name in targets:
+            parts = name.split(".") if name else []
+            for end in range(len(parts) + 1):
+                stem = origin.joinpath(*parts[:end])
+                for candidate in (stem.with_name(f"{stem.name}.py") if end else stem, stem / "__init__.py"):
+                    if candidate.is_file() and candidate.is_relative_to(folder):
+                        yield candidate
 
 
 class UserFunctionExecutor(Executor):
@@ -102,7 +151,7 @@ class UserFunctionExecutor(Executor):
     """
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
-        _restrict_visible_gpu(device)
+        show_only_device(device, load_nvml)
         self._function_file = UserFunctionFile.read(path)
 
     def run(self, task: Task, folder: Path, should_stop: Callable[[], bool]) -> Outcome | None:
@@ -114,10 +163,3 @@ class UserFunctionExecutor(Executor):
         return (
             None if metrics is None else Outcome(task.id, (self._function_file.user_space.objective_values(metrics),))
         )
-
-
-def _restrict_visible_gpu(device: str) -> None:
-    """Hide all other GPUs from the function, so that its own is the first in any framework."""
-    kind, _, number = device.partition(":")
-    if kind == "cuda":
-        os.environ["CUDA_VISIBLE_DEVICES"] = number or "0"

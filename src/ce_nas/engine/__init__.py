@@ -11,6 +11,7 @@
 - live_intensity: carbon intensity of a live search
 - journal_writer: the journal entries of an engine
 - inputs: the data that the settings name, loaded lazily
+- input_changes: inputs that have changed since a run began, refused or accepted
 - live_inputs: what a live search reads before it starts
 - build, build_live: construction of an engine from settings, simulated or live
 """

@@ -49,6 +49,8 @@ class RunInputs:
     user_benchmark: Benchmark | None = None
     #: the live grid, where the settings cannot name it
     user_provider: FallbackProvider | None = None
+    #: start of a run that is resumed, whose trace may have changed
+    fixed_start: datetime | None = None
 
     def validate(self) -> None:
         """Read everything, so that an invalid input is reported before anything is written.
@@ -198,8 +200,8 @@ class RunInputs:
     def start(self) -> datetime:
         """Start of the run, UTC."""
         grid = self.settings.grid
-        if grid.start:
-            return grid.start
+        if stated := self.fixed_start or grid.start:
+            return stated
         if self.trace.synthetic:
             return TYPICAL_START
         week_later = self.trace.start + timedelta(days=7)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import ReplayError, StoreError
+from ce_nas.core.units import HOUR_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT_VERSION",
+    "INPUT_CHANGED",
     "Journal",
     "JournalEntry",
     "MemoryJournal",
@@ -31,6 +33,8 @@ __all__ = [
 
 #: version of the journal format
 FORMAT_VERSION = 2
+#: kind of an entry that a resumption adds and a replay does not repeat: inputs whose change was accepted
+INPUT_CHANGED = "input_changed"
 
 _SCHEMA = """
 CREATE TABLE entries (
@@ -118,6 +122,7 @@ class SqliteJournal(Journal):
         self._connection = _connect(path)
         self._recorded = fetch_entries(self._connection, 0)
         self._position = 0
+        self._change: tuple[Mapping[str, object], str] | None = None
 
     @property
     def recorded(self) -> Sequence[JournalEntry]:
@@ -130,14 +135,30 @@ class SqliteJournal(Journal):
         :raises ReplayError: if it differs from the recorded one.
         """
         entry = JournalEntry(kind, at_s, _to_json(content))
+        while self._position < len(self._recorded) and self._recorded[self._position].kind == INPUT_CHANGED:
+            self._position += 1
         if self._position < len(self._recorded):
             self._check_replay(entry, self._recorded[self._position])
+            self._position += 1
         else:
-            row = (self._position, entry.kind, entry.at_s, entry.body)
-            self._connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", row)
-        self._position += 1
+            if self._change:
+                self._insert(JournalEntry(INPUT_CHANGED, self._recorded[-1].at_s, _to_json(self._change[0])))
+                self._change = None
+            self._insert(entry)
         if self._durable:
             self.commit()
+
+    def accept_change(self, content: Mapping[str, object], names: str) -> None:
+        """Append an entry of kind :data:`INPUT_CHANGED` as soon as all recorded entries have been repeated.
+
+        :param names: the changed inputs in words, for the error if they alter what is recorded.
+        """
+        self._change = (content, names)
+
+    def _insert(self, entry: JournalEntry) -> None:
+        row = (self._position, entry.kind, entry.at_s, entry.body)
+        self._connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", row)
+        self._position += 1
 
     def commit(self) -> None:
         """See :meth:`Journal.commit`."""
@@ -149,6 +170,13 @@ class SqliteJournal(Journal):
         self._connection.close()
 
     def _check_replay(self, entry: JournalEntry, recorded: JournalEntry) -> None:
+        if entry != recorded and self._change:
+            message = (
+                f"Expected a change that matters for the rest of the run alone, but with the new content of "
+                f"{self._change[1]} what happened at {recorded.at_s / HOUR_S:.4g} h ({recorded.kind}) would have been "
+                "different: restore the old content, or start a new run."
+            )
+            raise ReplayError(message)
         if entry != recorded:
             message = (
                 f"The resumed run differs from its journal at entry {self._position}: expected "
