@@ -93,9 +93,10 @@ class AdaptiveRidge(HourlyForecaster):
 def _predict_with_errors(ridges: IncrementalRidges, slots: HourlySeries, horizon: int) -> tuple[np.ndarray, np.ndarray]:
     """Predict ``horizon`` slots, and return the errors of earlier forecasts; NaN where the covariates are unknown."""
     n_days = -(-horizon // slots.slots_per_day)
-    fitted = ridges.fit(slots, LINEAR_RIDGES + FOURIER_RIDGES if has_weather(slots) else LINEAR_RIDGES, n_days)
     today = len(slots) // slots.slots_per_day
     days = range(max(HINDCAST_DAYS, today - CORRECTION_ISSUES), today + 1)
+    configs = LINEAR_RIDGES + FOURIER_RIDGES if has_weather(slots) else LINEAR_RIDGES
+    fitted = ridges.fit(slots, configs, n_days, days.start)
     observed = _observed_windows(slots, days, n_days)
     slots_since_midnight = len(slots) % slots.slots_per_day
     predictions = np.mean(
@@ -114,7 +115,9 @@ def _observed_windows(slots: HourlySeries, days: range, horizon_days: int) -> np
     first = (
         np.array(days) * slots.slots_per_day + len(slots) % slots.slots_per_day - RESIDUAL_DAYS * slots.slots_per_day
     )
-    return level[first[:, None] + np.arange((RESIDUAL_DAYS + horizon_days) * slots.slots_per_day)]
+    width = (RESIDUAL_DAYS + horizon_days) * slots.slots_per_day
+    windows = np.lib.stride_tricks.sliding_window_view(level, width)
+    return windows[first[0] : first[-1] + 1 : slots.slots_per_day]
 
 
 def _correct_residuals(predictions: np.ndarray, observed: np.ndarray, slots_since_midnight: int) -> np.ndarray:

@@ -114,7 +114,11 @@ def random_fourier_features(slots: HourlySeries, seed: int, n_features: int = 30
         *times.T, 0.7 * (weekday >= SATURDAY), 0.3 * (weekday == SUNDAY),
     ]  # fmt: skip
     frequencies, phases = _sample_frequencies(seed, len(inputs), n_features)
-    features: np.ndarray = np.cos(np.stack(inputs, axis=1) @ frequencies + phases) / np.sqrt(2.0)
+    count, whole = len(wind), -(-len(wind) // day)
+    padded = np.zeros((whole * day, len(inputs)))
+    padded[:count] = np.stack(inputs, axis=1)
+    projected = padded.reshape(whole, day, -1) @ frequencies  # by day, so that its bits do not depend on the extent
+    features: np.ndarray = np.cos(projected.reshape(whole * day, -1)[:count] + phases) / np.sqrt(2.0)
     return features
 
 
@@ -203,8 +207,20 @@ def _shift(values: np.ndarray, slots: int) -> np.ndarray:
 
 def _centred_mean(values: np.ndarray, width: int) -> np.ndarray:
     """Return the mean over ``width`` slots around each; near the ends, of the first and the last ``width``."""
-    sums = np.concatenate([[0.0], np.cumsum(values)])
     width = min(width, len(values))
     low = np.clip(np.arange(len(values)) - width // 2, 0, len(values) - width)
-    mean: np.ndarray = (sums[low + width] - sums[low]) / max(width, 1)
+    mean: np.ndarray = _moving_sums(values, width)[low] / max(width, 1)
     return mean
+
+
+def _moving_sums(values: np.ndarray, width: int) -> np.ndarray:
+    """Return the sum of each ``width`` values, from blocks of doubling size: its bits depend on these values alone."""
+    count, size, offset = len(values) - width + 1, 1, 0
+    total, block = np.zeros(count), values
+    while size <= width:
+        if width & size:
+            total += block[offset : offset + count]
+            offset += size
+        block = block[:-size] + block[size:]
+        size *= 2
+    return total

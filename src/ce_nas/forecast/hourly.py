@@ -108,7 +108,7 @@ class HourlySeries:
     @property
     def day_fraction(self) -> np.ndarray:
         """Time of day at the middle of each slot, as a share of the day, shape (slots + ahead,)."""
-        share: np.ndarray = (self._since_midnight_s + self.slot_s / 2) / DAY_S % 1.0
+        share: np.ndarray = (self._since_midnight_s % DAY_S + self.slot_s / 2) / DAY_S % 1.0
         return share
 
     @property

@@ -20,6 +20,8 @@ import numpy as np
 from ce_nas.forecast.features import RECEPTIVE_FIELD_DAYS, linear_features, random_fourier_features
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ce_nas.forecast.hourly import HourlySeries
 
 __all__ = [
@@ -36,11 +38,16 @@ __all__ = [
 HINDCAST_DAYS = 8
 #: whole days around a day that its features depend on
 PADDING_DAYS = math.ceil(RECEPTIVE_FIELD_DAYS)
+#: days that are fitted at a time
+FIT_BLOCK_DAYS = 28
 #: penalty of the slot-of-day columns, as a share of the penalty of the others
 TIME_OF_DAY_PENALTY_SHARE = 0.02
 
 #: days of errors that a correction uses
 RESIDUAL_DAYS = 7
+#: spans of the mean errors that a correction uses: the last slots, the last days, and these at the same time of day
+SPAN_SLOTS, SPAN_DAYS, SAME_TIME_DAYS = (1, 3, 6, 12), (1, 3, RESIDUAL_DAYS), (1, 3, RESIDUAL_DAYS)
+N_SPANS = len(SPAN_SLOTS) + len(SPAN_DAYS)
 #: time in which the weight of an earlier forecast halves, days
 HALF_LIFE_DAYS = 120.0
 #: strength of the prior on the coefficients of a correction
@@ -62,29 +69,72 @@ class RidgeConfig:
     #: days between two refits
     refit_interval_days: int = 1
 
-    def day_features(self, slots: HourlySeries, day: int) -> np.ndarray:
-        """Return the features of one day, shape ``(slots a day, columns)``; NaN beyond what is known ahead."""
-        first_day = max(day - PADDING_DAYS, 0)
-        seen = slots.slice_days(first_day, day + 1 + PADDING_DAYS)
-        rows = linear_features(seen)
-        if self.fourier_seed is not None:
-            rows = np.concatenate([rows, random_fourier_features(seen, self.fourier_seed)], axis=1)
-        rows = rows[(day - first_day) * slots.slots_per_day :][: slots.slots_per_day]
-        return np.concatenate([rows, np.full((slots.slots_per_day - len(rows), rows.shape[1]), np.nan)])
+
+class DayFeatures:
+    """The features of whole days, each computed once while a series grows; shared by the regressions on it."""
+
+    def __init__(self) -> None:
+        self._final: dict[int | None, dict[int, np.ndarray]] = {}
+        self._last_slots: HourlySeries | None = None
+        self._provisional: dict[int | None, dict[int, np.ndarray]] = {}
+
+    def of_days(self, slots: HourlySeries, days: range, fourier_seed: int | None) -> np.ndarray:
+        """Return the features of ``days``, shape ``(days, slots a day, columns)``; NaN beyond what is known ahead."""
+        if slots is not self._last_slots:
+            self._last_slots, self._provisional = slots, {}
+        n_final = final_days(slots)
+        final, provisional = (cache.setdefault(fourier_seed, {}) for cache in (self._final, self._provisional))
+        missing = [day for day in days if day < n_final and day not in final]
+        if missing:
+            block = range(missing[0], missing[-1] + 1)
+            final.update(zip(block, self._compute(slots, block, fourier_seed), strict=True))
+        for day in days:  # day by day, so that what was computed before makes no difference
+            if day >= n_final and day not in provisional:
+                provisional[day] = self._compute(slots, range(day, day + 1), fourier_seed)[0]
+        return np.stack([final[day] if day < n_final else provisional[day] for day in days])
+
+    def forget_before(self, day: int) -> None:
+        """Drop the features of the days before ``day``."""
+        for cache in self._final.values():
+            for old in [known for known in cache if known < day]:
+                del cache[old]
+
+    def _compute(self, slots: HourlySeries, days: range, fourier_seed: int | None) -> np.ndarray:
+        seen_from = max(days.start - PADDING_DAYS, 0)
+        seen = slots.slice_days(seen_from, days.stop + PADDING_DAYS)
+        rows = linear_features(seen) if fourier_seed is None else random_fourier_features(seen, fourier_seed)
+        first, count = (days.start - seen_from) * slots.slots_per_day, len(days) * slots.slots_per_day
+        rows = rows[first:][:count]
+        missing = np.full((count - len(rows), rows.shape[1]), np.nan)
+        by_day = np.concatenate([rows, missing]).reshape(len(days), slots.slots_per_day, -1)
+        if fourier_seed is None:
+            return by_day
+        return np.concatenate([self.of_days(slots, days, None), by_day], axis=2)
+
+
+def final_days(slots: HourlySeries) -> int:
+    """Return the number of days whose features do not change as the series grows."""
+    padding = math.ceil(RECEPTIVE_FIELD_DAYS * slots.slots_per_day) if slots.future_covariates else 0
+    return max((len(slots) + slots.horizon - padding) // slots.slots_per_day, 0)
 
 
 class DailyRidge:
     """One regression, refitted daily to a growing series.
 
     :param horizon_days: days that each fit predicts.
+    :param features: the features of the series, where other regressions share them.
+    :param first_day: the first day around whose midnight it will be asked to predict.
     """
 
-    def __init__(self, config: RidgeConfig, horizon_days: int) -> None:
+    def __init__(
+        self, config: RidgeConfig, horizon_days: int, features: DayFeatures | None = None, first_day: int = 0
+    ) -> None:
         self._config = config
         self._horizon_days = horizon_days
+        self._first_day = max(first_day, HINDCAST_DAYS)
         #: number of days fitted so far
         self.fitted_days = 0
-        self._features: dict[int, np.ndarray] = {}
+        self._features = features or DayFeatures()
         self._coefficients: dict[int, np.ndarray] = {}
         self._predictions: dict[int, np.ndarray] = {}
         self._xtx = np.zeros((0, 0))
@@ -94,13 +144,16 @@ class DailyRidge:
 
     def fit_until(self, slots: HourlySeries, until_day: int) -> None:
         """Fit the days before ``until_day``, whose features must be final."""
-        while self.fitted_days < until_day:
-            self._update_day(slots)
-            finished = self.fitted_days - 1 - self._horizon_days
-            if finished >= HINDCAST_DAYS:
-                self._predictions[finished] = self._predict_day(finished, self._features)
-            for cache in (self._features, self._coefficients):
-                cache.pop(finished - HINDCAST_DAYS, None)
+        new_days = range(self.fitted_days, until_day)
+        if not new_days:
+            return
+        rows = self._features.of_days(slots, new_days, self._config.fourier_seed)
+        for day, day_rows in zip(new_days, rows, strict=True):
+            self._update_day(slots, day, day_rows)
+            finished = day - self._horizon_days
+            if finished >= self._first_day:
+                self._predictions[finished] = self._predict_days(slots, [finished])[0]
+            self._coefficients.pop(finished - 1, None)
 
     def predict(self, slots: HourlySeries, days: range) -> np.ndarray:
         """Predict the days around each of ``days`` by the fit at its midnight, logarithm of the intensity.
@@ -109,18 +162,10 @@ class DailyRidge:
         known ahead.
         """
         pending = [day for day in days if day not in self._predictions]
-        around = range(min(pending) - HINDCAST_DAYS, max(pending) + self._horizon_days + 1) if pending else range(0)
-        features = {
-            day: self._features[day] if day in self._features else self._config.day_features(slots, day)
-            for day in around
-        }
-        return np.stack(
-            [self._predict_day(day, features) if day in pending else self._predictions[day] for day in days]
-        )
+        predicted = dict(zip(pending, self._predict_days(slots, pending), strict=True)) if pending else {}
+        return np.stack([predicted[day] if day in predicted else self._predictions[day] for day in days])
 
-    def _update_day(self, slots: HourlySeries) -> None:
-        day = self.fitted_days
-        rows = self._features[day] = self._config.day_features(slots, day)
+    def _update_day(self, slots: HourlySeries, day: int, rows: np.ndarray) -> None:
         level = slots.log_intensity[day * slots.slots_per_day : (day + 1) * slots.slots_per_day]
         if not day:
             self._xtx, self._xty = np.zeros((rows.shape[1], rows.shape[1])), np.zeros(rows.shape[1])
@@ -129,25 +174,38 @@ class DailyRidge:
                 np.arange(rows.shape[1]) < slots.slots_per_day, TIME_OF_DAY_PENALTY_SHARE, 1.0
             )
         decay = 0.5 ** (1 / self._config.half_life_days)
-        self._xtx = decay * self._xtx + rows.T @ rows
+        self._xtx *= decay
+        self._xtx += rows.T @ rows
         self._xty = decay * self._xty + rows.T @ (level - self._intercept)
         self.fitted_days = day + 1
         if day % self._config.refit_interval_days == 0:
-            self._coefficients[self.fitted_days] = self._solve()
-        else:
+            if self.fitted_days + self._config.refit_interval_days > self._first_day:
+                self._coefficients[self.fitted_days] = self._solve()
+        elif day in self._coefficients:
             self._coefficients[self.fitted_days] = self._coefficients[day]
 
     def _solve(self) -> np.ndarray:
-        from scipy.linalg import cho_factor, cho_solve
+        from scipy.linalg.lapack import dposv
 
-        coefficients: np.ndarray = cho_solve(cho_factor(self._xtx + np.diag(self._penalty)), self._xty)
-        return coefficients
+        matrix = self._xtx.copy()
+        matrix.ravel()[:: len(matrix) + 1] += self._penalty
+        _, coefficients, failed = dposv(matrix.T, self._xty, lower=1, overwrite_a=1)
+        if failed:
+            message = f"Expected a positive definite matrix of features, but its minor {failed} is not."
+            raise np.linalg.LinAlgError(message)
+        return np.asarray(coefficients)
 
-    def _predict_day(self, day: int, features: dict[int, np.ndarray]) -> np.ndarray:
-        """Predict the days around ``day`` by the fit at its midnight, or the latest one."""
-        coefficients = self._coefficients[min(day, self.fitted_days)]
-        around = range(day - HINDCAST_DAYS, day + self._horizon_days + 1)
-        return self._intercept + np.stack([features[other] @ coefficients for other in around])
+    def _predict_days(self, slots: HourlySeries, days: Sequence[int]) -> list[np.ndarray]:
+        """Predict the days around each of ``days`` by the fit at its midnight, or the latest one."""
+        width, first = HINDCAST_DAYS + 1 + self._horizon_days, min(days) - HINDCAST_DAYS
+        around = range(first, max(days) + 1 + self._horizon_days)
+        rows = self._features.of_days(slots, around, self._config.fourier_seed)
+        predictions = []
+        for day in days:
+            coefficients = self._coefficients[min(day, self.fitted_days)]
+            seen = rows[day - HINDCAST_DAYS - first :][:width].reshape(-1, rows.shape[2])
+            predictions.append(self._intercept + (seen @ coefficients).reshape(width, -1))
+        return predictions
 
 
 class IncrementalRidges:
@@ -157,36 +215,53 @@ class IncrementalRidges:
         self._slots: HourlySeries | None = None
         self._configs: tuple[RidgeConfig, ...] = ()
         self._horizon_days = 0
+        self._first_day = 0
+        self._features = DayFeatures()
         self._ridges: list[DailyRidge] = []
 
-    def fit(self, slots: HourlySeries, configs: tuple[RidgeConfig, ...], horizon_days: int) -> list[DailyRidge]:
-        """Return the regressions of ``configs``, fitted to all days of ``slots`` whose features are final."""
-        padding = math.ceil(RECEPTIVE_FIELD_DAYS * slots.slots_per_day)
-        final = min(len(slots), len(slots) + slots.horizon - padding) if slots.future_covariates else len(slots)
-        is_same = (configs, horizon_days) == (self._configs, self._horizon_days)
-        if not is_same or not self._is_continuation(slots, padding, final):
-            self._configs, self._horizon_days = configs, horizon_days
-            self._ridges = [DailyRidge(config, horizon_days) for config in configs]
-        for ridge in self._ridges:
-            ridge.fit_until(slots, final // slots.slots_per_day)
+    def fit(
+        self, slots: HourlySeries, configs: tuple[RidgeConfig, ...], horizon_days: int, first_day: int = 0
+    ) -> list[DailyRidge]:
+        """Return the regressions of ``configs``, fitted to all days of ``slots`` whose features are final.
+
+        :param first_day: the first day around whose midnight they will be asked to predict.
+        """
+        end_day = min(len(slots) // slots.slots_per_day, final_days(slots))
+        is_same = (configs, horizon_days) == (self._configs, self._horizon_days) and first_day >= self._first_day
+        if not is_same or not self._is_continuation(slots, end_day):
+            self._configs, self._horizon_days, self._first_day = configs, horizon_days, first_day
+            self._features = DayFeatures()
+            self._ridges = [DailyRidge(config, horizon_days, self._features, first_day) for config in configs]
+        fitted = self._ridges[0].fitted_days
+        for stop in [*range(fitted + FIT_BLOCK_DAYS, end_day, FIT_BLOCK_DAYS), end_day]:
+            for ridge in self._ridges:
+                ridge.fit_until(slots, stop)
+            self._features.forget_before(stop - 2 * HINDCAST_DAYS - horizon_days)
         self._slots = slots
         return self._ridges
 
-    def _is_continuation(self, slots: HourlySeries, padding: int, final_slots: int) -> bool:
+    def _is_continuation(self, slots: HourlySeries, end_day: int) -> bool:
         """Whether ``slots`` start with everything that was fitted."""
         before = self._slots
-        fitted = self._ridges[0].fitted_days * slots.slots_per_day
-        if before is None or fitted > final_slots:
+        if before is None or self._ridges[0].fitted_days > end_day:
             return False
+        fitted = self._ridges[0].fitted_days * slots.slots_per_day
+        known = final_days(before) * slots.slots_per_day + math.ceil(RECEPTIVE_FIELD_DAYS * slots.slots_per_day)
         return (
             (before.start, before.slot_s, set(before.future_covariates))
             == (slots.start, slots.slot_s, set(slots.future_covariates))
             and np.array_equal(before.log_intensity[:fitted], slots.log_intensity[:fitted])
             and all(
-                np.array_equal(values[: fitted + padding], slots.future_covariates[name][: fitted + padding])
+                _agree(values[:known], slots.future_covariates[name][:known])
                 for name, values in before.future_covariates.items()
             )
         )
+
+
+def _agree(left: np.ndarray, right: np.ndarray) -> bool:
+    """Whether two series are equal as far as both reach."""
+    count = min(len(left), len(right))
+    return np.array_equal(left[:count], right[:count])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,23 +275,40 @@ class ResidualCorrection:
 
     def compute(self) -> np.ndarray:
         """Return what to add to each forecast, shape ``(issues, days, slots a day)``, by the truth known today."""
-        features = self._features()
+        n_days, slots = self.forecast_errors.shape[1:]
         scale = max(float(np.sqrt(np.mean(self.past_errors**2))), 1e-6)
-        days = range(self.forecast_errors.shape[1])
-        return np.stack(
-            [scale * _correct_lead_day(features / scale, self.forecast_errors[:, day] / scale, day) for day in days],
-            axis=1,
-        )
+        recent, same_time = (features / scale for features in self._features())
+        stacked = np.concatenate([recent, same_time.reshape(len(recent), -1)], axis=1)
+        errors = self.forecast_errors / scale
+        is_known = np.isfinite(errors).all(axis=2)
+        weights = 0.5 ** (np.arange(len(errors))[::-1] / HALF_LIFE_DAYS)
+        gram = (stacked * weights[:, None]).T @ stacked
+        known_errors = np.where(is_known[:, :, None], errors, 0.0).reshape(len(errors), -1)
+        products = ((stacked * weights[:, None]).T @ known_errors).reshape(-1, n_days, slots)
+        columns = np.concatenate([np.tile(np.arange(N_SPANS), (slots, 1)), N_SPANS + _same_time_columns(slots)], axis=1)
+        corrections = np.empty_like(errors)
+        for day in range(n_days):
+            unknown = stacked[~is_known[:, day]]
+            day_gram = gram - (unknown * weights[~is_known[:, day], None]).T @ unknown
+            xtx = day_gram[columns[:, :, None], columns[:, None, :]]
+            prior = _prior_coefficients(slots, day, columns.shape[1])
+            xty = products[columns, day, np.arange(slots)[:, None]] - (xtx @ prior[:, :, None])[:, :, 0]
+            coefficients = prior + _solve_shrunk(xtx, xty)
+            own = (same_time * coefficients[:, N_SPANS:].T).sum(axis=1)
+            corrections[:, day] = recent @ coefficients[:, :N_SPANS].T + own
+        return scale * corrections
 
-    def _features(self) -> np.ndarray:
-        """Return the features of each issue for each slot of the day ahead, shape ``(issues, slots, 10)``."""
+    def _features(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean errors of each issue's past: of the last hours, days and week, and at each time of day.
+
+        Shapes ``(issues, 7)`` and ``(issues, 3, slots)``: over the last day, three days and the week.
+        """
         issues, _, slots = self.past_errors.shape
-        flat = self.past_errors.reshape(issues, -1)
-        hour = max(slots // 24, 1)
-        spans = (hour, 3 * hour, 6 * hour, 12 * hour, slots, 3 * slots, RESIDUAL_DAYS * slots)
-        recent = np.stack([flat[:, -min(span, flat.shape[1]) :].mean(axis=1) for span in spans], axis=1)
-        same_time = [self.past_errors[:, -days:].mean(axis=1) for days in (1, 3, RESIDUAL_DAYS)]
-        return np.concatenate([np.repeat(recent[:, None], slots, axis=1), np.stack(same_time, axis=2)], axis=2)
+        sums = np.cumsum(self.past_errors.reshape(issues, -1)[:, ::-1], axis=1)
+        spans = [min(span, sums.shape[1]) for span in (*SPAN_SLOTS, *(days * slots for days in SPAN_DAYS))]
+        recent = np.stack([sums[:, span - 1] / span for span in spans], axis=1)
+        same_time = np.stack([self.past_errors[:, -days:].mean(axis=1) for days in SAME_TIME_DAYS], axis=1)
+        return recent, same_time
 
 
 def decayed_errors(errors: np.ndarray, slots_per_day: int, horizon: int) -> np.ndarray:
@@ -229,21 +321,16 @@ def decayed_errors(errors: np.ndarray, slots_per_day: int, horizon: int) -> np.n
     return decayed
 
 
-def _correct_lead_day(features: np.ndarray, errors: np.ndarray, day: int) -> np.ndarray:
-    """Return the corrections of one day of lead, shape ``(issues, slots)``."""
-    prior = _prior_coefficients(errors.shape[1], day, features.shape[2])
-    known = np.isfinite(errors).all(axis=1)
-    weights = 0.5 ** (np.arange(len(errors))[::-1] / HALF_LIFE_DAYS) * known
-    by_slot = features.transpose(1, 2, 0)
-    weighted = by_slot * weights
-    xtx = weighted @ by_slot.transpose(0, 2, 1)
-    xty = (weighted @ np.where(known[:, None], errors, 0.0).T[:, :, None] - xtx @ prior[:, :, None])[:, :, 0]
-    xtx = (xtx + xtx.sum(axis=0)) / 2
-    xty = (xty + xty.sum(axis=0)) / 2
-    solved = np.linalg.solve(xtx + RIDGE_PENALTY * np.eye(features.shape[2]), xty[:, :, None])[:, :, 0]
-    coefficients = prior + solved
-    corrections: np.ndarray = (coefficients[:, None, :] @ by_slot)[:, 0].T
-    return corrections
+def _solve_shrunk(xtx: np.ndarray, xty: np.ndarray) -> np.ndarray:
+    """Solve the regression of each slot, half of it common to all, ``(slots, columns)``."""
+    xtx, xty = (xtx + xtx.sum(axis=0)) / 2, (xty + xty.sum(axis=0)) / 2
+    solved: np.ndarray = np.linalg.solve(xtx + RIDGE_PENALTY * np.eye(xtx.shape[1]), xty[:, :, None])[:, :, 0]
+    return solved
+
+
+def _same_time_columns(slots: int) -> np.ndarray:
+    """Return the columns of each slot's own mean errors, shape ``(slots, spans)``."""
+    return np.arange(slots)[:, None] + slots * np.arange(len(SAME_TIME_DAYS))
 
 
 def _prior_coefficients(slots_per_day: int, day: int, n_features: int) -> np.ndarray:
