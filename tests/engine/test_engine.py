@@ -9,11 +9,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ce_nas.api import Search
+from ce_nas.config.registry import POLICIES as REGISTERED
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation
 from ce_nas.core.rng import random_stream
 from ce_nas.core.units import HOUR_S, J_PER_KWH
+from ce_nas.engine.build import build_policy
 from ce_nas.policies.base import Decision, Policy
 
 POLICIES = ["vanilla", "one-shot", "fixed", "hotcarbon", "suspend-resume", "threshold"]
@@ -35,6 +37,18 @@ class RandomPolicy(Policy):
         idle = int(self.rng.integers(state.cluster.devices - sampling - evaluating + 1))
         released = state.cluster.devices - sampling - evaluating - idle
         return Decision(Allocation(sampling, evaluating, idle, released), "at random")
+
+
+class Finishing(Policy):
+    """Another policy, done after some trainings: from then on all devices finish what has started."""
+
+    def __init__(self, inner, trainings):
+        self.name, self.inner, self.trainings = inner.name, inner, trainings
+
+    def decide(self, state):
+        if state.search.evaluations < self.trainings:
+            return self.inner.decide(state)
+        return Decision(Allocation(0, state.cluster.devices), "Enough.", done=True)
 
 
 def contents(result, kind):
@@ -61,6 +75,71 @@ def test_every_policy_accounts_for_all_device_time(small_search, policy):
     assert released_h > 0 or policy != "suspend-resume"
     assert released_h < 3 or policy != "vanilla"  # in the last hour trainings that cannot finish are not started
     assert summary.carbon_g["full"] > 0
+
+
+@pytest.mark.parametrize("policy", [name for name in REGISTERED.names() if name != "one-shot"])
+def test_nothing_begins_after_a_policy_is_done(policy):
+    run_settings = settings_from_flags(
+        {"budget": {"stop": "never"}}, policy=policy, searcher="random", gpus=3, hours=40
+    )
+    result = Search.from_settings(run_settings, policy=Finishing(build_policy(run_settings.policy), 2)).run()
+    at = next(
+        row
+        for row, entry in enumerate(result.entries)
+        if entry.kind == "decided" and entry.content["reason"] == "Enough."
+    )
+    before, after = result.entries[:at], result.entries[at:]
+    begun = {entry.content["task"] for entry in before if entry.kind == "task_started"}
+    assert {entry.content["task"] for entry in after if entry.kind == "task_started"} <= begun  # at most resumed
+    trained = {entry.content["task"] for entry in result.entries if entry.kind == "evaluated"}
+    assert trained == {
+        entry.content["task"]
+        for entry in before
+        if entry.kind == "task_started" and entry.content["kind"] == "evaluation"
+    }
+    assert result.summary.stop == "done"
+    last = [entry for entry in after if entry.kind == "evaluated"]
+    assert not last or result.entries[-1].at_s == last[-1].at_s  # it ends with the last of them
+
+
+def test_done_policy_that_evaluates_nothing_ends_the_run_at_once():
+    class Leaving(Policy):
+        name = "leaving"
+
+        def decide(self, state):
+            allocation = Allocation(0, 0, released=2) if state.search.evaluations else Allocation(0, 2)
+            return Decision(allocation, "Enough.", done=state.search.evaluations > 0)
+
+    result = Search(policy=Leaving(), searcher="random", gpus=2, hours=10).run()
+    assert result.summary.stop == "done"
+    assert contents(result, "run_ended")[0]["unfinished_tasks"]
+
+
+def test_no_more_trainings_begin_than_the_policy_allows():
+    class Rationed(Policy):
+        name = "rationed"
+
+        def decide(self, state):
+            return Decision(Allocation(0, state.cluster.devices), "Two an hour.", max_new_trainings=2)
+
+    result = Search(policy=Rationed(), searcher="random", gpus=4, hours=5).run()
+    started = Counter(
+        int(entry.at_s // HOUR_S)
+        for entry in result.entries
+        if entry.kind == "task_started" and entry.content["kind"] == "evaluation"
+    )
+    assert set(started.values()) == {2}
+
+
+def test_one_shot_trains_as_many_as_it_says():
+    run_settings = settings_from_flags(
+        {"policy": {"name": "one-shot", "final_trainings": 7, "final_training_window": "6h"}},
+        searcher="random",
+        gpus=3,
+        hours=10,
+    )
+    result = Search.from_settings(run_settings).run()
+    assert (result.summary.stop, result.summary.evaluations) == ("done", 7)
 
 
 @settings(max_examples=25, deadline=None)

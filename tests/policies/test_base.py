@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation
-from ce_nas.policies.base import Decision, active_allocation, drain_allocation
+from ce_nas.policies.base import Decision, active_allocation
 from ce_nas.testing import make_state
 
 
@@ -27,11 +27,6 @@ def test_active_allocation_of_one_device_samples_first():
 def test_active_allocation_samples_no_more_than_the_demand(demand, allocation):
     state = make_state(devices=8, samples=0, sampling_demand=demand)
     assert active_allocation(state, 8, warmup_scores=5) == allocation
-
-
-def test_drain_allocation_finishes_started_evaluations():
-    assert drain_allocation(make_state(running=3, suspended=1)) == Allocation(0, 4, released=4)
-    assert drain_allocation(make_state(running=8, suspended=2)) == Allocation(0, 8)
 
 
 @pytest.mark.parametrize("allocation", [Allocation(0, 7), Allocation(-1, 9)])

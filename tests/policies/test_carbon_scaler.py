@@ -1,4 +1,3 @@
-import math
 
 from ce_nas.core.records import Allocation
 from ce_nas.policies.carbon_scaler import CarbonScalerPolicy
@@ -34,11 +33,3 @@ def test_higher_confidence_plans_more_work():
     state = make_state(forecast=[150.0] * 20 + [100.0] * 20, target_hypervolume=5000.0, **initial)
     assert CarbonScalerPolicy(warmup_scores=0, confidence=0.5).decide(state).allocation == Allocation(0, 0, released=8)
     assert CarbonScalerPolicy(warmup_scores=0, confidence=0.95).decide(state).allocation == Allocation(0, 8)
-
-
-def test_converged_search_is_drained_and_done():
-    flat = {"target_hypervolume": math.inf, "hypervolume_by_evaluation": (4990.0,) * 150}
-    over = decide([200.0] * 40, **flat, running=0, suspended=0)
-    assert over.done
-    draining = decide([200.0] * 40, **flat, running=1, suspended=1)
-    assert (draining.done, draining.allocation) == (False, Allocation(0, 2, released=6))

@@ -1,6 +1,5 @@
 """The look-ahead policy works in the cheapest hours until the search has converged."""
 
-import math
 from functools import cache
 
 import numpy as np
@@ -86,39 +85,6 @@ def test_cost_weight_trades_money_for_carbon():
 def test_closed_periods_are_not_planned():
     clean_but_closed = [300.0] * 6 + [100.0] * 40
     assert decide(clean_but_closed, closed_periods=tuple(range(6, 46))).allocation == ALL
-
-
-def test_without_a_target_it_is_done_when_converged():
-    flat = (4000.0,) * 150
-    over = decide(
-        NOW_CLEAN,
-        target_hypervolume=math.inf,
-        hypervolume_by_evaluation=flat,
-        hypervolume=4000.0,
-        running=0,
-        suspended=0,
-    )
-    assert (over.done, over.allocation) == (True, NONE)
-    assert "worth no more" in over.reason
-    rising = tuple(np.linspace(3000.0, 4000.0, 150))
-    assert (
-        decide(NOW_CLEAN, target_hypervolume=math.inf, hypervolume_by_evaluation=rising, hypervolume=4000.0).allocation
-        == ALL
-    )
-
-
-def test_converged_search_finishes_started_evaluations():
-    flat = (4000.0,) * 150
-    over = decide(
-        NOW_CLEAN,
-        target_hypervolume=math.inf,
-        hypervolume_by_evaluation=flat,
-        hypervolume=4000.0,
-        running=2,
-        suspended=1,
-    )
-    assert not over.done
-    assert over.allocation == Allocation(0, 3, released=5)
 
 
 @settings(max_examples=30, deadline=None)

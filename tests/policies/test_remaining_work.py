@@ -12,7 +12,7 @@ from ce_nas.policies.remaining_work import (
     INITIAL_MEDIAN_TRAININGS,
     MEDIAN_GROWTH_WITH_TARGET,
     RemainingWork,
-    remaining_work_unless_converged,
+    estimate_remaining_work,
     required_duty_cycle,
 )
 from ce_nas.testing import make_state
@@ -33,7 +33,7 @@ def test_median_trainings_grow_with_those_done():
             running=0,
             suspended=0,
         )
-        work = remaining_work_unless_converged(state, 1e-3)
+        work = estimate_remaining_work(state)
         assert work.median_trainings == trainings
         assert work.training_s == (900.0 if done else 1500.0)
 
@@ -43,14 +43,14 @@ def test_started_trainings_count_half_in_the_mean_duration():
     known = {"target_hypervolume": 5000.0, "hypervolume_by_evaluation": (1.0,), "trained_s": (1 + 7 / 2) * 36_000.0}
     for running, suspended in ((7, 0), (0, 7)):
         state = make_state(evaluations=1, running=running, suspended=suspended, **known)
-        assert remaining_work_unless_converged(state, 1e-3).training_s == 36_000.0
+        assert estimate_remaining_work(state).training_s == 36_000.0
 
 
 def test_closing_gap_to_the_target_lowers_the_estimate():
     def median_trainings(*by_evaluation):
         fields = {"hypervolume": by_evaluation[-1], "hypervolume_by_evaluation": by_evaluation}
         state = make_state(evaluations=40, target_hypervolume=5000.0, **fields)
-        return remaining_work_unless_converged(state, 0).median_trainings
+        return estimate_remaining_work(state).median_trainings
 
     still = median_trainings(*(4000.0,) * 40)
     slow = median_trainings(*(4000.0,) * 20, *(4500.0,) * 20)
@@ -65,7 +65,7 @@ def test_stagnation_is_expected_to_last_as_long_again():
     known = {"target_hypervolume": 5000.0, "hypervolume": 4999.0, "trained_s": 3e6}
     known["hypervolume_by_evaluation"] = (4000.0,) * 100 + (4999.0,) * 1900
     state = make_state(evaluations=2000, **known)
-    assert remaining_work_unless_converged(state, 0).median_trainings >= 1900
+    assert estimate_remaining_work(state).median_trainings >= 1900
 
 
 def test_required_duty_cycle_counts_open_periods():
@@ -88,7 +88,7 @@ def test_budgets_limit_the_remaining_work():
     known["forecast"] = [300.0] * 10 + [100.0] * 30
 
     def hours(**budget):
-        return remaining_work_unless_converged(make_state(**known | budget), 1e-3).median_device_s / 3600.0
+        return estimate_remaining_work(make_state(**known | budget)).median_device_s / 3600.0
 
     assert hours() == pytest.approx(INITIAL_MEDIAN_TRAININGS * 1500.0 / 3600.0)
     assert hours(carbon_left_g=1000.0) == pytest.approx(1000.0 / 100.0 / 0.5)  # in the clean hours
@@ -98,16 +98,6 @@ def test_budgets_limit_the_remaining_work():
     assert hours(evaluations_left=12) == pytest.approx(12 * 1500.0 / 3600.0)
     assert hours(carbon_left_g=1000.0, forecast=None) == hours()  # the grid is unknown
     assert hours(cost_left=20.0, rates=None) == hours()
-
-
-def test_search_without_a_target_converges():
-    rising, flat = tuple(np.linspace(1.0, 2.0, 100)), (*(1.0,) * 40, *(2.0,) * 60)
-    for by_evaluation, converged in ((rising, False), (flat, True)):
-        known = {"evaluations": 100, "hypervolume_by_evaluation": by_evaluation, "hypervolume": 2.0}
-        state = make_state(target_hypervolume=math.inf, **known)
-        assert (remaining_work_unless_converged(state, 1e-3) is None) == converged
-        state = make_state(target_hypervolume=3.0, **known)
-        assert remaining_work_unless_converged(state, 1e-3) is not None
 
 
 @given(st.floats(1, 1000), st.floats(1, 1e5))

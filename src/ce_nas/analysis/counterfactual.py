@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -260,28 +261,29 @@ def counterfactual_from_journal(entries: Sequence[JournalEntry]) -> Counterfactu
 
     :raises CeNasError: if the grid's file is missing or has changed, or there is no work yet.
     """
-    header = run_header(entries)
-    inputs = _load_inputs(header)
+    inputs = _load_inputs(entries)
     return compute_counterfactual(entries, inputs.history, inputs.choose_forecaster().forecaster)
 
 
-def load_grid_history(header: Mapping[str, Any]) -> RecordedHistory:
-    """Load the recorded grid that the first entry of a journal names, in seconds since the run's start.
+def load_grid_history(entries: Sequence[JournalEntry]) -> RecordedHistory:
+    """Load the recorded grid of a run, in seconds since the run's start.
 
     :raises CeNasError: if the grid is live, or its file is missing or has changed.
     """
-    return _load_inputs(header).history
+    return _load_inputs(entries).history
 
 
-def _load_inputs(header: Mapping[str, Any]) -> RunInputs:
+def _load_inputs(entries: Sequence[JournalEntry]) -> RunInputs:
+    header = run_header(entries)
     if header["grid"]["sha256"] is None:
         message = (
             f"Expected a recorded grid, got a live one ({header['grid']['origin']}): other hours than those that the "
             "run has read are not known, so its work cannot be replayed."
         )
         raise TraceError(message)
-    inputs = RunInputs(Settings.model_validate(header["settings"]))
-    if inputs.trace.fingerprint != header["grid"]["sha256"]:
+    inputs = RunInputs(Settings.model_validate(header["settings"]), fixed_start=datetime.fromisoformat(header["start"]))
+    accepted = {header["grid"]["sha256"], *header.get("inputs", {}).values()}
+    if inputs.trace.fingerprint not in accepted:
         message = (
             f"Expected the grid that the run started with, zone {header['grid']['zone']} from "
             f"{header['grid']['origin']}, but its values have changed since; restore the old file."

@@ -203,7 +203,7 @@ def _grid_series(entries: Sequence[JournalEntry]) -> Series:
     """The grid of a run, in seconds since its start; of a live grid the hours that the run has read."""
     header = run_header(entries)
     if header["grid"]["sha256"] is not None:
-        return load_grid_history(header).intensity
+        return load_grid_history(entries).intensity
     start, step_s = datetime.fromisoformat(header["start"]), parse_seconds(header["settings"]["schedule"]["period"])
     read = [entry.content for entry in entries if entry.kind == "period"]
     values = [np.nan if period["intensity_g_per_kwh"] is None else period["intensity_g_per_kwh"] for period in read]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable  # noqa: TC003 - pydantic evaluates the annotations at run time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import (
+    G_PER_KG,
     HOUR_S,
     parse_carbon_g,
     parse_cost,
@@ -32,10 +35,14 @@ __all__ = [
     "Quantity",
     "SettingsSection",
     "Share",
+    "StopPrice",
     "Timestamp",
     "Watts",
     "flag",
 ]
+
+
+_STOP_PRICE = re.compile(r"(\d+\.?\d*(?:e-?\d+)?|\.\d+)(?:\s*%\s*(?:/|per)\s*([a-z]+))?")
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,18 @@ def _parse_hours_s(value: Any) -> float:  # noqa: ANN401 - what a file or a call
     return parse_duration_s(f"{value} h" if _is_number(value) else value)
 
 
+def _parse_stop_price(value: Any) -> float | str:  # noqa: ANN401 - what a file or a caller holds
+    """Percent of the hypervolume per kg of CO2eq from a text with its unit, or from a plain number; a word as it is."""
+    text = str(value).strip().lower()
+    match = _STOP_PRICE.fullmatch(text)
+    if text in {"auto", "never"}:
+        return text
+    if isinstance(value, bool) or not match or not math.isfinite(float(match.group(1))):
+        message = f"Expected auto, never, or a gain per mass of CO2eq such as 0.1%/kg, got {value!r}."
+        raise SettingsError(message)
+    return float(match.group(1)) * G_PER_KG / parse_carbon_g(f"1 {match.group(2) or 'kg'}")
+
+
 def _split_names(value: object) -> object:
     """The names in a text with commas between them; a list as it is."""
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
@@ -134,6 +153,13 @@ Price = Annotated[
     BeforeValidator(_read_number),
     Quantity("a number, or a file of prices", ""),
     WithJsonSchema({"type": ["number", "string"]}),
+]
+#: auto, never, or the least gain worth its carbon, percent of the hypervolume per kg of CO2eq
+StopPrice = Annotated[
+    float | Literal["auto", "never"],
+    _as_validator(_parse_stop_price),
+    PlainSerializer(lambda price: price if isinstance(price, str) else f"{price!r} %/kg"),
+    *_describe("auto, never, or a gain per mass of CO2eq", "0.1%/kg"),
 ]
 Share = Annotated[float, Field(ge=0, le=1)]
 Watts = Annotated[float, Field(ge=0, allow_inf_nan=False)]

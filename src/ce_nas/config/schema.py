@@ -21,6 +21,7 @@ from ce_nas.config.quantities import (
     Price,
     SettingsSection,
     Share,
+    StopPrice,
     Timestamp,
     Watts,
     flag,
@@ -228,6 +229,12 @@ class BudgetSettings(SettingsSection):
     )
     target: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         None, description="Hypervolume at which the run ends.", json_schema_extra=flag()
+    )
+    stop: StopPrice = Field(
+        "auto",
+        description="When the search ends by itself: once the next kg of CO2eq is expected to add less hypervolume than "
+        "stated, 0.1%/kg; auto: less than is in proportion to what was spent; never: only by the other budgets.",
+        json_schema_extra=flag(),
     )
     accounting: Literal["full", "paper"] = Field(
         "full", description="Accounting of the carbon budget: full, or as in the CE-NAS paper."

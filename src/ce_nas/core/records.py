@@ -95,6 +95,7 @@ class StopReason(StrEnum):
     TARGET = "The target was reached."
     EVALUATIONS = "The stated number of evaluations was reached."
     EXHAUSTED = "Every architecture of the space was evaluated."
+    CONVERGED = "More was not expected to be worth its carbon."
     DONE = "The policy had no more work to do."
 
 

@@ -141,6 +141,7 @@ def _run_config(inputs: RunInputs) -> RunConfig:
         start=inputs.start,
         zone=inputs.zone,
         budgets=_budgets(settings),
+        stop=settings.budget.stop,
         period_s=settings.schedule.period,
         sampling_batch=settings.schedule.sampling_batch,
         queue_capacity=settings.schedule.queue_capacity,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ce_nas.energy.ledger import Ledger, Prices
     from ce_nas.engine.budgets import Budgets
     from ce_nas.engine.sites import Sites
+    from ce_nas.engine.stopping import StopThreshold
     from ce_nas.forecast.base import Forecaster
     from ce_nas.forecast.history import ZoneHistory
     from ce_nas.policies.base import Policy
@@ -58,6 +59,8 @@ class RunConfig:
     #: name of the grid zone
     zone: str
     budgets: Budgets
+    #: when the search begins nothing new by itself
+    stop: StopThreshold = "never"
     #: time between two decisions, s
     period_s: float = 3600.0
     #: architectures per sampling task

@@ -17,6 +17,7 @@ from ce_nas.engine.journal_writer import JournalWriter
 from ce_nas.engine.scheduler import TaskScheduler
 from ce_nas.engine.search_progress import SearchProgress
 from ce_nas.engine.state_builder import StateBuilder
+from ce_nas.engine.stopping import StopRule
 from ce_nas.forecast.history import RecordedHistory
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class Engine:
         )
         self._task_times = self._budget_planner.task_times
         self._scheduler = TaskScheduler(components, config, self.progress, self.queue, self._budget_planner)
+        self._stop_rule = StopRule(config.stop, components.searcher)
+        #: whether nothing new begins, and the run ends once what has started has ended
+        self._is_ending = False
         self._allocation: Allocation | None = None
         self._allocated_since_s = 0.0
 
@@ -63,8 +67,8 @@ class Engine:
         """Run until a budget is used up or nothing is left to do."""
         while self.stop_reason is None:
             decision = self.decide()
-            if decision.done:
-                self.stop_reason = StopReason.DONE
+            if decision.done and not (decision.allocation.evaluating and self._started_trainings()):
+                self.stop_reason = self._end_reason()
             else:
                 self.step(decision.allocation, decision.site)
         self.close()
@@ -79,6 +83,10 @@ class Engine:
         state = state or self.build_state()
         decision = self.components.policy.decide(state)
         decision.require_device_count(state.cluster.devices)
+        if self._stop_rule.reason:
+            decision = replace(decision, reason=f"{self._stop_rule.reason} {decision.reason}", done=True, site=None)
+        self._is_ending = decision.done
+        self._scheduler.new_trainings_left = 0 if decision.done else decision.max_new_trainings
         self._journal.write_decision(decision, state)
         return decision
 
@@ -209,11 +217,23 @@ class Engine:
         return limited
 
     def _limit_to_demand(self, allocation: Allocation) -> Allocation:
-        """Release the sampling devices of an allocation that have nothing to sample."""
-        surplus = allocation.sampling - self._scheduler.sampling_demand if allocation.sampling else 0
-        if surplus <= 0:
-            return allocation
-        return replace(allocation, sampling=allocation.sampling - surplus, released=allocation.released + surplus)
+        """Release the devices of an allocation that have nothing to sample, or no training to begin or to finish."""
+        sampling, evaluating = allocation.sampling, allocation.evaluating
+        if sampling:
+            sampling = 0 if self._is_ending else min(sampling, self._scheduler.sampling_demand)
+        if (left := self._scheduler.new_trainings_left) is not None:
+            evaluating = min(evaluating, self._started_trainings() + left)
+        surplus = allocation.sampling + allocation.evaluating - sampling - evaluating
+        return replace(allocation, sampling=sampling, evaluating=evaluating, released=allocation.released + surplus)
+
+    def _started_trainings(self) -> int:
+        """The number of trainings that are running or suspended."""
+        tasks = [*self.components.cluster.running_tasks(), *self._scheduler.suspended]
+        return sum(task.kind is TaskKind.EVALUATION for task in tasks)
+
+    def _end_reason(self) -> StopReason:
+        """The reason of an end for which nothing new has begun."""
+        return StopReason.CONVERGED if self._stop_rule.reason else StopReason.DONE
 
     def _check_stop(self) -> None:
         self.stop_reason = self.stop_reason or self.config.budgets.stop_reason(
@@ -221,6 +241,8 @@ class Engine:
         )
         if not self.stop_reason and self.progress.evaluations >= self.components.problem.space.size:
             self.stop_reason = StopReason.EXHAUSTED
+        if not self.stop_reason and self._is_ending and not self._started_trainings():
+            self.stop_reason = self._end_reason()
 
     def _check_times_s(self, start_s: float) -> Iterator[float]:
         """Yield the times of the budget checks in a period; the last is its end."""
@@ -286,6 +308,14 @@ class Engine:
                 hypervolume=self.progress.hypervolume,
                 totals=self.components.ledger.totals,
             )
+        self._apply_stop_rule()
+
+    def _apply_stop_rule(self) -> None:
+        """Begin nothing new from here on if the stop rule says so."""
+        if self._stop_rule.reason or not self._stop_rule.update(self.progress, self.components.ledger.totals):
+            return
+        self._is_ending, self._scheduler.new_trainings_left = True, 0
+        self._journal.write_stop_rule(self._stop_rule.reason or "")
 
     def _close_period(self, start_s: float) -> None:
         now_s, ledger = self.components.clock.now_s, self.components.ledger

@@ -135,6 +135,10 @@ class JournalWriter:
             carbon_g=move.carbon_g,
         )
 
+    def write_stop_rule(self, reason: str) -> None:
+        """Append that nothing new begins from here on, and why."""
+        self._append("stopping", reason=reason)
+
     def write_period(  # noqa: PLR0913 - the keys of the entry
         self,
         *,

@@ -45,6 +45,8 @@ class TaskScheduler:
         self._budget_planner = budget_planner
         #: suspended tasks, in order of their suspension
         self.suspended: list[Task] = []
+        #: how many more trainings may begin; None: any number
+        self.new_trainings_left: int | None = None
         self._next_task_id = 0
         self._supernet_scheduled = components.problem.supernet_training_s == 0
         self._supernet_ready = self._supernet_scheduled
@@ -90,13 +92,15 @@ class TaskScheduler:
         self._budget_planner.reset_rejections()
         if suspended := self._pop_resumable({TaskKind.EVALUATION}):
             return suspended
-        if len(self._progress.started) >= self._config.budgets.evaluations:
+        if len(self._progress.started) >= self._config.budgets.evaluations or self.new_trainings_left == 0:
             return None
         task = next(filter(self._fits_alongside_running(), map(self._training_task, self._training_candidates())), None)
         if task:
             self._queue.discard(task.architectures[0])
             self._progress.mark_started(task.architectures[0])
             self._next_task_id += 1
+            if self.new_trainings_left is not None:
+                self.new_trainings_left -= 1
         return task
 
     def next_sampling(self) -> Task | None:

@@ -19,7 +19,6 @@ __all__ = [
     "Decision",
     "Policy",
     "active_allocation",
-    "drain_allocation",
 ]
 
 #: scores from which trainings are chosen well enough by default
@@ -41,8 +40,11 @@ class Decision:
     allocation: Allocation
     #: one sentence for the journal, with the figures that decided
     reason: str
-    #: whether the policy has no more work to do: the run ends here
+    #: whether the policy has no more work to do: nothing new begins, what has started is finished on the evaluating
+    #: devices of the allocation, and the run ends; at once if none evaluates
     done: bool = False
+    #: the most trainings to begin until the next decision; None: as many as the devices take
+    max_new_trainings: int | None = None
     #: the site to move the search to; None: it stays
     site: str | None = None
 
@@ -88,12 +90,6 @@ class Policy(ABC):
     @abstractmethod
     def decide(self, state: State) -> Decision:
         """Allocate the ``state.cluster.devices`` devices until the next decision."""
-
-
-def drain_allocation(state: State) -> Allocation:
-    """The allocation that finishes started evaluations and releases the other devices."""
-    count = min(state.cluster.running + state.cluster.suspended, state.cluster.devices)
-    return Allocation(0, count, released=state.cluster.devices - count)
 
 
 def active_allocation(state: State, active_devices: int, warmup_scores: int) -> Allocation:

@@ -98,7 +98,12 @@ class OneShotPolicy(Policy):
         reason = (
             f"{left_h:.1f} h are left: {missing} of the {self._final_trainings} final trainings are still to be done."
         )
-        return Decision(Allocation(0, training, released=state.cluster.devices - training), reason, done=missing == 0)
+        return Decision(
+            Allocation(0, training, released=state.cluster.devices - training),
+            reason,
+            done=missing == 0,
+            max_new_trainings=max(missing - state.cluster.running - state.cluster.suspended, 0),
+        )
 
 
 class FixedShareSettings(ComponentSettings):

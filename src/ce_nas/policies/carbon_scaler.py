@@ -16,8 +16,8 @@ from pydantic import Field
 from ce_nas.config.components import ComponentSettings
 from ce_nas.config.registry import POLICIES
 from ce_nas.core.units import HOUR_S
-from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, Decision, Policy, active_allocation, drain_allocation
-from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, remaining_work_unless_converged
+from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, Decision, Policy, active_allocation
+from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, estimate_remaining_work
 
 if TYPE_CHECKING:
     from ce_nas.core.records import State
@@ -28,13 +28,6 @@ __all__ = ["CarbonScalerPolicy"]
 class CarbonScalerSettings(ComponentSettings):
     """Settings of the policy carbonscaler."""
 
-    min_improvement: float = Field(
-        1e-3,
-        ge=0,
-        lt=1,
-        description="Without a target: share of the hypervolume that the last doubling of the trainings must have "
-        "added for the search to continue.",
-    )
     warmup_scores: int = Field(
         DEFAULT_WARMUP_SCORES,
         ge=0,
@@ -54,8 +47,6 @@ class CarbonScalerPolicy(Policy):
 
     :param marginal_loss: share of the first device's work by which each further device adds less than the one before:
         trainings that run in parallel cannot learn from one another.
-    :param min_improvement: without a target, share of the hypervolume that the last doubling of the trainings must have
-        brought for the search to continue.
     :param warmup_scores: half of the active devices sample until as many architectures are scored.
     :param confidence: probability with which the planned work must be enough, 0 to less than 1.
 
@@ -72,22 +63,17 @@ class CarbonScalerPolicy(Policy):
         self,
         *,
         marginal_loss: float = 0.02,
-        min_improvement: float = 1e-3,
         warmup_scores: int = DEFAULT_WARMUP_SCORES,
         confidence: float = DEFAULT_CONFIDENCE,
     ) -> None:
         self._marginal_loss = marginal_loss
-        self._min_improvement = min_improvement
         self._warmup_scores = warmup_scores
         self._confidence = confidence
 
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
         cluster = state.cluster
-        work = remaining_work_unless_converged(state, self._min_improvement)
-        if work is None:
-            reason = f"The search is worth no more after {state.search.evaluations} trainings."
-            return Decision(drain_allocation(state), reason, done=cluster.running + cluster.suspended == 0)
+        work = estimate_remaining_work(state)
         periods = max(math.ceil(state.budget.time_left_s / state.period_s), 1)
         intensities = np.ones(periods)
         if state.grid.forecast is not None:

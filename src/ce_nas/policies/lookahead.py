@@ -25,10 +25,9 @@ from ce_nas.policies.base import (
     Decision,
     Policy,
     active_allocation,
-    drain_allocation,
 )
 from ce_nas.policies.planning import CLOSED_PERIOD_COST, DEFAULT_LATENESS_PENALTY, RESTART_S, expected_costs
-from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, remaining_work_unless_converged, required_duty_cycle
+from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, estimate_remaining_work, required_duty_cycle
 
 if TYPE_CHECKING:
     from ce_nas.core.records import State
@@ -47,13 +46,6 @@ class LookAheadSettings(ComponentSettings):
 
     cost_weight: Share = Field(
         0.0, description="Weight of money in the cost of an hour; the rest is the weight of carbon."
-    )
-    min_improvement: float = Field(
-        1e-3,
-        ge=0,
-        lt=1,
-        description="Without a target: share of the hypervolume that the last doubling of the trainings must have "
-        "added for the search to continue.",
     )
     warmup_scores: int = Field(
         DEFAULT_WARMUP_SCORES,
@@ -79,12 +71,10 @@ class LookAheadSettings(ComponentSettings):
 
 @POLICIES.register("look-ahead", LookAheadSettings)
 class LookAheadPolicy(Policy):
-    """Works in the cheapest hours by the forecast until the search has converged or reached its target.
+    """Works in the cheapest hours by the forecast, for the work that the search is estimated to need.
 
     :param cost_weight: weight of money in the cost of an hour, 0 to 1; the rest is carbon. Each is normalised by its
         mean over the coming hours.
-    :param min_improvement: without a target, share of the hypervolume that the last doubling of the trainings must have
-        brought for the search to continue.
     :param warmup_scores: half of the active devices sample until as many architectures are scored.
     :param forecast_quantile: quantile of the forecast to plan with where it has quantiles; None: the mean.
     :param lateness_penalty: cost of an hour's work left at the deadline, in units of a mean hour before it, 1 or more.
@@ -101,18 +91,16 @@ class LookAheadPolicy(Policy):
 
     name = "look-ahead"
 
-    def __init__(  # noqa: PLR0913 - one parameter per setting
+    def __init__(
         self,
         *,
         cost_weight: float = 0.0,
-        min_improvement: float = 1e-3,
         warmup_scores: int = DEFAULT_WARMUP_SCORES,
         forecast_quantile: float | None = None,
         lateness_penalty: float = DEFAULT_LATENESS_PENALTY,
         confidence: float = DEFAULT_CONFIDENCE,
     ) -> None:
         self._cost_weight = cost_weight
-        self._min_improvement = min_improvement
         self._warmup_scores = warmup_scores
         self._forecast_quantile = forecast_quantile
         self._lateness_penalty = lateness_penalty
@@ -120,15 +108,11 @@ class LookAheadPolicy(Policy):
 
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
-        cluster = state.cluster
-        work = remaining_work_unless_converged(state, self._min_improvement)
-        if work is None:
-            reason = _converged_reason(state, self._min_improvement)
-            return Decision(drain_allocation(state), reason, done=cluster.running + cluster.suspended == 0)
+        work = estimate_remaining_work(state)
         costs = self._period_costs(state)
         urgent = costs[0] < CLOSED_PERIOD_COST and required_duty_cycle(state, self._confidence) >= 1.0
         level = _ACTIVITY_LEVELS if urgent else best_activity_level(costs, work, state, self._lateness_penalty)
-        active_devices = round(level / _ACTIVITY_LEVELS * cluster.devices)
+        active_devices = round(level / _ACTIVITY_LEVELS * state.cluster.devices)
         allocation = active_allocation(state, active_devices, self._warmup_scores)
         return Decision(allocation, _reason(state, work, costs, level))
 
@@ -194,11 +178,4 @@ def _reason(state: State, work: RemainingWork, period_costs: np.ndarray, level: 
         f"Worth about {work.median_trainings:.0f} more trainings, {work.median_device_s / HOUR_S:.0f} GPU-hours; this "
         f"period costs {period_costs[0]:.0%} of the mean of the {state.budget.time_left_s / HOUR_S:.0f} h left: "
         f"{level / _ACTIVITY_LEVELS:.0%} of the devices work."
-    )
-
-
-def _converged_reason(state: State, min_improvement: float) -> str:
-    return (
-        f"The last doubling of the {state.search.evaluations} trainings brought no more than {min_improvement:.2%} of "
-        "the hypervolume: the search is worth no more."
     )

@@ -27,7 +27,6 @@ __all__ = [
     "DEFAULT_TRAINING_S",
     "RemainingWork",
     "estimate_remaining_work",
-    "remaining_work_unless_converged",
     "required_duty_cycle",
 ]
 
@@ -42,8 +41,6 @@ DEFAULT_CONFIDENCE = 0.9
 _CLEAN_QUANTILE = 0.25
 #: trainings after which the observed progress counts half
 _HALF_TRUST_TRAININGS = 50
-#: trainings up to which a search is never considered converged
-_MIN_TRAININGS_TO_STOP = 20
 #: assumed duration of a training until the first has ended, s
 DEFAULT_TRAINING_S = 1500.0
 #: shape of the Lomax distribution of the remaining work: the survival probability falls with this power of the work
@@ -94,20 +91,6 @@ class RemainingWork:
             scale_s / (_LOMAX_SHAPE - 1.0) * (1.0 - (1.0 + device_s / scale_s) ** (1.0 - _LOMAX_SHAPE))
         )
         return spent_s
-
-
-def remaining_work_unless_converged(state: State, min_improvement: float) -> RemainingWork | None:
-    """The work that the search is still worth, or None if it has converged.
-
-    A search with a target never counts as converged. One without has converged when the last doubling of its trainings
-    brought no more than ``min_improvement`` of the hypervolume.
-    """
-    search = state.search
-    if math.isinf(search.target_hypervolume) and search.evaluations > _MIN_TRAININGS_TO_STOP:
-        improvement = search.hypervolume - search.hypervolume_by_evaluation[search.evaluations // 2]
-        if improvement <= min_improvement * search.hypervolume:
-            return None
-    return estimate_remaining_work(state)
 
 
 def required_duty_cycle(state: State, confidence: float) -> float:

@@ -128,6 +128,8 @@ class ClosedHours(SiteConstraint):
         if not self._is_closed(state, 0) or decision.allocation.released == state.cluster.devices:
             return decision
         allocation = Allocation(0, 0, released=state.cluster.devices)
+        has_started = state.cluster.running + state.cluster.suspended > 0  # to be finished when the site opens
+        decision = replace(decision, done=decision.done and not has_started, max_new_trainings=0)
         return _with_allocation(decision, allocation, "The cluster may not be used in this period.")
 
     def _is_closed(self, state: State, period: int) -> bool:
