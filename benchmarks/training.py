@@ -30,7 +30,6 @@ import multiprocessing
 import os
 import statistics
 import tempfile
-import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,7 +42,7 @@ from torch.utils.data import DataLoader, Dataset
 from ce_nas.api import Search
 from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
 from ce_nas.cluster.workers.local import LocalWorkerPool
-from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S, _PreemptionCheck
+from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S, PreemptionCheck
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.rng import random_stream
 from ce_nas.energy.cpu_time import CpuTimeMeter
@@ -147,15 +146,21 @@ def _overhead(images: ImageDataset, stated: argparse.Namespace) -> dict[str, str
     """What watching a training and running a search around it takes, each of a training's processor time."""
     training, step_s = _watched_alone(images, stated)
     mine, theirs = multiprocessing.Pipe()
-    leave = _PreemptionCheck(theirs, threading.Event())
+    leave = PreemptionCheck(theirs.poll)
     asking_s = _each(leave, 20_000)
+
+    def beat() -> None:
+        leave.life_signs()
+        theirs.send(None)
+        mine.recv()
+
     with CpuTimeMeter(os.getpid, interval_s=1e9) as meter:
         mark_s = _each(meter.snapshot, 2_000)
     with tempfile.TemporaryDirectory() as folder:
         saving_s = _each(lambda: training.save(Path(folder) / "task.pt"), 20)
     shares = {
         "asked before every step": asking_s / step_s,
-        "a sign of life every second": _each(lambda: (theirs.send(None), mine.recv()), 1_000) / HEARTBEAT_INTERVAL_S,
+        "a sign of life every second": _each(beat, 1_000) / HEARTBEAT_INTERVAL_S,
         "a checkpoint a minute": saving_s / CHECKPOINT_INTERVAL_S,
         "its meter's look every second": mark_s,
     }
@@ -181,7 +186,7 @@ def _watched_alone(images: ImageDataset, stated: argparse.Namespace) -> tuple[Ne
     return training, _timed(lambda: training.advance(steps=5), stated.device)[1] / 5
 
 
-def _pairs(training: NetworkTrainer, leave: _PreemptionCheck, mine, stated: argparse.Namespace) -> list[float]:  # noqa: ANN001 - a pipe's end
+def _pairs(training: NetworkTrainer, leave: PreemptionCheck, mine, stated: argparse.Namespace) -> list[float]:  # noqa: ANN001 - a pipe's end
     """Ratios of processor time, watched by alone: the same training, in turns that begin with either."""
     ratios, steps = [], 4 * stated.steps
     for turn in range(3 * stated.repeats):

@@ -1,7 +1,7 @@
 import pytest
 
 from ce_nas.core.errors import EnergyError
-from ce_nas.energy.cuda_devices import list_visible_gpus, resolve_cuda_device
+from ce_nas.energy.cuda_devices import list_visible_gpus, resolve_cuda_device, show_only_device
 
 
 class FakeNvml:
@@ -76,3 +76,55 @@ def test_fastest_first_among_several_models_is_not_guessed():
 def test_a_number_that_is_not_shown_is_refused_with_the_mask():
     with pytest.raises(EnergyError, match=r"cuda:2.*CUDA_VISIBLE_DEVICES='0,1'.*cuda:0 to cuda:1"):
         resolve_cuda_device(2, FakeNvml(), {"CUDA_VISIBLE_DEVICES": "0,1"})
+
+
+@pytest.mark.parametrize(
+    ("device", "mask", "shown"),
+    [
+        ("cuda:1", None, "GPU-11aa-0000"),
+        ("cuda", None, "GPU-00aa-0000"),
+        ("cuda:1", "2,3", "GPU-33aa-0000"),
+        ("cuda:0", "GPU-22aa-0000,GPU-00aa-0000", "GPU-22aa-0000"),
+        ("cuda:1", "MIG-12, MIG-34", "MIG-34"),
+    ],
+)
+def test_a_process_sees_its_own_gpu_alone(device, mask, shown):
+    environ = {} if mask is None else {"CUDA_VISIBLE_DEVICES": mask}
+    name = show_only_device(device, FakeNvml, environ)
+    assert (name, environ["CUDA_VISIBLE_DEVICES"]) == ("cuda:0", shown)
+    assert show_only_device(name, FakeNvml, environ) == "cuda:0"  # once more changes nothing
+    assert environ["CUDA_VISIBLE_DEVICES"] == shown
+
+
+def test_without_nvml_a_number_stays_a_number():
+    def no_driver():
+        raise EnergyError(*["no driver"])
+
+    environ = {"CUDA_VISIBLE_DEVICES": "4,6"}
+    show_only_device("cuda:1", no_driver, environ)
+    assert environ["CUDA_VISIBLE_DEVICES"] == "6"
+    environ = {}
+    show_only_device("cuda:3", no_driver, environ)
+    assert environ["CUDA_VISIBLE_DEVICES"] == "3"
+
+
+def test_a_cpu_changes_no_mask():
+    environ = {"CUDA_VISIBLE_DEVICES": "4,6"}
+    assert show_only_device("cpu", FakeNvml, environ) == "cpu"
+    assert environ["CUDA_VISIBLE_DEVICES"] == "4,6"
+
+
+def test_a_device_beyond_the_mask_is_refused():
+    with pytest.raises(EnergyError, match=r"cuda:2.*'0,1' shows 2"):
+        show_only_device("cuda:2", FakeNvml, {"CUDA_VISIBLE_DEVICES": "0,1"})
+    with pytest.raises(EnergyError, match="shows 0"):
+        show_only_device("cuda", FakeNvml, {"CUDA_VISIBLE_DEVICES": ""})
+
+
+def test_gpus_that_slurm_assigned_but_did_not_hide_are_respected():
+    environ = {"SLURM_JOB_GPUS": "1,3", "SLURM_STEP_GPUS": "3"}
+    show_only_device("cuda", lambda: FakeNvml("H100", "A100", "A100", "A100"), environ)
+    assert environ["CUDA_VISIBLE_DEVICES"] == "GPU-33aa-0000"
+    environ = {"SLURM_JOB_GPUS": "1,3", "CUDA_VISIBLE_DEVICES": "0"}  # its own numbers, in a cgroup
+    show_only_device("cuda", FakeNvml, environ)
+    assert environ["CUDA_VISIBLE_DEVICES"] == "GPU-00aa-0000"

@@ -7,7 +7,7 @@ import pytest
 from ce_nas.core.errors import EnergyError, SettingsError
 from ce_nas.core.records import ReadingSource
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
-from ce_nas.energy.meter_selection import ExclusiveMeter, SharedMeter, SummedMeter, select_meter
+from ce_nas.energy.meter_selection import DividedMeter, ExclusiveMeter, SharedMeter, SummedMeter, select_meter
 
 
 class FakeMeter(EnergyMeter):
@@ -28,6 +28,78 @@ def test_shared_meter_keeps_time_and_source():
     assert meter.closed
     with pytest.raises(SettingsError, match="share of a meter"):
         SharedMeter(meter, 0.0)
+
+
+class CountingMeter(FakeMeter):
+    """A meter that the test advances, one second a reading."""
+
+    def __init__(self):
+        self.energy_j, self.time_s, self.error = 0.0, 0.0, None
+
+    def snapshot(self):
+        if self.error:
+            raise self.error
+        self.time_s += 1.0
+        return MeterSnapshot(self.time_s, self.energy_j, self.time_s)
+
+
+def test_hardware_of_several_devices_is_booked_once():
+    hardware = CountingMeter()
+    group = DividedMeter(hardware)
+    members = [group.member() for _ in range(4)]
+    hardware.energy_j += 40.0
+    assert [member.snapshot().energy_j for member in members] == [10.0] * 4
+    members[3].set_held(held=False)
+    hardware.energy_j += 30.0
+    members[2].set_held(held=False)
+    hardware.energy_j += 8.0
+    assert [member.snapshot().energy_j for member in members] == [24.0, 24.0, 20.0, 10.0]
+    assert sum(member.snapshot().energy_j for member in members) == hardware.energy_j
+    for member in members:
+        member.set_held(held=False)
+    hardware.energy_j += 100.0  # nobody holds it: not the run's
+    assert sum(member.snapshot().energy_j for member in members) == 78.0
+    for member in members:
+        assert not hardware.closed
+        member.close()
+        member.close()
+    assert hardware.closed
+
+
+def test_a_failed_reading_of_shared_hardware_concerns_every_device_once():
+    hardware = CountingMeter()
+    group = DividedMeter(hardware)
+    members = [group.member() for _ in range(2)]
+    hardware.error = EnergyError("was reset")
+    with pytest.raises(EnergyError, match="was reset"):
+        members[0].snapshot()
+    hardware.error = None
+    members[0].snapshot()
+    with pytest.raises(EnergyError, match="was reset"):
+        members[1].snapshot()
+    members[1].snapshot()
+
+
+def test_gpus_of_one_host_divide_its_counters(monkeypatch, fake_nvml):
+    nvml, hardware = fake_nvml(gpus=2), CountingMeter()
+    nvml.pids = []
+    monkeypatch.setattr("ce_nas.energy.meter_selection.load_nvml", lambda: nvml)
+    host = DividedMeter(hardware)
+    with select_meter("cuda:0", os.getpid, host=host) as first, select_meter("cuda:1", os.getpid, host=host) as second:
+        before = first.snapshot().energy_j + second.snapshot().energy_j
+        hardware.energy_j += 50.0
+        nvml.energy_mj += 3000  # each of the two cards
+        assert first.snapshot().energy_j + second.snapshot().energy_j - before == pytest.approx(50.0 + 2 * 3.0)
+
+
+def test_half_a_gpu_is_metered_though_another_process_has_the_rest(monkeypatch, fake_nvml):
+    nvml = fake_nvml()
+    nvml.pids = [1]
+    monkeypatch.setattr("ce_nas.energy.meter_selection.load_nvml", lambda: nvml)
+    with select_meter("cuda:0", os.getpid, host=DividedMeter(CountingMeter()), share=0.5) as meter:
+        before = meter.snapshot().energy_j
+        nvml.energy_mj += 3000
+        assert meter.snapshot().energy_j - before == pytest.approx(1.5)
 
 
 def test_modelled_cpu_uses_cpu_time():

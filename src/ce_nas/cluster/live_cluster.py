@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ce_nas.cluster.workers.base import WorkerPool
     from ce_nas.core.records import Task
     from ce_nas.energy.base import EnergyMeter, MeterSnapshot
+    from ce_nas.energy.device_power import DevicePower
     from ce_nas.energy.power_model import PowerModel
     from ce_nas.store.checkpoint_gc import CheckpointQuota
     from ce_nas.store.event_log import EventLog
@@ -56,6 +57,8 @@ class _LiveDevice:
     read_until_s: float = 0.0
     #: snapshot of its meter at the last reading; None before real time starts, or without a meter
     meter_snapshot: MeterSnapshot | None = None
+    #: the last reason why its meter was not read: each is told once
+    meter_error: str = ""
 
 
 class LiveCluster(DeviceCluster[_LiveDevice]):
@@ -70,6 +73,8 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
     :param power_model: power of a device without a meter.
     :param meters: the meter of each device, or None for a device without one.
     :param checkpoint_quota: removes checkpoints of finished tasks; None keeps all.
+    :param device_power: power of each device by its own limit, in place of ``power_model``; it bounds the energy of a
+        training before the first reading, so it is logged, and a resumed run keeps the logged limits.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the components of a live run
@@ -80,15 +85,17 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         power_model: PowerModel,
         meters: Sequence[EnergyMeter | None] | None = None,
         checkpoint_quota: CheckpointQuota | None = None,
+        device_power: Sequence[DevicePower] | None = None,
     ) -> None:
         super().__init__([_LiveDevice(number) for number in range(workers.devices)])
-        self.peak_w = workers.devices * power_model.peak_w
         self._meters = list(meters) if meters is not None else [None] * workers.devices
-        self.power_origin = "; ".join(dict.fromkeys(self._describe_meter(meter, power_model) for meter in self._meters))
+        self._power_models = (
+            [power.model for power in device_power] if device_power else [power_model] * workers.devices
+        )
         self._workers = workers
         self._clock = clock
         self._event_log = event_log
-        self._power_model = power_model
+        self.peak_w, self.power_origin = self._log_power(device_power, power_model)
         self._started: set[int] = set()
         self._finished: set[int] = set()
         # task id -> working time in earlier runs of the task, s
@@ -176,21 +183,27 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
             self._workers.preempt(device.number)
 
     def _release(self, device: _LiveDevice) -> None:
-        if not device.is_released:
-            device.unread_readings += self._collect_reading(device)
-            device.is_released = True
+        if device.is_released:
+            return
+        device.unread_readings += self._collect_reading(device)
+        device.is_released = True
+        self._set_held(device, held=False)
 
     def _reacquire(self, device: _LiveDevice) -> None:
         device.is_released = False
+        self._set_held(device, held=True)
         device.read_until_s = self._clock.now_s
         device.meter_snapshot = self._snapshot_meter(device)
 
     def _set_availability(self, device: _LiveDevice, detail: str, *, lost: bool) -> None:
         if lost:
+            device.is_lost = True
             self._release(device)
         elif device.role is not DeviceRole.RELEASED:
             self._reacquire(device)
         device.is_lost = lost
+        if not lost and device.is_released and self._clock.is_live:
+            self._workers.release(device.number)  # not wanted any more when it came back
         if self._clock.is_live and not self.usable_devices:
             message = (
                 f"Expected at least one of the {self.devices} devices to be available, but the last one is lost: "
@@ -208,14 +221,36 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         self._workers.open(self._clock.post)
         for device in self._devices:
             device.meter_snapshot = self._snapshot_meter(device)
+            if device.is_released:
+                self._workers.release(device.number)
             if device.task is not None:
                 self._workers.start(device.number, device.task)
                 if device.is_preempting:
                     self._workers.preempt(device.number)
 
-    def _snapshot_meter(self, device: _LiveDevice) -> MeterSnapshot | None:
+    def _set_held(self, device: _LiveDevice, *, held: bool) -> None:
+        """Tell the meter, which may divide shared hardware, and the workers, whose process may end."""
         meter = self._meters[device.number]
-        return meter.snapshot() if meter is not None and self._clock.is_live else None
+        if meter is not None:
+            meter.set_held(held=held)
+        if self._clock.is_live and not device.is_lost:
+            (self._workers.acquire if held else self._workers.release)(device.number)
+
+    def _snapshot_meter(self, device: _LiveDevice) -> MeterSnapshot | None:
+        """Read the meter now; None without one, or where it cannot be read."""
+        meter = self._meters[device.number]
+        if meter is None or not self._clock.is_live:
+            return None
+        try:
+            return meter.snapshot()
+        except EnergyError as error:
+            self._report_meter_error(device, error)
+            return None
+
+    def _report_meter_error(self, device: _LiveDevice, error: EnergyError) -> None:
+        if device.meter_error != str(error):
+            device.meter_error = str(error)
+            _log.warning("device %d: %s Its energy is modelled for this time.", device.number, error)
 
     def _read_device(self, device: _LiveDevice) -> list[EnergyReading]:
         readings, device.unread_readings = device.unread_readings + self._collect_reading(device), []
@@ -249,7 +284,7 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
                 return self._model(device, start_s, now_s, coverage=0.0)
             usage = usage_between(start, device.meter_snapshot)
         except EnergyError as error:  # a reset, a failed read, another process: modelled, and counted as unobserved
-            _log.warning("device %d: %s Its energy is modelled for this time.", device.number, error)
+            self._report_meter_error(device, error)
             return self._model(device, start_s, now_s, coverage=0.0)
         return EnergyReading(
             device.number, device.activity, start_s, now_s, usage.energy_j, meter.source, usage.coverage
@@ -258,9 +293,28 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
     def _model(self, device: _LiveDevice, start_s: float, now_s: float, *, coverage: float) -> EnergyReading:
         """The energy of a device by the power model; ``coverage`` is the share of the time that counts as observed."""
         real_s = (now_s - start_s) / self._clock.time_scale
-        modelled = self._power_model.model_reading(device.number, device.activity, start_s, now_s)
-        energy_j = self._power_model.power_w(device.activity) * real_s
+        power_model = self._power_models[device.number]
+        modelled = power_model.model_reading(device.number, device.activity, start_s, now_s)
+        energy_j = power_model.power_w(device.activity) * real_s
         return replace(modelled, energy_j=energy_j, coverage=coverage)
+
+    def _log_power(self, device_power: Sequence[DevicePower] | None, power_model: PowerModel) -> tuple[float, str]:
+        """The maximum power of all devices, W, and the origin of their energy: as logged when the run began.
+
+        Budgets depend on the first, and the machine's limits can change before a run is resumed.
+        """
+        recorded = self._event_log.pop("devices")
+        if recorded is None:
+            described = map(self._describe_meter, self._meters, self._power_models)
+            origin, peak_w = "; ".join(dict.fromkeys(described)), power_model.peak_w
+            if device_power:
+                peak_w = max(power.limit_w for power in device_power)
+                bounds = dict.fromkeys(f"{power.limit_w:.4g} W ({power.origin})" for power in device_power)
+                origin += f"; a device draws at most {', '.join(bounds)}"
+            self._event_log.append("devices", 0.0, [self.devices * peak_w, origin])
+            return self.devices * peak_w, origin
+        peak_w, origin = recorded.content
+        return peak_w, origin
 
     @staticmethod
     def _describe_meter(meter: EnergyMeter | None, power_model: PowerModel) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ce_nas.energy.cpu_time import CpuTimeMeter
     from ce_nas.energy.ledger import CarbonIntensity, Ledger, LedgerTotals, Prices
     from ce_nas.energy.live_ledger import LiveLedger
-    from ce_nas.energy.meter_selection import SharedMeter, select_meter
+    from ce_nas.energy.meter_selection import DividedMeter, SharedMeter, select_meter
     from ce_nas.energy.nvml import NvmlMeter
     from ce_nas.energy.power_model import PowerModel
     from ce_nas.energy.rapl import RaplMeter
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CarbonIntensity",
     "CpuTimeMeter",
+    "DividedMeter",
     "EnergyMeter",
     "EnergyUsage",
     "Ledger",
@@ -55,7 +56,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "cpu_time": ["CpuTimeMeter"],
         "ledger": ["CarbonIntensity", "Ledger", "LedgerTotals", "Prices"],
         "live_ledger": ["LiveLedger"],
-        "meter_selection": ["SharedMeter", "select_meter"],
+        "meter_selection": ["DividedMeter", "SharedMeter", "select_meter"],
         "nvml": ["NvmlMeter"],
         "power_model": ["PowerModel"],
         "rapl": ["RaplMeter"],

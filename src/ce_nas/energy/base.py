@@ -74,6 +74,9 @@ class EnergyMeter(ABC):
         :raises EnergyError: if the device does not answer; a missing reading is never zero.
         """
 
+    def set_held(self, *, held: bool) -> None:  # noqa: B027 - matters to meters of shared hardware only
+        """Say whether the run holds the device: shared hardware is divided between the held devices."""
+
     def close(self) -> None:  # noqa: B027 - most meters have nothing to stop
         """Stop observing; the meter is not read again."""
 

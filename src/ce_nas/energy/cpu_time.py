@@ -17,7 +17,7 @@ from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BASELINE_W", "BUSY_CORE_W", "CpuTimeMeter", "process_tree"]
+__all__ = ["BASELINE_W", "BUSY_CORE_W", "CpuTimeMeter", "process_tree", "tree_cpu_time_s"]
 
 #: power of a busy core of a server, memory and losses included: 115 W of the CPU during a training [EC-NAS], 8 cores
 BUSY_CORE_W = 115.0 / 8
@@ -81,7 +81,7 @@ class CpuTimeMeter(EnergyMeter):
     def _update(self) -> None:
         """Add the CPU time since the last update; that of a new process counts from 0."""
         pid = self._current_pid()
-        cpu_time_s = None if pid is None else _read_tree_cpu_time_s(self._proc_dir, pid)
+        cpu_time_s = None if pid is None else tree_cpu_time_s(pid, self._proc_dir)
         if cpu_time_s is None:
             return
         last_pid, last_s = self._last_reading
@@ -93,7 +93,7 @@ class CpuTimeMeter(EnergyMeter):
             self.snapshot()
 
 
-def _read_tree_cpu_time_s(proc_dir: Path, pid: int) -> float | None:
+def tree_cpu_time_s(pid: int, proc_dir: Path = PROC_DIR) -> float | None:
     """Read the CPU time of a process, its running descendants and those it has reaped, s; None if it has ended.
 
     A descendant's time moves to its parent's account when it is reaped, so the sum over the tree keeps it.

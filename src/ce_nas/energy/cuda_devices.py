@@ -6,21 +6,25 @@ CUDA numbers the devices that ``CUDA_VISIBLE_DEVICES`` leaves, in an order of it
 Sources
     [CUDA] CUDA C++ Programming Guide, CUDA Environment Variables: CUDA_VISIBLE_DEVICES holds indices, or UUIDs or
         prefixes of them (GPU-..., MIG-...); devices after the first invalid entry are not visible.
+    [Slurm] sbatch, Output Environment Variables: SLURM_STEP_GPUS and SLURM_JOB_GPUS, the global numbers of the GPUs
+        given to the step and the job on this node, in PCI order.
     [NVML] NVML API Reference: nvmlDeviceGetUUID, nvmlDeviceGetHandleByUUID, nvmlDeviceGetMigMode.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.core.errors import EnergyError
+from ce_nas.core.errors import EnergyError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
-__all__ = ["CudaDevice", "cuda_uuid", "list_visible_gpus", "resolve_cuda_device"]
+__all__ = ["CudaDevice", "cuda_uuid", "list_visible_gpus", "resolve_cuda_device", "show_only_device"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,49 @@ def cuda_uuid(number: int) -> str | None:
         return None
     uuid = getattr(torch.cuda.get_device_properties(number), "uuid", None)
     return None if uuid is None else str(uuid)
+
+
+def show_only_device(
+    device: str,
+    load_nvml: Callable[[], Any],
+    environ: MutableMapping[str, str] = os.environ,
+) -> str:
+    """Hide every GPU but one from this process and its children, before they load CUDA.
+
+    A mask that a scheduler or a user has set is kept: ``cuda:1`` is the second device that it shows. The device is
+    named by its UUID where NVML can tell it, so that no later order or mask changes which one is meant.
+
+    :param device: for instance ``cuda:1``; ``cuda`` is the first one; other devices change nothing.
+    :param load_nvml: see :func:`ce_nas.energy.nvml.load_nvml`.
+    :returns: the name of the device in this process from now on: ``cuda:0`` for a GPU.
+    :raises EnergyError: if the mask shows no such device.
+    """
+    kind, _, number = device.partition(":")
+    if kind != "cuda":
+        return device
+    _mask_as_slurm_assigned(environ)
+    index, mask = int(number or 0), environ.get("CUDA_VISIBLE_DEVICES")
+    shown = None if mask is None else [entry.strip() for entry in mask.split(",") if entry.strip()]
+    if shown is not None and index >= len(shown):
+        message = (
+            f"Expected the GPU {device}, but CUDA_VISIBLE_DEVICES={mask!r} shows {len(shown)} device(s): choose one of "
+            "these, or change the mask."
+        )
+        raise EnergyError(message)
+    entry = str(index) if shown is None else shown[index]
+    if not entry.startswith(("GPU-", "MIG-")):
+        with suppress(EnergyError, MissingExtraError):  # else: the number, which CUDA reads as the parent process does
+            entry = resolve_cuda_device(index, load_nvml(), environ).uuid
+    environ["CUDA_VISIBLE_DEVICES"] = entry
+    return "cuda:0"
+
+
+def _mask_as_slurm_assigned(environ: MutableMapping[str, str]) -> None:
+    """Show only the GPUs that Slurm assigned, on clusters that hide none by cgroups and set no mask."""
+    assigned = environ.get("SLURM_STEP_GPUS") or environ.get("SLURM_JOB_GPUS")
+    if assigned and "CUDA_VISIBLE_DEVICES" not in environ:
+        environ["CUDA_VISIBLE_DEVICES"] = assigned
+        environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
 
 
 def _list_gpus(nvml: Any) -> tuple[CudaDevice, ...]:  # noqa: ANN401 - bindings

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from ce_nas.config.registry import METERS
 from ce_nas.core.clock import monotonic_s
-from ce_nas.core.errors import SettingsError
+from ce_nas.core.errors import EnergyError, SettingsError
 from ce_nas.core.records import ReadingSource
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 from ce_nas.energy.cpu_time import CpuTimeMeter, process_tree
@@ -22,14 +23,110 @@ if TYPE_CHECKING:
     from ce_nas.config.components import ComponentSettings
     from ce_nas.energy.cuda_devices import CudaDevice
 
-__all__ = ["ExclusiveMeter", "MeterMode", "SharedMeter", "SummedMeter", "select_meter"]
+__all__ = ["DividedMeter", "ExclusiveMeter", "MeterMode", "SharedMeter", "SummedMeter", "select_meter"]
 
 #: ``auto``: the most accurate meter; ``modelled``: CPU time or a power model, even if there is a meter
 MeterMode = Literal["auto", "modelled"]
 
 
+class DividedMeter:
+    """A meter of hardware that several devices use, such as a host's: each joule is booked to one device.
+
+    What the hardware draws is divided equally between the devices that are held at the time; while none is, it is not
+    the run's.
+
+    Example:
+        >>> from ce_nas.energy.cpu_time import CpuTimeMeter
+        >>> host = DividedMeter(CpuTimeMeter(os.getpid))
+        >>> with host.member() as first, host.member() as second:
+        ...     second.set_held(held=False)  # from now on the first one is charged for everything
+        ...     snapshot = first.snapshot()
+
+    :param meter: the meter of the hardware; closed with the last of its members.
+    """
+
+    def __init__(self, meter: EnergyMeter) -> None:
+        self.meter = meter
+        self._last = meter.snapshot()
+        self._members: list[_Member] = []
+        self._lock = threading.Lock()
+
+    def member(self) -> EnergyMeter:
+        """Build the meter of one more device, held from now on."""
+        with self._lock:
+            self._advance()
+            self._members.append(_Member(self))
+            return self._members[-1]
+
+    def read(self, member: _Member) -> MeterSnapshot:
+        """Read the counts of one device.
+
+        :raises EnergyError: if the hardware does not answer, or did not at a reading of another device since.
+        """
+        with self._lock:
+            self._advance()
+            if member.error is not None:
+                error, member.error = member.error, None
+                raise error
+            return MeterSnapshot(self._last.time_s, member.energy_j, member.observed_s)
+
+    def hold(self, member: _Member, *, held: bool) -> None:
+        """Change whether a device is held."""
+        with self._lock:
+            self._advance()
+            member.is_held = held
+
+    def leave(self, member: _Member) -> None:
+        """Close the meter of one device."""
+        with self._lock:
+            if member not in self._members:
+                return
+            self._members.remove(member)
+            if self._members:
+                return
+        self.meter.close()
+
+    def _advance(self) -> None:
+        """Divide what was drawn since the last reading; a failed reading is an error of every held device."""
+        held = [member for member in self._members if member.is_held]
+        try:
+            now = self.meter.snapshot()
+        except EnergyError as error:
+            for member in held:
+                member.error = error
+            return
+        for member in held:
+            member.energy_j += (now.energy_j - self._last.energy_j) / len(held)
+            member.observed_s += now.observed_s - self._last.observed_s
+        self._last = now
+
+
+class _Member(EnergyMeter):
+    """The meter of one device of a :class:`DividedMeter`."""
+
+    def __init__(self, group: DividedMeter) -> None:
+        self.source: ReadingSource = group.meter.source
+        self.origin = f"{group.meter.origin}, divided between the devices held"
+        self.is_held = True
+        self.energy_j = self.observed_s = 0.0
+        self.error: EnergyError | None = None
+        self._group = group
+
+    def snapshot(self) -> MeterSnapshot:
+        """See :meth:`EnergyMeter.snapshot`."""
+        return self._group.read(self)
+
+    def set_held(self, *, held: bool) -> None:
+        """See :meth:`EnergyMeter.set_held`."""
+        self._group.hold(self, held=held)
+
+    def close(self) -> None:
+        """See :meth:`EnergyMeter.close`."""
+        self._group.leave(self)
+
+
 class SharedMeter(EnergyMeter):
-    """A share of the energy of a meter, for devices on common hardware.
+    """A fixed share of the energy of a meter, for a device that is a part of it, such as half of a GPU.
 
     :param meter: the meter of the hardware.
     :param share: share of this device, above 0 and up to 1.
@@ -48,6 +145,10 @@ class SharedMeter(EnergyMeter):
         """See :meth:`EnergyMeter.snapshot`."""
         total = self._meter.snapshot()
         return MeterSnapshot(total.time_s, total.energy_j * self._share, total.observed_s)
+
+    def set_held(self, *, held: bool) -> None:
+        """See :meth:`EnergyMeter.set_held`."""
+        self._meter.set_held(held=held)
 
     def close(self) -> None:
         """See :meth:`EnergyMeter.close`."""
@@ -72,6 +173,11 @@ class SummedMeter(EnergyMeter):
         return MeterSnapshot(
             parts[0].time_s, sum(part.energy_j for part in parts), min(part.observed_s for part in parts)
         )
+
+    def set_held(self, *, held: bool) -> None:
+        """See :meth:`EnergyMeter.set_held`."""
+        for meter in self._meters:
+            meter.set_held(held=held)
 
     def close(self) -> None:
         """See :meth:`EnergyMeter.close`."""
@@ -116,27 +222,39 @@ class ExclusiveMeter(EnergyMeter):
 
 
 def select_meter(
-    device: str, current_pid: Callable[[], int | None], share: float = 1.0, mode: MeterMode = "auto"
+    device: str,
+    current_pid: Callable[[], int | None],
+    mode: MeterMode = "auto",
+    *,
+    host: DividedMeter | None = None,
+    share: float = 1.0,
 ) -> EnergyMeter | None:
     """Select the meter of a device: NVML for a GPU; RAPL, else CPU time for a CPU; None for other devices.
 
+    A GPU is metered with its part of the processors and memory that serve it, so that metered and modelled runs
+    compare.
+
     :param device: for instance ``cuda:1`` or ``cpu``.
     :param current_pid: returns the id of the process that serves the device; None if there is none.
-    :param share: share of the device in the CPU counters, if several devices use one CPU.
+    :param host: the meter of the processors and memory where several devices share them; None: the device has all of
+        RAPL, else the CPU time of its process.
+    :param share: share of a GPU that the device is; below 1, other processes may use the rest.
     :raises EnergyError: if the GPU does not exist, reports neither energy nor power, or is used by other processes.
     """
     kind, _, number = device.partition(":")
     if kind == "cuda":
-        return _gpu_meter(int(number or 0), current_pid, share) if mode == "auto" else None
+        return _gpu_meter(int(number or 0), current_pid, host, share) if mode == "auto" else None
     if kind != "cpu":
         return None
-    return _host_meter(current_pid, share) if mode == "auto" else CpuTimeMeter(current_pid)
+    return _host_meter(current_pid, host) if mode == "auto" else CpuTimeMeter(current_pid)
 
 
-def _host_meter(current_pid: Callable[[], int | None], share: float) -> EnergyMeter:
+def _host_meter(current_pid: Callable[[], int | None], host: DividedMeter | None) -> EnergyMeter:
     """The processors and memory: RAPL where it can be read, else the CPU time of the process and its children."""
+    if host is not None:
+        return host.member()
     if has_rapl():
-        return SharedMeter(RaplMeter(), share)
+        return RaplMeter()
     meter = CpuTimeMeter(current_pid)
     obstacle = rapl_obstacle()
     if obstacle:
@@ -144,13 +262,17 @@ def _host_meter(current_pid: Callable[[], int | None], share: float) -> EnergyMe
     return meter
 
 
-def _gpu_meter(number: int, current_pid: Callable[[], int | None], share: float) -> EnergyMeter:
-    """A GPU, found by UUID, with its part of the processors and memory, so that metered and modelled runs compare."""
+def _gpu_meter(
+    number: int, current_pid: Callable[[], int | None], host: DividedMeter | None, share: float
+) -> EnergyMeter:
+    """A GPU, found by UUID, and its part of the host."""
     nvml = load_nvml()
     gpu = resolve_cuda_device(number, nvml, os.environ, cuda_uuid)
-    own = os.getpid()
-    check = partial(_require_exclusive, gpu, own, nvml)
-    return SummedMeter([ExclusiveMeter(nvml_meter(gpu, nvml=nvml), check), _host_meter(current_pid, share)])
+    meter = nvml_meter(gpu, nvml=nvml)
+    if share < 1:
+        return SummedMeter([SharedMeter(meter, share), _host_meter(current_pid, host)])
+    check = partial(_require_exclusive, gpu, os.getpid(), nvml)
+    return SummedMeter([ExclusiveMeter(meter, check), _host_meter(current_pid, host)])
 
 
 def _require_exclusive(gpu: CudaDevice, pid: int, nvml: Any) -> None:  # noqa: ANN401 - the bindings
@@ -159,13 +281,21 @@ def _require_exclusive(gpu: CudaDevice, pid: int, nvml: Any) -> None:  # noqa: A
 
 @METERS.register("auto", summary="the most accurate meter of each device: NVML, RAPL, CPU time")
 def _build_best_meter(
-    _: ComponentSettings, device: str, current_pid: Callable[[], int | None], share: float
+    _: ComponentSettings,
+    device: str,
+    current_pid: Callable[[], int | None],
+    host: DividedMeter | None = None,
+    share: float = 1.0,
 ) -> EnergyMeter | None:
-    return select_meter(device, current_pid, share, "auto")
+    return select_meter(device, current_pid, "auto", host=host, share=share)
 
 
 @METERS.register("modelled", summary="CPU time or the power model, even if there is a meter")
 def _build_modelled_meter(
-    _: ComponentSettings, device: str, current_pid: Callable[[], int | None], share: float
+    _: ComponentSettings,
+    device: str,
+    current_pid: Callable[[], int | None],
+    host: DividedMeter | None = None,  # noqa: ARG001 - a counter is not read
+    share: float = 1.0,  # noqa: ARG001 - as above
 ) -> EnergyMeter | None:
-    return select_meter(device, current_pid, share, "modelled")
+    return select_meter(device, current_pid, "modelled")

@@ -2,7 +2,7 @@
 
 Sources
     [NVML] NVIDIA Management Library: nvmlDeviceGetTotalEnergyConsumption (mJ since the driver was loaded, Volta and
-        newer), nvmlDeviceGetPowerUsage (mW).
+        newer), nvmlDeviceGetPowerUsage, nvmlDeviceGetEnforcedPowerLimit (mW).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ce_nas.energy.cuda_devices import CudaDevice
 
-__all__ = ["NvmlMeter", "load_nvml", "nvml_meter", "require_exclusive_gpu"]
+__all__ = ["NvmlMeter", "gpu_power_limit_w", "load_nvml", "nvml_meter", "require_exclusive_gpu"]
 
 
 def load_nvml() -> Any:  # noqa: ANN401 - an untyped module
@@ -43,7 +43,7 @@ def load_nvml() -> Any:  # noqa: ANN401 - an untyped module
 
 
 class NvmlMeter(EnergyMeter):
-    """The energy counter of a GPU.
+    """The energy counter of a GPU, from 0 when the meter is built.
 
     :param nvml: the bindings, see :func:`load_nvml`.
     :param handle: NVML handle of the GPU.
@@ -58,16 +58,20 @@ class NvmlMeter(EnergyMeter):
         self._handle = handle
         self._now_s = now_s
         self._start_s = now_s()
+        self._start_mj = self._read_mj()
 
     def snapshot(self) -> MeterSnapshot:
         """See :meth:`EnergyMeter.snapshot`."""
+        energy_mj = self._read_mj() - self._start_mj
+        at_s = self._now_s()
+        return MeterSnapshot(at_s, energy_mj / 1e3, at_s - self._start_s)
+
+    def _read_mj(self) -> int:
         try:
-            energy_mj = self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)
+            return int(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
         except self._nvml.NVMLError as error:
             message = f"Expected a reading of the {self.origin}, but {error}."
             raise EnergyError(message) from error
-        at_s = self._now_s()
-        return MeterSnapshot(at_s, energy_mj / 1e3, at_s - self._start_s)
 
 
 def nvml_meter(device: CudaDevice, *, nvml: Any = None, interval_s: float = 0.1) -> EnergyMeter:  # noqa: ANN401
@@ -84,6 +88,19 @@ def nvml_meter(device: CudaDevice, *, nvml: Any = None, interval_s: float = 0.1)
     except nvml.NVMLError:
         return _power_meter(nvml, handle, f"power of {label}", interval_s)
     return NvmlMeter(nvml, handle, label)
+
+
+def gpu_power_limit_w(device: CudaDevice, *, nvml: Any = None) -> float:  # noqa: ANN401
+    """Read the most that a GPU may draw now, W: its enforced power limit.
+
+    :raises EnergyError: if it does not say.
+    """
+    nvml = nvml or load_nvml()
+    try:
+        return float(nvml.nvmlDeviceGetEnforcedPowerLimit(_gpu_handle(device, nvml))) / 1e3
+    except nvml.NVMLError as error:
+        message = f"Expected the power limit of {device.name} ({device.uuid}), but {error}."
+        raise EnergyError(message) from error
 
 
 def require_exclusive_gpu(device: CudaDevice, own_pids: Collection[int], *, nvml: Any = None) -> None:  # noqa: ANN401

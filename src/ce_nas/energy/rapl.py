@@ -2,7 +2,7 @@
 
 Sources
     [powercap] Linux kernel documentation, Power Capping Framework: energy_uj counts up to max_energy_range_uj and
-        then wraps to 0.
+        then wraps to 0; constraint_0_power_limit_uw is the long-term power limit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["POWERCAP_DIR", "RaplMeter", "has_rapl", "rapl_obstacle"]
+__all__ = ["POWERCAP_DIR", "RaplMeter", "has_rapl", "package_limit_w", "rapl_obstacle"]
 
 POWERCAP_DIR = Path("/sys/class/powercap")
 #: the most that one domain can draw, W: a counter that fell by more than a wrap at this power was reset
@@ -138,6 +138,31 @@ def rapl_obstacle(root: Path = POWERCAP_DIR) -> str:
         "its RAPL counters cannot be read; as root, allow it with: chmod a+r "
         f"{root}/intel-rapl:*/energy_uj {root}/intel-rapl:*/max_energy_range_uj"
     )
+
+
+def package_limit_w(root: Path = POWERCAP_DIR) -> float | None:
+    """Read the most that all CPU packages may draw over time, W: their long-term limits; None where one is not known.
+
+    The limits are readable by everyone, also where the counters are not.
+    """
+    limits_w = []
+    for path in sorted(root.glob("intel-rapl:*")):
+        if path.name.count(":") != 1:
+            continue
+        limit_uw = _read_or_none(path / "constraint_0_power_limit_uw") or _read_or_none(
+            path / "constraint_0_max_power_uw"
+        )
+        if not limit_uw:
+            return None
+        limits_w.append(limit_uw / 1e6)
+    return sum(limits_w) or None
+
+
+def _read_or_none(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _find_domains(root: Path) -> Sequence[Path]:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from ce_nas.config.registry import METERS, WORKERS
 from ce_nas.core.clock import utc_now
+from ce_nas.core.errors import EnergyError, MissingExtraError
+from ce_nas.energy.power_model import PowerModel
+from ce_nas.energy.reported_meter import WorkerMeter
 from ce_nas.engine.live_inputs import training_recipe
 from ce_nas.store.checkpoint_gc import CheckpointQuota
 from ce_nas.store.event_log import EventLog
@@ -22,12 +25,15 @@ if TYPE_CHECKING:
     from ce_nas.cluster.live_cluster import LiveCluster
     from ce_nas.cluster.replay_clock import ReplayableClock
     from ce_nas.cluster.workers.base import WorkerPool
+    from ce_nas.config.components import ComponentSettings
     from ce_nas.config.schema import Settings
     from ce_nas.energy.base import EnergyMeter
-    from ce_nas.energy.power_model import PowerModel
+    from ce_nas.energy.device_power import DevicePower
+    from ce_nas.energy.meter_selection import DividedMeter
     from ce_nas.engine.inputs import RunInputs
 
 __all__ = [
+    "CALLER_DEVICE",
     "build_live_cluster",
     "build_live_problem",
     "resolve_devices",
@@ -35,6 +41,8 @@ __all__ = [
 
 EVENT_LOG_FILENAME = "events.jsonl"
 WORK_DIRNAME = "work"
+#: a device of the caller's own training loop
+CALLER_DEVICE = "caller"
 
 
 def resolve_devices(settings: Settings) -> Settings:
@@ -72,18 +80,28 @@ def build_live_cluster(
     from ce_nas.cluster.live_cluster import LiveCluster
     from ce_nas.cluster.replay_clock import ReplayableClock
 
-    settings = inputs.settings
+    live = inputs.settings.live
     recording = EventLog(folder / EVENT_LOG_FILENAME)
-    clock = ReplayableClock(recording, settings.live.time_scale, inputs.provider.now if inputs.provider else utc_now)
+    clock = ReplayableClock(recording, live.time_scale, inputs.provider.now if inputs.provider else utc_now)
     workers = workers or WORKERS.build(
-        settings.live.workers, _executor_factory(inputs), settings.live.devices, folder / WORK_DIRNAME
+        live.workers,
+        _executor_factory(inputs),
+        live.devices,
+        folder / WORK_DIRNAME,
+        partial(WorkerMeter, live.meter),
     )
-    shelf = CheckpointQuota(folder / WORK_DIRNAME, int(settings.live.checkpoint_quota_gb * 1e9))
-    return (
+    names = _physical_devices(live.devices, workers)
+    shelf = CheckpointQuota(folder / WORK_DIRNAME, int(live.checkpoint_quota_gb * 1e9))
+    cluster = LiveCluster(
+        workers,
         clock,
-        LiveCluster(workers, clock, recording, power_model, _build_meters(settings, workers), shelf),
         recording,
+        power_model,
+        _build_meters(live.meter, names, workers),
+        shelf,
+        None if workers.reported_meters else _device_power(names, power_model),
     )
+    return clock, cluster, recording
 
 
 def _uses_proxy_scores(settings: Settings) -> bool:
@@ -129,15 +147,56 @@ def _executor_factory(inputs: RunInputs) -> Callable[[str], Executor]:
     return partial(TrainingExecutor, plan)
 
 
-def _build_meters(settings: Settings, workers: WorkerPool) -> Sequence[EnergyMeter | None]:
-    """The meter of each device; None for devices of other machines."""
-    from ce_nas.cluster.workers.local import LocalWorkerPool
+def _physical_devices(names: Sequence[str], workers: WorkerPool) -> tuple[str, ...]:
+    """The hardware of each device of this machine; for the caller's own loop, what its process would train on."""
+    if CALLER_DEVICE not in names:
+        return tuple(names)
+    gpus = _count_visible_gpus()
+    return tuple(f"cuda:{number}" if number < gpus else "cpu" for number in range(workers.devices))
 
-    live = settings.live
-    if not isinstance(workers, LocalWorkerPool):
-        return [None] * workers.devices
-    share = 1.0 / sum(name.startswith("cpu") for name in live.devices) if "cpu" in live.devices else 1.0
+
+def _count_visible_gpus() -> int:
+    """The GPUs that CUDA shows to this process; 0 where NVML cannot tell."""
+    from ce_nas.energy.cuda_devices import list_visible_gpus
+    from ce_nas.energy.nvml import load_nvml
+
+    try:
+        return len(list_visible_gpus(load_nvml(), os.environ))
+    except (EnergyError, MissingExtraError):
+        return 0
+
+
+def _device_power(names: Sequence[str], stated: PowerModel) -> list[DevicePower] | None:
+    """The power of each device by its own limit; None where the settings state wattages."""
+    from ce_nas.energy.device_power import device_power
+
+    if stated.origin != PowerModel().origin:
+        return None
+    return [device_power(name, len(names), stated) for name in names]
+
+
+def _build_meters(
+    settings: ComponentSettings, names: Sequence[str], workers: WorkerPool
+) -> Sequence[EnergyMeter | None]:
+    """The meter of each device: read here, or reported by its worker; None for a device without one."""
+    if workers.reported_meters is not None:
+        return workers.reported_meters.meters
+    host = _host_meter(settings, workers)
     return [
-        METERS.build(live.meter, name, partial(workers.process_id, number), share)
-        for number, name in enumerate(live.devices)
+        METERS.build(settings, name, partial(workers.process_id, number), host) for number, name in enumerate(names)
     ]
+
+
+def _host_meter(settings: ComponentSettings, workers: WorkerPool) -> DividedMeter | None:
+    """The processors and memory of this machine where its devices share one meter of them, so that each joule is booked
+    once: RAPL, or the CPU time of the one process in which all devices are; None: each device's process has its own.
+    """
+    from ce_nas.energy.cpu_time import BASELINE_W, CpuTimeMeter
+    from ce_nas.energy.meter_selection import DividedMeter
+    from ce_nas.energy.rapl import RaplMeter, has_rapl
+
+    if has_rapl() and settings.name != "modelled":
+        return DividedMeter(RaplMeter())
+    if workers.process_id(0) == os.getpid():
+        return DividedMeter(CpuTimeMeter(os.getpid, baseline_w=workers.devices * BASELINE_W))
+    return None

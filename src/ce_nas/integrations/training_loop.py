@@ -6,6 +6,7 @@ an earlier run it resumes that run, and hands out unfinished trials again.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import ClusterError, SettingsError
 from ce_nas.core.records import Outcome
-from ce_nas.engine.build_live import WORK_DIRNAME
+from ce_nas.engine.build_live import CALLER_DEVICE, WORK_DIRNAME
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.store.run_dir import RunDirectory
 
@@ -82,7 +83,7 @@ class TrainingLoop:
         settings = settings_from_flags({"live": {"time_scale": 1.0}}, **{"gpus": 1, "hours": 80, **flags, "live": True})
         gpus = settings.cluster.gpus
         self._settings = settings.model_copy(
-            update={"live": settings.live.model_copy(update={"devices": ("caller",) * gpus})}
+            update={"live": settings.live.model_copy(update={"devices": (CALLER_DEVICE,) * gpus})}
         )
         self._user_space = UserSpace.parse(space, objectives, "the space")
         self._run_path = Path(out)
@@ -150,7 +151,10 @@ class TrainingLoop:
 
 
 class _CallerWorkerPool(WorkerPool):
-    """The caller's loop as a worker pool: tasks become trials, and reported metrics become messages."""
+    """The caller's loop as a worker pool: tasks become trials, and reported metrics become messages.
+
+    The trials run in this process, or in processes that it starts, and are metered with it.
+    """
 
     def __init__(self, devices: int, user_space: UserSpace, folder: Path) -> None:
         self.devices = devices
@@ -178,6 +182,10 @@ class _CallerWorkerPool(WorkerPool):
         """See :meth:`WorkerPool.preempt`."""
         if trial := self._active_trials.get(device):
             trial._stop_requested.set()  # noqa: SLF001 - a trial of this pool
+
+    def process_id(self, device: int) -> int:  # noqa: ARG002 - one process for all devices
+        """See :meth:`WorkerPool.process_id`."""
+        return os.getpid()
 
     def close(self) -> None:
         """See :meth:`WorkerPool.close`."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from ce_nas.benchmarks.base import Failure
     from ce_nas.core.records import Outcome, Task
+    from ce_nas.energy.reported_meter import MeterReport, ReportedMeters
 
 __all__ = ["WorkerEvent", "WorkerMessage", "WorkerPool"]
 
@@ -41,6 +42,8 @@ class WorkerMessage:
     failure: Failure | None = None
     #: description of the failure
     detail: str = ""
+    #: reading of the worker's meter at the message; None from workers that the run meters itself
+    report: MeterReport | None = None
 
 
 class WorkerPool(ABC):
@@ -50,6 +53,8 @@ class WorkerPool(ABC):
     devices: int
     #: description of the workers
     origin: str
+    #: the meters of the devices, where the workers read them on machines of their own
+    reported_meters: ReportedMeters | None = None
 
     @abstractmethod
     def open(self, on_message: Callable[[WorkerMessage], object]) -> None:
@@ -65,6 +70,16 @@ class WorkerPool(ABC):
     @abstractmethod
     def preempt(self, device: int) -> None:
         """Suspend the task of a device with a checkpoint; PREEMPTED follows, or FINISHED if it just ended."""
+
+    def release(self, device: int) -> None:  # noqa: B027 - a pool may have nothing to give back
+        """Give back a device without a task: its worker ends, and its memory is free."""
+
+    def acquire(self, device: int) -> None:  # noqa: B027 - as above
+        """Take a released device back: its worker starts again."""
+
+    def process_id(self, device: int) -> int | None:  # noqa: ARG002 - workers elsewhere have no process here
+        """Return the id of the process of a device on this machine; None if there is none."""
+        return None
 
     @abstractmethod
     def close(self) -> None:

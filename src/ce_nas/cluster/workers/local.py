@@ -12,10 +12,11 @@ from pydantic import Field
 
 from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
-from ce_nas.cluster.workers.process import PREEMPT, run_worker
+from ce_nas.cluster.workers.process import PREEMPT, kill_process_tree, run_worker
 from ce_nas.config.components import ComponentSettings
 from ce_nas.config.quantities import Duration  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.config.registry import WORKERS
+from ce_nas.core.clock import monotonic_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 
     from ce_nas.benchmarks.base import Executor
     from ce_nas.core.records import Task
+    from ce_nas.energy.reported_meter import WorkerMeter
 
 __all__ = ["LocalWorkerPool", "WorkerTimeouts"]
 
 #: consecutive deaths of the process of a device after which the device is lost
 _MAX_CONSECUTIVE_DEATHS = 3
+#: time between two looks at the limits of a worker, s
+_POLL_INTERVAL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +42,34 @@ class WorkerTimeouts:
 
     #: for a new process to start
     start_s: float = 180.0
-    #: for a heartbeat during a task
+    #: for a sign of life during a task
     heartbeat_s: float = 120.0
     #: for a checkpoint after a preemption
     shutdown_s: float = 60.0
+    #: for a new task after a release, until the process ends
+    release_s: float = 30.0
 
 
 class LocalWorkerSettings(ComponentSettings):
     """Settings of the worker pool local."""
 
     start_timeout: Duration = Field(180.0, description="Longest start of a worker process, in real time.")
-    heartbeat_timeout: Duration = Field(120.0, description="Longest silence of a worker process, in real time.")
+    heartbeat_timeout: Duration = Field(
+        120.0, description="Longest time in which a training neither asks whether to stop nor computes, in real time."
+    )
     shutdown_timeout: Duration = Field(60.0, description="Longest end of a worker process, in real time.")
+    release_timeout: Duration = Field(
+        30.0, description="Time from the release of a device to the end of its process, in real time."
+    )
 
 
 @WORKERS.register("local", LocalWorkerSettings)
 class LocalWorkerPool(WorkerPool):
     """One spawned process per device, used for one task after another.
 
-    A process that does not preempt its task in time, or sends no heartbeat, is killed; its task continues from the last
-    checkpoint. A process that dies is replaced.
+    A process that does not preempt its task in time, or gives no sign of life, is killed with its descendants; its task
+    continues from the last checkpoint. A process that dies is replaced. That of a released device ends after a while,
+    which frees its memory, and is started again when the device is taken back.
 
     :param make_executor: creates the executor of a device in its process; must be picklable.
     :param device_names: the devices, for instance ``cuda:0``; one process each.
@@ -88,9 +100,12 @@ class LocalWorkerPool(WorkerPool):
         make_executor: Callable[[str], Executor],
         devices: Sequence[str],
         folder: Path,
+        make_meter: Callable[[str, float], WorkerMeter] | None = None,  # noqa: ARG003 - the run meters this machine
     ) -> Self:
         """The pool that the settings describe."""
-        timeouts = WorkerTimeouts(settings.start_timeout, settings.heartbeat_timeout, settings.shutdown_timeout)
+        timeouts = WorkerTimeouts(
+            settings.start_timeout, settings.heartbeat_timeout, settings.shutdown_timeout, settings.release_timeout
+        )
         return cls(make_executor, devices, folder, timeouts)
 
     def open(self, on_message: Callable[[WorkerMessage], object]) -> None:
@@ -106,6 +121,14 @@ class LocalWorkerPool(WorkerPool):
     def preempt(self, device: int) -> None:
         """See :meth:`WorkerPool.preempt`."""
         self._workers[device].preempt()
+
+    def release(self, device: int) -> None:
+        """See :meth:`WorkerPool.release`; the process ends after ``release_s``."""
+        self._workers[device].release()
+
+    def acquire(self, device: int) -> None:
+        """See :meth:`WorkerPool.acquire`."""
+        self._workers[device].acquire()
 
     def close(self) -> None:
         """See :meth:`WorkerPool.close`."""
@@ -132,20 +155,26 @@ class _LocalWorker:
         timeouts: WorkerTimeouts,
     ) -> None:
         self._context = context
-        self._arguments = (make_executor, number, name, folder)
+        self._arguments = (make_executor, number, name, folder, timeouts.shutdown_s)
         self._number = number
         self._timeouts = timeouts
         self._lock = threading.Lock()
         self._task: Task | None = None
-        self._preempting = False
         self._shutting_down = False
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
+        self._thread: threading.Thread | None = None
+        # monotonic times, s: until the next sign of life; until a checkpoint; until a released process ends
+        self._silent_until_s = 0.0
+        self._preempt_until_s: float | None = None
+        self._released_until_s: float | None = None
+        self._acquired = threading.Event()
 
     @property
     def process_id(self) -> int | None:
-        """The id of the current process."""
-        return self._process.pid if self._process else None
+        """The id of the current process; None while it is released."""
+        process = self._process
+        return process.pid if process else None
 
     def open(self, on_message: Callable[[WorkerMessage], object]) -> None:
         """Start the process and the thread."""
@@ -157,32 +186,51 @@ class _LocalWorker:
     def assign(self, task: Task) -> None:
         """Send a task; a process that is just being replaced gets it after its start."""
         with self._lock:
-            self._task, self._preempting = task, False
+            self._ensure_process()
+            self._task, self._preempt_until_s = task, None
+            self._silent_until_s = max(self._silent_until_s, monotonic_s() + self._timeouts.heartbeat_s)
             self._send(task)
 
     def preempt(self) -> None:
         """Preempt its task."""
         with self._lock:
-            self._preempting = True
-            self._send(PREEMPT)
+            self._request_preemption()
+
+    def release(self) -> None:
+        """Let the process end after a while, unless the device is taken back."""
+        with self._lock:
+            if self._released_until_s is None:
+                self._released_until_s = monotonic_s() + self._timeouts.release_s
+
+    def acquire(self) -> None:
+        """Keep the process of a released device, or start another one."""
+        with self._lock:
+            self._ensure_process()
 
     def shut_down(self) -> None:
         """Preempt its task and let its process exit."""
         with self._lock:
-            self._shutting_down = self._preempting = True
-            self._send(PREEMPT)
+            self._shutting_down = True
+            self._request_preemption()
             self._send(None)
+        self._acquired.set()
 
     def join(self) -> None:
         """Wait for the end of the process; kill it after the shutdown time-out."""
         process = self._process
-        if process is None:
-            return
-        process.join(self._timeouts.shutdown_s)
-        if process.is_alive():
-            process.kill()
-            process.join()
-        self._thread.join()
+        if process is not None:
+            process.join(self._timeouts.shutdown_s)
+            if process.is_alive():
+                _kill(process)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _ensure_process(self) -> None:
+        """Take the device back: its process was to end, or has ended."""
+        self._released_until_s = None
+        if self._process is None and self._thread is not None and not self._shutting_down:
+            self._spawn_process()
+            self._acquired.set()
 
     def _spawn_process(self) -> None:
         """Start a process with a new pipe."""
@@ -191,28 +239,39 @@ class _LocalWorker:
         self._process.start()
         child_end.close()
         self._pipe = parent_end
+        self._silent_until_s = monotonic_s() + self._timeouts.start_s
 
     def _send(self, command: object) -> None:
         if self._pipe is not None:
             with suppress(OSError):  # it is dead: the listening thread handles that
                 self._pipe.send(command)
 
+    def _request_preemption(self) -> None:
+        if self._preempt_until_s is None:
+            self._preempt_until_s = monotonic_s() + self._timeouts.shutdown_s
+        self._send(PREEMPT)
+
     def _listen(self) -> None:
-        """Forward the messages of the process; replace it when it dies or sends no heartbeat."""
-        timeout_s, deaths = self._timeouts.start_s, 0
+        """Forward the messages of the process; replace it when it dies or gives no sign of life."""
+        deaths = 0
         while deaths < _MAX_CONSECUTIVE_DEATHS:
-            message, failure = self._receive(timeout_s)
-            if failure is not None:
-                deaths, timeout_s = deaths + 1, self._timeouts.start_s
-                if not self._restart_process(failure):
+            if self._process is None:  # released
+                self._acquired.wait()
+                if self._shutting_down:
                     return
                 continue
-            timeout_s = self._message_timeout_s()
-            if message is not None:
+            message, failure = self._receive()
+            if failure is not None:
+                deaths += 1
+                if not self._restart_process(failure):
+                    return
+            elif message is not None:
                 deaths = 0
                 self._forward(message)
-            if message is not None and message.event is WorkerEvent.DEVICE_LOST:
-                return
+                if message.event is WorkerEvent.DEVICE_LOST:
+                    return
+            elif self._is_release_due():
+                self._end_released_process()
         self._forward(
             WorkerMessage(
                 self._number,
@@ -221,25 +280,51 @@ class _LocalWorker:
             )
         )
 
-    def _receive(self, timeout_s: float) -> tuple[WorkerMessage | None, Failure | None]:
-        """Receive the next message, None for a heartbeat; and the failure of the process, if any."""
-        assert self._pipe is not None  # noqa: S101 - the thread starts after the process
+    def _receive(self) -> tuple[WorkerMessage | None, Failure | None]:
+        """Receive the next message, None if there is none yet; and the failure of the process, if any."""
+        assert self._pipe is not None  # noqa: S101 - there is a process
         try:
-            if not self._pipe.poll(timeout_s):
-                return None, None if self._task is None and not self._shutting_down else Failure.HUNG
-            return self._pipe.recv(), None
+            if self._pipe.poll(min(_POLL_INTERVAL_S, self._timeouts.shutdown_s, self._timeouts.heartbeat_s)):
+                reply: WorkerMessage | None = self._pipe.recv()
+                self._silent_until_s = monotonic_s() + self._timeouts.heartbeat_s
+                return reply, Failure.HUNG if reply is None and self._is_checkpoint_late() else None
         except (EOFError, OSError):
             return None, Failure.LOST
+        is_expected = self._task is not None or self._shutting_down
+        is_silent = is_expected and monotonic_s() >= self._silent_until_s
+        return None, Failure.HUNG if is_silent or self._is_checkpoint_late() else None
 
-    def _message_timeout_s(self) -> float:
-        """Return the time-out of the next message, s."""
-        return self._timeouts.shutdown_s if self._preempting else self._timeouts.heartbeat_s
+    def _is_checkpoint_late(self) -> bool:
+        """Whether a task that was asked to stop is still at work after the time-out."""
+        late_s = self._preempt_until_s
+        return self._task is not None and late_s is not None and monotonic_s() >= late_s
+
+    def _is_release_due(self) -> bool:
+        with self._lock:
+            until_s = self._released_until_s
+            return self._task is None and until_s is not None and monotonic_s() >= until_s
+
+    def _end_released_process(self) -> None:
+        """End the process of a released device, unless the device is just taken back."""
+        with self._lock:
+            if self._released_until_s is None or self._task is not None or self._shutting_down:
+                return
+            process, pipe, self._process, self._pipe = self._process, self._pipe, None, None
+            self._acquired.clear()
+        assert process is not None  # noqa: S101 - the caller has checked it
+        assert pipe is not None  # noqa: S101 - as above
+        with suppress(OSError):
+            pipe.send(None)
+        process.join(self._timeouts.shutdown_s)
+        if process.is_alive():
+            _kill(process)
+        pipe.close()
 
     def _forward(self, message: WorkerMessage) -> None:
         with self._lock:
             task = self._task
             if message.event not in {WorkerEvent.WORKING, WorkerEvent.DEVICE_READY}:
-                self._task, self._preempting = None, False
+                self._task, self._preempt_until_s = None, None
         if message.event is not WorkerEvent.DEVICE_READY:  # the loss of a replaced process was never reported
             self._on_message(message)
         if message.event is WorkerEvent.DEVICE_LOST and task is not None:
@@ -249,12 +334,13 @@ class _LocalWorker:
 
     def _restart_process(self, failure: Failure) -> bool:
         """Kill the process, report its task, and start another process; False during shutdown."""
-        assert self._process is not None  # noqa: S101 - only a started process fails
-        self._process.kill()
-        self._process.join()
-        code = self._process.exitcode
+        process = self._process
+        assert process is not None  # noqa: S101 - only a started process fails
+        _kill(process)
+        code = process.exitcode
         with self._lock:
-            task, preempted, self._task, self._preempting = self._task, self._preempting, None, False
+            task, preempted = self._task, self._preempt_until_s is not None
+            self._task, self._preempt_until_s = None, None
             if self._shutting_down:
                 self._pipe = None
             else:
@@ -266,6 +352,20 @@ class _LocalWorker:
                 )
             )
         elif task is not None:
-            detail = f"its process ended with code {code}" if failure is Failure.LOST else "it sent no heartbeat"
+            detail = _describe_death(failure, code, self._timeouts)
             self._on_message(WorkerMessage(self._number, WorkerEvent.FAILED, task.id, failure=failure, detail=detail))
         return not self._shutting_down
+
+
+def _kill(process: SpawnProcess) -> None:
+    if process.pid is not None and process.is_alive():
+        kill_process_tree(process.pid)
+    process.join()
+
+
+def _describe_death(failure: Failure, code: int | None, timeouts: WorkerTimeouts) -> str:
+    if failure is Failure.HUNG:
+        return f"it neither asked whether to stop nor computed for {timeouts.heartbeat_s:g} s"
+    if code is not None and code < 0:
+        return f"its process was ended by the signal {-code}"
+    return f"its process ended with code {code}"
