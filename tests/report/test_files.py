@@ -1,3 +1,4 @@
+import json
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -17,6 +18,14 @@ def test_same_journal_gives_same_bytes(finished_run, tmp_path):
     assert set(written[0]) == {"summary.json", "report.html", "report.md", "report.png"}
 
 
+def test_the_summary_begins_with_the_saving(finished_run, tmp_path):
+    write_report(tmp_path, finished_run.entries)
+    content = json.loads((tmp_path / "summary.json").read_text())
+    assert list(content)[:2] == ["headline", "savings"]
+    assert "**" not in content["headline"]
+    assert content["savings"]["carbon_g"] == finished_run.summary.carbon_g["full"] == content["carbon_g"]["full"]
+
+
 def test_overview_is_a_png_also_of_an_empty_run(finished_run):
     for entries in (finished_run.entries, finished_run.entries[:1]):
         assert draw_overview(entries).startswith(b"\x89PNG")
@@ -28,7 +37,7 @@ def test_figures_are_svg_and_png_and_shown_in_markdown(finished_run, tmp_path, l
     assert legible or language == "ja"
     write_report(tmp_path, finished_run.entries, language)
     drawn = {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
-    names = {"front", "grid", "division", "hours", "grams", "activity"}
+    names = {"saved", "front", "grid", "division", "hours", "grams", "activity"}
     assert set(drawn) == {f"{name}.{ending}" for name in names for ending in ("svg", "png")}
     for name in names:
         assert ET.fromstring(drawn[f"{name}.svg"]).tag.endswith("svg")

@@ -55,7 +55,7 @@ def test_page_is_valid_and_names_its_language(page):
     checker = parsed(text)
     assert checker.all("html")[0]["lang"] == language
     assert len(checker.all("h1")) == 1
-    assert len(checker.all("svg")) == 6
+    assert len(checker.all("svg")) == 7
 
 
 def test_page_makes_no_network_request(page):

@@ -7,6 +7,7 @@ from ce_nas.core.formatting import format_carbon, format_energy
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.markdown import render_markdown
 from ce_nas.report.run_report import build_run_report, site_moves_table
+from ce_nas.report.savings import savings_headline
 from ce_nas.store.journal import JournalEntry
 
 
@@ -18,8 +19,8 @@ def section(page, name):
 def test_key_figures_match_the_summary(finished_run, language):
     page = build_run_report(finished_run.entries, Translator(language))
     values = [fact.value for fact in section(page, "glance").facts]
-    for grams in finished_run.summary.carbon_g.values():
-        assert f"{format_carbon(grams)} CO2eq" in values
+    assert f"{format_carbon(finished_run.summary.carbon_g['full'])} CO2eq" in values
+    assert f"{format_carbon(finished_run.summary.carbon_g['paper'])} CO2eq" not in values
     assert format_energy(finished_run.summary.energy_j) in values
     assert f"{finished_run.summary.evaluations:,}" in values
 
@@ -72,10 +73,29 @@ def test_objectives_and_left_out_rows_are_in_the_basis(tmp_path):
     assert "1 of 9 rows are left out: 1 lack latency_ms." in notes
 
 
-def test_savings_section_is_second_or_gives_a_reason(finished_run):
-    assert "ce-nas report" in section(build_run_report(finished_run.entries, Translator("en")), "saved").paragraphs[0]
-    page = build_run_report(finished_run.entries, Translator("en"), "the trace is gone.")
-    assert page.sections[1].paragraphs == ["Savings are not available: the trace is gone."]
+def test_the_first_block_is_saving_network_and_figures(finished_run):
+    saved = finished_run.savings
+    page = build_run_report(finished_run.entries, Translator("en"), saved=saved)
+    assert [one.name for one in page.sections[:3]] == ["glance", "saved", "answer"]
+    glance = page.sections[0]
+    assert glance.paragraphs[0] == savings_headline(saved, Translator("en"))
+    assert glance.paragraphs[1].startswith("**Recommended**: `")
+    nothing = build_run_report(finished_run.entries[:1], Translator("en")).sections[0].paragraphs
+    assert nothing[1:] == [Translator("en")("no_training")]
+
+
+def test_the_same_work_under_other_policies_is_a_section_of_its_own(finished_run):
+    counterfactual = counterfactual_from_journal(finished_run.entries)
+    page = build_run_report(finished_run.entries, Translator("en"), counterfactual)
+    assert "lower bound" in section(page, "replay").paragraphs[1].lower()
+    without = build_run_report(finished_run.entries, Translator("en"), "the trace is gone.")
+    assert "replay" not in {one.name for one in without.sections}
+
+
+def test_the_papers_accounting_is_behind_a_fold(finished_run):
+    tables = section(build_run_report(finished_run.entries, Translator("en")), "cost").tables
+    paper = format_carbon(finished_run.summary.carbon_g["paper"])
+    assert [table.collapsed for table in tables if any(paper in row for row in table.rows)] == [True]
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -91,22 +111,6 @@ def with_failures(entries):
         JournalEntry("task_failed", 60.0, json.dumps({**content, "will_retry": retry})) for retry in (True, True, False)
     ]
     return [*entries[:-1], *failed, entries[-1]]
-
-
-def test_summary_sentences_come_first(finished_run):
-    first = (
-        build_run_report(finished_run.entries, Translator("en"), counterfactual_from_journal(finished_run.entries))
-        .sections[0]
-        .paragraphs
-    )
-    assert first[0].startswith("The search emitted **")
-    assert "**immediate start**" in first[1]
-    assert first[2].startswith("The run emitted ")
-    assert first[3].startswith("**Recommended**: `")
-    without = build_run_report(finished_run.entries, Translator("en")).sections[0].paragraphs
-    assert [text[:8] for text in without] == ["The sear", "**Recomm"]
-    nothing = build_run_report(finished_run.entries[:1], Translator("en")).sections[0].paragraphs
-    assert nothing[1:] == [Translator("en")("no_training")]
 
 
 def test_task_failures_are_reported(finished_run):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ce_nas.analysis.savings import savings
 from ce_nas.analysis.summary import summarise
 from ce_nas.report.html import render_html
 from ce_nas.report.i18n.translator import Translator
@@ -11,6 +14,7 @@ from ce_nas.report.markdown import render_markdown
 from ce_nas.report.plotting.overview import draw_overview
 from ce_nas.report.plotting.svg import render_svg
 from ce_nas.report.run_report import build_run_report
+from ce_nas.report.savings import savings_headline
 from ce_nas.store.run_dir import write_atomic
 
 if TYPE_CHECKING:
@@ -18,9 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ce_nas.analysis.counterfactual import Counterfactual
+    from ce_nas.analysis.savings import Savings
+    from ce_nas.analysis.summary import RunSummary
     from ce_nas.store.journal import JournalEntry
 
-__all__ = ["FIGURES_FOLDER", "write_figures", "write_report"]
+__all__ = ["FIGURES_FOLDER", "render_summary_json", "write_figures", "write_report"]
 
 #: folder of a report's figures, within that of the report
 FIGURES_FOLDER = "figures"
@@ -31,6 +37,7 @@ def write_report(
     entries: Sequence[JournalEntry],
     language: str | None = None,
     counterfactual: Counterfactual | str | None = None,
+    saved: Savings | None = None,
 ) -> None:
     """Write ``summary.json``, ``report.html``, ``report.md`` and ``report.png``.
 
@@ -39,10 +46,12 @@ def write_report(
 
     :param language: ``en`` or ``ja``; None: the language of the locale.
     :param counterfactual: see :func:`~ce_nas.report.run_report.build_run_report`.
+    :param saved: what the run saved; None: computed here.
     :raises StoreError: if a file cannot be written; the other files and the journal stay intact.
     """
-    page = build_run_report(entries, Translator(language), counterfactual)
-    write_atomic(folder / "summary.json", summarise(entries).to_json())
+    saved = saved or savings(entries)
+    page = build_run_report(entries, Translator(language), counterfactual, saved)
+    write_atomic(folder / "summary.json", render_summary_json(summarise(entries), saved))
     write_atomic(folder / "report.html", render_html(page))
     write_atomic(
         folder / "report.md", render_markdown(page, FIGURES_FOLDER if (folder / FIGURES_FOLDER).is_dir() else None)
@@ -50,11 +59,18 @@ def write_report(
     write_atomic(folder / "report.png", draw_overview(entries))
 
 
+def render_summary_json(summary: RunSummary, saved: Savings) -> str:
+    """Render the summary of a run as JSON text: first what it saved, in a sentence and in figures."""
+    headline = savings_headline(saved, Translator("en")).replace("**", "")
+    return json.dumps({"headline": headline, "savings": saved.to_dict(), **asdict(summary)}, indent=2) + "\n"
+
+
 def write_figures(
     folder: Path,
     entries: Sequence[JournalEntry],
     translate: Translator,
     counterfactual: Counterfactual | str | None = None,
+    saved: Savings | None = None,
 ) -> bool:
     """Write each figure of a report as SVG and PNG into the subfolder ``figures``; ``report.md`` shows them afterwards.
 
@@ -63,9 +79,10 @@ def write_figures(
     """
     from ce_nas.report.plotting.png import find_japanese_font, render_png
 
-    page = build_run_report(entries, translate, counterfactual)
+    saved = saved or savings(entries)
+    page = build_run_report(entries, translate, counterfactual, saved)
     legible = translate.language == "en" or find_japanese_font() is not None
-    legible_page = page if legible else build_run_report(entries, Translator("en"), counterfactual)
+    legible_page = page if legible else build_run_report(entries, Translator("en"), counterfactual, saved)
     (folder / FIGURES_FOLDER).mkdir(exist_ok=True)
     for chart, legible_chart in zip(page.charts, legible_page.charts, strict=True):
         write_atomic(folder / FIGURES_FOLDER / f"{chart.name}.svg", render_svg(chart))

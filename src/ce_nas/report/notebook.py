@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ce_nas.analysis.recommend import recommend
 from ce_nas.core.formatting import format_carbon
+from ce_nas.report.front import front_table
 from ce_nas.report.html import render_fragment
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.plotting.run_charts import front_chart
-from ce_nas.report.run_report import build_run_report, format_run_title, front_table
+from ce_nas.report.run_report import build_run_report, format_run_title
 
 if TYPE_CHECKING:
     from ce_nas.analysis.summary import FrontMember, RunSummary
@@ -22,23 +23,24 @@ MAX_FRONT_ROWS = 40
 
 
 def render_run_html(entries: Sequence[JournalEntry], translate: Translator | None = None) -> str:
-    """Render a run as a fragment of HTML: key figures, recommended network, front, grid and GPUs.
+    """Render a run as a fragment of HTML: what it saved, key figures, recommended network, front, grid and GPUs.
 
     :param translate: None: the language of the locale.
     """
     translate = translate or Translator()
     page = build_run_report(entries, translate)
     sections = {section.name: section for section in page.sections}
-    answer, hours, course = sections["answer"], sections["hours"], sections["course"]
+    glance, answer, saved = sections["glance"], sections["answer"], sections["saved"]
+    hours, course = sections["hours"], sections["course"]
     return render_fragment(
         "notebook.html",
         translate,
         title=page.title,
         lead=page.lead,
-        facts=sections["glance"].facts,
-        paragraphs=answer.paragraphs,
+        facts=glance.facts,
+        paragraphs=[*glance.paragraphs, *answer.paragraphs[1:]],
         charts=[*answer.charts, *course.charts[-1:], *hours.charts],
-        tables=answer.tables,
+        tables=[*saved.tables, *answer.tables],
         max_rows=MAX_FRONT_ROWS,
     )
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.analysis.recommend import recommend
+from ce_nas.analysis.savings import savings
 from ce_nas.analysis.summary import (
     budget_usage,
     count_unfinished_tasks,
@@ -16,10 +15,11 @@ from ce_nas.analysis.summary import (
 from ce_nas.analysis.timeline import decided_periods, site_moves
 from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_hours
 from ce_nas.core.units import HOUR_S
+from ce_nas.report.front import format_percent, recommendation_section, recommendation_sentences
 from ce_nas.report.page import Fact, ReportPage, ReportSection, ReportTable
 from ce_nas.report.plotting import run_charts as charts
 from ce_nas.report.plotting.palette import ROLE_COLOURS
-from ce_nas.report.savings import missing_savings_section, savings_section, savings_sentences
+from ce_nas.report.savings import replay_section, savings_headline, savings_section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ce_nas.analysis.counterfactual import Counterfactual
     from ce_nas.analysis.live_grid import LiveGridSummary
     from ce_nas.analysis.ranking import ProxyRanking
+    from ce_nas.analysis.savings import Savings
     from ce_nas.analysis.summary import RunSummary
     from ce_nas.report.i18n.translator import Translator
     from ce_nas.store.journal import JournalEntry
@@ -36,7 +37,6 @@ __all__ = [
     "build_run_report",
     "build_run_sections",
     "format_run_title",
-    "front_table",
     "site_moves_table",
 ]
 
@@ -55,14 +55,17 @@ MAX_GAPS_SHOWN = 5
 
 
 def build_run_report(
-    entries: Sequence[JournalEntry], translate: Translator, counterfactual: Counterfactual | str | None = None
+    entries: Sequence[JournalEntry],
+    translate: Translator,
+    counterfactual: Counterfactual | str | None = None,
+    saved: Savings | None = None,
 ) -> ReportPage:
     """Build the report of a run, finished or not.
 
     :param counterfactual: the same work under other policies, or the reason why it is unavailable; None: not computed.
+    :param saved: what the run saved; None: computed here.
     """
     summary, header = summarise(entries), run_header(entries)
-    title = format_run_title(summary, translate)
     lead = translate(
         "run.lead",
         start=header["start"][:16].replace("T", " "),
@@ -70,15 +73,11 @@ def build_run_report(
         gpus=summary.gpus,
         stop=translate.stop_reason(summary.stop),
     )
-    sections = build_run_sections(entries, translate)
-    sections[0] = replace(sections[0], paragraphs=_summary_sentences(summary, counterfactual, translate))
-    sections.insert(
-        1,
-        missing_savings_section(counterfactual, translate)
-        if counterfactual is None or isinstance(counterfactual, str)
-        else savings_section(counterfactual, translate),
-    )
-    return ReportPage(title, lead, sections, translate)
+    sections = build_run_sections(entries, translate, saved or savings(entries), summary)
+    if counterfactual is not None and not isinstance(counterfactual, str):
+        place = next(index for index, section in enumerate(sections) if section.name == "cost")
+        sections.insert(place, replay_section(counterfactual, translate))
+    return ReportPage(format_run_title(summary, translate), lead, sections, translate)
 
 
 def format_run_title(summary: RunSummary, translate: Translator) -> str:
@@ -92,12 +91,18 @@ def format_run_title(summary: RunSummary, translate: Translator) -> str:
     )
 
 
-def build_run_sections(entries: Sequence[JournalEntry], translate: Translator) -> list[ReportSection]:
+def build_run_sections(
+    entries: Sequence[JournalEntry],
+    translate: Translator,
+    saved: Savings | None = None,
+    summary: RunSummary | None = None,
+) -> list[ReportSection]:
     """Build the sections of a run's report, each of which can be shown alone."""
-    summary, header = summarise(entries), run_header(entries)
+    summary, header, saved = summary or summarise(entries), run_header(entries), saved or savings(entries)
     return [
-        _overview_section(summary, translate),
-        _recommendation_section(summary, translate),
+        _overview_section(summary, saved, translate),
+        savings_section(saved, translate),
+        recommendation_section(summary, translate),
         _timeline_section(entries, translate),
         _trajectory_section(entries, summary, translate),
         _cost_section(summary, translate),
@@ -107,32 +112,8 @@ def build_run_sections(entries: Sequence[JournalEntry], translate: Translator) -
     ]
 
 
-def _summary_sentences(
-    summary: RunSummary, counterfactual: Counterfactual | str | None, translate: Translator
-) -> list[str]:
-    """Summarise carbon, savings and recommended network."""
-    carbon, energy = format_carbon(summary.carbon_g["full"]), format_energy(summary.energy_j)
-    sentences = [translate("short.carbon", carbon=carbon, energy=energy)]
-    if not summary.front:
-        return [*sentences, translate("no_training")]
-    if counterfactual is not None and not isinstance(counterfactual, str):
-        sentences += savings_sentences(counterfactual, translate)
-    return [*sentences, *_recommendation_sentences(summary, translate)]
-
-
-def _recommendation_sentences(summary: RunSummary, translate: Translator) -> list[str]:
-    """Name the recommended network; nothing before the first training has finished."""
-    recommendation = recommend(summary)
-    if recommendation is None:
-        return []
-    values = translate.join(
-        f"{one['name']} {recommendation.member.objectives[one['name']]:,.6g} {one['unit']}".strip()
-        for one in summary.objectives
-    )
-    return [translate("pick.which", architecture=recommendation.member.architecture, values=values)]
-
-
-def _overview_section(summary: RunSummary, translate: Translator) -> ReportSection:
+def _overview_section(summary: RunSummary, saved: Savings, translate: Translator) -> ReportSection:
+    """The saving, why the run ended and the recommended network, then the key figures."""
     share = (
         "" if summary.hypervolume_share is None else translate("of_maximum", share=f"{summary.hypervolume_share:.2%}")
     )
@@ -140,49 +121,22 @@ def _overview_section(summary: RunSummary, translate: Translator) -> ReportSecti
     functions = translate.format_unique_functions(summary.evaluations, summary.unique_functions)
     hours = translate("of_hours", hours=f"{summary.simulated_hours:.1f}", gpus=summary.gpus)
     facts = [
-        Fact(translate("carbon"), f"{format_carbon(summary.carbon_g['full'])} CO2eq", translate("accounting.full")),
-        Fact(translate("carbon"), f"{format_carbon(summary.carbon_g['paper'])} CO2eq", translate("accounting.paper")),
+        Fact(translate("carbon"), f"{format_carbon(summary.carbon_g['full'])} CO2eq", translate("carbon.note")),
+        Fact(translate("trainings"), f"{summary.evaluations:,}", functions.strip(" ()\uff08\uff09")),
+        Fact(translate("hypervolume"), f"{summary.hypervolume:,.6g}", share),
         Fact(translate("energy"), format_energy(summary.energy_j), translate("with_pue")),
         Fact(translate("gpu_hours"), format_duration(held_s), hours),
-        Fact(translate("trainings"), f"{summary.evaluations:,}", functions.strip(" ()")),
         Fact(translate("samples"), f"{summary.samples:,}", ""),
-        Fact(translate("hypervolume"), f"{summary.hypervolume:,.6g}", share),
     ]  # fmt: skip
+    row = saved.headline
+    if row is not None and summary.front and 0.0 < (gain := saved.saved_share(row).median) < 1.0:
+        facts.insert(0, Fact(translate("saved.fact"), format_percent(gain), translate(f"bar.{row.way}")))
     if summary.cost:
         facts.append(Fact(translate("money"), f"{summary.cost:,.2f}", translate("money.note")))
-    return ReportSection("glance", translate("section.glance"), facts=facts)
-
-
-def _recommendation_section(summary: RunSummary, translate: Translator) -> ReportSection:
-    recommendation = recommend(summary)
-    if recommendation is None:
-        return ReportSection("answer", translate("section.answer"), paragraphs=[translate("no_training")])
-    regrets = translate.join(
-        translate("pick.loss", name=name, share=f"{regret:.0%}") for name, regret in recommendation.regrets.items()
-    )
-    reason = (
-        translate("pick.why", losses=regrets, first=summary.objectives[0]["name"])
-        if len(summary.front) > 1
-        else translate("pick.only")
-    )
-    return ReportSection(
-        "answer",
-        translate("section.answer"),
-        paragraphs=[*_recommendation_sentences(summary, translate), reason],
-        charts=[charts.front_chart(summary, translate, recommendation.member.architecture)],
-        tables=[front_table(summary, translate)],
-    )
-
-
-def front_table(summary: RunSummary, translate: Translator) -> ReportTable:
-    """List the architectures on the front with their objectives."""
-    same = translate.format_unique_functions(len(summary.front), summary.unique_front_functions)
-    rows = [
-        (f"`{member.architecture}`", *(f"{value:,.6g}" for value in member.objectives.values()))
-        for member in summary.front
-    ]
-    header = (translate("architecture"), *(charts.objective_label(one) for one in summary.objectives))
-    return ReportTable(translate("front.caption", count=len(rows), same=same), header, rows, copyable=True)
+    paragraphs = [savings_headline(saved, translate), *recommendation_sentences(summary, translate)]
+    if not summary.front:
+        paragraphs.append(translate("no_training"))
+    return ReportSection("glance", translate("section.glance"), facts=facts, paragraphs=paragraphs)
 
 
 def _timeline_section(entries: Sequence[JournalEntry], translate: Translator) -> ReportSection:
@@ -261,18 +215,22 @@ def _cost_section(summary: RunSummary, translate: Translator) -> ReportSection:
     sources = [
         (translate(f"source.{name}"), format_energy(energy_j)) for name, energy_j in summary.energy_j_by_source.items()
     ]
+    paper = [(translate("accounting.paper"), format_carbon(summary.carbon_g["paper"]))]
     tables = [ReportTable(translate("cost.caption"), header, [*rows, total])]
     if sources:
         tables.append(
             ReportTable(translate("sources.caption"), (translate("source"), translate("energy.pue")), sources)
         )
+    tables.append(
+        ReportTable(translate("cost.paper"), (translate("accounting"), translate("co2eq")), paper, collapsed=True)
+    )
     return ReportSection(
         "cost",
         translate("section.cost"),
         charts=[charts.carbon_by_activity_chart(summary, translate)] if rows else [],
         tables=tables,
         paragraphs=[
-            translate("cost.books", paper=format_carbon(summary.carbon_g["paper"])),
+            translate("cost.books"),
             translate("cost.coverage", share=f"{summary.energy_coverage:.1%}"),
         ],
     )
@@ -357,6 +315,10 @@ def _provenance_section(summary: RunSummary, power: str, pue: float, translate: 
             origin=benchmark["origin"],
         ),
         *benchmark["notes"],
+        *(
+            [translate("basis.input_changes", inputs=translate.join(summary.input_changes))]
+            * bool(summary.input_changes)
+        ),
         translate("basis.objectives", objectives=_describe_objectives(summary.objectives, translate)),
         translate("basis.scores", scores=benchmark["proxy_scores"]),
         *([translate("basis.ranking", **_ranking_values(summary.proxy_ranking))] if summary.proxy_ranking else []),

@@ -1,82 +1,181 @@
-"""The section of a report on savings: the run compared with the same work under other policies."""
+"""What a run saved, in words, as a table and as a chart: against other ways, and against other policies."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ce_nas.core.formatting import format_carbon, format_duration, format_energy
-from ce_nas.core.units import G_PER_KG
+from ce_nas.core.units import G_PER_KG, G_PER_TONNE
+from ce_nas.report.front import format_percent
 from ce_nas.report.page import ReportSection, ReportTable
 from ce_nas.report.plotting.chart import Chart, ChartCurve
 from ce_nas.report.plotting.palette import BLUE, ORANGE
 
 if TYPE_CHECKING:
     from ce_nas.analysis.counterfactual import Counterfactual, CounterfactualRow
+    from ce_nas.analysis.savings import Saving, Savings
+    from ce_nas.analysis.statistics import Interval
     from ce_nas.report.i18n.translator import Translator
 
-__all__ = ["missing_savings_section", "savings_section", "savings_sentences"]
+__all__ = [
+    "format_carbon_interval",
+    "format_share",
+    "replay_section",
+    "savings_headline",
+    "savings_rows",
+    "savings_section",
+    "savings_span",
+]
 
 #: a smaller difference is reported as none
 EQUALITY_TOLERANCE = 0.005
+#: ways that are taken to the run's quality; the others repeat its work
+QUALITY_WAYS = frozenset({"vanilla-random", "vanilla-lamoo", "simple-policy"})
 
 
-def savings_section(counterfactual: Counterfactual, translate: Translator) -> ReportSection:
-    """Build the section on what the run saved, and what it could have saved."""
-    work, oracle = counterfactual.workload, counterfactual.row("oracle")
-    paragraphs = [
-        translate(
-            "saved.work",
-            time=format_duration(work.device_s),
-            power=f"{work.power_w:,.3g}",
-            gpus=work.devices,
-            deadline=format_duration(work.deadline_s),
-        ),
-        *savings_sentences(counterfactual, translate),
-        translate("saved.oracle", carbon=format_carbon(oracle.carbon_g), share=f"{oracle.saved_share:.1%}"),
+def savings_headline(saved: Savings, translate: Translator) -> str:
+    """The first line of everything that shows a run: the share of the carbon that it saved, and against what."""
+    used, row = format_carbon(saved.carbon_g), saved.headline
+    if row is None:
+        reason = next(iter(saved.unavailable.values()), "")
+        return translate("headline.unknown", used=used, reason=reason).strip()
+    way, share = _describe_way(row, translate), saved.saved_share(row).median
+    if math.isinf(row.carbon_g.median):
+        return translate("headline.unreached", used=used, way=way, reached=format_percent(row.reached_share))
+    goal = translate("headline.goal") if row.way in QUALITY_WAYS else ""
+    kind = "alike" if abs(share) < EQUALITY_TOLERANCE else "saved" if share > 0 else "more"
+    other = format_carbon_interval(row.carbon_g, translate)
+    return translate(f"headline.{kind}", share=format_percent(share), used=used, way=way, other=other, goal=goal)
+
+
+def savings_span(saved: Savings, translate: Translator) -> str:
+    """Name the way that the run gains least on next to that it gains most on; empty with fewer than two."""
+    lowest, highest = saved.lowest, saved.highest
+    if lowest is None or highest is None or lowest is highest:
+        return ""
+    return translate(
+        "saved.span",
+        highest=_describe_way(highest, translate),
+        most=format_share(saved.saved_share(highest).median, translate),
+        lowest=_describe_way(lowest, translate),
+        least=format_share(saved.saved_share(lowest).median, translate),
+    )
+
+
+def savings_rows(saved: Savings, translate: Translator, *, short: bool = False) -> list[tuple[str, str, str, str]]:
+    """One row per way, the most carbon first: its name, its grams, the run's share less or more, and the basis.
+
+    :param short: name the ways in a word or two.
+    """
+    rows = sorted(saved.rows, key=lambda row: -row.carbon_g.median)
+    return [
+        (
+            translate(f"bar.{row.way}") if short else _describe_way(row, translate),
+            format_carbon_interval(row.carbon_g, translate),
+            _format_share_interval(saved.saved_share(row), translate),
+            _describe_basis(row, translate),
+        )
+        for row in rows
     ]
-    header = ("saved.way", "co2eq", "energy.pue", "saved.done", "saved.own_start", "saved.all_starts")
-    rows = [_format_row(row, translate) for row in counterfactual.rows]
-    caption = translate("saved.caption", starts=counterfactual.n_starts)
+
+
+def savings_section(saved: Savings, translate: Translator) -> ReportSection:
+    """The run against every other way that can be told."""
+    rows = savings_rows(saved, translate)
+    own = (f"**{translate('way.run')}**", f"**{format_carbon(saved.carbon_g)}**", "", "")
+    place = sum(row.carbon_g.median > saved.carbon_g for row in saved.rows)
+    header = tuple(translate(f"saved.{name}") for name in ("against", "taken", "less", "basis"))
+    table = ReportTable(translate("saved.caption"), header, [*rows[:place], own, *rows[place:]])
+    reasons: dict[str, list[str]] = {}
+    for way, reason in saved.unavailable.items():
+        reasons.setdefault(reason, []).append(translate(f"way.{way}", policy="").strip())
+    untold = [translate("saved.untold", ways=translate.join(ways), reason=reason) for reason, ways in reasons.items()]
     return ReportSection(
         "saved",
         translate("section.saved"),
-        paragraphs=paragraphs,
-        charts=[_savings_chart(counterfactual, translate)],
-        tables=[ReportTable(caption, tuple(translate(key) for key in header), rows)],
-        notes=[
-            translate("saved.how", forecaster=counterfactual.forecaster),
-            translate("saved.not_in"),
-            translate("saved.fixed"),
+        paragraphs=[text for text in (savings_headline(saved, translate), savings_span(saved, translate)) if text],
+        charts=[_savings_chart(saved, translate)] if rows else [],
+        tables=[table] if rows else [],
+        notes=[*([translate("saved.how")] if rows else []), *untold],
+    )
+
+
+def replay_section(counterfactual: Counterfactual, translate: Translator) -> ReportSection:
+    """The same work under other policies, with a bound by a perfect forecast."""
+    work, oracle = counterfactual.workload, counterfactual.row("oracle")
+    header = ("replay.way", "co2eq", "energy.pue", "replay.done", "replay.own_start", "replay.all_starts")
+    rows = [_format_replay(row, translate) for row in counterfactual.rows]
+    return ReportSection(
+        "replay",
+        translate("section.replay"),
+        paragraphs=[
+            translate(
+                "replay.work",
+                time=format_duration(work.device_s),
+                power=f"{work.power_w:,.3g}",
+                gpus=work.devices,
+                deadline=format_duration(work.deadline_s),
+            ),
+            translate("replay.oracle", carbon=format_carbon(oracle.carbon_g), share=format_percent(oracle.saved_share)),
         ],
+        tables=[
+            ReportTable(
+                translate("replay.caption", starts=counterfactual.n_starts),
+                tuple(translate(key) for key in header),
+                rows,
+                collapsed=True,
+            )
+        ],
+        notes=[translate("replay.how", forecaster=counterfactual.forecaster), translate("replay.fixed")],
     )
 
 
-def savings_sentences(counterfactual: Counterfactual, translate: Translator) -> list[str]:
-    """Compare the run with an immediate start, and with the best policy that uses a forecast."""
-    immediate, best = counterfactual.row("at-once"), counterfactual.best_forecast_policy()
-    return [_comparison_sentence(counterfactual, other, translate) for other in (immediate, best)]
-
-
-def missing_savings_section(reason: str | None, translate: Translator) -> ReportSection:
-    """Build the placeholder section if savings are unavailable; without a reason they are not computed yet."""
-    text = translate("saved.later") if reason is None else translate("saved.unknown", reason=reason)
-    return ReportSection("saved", translate("section.saved"), paragraphs=[text])
-
-
-def _comparison_sentence(counterfactual: Counterfactual, other: CounterfactualRow, translate: Translator) -> str:
-    """Say that the run emitted less than a policy, more, or about the same."""
-    share = counterfactual.saving_over(other.policy)
-    key = "saved.alike" if abs(share) < EQUALITY_TOLERANCE else "saved.less" if share > 0 else "saved.more"
-    return translate(
-        key,
-        way=translate(f"rule.{other.policy}"),
-        run=format_carbon(counterfactual.row("run").carbon_g),
-        other=format_carbon(other.carbon_g),
-        share=f"{abs(share):.1%}",
+def format_carbon_interval(interval: Interval, translate: Translator) -> str:
+    """Grams with their interval in one unit: ``"12.1 kg [10.2 to 14.0]"``; the median alone if it has no width."""
+    if math.isinf(interval.median):
+        return translate("saved.unreached")
+    text, unit = format_carbon(interval.median).rsplit(" ", 1)
+    scale = {"g": 1.0, "kg": G_PER_KG, "t": G_PER_TONNE}[unit]
+    digits = len(text.partition(".")[2])
+    low, high = (
+        translate("saved.unreached") if math.isinf(bound) else f"{bound / scale:,.{digits}f}"
+        for bound in (interval.low, interval.high)
     )
+    bounds = translate("range", low=low, high=high)
+    return f"{text} {unit}" if low == high else f"{text} {unit} [{bounds}]"
 
 
-def _format_row(row: CounterfactualRow, translate: Translator) -> tuple[str, ...]:
+def format_share(share: float, translate: Translator) -> str:
+    """A share of carbon saved, in words: ``"81 % less"``, ``"3.1 % more"``, ``"the same"``."""
+    if abs(share) < EQUALITY_TOLERANCE / 10:
+        return translate("saved.same")
+    return translate("saved.by_less" if share > 0 else "saved.by_more", share=format_percent(share))
+
+
+def _format_share_interval(share: Interval, translate: Translator) -> str:
+    low, high = sorted((share.low, share.high))
+    text = format_share(share.median, translate)
+    if f"{low:.3f}" == f"{high:.3f}":
+        return text
+    sign = -1.0 if share.median < 0 else 1.0
+    bounds = sorted((sign * low, sign * high))
+    low_text, high_text = (f"{100.0 * bound:.0f}" for bound in bounds)
+    return f"{text} [{translate('range', low=low_text, high=high_text)}]"
+
+
+def _describe_way(row: Saving, translate: Translator) -> str:
+    return translate(f"way.{row.way}", policy=row.policy).strip()
+
+
+def _describe_basis(row: Saving, translate: Translator) -> str:
+    text = translate(f"rests.{row.basis}", count=row.count)
+    if row.reached_share < 1.0:
+        text += translate("rests.reached", share=format_percent(row.reached_share))
+    return text
+
+
+def _format_replay(row: CounterfactualRow, translate: Translator) -> tuple[str, ...]:
     name = translate(f"rule.{row.policy}")
     amounts = (format_carbon(row.carbon_g), format_energy(row.energy_j), format_duration(row.end_s))
     if row.policy == "at-once":
@@ -89,24 +188,20 @@ def _format_row(row: CounterfactualRow, translate: Translator) -> tuple[str, ...
     )
 
 
-def _savings_chart(counterfactual: Counterfactual, translate: Translator) -> Chart:
-    names = tuple(translate(f"rule.{row.policy}") for row in counterfactual.rows)
-    tooltips = tuple(
-        f"{name}: {format_carbon(row.carbon_g)} CO2eq" for name, row in zip(names, counterfactual.rows, strict=True)
+def _savings_chart(saved: Savings, translate: Translator) -> Chart:
+    """Bars of the grams of each way that reaches the quality, the run itself in another colour."""
+    bars = [(translate(f"bar.{row.way}"), row.carbon_g.median) for row in saved.rows]
+    bars = sorted((bar for bar in bars if math.isfinite(bar[1])), key=lambda bar: -bar[1])
+    place = sum(grams > saved.carbon_g for _, grams in bars)
+    bars.insert(place, (translate("way.run"), saved.carbon_g))
+    unit, unit_g = ("kg", G_PER_KG) if bars[0][1] >= G_PER_KG else ("g", 1.0)
+    tooltips = tuple(f"{name}: {format_carbon(grams)} CO2eq" for name, grams in bars)
+    lengths = tuple(grams / unit_g for _, grams in bars)
+    positions, title = tuple(map(float, range(len(bars)))), translate("chart.saved")
+    own = tuple(length if index == place else 0.0 for index, length in enumerate(lengths))
+    curves = (
+        ChartCurve("", "bars", positions, lengths, BLUE, tooltips=tooltips),
+        ChartCurve("", "bars", positions, own, ORANGE),
     )
-    unit, unit_g = ("kg", G_PER_KG) if counterfactual.row("run").carbon_g >= G_PER_KG else ("g", 1.0)
-    lengths = tuple(row.carbon_g / unit_g for row in counterfactual.rows)
-    positions = tuple(float(index) for index in range(len(names)))
-    title = translate("chart.saved")
-    return Chart(
-        "saved",
-        title,
-        f"{title}: {'; '.join(tooltips)}",
-        f"{unit} CO2eq",
-        "",
-        (
-            ChartCurve("", "bars", positions, lengths, BLUE, tooltips=tooltips),
-            ChartCurve("", "bars", positions[:1], lengths[:1], ORANGE),
-        ),
-        categories=names,
-    )
+    categories = tuple(name for name, _ in bars)
+    return Chart("saved", title, f"{title}: {'; '.join(tooltips)}", f"{unit} CO2eq", "", curves, categories=categories)

@@ -59,9 +59,8 @@ def test_trajectory_charts_end_at_the_summary(finished_run):
     by_hours, by_grams = charts.trajectory_charts(finished_run.entries, finished_run.summary, Translator("en"))
     trajectory = build_trajectory(finished_run.entries)
     assert by_hours.curves[0].y[-1] == trajectory.final_hypervolume == finished_run.summary.hypervolume
-    paper, full, maximum = by_grams.curves
+    full, maximum = by_grams.curves
     assert full.x[-1] * 1000 == pytest.approx(finished_run.summary.carbon_g["full"])
-    assert paper.x[-1] * 1000 == pytest.approx(finished_run.summary.carbon_g["paper"])
     assert maximum.y[0] >= full.y[-1]
 
 

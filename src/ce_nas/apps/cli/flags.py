@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JsonOption",
     "LangOption",
+    "NoProgressOption",
     "QuietOption",
     "RunArgument",
     "SettingsCommand",
@@ -36,6 +37,7 @@ JsonOption = Annotated[
 ]
 LangOption = Annotated[str | None, typer.Option("--lang", help="Language: en or ja; that of the locale by default.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no table.")]
+NoProgressOption = Annotated[bool, typer.Option("--no-progress", help="Show no progress, only the result.")]
 
 #: title of the panel in which --help shows the flags of a section; other sections are called by their names
 _PANELS = {"policy": "Method", "searcher": "Method", "forecaster": "Method", "live": "Real devices", "": "Run"}

@@ -25,6 +25,7 @@ COMMANDS = {
     "search": ("search", "search"),
     "resume": ("search", "resume"),
     "report": ("search", "report"),
+    "choose": ("search", "choose"),
     "explain": ("explain", "explain"),
     "watch": ("watch", "watch"),
     "compare": ("compare", "compare"),
@@ -37,6 +38,29 @@ COMMANDS = {
     "policy": ("policy", "app"),
     "data": ("data", "app"),
     "config": ("config", "app"),
+}
+
+
+#: examples at the end of a command's --help
+EXAMPLES = {
+    "search": (
+        "ce-nas search --zone wind --hours 40 --carbon-budget 5kg --out my-run",
+        "ce-nas search my.toml --seed 3",
+        "ce-nas search --live --evaluate training.py --provider uk --zone GB",
+    ),
+    "resume": ("ce-nas resume my-run",),
+    "report": ("ce-nas report my-run --lang ja", "ce-nas report my-run --json -"),
+    "choose": (
+        "ce-nas choose my-run",
+        "ce-nas choose my-run --rule 'accuracy>=91'",
+        "ce-nas choose my-run --rule 'latency<=12ms,accuracy>=88'",
+        "ce-nas choose my-run --rule accuracy=2,latency=1",
+    ),
+    "explain": ("ce-nas explain my-run --hour 5", "ce-nas explain my-run +-"),
+    "watch": ("ce-nas watch my-run",),
+    "compare": ("ce-nas compare --policies vanilla,look-ahead --searchers lamoo,surrogate --zones solar,wind",),
+    "pilot": ("ce-nas pilot --quick --out my-pilot",),
+    "serve": ("ce-nas serve runs",),
 }
 
 
@@ -71,7 +95,8 @@ def _build(name: str) -> Any:  # noqa: ANN401 - typer's own command
     found = _load(name)
     if not isinstance(found, typer.Typer):
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        single.command(name)(found)
+        examples = [f"Example: {line}" for line in EXAMPLES.get(name, ())]
+        single.command(name, epilog="\n\n".join(examples))(found)
         found = single
     command = get_command(found)
     command.name = name

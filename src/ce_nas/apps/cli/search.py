@@ -1,4 +1,4 @@
-"""``ce-nas search``, ``resume`` and ``report``."""
+"""``ce-nas search``, ``resume``, ``report`` and ``choose``."""
 
 from __future__ import annotations
 
@@ -7,19 +7,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, RunArgument, with_setting_flags, write_json
+from ce_nas.apps.cli.flags import (
+    JsonOption,
+    LangOption,
+    NoProgressOption,
+    QuietOption,
+    RunArgument,
+    with_setting_flags,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ce_nas.analysis.counterfactual import Counterfactual
+    from ce_nas.analysis.savings import Savings
     from ce_nas.api import Result
     from ce_nas.store.journal import JournalEntry
 
-__all__ = ["report", "resume", "search"]
+__all__ = ["choose", "report", "resume", "search"]
 
 ConfigArgument = Annotated[
     Path | None, typer.Argument(help="Settings in TOML; flags override them.", show_default=False)
+]
+AcceptChangesOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-changes",
+        help="Go on with files that have changed since the run began, such as a trace that has grown; the journal "
+        "records which.",
+    ),
 ]
 OutOption = Annotated[Path | None, typer.Option(help="New run folder; by default runs/0001, runs/0002, ...")]
 
@@ -31,6 +48,7 @@ def search(
     out: OutOption = None,
     json: JsonOption = None,
     quiet: QuietOption = False,
+    no_progress: NoProgressOption = False,
     **flags: Any,  # noqa: ANN401 - the settings
 ) -> None:
     """Search architectures, and account for the carbon of the search."""
@@ -41,19 +59,26 @@ def search(
 
     settings = settings_from_flags(read_settings_file(config) if config else None, **flags)
     folder = out or next_run_path(Path("runs"))
-    with show_progress(settings.budget.time_s, quiet=quiet) as observe:
+    with show_progress(settings.budget.time_s, quiet=quiet or no_progress) as observe:
         result = Search.from_settings(settings).run(folder, observe)
     _print_result(result, json, quiet=quiet)
 
 
-def resume(run: RunArgument, *, json: JsonOption = None, quiet: QuietOption = False) -> None:
+def resume(
+    run: RunArgument,
+    *,
+    accept_changes: AcceptChangesOption = False,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
+    no_progress: NoProgressOption = False,
+) -> None:
     """Continue an interrupted run; the result is that of an uninterrupted one."""
     from ce_nas.api import read_run_settings
     from ce_nas.api import resume as resume_run
     from ce_nas.apps.cli.display import show_progress
 
-    with show_progress(read_run_settings(run).budget.time_s, quiet=quiet) as observe:
-        result = resume_run(run, observe)
+    with show_progress(read_run_settings(run).budget.time_s, quiet=quiet or no_progress) as observe:
+        result = resume_run(run, observe, accept_changes=accept_changes)
     _print_result(result, json, quiet=quiet)
 
 
@@ -69,30 +94,65 @@ def _compute_counterfactual(entries: Sequence[JournalEntry]) -> Counterfactual |
 
 
 def report(run: RunArgument, *, lang: LangOption = None, json: JsonOption = None, quiet: QuietOption = False) -> None:
-    """Show the cost and the result of a run, also while it is in progress.
+    """Show what a run saved and found, also while it is in progress.
 
     Writes report.html, report.md and report.png into its folder, and each figure as SVG and PNG into figures/, with the
-    savings compared with the same work at other hours.
+    same work under other policies.
     """
-    from ce_nas.analysis.summary import summarise
     from ce_nas.api import Result
     from ce_nas.report.files import write_figures, write_report
     from ce_nas.report.i18n.translator import Translator
-    from ce_nas.store.run_dir import read_run_entries
 
-    translate = Translator(lang)
-    entries = read_run_entries(run)
-    saved = _compute_counterfactual(entries)
-    legible = write_figures(run, entries, translate, saved)
-    write_report(run, entries, translate.language, saved)
-    _print_result(Result(summarise(entries), entries, run), json, quiet=quiet)
+    translate, result = Translator(lang), Result.read(run)
+    entries, saved = result.entries, result.savings
+    replayed = _compute_counterfactual(entries)
+    legible = write_figures(run, entries, translate, replayed, saved)
+    write_report(run, entries, translate.language, replayed, saved)
+    _print_result(result, json, quiet=quiet, lang=lang, saved=saved)
     if not (quiet or legible):
-        typer.echo(translate("figures_in_english"))
+        typer.echo(translate("figures_in_english"), err=True)
 
 
-def _print_result(result: Result, json: Path | None, *, quiet: bool) -> None:
+RuleOption = Annotated[
+    str,
+    typer.Option(help="knee; bounds such as accuracy>=91 or latency<=12ms; or weights such as accuracy=2,latency=1."),
+]
+
+
+def choose(
+    run: RunArgument,
+    *,
+    rule: RuleOption = "knee",
+    lang: LangOption = None,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Choose one architecture of a run's front by a rule, and say why."""
+    from dataclasses import asdict
+
+    from ce_nas.analysis.recommend import choose as choose_architecture
+    from ce_nas.api import Result
+    from ce_nas.report.front import explain_choice, format_objectives
+    from ce_nas.report.i18n.translator import Translator
+
+    result, translate = Result.read(run), Translator(lang)
+    choice = choose_architecture(result.summary, rule)
+    write_json(json, asdict(result.choose(rule)))
+    if not (quiet or str(json) == "-"):
+        values = format_objectives(choice.member.objectives, result.summary.objectives, translate)
+        typer.echo(choice.member.architecture)
+        typer.echo(values)
+        typer.echo(explain_choice(choice, result.summary, translate).replace("`", ""))
+
+
+def _print_result(
+    result: Result, json: Path | None, *, quiet: bool, lang: str | None = None, saved: Savings | None = None
+) -> None:
     from ce_nas.apps.cli.tables import print_summary
+    from ce_nas.report.files import render_summary_json
+    from ce_nas.report.i18n.translator import Translator
 
-    write_json(json, result.summary.to_json())
-    if not quiet:
-        print_summary(result.summary, result.path)
+    saved = saved or result.savings
+    write_json(json, render_summary_json(result.summary, saved))
+    if not (quiet or str(json) == "-"):
+        print_summary(result.summary, saved, result.path, Translator(lang))

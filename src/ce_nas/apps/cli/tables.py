@@ -2,51 +2,60 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from ce_nas.core.formatting import format_carbon, format_energy, format_hours
-from ce_nas.report.i18n.translator import Translator
+from ce_nas.analysis.recommend import choose
+from ce_nas.core.formatting import format_carbon, format_duration, format_energy
+from ce_nas.core.units import HOUR_S
+from ce_nas.report.front import abbreviate, format_objectives, is_cell, scale_unit
+from ce_nas.report.savings import savings_headline, savings_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ce_nas.analysis.savings import Savings
     from ce_nas.analysis.statistics import Interval
     from ce_nas.analysis.summary import RunSummary
     from ce_nas.experiments.sweep import SweepSummary
+    from ce_nas.report.i18n.translator import Translator
 
 __all__ = ["print_summary", "print_sweep", "print_table"]
 
-_ENGLISH = Translator("en")
+#: architectures of the front that are shown, besides the recommended one
+FRONT_ROWS = 8
+#: columns of a terminal from which everything fits
+WIDE = 110
 
 
-def print_summary(summary: RunSummary, path: Path | None) -> None:
-    """Print the result of a run: the front, the cost, and the path of the report."""
+def print_summary(summary: RunSummary, saved: Savings, path: Path | None, translate: Translator) -> None:
+    """Print the result of a run: what it saved, the recommended network, the front and what it took."""
     console = Console(highlight=False)
-    console.print(_front_table(summary))
-    console.print(_cost_table(summary))
-    share = "" if summary.hypervolume_share is None else f" ({summary.hypervolume_share:.2%} of the table's maximum)"
-    synthetic = " (synthetic typical year)" if summary.grid["synthetic"] else ""
-    console.print(
-        f"{_ENGLISH.stop_reason(summary.stop)} {summary.simulated_hours:.1f} h on {summary.gpus} GPUs in zone "
-        f"{summary.grid['zone']}{synthetic}: {summary.evaluations:,} full trainings"
-        f"{_ENGLISH.format_unique_functions(summary.evaluations, summary.unique_functions)}, "
-        f"{summary.samples:,} architectures scored, hypervolume {summary.hypervolume:,.6g}{share}."
+    headline = Text.from_markup(
+        re.sub(r"\*\*(.+?)\*\*", r"[bold green]\1[/]", escape(savings_headline(saved, translate)))
     )
-    if notes := summary.grid.get("notes"):
-        console.print(_ENGLISH("basis.grid_notes", notes="; ".join(notes)), markup=False)
-    if ranking := summary.proxy_ranking:
-        console.print(
-            f"Proxy scores rank the {ranking.trainings:,} trainings that were also scored by {ranking.objective} "
-            f"with Kendall's tau {ranking.tau:.2f} [{ranking.low:.2f}, {ranking.high:.2f}]."
-        )
-    if summary.cost:
-        console.print(f"Cost: {summary.cost:,.2f} in the currency of your prices.")
+    console.print(headline, soft_wrap=not console.is_terminal)
+    if saved.rows:
+        console.print()
+        console.print(_savings_table(saved, translate, console.width))
+    if summary.front:
+        _print_recommendation(console, summary, path, translate)
+        same = translate.format_unique_functions(len(summary.front), summary.unique_front_functions)
+        console.print()
+        console.print(translate("front.caption", count=len(summary.front), same=same), style="italic")
+        console.print(_front_table(summary, translate, console.width))
+        if is_cell(summary.front[0].architecture):
+            console.print(translate("term.cell"), style="dim")
+    _print_facts(console, summary, translate)
     if path:
-        console.print(f"Report: {path / 'report.html'}", soft_wrap=True)
+        console.print(translate("term.report", path=path / "report.html"), soft_wrap=True, markup=False)
 
 
 def print_sweep(sweep: SweepSummary) -> None:
@@ -95,40 +104,96 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     Console(highlight=False, width=None if Console().is_terminal else 160).print(table)
 
 
-def _front_table(summary: RunSummary) -> Table:
-    table = Table(
-        title=f"{summary.benchmark['name']}: {len(summary.front)} architectures on the front"
-        f"{_ENGLISH.format_unique_functions(len(summary.front), summary.unique_front_functions)}",
-        title_justify="left",
-    )
-    table.add_column("architecture", overflow="fold")
-    for objective in summary.objectives:
-        table.add_column(f"{objective['name']} {objective['unit']}".strip(), justify="right")
-    for member in summary.front[:10]:
-        table.add_row(member.architecture, *(f"{value:,.5g}" for value in member.objectives.values()))
-    if len(summary.front) > 10:
-        table.add_row(f"... and {len(summary.front) - 10} more", *("" for _ in summary.objectives))
+def _savings_table(saved: Savings, translate: Translator, width: int) -> Table:
+    """The other ways, the most carbon first, without what they rest on in a narrow terminal."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    keys = ["against", "taken", "less", *(["basis"] if width >= WIDE else [])]
+    for index, key in enumerate(keys):
+        table.add_column(translate(f"saved.{key}"), justify="left" if index in {0, 3} else "right", no_wrap=index > 0)
+    for row in savings_rows(saved, translate, short=width < WIDE):
+        table.add_row(*row[: len(keys)])
     return table
 
 
-def _cost_table(summary: RunSummary) -> Table:
-    table = Table(title=f"Cost of {summary.policy} with {summary.searcher}, seed {summary.seed}", title_justify="left")
-    table.add_column("activity")
-    for heading in ("GPU-hours", "energy", "CO2eq"):
-        table.add_column(heading, justify="right")
-    total_h = sum(summary.device_hours_by_activity.values())
-    for name, carbon_g in summary.carbon_g_by_activity.items():
-        hours, energy_j = summary.device_hours_by_activity[name], summary.energy_j_by_activity[name]
-        table.add_row(name, format_hours(hours, total_h), format_energy(energy_j), format_carbon(carbon_g))
-    table.add_section()
-    table.add_row(
-        "full accounting",
-        format_hours(total_h, total_h),
-        format_energy(summary.energy_j),
-        format_carbon(summary.carbon_g["full"]),
-    )
-    table.add_row("paper's accounting", "", "", format_carbon(summary.carbon_g["paper"]))
+def _print_recommendation(console: Console, summary: RunSummary, path: Path | None, translate: Translator) -> None:
+    choice = choose(summary)
+    console.print()
+    values = format_objectives(choice.member.objectives, summary.objectives, translate)
+    code = abbreviate(choice.member.architecture)
+    console.print(translate("term.take", code=code, values=values), style="bold", markup=False)
+    if code != choice.member.architecture:
+        console.print(f"  {choice.member.architecture}", style="dim", markup=False, soft_wrap=True)
+    if len(summary.front) > 1 and path:
+        console.print(translate("term.other", command=f"ce-nas choose {path} --rule ..."), markup=False, soft_wrap=True)
+
+
+def _front_table(summary: RunSummary, translate: Translator, width: int) -> Table:
+    """Some of the front, both ends and the recommended one among them, by a number and a short code."""
+    front, chosen = summary.front, choose(summary).member
+    shown = sorted({*_spread(len(front), FRONT_ROWS), front.index(chosen)})
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("#", justify="right")
+    table.add_column(translate("architecture"), no_wrap=True)
+    units = [
+        scale_unit(one["unit"], [member.objectives[one["name"]] for member in front]) for one in summary.objectives
+    ]
+    for objective, (_, unit) in zip(summary.objectives, units, strict=True):
+        table.add_column(f"{objective['name']} {unit}".strip(), justify="right", no_wrap=True)
+    for index in shown:
+        member = front[index]
+        values = [
+            f"{factor * member.objectives[one['name']]:,.4g}"
+            for one, (factor, _) in zip(summary.objectives, units, strict=True)
+        ]
+        is_chosen = member is chosen
+        code = abbreviate(member.architecture, max(width - 14 * len(values) - 6, 16))
+        table.add_row(f"{'*' if is_chosen else ''}{index + 1}", code, *values, style="bold" if is_chosen else "")
     return table
+
+
+def _spread(count: int, shown: int) -> list[int]:
+    """At most ``shown`` indices from the first to the last of ``count``, evenly apart."""
+    if count <= shown:
+        return list(range(count))
+    return [round(index * (count - 1) / (shown - 1)) for index in range(shown)]
+
+
+def _print_facts(console: Console, summary: RunSummary, translate: Translator) -> None:
+    """What the run found, what it took, and why it ended."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column()
+    share = (
+        "" if summary.hypervolume_share is None else translate("of_maximum", share=f"{summary.hypervolume_share:.2%}")
+    )
+    functions = translate.format_unique_functions(summary.evaluations, summary.unique_functions)
+    found = translate(
+        "term.found.text", trainings=f"{summary.evaluations:,}", functions=functions, samples=f"{summary.samples:,}",
+        hypervolume=f"{summary.hypervolume:,.5g}",
+    )  # fmt: skip
+    facts.add_row(translate("term.found"), translate.join([found, *([share] if share else [])]))
+    largest = sorted(summary.carbon_g_by_activity.items(), key=lambda pair: -pair[1])
+    parts = translate.join(f"{translate(f'activity.{name}')} {format_carbon(grams)}" for name, grams in largest[:3])
+    facts.add_row(
+        translate("term.used"),
+        translate("term.used.text", carbon=format_carbon(summary.carbon_g["full"]),
+                  energy=format_energy(summary.energy_j),
+                  hours=format_duration(sum(summary.device_hours_by_activity.values()) * HOUR_S), parts=parts),
+    )  # fmt: skip
+    synthetic = f" ({translate('synthetic')})" if summary.grid["synthetic"] else ""
+    facts.add_row(
+        translate("term.run"),
+        translate("term.run.text", policy=summary.policy, searcher=summary.searcher, seed=summary.seed,
+                  gpus=summary.gpus, hours=format_duration(summary.simulated_hours * HOUR_S),
+                  zone=f"{summary.grid['zone']}{synthetic}"),
+    )  # fmt: skip
+    if summary.cost:
+        facts.add_row(translate("money"), f"{summary.cost:,.2f} ({translate('money.note')})")
+    facts.add_row(translate("term.end"), translate.stop_reason(summary.stop))
+    if notes := summary.grid.get("notes"):
+        facts.add_row(translate("grid.note"), escape("; ".join(notes)))
+    console.print()
+    console.print(facts)
 
 
 def _format_interval(interval: Interval, unit: str = "") -> str:

@@ -125,7 +125,7 @@ def carbon_by_activity_chart(summary: RunSummary, translate: Translator) -> Char
 def trajectory_charts(
     entries: Sequence[JournalEntry], summary: RunSummary, translate: Translator
 ) -> tuple[Chart, Chart]:
-    """Chart the hypervolume against hours, and against carbon by both accounting methods."""
+    """Chart the hypervolume against hours, and against carbon."""
     trajectory = build_trajectory(entries)
     maximum = _maximum_line(summary, translate)
     tooltips = trajectory_tooltips(trajectory, translate)
@@ -138,17 +138,10 @@ def trajectory_charts(
         "hours", translate("chart.hours"), alt, translate("hours_since"), hypervolume,
         (hypervolume_curve(trajectory, trajectory.hours, translate("found"), BLUE, tooltips), *maximum), log_x=True,
     )  # fmt: skip
-    full, paper = (
-        [grams / G_PER_KG for grams in column] for column in (trajectory.carbon_g, trajectory.paper_carbon_g)
-    )
+    carbon_kg = [grams / G_PER_KG for grams in trajectory.carbon_g]
     by_grams = Chart(
         "grams", translate("chart.grams"), alt, "kg CO2eq", hypervolume,
-        (
-            hypervolume_curve(trajectory, paper, translate("accounting.paper"), GREY, dashed=True),
-            hypervolume_curve(trajectory, full, translate("accounting.full"), BLUE, tooltips),
-            *maximum,
-        ),
-        log_x=True,
+        (hypervolume_curve(trajectory, carbon_kg, translate("found"), BLUE, tooltips), *maximum), log_x=True,
     )  # fmt: skip
     return by_hours, by_grams
 
