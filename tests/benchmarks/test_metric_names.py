@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from ce_nas.benchmarks.metric_names import infer_maximise, infer_unit, is_cost
+from ce_nas.benchmarks.metric_names import infer_maximise, infer_unit, is_missing
 
 UP = [
     "accuracy",
@@ -37,11 +38,21 @@ def test_infers_nothing_from_unclear_names(name):
     assert infer_maximise(name) is None
 
 
-def test_costs_are_distinguished_from_qualities():
-    assert is_cost("latency_ms")
-    assert is_cost("MACC_M")
-    assert not is_cost("loss")
-    assert not is_cost("accuracy")
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("latency_ms", [True, True, False]),
+        ("MACC_M", [True, True, False]),
+        ("accuracy", [True, False, False]),
+        ("test_error", [True, False, False]),
+        ("loss", [False, False, False]),
+        ("accuracy_drop", [False, False, False]),
+        ("score", [False, False, False]),
+    ],
+)
+def test_values_that_a_name_rules_out_are_missing(name, missing):
+    assert is_missing(name, np.array([-1.0, 0.0, 2.0])).tolist() == missing
+    assert is_missing(name, np.array([np.nan, np.inf])).all()
 
 
 @pytest.mark.parametrize(

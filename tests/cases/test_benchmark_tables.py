@@ -155,10 +155,19 @@ def test_a_missing_cost_is_left_out(written, cell):
     assert table.metric("latency_ms").values.min() == 0.5
 
 
+@pytest.mark.parametrize("name", ["accuracy", "val_top1", "F1", "WER", "test_error"])
+def test_a_missing_quality_is_left_out(written, name):
+    table = read_table(written(small(name, "latency_ms").replace("80.25,", "-1,")))
+    assert table.notes == (f"1 of 3 rows are left out: 1 lack {name}.",)
+    kept = read_table(written(small(name, "latency_ms").replace("80.25,", "0,")))
+    assert kept.metric(name).values.min() == 0.0
+
+
 def test_zero_and_negative_values_of_other_metrics_are_kept(written):
     table = read_table(written(small("r2", "loss").replace("80.25,1.0", "-1,0")))
     assert table.notes == ()
     assert (table.metric("r2").values.min(), table.metric("loss").values.min()) == (-1.0, 0.0)
+    assert read_table(written(small("accuracy_drop", "loss").replace("80.25", "-1"))).notes == ()
 
 
 def test_a_metric_that_most_rows_lack_is_left_out(written):

@@ -73,6 +73,7 @@ def kill_after(entries, folder, **options):
     os.waitpid(child, 0)
 
 
+@pytest.mark.slow
 def test_a_changed_trace_is_named_then_accepted_once(killed):
     before = read_run_entries(killed)
     write_trace(killed.parent / "t.csv", hours=480, late=50)  # longer: the default start would move, too
@@ -98,7 +99,7 @@ def test_a_second_change_is_refused_again(killed):
     write_trace(killed.parent / "t.csv", late=50)
     kill_after(FEW_ENTRIES + 3, killed, accept_changes=True)
     write_trace(killed.parent / "t.csv", late=60)
-    with pytest.raises(ReplayError, match="The trace t.csv has changed"):
+    with pytest.raises(ReplayError, match=r"The trace t.csv has changed"):
         resume(killed)
 
 

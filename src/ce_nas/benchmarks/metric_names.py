@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["infer_maximise", "infer_unit", "is_cost"]
+import numpy as np
+
+__all__ = ["infer_maximise", "infer_unit", "is_missing"]
 
 #: words of metrics of which more is better
 _UP = {"acc", "accuracy", "top1", "top5", "f1", "auc", "auroc", "auprc", "map", "ap", "miou", "iou", "bleu", "rouge",
@@ -20,6 +22,10 @@ _ERRORS = {"err", "error", "loss", "wer", "cer", "perplexity", "ppl", "rmse", "m
 _COSTS = {"latency", "lat", "energy", "power", "params", "param", "parameters", "flops", "flop", "macs", "mac", "macc",
           "maccs", "madds", "memory", "mem", "size", "bytes", "carbon", "co2", "cost", "time", "runtime", "duration",
           "delay"}  # fmt: skip
+#: words of metrics that are never negative: -1 is written for one that is missing
+_NEVER_NEGATIVE = {"acc", "accuracy", "top1", "top5", "f1", "auc", "auroc", "auprc", "map", "ap", "miou", "iou", "bleu",
+                   "rouge", "precision", "recall", "dice", "err", "error", "wer", "cer", "perplexity", "ppl", "rmse",
+                   "mse", "mae", "mape", "fid"}  # fmt: skip
 _UNITS = frozenset(["s", "ms", "us", "j", "mj", "J", "mJ", "M", "G", "K", "MB", "kB", "GB", "W", "g", "kg"])
 _TOP_K = re.compile(r"top[-_ ](\d)", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Za-z]+\d*|\d+")
@@ -46,10 +52,24 @@ def infer_maximise(name: str) -> bool | None:
     return up if up != down else None
 
 
-def is_cost(name: str) -> bool:
-    """Whether the name is that of a cost, whose measurements are above zero."""
+def is_missing(name: str, values: np.ndarray) -> np.ndarray:
+    """Which values of a metric are none, shape (n,): not finite, or what its name rules out.
+
+    A cost is above zero. A share such as an accuracy, and an error rate, are zero or more; a drop or a gap may be
+    negative.
+
+    >>> is_missing("latency_ms", np.array([-1.0, 0.0, 2.0])).tolist()
+    [True, True, False]
+    >>> is_missing("accuracy", np.array([-1.0, 0.0, np.nan])).tolist()
+    [True, False, True]
+    """
     words = _words(name)
-    return bool(words & _COSTS) and not words & (_UP | _ERRORS)
+    missing = ~np.isfinite(values)
+    if words & _COSTS and not words & (_UP | _ERRORS):
+        missing |= values <= 0
+    elif words & _NEVER_NEGATIVE and not words & {"drop", "gap", "regret"}:
+        missing |= values < 0
+    return np.asarray(missing)
 
 
 def infer_unit(name: str) -> str:

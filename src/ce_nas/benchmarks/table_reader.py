@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.benchmarks.metric_names import infer_maximise, infer_unit, is_cost
+from ce_nas.benchmarks.metric_names import infer_maximise, infer_unit, is_missing
 from ce_nas.benchmarks.nasbench201 import build_wide_table, is_wide_layout
 from ce_nas.benchmarks.tabular import BenchmarkTable, MetricColumn
 from ce_nas.core.errors import TableError
@@ -49,9 +49,10 @@ def read_table(
     :mod:`ce_nas.benchmarks.metric_names`; one whose name says nothing needs a stated direction. All metrics are
     revealed by training only, unless an objective marks one with ``:known``.
 
-    Rows that lack a metric (a blank cell, a failed training, a cost of zero or less) or the training time are left out
-    and counted in the table's notes, as are repeated rows; a metric that most rows lack is left out itself. A file in
-    NAS-Bench-201's wide layout is read as that benchmark, for ``dataset``.
+    Rows that lack a metric (a blank cell, a failed training, a value that its name rules out, see
+    :func:`~ce_nas.benchmarks.metric_names.is_missing`) or the training time are left out and counted in the table's
+    notes, as are repeated rows; a metric that most rows lack is left out itself. A file in NAS-Bench-201's wide layout
+    is read as that benchmark, for ``dataset``.
 
     :param imputed: in that layout, whether imputed costs stand in for missing ones; else these are NaN.
     :raises TableError: if the file cannot be read or lacks one of these.
@@ -137,7 +138,7 @@ def _drop_incomplete_rows(
     missing = {}
     for name in [*metrics, seconds]:
         values = _to_floats(frame, name, path)
-        missing[name] = ~np.isfinite(values) | ((name == seconds or is_cost(name)) & (values <= 0))
+        missing[name] = is_missing("time" if name == seconds else name, values)
     sparse = [name for name in metrics if missing[name].sum() > len(frame) / 2]
     kept = [name for name in metrics if name not in sparse]
     counted = {name: int(missing[name].sum()) for name in [*kept, seconds] if missing[name].any()}

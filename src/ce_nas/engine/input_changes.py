@@ -30,6 +30,8 @@ __all__ = [
 
 #: the digest of an input that is not there
 ABSENT = "none"
+#: the input of a search whose trainings are the caller's
+SEARCH_SPACE = "the search space"
 
 
 def input_digests(inputs: RunInputs, forecaster_sha256: str | None) -> dict[str, str]:
@@ -94,8 +96,17 @@ def check_start(
     header: dict[str, Any] = recorded[0].content
     if "inputs" not in header:  # of a journal that has no digests
         return {name: value for name, value in start.items() if name != "inputs"}
-    _require_same_search(header, start)
     changes = find_changes(accepted_digests(recorded), start["inputs"])
+    has_new_model = any(
+        change["input"].startswith("the fitted forecaster")
+        for change in find_changes(header["inputs"], start["inputs"])
+    )
+    _require_same_search(
+        header, start, ("policy", "searcher") if has_new_model else ("policy", "searcher", "forecaster")
+    )
+    if any(change["input"] == SEARCH_SPACE for change in changes):
+        message = "The search space has changed since the run began: state the old one, or start a new run."
+        raise ReplayError(message)
     if changes and not accept_changes:
         names, have = _describe_changes(changes), "has" if len(changes) == 1 else "have"
         message = (
@@ -105,7 +116,7 @@ def check_start(
         raise ReplayError(message)
     if changes:
         journal.accept_change({"changes": changes}, _describe_changes(changes))
-    return header if find_changes(header["inputs"], start["inputs"]) else start
+    return header
 
 
 def _describe_changes(changes: Sequence[Mapping[str, str]]) -> str:
@@ -114,9 +125,10 @@ def _describe_changes(changes: Sequence[Mapping[str, str]]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _require_same_search(recorded: Mapping[str, Any], resumed: Mapping[str, Any]) -> None:
+def _require_same_search(recorded: Mapping[str, Any], resumed: Mapping[str, Any], parts: Sequence[str]) -> None:
     """Refuse to resume with another version, other settings or other components than a run began with.
 
+    :param parts: the components whose names are compared.
     :raises ReplayError: if one differs; it names it.
     """
     if recorded["version"] != resumed["version"]:
@@ -126,8 +138,8 @@ def _require_same_search(recorded: Mapping[str, Any], resumed: Mapping[str, Any]
         )
         raise ReplayError(message)
     before, after = (dict(_flatten(one["settings"])) for one in (recorded, resumed))
-    before |= {f"the {part}": recorded[part] for part in ("policy", "searcher")}
-    after |= {f"the {part}": resumed[part] for part in ("policy", "searcher")}
+    before |= {f"the {part}": recorded[part] for part in parts}
+    after |= {f"the {part}": resumed[part] for part in parts}
     for name in [*before, *(name for name in after if name not in before)]:
         if before.get(name) != after.get(name):
             message = (
@@ -140,7 +152,7 @@ def _require_same_search(recorded: Mapping[str, Any], resumed: Mapping[str, Any]
 def _name_benchmark(inputs: RunInputs) -> str:
     settings = inputs.settings
     if inputs.user_benchmark:
-        return "the search space"
+        return SEARCH_SPACE
     if settings.live.enabled:
         return f"the code {settings.live.evaluate.name}" if settings.live.evaluate else "the networks"
     table = settings.problem.table
