@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CE_NAS",
+    "FACTORS",
     "STRATEGIES",
+    "SUITE_STRATEGIES",
     "VANILLA_SURROGATE",
     "Strategy",
     "combine",
@@ -91,7 +93,37 @@ VANILLA_SURROGATE = Strategy(
     },
     fixed_flags=("policy", "searcher", "forecaster", "proxy_scores", "evaluations"),
 )
-_KNOWN_STRATEGIES = {strategy.name: strategy for strategy in (*STRATEGIES, VANILLA_SURROGATE)}
+
+
+def _surrogate_under(name: str, title: str, policy: str, *, scores: bool) -> Strategy:
+    """CE-NAS's searcher under a policy, with the problem's own proxy scores or without any."""
+    settings: dict[str, Any] = {"policy": {"name": policy}, "searcher": {"name": "surrogate"}}
+    if not scores:
+        settings["problem"] = {"proxy_scores": "none"}
+    return Strategy(name, title, settings, ("policy", "searcher", "proxy_scores"))
+
+
+#: the suite's strategies: each part of CE-NAS is added to vanilla LaMOO in turn
+SUITE_STRATEGIES = (
+    STRATEGIES[1],
+    VANILLA_SURROGATE,
+    _surrogate_under("scored-surrogate", "surrogate, scores, all hours", "fixed", scores=True),
+    _surrogate_under("threshold-surrogate", "threshold + surrogate", "threshold", scores=True),
+    _surrogate_under("look-ahead-unscored", "look-ahead + surrogate, no scores", "look-ahead", scores=False),
+    _surrogate_under("look-ahead-surrogate", "look-ahead + surrogate", "look-ahead", scores=True),
+    _surrogate_under("learned-surrogate", "learned + surrogate", "learned", scores=True),
+)
+#: name of a part, and the strategies with and without it
+FACTORS = (
+    ("searcher", "vanilla-surrogate", "vanilla-lamoo"),
+    ("scores", "scored-surrogate", "vanilla-surrogate"),
+    ("scores-last", "look-ahead-surrogate", "look-ahead-unscored"),
+    ("hours", "look-ahead-unscored", "vanilla-surrogate"),
+    ("hours-threshold", "threshold-surrogate", "scored-surrogate"),
+    ("hours-look-ahead", "look-ahead-surrogate", "scored-surrogate"),
+    ("hours-learned", "learned-surrogate", "scored-surrogate"),
+)
+_KNOWN_STRATEGIES = {strategy.name: strategy for strategy in (*STRATEGIES, VANILLA_SURROGATE, *SUITE_STRATEGIES)}
 
 
 def list_strategy_titles(names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from ce_nas.analysis.trajectory import Trajectory
 from ce_nas.config.schema import settings_from_flags
 
 if TYPE_CHECKING:
+    from ce_nas.benchmarks.base import Benchmark
     from ce_nas.config.schema import Settings
     from ce_nas.experiments.strategies import Strategy
 
@@ -91,6 +93,14 @@ def build_trial(
     return ExperimentTrial({"strategy": strategy.name, "seed": seed, **(axes or {})}, settings, reevaluations or {})
 
 
+@functools.lru_cache(maxsize=2)
+def _load_benchmark(problem: str) -> Benchmark:
+    """The benchmark of a section ``[problem]``, read once for the trials that follow each other."""
+    from ce_nas.engine.inputs import RunInputs
+
+    return RunInputs(settings_from_flags(problem=json.loads(problem))).benchmark
+
+
 def run_trial(trial: ExperimentTrial) -> tuple[ExperimentTrial, TrialResult]:
     """Run a trial, and return it with its result."""
     from ce_nas.analysis.summary import run_header
@@ -100,7 +110,7 @@ def run_trial(trial: ExperimentTrial) -> tuple[ExperimentTrial, TrialResult]:
     from ce_nas.experiments.provenance import describe_provenance
     from ce_nas.experiments.reevaluation import reevaluate_front
 
-    inputs = RunInputs(trial.settings)
+    inputs = RunInputs(trial.settings, _load_benchmark(json.dumps(trial.settings.problem.model_dump(mode="json"))))
     result = Search.from_settings(trial.settings, inputs=inputs).run()
     summary = result.summary
     fronts = {

@@ -158,6 +158,37 @@ def _ablations(
     return AblationExperiment(config, {f"supernet, tau {tau:.2f}": f"{supernets}:{name}" for name, tau in ranked})
 
 
+@experiment_command("suite", 8, "zone", "start", "dataset", "objectives", "policy", "searcher", "target", "stop")
+def _suite(  # noqa: PLR0913 - one parameter per option
+    config: ExperimentConfig,
+    *,
+    half: Annotated[str, typer.Option(help="Half of the protocol: tuning, or test, which is for reporting only.")] = (
+        "tuning"
+    ),
+    costs: Annotated[
+        str, typer.Option(help="Costs, each a problem as functions and as cells; all by default.", show_default=False)
+    ] = "",
+    strategies: Annotated[str, typer.Option(help="Strategies; all by default.", show_default=False)] = "",
+    training_time_factor: Annotated[float, typer.Option(help="Length of a training in recorded ones.")] = 1.0,
+    leave_out: Annotated[
+        int, typer.Option(help="Also search without each of so many most valuable members of the front.", min=0)
+    ] = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="One cost, two seeds and 24 hours.")] = False,
+) -> Experiment:
+    """Carbon to fixed shares of the largest hypervolume, over problems, zones and random hours (docs/protocol.md)."""
+    from ce_nas.experiments.base import ExperimentConfig
+    from ce_nas.experiments.protocol import get_half
+    from ce_nas.experiments.studies.suite import SuiteExperiment, SuiteOptions
+
+    chosen = get_half(half)
+    flags, seeds = dict(config.flags), tuple(chosen.first_seed + seed for seed in config.seeds)
+    names = split_names(costs)
+    if quick:
+        seeds, names, flags = seeds[:2], names or ["params"], {"hours": 24, **flags}
+    options = SuiteOptions(chosen, tuple(names), tuple(split_names(strategies)), training_time_factor, leave_out)
+    return SuiteExperiment(ExperimentConfig(flags, seeds), options)
+
+
 def split_names(names: str) -> list[str]:
     """Split names with commas between."""
     return [name.strip() for name in names.split(",") if name.strip()]

@@ -7,6 +7,7 @@
 - devices: all devices and image data sets
 - noise: trainings of single seeds
 - ablations: CE-NAS without each of its components
+- suite: carbon to fixed shares of the largest hypervolume, over problems, zones and hours
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ce_nas.experiments.studies.equal_quality import EqualQualityExperiment
     from ce_nas.experiments.studies.hypervolume_over_time import HypervolumeOverTimeExperiment
     from ce_nas.experiments.studies.noise import NoiseExperiment
+    from ce_nas.experiments.studies.suite import SuiteExperiment
     from ce_nas.experiments.studies.zones import ZoneExperiment
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "EqualQualityExperiment",
     "HypervolumeOverTimeExperiment",
     "NoiseExperiment",
+    "SuiteExperiment",
     "ZoneExperiment",
 ]
 
@@ -43,6 +46,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "equal_quality": ["EqualQualityExperiment"],
         "hypervolume_over_time": ["HypervolumeOverTimeExperiment"],
         "noise": ["NoiseExperiment"],
+        "suite": ["SuiteExperiment"],
         "zones": ["ZoneExperiment"],
     },
 )
