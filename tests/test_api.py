@@ -239,7 +239,7 @@ def test_a_frame_has_one_row_per_evaluation(result):
 def test_the_knee_is_the_recommended_architecture(result):
     chosen = result.choose()
     assert chosen.architecture == recommend(result.summary).member.architecture
-    assert "largest regret" in chosen.reason
+    assert "of their ranges" in chosen.reason or "only architecture" in chosen.reason
 
 
 def test_a_bound_chooses_the_best_by_the_other_objectives(result):
@@ -247,7 +247,7 @@ def test_a_bound_chooses_the_best_by_the_other_objectives(result):
     chosen = result.choose(f"accuracy>={accuracies[1]}")
     kept = [member for member in result.front if member.objectives["accuracy"] >= accuracies[1]]
     assert chosen.objectives["latency"] == min(member.objectives["latency"] for member in kept)
-    assert f"of {len(kept)} architectures with accuracy>=" in chosen.reason
+    assert f"of the {len(kept)} architectures with accuracy>=" in chosen.reason
     assert result.choose("latency<=1").objectives["accuracy"] == accuracies[-1]
 
 
@@ -255,9 +255,9 @@ def test_a_bound_chooses_the_best_by_the_other_objectives(result):
     ("rule", "message"),
     [
         ("kne", "Unknown rule 'kne'.*Did you mean 'knee'"),
-        ("accuracy>=101", "Expected a front with accuracy>=101, but its best accuracy is"),
+        ("accuracy>=101", "Expected a front with accuracy>=101, but the front's best accuracy is"),
         ("acuracy>=90", "Did you mean 'accuracy'"),
-        ("accuracy>=high", "Expected a constraint such as"),
+        ("accuracy>=high", "Expected a bound such as"),
     ],
 )
 def test_an_invalid_rule_is_refused(result, rule, message):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,19 +12,20 @@ from threadpoolctl import threadpool_limits
 
 from ce_nas._version import __version__
 from ce_nas.analysis.live_grid import has_ended, is_provisional
-from ce_nas.analysis.recommend import recommend
+from ce_nas.analysis.recommend import choose
+from ce_nas.analysis.savings import Savings, savings
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.config.components import ComponentSettings
 from ce_nas.config.schema import Settings, setting_flags, settings_from_flags
 from ce_nas.core.errors import SettingsError, StoreError, unknown_choice_message
 from ce_nas.core.units import HOUR_S
 from ce_nas.engine.build import build_engine
+from ce_nas.engine.input_changes import check_start, input_digests
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.live_intensity import LiveIntensity
-from ce_nas.report.files import write_report
+from ce_nas.report.files import render_summary_json, write_report
 from ce_nas.report.notebook import RunFront, format_run_line, render_run_html
-from ce_nas.search.constraints import Constraint
-from ce_nas.store.journal import FORMAT_VERSION, MemoryJournal
+from ce_nas.store.journal import FORMAT_VERSION, MemoryJournal, SqliteJournal
 from ce_nas.store.run_dir import RunDirectory, read_run_entries, write_atomic
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from ce_nas.analysis.summary import FrontMember, RunSummary
+    from ce_nas.analysis.summary import RunSummary
     from ce_nas.cluster.workers.base import WorkerPool
     from ce_nas.engine.engine import Engine, Observer
     from ce_nas.forecast.base import Forecaster
@@ -91,6 +93,11 @@ class Result:
         """The Pareto front of the trained architectures, best first by the first objective."""
         return RunFront(self.summary)
 
+    @property
+    def savings(self) -> Savings:
+        """What the run saved, against every other way that can be told; computed at each call."""
+        return savings(self.entries)
+
     def to_frame(self) -> pd.DataFrame:
         """One row per evaluated architecture: its text, its objectives, and the hours and grams until then.
 
@@ -121,15 +128,17 @@ class Result:
     def choose(self, rule: str = "knee") -> ChosenArchitecture:
         """One architecture of the front, with the reason in words.
 
-        :param rule: ``knee``, the smallest largest regret over the objectives, or a bound on an objective such as
-            ``accuracy>=91``: among those that keep it, the smallest largest regret over the other objectives.
-        :raises SettingsError: if there is no such rule, or no architecture of the front keeps the bound.
+        :param rule: ``knee``, where one objective can be improved only at a high price in another; weights such as
+            ``accuracy=2,latency=1``; or bounds such as ``accuracy>=91`` or ``latency<=15ms``, and among the
+            architectures that keep them the best by the other objectives.
+        :raises SettingsError: if there is no such rule, or no architecture of the front keeps the bounds.
         """
-        if rule == "knee":
-            return self._choose_knee(rule)
-        if "=" not in rule:
-            raise SettingsError(unknown_choice_message("rule", rule, ["knee", "METRIC>=BOUND", "METRIC<=BOUND"]))
-        return self._choose_within(Constraint.parse(rule))
+        from ce_nas.report.front import explain_choice
+        from ce_nas.report.i18n.translator import Translator
+
+        choice = choose(self.summary, rule)
+        reason = explain_choice(choice, self.summary, Translator("en"))
+        return ChosenArchitecture(choice.member.architecture, dict(choice.member.objectives), reason)
 
     def report(self, path: str | Path, language: str | None = None) -> Path:
         """Write the report, and return where it is.
@@ -149,7 +158,7 @@ class Result:
             ".html": lambda: render_html(build_run_report(self.entries, Translator(language))),
             ".md": lambda: render_markdown(build_run_report(self.entries, Translator(language))),
             ".png": lambda: draw_overview(self.entries),
-            ".json": self.summary.to_json,
+            ".json": lambda: render_summary_json(self.summary, savings(self.entries)),
         }
         if path.suffix in renderers:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,51 +176,6 @@ class Result:
 
     def _repr_html_(self) -> str:
         return render_run_html(self.entries)
-
-    def _choose_knee(self, rule: str) -> ChosenArchitecture:
-        knee = recommend(self.summary)
-        if knee is None:
-            raise SettingsError(_empty_front_message(rule))
-        name, regret = max(knee.regrets.items(), key=lambda pair: pair[1])
-        reason = (
-            f"Its largest regret is the smallest of the front's {len(self.summary.front)} architectures: "
-            f"{regret:.0%} of the distance from the best to the median, in {name}."
-        )
-        return ChosenArchitecture(knee.member.architecture, dict(knee.member.objectives), reason)
-
-    def _choose_within(self, bound: Constraint) -> ChosenArchitecture:
-        objectives = {objective["name"]: objective for objective in self.summary.objectives}
-        if bound.name not in objectives:
-            raise SettingsError(unknown_choice_message("objective of the rule", bound.name, objectives))
-        sign = ">=" if bound.at_least else "<="
-        rule = f"{bound.name}{sign}{bound.bound:g}"
-        if not self.summary.front:
-            raise SettingsError(_empty_front_message(rule))
-        kept = [member for member in self.summary.front if bound.is_met(member.objectives[bound.name])]
-        if not kept:
-            values = [member.objectives[bound.name] for member in self.summary.front]
-            best = max(values) if bound.at_least else min(values)
-            message = f"Expected a front with {rule}, but its best {bound.name} is {best:.6g}; relax the bound."
-            raise SettingsError(message)
-        others = {name: objective for name, objective in objectives.items() if name != bound.name}
-        chosen = min(kept, key=lambda member: _largest_regret(member, kept, others))
-        values_text = ", ".join(f"{name} {chosen.objectives[name]:.6g}" for name in others)
-        reason = f"The best by {', '.join(others)} of {len(kept)} architectures with {rule}: {values_text}."
-        return ChosenArchitecture(chosen.architecture, dict(chosen.objectives), reason)
-
-
-def _empty_front_message(rule: str) -> str:
-    return f"Expected a trained architecture for the rule {rule}, but the front is empty; search longer."
-
-
-def _largest_regret(member: FrontMember, members: Sequence[FrontMember], objectives: Mapping[str, Any]) -> float:
-    """The largest distance from the best of some members in any objective, as a share of their range."""
-    regrets = []
-    for name, objective in objectives.items():
-        values = [other.objectives[name] for other in members]
-        best = max(values) if objective["maximise"] else min(values)
-        regrets.append(abs(best - member.objectives[name]) / ((max(values) - min(values)) or 1.0))
-    return max(regrets)
 
 
 class Search:
@@ -278,36 +242,60 @@ class Search:
         with RunDirectory.create(Path(out)) as folder:
             return self._run_in(folder, observer, durable=durable)
 
-    def resume(self, folder: RunDirectory, observer: Observer | None = None, *, durable: bool = False) -> Result:
+    def resume(
+        self,
+        folder: RunDirectory,
+        observer: Observer | None = None,
+        *,
+        durable: bool = False,
+        accept_changes: bool = False,
+    ) -> Result:
         """Continue the search in the run folder in which it started; the result is that of an uninterrupted run.
 
-        :raises ReplayError: if this is not the search that started there.
+        :param accept_changes: go on with inputs that have changed since; the journal then says which.
+        :raises ReplayError: if this is not the search that started there, or an input has changed.
         """
+        if recorded := read_run_entries(folder.path):  # a changed trace must not move the start
+            start = datetime.fromisoformat(run_header(recorded)["start"])
+            self._inputs = replace(self._inputs, fixed_start=start)
         self._inputs.validate()
-        return self._run_in(folder, observer, durable=durable)
+        return self._run_in(folder, observer, durable=durable, accept_changes=accept_changes)
 
     def _prepare(self, settings: Settings, objects: Mapping[str, Any], inputs: RunInputs | None) -> None:
         self.settings = _resolve_devices(settings)
         self._inputs = inputs or RunInputs(self.settings)
         self._overrides = dict(objects)
 
-    def _run_in(self, folder: RunDirectory, observer: Observer | None, *, durable: bool) -> Result:
+    def _run_in(
+        self, folder: RunDirectory, observer: Observer | None, *, durable: bool, accept_changes: bool = False
+    ) -> Result:
         journal = folder.open_journal(durable=durable)
-        self._run_engine(journal, observer, folder.path, reread_grid=has_ended(journal.recorded))
+        has_ended_before = has_ended(journal.recorded)
+        self._run_engine(journal, observer, folder.path, reread_grid=has_ended_before, accept_changes=accept_changes)
         return _write_result(folder.path)
 
     def _run_engine(
-        self, journal: Journal, observer: Observer | None, folder: Path | None, *, reread_grid: bool = False
+        self,
+        journal: Journal,
+        observer: Observer | None,
+        folder: Path | None,
+        *,
+        reread_grid: bool = False,
+        accept_changes: bool = False,
     ) -> None:
         """Search to the end.
 
         :param reread_grid: whether the search had ended before, and only its live grid is read again.
+        :param accept_changes: see :meth:`resume`.
         """
         engine = build_engine(self._inputs, journal, folder=folder, observer=observer, **self._overrides)
-        journal.append("run_started", 0.0, self._start_entry(engine))
-        journal.commit()
         with threadpool_limits(limits=1):  # the matrices are small: threads would only wait for one another
             try:
+                start = self._start_entry(engine)
+                if isinstance(journal, SqliteJournal) and folder:
+                    start = check_start(journal, start, folder, accept_changes=accept_changes)
+                journal.append("run_started", 0.0, start)
+                journal.commit()
                 engine.run()
             finally:
                 engine.components.cluster.close()
@@ -323,6 +311,7 @@ class Search:
             "format": FORMAT_VERSION,
             "version": __version__,
             "settings": self.settings.model_dump(mode="json"),
+            "inputs": input_digests(inputs, engine.components.forecaster_sha256),
             "policy": engine.components.policy.name,
             "searcher": engine.components.searcher.name,
             "forecaster": engine.components.forecaster.name,
@@ -382,12 +371,15 @@ def resume(
     observer: Observer | None = None,
     *,
     durable: bool = False,
+    accept_changes: bool = False,
     **objects: Any,  # noqa: ANN401 - a component of any kind
 ) -> Result:
     """Continue the run in ``path``, or return its result if it has ended.
 
     A run that has ended on a live grid is accounted again where its provider has corrected values since.
 
+    :param accept_changes: go on where a file with which the run started has changed since, such as a trace that has
+        grown; the journal then says which. What has happened already must be the same with the new content.
     :param objects: the ``policy``, ``searcher``, ``forecaster`` or ``workers`` with which the search started, where it
         was an object of the caller's.
     :raises StoreError: if there is no run, or another process runs it.
@@ -402,7 +394,8 @@ def resume(
         settings = read_run_settings(path)
         if has_ended(entries) and not is_provisional(entries):
             return _write_result(path)
-        return Search.from_settings(settings, **objects).resume(folder, observer, durable=durable)
+        search = Search.from_settings(settings, **objects)
+        return search.resume(folder, observer, durable=durable, accept_changes=accept_changes)
 
 
 def read_run_settings(path: Path) -> Settings:

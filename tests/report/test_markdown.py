@@ -44,5 +44,5 @@ def test_unfinished_and_empty_runs_have_a_report(finished_run):
 
 def test_figures_are_shown_if_their_folder_is_given(finished_run):
     text = markdown(finished_run.entries, "figures")
-    assert text.count("](figures/") == 6
+    assert text.count("](figures/") == 7
     assert "](" not in markdown(finished_run.entries)
