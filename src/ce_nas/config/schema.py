@@ -306,7 +306,7 @@ class Settings(SettingsSection):
     )
     forecaster: Annotated[ComponentSettings, Choice(FORECASTERS, "forecaster")] = Field(
         default_factory=lambda: FORECASTERS.validate(FORECASTERS.default),
-        description="Forecaster of the carbon intensity (auto: the model fitted for the zone, else damped-profile).",
+        description="Forecaster of the carbon intensity (auto: several, weighed online by their latest errors).",
         json_schema_extra=flag(),
     )
     grid: GridSettings = Field(default_factory=GridSettings)

@@ -141,7 +141,8 @@ def _run_config(inputs: RunInputs) -> RunConfig:
         start=inputs.start,
         zone=inputs.zone,
         budgets=_budgets(settings),
-        stop=settings.budget.stop,
+        # a target is to be reached, however little each kilogram brings
+        stop="never" if settings.budget.stop == "auto" and settings.budget.target else settings.budget.stop,
         period_s=settings.schedule.period,
         sampling_batch=settings.schedule.sampling_batch,
         queue_capacity=settings.schedule.queue_capacity,

@@ -98,6 +98,13 @@ class Searcher(ABC):
         """Up to ``n`` evenly spread members of the most promising region; none without a partition."""
         return []
 
+    def expected_gain(self, trainings: int) -> float | None:  # noqa: ARG002 - default: no model
+        """The hypervolume that as many more trainings are expected to add, by the model of the last :meth:`ask`.
+
+        An estimate from above is welcome; None without a model. It must not change later proposals.
+        """
+        return None
+
     def notes(self) -> list[str]:
         """Remarks for the journal since the last call, each one sentence."""
         return []
@@ -133,6 +140,10 @@ class SearcherWrapper(Searcher):
     def sample_best_region(self, n: int) -> list[Architecture]:
         """See :meth:`Searcher.sample_best_region`."""
         return self._inner.sample_best_region(n)
+
+    def expected_gain(self, trainings: int) -> float | None:
+        """See :meth:`Searcher.expected_gain`."""
+        return self._inner.expected_gain(trainings)
 
     def notes(self) -> list[str]:
         """See :meth:`Searcher.notes`."""
