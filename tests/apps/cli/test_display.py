@@ -63,3 +63,15 @@ def test_quiet_progress_shows_nothing(capsys):
     with show_progress(3600.0, quiet=True) as observe:
         assert observe is None
     assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_shows_a_bar_with_the_remaining_time(monkeypatch):
+    output = io.StringIO()
+    monkeypatch.setattr(display, "Console", lambda **_: Console(file=output, force_terminal=True, width=80))
+    with show_progress(3600.0 * 4, quiet=False) as observe:
+        for hours in (1, 2, 3):
+            observe(make_period(hours))
+    shown = output.getvalue()
+    assert "3.0 of 4.0 h" in shown
+    assert "left" in shown
+    assert "3 trainings" in shown

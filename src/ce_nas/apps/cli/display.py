@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -39,7 +39,7 @@ LINE_INTERVAL_SHARE = 0.1
 @contextmanager
 def show_download(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
     """Yield a callback for a file's name, its bytes so far and its size: a progress bar in a terminal, else nothing."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import DownloadColumn, TransferSpeedColumn
 
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
@@ -81,12 +81,18 @@ class _RunProgress:
         self._carbon_g = 0.0
         self._last_period: Mapping[str, Any] = {}
         self._last_line_h = 0.0
+        # rich estimates the remaining time from the speed so far
+        self._bar = Progress(
+            BarColumn(24), TextColumn("{task.fields[hours]}"), TimeRemainingColumn(), TextColumn("left")
+        )
+        self._task = self._bar.add_task("", total=self._budget_h, hours="")
 
     def add_period(self, period: Mapping[str, Any]) -> _RunProgress:
         """Add a period that has ended."""
         self._last_period = period
         self._allocations.append(period["allocation"])
         self._carbon_g += sum(period["carbon_g"].values())
+        self._bar.update(self._task, completed=period["now_s"] / HOUR_S, hours=self._format_hours())
         return self
 
     def is_line_due(self) -> bool:
@@ -110,16 +116,14 @@ class _RunProgress:
         """The run so far as a panel for a terminal."""
         if not self._last_period:
             return Text("Reading the benchmark and the grid ...")
-        hours = self._last_period["now_s"] / HOUR_S
         values = Table.grid(padding=(0, 2))
-        values.add_row("time", ProgressBar(total=self._budget_h, completed=hours, width=40), self._format_hours())
         values.add_row("carbon", f"{format_carbon(self._carbon_g)} CO2eq", _format_intensity(self._last_period))
         values.add_row(
             "results",
             f"hypervolume {self._last_period['hypervolume']:,.6g}",
             f"{self._last_period['evaluations']:,} trainings, {self._last_period['samples']:,} scored",
         )
-        return Group(values, self._render_allocation())
+        return Group(self._bar, values, self._render_allocation())
 
     def _format_hours(self) -> str:
         """The used time budget; budgets below ten hours with decimals."""
