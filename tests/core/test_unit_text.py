@@ -1,7 +1,13 @@
 import pytest
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.unit_text import find_intensity_unit, find_price_unit, find_weather_unit, parse_intensity_unit
+from ce_nas.core.unit_text import (
+    find_intensity_unit,
+    find_price_unit,
+    find_weather_unit,
+    parse_intensity_unit,
+    parse_price_unit,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +25,15 @@ from ce_nas.core.unit_text import find_intensity_unit, find_price_unit, find_wea
         ("metric tons CO2e/MWh", 1000.0),
         ("Pounds of CO2 / MWh", 0.45359237),
         ("gCO2eq_per_kWh", 1.0),
+        ("Carbon intensity (kg CO2-eq per megawatt-hour)", 1.0),
+        ("grams CO2 per kilowatt hour", 1.0),
+        ("intensity [g CO2 kWh⁻¹]", 1.0),
+        ("intensity (gCO2eq kWh^-1)", 1.0),
+        ("gCO₂/kW·h", 1.0),
+        ("lbs_co2_per_mwh", 0.45359237),
+        ("intensity (g CO2/MJ)", 3.6),
+        ("intensity in MtCO2/TWh", 1000.0),
+        ("ktCO2/TWh", 1.0),
     ],
 )
 def test_intensity_units_in_headers(header, factor):
@@ -28,6 +43,11 @@ def test_intensity_units_in_headers(header, factor):
 @pytest.mark.parametrize("header", ["intensity", "carbon_intensity_avg", "MOER", "value", "intensity_index"])
 def test_a_header_without_a_unit_states_none(header):
     assert find_intensity_unit(header) is None
+
+
+def test_a_unit_in_brackets_that_is_not_known_is_not_overlooked():
+    with pytest.raises(SettingsError, match="'lb/BTU'"):
+        find_intensity_unit("Carbon intensity (lb/BTU)")
 
 
 def test_a_ton_has_two_meanings():
@@ -56,10 +76,27 @@ def test_other_settings_are_refused(text):
         ("ct/kWh", 0.01),
         ("p/kWh", 0.01),
         ("LMP ($/MWh)", 1e-3),
+        ("Preis [€/MWh]", 1e-3),
+        ("Börsenpreis ct/kWh", 0.01),
+        ("price (¢/kWh)", 0.01),
+        ("Tarif Rp./kWh", 0.01),
+        ("spot öre/kWh", 0.01),
+        ("US cents per kWh", 0.01),
+        ("price (c€/kWh)", 0.01),
+        ("mills/kWh", 1e-3),
+        ("elspot (kr/MWh)", 1e-3),
+        ("price per megawatt-hour", 1e-3),
     ],
 )
 def test_price_units_in_headers(header, factor):
     assert find_price_unit(header).factor == pytest.approx(factor)
+
+
+def test_a_setting_states_a_price_unit():
+    assert parse_price_unit("ct/kWh").factor == pytest.approx(0.01)
+    for text in ("", "EUR", "EUR/MWh of sorts"):
+        with pytest.raises(SettingsError, match="unit of a price"):
+            parse_price_unit(text)
 
 
 def test_a_price_without_a_unit():

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import G_PER_KG, G_PER_LB, G_PER_TONNE
 
-__all__ = ["StatedUnit", "find_intensity_unit", "find_price_unit", "find_weather_unit", "parse_intensity_unit"]
+__all__ = [
+    "StatedUnit",
+    "find_intensity_unit",
+    "find_price_unit",
+    "find_weather_unit",
+    "parse_intensity_unit",
+    "parse_price_unit",
+]
 
 _G_PER_SHORT_TON = 2000.0 * G_PER_LB
 _MASS_G = {
@@ -23,20 +30,35 @@ _MASS_G = {
     "t": G_PER_TONNE, "mt": G_PER_TONNE, "tonne": G_PER_TONNE, "tonnes": G_PER_TONNE,
     "metric ton": G_PER_TONNE, "metric tons": G_PER_TONNE, "metric tonnes": G_PER_TONNE,
     "short ton": _G_PER_SHORT_TON, "short tons": _G_PER_SHORT_TON,
+    "kt": 1e3 * G_PER_TONNE,
 }  # fmt: skip
-_ENERGY_KWH = {"wh": 1e-3, "kwh": 1.0, "mwh": 1e3, "gwh": 1e6, "twh": 1e9}
+_ENERGY_KWH = {
+    "wh": 1e-3, "kwh": 1.0, "mwh": 1e3, "gwh": 1e6, "twh": 1e9, "mj": 1 / 3.6, "gj": 1e3 / 3.6, "tj": 1e6 / 3.6,
+}  # fmt: skip
 _TWO_MEANINGS = {"ton", "tons"}
 
 _MASSES = "|".join(sorted(map(re.escape, [*_MASS_G, *_TWO_MEANINGS]), key=len, reverse=True))
-_CO2 = r"(?:\s*(?:of\s*)?co(?:2|₂)(?:[\s_-]?(?:e|eq|equiv|equivalents?))?)?"
+_CO2 = r"(?:\s*(?:of\s*)?co2(?:[\s_-]?(?:e|eq|equiv|equivalents?))?)?"
+_ENERGY = r"([kmgt]?wh|[mgt]j)(?:e|el)?"
 _INTENSITY = re.compile(
-    rf"(?<![a-z0-9])({_MASSES})[\s_]*{_CO2}[\s_]*(?:/|per|(?<=_)|p(?=[kmg]wh))[\s_]*([kmgt]?wh)(?:e|el)?(?![a-z0-9])"
+    rf"(?<![a-z0-9])({_MASSES})[\s_]*{_CO2}[\s_]*"
+    rf"(?:(?:/|per|(?<=_)|p(?=[kmg]wh))[\s_]*{_ENERGY}(?![a-z0-9])|{_ENERGY}\s*(?:\^?\s*-1|⁻¹))"
 )
 _PRICE = re.compile(
-    r"(?<![a-z])([a-z]{3}|[€$£¥]|ct|cts|cents?|c|p|pence|øre|öre|ore)[\s_]*(?:/|per|(?<=_))[\s_]*([kmgt]?wh)(?:e|el)?(?![a-z0-9])"
+    rf"(?<![^\W\d_])(us cents?|euro cents?|[^\W\d_]+\.?|[cp]?[€$£¥¢])"
+    rf"[\s_]*(?:/|per|(?<=_))[\s_]*{_ENERGY}(?![a-z0-9])"
 )
-_PER_ENERGY = re.compile(r"(?:/|(?<![a-z])per)[\s_]*([kmgt]?wh)(?:e|el)?(?![a-z0-9])")
-_SUBUNITS = {"ct", "cts", "cent", "cents", "c", "p", "pence", "øre", "öre", "ore"}
+_PER_ENERGY = re.compile(rf"(?:/|(?<![a-z])per)[\s_]*{_ENERGY}(?![a-z0-9])")
+#: a unit in brackets, of whatever it may be
+_UNKNOWN_UNIT = re.compile(r"[(\[]([^)\]]*(?:/|\bper\b)[^)\]]*)[)\]]")
+_SPELLED = {"kilowatt": "kw", "megawatt": "mw", "gigawatt": "gw", "terawatt": "tw", "watt": "w"}
+#: small units of money, in small letters, in their currency's main unit
+_SUBUNITS = dict.fromkeys(
+    ("ct", "cts", "cent", "cents", "c", "¢", "p", "penny", "pence", "øre", "öre", "ore", "rp", "rp.", "rappen", "gr",
+     "grosz", "groszy", "sen", "paisa", "paise", "usc", "usct", "uscents", "uscent", "us cent", "us cents", "euroct",
+     "eurct", "cteur", "eurocent", "eurocents", "euro cent", "euro cents", "ceur", "cusd", "c€", "c$", "p£"),
+    0.01,
+) | {"mill": 0.001, "mills": 0.001}  # fmt: skip
 _BRACKETED = re.compile(r"[(\[]([^)\]]+)[)\]]\s*$")
 #: unit as written, in small letters, to (name in SI, factor, offset): SI = factor * value + offset
 _WEATHER = {
@@ -67,19 +89,24 @@ class StatedUnit:
 def find_intensity_unit(header: str) -> StatedUnit | None:
     """The unit of carbon intensity in a column's name; None if it states none.
 
-    :raises SettingsError: if it states one with two meanings, such as a ton.
+    :raises SettingsError: if it states one with two meanings, such as a ton, or in brackets one that is not known.
     """
-    match = _INTENSITY.search(_normalise(header))
+    text = _normalise(header)
+    match = _INTENSITY.search(text)
     if not match:
+        if unknown := _UNKNOWN_UNIT.search(header):
+            message = f"Expected a unit of carbon intensity, got {unknown.group(1)!r} in {header!r}."
+            raise SettingsError(message)
         return None
-    mass, energy = match.group(1), match.group(2)
+    mass, energy = match.group(1), match.group(2) or match.group(3)
     if mass in _TWO_MEANINGS:
         message = (
             f"Expected a unit with one meaning, got {match.group(0)!r} in {header!r}: a ton is 1000 kg or 2000 lb. "
             "State t/MWh or short ton/MWh as the unit."
         )
         raise SettingsError(message)
-    return StatedUnit(match.group(0).strip(), _MASS_G[mass] / _ENERGY_KWH[energy])
+    mass_g = 1e6 * G_PER_TONNE if (mass, energy) == ("mt", "twh") else _MASS_G[mass]  # megatonnes
+    return StatedUnit(match.group(0).strip(), mass_g / _ENERGY_KWH[energy])
 
 
 def parse_intensity_unit(text: str) -> StatedUnit:
@@ -102,10 +129,21 @@ def find_price_unit(header: str) -> StatedUnit | None:
     text = _normalise(header)
     match = _PRICE.search(text)
     if match:
-        share = 0.01 if match.group(1) in _SUBUNITS else 1.0
-        return StatedUnit(match.group(0).strip(), share / _ENERGY_KWH[match.group(2)])
+        return StatedUnit(match.group(0).strip(), _SUBUNITS.get(match.group(1), 1.0) / _ENERGY_KWH[match.group(2)])
     per = _PER_ENERGY.search(text)
     return StatedUnit(per.group(0).strip(), 1.0 / _ENERGY_KWH[per.group(1)]) if per else None
+
+
+def parse_price_unit(text: str) -> StatedUnit:
+    """A unit of a price as a setting states it: ``EUR/MWh``, ``ct/kWh``, ``$ per MWh``.
+
+    :raises SettingsError: if it is none.
+    """
+    unit = find_price_unit(text)
+    if unit is None or len(unit.text) < len(_normalise(text).strip()):
+        message = f"Expected a unit of a price of electricity such as EUR/MWh, USD/kWh or ct/kWh, got {text!r}."
+        raise SettingsError(message)
+    return StatedUnit(text.strip(), unit.factor)
 
 
 def find_weather_unit(header: str) -> StatedUnit | None:
@@ -116,4 +154,7 @@ def find_weather_unit(header: str) -> StatedUnit | None:
 
 
 def _normalise(text: str) -> str:
-    return text.lower().replace("₂", "2").replace("\u2082", "2").replace("·", " ").replace("⋅", " ")
+    text = text.lower().replace("₂", "2").replace("·", " ").replace("⋅", " ")
+    for spelled, short in _SPELLED.items():
+        text = re.sub(rf"{spelled}s?[\s-]*hours?", f"{short}h", text)
+    return re.sub(r"\b([kmgt]?w)[\s-]h\b", r"\1h", text)
