@@ -6,7 +6,7 @@ from ce_nas.cluster.workers.local import LocalWorkerPool, WorkerTimeouts
 from ce_nas.testing.contracts import WorkerPoolContract
 from ce_nas.testing.fake_executor import InjectedFault
 
-#: faults that a pool leaves to the limits of Ray or Slurm
+#: faults that the pool leaves to the limits of Slurm
 UNHANDLED_FAULTS = frozenset({InjectedFault.HANG, InjectedFault.IGNORE_STOP})
 
 
@@ -22,7 +22,6 @@ class TestLocalWorkerPool(WorkerPoolContract):
 @pytest.mark.slow
 @pytest.mark.ray
 class TestRayWorkerPool(WorkerPoolContract):
-    unhandled_faults = UNHANDLED_FAULTS
     loses_devices = True  # an actor is lost with its process
 
     @pytest.fixture(scope="class")
@@ -32,7 +31,8 @@ class TestRayWorkerPool(WorkerPoolContract):
         from ce_nas.cluster.workers.ray import RayWorkerPool
 
         ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, configure_logging=False)
-        yield lambda folder: RayWorkerPool(cls.executor_factory(), ["cpu", "cpu"], folder)
+        timeouts = WorkerTimeouts(60.0, heartbeat_s=2.5, shutdown_s=2.5)
+        yield lambda folder: RayWorkerPool(cls.executor_factory(), ["cpu", "cpu"], folder, timeouts=timeouts)
         ray.shutdown()
 
 

@@ -39,6 +39,9 @@ class FakeNvml:
             raise self.NVMLError("Not Supported")  # noqa: TRY003, EM101
         return 250_000
 
+    def nvmlDeviceGetEnforcedPowerLimit(self, handle):  # noqa: N802
+        return 300_000
+
     def nvmlDeviceGetComputeRunningProcesses(self, handle):  # noqa: N802
         return [SimpleNamespace(pid=pid) for pid in self.pids]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ce_nas.config.components import ComponentSettings
 
-__all__ = ["MeterReport", "ReportedMeters", "WorkerMeter"]
+__all__ = ["MAX_REPORT_AGE_S", "MeterReport", "ReportedMeters", "WorkerMeter"]
 
 #: longest age of a report, s; after it the device counts as unobserved
 MAX_REPORT_AGE_S = 10.0
@@ -194,6 +194,12 @@ class ReportedMeters:
             state.energy_j += added_j
             state.observed_s += report.observed_s - (last.observed_s if last else 0.0)
             state.received_s = now_s
+
+    def age_s(self, device: int) -> float:
+        """Return the age of a device's last report, s; 0 while it is known to hold nothing."""
+        with self._lock:
+            state = self._states[device]
+            return 0.0 if state.is_absent or state.last is None else self._now_s() - state.received_s
 
     def set_absent(self, device: int) -> None:
         """Say that a device holds nothing until its next report: a job that waits in a queue draws nothing."""

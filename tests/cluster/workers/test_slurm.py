@@ -9,9 +9,13 @@ import time
 
 import pytest
 
+from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent
-from ce_nas.cluster.workers.slurm import SlurmJob, SlurmWorkerPool
+from ce_nas.cluster.workers.slurm import SlurmJob, SlurmWorkerPool, _explain_missing_package, _read_report
+from ce_nas.config.registry import METERS
 from ce_nas.core.records import Task, TaskKind
+from ce_nas.energy.base import usage_between
+from ce_nas.energy.reported_meter import WorkerMeter
 from ce_nas.testing.fake_executor import FakeExecutor, FakeWorkload
 
 STEPS = 30
@@ -102,3 +106,56 @@ def test_job_is_preempted_before_requeue(tmp_path):
     assert 0 < done < STEPS
     assert requeued.function(*requeued.args).event is WorkerEvent.FINISHED
     assert set(count_steps(tmp_path).values()) == {1}
+
+
+def make_meter(device):
+    return WorkerMeter(METERS.validate("modelled"), device)
+
+
+def test_a_job_reads_the_meter_of_its_node(tmp_path):
+    make_executor = functools.partial(FakeExecutor, FakeWorkload(2, step_s=0.01))
+    message = SlurmJob(make_executor, 1, "cpu", tmp_path, make_meter)(TASK)
+    assert message.event is WorkerEvent.FINISHED
+    assert message.report.energy_j > 0
+    assert "per busy core" in message.report.origin
+    assert _read_report(tmp_path / "meter-1.json").process == message.report.process
+
+
+def test_a_job_without_its_executor_tells_why(tmp_path):
+    def fail(device):
+        message = "no data on this node"
+        raise FileNotFoundError(message)
+
+    message = SlurmJob(fail, 0, "cpu", tmp_path)(TASK)
+    assert (message.event, message.failure) == (WorkerEvent.FAILED, Failure.ERROR)
+    assert message.detail == "FileNotFoundError: no data on this node"
+
+
+def test_a_node_without_the_package_is_one_sentence():
+    stderr = ["Traceback (most recent call last):", "ModuleNotFoundError: No module named 'ce_nas'"]
+    assert "Expected ce-nas" in _explain_missing_package("UncompletedJobError: Job failed", stderr)
+    assert "No module named 'ce_nas'; install them there" in _explain_missing_package("", stderr)
+    assert _explain_missing_package("RuntimeError: other", ["warning"]) == "RuntimeError: other"
+
+
+@pytest.mark.slow
+def test_between_jobs_nothing_is_booked(tmp_path):
+    pytest.importorskip("submitit", reason="needs the extra slurm")
+    messages = queue.Queue()
+    make_executor = functools.partial(FakeExecutor, FakeWorkload(4, step_s=0.2))
+    workers = SlurmWorkerPool(
+        make_executor, ["cpu"], tmp_path, {"timeout_min": 5}, make_meter=make_meter, cluster="local",
+        poll_interval_s=0.05,
+    )  # fmt: skip
+    workers.open(messages.put)
+    meter = workers.reported_meters[0]
+    before = meter.snapshot()
+    workers.start(0, TASK)
+    while messages.get(timeout=100).event is not WorkerEvent.FINISHED:
+        pass
+    ended = meter.snapshot()
+    assert usage_between(before, ended).energy_j > 0
+    time.sleep(0.3)
+    idle = usage_between(ended, meter.snapshot())
+    assert (idle.energy_j, idle.coverage) == (0.0, 1.0)
+    workers.close()

@@ -3,6 +3,7 @@
 - base: `WorkerPool`, the interface, and the messages of workers
 - local: one process per device on this machine
 - ray: one Ray actor per device
+- ray_actor: the actor
 - slurm: one Slurm job per task
 - process: the main loop of a worker process
 - slurm_queue: the queue of Slurm by squeue

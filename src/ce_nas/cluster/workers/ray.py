@@ -2,35 +2,48 @@
 
 An actor that is lost with its node is replaced on another node as soon as Ray has resources; until then its device is
 lost, and not accounted for. Its task is reported as lost, and continues from its last checkpoint in a shared folder.
+Each actor sees the GPU that Ray assigned to it alone, and reports the meter of its own node.
 """
 
 from __future__ import annotations
 
+import socket
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
 from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
-from ce_nas.cluster.workers.process import execute_task
+from ce_nas.cluster.workers.local import WorkerTimeouts
+from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S
+from ce_nas.cluster.workers.ray_actor import DeviceActor
 from ce_nas.config.components import ComponentSettings
-from ce_nas.config.quantities import Share  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.config.quantities import Duration, Share  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.config.registry import WORKERS
-from ce_nas.core.errors import MissingExtraError
+from ce_nas.core.clock import monotonic_s
+from ce_nas.core.errors import ClusterError, MissingExtraError
+from ce_nas.energy.reported_meter import ReportedMeters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ce_nas.benchmarks.base import Executor
+    from ce_nas.cluster.workers.ray_actor import Pulse
     from ce_nas.core.records import Task
+    from ce_nas.energy.reported_meter import MeterReport, WorkerMeter
 
 __all__ = ["RayResources", "RayWorkerPool"]
 
 #: time between two polls of the results, s
 _POLL_INTERVAL_S = 0.1
+#: time in which the head of a cluster accepts a connection, s
+_CONNECT_TIMEOUT_S = 5.0
+#: consecutive deaths of the actor of a device, before it could work, after which the device is lost
+_MAX_CONSECUTIVE_DEATHS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +55,6 @@ class RayResources:
     gpus: float = 0.0
 
 
-class _RayActor:
-    """The actor of one device: runs a task in one thread, and receives preemptions in another."""
-
-    def __init__(self, make_executor: Callable[[str], Executor], number: int, name: str, folder: Path) -> None:
-        self._number = number
-        self._folder = folder
-        self._preempt_requested = threading.Event()
-        self._executor = make_executor(name)
-
-    def run_task(self, task: Task) -> WorkerMessage:
-        """Run a task."""
-        message = execute_task(self._executor, task, self._number, self._folder, self._preempt_requested.is_set)
-        self._preempt_requested.clear()
-        return message
-
-    def preempt(self) -> None:
-        """Preempt its task."""
-        self._preempt_requested.set()
-
-    def ready(self) -> None:
-        """Return once the actor is created."""
-
-
 class RayWorkerSettings(ComponentSettings):
     """Settings of the worker pool ray."""
 
@@ -73,32 +63,87 @@ class RayWorkerSettings(ComponentSettings):
     )
     gpu_share: Share = Field(1.0, description="Share of a GPU per device; 0: devices are CPUs.")
     cpus: float = Field(1.0, ge=0, description="CPUs per device.")
+    runtime_env: dict[str, Any] = Field(
+        default_factory=dict, description="Ray's runtime environment of the actors: pip, env_vars, working_dir, ..."
+    )
+    start_timeout: Duration = Field(
+        180.0,
+        description="Longest start of an actor, in real time; after it the device counts as lost until it starts.",
+    )
+    heartbeat_timeout: Duration = Field(
+        120.0, description="Longest time in which a training neither asks whether to stop nor computes, in real time."
+    )
+    shutdown_timeout: Duration = Field(60.0, description="Longest end of a training, in real time.")
+    release_timeout: Duration = Field(
+        30.0, description="Time from the release of a device to the end of its actor, in real time."
+    )
 
     def device_names(self, count: int) -> tuple[str, ...]:
         """Devices of other machines."""
         return ("cuda" if self.gpu_share else "cpu",) * count
 
 
+@dataclass(slots=True)
+class _RayDevice:
+    """The state of one device; references are those of results that are pending."""
+
+    number: int
+    #: its actor; None while it is released
+    actor: Any = None
+    task: Task | None = None
+    start_ref: Any = None
+    pulse_ref: Any = None
+    task_ref: Any = None
+    is_ready: bool = False
+    #: whether the run was told that its task has started
+    has_started: bool = False
+    #: whether the run was told that the device is lost, and not yet that it is ready again
+    is_lost: bool = False
+    #: why no other actor is created for it; empty while one is
+    given_up: str = ""
+    deaths: int = 0
+    #: number of its last attempt at a task
+    attempt: int = 0
+    #: monotonic times, s: the creation of its actor, its last sign of life, its last pulse, the end of waiting for a
+    #: checkpoint, and the end of its actor after a release
+    created_s: float = 0.0
+    alive_s: float = 0.0
+    pulse_s: float = 0.0
+    preempt_until_s: float | None = None
+    released_until_s: float | None = None
+
+    def refs(self) -> list[Any]:
+        """The pending results."""
+        return [ref for ref in (self.start_ref, self.pulse_ref, self.task_ref) if ref is not None]
+
+
 @WORKERS.register("ray", RayWorkerSettings, package="ray", extra="ray")
 class RayWorkerPool(WorkerPool):
     """One actor per device.
+
+    An actor whose training gives no sign of life, or does not stop in time, is killed; its task continues from the last
+    checkpoint. An actor that is lost is replaced, at most three times before it could work.
 
     :param make_executor: creates the executor of a device on its node.
     :param device_names: the devices; with a share of a GPU, each sees its own GPU as ``cuda``.
     :param folder: folder of the checkpoints, shared by all nodes.
     :param resources: resources that Ray reserves for a device.
+    :param make_meter: creates the meter of a device on its node, from its name; None: its energy is modelled.
     :param address: address of the Ray cluster; None for that of this machine, started if there is none.
     :raises MissingExtraError: if Ray is not installed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a pool needs, and what Ray needs
         self,
         make_executor: Callable[[str], Executor],
         device_names: Sequence[str],
         folder: Path,
         resources: RayResources | None = None,
+        timeouts: WorkerTimeouts | None = None,
         *,
+        make_meter: Callable[[str], WorkerMeter] | None = None,
         address: str | None = None,
+        runtime_env: Mapping[str, Any] | None = None,
     ) -> None:
         try:
             import ray
@@ -107,17 +152,18 @@ class RayWorkerPool(WorkerPool):
             raise MissingExtraError(package, "ray", "A Ray worker pool") from error
         self.devices = len(device_names)
         self.origin = f"{len(device_names)} actors of Ray"
+        self.reported_meters = ReportedMeters(self.devices) if make_meter else None
         self._ray: Any = ray
         self._address = address
+        self._runtime_env = dict(runtime_env or {})
         self._resources = resources or RayResources()
+        self._timeouts = timeouts or WorkerTimeouts()
         self._folder = folder.absolute()
-        self._arguments = [(make_executor, number, name, self._folder) for number, name in enumerate(device_names)]
-        self._actors: list[Any] = []
-        self._tasks: dict[int, Task] = {}
-        # pending results: reference -> device, and reference -> (device, task whose start it confirms)
-        self._task_refs: dict[Any, int] = {}
-        self._ready_refs: dict[Any, tuple[int, Task | None]] = {}
-        self._lock = threading.Lock()
+        self._arguments = [
+            (make_executor, make_meter, number, name, self._folder) for number, name in enumerate(device_names)
+        ]
+        self._ray_devices = [_RayDevice(number) for number in range(self.devices)]
+        self._lock = threading.RLock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="ce-nas ray", daemon=True)
 
@@ -128,106 +174,262 @@ class RayWorkerPool(WorkerPool):
         make_executor: Callable[[str], Executor],
         devices: Sequence[str],
         folder: Path,
+        make_meter: Callable[[str, float], WorkerMeter] | None = None,
     ) -> Self:
         """The pool that the settings describe."""
-        resources = RayResources(settings.cpus, settings.gpu_share)
-        return cls(make_executor, devices, folder, resources, address=settings.address)
+        timeouts = WorkerTimeouts(
+            settings.start_timeout, settings.heartbeat_timeout, settings.shutdown_timeout, settings.release_timeout
+        )
+        return cls(
+            make_executor,
+            devices,
+            folder,
+            RayResources(settings.cpus, settings.gpu_share),
+            timeouts,
+            make_meter=partial(make_meter, share=settings.gpu_share or 1.0) if make_meter else None,
+            address=settings.address,
+            runtime_env=settings.runtime_env,
+        )
 
     def open(self, on_message: Callable[[WorkerMessage], object]) -> None:
-        """See :meth:`WorkerPool.open`."""
+        """See :meth:`WorkerPool.open`.
+
+        :raises ClusterError: if the cluster cannot be reached.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         if not self._ray.is_initialized():
-            self._ray.init(address=self._address, log_to_driver=False, include_dashboard=False)
+            self._connect()
         self._on_message = on_message
-        self._actors = [self._create_actor(device) for device in range(self.devices)]
+        with self._lock:
+            for device in self._ray_devices:
+                self._create_actor(device)
         self._thread.start()
 
     def start(self, device: int, task: Task) -> None:
         """See :meth:`WorkerPool.start`."""
+        target = self._ray_devices[device]
         with self._lock:
-            self._tasks[device] = task
-            self._request_ready(device, task)
-            self._task_refs[self._actors[device].run_task.remote(task)] = device
+            self._ensure_actor(target)
+            target.task, target.has_started, target.preempt_until_s = task, False, None
+            target.attempt += 1
+            target.alive_s, target.pulse_s = monotonic_s(), 0.0
+            if target.is_ready:
+                target.task_ref = target.actor.run_task.remote(task, target.attempt)
 
     def preempt(self, device: int) -> None:
         """See :meth:`WorkerPool.preempt`."""
-        self._actors[device].preempt.remote()
+        target = self._ray_devices[device]
+        with self._lock:
+            if target.task is None:
+                return
+            if target.preempt_until_s is None:
+                target.preempt_until_s = monotonic_s() + self._timeouts.shutdown_s
+            if target.task_ref is not None:
+                target.actor.preempt.remote(target.attempt)
+
+    def release(self, device: int) -> None:
+        """See :meth:`WorkerPool.release`; the actor ends after ``release_s``, and its resources are Ray's again."""
+        with self._lock:
+            self._ray_devices[device].released_until_s = monotonic_s() + self._timeouts.release_s
+
+    def acquire(self, device: int) -> None:
+        """See :meth:`WorkerPool.acquire`."""
+        with self._lock:
+            self._ensure_actor(self._ray_devices[device])
 
     def close(self) -> None:
         """See :meth:`WorkerPool.close`."""
-        for device in list(self._tasks):
+        for device in range(self.devices):
             self.preempt(device)
-        if self._task_refs:
-            self._ray.wait(list(self._task_refs), num_returns=len(self._task_refs), timeout=60.0)
+        running = [device.task_ref for device in self._ray_devices if device.task_ref is not None]
+        if running and self._thread.is_alive():
+            self._ray.wait(running, num_returns=len(running), timeout=self._timeouts.shutdown_s)
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
-        for actor in self._actors:
-            self._ray.kill(actor)
+        for device in self._ray_devices:
+            self._kill_actor(device)
 
-    def _request_ready(self, device: int, task: Task | None) -> None:
-        """Request a confirmation of an actor: of its start of ``task``, or that its device is ready if None."""
-        self._ready_refs[self._actors[device].ready.remote()] = (device, task)
+    def _connect(self) -> None:
+        """Connect to the cluster, or start one on this machine."""
+        address = (self._address or "").removeprefix("ray://")
+        host, _, port = address.rpartition(":")
+        try:
+            if host and port.isdigit():  # Ray itself waits much longer, and says much more
+                socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
+            self._ray.init(
+                address=self._address,
+                runtime_env=self._runtime_env or None,
+                log_to_driver=False,
+                include_dashboard=None if self._address else False,
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            message = (
+                f"Expected a Ray cluster at {self._address or 'this machine'}, but {str(error).partition(chr(10))[0]}; "
+                "set live.workers.address to the address that `ray start --head` printed."
+            )
+            raise ClusterError(message) from error
 
-    def _create_actor(self, device: int) -> Any:  # noqa: ANN401 - Ray's handle of an actor
+    def _ensure_actor(self, device: _RayDevice) -> None:
+        """Take the device back: its actor was to end, or has ended."""
+        device.released_until_s = None
+        if device.actor is None and not device.given_up:
+            self._create_actor(device)
+
+    def _create_actor(self, device: _RayDevice) -> None:
         """Create the actor of a device; Ray starts it once a node has the resources."""
-        actor_class = self._ray.remote(_RayActor)
-        configured = actor_class.options(
-            num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_concurrency=2
+        actor_class = self._ray.remote(DeviceActor).options(
+            num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_concurrency=4
         )
-        return configured.remote(*self._arguments[device])
+        device.actor = actor_class.remote(*self._arguments[device.number])
+        device.is_ready, device.created_s = False, monotonic_s()
+        device.start_ref, device.pulse_ref, device.task_ref = device.actor.start.remote(), None, None
+        if self.reported_meters is not None:
+            self.reported_meters.set_absent(device.number)  # until it has started, it holds nothing
+
+    def _kill_actor(self, device: _RayDevice) -> None:
+        if device.actor is not None:
+            self._ray.kill(device.actor)
+        device.actor = device.start_ref = device.pulse_ref = device.task_ref = None
+        device.is_ready = False
+        if self.reported_meters is not None:
+            self.reported_meters.set_absent(device.number)
 
     def _listen(self) -> None:
-        """Forward the results, and replace lost actors."""
+        """Forward the results, ask for pulses, and replace actors that are lost or stuck."""
         while not self._stopped.wait(0.0):
             with self._lock:
-                pending = [*self._ready_refs, *self._task_refs]
-            if not pending:
+                pending = [ref for device in self._ray_devices for ref in device.refs()]
+            if pending:
+                done = set(self._ray.wait(pending, num_returns=len(pending), timeout=_POLL_INTERVAL_S)[0])
+            else:
+                done = set()
                 self._stopped.wait(_POLL_INTERVAL_S)
-                continue
-            done, _ = self._ray.wait(pending, num_returns=1, timeout=_POLL_INTERVAL_S)
-            for ref in done:
-                if ref in self._ready_refs:
-                    self._handle_ready(ref)
-                else:
-                    self._handle_result(ref)
+            for device in self._ray_devices:
+                with self._lock:
+                    messages = self._handle_results(device, done) + self._check_limits(device)
+                for message in messages:
+                    self._on_message(message)
 
-    def _handle_ready(self, ref: Any) -> None:  # noqa: ANN401 - Ray's reference to a result
-        """Report that an actor is ready; a lost actor is replaced, here or when the result of its task fails."""
-        with self._lock:
-            device, task = self._ready_refs.pop(ref)
+    def _handle_results(self, device: _RayDevice, done: set[Any]) -> list[WorkerMessage]:
+        """Handle what has arrived from the actor of a device; returns the messages for the run."""
         try:
-            self._ray.get(ref)
-        except self._ray.exceptions.RayError:
-            if task is None:
-                self._replace_actor(device)
-            return
-        if task is None:
-            self._on_message(WorkerMessage(device, WorkerEvent.DEVICE_READY))
-        elif self._tasks.get(device) is task:
-            self._on_message(WorkerMessage(device, WorkerEvent.WORKING, task.id))
-
-    def _replace_actor(self, device: int) -> None:
-        """Create another actor for a device, which is ready once the actor is."""
-        with self._lock:
-            self._actors[device] = self._create_actor(device)
-            self._request_ready(device, None)
-
-    def _handle_result(self, ref: Any) -> None:  # noqa: ANN401 - Ray's reference to a result
-        with self._lock:
-            device = self._task_refs.pop(ref)
-            task = self._tasks.pop(device)
-            ready_ref = next((key for key, (_, started) in self._ready_refs.items() if started is task), None)
-            if ready_ref is not None:  # the result arrives before the confirmation of the start
-                del self._ready_refs[ready_ref]
-        try:
-            message: WorkerMessage = self._ray.get(ref)
-            if ready_ref is not None:
-                self._on_message(WorkerMessage(device, WorkerEvent.WORKING, task.id))
+            if device.start_ref in done:
+                return self._handle_start(device)
+            messages = []
+            if device.pulse_ref in done:
+                messages += self._handle_pulse(device)
+            if device.task_ref in done:
+                messages += self._handle_end(device)
         except self._ray.exceptions.RayError as error:
-            detail = str(error).partition("\n")[0]
-            self._on_message(WorkerMessage(device, WorkerEvent.DEVICE_LOST, detail="its actor is lost"))
-            self._on_message(WorkerMessage(device, WorkerEvent.FAILED, task.id, failure=Failure.LOST, detail=detail))
-            self._replace_actor(device)
-            return
-        self._on_message(message)
+            cause = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+            return self._replace_actor(device, f"its actor is lost: {cause[:500]}", Failure.LOST)
+        return messages
+
+    def _handle_start(self, device: _RayDevice) -> list[WorkerMessage]:
+        error = self._ray.get(device.start_ref)
+        device.start_ref = None
+        if error:
+            return self._give_up(device, error)
+        device.is_ready, device.alive_s = True, monotonic_s()
+        if device.task is not None:
+            device.task_ref = device.actor.run_task.remote(device.task, device.attempt)
+        was_lost, device.is_lost = device.is_lost, False
+        return [WorkerMessage(device.number, WorkerEvent.DEVICE_READY)] if was_lost else []
+
+    def _handle_pulse(self, device: _RayDevice) -> list[WorkerMessage]:
+        pulse: Pulse = self._ray.get(device.pulse_ref)
+        device.pulse_ref, device.pulse_s = None, monotonic_s()
+        if pulse.is_alive:
+            device.alive_s = device.pulse_s
+        self._take_report(device, pulse.report)
+        if device.task is not None and pulse.task_id == device.task.id:
+            return self._note_start(device)
+        return []
+
+    def _handle_end(self, device: _RayDevice) -> list[WorkerMessage]:
+        message, report = self._ray.get(device.task_ref)
+        messages = self._note_start(device)
+        device.task_ref = device.task = device.preempt_until_s = None
+        device.deaths = 0
+        self._take_report(device, report)
+        return [*messages, message]
+
+    def _note_start(self, device: _RayDevice) -> list[WorkerMessage]:
+        """Report the start of a task, once."""
+        if device.has_started or device.task is None:
+            return []
+        device.has_started, device.deaths = True, 0
+        return [WorkerMessage(device.number, WorkerEvent.WORKING, device.task.id)]
+
+    def _take_report(self, device: _RayDevice, report: MeterReport | None) -> None:
+        if report is not None and self.reported_meters is not None:
+            self.reported_meters.update(device.number, report)
+
+    def _check_limits(self, device: _RayDevice) -> list[WorkerMessage]:
+        """End an actor that exceeds a limit, or ask for its next pulse; returns the messages for the run."""
+        if device.actor is None:
+            return []
+        now_s, timeouts = monotonic_s(), self._timeouts
+        if not device.is_ready:
+            return self._check_start(device, now_s)
+        if device.preempt_until_s is not None and now_s >= device.preempt_until_s:
+            return self._replace_actor(device, "killed after its shutdown timeout", Failure.HUNG)
+        if device.task is not None and now_s - device.alive_s >= timeouts.heartbeat_s:
+            detail = f"it neither asked whether to stop nor computed for {timeouts.heartbeat_s:g} s"
+            return self._replace_actor(device, detail, Failure.HUNG)
+        if device.task is None and device.released_until_s is not None and now_s >= device.released_until_s:
+            self._kill_actor(device)
+        elif device.pulse_ref is None:
+            interval_s = _POLL_INTERVAL_S if device.task and not device.has_started else HEARTBEAT_INTERVAL_S
+            if now_s - device.pulse_s >= interval_s:
+                device.pulse_ref = device.actor.pulse.remote()
+        return []
+
+    def _check_start(self, device: _RayDevice, now_s: float) -> list[WorkerMessage]:
+        """Give back the task of an actor that has not started, if it is preempted, or waits for too long."""
+        if device.task is not None and device.preempt_until_s is not None:
+            task_id = device.task.id
+            device.task = device.preempt_until_s = None
+            return [WorkerMessage(device.number, WorkerEvent.PREEMPTED, task_id, detail="its actor had not started")]
+        if device.is_lost or now_s - device.created_s < self._timeouts.start_s:
+            return []
+        return self._report_loss(device, self._describe_wait(), Failure.LOST)  # it may start yet
+
+    def _replace_actor(self, device: _RayDevice, detail: str, failure: Failure) -> list[WorkerMessage]:
+        """Report the loss of an actor, and create another one, unless too many were lost before they could work."""
+        device.deaths += 1
+        self._kill_actor(device)
+        if device.deaths >= _MAX_CONSECUTIVE_DEATHS:
+            return self._give_up(device, f"{detail}, {device.deaths} times before it could work")
+        messages = self._report_loss(device, detail, failure)
+        self._create_actor(device)
+        return messages
+
+    def _give_up(self, device: _RayDevice, detail: str) -> list[WorkerMessage]:
+        """Report that a device is lost for good."""
+        self._kill_actor(device)
+        device.given_up = detail
+        return self._report_loss(device, detail, Failure.LOST)
+
+    def _report_loss(self, device: _RayDevice, detail: str, failure: Failure) -> list[WorkerMessage]:
+        """The messages of a lost device and of its task."""
+        task, was_preempted = device.task, device.preempt_until_s is not None
+        device.task = device.preempt_until_s = None
+        device.is_lost = True
+        lost = WorkerMessage(device.number, WorkerEvent.DEVICE_LOST, detail=detail)
+        if task is None:
+            return [lost]
+        if was_preempted:
+            return [lost, WorkerMessage(device.number, WorkerEvent.PREEMPTED, task.id, detail=detail)]
+        return [lost, WorkerMessage(device.number, WorkerEvent.FAILED, task.id, failure=failure, detail=detail)]
+
+    def _describe_wait(self) -> str:
+        """Why an actor has not started: what it asks for, and what the cluster has."""
+        free = self._ray.available_resources()
+        cpus, gpus = free.get("CPU", 0), free.get("GPU", 0)
+        return (
+            f"its actor did not start within {self._timeouts.start_s:g} s: it asks for {self._resources.cpus:g} CPU "
+            f"and {self._resources.gpus:g} GPU, and the cluster has {cpus:g} CPU and {gpus:g} GPU free; "
+            "it is waited for"
+        )

@@ -1,16 +1,19 @@
 """A worker pool on Slurm: one job per task, by submitit (extra ``slurm``).
 
 A job that is preempted or times out writes a checkpoint, is requeued and continues from it: its task stays the same,
-and no message is sent until the task ends. Preemptions by the run, and starts of jobs, are signalled by files in a
-shared folder. Jobs left by an interrupted run are cancelled before their tasks are started again.
+and no message is sent until the task ends. Preemptions by the run, starts of jobs and readings of their meters are
+files in a shared folder. Jobs left by an interrupted run are cancelled before their tasks are started again.
 """
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
@@ -23,6 +26,10 @@ from ce_nas.config.components import ComponentSettings
 from ce_nas.config.registry import WORKERS
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import MissingExtraError
+from ce_nas.core.records import ReadingSource
+from ce_nas.energy.cuda_devices import show_only_device
+from ce_nas.energy.nvml import load_nvml
+from ce_nas.energy.reported_meter import MAX_REPORT_AGE_S, MeterReport, ReportedMeters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
 
     from ce_nas.benchmarks.base import Executor
     from ce_nas.core.records import Task
+    from ce_nas.energy.reported_meter import WorkerMeter
 
 __all__ = ["SlurmJob", "SlurmWorkerPool"]
 
@@ -42,16 +50,20 @@ _TERMINATION_WAIT_S = 120.0
 #: time-outs of one job
 _MAX_JOB_TIMEOUTS = 10_000
 _MAX_STDERR_LINES = 20
+#: time between two reports of a job's meter, s
+_REPORT_INTERVAL_S = 2.0
 
 
 @dataclass(slots=True)
 class SlurmJob:
-    """The callable of one job; submitit pickles it for the node."""
+    """The callable of one job; submitit pickles it for the node, whose meter it reads."""
 
     make_executor: Callable[[str], Executor]
     number: int
     name: str
     folder: Path
+    #: creates the meter of the device on its node; None: its energy is modelled
+    make_meter: Callable[[str], WorkerMeter] | None = None
     #: while the task runs: the preemption event, and the thread of the task
     _preempt_requested: threading.Event | None = field(default=None, init=False, repr=False)
     _thread: threading.Thread | None = field(default=None, init=False, repr=False)
@@ -72,7 +84,7 @@ class SlurmJob:
             signal.signal(signal.SIGTERM, handle_sigterm)
         self._preempt_requested = preempt_requested
         self._thread = threading.Thread(
-            target=lambda: messages.append(self._execute_task(task, preempt_requested)), daemon=True
+            target=lambda: messages.append(self._run_task(task, preempt_requested)), daemon=True
         )
         self._thread.start()
         self._thread.join()
@@ -95,7 +107,8 @@ class SlurmJob:
         if self._preempt_requested is not None and self._thread is not None:
             self._preempt_requested.set()
             self._thread.join()
-        return DelayedSubmission(SlurmJob(self.make_executor, self.number, self.name, self.folder), task)
+        job = SlurmJob(self.make_executor, self.number, self.name, self.folder, self.make_meter)
+        return DelayedSubmission(job, task)
 
     def preempt_file(self, task_id: int) -> Path:
         """Return the file that requests the preemption of a task."""
@@ -110,15 +123,66 @@ class SlurmJob:
         """The file with the job id of the device, for the resumption of an interrupted run."""
         return self.folder / f"job-{self.number}"
 
-    def _execute_task(self, task: Task, preempt_requested: threading.Event) -> WorkerMessage:
+    @property
+    def meter_file(self) -> Path:
+        """The file with the last report of the meter of the device."""
+        return self.folder / f"meter-{self.number}.json"
+
+    def _run_task(self, task: Task, preempt_requested: threading.Event) -> WorkerMessage:
+        """Run the task; a device or an executor that cannot be had is a failure with its reason."""
+        try:
+            return self._meter_task(task, preempt_requested)
+        except Exception as error:  # noqa: BLE001 - user code may raise any error
+            detail = f"{type(error).__name__}: {error}"
+            return WorkerMessage(self.number, WorkerEvent.FAILED, task.id, failure=Failure.ERROR, detail=detail)
+
+    def _meter_task(self, task: Task, preempt_requested: threading.Event) -> WorkerMessage:
+        """Run the task with its meter beside it, and return its message with the last reading."""
+        name = show_only_device(self.name, load_nvml)
+        if self.make_meter is None:
+            return self._execute_task(name, task, preempt_requested)
+        meter, ended = self.make_meter(name), threading.Event()
+
+        def write_reports() -> None:
+            while True:
+                _write_report(self.meter_file, meter.report())
+                if ended.wait(_REPORT_INTERVAL_S):
+                    return
+
+        thread = threading.Thread(target=write_reports, name="ce-nas meter", daemon=True)
+        thread.start()
+        try:
+            message = self._execute_task(name, task, preempt_requested)
+            return replace(message, report=meter.report())
+        finally:
+            ended.set()
+            thread.join()
+            meter.close()
+
+    def _execute_task(self, name: str, task: Task, preempt_requested: threading.Event) -> WorkerMessage:
         preempt_file = self.preempt_file(task.id)
         return execute_task(
-            self.make_executor(self.name),
+            self.make_executor(name),
             task,
             self.number,
             self.folder,
             lambda: preempt_requested.is_set() or preempt_file.exists(),
         )
+
+
+def _write_report(path: Path, report: MeterReport) -> None:
+    partial_path = path.with_suffix(".part")
+    with suppress(OSError):  # a disk that is full must not end the training: the reading comes with its end
+        partial_path.write_text(json.dumps(asdict(report)))
+        partial_path.replace(path)
+
+
+def _read_report(path: Path) -> MeterReport | None:
+    try:
+        content = json.loads(path.read_text())
+        return MeterReport(**{**content, "source": ReadingSource(content["source"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None  # not written yet, or just being replaced on a shared disk
 
 
 @dataclass(slots=True)
@@ -130,6 +194,8 @@ class _RunningJob:
     #: time of its submission, monotonic, s
     submitted_s: float
     working_reported: bool = field(default=False)
+    #: the last report of its meter
+    report: MeterReport | None = None
     #: time at which it was first missing in the queue, monotonic, s; None while it is queued
     missing_since_s: float | None = None
 
@@ -156,6 +222,7 @@ class SlurmWorkerPool(WorkerPool):
     :param device_names: the devices, all of one kind.
     :param folder: folder of the checkpoints, shared by all nodes.
     :param job_parameters: parameters of the jobs as named by submitit: ``slurm_partition``, ``gpus_per_node``, ...
+    :param make_meter: creates the meter of a device on its node, from its name; None: its energy is modelled.
     :param poll_interval_s: time between two polls of the jobs, s.
     :param cluster: ``slurm``; ``local`` or ``debug`` run the jobs on this machine.
     :raises MissingExtraError: if submitit is not installed.
@@ -168,6 +235,7 @@ class SlurmWorkerPool(WorkerPool):
         folder: Path,
         job_parameters: Mapping[str, Any] | None = None,
         *,
+        make_meter: Callable[[str], WorkerMeter] | None = None,
         cluster: str = "slurm",
         poll_interval_s: float = 2.0,
     ) -> None:
@@ -184,8 +252,10 @@ class SlurmWorkerPool(WorkerPool):
         self._job_parameters = dict(job_parameters or {})
         self._submitit: Any = submitit
         self._jobs = [
-            SlurmJob(make_executor, number, name, folder.absolute()) for number, name in enumerate(device_names)
+            SlurmJob(make_executor, number, name, folder.absolute(), make_meter)
+            for number, name in enumerate(device_names)
         ]
+        self.reported_meters = ReportedMeters(self.devices) if make_meter else None
         self._queue = SlurmQueue()
         self._running: dict[int, _RunningJob] = {}
         self._lock = threading.Lock()
@@ -199,9 +269,11 @@ class SlurmWorkerPool(WorkerPool):
         make_executor: Callable[[str], Executor],
         devices: Sequence[str],
         folder: Path,
+        make_meter: Callable[[str, float], WorkerMeter] | None = None,
     ) -> Self:
         """The pool that the settings describe."""
-        return cls(make_executor, devices, folder, settings.parameters)
+        whole = partial(make_meter, share=1.0) if make_meter else None
+        return cls(make_executor, devices, folder, settings.parameters, make_meter=whole)
 
     def open(self, on_message: Callable[[WorkerMessage], object]) -> None:
         """See :meth:`WorkerPool.open`; jobs left in the queue by an interrupted run are cancelled first."""
@@ -213,11 +285,14 @@ class SlurmWorkerPool(WorkerPool):
         if self._cluster == "slurm":
             self._cancel_orphans()
         self._on_message = on_message
+        for device in range(self.devices):
+            self._set_absent(device)
         self._thread.start()
 
     def start(self, device: int, task: Task) -> None:
         """See :meth:`WorkerPool.start`."""
-        for file in (self._jobs[device].preempt_file(task.id), self._jobs[device].started_file(task.id)):
+        job_files = self._jobs[device]
+        for file in (job_files.preempt_file(task.id), job_files.started_file(task.id), job_files.meter_file):
             file.unlink(missing_ok=True)
         job = self._executor.submit(self._jobs[device], task)
         self._jobs[device].job_id_file.write_text(str(job.job_id))
@@ -268,7 +343,8 @@ class SlurmWorkerPool(WorkerPool):
                 self._poll_job(device, running)
 
     def _poll_job(self, device: int, running: _RunningJob) -> None:
-        """Send the messages of one job."""
+        """Take the reading of one job's meter, and send its messages."""
+        self._poll_meter(device, running)
         done, vanished = self._has_result(running), self._has_vanished(running)
         if not running.working_reported and (done or self._jobs[device].started_file(running.task.id).exists()):
             running.working_reported = True
@@ -279,7 +355,30 @@ class SlurmWorkerPool(WorkerPool):
             if self._cluster == "slurm" and self._queue.is_pending(str(running.job.job_id), monotonic_s()):
                 running.job.cancel(check=False)  # it was requeued while it finished
             self._jobs[device].job_id_file.unlink(missing_ok=True)
-            self._on_message(self._final_message(device, running, has_result=done))
+            message = self._final_message(device, running, has_result=done)
+            if self.reported_meters is not None and message.report is not None:
+                self.reported_meters.update(device, message.report)
+            self._set_absent(device)
+            self._on_message(message)
+
+    def _poll_meter(self, device: int, running: _RunningJob) -> None:
+        """Take the last report of a job's meter; a job that waits in the queue again draws nothing."""
+        if self.reported_meters is None:
+            return
+        report = _read_report(self._jobs[device].meter_file)
+        if report is not None and report != running.report:
+            running.report = report
+            self.reported_meters.update(device, report)
+        elif self.reported_meters.age_s(device) > MAX_REPORT_AGE_S and self._is_pending(running):
+            self._set_absent(device)
+
+    def _is_pending(self, running: _RunningJob) -> bool:
+        return self._cluster == "slurm" and self._queue.is_pending(str(running.job.job_id), running.submitted_s)
+
+    def _set_absent(self, device: int) -> None:
+        """Book nothing for a device without a running job."""
+        if self.reported_meters is not None:
+            self.reported_meters.set_absent(device)
 
     def _has_result(self, running: _RunningJob) -> bool:
         """Tell whether a job has a result; submitit's own check needs ``sacct``, which not every cluster has."""
@@ -305,6 +404,17 @@ class SlurmWorkerPool(WorkerPool):
         if self._jobs[device].preempt_file(task_id).exists():
             return WorkerMessage(device, WorkerEvent.PREEMPTED, task_id, detail="its pending job was cancelled")
         stderr = (running.job.stderr() or "").splitlines()[-_MAX_STDERR_LINES:]
-        return WorkerMessage(
-            device, WorkerEvent.FAILED, task_id, failure=Failure.LOST, detail="\n".join([detail, *stderr])
-        )
+        detail = "\n".join([_explain_missing_package(detail, stderr), *stderr])
+        return WorkerMessage(device, WorkerEvent.FAILED, task_id, failure=Failure.LOST, detail=detail)
+
+
+def _explain_missing_package(detail: str, stderr: Sequence[str]) -> str:
+    """Say what a node lacks whose Python cannot run a job; otherwise ``detail``."""
+    for line in [detail, *stderr]:
+        if "No module named" in line or f"{sys.executable}: " in line:
+            reason = line.rpartition("Error: ")[2].strip()
+            return (
+                f"Expected ce-nas and its extra slurm in {sys.executable} on every node, but on this job's node: "
+                f"{reason}; install them there, or in a folder that all nodes share."
+            )
+    return detail
