@@ -1,13 +1,13 @@
 """The engine that the settings describe."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from ce_nas.config.registry import FORECASTERS, POLICIES, SEARCHERS
 from ce_nas.config.schema import settings_from_flags
-from ce_nas.core.errors import MissingExtraError, SettingsError
+from ce_nas.core.errors import MissingExtraError, ModelError, SettingsError
 from ce_nas.engine.build import build_engine
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.forecast.backtest import IssueTimes
@@ -48,8 +48,8 @@ def test_every_forecaster_can_be_built(name):
 
 def test_the_default_forecaster_needs_no_training():
     components = engine().components
-    assert components.forecaster.name == "damped-profile"
-    assert components.forecaster_reason.startswith("no model fitted for zone 'solar' is in the user's data folder")
+    assert components.forecaster.name == "online-ensemble"
+    assert components.forecaster_reason == "the default: its members are weighed by their latest errors"
     assert components.forecaster_sha256 is None
 
 
@@ -62,15 +62,45 @@ def test_the_model_fitted_for_the_zone_is_used(tmp_path, monkeypatch):
     )
     save_forecaster(tmp_path / "forecasters/solar", SeasonalNaive(), table)
     components = engine().components
-    assert components.forecaster.name == "seasonal-naive, calibrated"
-    assert components.forecaster_reason == "a model fitted for zone 'solar' is in the user's data folder"
+    assert components.forecaster.name == "online-ensemble"
+    assert components.forecaster_reason.endswith("with the model fitted for zone 'solar'")
     assert len(components.forecaster_sha256) == 64
-    assert engine(zone="gas").components.forecaster.name == "damped-profile"
+    assert engine(zone="gas").components.forecaster_sha256 is None
     named = engine(zone="gas", forecaster=str(tmp_path / "forecasters/solar.json")).components
     assert (named.forecaster.name, named.forecaster_reason) == (
-        components.forecaster.name,
+        "seasonal-naive, calibrated",
         "the model's file was named",
     )
+
+
+def test_a_model_that_has_seen_the_run_is_refused_or_left_out(tmp_path, monkeypatch):
+    monkeypatch.setenv("CE_NAS_DATA", str(tmp_path))
+    history = RunInputs(settings_from_flags()).history
+    start = history.intensity.start
+    table = calibrate_quantiles(
+        SeasonalNaive(), history, IssueTimes(start + timedelta(days=8), start + timedelta(days=40))
+    )
+    seen = {"zone": "solar", "until": "2023-09-01T00:00:00Z"}
+    path = save_forecaster(tmp_path / "forecasters/solar", SeasonalNaive(), table, seen)
+    left_out = engine().components
+    assert left_out.forecaster_sha256 is None
+    assert "is left out: it has seen data until 2023-09-01" in left_out.forecaster_reason
+    with pytest.raises(ModelError, match=r"has seen zone 'solar' until 2023-09-01.*--until"):
+        engine(forecaster=str(path))
+    assert engine(start="2023-10-01").components.forecaster_sha256 is not None
+    assert engine(zone="gas", forecaster=str(path)).components.forecaster_sha256 is not None
+
+
+@pytest.mark.parametrize(("forecaster", "days"), [("adaptive", 14), ("auto", 14), ("damped-profile", 7)])
+def test_the_default_start_leaves_the_forecaster_its_history(forecaster, days, tmp_path):
+    table = tmp_path / "trace.csv"
+    begin = datetime(2021, 7, 1, tzinfo=UTC)
+    hours = [begin + timedelta(hours=hour) for hour in range(24 * 20)]
+    table.write_text("time,carbon_intensity\n" + "".join(f"{at:%Y-%m-%d %H:%M},{300 + at.hour}\n" for at in hours))
+    inputs = RunInputs(settings_from_flags(forecaster=forecaster, trace=str(table), hours=80, unit="g/kWh"))
+    assert (inputs.start - begin).days == days
+    too_long = RunInputs(settings_from_flags(forecaster=forecaster, trace=str(table), hours=24 * 13, unit="g/kWh"))
+    assert (too_long.start - begin).days == 7
 
 
 def test_budgets_reach_the_run_config():

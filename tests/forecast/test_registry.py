@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from ce_nas.config.registry import FORECASTERS
 from ce_nas.core.errors import ModelError, SettingsError
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.backtest import IssueTimes
@@ -15,7 +16,14 @@ from ce_nas.forecast.conformal import CalibratedForecaster, calibrate_quantiles
 from ce_nas.forecast.ensemble import EnsembleForecaster
 from ce_nas.forecast.history import RecordedHistory
 from ce_nas.forecast.model_file import save_model
-from ce_nas.forecast.registry import create_forecaster, load_forecaster, model_path, save_forecaster, select_forecaster
+from ce_nas.forecast.registry import (
+    create_forecaster,
+    history_needed_s,
+    load_forecaster,
+    model_path,
+    save_forecaster,
+    select_forecaster,
+)
 from ce_nas.grid.trace import Series
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
@@ -35,7 +43,7 @@ def calibration(history):
     )
 
 
-@pytest.mark.parametrize("name", ["adaptive", "damped-profile", "mstl", "persistence", "seasonal-naive"])
+@pytest.mark.parametrize("name", [component.name for component in FORECASTERS.components()])
 def test_forecaster_by_name(name, tmp_path):
     if name == "mstl":
         pytest.importorskip("statsforecast", reason="the forecaster mstl needs the extra 'baselines'")
@@ -49,21 +57,35 @@ def test_unknown_name_suggests_the_nearest():
         create_forecaster("adaptiv")
 
 
-def test_auto_uses_the_model_of_the_zone_alone(history, calibration, tmp_path):
-    path = save_forecaster(model_path(tmp_path, "X/1"), DampedProfile(), calibration, {"until": "2021"})
+def test_auto_has_the_model_of_the_zone_as_a_member(history, calibration, tmp_path):
+    path = save_forecaster(model_path(tmp_path, "X/1"), DampedProfile(), calibration, {"until": "some day"})
     assert path == tmp_path / "X_1.json"
     selected, other = select_forecaster("auto", "X/1", tmp_path), select_forecaster("auto", "Y", tmp_path)
-    assert selected.forecaster.name == "damped-profile, calibrated"
-    assert selected.reason == "a model fitted for zone 'X/1' is in the user's data folder"
-    assert other.forecaster.name == "damped-profile"
-    assert other.reason.startswith("no model fitted for zone 'Y'")
+    assert (selected.forecaster.name, other.forecaster.name) == ("online-ensemble", "online-ensemble")
+    assert selected.reason.endswith("with the model fitted for zone 'X/1'")
+    assert selected.sha256 == select_forecaster(str(path), "X/1", tmp_path).sha256
+    assert (other.reason, other.sha256) == ("the default: its members are weighed by their latest errors", None)
     past = history.inputs_at(55 * DAY_S, 50 * DAY_S)
-    loaded, expected = (
-        selected.forecaster.predict(past, DAY_S),
-        CalibratedForecaster(DampedProfile(), calibration).predict(past, DAY_S),
-    )
-    for level, values in expected.quantiles_g_per_kwh.items():
-        assert np.array_equal(values, loaded.quantiles_g_per_kwh[level])
+    assert set(other.forecaster.predict(past, DAY_S).quantiles_g_per_kwh) >= {0.1, 0.9}
+
+
+def test_model_that_has_seen_the_run_is_refused_or_left_out(calibration, tmp_path):
+    seen = {"zone": "X", "until": "2021-05-01 00:00 UTC"}
+    path = save_forecaster(model_path(tmp_path, "X"), DampedProfile(), calibration, seen)
+    before, after = (datetime(2021, month, 2, tzinfo=UTC) for month in (4, 5))
+    with pytest.raises(ModelError, match=r"has seen zone 'X' until 2021-05-01.*take 'auto'"):
+        select_forecaster(str(path), "X", tmp_path, before)
+    left_out = select_forecaster("auto", "X", tmp_path, before)
+    assert left_out.sha256 is None
+    assert "the model fitted for zone 'X' is left out: it has seen data until 2021-05-01" in left_out.reason
+    for name in ("auto", str(path)):
+        assert select_forecaster(name, "X", tmp_path, after).sha256 is not None
+    assert select_forecaster(str(path), "Y", tmp_path, before).sha256 is not None
+
+
+def test_history_needed(tmp_path):
+    assert history_needed_s("damped-profile") == 0
+    assert history_needed_s("adaptive") == history_needed_s("auto") == history_needed_s("any.json") == 14 * DAY_S
 
 
 def test_digest_depends_on_the_calibration(calibration, tmp_path):

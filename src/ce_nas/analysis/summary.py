@@ -90,7 +90,7 @@ class RunSummary:
     policy: str
     searcher: str
     forecaster: str
-    #: why it was chosen, as the end of a sentence
+    #: why it was chosen and how it did, as the end of a sentence
     forecaster_reason: str
     gpus: int
     version: str
@@ -152,7 +152,7 @@ def summarise(entries: Sequence[JournalEntry]) -> RunSummary:
         policy=header["policy"],
         searcher=header["searcher"],
         forecaster=header["forecaster"],
-        forecaster_reason=header["forecaster_reason"],
+        forecaster_reason=describe_forecaster(header["forecaster_reason"], entries),
         gpus=settings["cluster"]["gpus"],
         version=header["version"],
         input_changes=[
@@ -160,6 +160,22 @@ def summarise(entries: Sequence[JournalEntry]) -> RunSummary:
         ],
         journal_sha256=_digest(entries),
     )
+
+
+def describe_forecaster(reason: str, entries: Iterable[JournalEntry]) -> str:
+    """Add to the reason for a forecaster which of its parts acted, how large its errors were, and what stood in."""
+    decisions = [entry.content for entry in entries if entry.kind == "decided"]
+    acting = [decision["forecaster"] for decision in decisions if "forecaster" in decision]
+    parts = [reason]
+    if weights := [one["weights"] for one in acting if "weights" in one]:
+        mean = {name: sum(one.get(name, 0.0) for one in weights) / len(weights) for name in weights[-1]}
+        shares = [f"{name} {100 * share:.0f} %" for name, share in sorted(mean.items(), key=lambda item: -item[1])]
+        parts.append(f"mean weights: {', '.join(shares)}")
+    if errors := [one["error_pct"] for one in acting if "error_pct" in one]:
+        parts.append(f"its mean error before the decisions was {sum(errors) / len(errors):.1f} %")
+    if fallbacks := [one["fallback"] for one in acting if "fallback" in one]:
+        parts.append(f"another stood in for {len(fallbacks)} of {len(decisions)} decisions, {fallbacks[0]}")
+    return "; ".join(parts)
 
 
 def run_header(entries: Sequence[JournalEntry]) -> dict[str, Any]:

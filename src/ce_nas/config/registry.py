@@ -229,7 +229,7 @@ def _first_sentence(docstring: str) -> str:
 class ForecasterRegistry(Registry[ComponentSettings]):
     """Forecasters by name, and those that are chosen otherwise: a fitted model's file, and ``auto``."""
 
-    #: the model fitted for the zone where there is one, else a forecaster that needs no training
+    #: the forecaster without a file that weighs its members online, and with them the model fitted for the zone
     AUTO = "auto"
     #: how the name of a fitted model's file ends
     MODEL_SUFFIX = ".json"
@@ -237,7 +237,8 @@ class ForecasterRegistry(Registry[ComponentSettings]):
     def get(self, name: str) -> Component:
         """See :meth:`Registry.get`."""
         if name == self.AUTO:
-            return Component(name, _build_nothing, self.base, "the model fitted for the zone, else damped-profile")
+            about = "online-ensemble, with the model fitted for the zone as a member where there is one"
+            return Component(name, _build_nothing, self.base, about)
         if name.endswith(self.MODEL_SUFFIX):
             return Component(name, _build_nothing, ModelFileSettings, "a fitted model")
         return super().get(name)
@@ -336,7 +337,7 @@ SEARCHERS = Registry(
         "qlognehvi": "ce_nas.search.bayesopt.qlognehvi",
         "random": "ce_nas.search.random",
     },
-    default="lamoo",
+    default="surrogate",
     base=SearcherSettings,
 )
 FORECASTERS = ForecasterRegistry(
@@ -346,6 +347,7 @@ FORECASTERS = ForecasterRegistry(
         "adaptive": "ce_nas.forecast.adaptive",
         "damped-profile": "ce_nas.forecast.baselines",
         "mstl": "ce_nas.forecast.baselines",
+        "online-ensemble": "ce_nas.forecast.online",
         "persistence": "ce_nas.forecast.baselines",
         "seasonal-naive": "ce_nas.forecast.baselines",
     },

@@ -55,8 +55,8 @@ class GridSettings(SettingsSection):
     )
     start: Timestamp | None = Field(
         None,
-        description="Start of the run, UTC: 2021-07-02T06:00; unset: one week into the trace, or 3 July of a synthetic "
-        "year.",
+        description="Start of the run, UTC: 2021-07-02T06:00; unset: a week or two into the trace, as the forecaster "
+        "needs, or 3 July of a synthetic year.",
         json_schema_extra=flag(),
     )
     factors: EmissionFactorType | None = Field(

@@ -214,6 +214,12 @@ class Forecast:
     mean_g_per_kwh: np.ndarray
     #: quantile level (0 to 1) -> intensity of each step, g CO2eq/kWh, shape (steps,); may be empty
     quantiles_g_per_kwh: Mapping[float, np.ndarray] = field(default_factory=dict)
+    #: name of each part of an ensemble -> its weight; empty for a forecaster without parts
+    members: Mapping[str, float] = field(default_factory=dict)
+    #: mean absolute percentage error of its latest forecasts, %; None where it does not judge itself
+    rolling_error_pct: float | None = None
+    #: which forecaster stands in for it, and why; empty if none does
+    fallback: str = ""
 
     def mean_between(self, start_s: float, end_s: float) -> float:
         """Return the expected mean intensity between two times, g CO2eq/kWh; the value at that time if they are equal.

@@ -38,6 +38,8 @@ __all__ = ["RunInputs"]
 #: year of the built-in zones, and the default start of a run in it
 TYPICAL_YEAR = 2023
 TYPICAL_START = datetime(TYPICAL_YEAR, 7, 3, tzinfo=UTC)
+#: the part of a trace before the default start of a run, where it is long enough; more if the forecaster needs it
+MIN_HISTORY = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -204,9 +206,14 @@ class RunInputs:
             return stated
         if self.trace.synthetic:
             return TYPICAL_START
-        week_later = self.trace.start + timedelta(days=7)
-        room_s = (self.trace.end - week_later).total_seconds()
-        return week_later if room_s >= self.settings.budget.time_s else self.trace.start
+        from ce_nas.forecast.registry import history_needed_s
+
+        needed = timedelta(seconds=history_needed_s(self.settings.forecaster))
+        for history in (max(needed, MIN_HISTORY), MIN_HISTORY):
+            start = self.trace.start + history
+            if (self.trace.end - start).total_seconds() >= self.settings.budget.time_s:
+                return start
+        return self.trace.start
 
     @cached_property
     def intensity(self) -> Series:
@@ -244,7 +251,8 @@ class RunInputs:
         from ce_nas.datasets.store import DataStore
         from ce_nas.forecast.registry import select_forecaster
 
-        return select_forecaster(self.settings.forecaster, self.zone, DataStore().root / "forecasters")
+        start = None if self.provider else self.start
+        return select_forecaster(self.settings.forecaster, self.zone, DataStore().root / "forecasters", start)
 
     @cached_property
     def hypervolume_max(self) -> float | None:

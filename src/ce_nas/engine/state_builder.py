@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ce_nas.forecast.base import Forecaster, ForecastInput
     from ce_nas.forecast.history import ZoneHistory
 
-__all__ = ["MAX_JOURNALED_PERIODS", "StateBuilder", "forecast_record"]
+__all__ = ["MAX_JOURNALED_PERIODS", "StateBuilder", "acting_record", "forecast_record"]
 
 #: the most coming periods whose forecast the journal keeps
 MAX_JOURNALED_PERIODS = 24
@@ -107,7 +107,8 @@ class StateBuilder:
 def forecast_record(state: State) -> dict[str, Any]:
     """The journal's record of a forecast: the coming period with its quantiles, and later ones, g CO2eq/kWh.
 
-    ``ahead_g_per_kwh`` starts with the coming period and ends with the deadline at the latest.
+    ``ahead_g_per_kwh`` starts with the coming period and ends with the deadline at the latest. ``forecaster`` has the
+    weights of an ensemble's parts, the size of its latest errors, and the forecaster that stood in; absent without.
     """
     forecast = state.grid.forecast
     if forecast is None:
@@ -122,4 +123,17 @@ def forecast_record(state: State) -> dict[str, Any]:
         "forecast_g_per_kwh": forecast.mean_between(state.now_s, state.now_s + state.period_s),
         "quantiles_g_per_kwh": quantiles,
         "ahead_g_per_kwh": [round(value, 1) for value in ahead.tolist()],
+        **acting_record(forecast),
     }
+
+
+def acting_record(forecast: Forecast) -> dict[str, Any]:
+    """The journal's record of what a forecast was made of; empty for a forecaster without parts that acts itself."""
+    acting: dict[str, Any] = {}
+    if forecast.members:
+        acting["weights"] = dict(forecast.members)
+    if forecast.rolling_error_pct is not None:
+        acting["error_pct"] = round(forecast.rolling_error_pct, 2)
+    if forecast.fallback:
+        acting["fallback"] = forecast.fallback
+    return {"forecaster": acting} if acting else {}

@@ -64,12 +64,18 @@ class AdaptiveRidge(HourlyForecaster):
         """See :meth:`HourlyForecaster.predict_log`."""
         del zone
         level, errors = self._predict_with_errors(slots)
-        bounds = (
-            float(slots.log_intensity.min()) - MAX_LOG_EXTRAPOLATION,
-            float(slots.log_intensity.max()) + MAX_LOG_EXTRAPOLATION,
-        )
+        bounds = _bounds(slots)
         quantiles = {quantile: np.clip(level + error, *bounds) for quantile, error in _error_quantiles(errors).items()}
         return np.clip(level, *bounds), quantiles
+
+    def hindcast(self, slots: HourlySeries, n_issues: int) -> tuple[np.ndarray, np.ndarray]:
+        """Predict each slot ahead, ``(ahead,)``, and return the errors of the last issues at the same time of day.
+
+        Errors are truth less forecast, logarithm, shape ``(up to n_issues, ahead)``, oldest first, NaN where the truth
+        is not known yet.
+        """
+        level, errors = self._predict_with_errors(slots)
+        return np.clip(level, *_bounds(slots)), errors[:-1][-n_issues:]
 
     def _predict_with_errors(self, slots: HourlySeries) -> tuple[np.ndarray, np.ndarray]:
         """Predict each slot ahead, ``(ahead,)``, and return the errors of earlier forecasts, ``(issues, ahead)``."""
@@ -135,6 +141,12 @@ def _correct_residuals(predictions: np.ndarray, observed: np.ndarray, slots_sinc
     ).compute()
     corrected: np.ndarray = predictions[:, RESIDUAL_DAYS * day :] + corrections.reshape(issues, -1)
     return corrected
+
+
+def _bounds(slots: HourlySeries) -> tuple[float, float]:
+    """Return the range in which a forecast stays, logarithm."""
+    log = slots.log_intensity
+    return float(log.min()) - MAX_LOG_EXTRAPOLATION, float(log.max()) + MAX_LOG_EXTRAPOLATION
 
 
 def _error_quantiles(errors: np.ndarray) -> dict[float, np.ndarray]:

@@ -108,6 +108,8 @@ class Forecaster(ABC):
     name: str
     #: the part of the past that it uses
     lookback_s: float
+    #: the shortest past with which it is itself; with less, another one stands in, as its forecast says
+    min_history_s: float = 0.0
 
     @classmethod
     def from_settings(cls, settings: ComponentSettings) -> Self:

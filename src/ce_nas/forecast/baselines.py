@@ -28,8 +28,10 @@ from ce_nas.forecast.base import Forecaster
 if TYPE_CHECKING:
     from ce_nas.forecast.base import ForecastInput
 
-__all__ = ["DampedProfile", "MstlForecaster", "Persistence", "SeasonalNaive"]
+__all__ = ["PROFILE_DAYS", "PROFILE_DECAY_S", "DampedProfile", "MstlForecaster", "Persistence", "SeasonalNaive"]
 
+#: days of the damped profile, and the default time in which its deviation falls to 1/e
+PROFILE_DAYS, PROFILE_DECAY_S = 7, 12 * HOUR_S
 #: days of the past that MSTL decomposes, and the fewest that it does
 MSTL_LOOKBACK_DAYS, MSTL_MIN_HISTORY_DAYS = 28, 14
 #: a day of fewer steps has no daily season
@@ -79,7 +81,7 @@ class DampedProfileSettings(ComponentSettings):
     """Settings of the forecaster damped-profile."""
 
     decay_time: Duration = Field(
-        12 * HOUR_S, description="Time in which the latest hour's difference from the mean day falls to 1/e."
+        PROFILE_DECAY_S, description="Time in which the latest hour's difference from the mean day falls to 1/e."
     )
 
 
@@ -101,9 +103,9 @@ class DampedProfile(Forecaster):
     """
 
     name = "damped-profile"
-    lookback_s = 7 * DAY_S
+    lookback_s = PROFILE_DAYS * DAY_S
 
-    def __init__(self, decay_time_s: float = 12 * HOUR_S) -> None:
+    def __init__(self, decay_time_s: float = PROFILE_DECAY_S) -> None:
         self._decay_time_s = decay_time_s
 
     @classmethod
@@ -114,7 +116,7 @@ class DampedProfile(Forecaster):
     def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
         day, steps = inputs.steps_per_day, inputs.horizon_steps(horizon_s)
-        days = min(len(inputs.intensity_g_per_kwh) // day, 7)
+        days = min(len(inputs.intensity_g_per_kwh) // day, PROFILE_DAYS)
         if days == 0:
             return _build_forecast(self.name, inputs, np.full(steps, inputs.intensity_g_per_kwh[-1]))
         profile = inputs.intensity_g_per_kwh[-days * day :].reshape(days, day).mean(axis=0)

@@ -141,6 +141,8 @@ class CalibratedForecaster(Forecaster):
         self, inner: Forecaster, calibration: Calibration | None = None, replay_days: int = REPLAY_DAYS
     ) -> None:
         self.name = f"{inner.name}, calibrated"
+        #: the forecaster whose quantiles are calibrated
+        self.inner = inner
         self.lookback_s = inner.lookback_s + replay_days * DAY_S
         self._calibration = calibration
         self._replay_days = replay_days

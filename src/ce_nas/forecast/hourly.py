@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DAYS_PER_WEEK",
     "HOURS_PER_DAY",
+    "MIN_HISTORY_DAYS",
+    "MIN_INTENSITY_G_PER_KWH",
     "QUANTILE_LEVELS",
     "HourlyForecaster",
     "HourlySeries",
@@ -177,6 +179,7 @@ class HourlyForecaster(Forecaster):
     """
 
     lookback_s = 758 * DAY_S
+    min_history_s = MIN_HISTORY_DAYS * DAY_S
     #: days that are predicted, whatever the horizon; None for those of the horizon
     horizon_days: int | None = None
     #: whether slots longer than an hour are supported
@@ -184,14 +187,9 @@ class HourlyForecaster(Forecaster):
 
     def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
-        days = self.horizon_days
-        slots = HourlySeries.from_inputs(inputs, horizon_s if days is None else days * DAY_S, self.lookback_s)
-        if (
-            slots is None
-            or (slots.slots_per_day != HOURS_PER_DAY and not self.allows_long_slots)
-            or len(slots) < MIN_HISTORY_DAYS * slots.slots_per_day
-        ):
-            return replace(DampedProfile().predict(inputs, horizon_s), forecaster=self.name)
+        slots = self.usable_slots(inputs, horizon_s)
+        if slots is None:
+            return self._stand_in(inputs, horizon_s)
         log_mean, log_quantiles = self.predict_log(slots, inputs.zone)
         return Forecast(
             self.name,
@@ -201,6 +199,24 @@ class HourlyForecaster(Forecaster):
             slots.to_steps(np.exp(log_mean), horizon_s),
             {level: slots.to_steps(np.exp(values), horizon_s) for level, values in log_quantiles.items()},
         )
+
+    def usable_slots(self, inputs: ForecastInput, horizon_s: float) -> HourlySeries | None:
+        """Return the slots to predict from; None if they are too few, or too long for this forecaster."""
+        days = self.horizon_days
+        slots = HourlySeries.from_inputs(inputs, horizon_s if days is None else days * DAY_S, self.lookback_s)
+        if slots is None or (slots.slots_per_day != HOURS_PER_DAY and not self.allows_long_slots):
+            return None
+        return slots if len(slots) >= MIN_HISTORY_DAYS * slots.slots_per_day else None
+
+    def _stand_in(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
+        known_d = len(inputs.intensity_g_per_kwh) * inputs.step_s / DAY_S
+        reason = (
+            f"{known_d:.1f} of the {MIN_HISTORY_DAYS} days of history that {self.name} needs are known"
+            if known_d < MIN_HISTORY_DAYS + 1
+            else f"steps of {inputs.step_s:g} s do not make up {self.name}'s hours or days"
+        )
+        forecast = DampedProfile().predict(inputs, horizon_s)
+        return replace(forecast, forecaster=self.name, fallback=f"{DampedProfile.name}: {reason}")
 
     @abstractmethod
     def predict_log(self, slots: HourlySeries, zone: str) -> tuple[np.ndarray, Mapping[float, np.ndarray]]:

@@ -1,5 +1,8 @@
 """The choice of a forecaster, and its reason: by name, by a fitted model's file, or the best one for the zone.
 
+A model that was fitted to data after a run's start has seen what the run must not know: by name it is refused, and
+:data:`AUTO_FORECASTER` leaves it out.
+
 A model's files are ``NAME.json``, with its weights in ``NAME.npz``, and ``NAME.calibration.json`` where its quantiles
 were calibrated. A forecaster that needs no training has such files too once it is calibrated. Members of an ensemble
 that were fitted are in ``NAME.member0.json``, ``NAME.member1.json`` and so on.
@@ -10,16 +13,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.config.registry import FORECASTERS
 from ce_nas.core.errors import ModelError, SettingsError, unknown_choice_message
+from ce_nas.core.formatting import format_time
+from ce_nas.core.units import parse_time
+from ce_nas.forecast.hourly import HourlyForecaster
 from ce_nas.forecast.model_file import load_model, save_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from hashlib import _Hash as Hash
 
     from ce_nas.config.components import ComponentSettings
@@ -31,16 +39,17 @@ __all__ = [
     "DEFAULT_FORECASTER",
     "SelectedForecaster",
     "create_forecaster",
+    "history_needed_s",
     "load_forecaster",
     "model_path",
     "save_forecaster",
     "select_forecaster",
 ]
 
-#: the name of the model fitted for the zone where there is one, else :data:`DEFAULT_FORECASTER`
+#: the name of the forecaster that judges its members online, with the model fitted for the zone where there is one
 AUTO_FORECASTER = FORECASTERS.AUTO
-#: the forecaster where no model was fitted
-DEFAULT_FORECASTER = "damped-profile"
+#: the forecaster that it is
+DEFAULT_FORECASTER = "online-ensemble"
 #: the kind of a model that has members
 ENSEMBLE_KIND = "ensemble"
 MODEL_SUFFIX, WEIGHTS_SUFFIX, CALIBRATION_SUFFIX = FORECASTERS.MODEL_SUFFIX, ".npz", ".calibration.json"
@@ -57,25 +66,55 @@ class SelectedForecaster:
     sha256: str | None = None
 
 
-def select_forecaster(name: str | ComponentSettings, zone: str, model_dir: Path) -> SelectedForecaster:
+def select_forecaster(
+    name: str | ComponentSettings, zone: str, model_dir: Path, start: datetime | None = None
+) -> SelectedForecaster:
     """Return the forecaster of a name.
 
     :param name: a name, a model's file that ends in ``.json``, :data:`AUTO_FORECASTER`, or settings with such a name.
     :param model_dir: folder of the models fitted for zones.
+    :param start: the first moment at which it will forecast, UTC; None if no fit can have seen a later one.
     :raises SettingsError: if there is no such name.
-    :raises ModelError: if the file cannot be used.
+    :raises ModelError: if the file cannot be used, or was fitted to the zone's data after ``start``.
     :raises MissingExtraError: if it needs a package that is not installed.
     """
     settings = FORECASTERS.validate(name)
     if settings.name.endswith(MODEL_SUFFIX):
-        return _select_fitted(Path(settings.name), "the model's file was named")
+        path = Path(settings.name)
+        selected = _select_fitted(path, "the model's file was named")
+        if seen := _seen_after(path, zone, start):
+            message = (
+                f"Expected a model that was fitted before the run's start, got {str(path)!r}, which has "
+                f"seen zone {zone!r} until {format_time(seen)}. Fit it with --until, start later, or take "
+                f"{AUTO_FORECASTER!r}."
+            )
+            raise ModelError(message)
+        return selected
     if settings.name != AUTO_FORECASTER:
         return SelectedForecaster(create_forecaster(settings), "chosen by name")
-    path = model_path(model_dir, zone)
-    if path.is_file():
-        return _select_fitted(path, f"a model fitted for zone {zone!r} is in the user's data folder")
-    reason = f"no model fitted for zone {zone!r} is in the user's data folder, and this one needs no training"
-    return SelectedForecaster(create_forecaster(DEFAULT_FORECASTER), reason)
+    from ce_nas.forecast.online import OnlineEnsemble
+
+    path, default = model_path(model_dir, zone), "the default: its members are weighed by their latest errors"
+    if not path.is_file():
+        return SelectedForecaster(OnlineEnsemble(), default)
+    if seen := _seen_after(path, zone, start):
+        left_out = f"the model fitted for zone {zone!r} is left out: it has seen data until {format_time(seen)}"
+        return SelectedForecaster(OnlineEnsemble(), f"{default}; {left_out}")
+    fitted = _select_fitted(path, "")
+    forecaster = OnlineEnsemble(fitted.forecaster, fitted.sha256 or "")
+    return SelectedForecaster(forecaster, f"{default}, with the model fitted for zone {zone!r}", fitted.sha256)
+
+
+def history_needed_s(name: str | ComponentSettings) -> float:
+    """Return the shortest past with which a forecaster acts itself, s.
+
+    :raises SettingsError: if there is no such name.
+    :raises MissingExtraError: if it needs a package that is not installed.
+    """
+    settings = FORECASTERS.validate(name)
+    if settings.name == AUTO_FORECASTER or settings.name.endswith(MODEL_SUFFIX):
+        return HourlyForecaster.min_history_s
+    return create_forecaster(settings).min_history_s
 
 
 def model_path(model_dir: Path, zone: str) -> Path:
@@ -109,14 +148,16 @@ def save_forecaster(
     :raises ModelError: if they cannot be written.
     """
     save = getattr(forecaster, "save", None)
-    settings = {"kind": forecaster.name, "training": dict(training_info or {})}
+    training = dict(training_info or {})
+    settings = {"kind": forecaster.name, "training": training}
     settings_path = Path(save(path) if save else save_model(path, settings, {}))
     for index, member in enumerate(getattr(forecaster, "members", ())):
         if save_member := getattr(member, "save", None):
             save_member(_member_path(settings_path, index))
     calibration_path = settings_path.with_suffix(CALIBRATION_SUFFIX)
     try:
-        calibration_path.write_text(json.dumps(calibration.to_json(), indent=1, sort_keys=True) + "\n")
+        content = {**calibration.to_json(), "training": training}
+        calibration_path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     except OSError as error:
         message = f"Expected to write {str(calibration_path)!r}, but {error.strerror}. Choose another path."
         raise ModelError(message) from error
@@ -195,6 +236,35 @@ def _select_fitted(path: Path, reason: str) -> SelectedForecaster:
     for index in range(len(_member_names(path))):
         _update_digest(digest, _member_path(path, index))
     return SelectedForecaster(forecaster, reason, digest.hexdigest())
+
+
+def _seen_after(path: Path, zone: str, start: datetime | None) -> datetime | None:
+    """Return the end of the data of ``zone`` that a model has seen; None if that is unknown or by ``start``."""
+    if start is None:
+        return None
+    settings = load_model(path)[0]
+    zones = settings.get("zones") or [zone]
+    ends = [_latest_time(settings.get("training"))] if zone in zones else []
+    calibration_path = path.with_suffix(CALIBRATION_SUFFIX)
+    if calibration_path.is_file():
+        training = json.loads(calibration_path.read_text()).get("training") or {}
+        if training.get("zone", zone) == zone:
+            ends.append(_latest_time(training))
+    known = [end for end in ends if end is not None]
+    return max(known) if known and max(known) > start else None
+
+
+def _latest_time(training: Any) -> datetime | None:  # noqa: ANN401 - JSON
+    """Return the latest moment among the spans of a training, as far as they are recorded."""
+    if not isinstance(training, dict):
+        return None
+    spans = [training.get(name) for name in ("train", "validate", "until")]
+    texts = [span[1] if isinstance(span, list) and len(span) == 2 else span for span in spans]
+    moments = []
+    for text in texts:
+        with suppress(SettingsError):  # a file written by hand, or without this span
+            moments.append(parse_time(str(text).replace(" UTC", "")))
+    return max(moments) if moments else None
 
 
 def _update_digest(digest: Hash, path: Path) -> None:

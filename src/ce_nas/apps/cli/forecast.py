@@ -12,6 +12,8 @@ import typer
 from ce_nas.apps.cli.flags import JsonOption, QuietOption, with_grid_flags, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from ce_nas.core.records import Forecast
     from ce_nas.forecast.backtest import BacktestResult
     from ce_nas.forecast.base import Forecaster, ForecastInput
@@ -29,7 +31,7 @@ ForecastersOption = Annotated[
     list[str], typer.Option(help="A name, a fitted model's FILE.json, or auto; may be repeated.")
 ]
 IssueTimeOption = Annotated[str | None, typer.Option(help="Issue time, UTC; the end of the data by default.")]
-HorizonOption = Annotated[str, typer.Option(help="Horizon of the forecast.")]
+HorizonOption = Annotated[str, typer.Option("--horizon", "--ahead", help="Horizon of the forecast.")]
 FirstIssueOption = Annotated[
     str | None, typer.Option(help="First issue time, UTC; the last quarter of the data by default.")
 ]
@@ -40,9 +42,17 @@ SeedOption = Annotated[int, typer.Option(help="Seed of the training.")]
 ModelOption = Annotated[Path | None, typer.Option(help="File of the model.  [default: in the user's data folder]")]
 FigureOption = Annotated[Path, typer.Option(help="PNG file to write.")]
 CalibrateOption = Annotated[
-    bool, typer.Option("--calibrate", help="Calibrate quantiles on the weeks before each issue.")
+    bool,
+    typer.Option(
+        "--calibrate",
+        help="Calibrate all quantiles on the weeks before each issue, not only those of forecasters without.",
+    ),
 ]
 
+#: smallest weight of a part that is shown
+MIN_SHOWN_SHARE = 0.005
+#: longest horizon whose forecast is shown hour by hour; longer ones in rows of six hours
+HOURLY_ROWS_S = 24 * 3600.0
 #: ends of the training and validation spans as shares of the data; the rest calibrates the model
 TRAIN_END_SHARE, VALIDATION_END_SHARE = 0.6, 0.8
 
@@ -59,7 +69,10 @@ def fit(  # noqa: PLR0913 - one parameter per option
     quiet: QuietOption = False,
     **grid_flags: Any,  # noqa: ANN401 - settings of the grid
 ) -> None:
-    """Fit a forecaster to a zone, and calibrate its intervals on hours that it was not trained on."""
+    """Fit a forecaster to a zone, and calibrate its intervals on hours that it was not trained on.
+
+    Progress is written to standard error; an interrupted fit writes no model.
+    """
     from ce_nas.core.formatting import format_time
     from ce_nas.core.units import parse_time
     from ce_nas.forecast.backtest import IssueTimes
@@ -74,7 +87,9 @@ def fit(  # noqa: PLR0913 - one parameter per option
         start + _floor_to_days((end - start) * share) for share in (TRAIN_END_SHARE, VALIDATION_END_SHARE)
     )
     spans = (Span(start, training_end), Span(training_end, validation_end))
-    model, calibration_start = _fit_forecaster(forecaster, history, spans, seed)
+    show = _ignore if quiet else _show_progress
+    model, calibration_start = _fit_forecaster(forecaster, history, spans, seed, show)
+    show(f"calibrating the intervals of {model.name} from {format_time(calibration_start)} on")
     table = calibrate_quantiles(model, history, IssueTimes(calibration_start, end - timedelta(hours=96)))
     provenance = {"zone": history.zone, "calibrated_from": format_time(calibration_start), "until": format_time(end)}
     path = save_forecaster(out or model_path(_models_folder(), history.zone), model, table, provenance)
@@ -107,17 +122,24 @@ def predict(
     write_json(json, _forecast_content(forecast, past, selected))
     if quiet:
         return
-    steps = max(round(6 * HOUR_S / forecast.step_s), 1)
+    row_h = 1 if len(forecast.mean_g_per_kwh) * forecast.step_s <= HOURLY_ROWS_S else 6
+    steps = max(round(row_h * HOUR_S / forecast.step_s), 1)
     rows = [
         (
             format_time(past.end + timedelta(seconds=first * forecast.step_s)),
             f"{forecast.mean_g_per_kwh[first : first + steps].mean():.0f}",
-            *(_format_band(forecast, low, high, first) for low, high in ((0.1, 0.9), (0.025, 0.975))),
+            *(
+                _format_band(forecast, low, high, slice(first, first + steps))
+                for low, high in ((0.1, 0.9), (0.025, 0.975))
+            ),
         )
         for first in range(0, len(forecast.mean_g_per_kwh), steps)
     ]
-    title = f"{past.zone}, g CO2eq/kWh, by {forecast.forecaster} ({selected.reason})"
-    print_table(title, ("from", "mean of 6 h", "80 % interval at the start", "95 % interval at the start"), rows)
+    typer.echo(f"{past.zone}, by {forecast.forecaster}: {selected.reason}")
+    for line in _describe_acting(forecast):
+        typer.echo(line)
+    mean = f"mean of {row_h} h" if steps * forecast.step_s == row_h * HOUR_S else "mean"
+    print_table("g CO2eq/kWh", ("from", mean, "80 % interval", "95 % interval"), rows)
 
 
 @app.command("backtest")
@@ -147,9 +169,11 @@ def backtest(  # noqa: PLR0913 - one parameter per option
     issue_times = IssueTimes(first, last, parse_duration_s(issue_interval), horizon_s)
     backtests = []
     for name in forecaster:
-        selected = select_forecaster(name, history.zone, _models_folder()).forecaster
-        tested = CalibratedForecaster(selected) if calibrate else selected
-        backtests.append(run_backtest(tested, history, issue_times))
+        selected = select_forecaster(name, history.zone, _models_folder(), first).forecaster
+        if not calibrate and (result := run_backtest(selected, history, issue_times)).quantiles:
+            backtests.append(result)
+        else:
+            backtests.append(run_backtest(CalibratedForecaster(selected), history, issue_times))
     write_json(json, [backtest.to_json() for backtest in backtests])
     if not quiet:
         _print_backtests(backtests)
@@ -193,20 +217,38 @@ def _load_history(grid_flags: dict[str, Any]) -> RecordedHistory:
 
 
 def _fit_forecaster(
-    forecaster: str, history: RecordedHistory, spans: tuple[Span, Span], seed: int
+    forecaster: str, history: RecordedHistory, spans: tuple[Span, Span], seed: int, show: Callable[[str], None]
 ) -> tuple[Forecaster, datetime]:
     """The forecaster, fitted if it can be, and the end of the data that it has seen."""
     from ce_nas.forecast.registry import create_forecaster
 
     if forecaster == "transformer":
-        from ce_nas.forecast.train_transformer import TransformerFitSettings, fit_transformer
+        from ce_nas.forecast.train_transformer import FitProgress, TransformerFitSettings, fit_transformer
 
-        return fit_transformer([history], *spans, TransformerFitSettings(seed=seed)), spans[1].end
+        settings = TransformerFitSettings(seed=seed)
+
+        def report(progress: FitProgress) -> None:
+            show(
+                f"validation {progress.validation_index + 1} of {settings.max_validations} at most: "
+                f"loss {progress.validation_loss:.4f}, in training {progress.training_loss:.4f}"
+            )
+
+        show(f"fitting the transformer to {history.zone}: building windows")
+        return fit_transformer([history], *spans, settings, report), spans[1].end
     if forecaster == "boosting":
         from ce_nas.forecast.boosting import fit_boosting
 
+        show(f"fitting trees to {history.zone}")
         return fit_boosting(history, *spans), spans[1].end
     return create_forecaster(forecaster), spans[0].end
+
+
+def _show_progress(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _ignore(_: str) -> None:
+    pass
 
 
 def _models_folder() -> Path:
@@ -229,10 +271,12 @@ def _issue_forecast(
     from ce_nas.core.errors import SettingsError
     from ce_nas.core.formatting import format_time
     from ce_nas.core.units import parse_duration_s, parse_time
+    from ce_nas.forecast.conformal import CalibratedForecaster
     from ce_nas.forecast.registry import select_forecaster
 
     issued_at: datetime = parse_time(issue_time) if issue_time else history.intensity.end
-    selected, horizon_s = select_forecaster(forecaster, history.zone, _models_folder()), parse_duration_s(horizon)
+    horizon_s = parse_duration_s(horizon)
+    selected = select_forecaster(forecaster, history.zone, _models_folder(), issued_at)
     now_s = (issued_at - history.intensity.reference_time).total_seconds()
     past = history.inputs_at(now_s, selected.forecaster.lookback_s, horizon_s)
     if past is None or (issued_at - past.end).total_seconds() >= history.step_s:
@@ -242,14 +286,30 @@ def _issue_forecast(
             f"before it; got {format_time(issued_at)}."
         )
         raise SettingsError(message)
-    return past, selected.forecaster.predict(past, horizon_s), selected
+    forecast = selected.forecaster.predict(past, horizon_s)
+    if not forecast.quantiles_g_per_kwh:
+        calibrated = CalibratedForecaster(selected.forecaster)
+        longer = history.inputs_at(now_s, calibrated.lookback_s, horizon_s)
+        forecast = calibrated.predict(longer or past, horizon_s)
+    return past, forecast, selected
 
 
-def _format_band(forecast: Forecast, low: float, high: float, step: int) -> str:
+def _describe_acting(forecast: Forecast) -> Iterator[str]:
+    """Say which parts of an ensemble acted, how large its latest errors were, and what stood in."""
+    if forecast.members:
+        shares = (f"{name} {100 * share:.0f} %" for name, share in forecast.members.items() if share >= MIN_SHOWN_SHARE)
+        yield f"weights: {', '.join(shares)}"
+    if forecast.rolling_error_pct is not None:
+        yield f"mean error of its latest forecasts: {forecast.rolling_error_pct:.1f} %"
+    if forecast.fallback:
+        yield f"stands in: {forecast.fallback}"
+
+
+def _format_band(forecast: Forecast, low: float, high: float, steps: slice) -> str:
     bands = forecast.quantiles_g_per_kwh
     if low not in bands or high not in bands:
         return "-"
-    return f"{bands[low][step]:.0f} to {bands[high][step]:.0f}"
+    return f"{bands[low][steps].mean():.0f} to {bands[high][steps].mean():.0f}"
 
 
 def _forecast_content(forecast: Forecast, past: ForecastInput, choice: SelectedForecaster) -> dict[str, Any]:
@@ -258,6 +318,9 @@ def _forecast_content(forecast: Forecast, past: ForecastInput, choice: SelectedF
         "forecaster": forecast.forecaster,
         "reason": choice.reason,
         "sha256": choice.sha256,
+        "weights": dict(forecast.members),
+        "error_pct": forecast.rolling_error_pct,
+        "fallback": forecast.fallback or None,
         "issued": past.end.isoformat(),
         "step_s": forecast.step_s,
         "mean_g_per_kwh": forecast.mean_g_per_kwh.tolist(),

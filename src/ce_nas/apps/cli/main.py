@@ -22,6 +22,7 @@ __all__ = ["app", "main"]
 
 #: the commands, each by its module and by the function, or the group of commands, in it
 COMMANDS = {
+    "init": ("init", "init"),
     "search": ("search", "search"),
     "resume": ("search", "resume"),
     "report": ("search", "report"),
@@ -43,6 +44,7 @@ COMMANDS = {
 
 #: examples at the end of a command's --help
 EXAMPLES = {
+    "init": ("ce-nas init own", "ce-nas init cluster --out cluster/ce-nas.toml"),
     "search": (
         "ce-nas search --zone wind --hours 40 --carbon-budget 5kg --out my-run",
         "ce-nas search my.toml --seed 3",
@@ -109,7 +111,6 @@ app = typer.Typer(
     help="Carbon-efficient neural architecture search: trainings in low-carbon hours, cheap sampling in high-carbon "
     "hours.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -132,6 +133,9 @@ def _root(*, version: VersionOption = False) -> None:
 
 #: exit status of a command that was interrupted, by a key or SIGTERM
 _INTERRUPTED_STATUS = 130
+#: what an interrupted command can be continued with; by command, where it is not a run
+_RESUME_ADVICE = "continue a run with: ce-nas resume RUN, a bench with the same command"
+_INTERRUPTED_ADVICE = {"forecast": "nothing was written; start it again with the same command"}
 
 
 def main() -> None:
@@ -144,9 +148,8 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as end:
         if end.code == _INTERRUPTED_STATUS:  # typer turns an interruption into this status, without a message
-            sys.stderr.write(
-                "ce-nas: interrupted; continue a run with: ce-nas resume RUN, a bench with the same command\n"
-            )
+            command = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
+            sys.stderr.write(f"ce-nas: interrupted; {_INTERRUPTED_ADVICE.get(command, _RESUME_ADVICE)}\n")
         raise
 
 
