@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.search.archive import Archive
+from ce_nas.search.surrogate.features import RankNormaliser
 from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
 
 if TYPE_CHECKING:
@@ -56,6 +57,14 @@ class ArchitectureTable:
         return np.array(rows).reshape(-1, self.width)
 
     @property
+    def known_architectures(self) -> list[Architecture]:
+        """The architectures with a known value, in the order of the members, or of their first value."""
+        if self._index is None:
+            return list(self._rows)
+        known = np.isfinite(self._table).any(axis=1).tolist()
+        return [architecture for architecture, is_known in zip(self._index, known, strict=True) if is_known]
+
+    @property
     def known_rows(self) -> np.ndarray:
         """All rows with known values, possibly among unknown ones, shape ``(n, width)``; not to be modified."""
         return self._table if self._index is not None else np.array(list(self._rows.values())).reshape(-1, self.width)
@@ -89,6 +98,8 @@ class SurrogateDataset:
             self.known_table.fill(
                 np.column_stack([columns.get(objective, unknown) for objective in range(len(requires_training))])
             )
+        #: estimates of the objectives that require a training by the proxy scores, larger is better
+        self.votes = ArchitectureTable(space, int(self.requires_training.sum()))
         #: proxy scores, larger is better; None before the first
         self.proxy_scores: ArchitectureTable | None = None
         #: negated values of partial trainings
@@ -122,10 +133,17 @@ class SurrogateDataset:
             rows[:, objective] = metric(architectures)
         return rows
 
-    def set_proxy_scores(self, table: np.ndarray) -> None:
-        """Set the scores of every member of a listable space, shape ``(size, k)``, NaN where missing."""
+    def set_proxy_scores(self, table: np.ndarray, votes: np.ndarray | None = None) -> None:
+        """Set the scores of every member of a listable space, shape ``(size, k)``, NaN where missing.
+
+        :param votes: their estimate of an objective, larger is better, shape ``(size,)``; None: their mean rank.
+        """
         self.proxy_scores = ArchitectureTable(self._space, table.shape[1])
         self.proxy_scores.fill(table)
+        if votes is None:
+            votes = RankNormaliser.fit(table).transform(table).mean(axis=1)
+            votes[~np.isfinite(table).any(axis=1)] = np.nan
+        self.votes.fill(np.repeat(votes[:, None], self.votes.width, axis=1))
 
     def tell(self, observations: Iterable[Observation]) -> None:
         """Store observations of any fidelity."""
@@ -145,6 +163,7 @@ class SurrogateDataset:
                 )
             elif observation.scores:
                 self._add_proxy_scores(observation)
+                self.votes.update_row(observation.architecture, -_mask_infinite(values[self.requires_training]))
 
     def _add_proxy_scores(self, observation: Observation) -> None:
         if self.proxy_scores is None:

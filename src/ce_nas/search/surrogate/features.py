@@ -1,7 +1,11 @@
 """Features of architectures for the surrogate: groups of columns, each with its own length scale.
 
-Every space is encoded one-hot. Cells of NAS-Bench-201 are encoded by the edges on a path from input to output, the
-counts of path types and their summaries, so that cells that differ in dead edges only have equal features.
+Every space is encoded one-hot. Cells of NAS-Bench-201 are encoded by the edges on a path from input to output: counts
+of path types, their summaries, and properties of subgraphs, so that cells that differ in dead edges only have equal
+features.
+
+Sources
+    [GRAF] Kadlecova et al. Surprisingly Strong Performance Prediction with Neural Graph Features. ICML 2024.
 """
 
 from __future__ import annotations
@@ -40,26 +44,28 @@ class FeatureEncoder:
         >>> from ce_nas.space.nasbench201 import NasBench201Space
         >>> encoder = FeatureEncoder(NasBench201Space())
         >>> [group.shape for group in encoder.functional_groups([(4, 3, 0, 1, 2, 4)])]
-        [(1, 30), (1, 40), (1, 12)]
+        [(1, 40), (1, 12), (1, 65)]
     """
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self._cell_scalers = _fit_cell_scalers(space) if isinstance(space, NasBench201Space) else ()
+        #: the groups of all cells, computed once
+        self._cell_features = _encode_cells(space) if isinstance(space, NasBench201Space) else []
 
     def functional_groups(self, architectures: Sequence[Architecture] | np.ndarray) -> list[np.ndarray]:
         """Features of the function an architecture computes: arrays of shape ``(n, columns)``, float32."""
-        if not self._cell_scalers:
+        if not self._cell_features:
             return [self._one_hot(architectures)]
-        groups = _cell_groups(self._space, np.asarray(architectures, dtype=np.intp).reshape(-1, len(NB201_EDGES)))
-        return [scaler.transform(group) for scaler, group in zip(self._cell_scalers, groups, strict=True)]
+        cells = np.asarray(architectures, dtype=np.intp).reshape(-1, len(NB201_EDGES))
+        rows = [self._space.index[cell] for cell in map(tuple, cells.tolist())]
+        return [group[rows] for group in self._cell_features]
 
     def cost_groups(self, architectures: Sequence[Architecture] | np.ndarray) -> list[np.ndarray]:
         """Features that costs may add up from: arrays as in :meth:`functional_groups`.
 
         All choices; for a cell also those of the edges that lead to the output, since a runtime may skip the others.
         """
-        if not self._cell_scalers:
+        if not self._cell_features:
             return [self._one_hot(architectures)]
         cells = np.asarray(architectures, dtype=np.intp).reshape(-1, len(NB201_EDGES))
         return [self._one_hot(cells), self._one_hot(_effective_cells(cells))]
@@ -69,29 +75,20 @@ class FeatureEncoder:
         return np.asarray(one_hot, dtype=np.float32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _ColumnScaler:
-    """Standardises the columns of a group, without constant ones."""
-
-    mean: np.ndarray
-    deviation: np.ndarray
-
-    @classmethod
-    def fit(cls, group: np.ndarray) -> _ColumnScaler:
-        return cls(group.mean(axis=0), group.std(axis=0))
-
-    def transform(self, group: np.ndarray) -> np.ndarray:
-        columns = self.deviation > 0
-        scaled = (group[:, columns] - self.mean[columns]) / self.deviation[columns]
-        return np.asarray(scaled / np.sqrt(columns.sum()), dtype=np.float32)
+def _encode_cells(space: Space) -> list[np.ndarray]:
+    """The groups of all members, standardised, without constant columns."""
+    return [_standardise(group) for group in _cell_groups(space.members.astype(np.intp))]
 
 
-def _fit_cell_scalers(space: Space) -> tuple[_ColumnScaler, ...]:
-    return tuple(_ColumnScaler.fit(group) for group in _cell_groups(space, space.members.astype(np.intp)))
+def _standardise(group: np.ndarray) -> np.ndarray:
+    deviation = group.std(axis=0)
+    columns = deviation > 0
+    scaled = (group[:, columns] - group[:, columns].mean(axis=0)) / deviation[columns]
+    return np.asarray(scaled / np.sqrt(columns.sum()), dtype=np.float32)
 
 
-def _cell_groups(space: Space, cells: np.ndarray) -> list[np.ndarray]:
-    """Operations of the live edges, counts of each path type, and summaries of both."""
+def _cell_groups(cells: np.ndarray) -> list[np.ndarray]:
+    """Counts of each path type, summaries of these and of the live edges, and properties of the subgraphs [GRAF]."""
     paths = _input_output_paths()
     alive = np.stack([(cells[:, path] > 0).all(axis=1) for path in paths], axis=1)
     live = np.stack(
@@ -99,7 +96,7 @@ def _cell_groups(space: Space, cells: np.ndarray) -> list[np.ndarray]:
     )
     used = np.where(live, cells, 0)
     counts = _path_counts(cells, alive, paths)
-    return [space.encode(used), counts, _summary_features(used, counts)]
+    return [counts, _summary_features(used, counts), _subgraph_features(used)]
 
 
 def _input_output_paths() -> list[list[int]]:
@@ -135,6 +132,36 @@ def _path_counts(cells: np.ndarray, alive: np.ndarray, paths: Sequence[Sequence[
         rows = np.flatnonzero(alive[:, column])
         np.add.at(counts, (rows, path_type[rows]), 1.0)
     return counts
+
+
+def _subgraph_features(used: np.ndarray) -> np.ndarray:
+    """For each set of operations, the graph of the edges that have one of them [GRAF]; and the edges per operation.
+
+    Its shortest and longest path from input to output, and the degrees of both, shape ``(n, columns)``.
+    """
+    sets = [
+        chosen
+        for size in range(1, len(NB201_OPERATIONS))
+        for chosen in itertools.combinations(range(1, len(NB201_OPERATIONS)), size)
+    ]
+    columns = []
+    for chosen in sets:
+        present = np.isin(used, chosen)
+        edge = {(source, to): present[:, index] for index, (to, source) in enumerate(NB201_EDGES)}
+        shortest = {0: np.zeros(len(used))}
+        longest = {0: np.zeros(len(used))}
+        for node in range(1, _OUTPUT_NODE + 1):
+            shortest[node], longest[node] = np.full(len(used), _OUTPUT_NODE + 1.0), np.full(len(used), -1.0)
+            for source in range(node):
+                step = edge[source, node]
+                shortest[node] = np.where(step, np.minimum(shortest[node], shortest[source] + 1), shortest[node])
+                reached = step & (longest[source] >= 0)
+                longest[node] = np.where(reached, np.maximum(longest[node], longest[source] + 1), longest[node])
+        incoming = [edge[source, _OUTPUT_NODE] for source in range(_OUTPUT_NODE)]
+        outgoing = [edge[0, node] for node in range(1, _OUTPUT_NODE + 1)]
+        columns += [shortest[_OUTPUT_NODE], longest[_OUTPUT_NODE], np.sum(incoming, axis=0), np.sum(outgoing, axis=0)]
+    columns += [(used == operation).sum(axis=1) for operation in range(len(NB201_OPERATIONS))]
+    return np.column_stack(columns).astype(float)
 
 
 def _summary_features(used: np.ndarray, counts: np.ndarray) -> np.ndarray:

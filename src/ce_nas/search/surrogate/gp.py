@@ -20,7 +20,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["GpPosterior", "GroupKernel", "ScaledRows", "fit_kernel"]
+__all__ = ["GpPosterior", "GroupKernel", "ScaledRows", "fit_kernel", "leave_one_out_log_density"]
 
 #: mean and standard deviation of the priors on the logarithms of signal variance, length scales, slope variances and
 #: noise variance
@@ -98,8 +98,13 @@ class ScaledRows:
         return ScaledRows(np.vstack([self.stationary, rows.stationary]), np.vstack([self.linear, rows.linear]))
 
 
-def fit_kernel(groups: Sequence[np.ndarray], targets: np.ndarray, start: GroupKernel) -> GroupKernel:
-    """Fit the kernel of highest posterior density to ``targets``, shape ``(n,)``, from ``start`` [GPML, 5.4.1]."""
+def fit_kernel(
+    groups: Sequence[np.ndarray], targets: np.ndarray, start: GroupKernel, fixed: slice | None = None
+) -> GroupKernel:
+    """Fit the kernel of highest posterior density to ``targets``, shape ``(n,)``, from ``start`` [GPML, 5.4.1].
+
+    :param fixed: groups that keep their length scale.
+    """
     from scipy.optimize import minimize
 
     distances = np.stack([_squared_distances(group, group).astype(float) for group in groups])
@@ -112,6 +117,9 @@ def fit_kernel(groups: Sequence[np.ndarray], targets: np.ndarray, start: GroupKe
         [_SIGNAL_PRIOR, *[_LENGTH_SCALE_PRIOR] * len(groups), *[_SLOPE_PRIOR] * n_linear, _NOISE_PRIOR]
     )
     low, high = priors[0] - 2.5 * priors[1], priors[0] + 2.5 * priors[1]
+    if fixed is not None:
+        held = slice(1 + fixed.start, 1 + fixed.stop)
+        low[held] = high[held] = priors[0, held] = log_start[held]
     solution = minimize(
         _negative_log_posterior,
         np.clip(log_start, low, high),
@@ -124,6 +132,17 @@ def fit_kernel(groups: Sequence[np.ndarray], targets: np.ndarray, start: GroupKe
     signal, noise = np.exp(solution.x[[0, -1]])
     lengths, slopes = np.split(np.exp(solution.x[1:-1]), [len(groups)])
     return GroupKernel(float(signal), lengths, float(noise), slopes)
+
+
+def leave_one_out_log_density(groups: Sequence[np.ndarray], targets: np.ndarray, kernel: GroupKernel) -> float:
+    """The mean log predictive density of each target given all others [GPML, eq. 5.10 to 5.12]; larger is better."""
+    rows = kernel.scale(groups)
+    covariance = kernel.covariance(rows, rows).astype(float)
+    covariance[np.diag_indices(len(targets))] += kernel.noise_variance + _JITTER
+    inverse = np.linalg.inv(covariance)
+    variances = 1.0 / np.diag(inverse)
+    errors = (inverse @ targets) * variances
+    return float(-0.5 * np.mean(np.log(2.0 * np.pi * variances) + errors**2 / variances))
 
 
 class GpPosterior:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from ce_nas.pareto.sorting import argsort_rank_and_crowding
 from ce_nas.search.archive import objective_values
 from ce_nas.search.surrogate.acquisition import expected_hypervolume_improvements, normal_quadrature_nodes
 from ce_nas.search.surrogate.features import RankNormaliser, build_score_group
-from ce_nas.search.surrogate.gp import GpPosterior, GroupKernel, fit_kernel
+from ce_nas.search.surrogate.gp import GpPosterior, GroupKernel, fit_kernel, leave_one_out_log_density
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +30,8 @@ _QUADRATURE_NODES = 8
 _MAX_BEST_SAMPLES, _MAX_OTHER_SAMPLES = 96, 48
 #: log values with a smaller standard deviation are equal within rounding
 _MIN_LOG_SPREAD = 1e-8
+#: the fewest trainings by which proxy scores are judged, and the length scale of a group that is left out
+_MIN_JUDGED_SAMPLES, _IGNORED_LENGTH_SCALE = 8, 1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,22 @@ class CandidatePosterior:
                 continue
             transform = self._output_transform(objective, values[:, objective])
             targets = transform.transform(values[rows, objective])
-            self.kernels[objective] = fit_kernel(groups[objective], targets, kernel)
+            self.kernels[objective] = self._fit_with_judged_scores(groups[objective], targets, kernel)
+
+    def _fit_with_judged_scores(
+        self, groups: Sequence[np.ndarray], targets: np.ndarray, start: GroupKernel
+    ) -> GroupKernel:
+        """The fitted kernel, without the proxy scores where these do not help to predict a training from the others."""
+        fitted = fit_kernel(groups, targets, start)
+        if not self._auxiliary_tables or len(targets) < _MIN_JUDGED_SAMPLES:
+            return fitted
+        first = self._functional_group_count
+        scores = slice(first, first + len(self._auxiliary_tables))
+        ignored = replace(start, length_scales=start.length_scales.copy())
+        ignored.length_scales[scores] = _IGNORED_LENGTH_SCALE
+        without = fit_kernel(groups, targets, ignored, fixed=scores)
+        densities = [leave_one_out_log_density(groups, targets, kernel) for kernel in (fitted, without)]
+        return fitted if densities[0] >= densities[1] else without
 
     def _output_transform(self, objective: int, values: np.ndarray) -> LogTransform | StandardTransform:
         transform = LogTransform if self._dataset.requires_training[objective] else StandardTransform
@@ -229,12 +246,14 @@ class CandidatePosterior:
     def _feature_groups(self, architectures: Sequence[Architecture]) -> dict[int, list[np.ndarray]]:
         """The feature groups of each modelled objective."""
         groups = self._feature_encoder.functional_groups(architectures)
+        self._functional_group_count = len(groups)
         groups += [
             build_score_group(table.lookup(architectures), normaliser) for table, normaliser in self._auxiliary_tables
         ]
-        cost_groups = self._feature_encoder.cost_groups(architectures)
-        self._linear_groups = len(cost_groups)
         trained = self._dataset.requires_training
+        has_costs = not trained[self._modelled].all()
+        cost_groups = self._feature_encoder.cost_groups(architectures) if has_costs else []
+        self._linear_groups = len(cost_groups)
         return {objective: groups if trained[objective] else groups + cost_groups for objective in self._modelled}
 
 

@@ -15,7 +15,10 @@ from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace, 
 from ce_nas.search.surrogate.candidates import CandidateSampler
 from ce_nas.search.surrogate.dataset import SurrogateDataset
 from ce_nas.search.surrogate.features import FeatureEncoder
+from ce_nas.search.surrogate.initial_design import MIN_SCORED, choose_greedy_front, promised_values
 from ce_nas.search.surrogate.posterior import CandidatePosterior
+from ce_nas.space.isomorphism import unique_rows
+from ce_nas.space.nasbench201 import NasBench201Space
 from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ _MIN_BATCH_CANDIDATES = 384
 _COST_SAMPLE_SIZE = 768
 #: neighbouring architectures by cost of which an initial proposal is drawn
 _COST_WINDOW_SIZE = 48
+#: what the expected improvement of another training of a trained function counts
+_REPEATED_WORTH = 0.1
 
 
 @SEARCHERS.register("surrogate")
@@ -79,7 +84,10 @@ class SurrogateSearcher(RegionalSearcher):
         a function of architectures, minimised; None where it is not known in advance.
     :param proxy_scores: proxy scores of every member known in advance, larger is better, shape ``(size, k)``, NaN where
         missing; observed scores must be of the same kinds. None: there are none, or they are observed.
-    :param initial_proposals: proposals before the first model, spread over the first known cost, or random.
+    :param votes: the estimate of an objective by these scores, larger is better, shape ``(size,)``; None: their mean
+        rank. Observed scores come with their own.
+    :param initial_proposals: proposals before the model decides: the front that scores and known costs promise, else
+        spread over the first known cost, or random.
     """
 
     name = "surrogate"
@@ -94,7 +102,8 @@ class SurrogateSearcher(RegionalSearcher):
         requires_training: Sequence[bool] | None = None,
         known_objectives: Sequence[KnownMetric | None] | None = None,
         proxy_scores: np.ndarray | None = None,
-        initial_proposals: int = 10,
+        votes: np.ndarray | None = None,
+        initial_proposals: int = 12,
     ) -> None:
         self._space = space
         self._rng = rng
@@ -106,7 +115,7 @@ class SurrogateSearcher(RegionalSearcher):
         )
         self._dataset = SurrogateDataset(space, trained, known_objectives or ())
         if proxy_scores is not None:
-            self._dataset.set_proxy_scores(np.asarray(proxy_scores, dtype=float))
+            self._dataset.set_proxy_scores(np.asarray(proxy_scores, dtype=float), votes)
         self._candidate_sampler = CandidateSampler(space, rng)
         self._feature_encoder = FeatureEncoder(space)
         self._posterior: CandidatePosterior | None = None
@@ -115,8 +124,12 @@ class SurrogateSearcher(RegionalSearcher):
         self._fitted_counts = (0, 0, 0)
         #: whether there are observations since the last update of the posterior
         self._stale = True
-        self._initial_proposed = 0
+        self._spread_proposed = 0
         self._pending = PendingProposals()
+        #: for each member of a space with known equivalences the number of its function
+        self._function_of = unique_rows(space)[1] if isinstance(space, NasBench201Space) else None
+        #: expected improvements of the best candidates of the last ask, descending
+        self._best_improvements = np.empty(0)
 
     @classmethod
     def from_settings(cls, settings: SearcherSettings, context: SearchContext) -> Self:
@@ -133,9 +146,12 @@ class SurrogateSearcher(RegionalSearcher):
         if n < 1:
             return []
         has_model = self._finite_training_count >= _MIN_TRAININGS
-        n_initial = n if not has_model else min(n, max(self._initial_proposals - self._initial_proposed, 0))
-        new = self._propose_initial(n_initial, exclude, region)
-        self._initial_proposed += n_initial
+        n_begun = len(self._dataset.full_trainings) + len(self._pending.retain_accepted(exclude))
+        n_initial = n if not has_model else min(n, max(self._initial_proposals - n_begun, 0))
+        new = self._propose_promised(min(n_initial, self._initial_proposals - n_begun), exclude, region)
+        n_spread = n_initial - len(new)
+        new += self._propose_spread(n_spread, UnionContainer(exclude, set(new)), region)
+        self._spread_proposed += n_spread
         if has_model and n > n_initial:
             new += self._propose_best(n - n_initial, UnionContainer(exclude, set(new)), region)
         new += sample_uniform(self._space, self._rng, n - len(new), UnionContainer(exclude, set(new)), region)
@@ -150,6 +166,11 @@ class SurrogateSearcher(RegionalSearcher):
         self._stale = self._stale or bool(observations)
         self._pending.discard_observed(observations)
 
+    def expected_gain(self, trainings: int) -> float | None:
+        """See :meth:`Searcher.expected_gain`: the sum over the best candidates, as if they were independent."""
+        known = self._best_improvements[:trainings]
+        return float(known.sum() + (trainings - len(known)) * known[-1]) if len(known) else None
+
     def predict(self, exclude: Container[Architecture] = ()) -> tuple[list[Architecture], np.ndarray, np.ndarray]:
         """Predict candidates: architectures, expected objectives ``(n, m)``, and expected improvements ``(n,)``.
 
@@ -158,7 +179,7 @@ class SurrogateSearcher(RegionalSearcher):
         if self._finite_training_count < _MIN_TRAININGS:
             return [], np.empty((0, len(self._reference))), np.empty(0)
         posterior = self._update_posterior(exclude, WholeSpace())
-        improvements = posterior.expected_improvements()
+        improvements = posterior.expected_improvements() * self._novelty(posterior, ())
         improvements[[architecture in exclude for architecture in posterior.candidates]] = 0.0
         return list(posterior.candidates), posterior.expected_values(), improvements
 
@@ -170,11 +191,29 @@ class SurrogateSearcher(RegionalSearcher):
     def _finite_training_count(self) -> int:
         return sum(bool(np.isfinite(sample.values).all()) for sample in self._dataset.full_trainings.observations[:64])
 
-    def _propose_initial(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
+    def _propose_promised(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
+        """Initial proposals: of the front that proxy scores and known costs promise; none without these."""
+        if n < 1 or self._dataset.votes.count < MIN_SCORED:
+            return []
+        architectures = self._dataset.votes.known_architectures
+        promised = promised_values(self._dataset, architectures, self._reference)
+        if promised is None:
+            return []
+        values, reference = promised
+        begun = {sample.architecture for sample in self._dataset.full_trainings.observations}
+        begun.update(self._pending.retain_accepted(exclude))
+        inside = region.contains(architectures).tolist()
+        chosen = [row for row, architecture in enumerate(architectures) if architecture in begun]
+        for row, architecture in enumerate(architectures):
+            if architecture not in begun and (not inside[row] or architecture in exclude):
+                values[row] = np.inf
+        return [architectures[row] for row in choose_greedy_front(values, reference, chosen, n)]
+
+    def _propose_spread(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """Initial proposals: spread over the first cost that is known of many architectures, or random."""
         by_cost = self._architectures_by_cost(exclude, region) if n else ()
         new: dict[Architecture, None] = {}
-        for step in range(self._initial_proposed, self._initial_proposed + n) if len(by_cost) else ():
+        for step in range(self._spread_proposed, self._spread_proposed + n) if len(by_cost) else ():
             start = int(_van_der_corput(step) * max(len(by_cost) - _COST_WINDOW_SIZE, 1))
             window = self._rng.permutation(by_cost[start : start + _COST_WINDOW_SIZE])
             inside = map(tuple, window[region.contains(window)].tolist())
@@ -201,11 +240,26 @@ class SurrogateSearcher(RegionalSearcher):
         posterior = self._update_posterior(exclude, region)
         accepted = self._pending.retain_accepted(exclude)
         pending = [posterior.index[architecture] for architecture in accepted if architecture in posterior.index]
-        improvements = posterior.expected_improvements()
+        worth = self._novelty(posterior, accepted)
+        improvements = posterior.expected_improvements() * worth
         order = np.lexsort((self._rng.random(len(improvements)), -improvements))
         n_candidates = 1 if n == 1 and not pending else max(2 * n, _MIN_BATCH_CANDIDATES)
         indices = list(islice(_iter_allowed(posterior, order, exclude, region), n_candidates))
-        return [posterior.candidates[index] for index in _select_batch(posterior, indices, pending, n)]
+        self._best_improvements = improvements[indices]
+        return [posterior.candidates[index] for index in _select_batch(posterior, indices, pending, n, worth)]
+
+    def _novelty(self, posterior: CandidatePosterior, pending: Sequence[Architecture]) -> np.ndarray:
+        """By what each candidate's expected improvement counts, shape ``(candidates,)``: little for a trained function.
+
+        Another training of the same function improves by the noise of trainings and of measured costs alone.
+        """
+        worth = np.ones(len(posterior.candidates))
+        if self._function_of is None:
+            return worth
+        begun = [sample.architecture for sample in self._dataset.full_trainings.observations]
+        rows = [self._space.index[architecture] for architecture in [*begun, *pending]]
+        worth[np.isin(self._function_of, self._function_of[rows])] = _REPEATED_WORTH
+        return worth
 
     def _update_posterior(self, exclude: Container[Architecture], region: Region) -> CandidatePosterior:
         """The posterior of all members, or of newly sampled candidates where they cannot be listed."""
@@ -240,25 +294,29 @@ class SurrogateSearcher(RegionalSearcher):
         return any(now > factor * fitted for now, fitted, factor in counts)
 
 
-def _select_batch(posterior: CandidatePosterior, indices: Sequence[int], pending: Sequence[int], n: int) -> list[int]:
+def _select_batch(
+    posterior: CandidatePosterior, indices: Sequence[int], pending: Sequence[int], n: int, worth: np.ndarray
+) -> list[int]:
     """Up to ``n`` of the indices, best first; the first few given fantasies of the earlier ones and the pending.
 
     :param indices: candidates, those of the largest expected improvement first.
     :param pending: candidates whose training is running.
+    :param worth: by what the expected improvement of each candidate counts.
     """
     if len(indices) <= 1 or (n == 1 and not pending):
         return list(indices[:n])
     part = posterior.subset(np.array([*indices, *pending]))
     for row in range(len(indices), len(indices) + len(pending)):
         part.fantasise(row)
-    available = np.arange(len(indices) + len(pending)) < len(indices)
+    available = np.where(np.arange(len(indices) + len(pending)) < len(indices), worth[[*indices, *pending]], -1.0)
     batch: list[int] = []
     while len(batch) < min(n, _MAX_FANTASIES, len(indices)):
-        best = int(np.argmax(np.where(available, part.expected_improvements(), -1.0))) if batch or pending else 0
+        gains = np.where(available >= 0, part.expected_improvements() * available, -1.0)
+        best = int(np.argmax(gains)) if batch or pending else 0
         part.fantasise(best)
         batch.append(best)
-        available[best] = False
-    batch += np.flatnonzero(available)[: n - len(batch)].tolist()
+        available[best] = -1.0
+    batch += np.flatnonzero(available >= 0)[: n - len(batch)].tolist()
     return [indices[row] for row in batch]
 
 

@@ -1,0 +1,92 @@
+"""The first trainings: the greedy front of what cheap scores and known costs promise, before anything is trained.
+
+Proxy scores rank architectures far better than nothing, though worst among the best. So they choose the first dozen
+trainings, a front from the cheapest to the best, and after that the model takes over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ce_nas.pareto.dominance import is_nondominated
+from ce_nas.pareto.hypervolume import hypervolume_improvements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ce_nas.core.records import Architecture
+    from ce_nas.search.surrogate.dataset import SurrogateDataset
+
+__all__ = ["choose_greedy_front", "promised_values"]
+
+#: the fewest scored architectures from which a front is chosen
+MIN_SCORED = 100
+#: an objective of the lowest and of the highest rank, in units of the reference's distance, and how it rises between:
+#: steeply among the worst, since most architectures are nearly as good as the best
+_LOWEST, _RISE, _EXPONENT = 0.1, 0.8, 0.25
+#: the least rank correlation of the scores with a known cost: larger networks are better on average, and scores that
+#: say the contrary, or nothing, choose no trainings until some have confirmed them
+_MIN_CORRELATION_WITH_COST = 0.1
+
+
+def promised_values(
+    dataset: SurrogateDataset, architectures: Sequence[Architecture], reference: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """What scores and known costs promise, minimised, shape ``(n, m)``, and a reference point in the same units.
+
+    An objective that takes a training is 0 at its reference and falls with the rank of the architecture's score among
+    ``architectures``. None where an objective has neither values nor scores, too few architectures are scored, or the
+    scores contradict the costs.
+    """
+    votes, known = dataset.votes.lookup(architectures), dataset.known_values(architectures)
+    trained = dataset.requires_training
+    complete = np.isfinite(votes).all(axis=1) & np.isfinite(known[:, ~trained]).all(axis=1)
+    if complete.sum() < MIN_SCORED or trained.all():
+        return None
+    ranks = np.apply_along_axis(_rank_shares, 0, votes[complete])
+    if _correlation(ranks.mean(axis=1), known[complete][:, ~trained][:, 0]) < _MIN_CORRELATION_WITH_COST:
+        return None
+    values = np.full(known.shape, np.inf)
+    rows = np.flatnonzero(complete)
+    values[np.ix_(rows, np.flatnonzero(trained))] = -(_LOWEST + _RISE * ranks**_EXPONENT)
+    values[np.ix_(rows, np.flatnonzero(~trained))] = known[complete][:, ~trained]
+    return values, np.where(trained, 0.0, reference)
+
+
+def choose_greedy_front(values: np.ndarray, reference: np.ndarray, chosen: Sequence[int], count: int) -> list[int]:
+    """Up to ``count`` further rows of the front of ``values``, each the one that adds most hypervolume to all before.
+
+    Example:
+        >>> values = np.array([[1.0, 4.0], [2.0, 2.0], [4.0, 1.0], [4.0, 4.0]])
+        >>> choose_greedy_front(values, np.array([5.0, 5.0]), [], 2)
+        [1, 0]
+
+    :param values: minimised, shape ``(n, m)``; infinite where unknown.
+    :param chosen: rows that are chosen already.
+    """
+    inside = np.flatnonzero((values < reference).all(axis=1))
+    front = inside[is_nondominated(values[inside])]
+    waiting = [row for row in front.tolist() if row not in set(chosen)]
+    points = values[list(chosen)].reshape(-1, len(reference))
+    new: list[int] = []
+    while waiting and len(new) < count:
+        gains = hypervolume_improvements(points, values[waiting], reference)
+        new.append(waiting.pop(int(np.argmax(gains))))
+        points = np.vstack([points, values[[new[-1]]]])
+    return new
+
+
+def _rank_shares(scores: np.ndarray) -> np.ndarray:
+    """The rank of each score as a share of all, above 0 and up to 1; ties share their mean rank."""
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(scores) / len(scores))
+
+
+def _correlation(left: np.ndarray, right: np.ndarray) -> float:
+    """Spearman's rank correlation; 0 where one side is constant."""
+    a, b = _rank_shares(left), _rank_shares(right)
+    spread = float(a.std() * b.std())
+    return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread > 0 else 0.0
