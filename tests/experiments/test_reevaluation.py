@@ -7,7 +7,8 @@ from ce_nas.api import Search
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.experiments.comparison import compare_with_reference
-from ce_nas.experiments.reevaluation import reevaluate_front, with_reevaluation
+from ce_nas.experiments.reevaluation import reevaluate_front
+from ce_nas.experiments.trials import with_reevaluation
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ce_nas.benchmarks.base import parse_objective
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
     from ce_nas.core.records import Architecture
     from ce_nas.engine.inputs import RunInputs
-    from ce_nas.experiments.trials import TrialResult
     from ce_nas.store.journal import JournalEntry
 
-__all__ = ["ReevaluatedFront", "reevaluate_front", "with_reevaluation"]
+__all__ = ["ReevaluatedFront", "reevaluate_front"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +56,3 @@ def reevaluate_front(
         elif entry.kind == "period":
             points.append(current)
     return ReevaluatedFront(points, hypervolume(values, reference))
-
-
-def with_reevaluation(results: Sequence[TrialResult], reevaluation: str) -> list[TrialResult]:
-    """Replace the hypervolume of each result by that of a re-evaluation."""
-    return [
-        replace(
-            result,
-            trajectory=replace(result.trajectory, hypervolume=list(result.reevaluated_hypervolume[reevaluation])),
-            hypervolume_max=result.reevaluated_hypervolume_max[reevaluation],
-        )
-        for result in results
-    ]

@@ -13,11 +13,13 @@ from ce_nas.analysis.trajectory import Trajectory
 from ce_nas.config.schema import settings_from_flags
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ce_nas.benchmarks.base import Benchmark
     from ce_nas.config.schema import Settings
     from ce_nas.experiments.strategies import Strategy
 
-__all__ = ["ExperimentTrial", "TrialLabels", "TrialResult", "build_trial", "run_trial"]
+__all__ = ["ExperimentTrial", "TrialLabels", "TrialResult", "build_trial", "run_trial", "with_reevaluation"]
 
 #: what distinguishes a trial from the others: strategy, seed, and the experiment's own axes
 TrialLabels = Mapping[str, Any]
@@ -91,6 +93,18 @@ def build_trial(
     shared = {name: value for name, value in flags.items() if name not in strategy.fixed_flags}
     settings = settings_from_flags(strategy.settings, **{**shared, "seed": seed})
     return ExperimentTrial({"strategy": strategy.name, "seed": seed, **(axes or {})}, settings, reevaluations or {})
+
+
+def with_reevaluation(results: Sequence[TrialResult], reevaluation: str) -> list[TrialResult]:
+    """Replace the hypervolume of each result by that of a re-evaluation."""
+    return [
+        replace(
+            result,
+            trajectory=replace(result.trajectory, hypervolume=list(result.reevaluated_hypervolume[reevaluation])),
+            hypervolume_max=result.reevaluated_hypervolume_max[reevaluation],
+        )
+        for result in results
+    ]
 
 
 @functools.lru_cache(maxsize=2)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+
 from ce_nas.config.registry import SEARCHERS
+from ce_nas.core.records import Architecture
 from ce_nas.core.rng import random_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
-
-    import numpy as np
+    from collections.abc import Container
 
     from ce_nas.config.components import SearcherSettings
-    from ce_nas.core.records import Architecture, Observation
-    from ce_nas.search.constraints import KnownMetric
+    from ce_nas.core.records import Observation
     from ce_nas.space.base import Space
 
-__all__ = ["SearchContext", "Searcher", "SearcherWrapper"]
+__all__ = ["KnownMetric", "SearchContext", "Searcher", "SearcherWrapper"]
+
+#: a metric of every member of a space, in their order, or as a function of architectures
+KnownMetric = np.ndarray | Callable[[Sequence[Architecture]], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)

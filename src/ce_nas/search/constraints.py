@@ -12,28 +12,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ce_nas.core.errors import SettingsError, unknown_choice_message
-from ce_nas.core.records import Architecture
-from ce_nas.search.base import SearcherWrapper
+from ce_nas.search.base import KnownMetric, SearcherWrapper
 from ce_nas.search.regions import UnionContainer
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Container, Mapping, Sequence
 
-    from ce_nas.core.records import Objective, Observation
+    from ce_nas.core.records import Architecture, Objective, Observation
     from ce_nas.search.base import Searcher
     from ce_nas.space.base import Space
 
 __all__ = ["ConstrainedSearcher", "Constraint", "Constraints", "KnownMetric"]
-
-#: a metric of every member of a space, in their order, or as a function of architectures
-KnownMetric = np.ndarray | Callable[[Sequence[Architecture]], np.ndarray]
 
 _CONSTRAINT_PATTERN = re.compile(r"\s*([\w.-]+)\s*(<=|>=)\s*(\S+)\s*")
 

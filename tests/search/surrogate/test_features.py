@@ -46,7 +46,7 @@ def test_cost_features_drop_unused_operations(cell):
 
 @given(st.lists(CELLS, min_size=2, max_size=30, unique=True))
 def test_path_counts_match_enumeration(cells):
-    _, counts, _ = ENCODER.functional_groups(cells)
+    counts, _, _ = ENCODER.functional_groups(cells)
 
     def kinds(cell):
         return sorted(tuple(cell[e] for e in path if cell[e] != 1) for path in PATHS if all(cell[e] for e in path))

@@ -12,9 +12,8 @@ from ce_nas.experiments.base import ENGLISH, Experiment, ExperimentReport
 from ce_nas.experiments.comparison import REFERENCE_STRATEGY, compare_with_reference, comparison_table
 from ce_nas.experiments.figures import draw_ratios
 from ce_nas.experiments.provenance import provenance_notes
-from ce_nas.experiments.reevaluation import with_reevaluation
 from ce_nas.experiments.strategies import CE_NAS, get_strategy
-from ce_nas.experiments.trials import build_trial
+from ce_nas.experiments.trials import build_trial, with_reevaluation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

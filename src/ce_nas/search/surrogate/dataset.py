@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ce_nas.core.records import Architecture, Observation
-    from ce_nas.search.constraints import KnownMetric
+    from ce_nas.search.base import KnownMetric
     from ce_nas.space.base import Space
 
 __all__ = ["ArchitectureTable", "SurrogateDataset"]

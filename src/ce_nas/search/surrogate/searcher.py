@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from ce_nas.config.components import SearcherSettings
     from ce_nas.core.records import Architecture, Observation
-    from ce_nas.search.base import SearchContext
-    from ce_nas.search.constraints import KnownMetric
+    from ce_nas.search.base import KnownMetric, SearchContext
     from ce_nas.search.regions import Region
     from ce_nas.search.surrogate.gp import GroupKernel
     from ce_nas.space.base import Space
