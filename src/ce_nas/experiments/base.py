@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.report.i18n.translator import Translator
+from ce_nas.experiments.provenance import ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ce_nas.experiments.trials import ExperimentTrial, TrialResult
+    from ce_nas.report.i18n.translator import Translator
     from ce_nas.report.page import ReportTable
 
 __all__ = [
@@ -27,10 +28,6 @@ __all__ = [
     "results_of_strategy",
     "to_plain_containers",
 ]
-
-
-#: default language of reports
-ENGLISH = Translator("en")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ce_nas._version import __version__
 from ce_nas.core.formatting import format_duration
-from ce_nas.experiments.base import ENGLISH
 from ce_nas.experiments.strategies import describe_strategies, list_strategy_titles
+from ce_nas.report.i18n.translator import Translator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ce_nas.analysis.summary import RunSummary
-    from ce_nas.report.i18n.translator import Translator
 
-__all__ = ["describe_provenance", "provenance_notes"]
+__all__ = ["ENGLISH", "describe_provenance", "provenance_notes"]
+
+#: default language of reports
+ENGLISH = Translator("en")
 
 #: for a fact that differs between the runs
 MAX_VALUES_SHOWN = 4
