@@ -55,6 +55,7 @@ def test_the_headline_says_what_was_saved_and_against_what():
     [
         ((AT_ONCE,), 2_300.0, "Saved **8.0 % of the carbon**: 2.30 kg used, the same work begun at once would have"),
         ((AT_ONCE,), 2_750.0, "Used **10 % more carbon** than the same work begun at once: 2.75 kg, against 2.50 kg"),
+        ((AT_ONCE,), 7_500.0, "Used **3 times as much carbon** as the same work begun at once: 7.50 kg, against 2.50"),
         ((AT_ONCE,), 2_501.0, "Used **as much carbon** as the same work begun at once"),
         ((RANDOM,), 2_300.0, "Used **2.30 kg of carbon** for a quality that vanilla NAS (random search, all GPUs at"),
         ((), 2_300.0, "Used **2.30 kg of carbon**; what was saved cannot be told. No work yet."),
@@ -106,7 +107,9 @@ def test_an_interval_has_the_unit_of_its_median():
 
 
 def test_a_share_is_words_not_a_sign():
-    assert [format_share(share, ENGLISH) for share in (0.81, -0.031, 0.0001)] == ["81 % less", "3.1 % more", "the same"]
+    assert [format_share(share, ENGLISH) for share in (0.81, -0.031, 0.0001, -2.0)] == [
+        "81 % less", "3.1 % more", "the same", "3 times as much",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -45,8 +45,10 @@ def savings_headline(saved: Savings, translate: Translator) -> str:
         return translate("headline.unreached", used=used, way=way, reached=format_percent(row.reached_share))
     goal = translate("headline.goal") if row.way in QUALITY_WAYS else ""
     kind = "alike" if abs(share) < EQUALITY_TOLERANCE else "saved" if share > 0 else "more"
+    words = format_percent(share) if share > -1.0 else translate("saved.times", factor=f"{1.0 - share:,.3g}")
     other = format_carbon_interval(row.carbon_g, translate)
-    return translate(f"headline.{kind}", share=format_percent(share), used=used, way=way, other=other, goal=goal)
+    kind = kind if share > -1.0 else "times"
+    return translate(f"headline.{kind}", share=words, used=used, way=way, other=other, goal=goal)
 
 
 def savings_span(saved: Savings, translate: Translator) -> str:
@@ -150,17 +152,19 @@ def format_share(share: float, translate: Translator) -> str:
     """A share of carbon saved, in words: ``"81 % less"``, ``"3.1 % more"``, ``"the same"``."""
     if abs(share) < EQUALITY_TOLERANCE / 10:
         return translate("saved.same")
+    if share <= -1.0:
+        return translate("saved.times", factor=f"{1.0 - share:,.3g}")
     return translate("saved.by_less" if share > 0 else "saved.by_more", share=format_percent(share))
 
 
 def _format_share_interval(share: Interval, translate: Translator) -> str:
     low, high = sorted((share.low, share.high))
     text = format_share(share.median, translate)
-    if f"{low:.3f}" == f"{high:.3f}":
+    if f"{low:.2f}" == f"{high:.2f}" or share.median <= -1.0:
         return text
     sign = -1.0 if share.median < 0 else 1.0
     bounds = sorted((sign * low, sign * high))
-    low_text, high_text = (f"{100.0 * bound:.0f}" for bound in bounds)
+    low_text, high_text = (f"{round(100.0 * bound):d}" for bound in bounds)
     return f"{text} [{translate('range', low=low_text, high=high_text)}]"
 
 
