@@ -127,7 +127,7 @@ class SurrogateSearcher(RegionalSearcher):
         self._pending = PendingProposals()
         #: for each member of a space with known equivalences the number of its function
         self._function_of = unique_rows(space)[1] if isinstance(space, NasBench201Space) else None
-        #: expected improvements of the best candidates of the last ask, descending
+        #: largest expected improvements at the last ask of architectures not trained, descending
         self._best_improvements = np.empty(0)
 
     @classmethod
@@ -244,8 +244,18 @@ class SurrogateSearcher(RegionalSearcher):
         order = np.lexsort((self._rng.random(len(improvements)), -improvements))
         n_candidates = 1 if n == 1 and not pending else max(2 * n, _MIN_BATCH_CANDIDATES)
         indices = list(islice(_iter_allowed(posterior, order, exclude, region), n_candidates))
-        self._best_improvements = improvements[indices]
+        self._best_improvements = self._largest_untrained(improvements, posterior)
         return [posterior.candidates[index] for index in _select_batch(posterior, indices, pending, n, worth)]
+
+    def _largest_untrained(self, improvements: np.ndarray, posterior: CandidatePosterior) -> np.ndarray:
+        """The largest of the expected improvements of architectures that are not trained, descending.
+
+        Whatever this ask excludes: an ask for architectures to score excludes the best, which are scored already.
+        """
+        left = improvements.copy()
+        trained = [posterior.index.get(sample.architecture) for sample in self._dataset.full_trainings.observations]
+        left[[row for row in trained if row is not None]] = 0.0
+        return np.sort(left)[::-1][:_MIN_BATCH_CANDIDATES]
 
     def _novelty(self, posterior: CandidatePosterior, pending: Sequence[Architecture]) -> np.ndarray:
         """By what each candidate's expected improvement counts, shape ``(candidates,)``: little for a trained function.
