@@ -1,11 +1,17 @@
 """The journal is append-only, compared on replay, and readable while it is written."""
 
+import multiprocessing
+import os
 import sqlite3
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from ce_nas.core.errors import ReplayError, StoreError
-from ce_nas.store.journal import INPUT_CHANGED, JournalEntry, MemoryJournal, NullJournal, SqliteJournal, read_entries
+from ce_nas.store.journal import INPUT_CHANGED, JournalEntry, MemoryJournal, NullJournal, SqliteJournal
+from ce_nas.store.tail import read_entries
 
 ENTRIES = [("run_started", 0.0, {"seed": 1}), ("decided", 0.0, {"why": "é"}), ("period", 3600.0, {"x": [1.5, None]})]
 
@@ -135,3 +141,46 @@ def test_a_change_of_what_has_happened_is_not_recorded(path):
         journal.append("run_started", 0.0, {"seed": 2})
     journal.close()
     assert len(read_entries(path)) == 3
+
+
+def test_closed_journal_is_one_file(path):
+    write(path, ENTRIES)
+    read_entries(path)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_full_disk_is_one_sentence_and_keeps_what_was_written(path):
+    journal = SqliteJournal(path)
+    journal.append(*ENTRIES[0])
+    journal.commit()
+    pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
+    journal._connection.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(StoreError, match="full; what it holds is safe"):
+        journal.append("period", 0.0, {"text": "x" * 40_000})
+    journal.close()
+    assert [entry.content for entry in read_entries(path)] == [ENTRIES[0][2]]
+
+
+def test_journal_in_read_only_directory_is_read():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder / "closed", ENTRIES)
+        journal = SqliteJournal(folder / "open")
+        journal.append(*ENTRIES[0])
+        journal.commit()
+        folder.chmod(0o555)
+        process = multiprocessing.get_context("fork").Process(
+            target=_read_as_another_user, args=(folder / "closed", folder / "open")
+        )
+        process.start()
+        process.join()
+        folder.chmod(0o755)
+        journal.close()
+    assert process.exitcode == 0
+
+
+def _read_as_another_user(*journals):
+    """Read as somebody who may not write, which root always may."""
+    if os.getuid() == 0:
+        os.setuid(65534)
+    sys.exit([len(read_entries(journal)) for journal in journals] != [3, 1])

@@ -10,8 +10,8 @@ import textwrap
 import pytest
 
 from ce_nas.core.errors import StoreError
-from ce_nas.store.journal import SqliteJournal, read_entries
-from ce_nas.store.tail import JournalTail
+from ce_nas.store.journal import SqliteJournal
+from ce_nas.store.tail import JournalTail, read_entries
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ import lazy_loader
 if TYPE_CHECKING:
     from ce_nas.store.checkpoint_gc import CheckpointQuota
     from ce_nas.store.event_log import EventLog, LoggedEvent
-    from ce_nas.store.journal import Journal, JournalEntry, MemoryJournal, NullJournal, SqliteJournal, read_entries
+    from ce_nas.store.journal import Journal, JournalEntry, MemoryJournal, NullJournal, SqliteJournal
     from ce_nas.store.run_dir import RunDirectory, read_run_entries
-    from ce_nas.store.tail import JournalTail
+    from ce_nas.store.tail import JournalTail, read_entries
 
 __all__ = [
     "CheckpointQuota",
@@ -40,8 +40,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "checkpoint_gc": ["CheckpointQuota"],
         "event_log": ["EventLog", "LoggedEvent"],
-        "journal": ["Journal", "JournalEntry", "MemoryJournal", "NullJournal", "SqliteJournal", "read_entries"],
+        "journal": ["Journal", "JournalEntry", "MemoryJournal", "NullJournal", "SqliteJournal"],
         "run_dir": ["RunDirectory", "read_run_entries"],
-        "tail": ["JournalTail"],
+        "tail": ["JournalTail", "read_entries"],
     },
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from abc import ABC, abstractmethod
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from ce_nas.core.errors import ReplayError, StoreError
 from ce_nas.core.units import HOUR_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "NullJournal",
     "SqliteJournal",
     "fetch_entries",
-    "read_entries",
 ]
 
 #: version of the journal format
@@ -118,6 +118,7 @@ class SqliteJournal(Journal):
     """
 
     def __init__(self, path: Path, *, durable: bool = False) -> None:
+        self._path = path
         self._durable = durable
         self._connection = _connect(path)
         self._recorded = fetch_entries(self._connection, 0)
@@ -157,17 +158,37 @@ class SqliteJournal(Journal):
 
     def _insert(self, entry: JournalEntry) -> None:
         row = (self._position, entry.kind, entry.at_s, entry.body)
-        self._connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", row)
+        with self._report_failure():
+            self._connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", row)
         self._position += 1
 
     def commit(self) -> None:
-        """See :meth:`Journal.commit`."""
-        self._connection.commit()
+        """See :meth:`Journal.commit`.
+
+        :raises StoreError: if the disk is full or fails; the entries committed before are kept.
+        """
+        with self._report_failure():
+            self._connection.commit()
 
     def close(self) -> None:
-        """Make all entries durable and close the file."""
-        self._connection.commit()
-        self._connection.close()
+        """Make all entries durable and close the file; without readers, it has no write-ahead log then."""
+        try:
+            self.commit()
+            with suppress(sqlite3.OperationalError):  # a reader has it open, or the disk is full: the log stays
+                self._connection.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            self._connection.close()
+
+    @contextmanager
+    def _report_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            message = (
+                f"Expected to write the journal {str(self._path)!r}, but {error}; what it holds is safe: make room, "
+                "then continue with: ce-nas resume RUN."
+            )
+            raise StoreError(message) from error
 
     def _check_replay(self, entry: JournalEntry, recorded: JournalEntry) -> None:
         if entry != recorded and self._change:
@@ -184,21 +205,6 @@ class SqliteJournal(Journal):
                 "that the run was started with, or start a new run."
             )
             raise ReplayError(message)
-
-
-def read_entries(path: Path) -> list[JournalEntry]:
-    """Read the entries of a journal without writing or locking; safe during the run.
-
-    :raises StoreError: if there is no journal.
-    """
-    if not path.is_file():
-        message = f"Expected a run's journal at {str(path)!r}, found none; give the directory of a run."
-        raise StoreError(message)
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-    try:
-        return fetch_entries(connection, 0)
-    finally:
-        connection.close()
 
 
 def fetch_entries(connection: sqlite3.Connection, first: int) -> list[JournalEntry]:

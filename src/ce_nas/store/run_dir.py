@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
 from ce_nas.core.errors import StoreError
-from ce_nas.store.journal import SqliteJournal, read_entries
+from ce_nas.store.journal import SqliteJournal
+from ce_nas.store.tail import read_entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

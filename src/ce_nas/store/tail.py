@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from ce_nas.core.errors import StoreError
 from ce_nas.store.journal import JournalEntry, fetch_entries
 
-__all__ = ["FileStamp", "JournalTail", "journal_stamps"]
+__all__ = ["FileStamp", "JournalTail", "journal_stamps", "read_entries"]
 
 #: size of the header of a write-ahead log; its salt differs for every log
 _WAL_HEADER_BYTES = 32
@@ -50,6 +50,11 @@ class JournalTail:
     def entries(self) -> list[JournalEntry]:
         """The entries read so far; a new list after each poll with new entries."""
         return self._entries
+
+    @property
+    def is_current(self) -> bool:
+        """Whether a consistent copy was read."""
+        return self._last_stamps is not None
 
     def poll(self) -> bool:
         """Read new entries; returns whether there are any.
@@ -113,6 +118,23 @@ class JournalTail:
     def _discard_copy(self) -> None:
         self._copied_wal_header = None
         self._copy_path.unlink(missing_ok=True)
+
+
+def read_entries(path: Path) -> list[JournalEntry]:
+    """Read the entries of a journal; safe during the run, and in a directory that cannot be written.
+
+    :raises StoreError: if there is no journal, or it is damaged.
+    """
+    tail = JournalTail(path)
+    try:
+        for _ in range(_MAX_COPY_ATTEMPTS):
+            tail.poll()
+            if tail.is_current:
+                return tail.entries
+    finally:
+        tail.close()
+    message = f"Expected a consistent copy of the journal {str(path)!r}, but it changes all the time; try again."
+    raise StoreError(message)
 
 
 def _has_no_tables(connection: sqlite3.Connection) -> bool:
