@@ -23,7 +23,7 @@ class Setup:
         self.clock = Clock()
         self.meters = ReportedMeters(devices, self.clock)
 
-    def report(self, energy_j, device=0, *, process="a", host="node", host_j=0.0, observed_s=0.0):
+    def report(self, energy_j, device=0, *, process="a", host="node", host_j=0.0, observed_s=0.0):  # noqa: PLR0913
         self.meters.update(
             device, MeterReport(process, host, energy_j, host_j, observed_s, ReadingSource.COUNTER, "counter")
         )

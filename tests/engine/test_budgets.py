@@ -273,3 +273,47 @@ def test_budget_planner_fast_path_is_equivalent(started, new, now_s, evaluating)
             (planner.limit_allocation(request, tasks, now_s), fits, planner.limit_allocation(request, tasks, now_s))
         )
     assert results[0] == results[1]
+
+
+class Guessed(ThousandSeconds):
+    """A live problem: a training is expected to take 1000 s times its first choice, and none has finished."""
+
+    has_measured_durations = False
+
+
+def make_guess(**budgets):
+    return BudgetPlanner(
+        Guessed(), BudgetChecker(Budgets(**{"time_s": 1e6} | budgets), Ledger(FLAT, 1.0, Prices()), PEAK_W)
+    )
+
+
+def test_one_training_probes_where_only_a_guess_stands_in_the_way():
+    planner = make_guess(energy_j=1.0)
+    fits = planner.fits_alongside([], 0.0)
+    assert fits(long_training(1))
+    assert not planner.fits_alongside([long_training(1)], 0.0)(long_training(1))
+    planner.task_times.start(long_training(1), 0.0)
+    assert planner.limit_allocation(Allocation(0, 4), [long_training(1)], 0.0) == (Allocation(0, 1, released=3), None)
+    assert "probe" in planner.take_note()
+    assert planner.take_note() == ""
+    planner.limit_allocation(Allocation(0, 4), [long_training(1)], 10.0)
+    assert planner.take_note() == ""  # said once
+    planner._problem.has_measured_durations = True
+    assert planner.limit_allocation(Allocation(0, 4), [], 500.0)[1] is StopReason.ENERGY
+
+
+def test_a_probe_needs_something_left_of_each_budget():
+    planner = make_guess(energy_j=10.0, time_s=500.0)
+    assert planner.fits_alongside([], 0.0)(long_training(1))
+    assert not planner.fits_alongside([], 500.0)(long_training(1))
+    planner.checker._ledger.record([EnergyReading(0, Activity.IDLE, 0.0, 1.0, 10.0, ReadingSource.COUNTER)])
+    assert not planner.fits_alongside([], 1.0)(long_training(1))
+
+
+def test_no_probe_where_a_training_fits_later():
+    planner = make_guess(carbon_g=0.5 * 1000 / 3600 * 200.0)
+    planner.checker.forecast = Forecast("test", 0.0, 0.0, HOUR_S, np.array([400.0, 100.0]))
+    assert not planner.fits_alongside([], 0.0)(long_training(1))
+    planner.task_times.start(long_training(1), 0.0)
+    planner.task_times.discard(long_training(1))
+    assert planner.limit_allocation(Allocation(0, 1), [], 0.0) == (Allocation(0, 0, released=1), None)

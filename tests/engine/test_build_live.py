@@ -10,8 +10,14 @@ from importlib.util import find_spec
 import pytest
 
 from ce_nas.api import Search, resume
+from ce_nas.cluster.workers.base import WorkerPool
+from ce_nas.config.registry import METERS
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
+from ce_nas.core.records import ReadingSource
+from ce_nas.energy.base import EnergyMeter, MeterSnapshot
+from ce_nas.energy.power_model import PowerModel
+from ce_nas.engine.build_live import _build_meters, _device_power
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.live_inputs import live_grid_metadata
 from ce_nas.grid.providers.errors import ZoneError
@@ -181,3 +187,48 @@ def test_a_missing_provider_key_is_named(monkeypatch):
     monkeypatch.delenv("EIA_API_KEY", raising=False)
     with pytest.raises(SettingsError, match="EIA_API_KEY"):
         RunInputs(settings_from_flags(live=True, provider="eia", zone="CISO")).validate()
+
+
+class Pool(WorkerPool):
+    """Workers with processes of this machine, or elsewhere."""
+
+    origin, open, start, preempt, close = "pool", None, None, None, None
+
+    def __init__(self, pids):
+        self.devices, self.is_local, self._pids = len(pids), any(pids), pids
+
+    def process_id(self, device):
+        return self._pids[device]
+
+
+class Host(EnergyMeter):
+    source, origin, energy_j = ReadingSource.COUNTER, "host", 0.0
+
+    def snapshot(self):
+        return MeterSnapshot(0.0, self.energy_j, 0.0)
+
+
+def test_a_host_is_booked_once_over_its_devices(monkeypatch):
+    host = Host()
+    monkeypatch.setattr("ce_nas.energy.rapl.has_rapl", lambda: True)
+    monkeypatch.setattr("ce_nas.energy.rapl.RaplMeter", lambda: host)
+    meters = _build_meters(METERS.validate("auto"), ["cpu"] * 4, Pool([1, 2, 3, 4]))
+    host.energy_j = 100.0
+    assert [meter.snapshot().energy_j for meter in meters] == [25.0] * 4
+
+
+def test_devices_of_one_process_divide_its_cpu_time():
+    meters = _build_meters(METERS.validate("modelled"), ["cpu"] * 2, Pool([os.getpid()] * 2))
+    assert all("divided between the devices held" in meter.origin for meter in meters)
+    for meter in meters:
+        meter.close()
+
+
+def test_workers_elsewhere_have_no_meter_here():
+    assert _build_meters(METERS.validate("auto"), ["cpu"] * 2, Pool([None, None])) == [None, None]
+
+
+def test_stated_wattages_come_before_a_device_s_own_limit():
+    assert _device_power(["cpu"], PowerModel(training_w=99.0, origin="stated in the settings")) is None
+    (power,) = _device_power(["cpu"], PowerModel())
+    assert power.limit_w != PowerModel().peak_w

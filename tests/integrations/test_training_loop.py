@@ -33,6 +33,21 @@ def test_the_loop_ends_with_the_budget(tmp_path):
     assert (tmp_path / "run" / "report.md").exists()
 
 
+def test_a_loop_is_metered_with_its_process(tmp_path):
+    with loop_in(tmp_path, hours=30, time_scale=2000.0, evaluations=2, gpus=2) as loop:
+        for trial in loop:
+            start_s = time.process_time()
+            while time.process_time() - start_s < 0.2:
+                pass
+            loop.tell(trial, train(trial))
+    origin = loop.result.entries[0].content["power_origin"]
+    assert "per busy core of the process" in origin
+    assert "divided between the devices held" in origin
+    assert loop.result.summary.energy_coverage == pytest.approx(1.0)
+    used_s = sum(loop.result.summary.device_hours_by_activity.values()) * 3600
+    assert 2 * 0.2 * 14.0 < loop.result.summary.energy_j < 1.56 * (40.0 * used_s + 100.0)  # no GPU's 287 W
+
+
 def test_an_exited_loop_resumes_its_unfinished_trial(tmp_path):
     with loop_in(tmp_path, hours=300, time_scale=2000.0, evaluations=5) as loop:
         for trial in loop:

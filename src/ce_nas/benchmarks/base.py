@@ -269,6 +269,8 @@ class Problem(ABC):
     has_proxy_scores: bool
     #: whether architectures that were trained without a score are scored later, to measure the scores' quality
     score_trained_architectures: bool = False
+    #: whether durations are recorded or measured; False while no training has finished, so that they are guesses
+    has_measured_durations: bool = True
 
     @abstractmethod
     def duration_s(self, task: Task) -> float:

@@ -144,6 +144,12 @@ class BudgetChecker:
                 return None
         return exceeded
 
+    def has_anything_left(self, now_s: float) -> bool:
+        """Tell whether no budget is used up."""
+        return now_s < self._budgets.time_s and all(
+            amount > 0 for amount in self._budgets.remaining(self._ledger.totals).values()
+        )
+
     def _forecast_end_s(self, now_s: float) -> float:
         if self.forecast is None:
             return now_s
@@ -172,10 +178,17 @@ class BudgetChecker:
 
 
 class BudgetPlanner:
-    """Limits allocations and selects trainings by the remaining budgets."""
+    """Limits allocations and selects trainings by the remaining budgets.
+
+    While no training of a live search has finished, its duration is a guess and its power a bound. Where these alone
+    say that nothing can finish, one training runs as a probe, within what is left of the budgets.
+    """
 
     def __init__(self, problem: Problem, checker: BudgetChecker) -> None:
         self.checker = checker
+        self._problem = problem
+        self._probed_budget: StopReason | None = None
+        self._note = ""
         self.task_times = TaskTimes(problem)
         # remaining time of the shortest training that was rejected since the last reset, s; None if there is none
         self._shortest_rejected_s: float | None = None
@@ -200,9 +213,17 @@ class BudgetPlanner:
         if affordable >= max(len(started_s), requested):
             return allocation, None
         stop = self.checker.binding_budget(min([*started_s, next_s]), now_s) if affordable == 0 else None
+        if stop is not None and len(started_s) <= 1 and self._may_probe(now_s):
+            self._note_probe(stop)
+            affordable, stop = 1, None
         sampling = allocation.sampling if affordable >= len(started_s) else 0
         evaluating = min(affordable, requested)
         return Allocation(sampling, evaluating, released=allocation.devices - sampling - evaluating), stop
+
+    def take_note(self) -> str:
+        """Return what was decided on a guess since the last call, in words for the journal; empty if nothing was."""
+        note, self._note = self._note, ""
+        return note
 
     def reset_rejections(self) -> None:
         """Forget the rejected trainings, before others are tried."""
@@ -220,12 +241,25 @@ class BudgetPlanner:
             remaining_s = self.task_times.remaining_s(task, now_s)
             if self.checker.count_affordable([remaining_s, *running_s], now_s) > len(running_s):
                 return True
+            if not running_s and self._may_probe(now_s) and self.checker.binding_budget(remaining_s, now_s):
+                return True
             self._shortest_rejected_s = min(
                 remaining_s, math.inf if self._shortest_rejected_s is None else self._shortest_rejected_s
             )
             return False
 
         return fits
+
+    def _may_probe(self, now_s: float) -> bool:
+        return not self._problem.has_measured_durations and self.checker.has_anything_left(now_s)
+
+    def _note_probe(self, stop: StopReason) -> None:
+        if stop is not self._probed_budget:
+            self._probed_budget = stop
+            self._note = (
+                f"By the guessed duration and the bound of the power: {stop.value} One training runs as a probe; its "
+                "measured duration and power decide."
+            )
 
     def _remaining_s(self, tasks: Sequence[Task], now_s: float) -> list[float]:
         """Return the remaining time of each training among the tasks, s."""

@@ -99,7 +99,7 @@ def build_live_cluster(
         power_model,
         _build_meters(live.meter, names, workers),
         shelf,
-        None if workers.reported_meters else _device_power(names, power_model),
+        _device_power(names, power_model) if workers.is_local else None,
     )
     return clock, cluster, recording
 
@@ -181,6 +181,8 @@ def _build_meters(
     """The meter of each device: read here, or reported by its worker; None for a device without one."""
     if workers.reported_meters is not None:
         return workers.reported_meters.meters
+    if not workers.is_local:
+        return [None] * workers.devices
     host = _host_meter(settings, workers)
     return [
         METERS.build(settings, name, partial(workers.process_id, number), host) for number, name in enumerate(names)

@@ -43,6 +43,10 @@ class JournalWriter:
             allocation = decision.allocation.counts()
             self._append("decided", allocation=allocation, reason=decision.reason, **forecast_record(state))
 
+    def write_note(self, text: str) -> None:
+        """Append a sentence on what was decided and why."""
+        self._append("note", text=text)
+
     def write_allocation(self, allocation: Allocation) -> None:
         """Append a changed allocation."""
         self._append("allocated", allocation=allocation.counts())

@@ -156,6 +156,8 @@ class _CallerWorkerPool(WorkerPool):
     The trials run in this process, or in processes that it starts, and are metered with it.
     """
 
+    is_local = True
+
     def __init__(self, devices: int, user_space: UserSpace, folder: Path) -> None:
         self.devices = devices
         self.origin = "the caller's training loop"

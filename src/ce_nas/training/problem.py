@@ -43,6 +43,7 @@ class LiveProblem(Problem):
         self.objectives = tuple(objectives)
         self.supernet_training_s = 5.0 * initial_duration_s if has_supernet else 0.0
         self.has_proxy_scores = self.score_trained_architectures = has_supernet
+        self.has_measured_durations = False
         self._mean_unit_s = {TaskKind.EVALUATION: initial_duration_s, TaskKind.SAMPLING: 0.01 * initial_duration_s}
         # finished units of each kind, and their total duration, s
         self._completed: dict[TaskKind, tuple[float, float]] = {}
@@ -57,6 +58,7 @@ class LiveProblem(Problem):
         """See :meth:`Problem.record_duration`: the mean is per full training or per score."""
         if task.kind is TaskKind.SUPERNET:
             return
+        self.has_measured_durations |= task.kind is TaskKind.EVALUATION
         units, total_s = self._completed.get(task.kind, (0.0, 0.0))
         self._completed[task.kind] = units + _count_units(task), total_s + duration_s
         self._mean_unit_s[task.kind] = self._completed[task.kind][1] / self._completed[task.kind][0]

@@ -53,6 +53,8 @@ class WorkerPool(ABC):
     devices: int
     #: description of the workers
     origin: str
+    #: whether the workers are processes of this machine, see :meth:`process_id`, so that the run meters them itself
+    is_local: bool = False
     #: the meters of the devices, where the workers read them on machines of their own
     reported_meters: ReportedMeters | None = None
 

@@ -76,6 +76,8 @@ class LocalWorkerPool(WorkerPool):
     :param folder: folder of the checkpoints.
     """
 
+    is_local = True
+
     def __init__(
         self,
         make_executor: Callable[[str], Executor],

@@ -7,6 +7,7 @@ Each actor sees the GPU that Ray assigned to it alone, and reports the meter of 
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from dataclasses import dataclass
@@ -261,6 +262,7 @@ class RayWorkerPool(WorkerPool):
                 address=self._address,
                 runtime_env=self._runtime_env or None,
                 log_to_driver=False,
+                logging_level=logging.ERROR,
                 include_dashboard=None if self._address else False,
             )
         except (OSError, ValueError, RuntimeError) as error:

@@ -1,0 +1,167 @@
+"""Local workers: processes of a training's own, the end of the run's process, releases, limits."""
+
+import functools
+import multiprocessing
+import os
+import queue
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from ce_nas.benchmarks.base import Executor
+from ce_nas.cluster.workers.base import WorkerEvent
+from ce_nas.cluster.workers.local import LocalWorkerPool, WorkerTimeouts
+from ce_nas.core.records import Outcome, Task, TaskKind
+from ce_nas.testing.fake_executor import FakeExecutor, FakeWorkload
+
+TASK = Task(3, TaskKind.EVALUATION, ((1, 1),))
+
+
+class Parent(Executor):
+    """A training that loads its data in a process of its own, and prints."""
+
+    def __init__(self, device):
+        self.device = device
+
+    def run(self, task, folder, should_stop):
+        print("on", self.device, os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)  # noqa: T201 - what is tested
+        with multiprocessing.get_context("fork").Pool(1) as loaders:
+            (value,) = loaders.map(abs, [-4.0])
+        return Outcome(task.id, ((value,),))
+
+
+class Busy(Executor):
+    """Computes for two seconds without asking whether to stop."""
+
+    def __init__(self, device):
+        pass
+
+    def run(self, task, folder, should_stop):
+        start_s = time.process_time()
+        while time.process_time() - start_s < 2.0:
+            pass
+        return Outcome(task.id, ((1.0,),))
+
+
+class OpenPool:
+    def __init__(self, make_executor, folder, *devices, **timeouts):
+        self.messages = queue.Queue()
+        self.workers = LocalWorkerPool(make_executor, devices or ("cpu",), folder, WorkerTimeouts(**timeouts))
+        self.workers.open(self.messages.put)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.workers.close()
+
+    def receive(self):
+        return self.messages.get(timeout=60)
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123 - a line that may vanish
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition, timeout_s=30.0):
+    for _ in range(round(timeout_s / 0.05)):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"the condition was not met in {timeout_s:g} s")
+
+
+@pytest.mark.slow
+def test_a_training_starts_processes_sees_its_card_and_prints_into_its_log(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
+    with OpenPool(Parent, tmp_path, "cuda:1") as pool:
+        pool.workers.start(0, TASK)
+        assert pool.receive().event is WorkerEvent.WORKING
+        message = pool.receive()
+    assert message.outcome.values == ((4.0,),), message.detail
+    assert (tmp_path / "logs" / "task-3.log").read_text() == "on cuda:0 GPU-b\n"
+
+
+@pytest.mark.slow
+def test_a_training_that_computes_without_asking_is_not_stuck(tmp_path):
+    with OpenPool(Busy, tmp_path, heartbeat_s=1.5) as pool:
+        pool.workers.start(0, TASK)
+        assert pool.receive().event is WorkerEvent.WORKING
+        message = pool.receive()
+    assert message.event is WorkerEvent.FINISHED, message.detail
+
+
+@pytest.mark.slow
+def test_the_process_of_a_released_device_ends_and_starts_again(tmp_path):
+    make_executor = functools.partial(FakeExecutor, FakeWorkload(steps=2))
+    with OpenPool(make_executor, tmp_path, release_s=0.1) as pool:
+        pool.workers.start(0, TASK)
+        while pool.receive().event is not WorkerEvent.FINISHED:
+            pass
+        first = pool.workers.process_id(0)
+        pool.workers.release(0)
+        wait_until(lambda: pool.workers.process_id(0) is None)
+        wait_until(lambda: not is_running(first))
+        pool.workers.acquire(0)
+        assert pool.workers.process_id(0) not in {None, first}
+        pool.workers.start(0, Task(4, TaskKind.EVALUATION, ((1, 1),)))
+        assert [pool.receive().event, pool.receive().event] == [WorkerEvent.WORKING, WorkerEvent.FINISHED]
+
+
+@pytest.mark.slow
+def test_a_device_that_is_taken_back_in_time_keeps_its_process(tmp_path):
+    make_executor = functools.partial(FakeExecutor, FakeWorkload(steps=2))
+    with OpenPool(make_executor, tmp_path, release_s=60.0) as pool:
+        first = pool.workers.process_id(0)
+        pool.workers.release(0)
+        pool.workers.acquire(0)
+        assert pool.workers._workers[0]._released_until_s is None
+        assert pool.workers.process_id(0) == first
+
+
+SCRIPT = """
+import pathlib, sys, threading, time
+
+from ce_nas.cluster.workers.local import LocalWorkerPool, WorkerTimeouts
+from ce_nas.core.records import Task, TaskKind
+from ce_nas.benchmarks.base import Executor
+
+
+class Endless(Executor):
+    def __init__(self, device):
+        pass
+
+    def run(self, task, folder, should_stop):
+        while True:
+            pass
+
+
+if __name__ == "__main__":
+    folder = pathlib.Path(sys.argv[1])
+    pool = LocalWorkerPool(Endless, ["cpu"], folder, WorkerTimeouts(shutdown_s=0.5))
+    pool.open(lambda message: (folder / message.event).touch())
+    pool.start(0, Task(0, TaskKind.EVALUATION, ((1,),)))
+    (folder / "worker").write_text(str(pool.process_id(0)))
+    threading.Event().wait()
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_ends_with_its_run_however_busy(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(SCRIPT))
+    run = subprocess.Popen([sys.executable, str(script), str(tmp_path)])
+    wait_until((tmp_path / "working").exists, 60.0)
+    worker = int((tmp_path / "worker").read_text())
+    assert is_running(worker)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    wait_until(lambda: not is_running(worker))

@@ -1,0 +1,77 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ce_nas.cluster.workers.process import LifeSigns, PreemptionCheck, _lock_device, log_output
+from ce_nas.core.errors import ClusterError
+
+
+class FakeProcess:
+    now_s = cpu_s = 0.0
+
+    def signs(self):
+        return LifeSigns(lambda: self.now_s, lambda: self.cpu_s)
+
+    def advance(self, seconds, cpu_seconds):
+        self.now_s += seconds
+        self.cpu_s += cpu_seconds
+
+
+def test_a_task_is_alive_while_it_asks_or_computes():
+    process = FakeProcess()
+    alive = process.signs()
+    assert alive()
+    process.advance(10.0, 0.01)  # only the heartbeat itself
+    assert not alive()
+    process.advance(10.0, 9.0)
+    assert alive()
+    process.advance(10.0, 0.01)
+    alive.note_question()
+    assert alive()
+    process.advance(10.0, 0.01)
+    assert not alive()
+
+
+def test_without_cpu_time_only_questions_count():
+    process = FakeProcess()
+    process.cpu_s = None
+    alive = process.signs()
+    alive()
+    assert not alive()
+
+
+def test_a_check_notes_that_the_task_asks():
+    requested = []
+    check = PreemptionCheck(lambda: bool(requested))
+    check.life_signs()
+    assert not check()
+    assert check.life_signs()
+    requested.append(True)
+    assert check()
+
+
+def test_what_a_task_and_its_children_print_goes_to_its_log(tmp_path, capfd):
+    with log_output(tmp_path / "logs" / "task-1.log"):
+        print("from here", flush=True)  # noqa: T201 - what is tested
+        subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
+    print("afterwards", flush=True)  # noqa: T201 - what is tested
+    assert (tmp_path / "logs" / "task-1.log").read_text() == "from here\nfrom a child\n"
+    assert capfd.readouterr().out == "afterwards\n"
+
+
+def test_an_empty_log_is_removed(tmp_path):
+    with log_output(tmp_path / "task-1.log"):
+        pass
+    assert not (tmp_path / "task-1.log").exists()
+
+
+def test_a_device_is_locked_for_one_worker(tmp_path):
+    from threading import Event
+
+    path = tmp_path / "device-0.lock"
+    with _lock_device(path, 0.0, Event()), pytest.raises(ClusterError, match=f"the process {os.getpid()} still works"):
+        _lock_device(path, 0.0, Event())
+    with _lock_device(path, 0.0, Event()):
+        pass
