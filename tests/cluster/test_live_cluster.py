@@ -10,6 +10,7 @@ from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
 from ce_nas.core.errors import ClusterError, EnergyError
 from ce_nas.core.records import Activity, Allocation, Outcome, ReadingSource, Task, TaskEventKind, TaskKind
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
+from ce_nas.energy.device_power import DevicePower
 from ce_nas.energy.power_model import PowerModel
 from ce_nas.store.event_log import EventLog
 
@@ -34,6 +35,12 @@ class ScriptedWorkerPool(WorkerPool):
     def preempt(self, device):
         self.calls.append(("preempt", device))
 
+    def release(self, device):
+        self.calls.append(("release", device))
+
+    def acquire(self, device):
+        self.calls.append(("acquire", device))
+
     def close(self):
         self.calls.append("close")
 
@@ -44,9 +51,12 @@ class CountingMeter(EnergyMeter):
     source, origin = ReadingSource.COUNTER, "simulated counter"
 
     def __init__(self):
-        self.readings = 0
+        self.readings, self.held = 0, []
 
     error = None
+
+    def set_held(self, *, held):
+        self.held.append(held)
 
     def snapshot(self):
         if self.error:
@@ -58,10 +68,10 @@ class CountingMeter(EnergyMeter):
 class LiveSetup:
     """A cluster with its worker pool and clock, over an event log."""
 
-    def __init__(self, path=None, *, meters=None):
+    def __init__(self, path=None, *, meters=None, device_power=None):
         self.workers, self.event_log = ScriptedWorkerPool(), EventLog(path)
         self.clock = ReplayableClock(self.event_log, SCALE)
-        self.cluster = LiveCluster(self.workers, self.clock, self.event_log, POWER, meters)
+        self.cluster = LiveCluster(self.workers, self.clock, self.event_log, POWER, meters, device_power=device_power)
 
     def send(self, *arguments, **fields):
         self.workers.post(WorkerMessage(*arguments, **fields))
@@ -204,6 +214,41 @@ def test_loss_of_all_devices_is_an_error(live):
     live.send(0, WorkerEvent.DEVICE_LOST, detail="unplugged too")
     with pytest.raises(ClusterError, match="unplugged too"):
         live.receive()
+
+
+def test_released_device_is_given_back_and_taken_again():
+    meter = CountingMeter()
+    live = LiveSetup(meters=[None, meter])
+    live.cluster.assign(Allocation(0, 2))
+    live.cluster.submit(0, evaluation(0))
+    live.clock.next(100.0)
+    live.cluster.assign(Allocation(0, 1, released=1))
+    live.clock.next(200.0)
+    live.cluster.assign(Allocation(0, 2))
+    assert [call for call in live.workers.calls if call[0] in {"release", "acquire"}] == [
+        ("release", 1),
+        ("acquire", 1),
+    ]
+    assert meter.held == [False, True]
+
+
+def test_lost_device_is_not_given_back_by_hand(live):
+    live.send(1, WorkerEvent.DEVICE_LOST, detail="unplugged")
+    live.receive()
+    assert ("release", 1) not in live.workers.calls
+    live.cluster.assign(Allocation(0, 1, released=1))
+    live.send(1, WorkerEvent.DEVICE_READY)
+    live.receive()
+    assert live.workers.calls[-1] == ("release", 1)  # not wanted any more when it came back
+
+
+def test_limits_of_the_devices_are_kept_by_a_resumed_run(tmp_path):
+    limits = [DevicePower(watts, POWER, f"its limit of {watts:g} W") for watts in (300.0, 400.0)]
+    first = LiveSetup(tmp_path / "events.jsonl", device_power=limits).cluster
+    assert first.peak_w == 800.0
+    assert "at most 300 W (its limit of 300 W), 400 W" in first.power_origin
+    second = LiveSetup(tmp_path / "events.jsonl", device_power=limits[:1] * 2).cluster  # another limit by now
+    assert (second.peak_w, second.power_origin) == (first.peak_w, first.power_origin)
 
 
 def test_released_device_draws_no_energy(live):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -29,7 +30,7 @@ from ce_nas.core.errors import ClusterError, MissingExtraError
 from ce_nas.energy.reported_meter import ReportedMeters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from ce_nas.benchmarks.base import Executor
@@ -291,7 +292,8 @@ class RayWorkerPool(WorkerPool):
 
     def _kill_actor(self, device: _RayDevice) -> None:
         if device.actor is not None:
-            self._ray.kill(device.actor)
+            with suppress(Exception):  # it, or the whole cluster, may be gone already
+                self._ray.kill(device.actor)
         device.actor = device.start_ref = device.pulse_ref = device.task_ref = None
         device.is_ready = False
         if self.reported_meters is not None:
@@ -302,10 +304,16 @@ class RayWorkerPool(WorkerPool):
         while not self._stopped.wait(0.0):
             with self._lock:
                 pending = [ref for device in self._ray_devices for ref in device.refs()]
-            if pending:
-                done = set(self._ray.wait(pending, num_returns=len(pending), timeout=_POLL_INTERVAL_S)[0])
-            else:
-                done = set()
+            try:
+                done = (
+                    set(self._ray.wait(pending, num_returns=len(pending), timeout=_POLL_INTERVAL_S)[0])
+                    if pending
+                    else ()
+                )
+            except Exception as error:  # noqa: BLE001 - Ray raises various errors once its head is gone
+                self._give_up_all(f"Ray's cluster does not answer: {type(error).__name__}: {error}")
+                return
+            if not pending:
                 self._stopped.wait(_POLL_INTERVAL_S)
             for device in self._ray_devices:
                 with self._lock:
@@ -313,7 +321,7 @@ class RayWorkerPool(WorkerPool):
                 for message in messages:
                     self._on_message(message)
 
-    def _handle_results(self, device: _RayDevice, done: set[Any]) -> list[WorkerMessage]:
+    def _handle_results(self, device: _RayDevice, done: Collection[Any]) -> list[WorkerMessage]:
         """Handle what has arrived from the actor of a device; returns the messages for the run."""
         try:
             if device.start_ref in done:
@@ -413,6 +421,13 @@ class RayWorkerPool(WorkerPool):
         self._kill_actor(device)
         device.given_up = detail
         return self._report_loss(device, detail, Failure.LOST)
+
+    def _give_up_all(self, detail: str) -> None:
+        for device in self._ray_devices:
+            with self._lock:
+                messages = self._give_up(device, detail)
+            for message in messages:
+                self._on_message(message)
 
     def _report_loss(self, device: _RayDevice, detail: str, failure: Failure) -> list[WorkerMessage]:
         """The messages of a lost device and of its task."""
