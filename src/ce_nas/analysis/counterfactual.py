@@ -51,10 +51,13 @@ __all__ = [
     "counterfactual_from_journal",
     "extract_workload",
     "load_grid_history",
+    "load_inputs",
+    "modelled_workload",
     "parse_seconds",
     "plan_cheapest_periods",
     "replay_policies",
     "replay_policy",
+    "replay_simple_policies",
     "shifted_carbon_g",
     "shifted_starts",
 ]
@@ -63,8 +66,8 @@ __all__ = [
 REPLAY_POLICIES = ("at-once", "threshold", "hotcarbon", "look-ahead", "oracle")
 #: days by which a run's start is shifted, to see how much of a saving is due to its particular days
 START_SHIFTS_DAYS = tuple(day for day in range(-14, 15, 2) if day)
-#: policies that use only the past and the forecast, besides an immediate start
-FORECAST_POLICIES = ("threshold", "hotcarbon", "look-ahead")
+#: simple rules on the past and the forecast, besides an immediate start
+SIMPLE_POLICIES = ("at-once", "threshold", "hotcarbon")
 WORK_ACTIVITIES = (Activity.TRAINING, Activity.SAMPLING, Activity.SUPERNET)
 WEEK_S = 7 * DAY_S
 
@@ -147,10 +150,6 @@ class Counterfactual:
         """Return the row of a policy, or of the ``run``."""
         return next(row for row in self.rows if row.policy == policy)
 
-    def best_forecast_policy(self) -> CounterfactualRow:
-        """Return the row with the least carbon among the policies that use a forecast."""
-        return min((self.row(name) for name in FORECAST_POLICIES), key=lambda row: row.carbon_g)
-
     def saving_over(self, policy: str) -> float:
         """Return the share of a policy's carbon that the run saved; negative if the run emitted more."""
         return 1.0 - self.row("run").carbon_g / self.row(policy).carbon_g
@@ -189,6 +188,19 @@ def extract_workload(entries: Sequence[JournalEntry]) -> DeferrableWorkload:
             if live["enabled"]
             else _modelled_switching_costs(cluster)
         ),
+    )
+
+
+def modelled_workload(settings: Mapping[str, Any], device_s: float) -> DeferrableWorkload:
+    """Build a job of so much device time on the simulated cluster that a journal's settings describe."""
+    cluster = settings["cluster"]
+    return DeferrableWorkload(
+        device_s=device_s,
+        power_w=cluster["training_w"] * cluster["pue"],
+        devices=cluster["gpus"],
+        period_s=parse_seconds(settings["schedule"]["period"]),
+        deadline_s=parse_seconds(settings["budget"]["hours"]),
+        **_modelled_switching_costs(cluster),
     )
 
 
@@ -261,7 +273,7 @@ def counterfactual_from_journal(entries: Sequence[JournalEntry]) -> Counterfactu
 
     :raises CeNasError: if the grid's file is missing or has changed, or there is no work yet.
     """
-    inputs = _load_inputs(entries)
+    inputs = load_inputs(entries)
     return compute_counterfactual(entries, inputs.history, inputs.choose_forecaster().forecaster)
 
 
@@ -270,10 +282,14 @@ def load_grid_history(entries: Sequence[JournalEntry]) -> RecordedHistory:
 
     :raises CeNasError: if the grid is live, or its file is missing or has changed.
     """
-    return _load_inputs(entries).history
+    return load_inputs(entries).history
 
 
-def _load_inputs(entries: Sequence[JournalEntry]) -> RunInputs:
+def load_inputs(entries: Sequence[JournalEntry]) -> RunInputs:
+    """Load the inputs of a run on a recorded grid.
+
+    :raises CeNasError: if the grid is live, or its file is missing or has changed.
+    """
     header = run_header(entries)
     if header["grid"]["sha256"] is None:
         message = (
@@ -350,6 +366,27 @@ def replay_policies(
     replays = {name: replay_policy(workload, series, policy, start_s) for name, policy in policies.items()}
     replays["oracle"] = min(replays.values(), key=lambda replay: replay.carbon_g)  # a bound on every other policy
     return replays
+
+
+def replay_simple_policies(
+    workloads: Sequence[DeferrableWorkload], history: RecordedHistory, forecaster: Forecaster
+) -> list[dict[str, PolicyReplay]]:
+    """Replay jobs that differ in their device time alone under :data:`SIMPLE_POLICIES`, from the run's own start.
+
+    :raises TraceError: if the grid's record is too short for a policy to finish.
+    """
+    first = workloads[0]
+    states = [_build_state(first, history, forecaster, 0.0, period) for period in range(first.periods)]
+    suspend_resume, hotcarbon = SuspendResumePolicy(), HotCarbonPolicy()
+    policies: dict[str, Callable[[int, float, int], int]] = {
+        "at-once": lambda *_: first.devices,
+        "threshold": lambda period, *_: suspend_resume.decide(states[period]).allocation.evaluating,
+        "hotcarbon": lambda period, *_: hotcarbon.decide(states[period]).allocation.evaluating,
+    }
+    return [
+        {name: replay_policy(workload, history.intensity, policy) for name, policy in policies.items()}
+        for workload in workloads
+    ]
 
 
 def replay_policy(

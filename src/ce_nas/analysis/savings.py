@@ -28,24 +28,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ce_nas.analysis.baselines import random_baseline, recorded_baselines
 from ce_nas.analysis.counterfactual import (
+    SIMPLE_POLICIES,
     extract_workload,
     load_grid_history,
+    load_inputs,
+    modelled_workload,
     parse_seconds,
     replay_policy,
+    replay_simple_policies,
     shifted_carbon_g,
     shifted_starts,
 )
-from ce_nas.analysis.statistics import Interval
+from ce_nas.analysis.statistics import Interval, bootstrap_median
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.core.errors import CeNasError
 from ce_nas.core.units import J_PER_KWH
+from ce_nas.forecast.baselines import DampedProfile
 from ce_nas.grid.trace import Series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ce_nas.analysis.baselines import Baseline
     from ce_nas.analysis.counterfactual import DeferrableWorkload
+    from ce_nas.forecast.history import RecordedHistory
     from ce_nas.store.journal import JournalEntry
 
 __all__ = ["WAYS", "Saving", "Savings", "savings"]
@@ -60,7 +68,11 @@ WAYS = (
     "mean-hour",
     "best-hour",
 )
-_REPLAY_WAYS = WAYS[3:]
+_BASELINE_WAYS, _REPLAY_WAYS = WAYS[:3], WAYS[3:]
+#: seeds of a random search that is simulated here
+_SIMULATED_SEEDS = range(100, 105)
+#: the replay of each policy that has one by another name
+_RULE_OF_POLICY = {"vanilla": "at-once", "suspend-resume": "threshold"}
 #: quantiles over starts on other days
 _INTERVAL_QUANTILES = (0.025, 0.975)
 
@@ -155,8 +167,113 @@ def savings(entries: Sequence[JournalEntry]) -> Savings:
     :raises StoreError: if the journal lacks the first entry of a run.
     """
     summary = summarise(entries)
-    rows, unavailable = _replay_rows(entries)
-    return Savings(summary.carbon_g["full"], summary.hypervolume, summary.hypervolume_share, tuple(rows), unavailable)
+    baseline_rows, no_baselines = _baseline_rows(entries, summary.hypervolume)
+    replay_rows, no_replays = _replay_rows(entries)
+    return Savings(
+        summary.carbon_g["full"],
+        summary.hypervolume,
+        summary.hypervolume_share,
+        (*baseline_rows, *replay_rows),
+        {**no_baselines, **no_replays},
+    )
+
+
+def _baseline_rows(entries: Sequence[JournalEntry], hypervolume: float) -> tuple[list[Saving], dict[str, str]]:
+    """Vanilla NAS and the best simple policy, by searches of other seeds, to the hypervolume of the run."""
+    header = run_header(entries)
+    if reason := _why_no_baselines(header):
+        return [], dict.fromkeys(_BASELINE_WAYS, reason)
+    try:
+        history = load_grid_history(entries)
+        known = _collect_baselines(entries, header)
+    except CeNasError as error:
+        return [], dict.fromkeys(_BASELINE_WAYS, str(error))
+    rows, unavailable = [], {}
+    for way, searcher in (("vanilla-random", "random"), ("vanilla-lamoo", "lamoo")):
+        searches, basis = known[searcher]
+        grams = [_grams_at_all_hours(one, hypervolume, header, history.intensity) for one in searches]
+        if grams:
+            rows.append(_row_of_searches(way, grams, basis))
+        else:
+            unavailable[way] = f"No searches by {searcher} on this table come with the package."
+    name = header["settings"]["searcher"]["name"]
+    searches, basis = known.get(name, ((), ""))
+    if not searches:
+        unavailable["simple-policy"] = f"No searches by {name} on this table come with the package."
+        return rows, unavailable
+    if isinstance(best := _best_simple_policy(searches, hypervolume, header, history), str):
+        unavailable["simple-policy"] = best
+    else:
+        rows.append(_row_of_searches("simple-policy", best[1], basis, best[0]))
+    return rows, unavailable
+
+
+def _why_no_baselines(header: Mapping[str, Any]) -> str:
+    """Why no searches of other seeds can be told for a run, a sentence; empty if they can."""
+    settings = header["settings"]
+    if settings["live"]["enabled"] or header["grid"]["sha256"] is None:
+        return "What other searches would have found is known on recorded tables only, not of a live search."
+    if header["hypervolume_max"] is None:
+        return "What other searches would have found is known on recorded tables only."
+    if settings["site"]["others"]:
+        return "Other searches are told for one site only."
+    return ""
+
+
+def _collect_baselines(
+    entries: Sequence[JournalEntry], header: Mapping[str, Any]
+) -> dict[str, tuple[Sequence[Baseline], str]]:
+    """Searches on the run's table by searcher, with their basis; never one of the run's own seed."""
+    seed = header["settings"]["seed"]
+    found: dict[str, list[Baseline]] = {"random": [], "lamoo": []}
+    for one in recorded_baselines(header):
+        if one.seed != seed:
+            found.setdefault(one.searcher, []).append(one)
+    known = {name: (tuple(searches), "recorded") for name, searches in found.items()}
+    if not found["random"]:
+        inputs = load_inputs(entries)
+        simulated = tuple(random_baseline(inputs, number) for number in _SIMULATED_SEEDS if number != seed)
+        known["random"] = simulated, "simulated"
+    return known
+
+
+def _row_of_searches(way: str, grams: Sequence[float], basis: str, policy: str = "") -> Saving:
+    reached = sum(map(math.isfinite, grams)) / len(grams)
+    return Saving(way, bootstrap_median(grams), basis, len(grams), reached, policy)
+
+
+def _grams_at_all_hours(search: Baseline, hypervolume: float, header: Mapping[str, Any], intensity: Series) -> float:
+    """Grams of a search with all devices at all hours from the run's start; infinite if it does not get there."""
+    device_s = search.device_s_to(hypervolume)
+    if device_s is None:
+        return math.inf
+    cluster = header["settings"]["cluster"]
+    end_s = device_s / cluster["gpus"]
+    watts = cluster["training_w"] * cluster["pue"] * cluster["gpus"]
+    known_s = (intensity.end - intensity.reference_time).total_seconds()
+    within_s = min(end_s, known_s)
+    # after the record has ended, its mean
+    g_s_per_kwh = intensity.mean(0.0, within_s) * within_s + intensity.mean(0.0, known_s) * (end_s - within_s)
+    return watts * g_s_per_kwh / J_PER_KWH
+
+
+def _best_simple_policy(
+    searches: Sequence[Baseline], hypervolume: float, header: Mapping[str, Any], history: RecordedHistory
+) -> tuple[str, list[float]] | str:
+    """The simple policy with the least carbon to the run's quality, and its grams; or why there is none."""
+    settings = header["settings"]
+    own = _RULE_OF_POLICY.get(settings["policy"]["name"], settings["policy"]["name"])
+    times_s = [search.device_s_to(hypervolume) for search in searches]
+    jobs = [modelled_workload(settings, device_s) for device_s in times_s if device_s is not None]
+    try:
+        replays = replay_simple_policies(jobs, history, DampedProfile()) if jobs else []
+    except CeNasError as error:
+        return str(error)
+    missed = [math.inf] * (len(searches) - len(jobs))
+    grams = {rule: [*(replay[rule].carbon_g for replay in replays), *missed] for rule in SIMPLE_POLICIES if rule != own}
+    best = min(grams, key=lambda rule: bootstrap_median(grams[rule]).median)
+    names = {rule: policy for policy, rule in _RULE_OF_POLICY.items()}
+    return names.get(best, best), grams[best]
 
 
 def _replay_rows(entries: Sequence[JournalEntry]) -> tuple[list[Saving], dict[str, str]]:
