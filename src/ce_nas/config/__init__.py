@@ -5,6 +5,7 @@
 - registry: `POLICIES`, `SEARCHERS`, ...: the components that settings name
 - components: base classes of a component's settings
 - quantities: types of settings, such as durations and masses of carbon
+- without_effect: options that have no effect in the case at hand are refused
 - flags: flags and keywords, from the fields of the settings
 - messages: sentences about invalid settings
 - settings_page: docs/settings.md

@@ -28,6 +28,7 @@ from ce_nas.config.quantities import (
 )
 from ce_nas.config.registry import FORECASTERS, POLICIES, PROBLEMS, PROVIDERS, SEARCHERS, Choice
 from ce_nas.config.toml_reader import read_toml
+from ce_nas.config.without_effect import require_effect
 from ce_nas.core.errors import SettingsError, unknown_choice_message
 from ce_nas.energy.power_model import AVERAGE_PUE, IDLE_W, TRAINING_W
 from ce_nas.grid.trace import EmissionFactorType, Signal  # noqa: TC001 - pydantic evaluates the annotations at run time
@@ -232,8 +233,8 @@ class BudgetSettings(SettingsSection):
     )
     stop: StopPrice = Field(
         "auto",
-        description="When the search ends by itself: once the next kg of CO2eq is expected to add less hypervolume than "
-        "stated, 0.1%/kg; auto: less than is in proportion to what was spent; never: only by the other budgets.",
+        description="When the search ends by itself: 0.1%/kg, once the next kg of CO2eq is expected to add less of the "
+        "hypervolume; auto, once a quarter as much again is expected to add less than 0.1 %; never.",
         json_schema_extra=flag(),
     )
     accounting: Literal["full", "paper"] = Field(
@@ -338,7 +339,7 @@ def settings_from_flags(base: Mapping[str, Any] | None = None, /, **flags: objec
 
     A flag is one of :func:`setting_flags`, or a section by name with a table of its settings.
 
-    :raises SettingsError: if there is no such flag, or its value is invalid.
+    :raises SettingsError: if there is no such flag, its value is invalid, or it has no effect in the case at hand.
     """
     tree: dict[str, Any] = {
         key: dict(part) if isinstance(part, Mapping) else part for key, part in (base or {}).items()
@@ -355,7 +356,9 @@ def settings_from_flags(base: Mapping[str, Any] | None = None, /, **flags: objec
             tree[name] = value
         else:
             raise SettingsError(unknown_choice_message("setting", name, {**known, **Settings.model_fields}))
-    return Settings.model_validate(with_live_defaults(_infer_problem(tree)))
+    settings = Settings.model_validate(with_live_defaults(_infer_problem(tree)))
+    require_effect(settings)
+    return settings
 
 
 def read_settings_file(path: Path) -> Mapping[str, Any]:

@@ -106,7 +106,7 @@ class Engine:
         )
         self._budget_planner.checker.forecast = state.grid.forecast
         sites = self.components.sites
-        return replace(state, sites=sites.states(now_s, self.config)) if sites else state
+        return replace(state, sites=sites.states(now_s, self.config.rates)) if sites else state
 
     def step(self, allocation: Allocation, site: str | None = None) -> None:
         """Run one period under ``allocation``, or up to the end of the run.
@@ -213,6 +213,8 @@ class Engine:
         """Limit an allocation to what the budgets allow; if they allow nothing, now or later, the run ends."""
         started = [*self.components.cluster.running_tasks(), *self._scheduler.suspended]
         limited, stop = self._budget_planner.limit_allocation(allocation, started, self.components.clock.now_s)
+        if note := self._budget_planner.take_note():
+            self._journal.write_note(note)
         self.stop_reason = self.stop_reason or stop
         return limited
 

@@ -9,10 +9,10 @@ from ce_nas.core.records import Activity, EnergyReading, ReadingSource, SiteStat
 from ce_nas.forecast.base import FORECAST_HORIZON_S, PAST_WINDOW_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from ce_nas.core.records import Rates
     from ce_nas.energy.ledger import Ledger, Prices
-    from ce_nas.engine.components import RunConfig
     from ce_nas.forecast.base import Forecaster
     from ce_nas.forecast.history import ZoneHistory
     from ce_nas.grid.trace import Series
@@ -61,9 +61,12 @@ class Sites:
         self.move_s = move_s
         self._move_energy_j = move_energy_j
 
-    def states(self, now_s: float, config: RunConfig) -> tuple[SiteState, ...]:
-        """Build the state of each site for the policy."""
-        return tuple(self._state(site, now_s, config) for site in self._sites.values())
+    def states(self, now_s: float, rates: Callable[[Prices, float, float], Rates]) -> tuple[SiteState, ...]:
+        """Build the state of each site for the policy.
+
+        :param rates: the power and prices of devices by a site's prices, its PUE and the time.
+        """
+        return tuple(self._state(site, now_s, rates(site.prices, site.pue, now_s)) for site in self._sites.values())
 
     def complete_move(self, name: str, ledger: Ledger, start_s: float, end_s: float) -> SiteMove:
         """Charge a move to the current site, and make the site ``name`` the current one, also in the ledger."""
@@ -74,8 +77,7 @@ class Sites:
         ledger.switch_site(self.current.intensity, self.current.pue, self.current.prices)
         return SiteMove(from_site, name, end_s - start_s, energy_j - energy_before_j, carbon_g - carbon_before_g)
 
-    def _state(self, site: Site, now_s: float, config: RunConfig) -> SiteState:
+    def _state(self, site: Site, now_s: float, rates: Rates) -> SiteState:
         past = site.zone_history.inputs_at(now_s, max(PAST_WINDOW_S, site.forecaster.lookback_s), FORECAST_HORIZON_S)
         forecast = site.forecaster.predict(past, FORECAST_HORIZON_S) if past else None
-        rates = config.rates(site.prices, site.pue, now_s)
         return SiteState(site.name, site is self.current, forecast, site.pue, site.devices, self._move_energy_j, rates)

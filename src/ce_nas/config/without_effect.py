@@ -1,0 +1,103 @@
+"""Options that have no effect in the case at hand are refused, so that nobody waits for what they asked for.
+
+One table says what each option needs; an option counts as stated where its value is not the default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ce_nas.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ce_nas.config.quantities import SettingsSection
+    from ce_nas.config.schema import Settings
+
+__all__ = ["require_effect"]
+
+
+def _has_price(settings: Settings) -> bool:
+    prices = (settings.prices, *settings.site.others)
+    return any(price.electricity_price or price.gpu_hour_price for price in prices)
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """What some options of a section need for an effect."""
+
+    section: str
+    #: empty: all options of the section
+    options: tuple[str, ...]
+    is_met: Callable[[Settings], Any]
+    #: in words, with the way out
+    words: str
+
+
+_NEEDS = (
+    _Need("live", (), lambda s: s.live.enabled, "a search on real devices: add --live"),
+    _Need("budget", ("cost",), _has_price, "a price: add --electricity-price or --gpu-hour-price"),
+    _Need("budget", ("accounting",), lambda s: s.budget.carbon, "a carbon budget: add --carbon-budget"),
+    _Need(
+        "prices",
+        ("price_column", "price_unit", "time_column", "timezone"),
+        lambda s: not isinstance(s.prices.electricity_price, float),
+        "a file of prices: add --electricity-price FILE",
+    ),
+    _Need("prices", ("billing_period",), lambda s: s.prices.gpu_hour_price, "a price of GPUs: add --gpu-hour-price"),
+    _Need(
+        "grid",
+        ("unit", "intensity_column"),
+        lambda s: s.grid.trace,
+        "a file of carbon intensity: add --trace FILE",
+    ),
+    _Need(
+        "grid",
+        ("weather_zone", "weather_offset"),
+        lambda s: s.grid.weather,
+        "a file of weather: add --weather FILE",
+    ),
+    _Need(
+        "grid",
+        ("cache", "reference_zone", "max_fallback", "fail_when_unavailable"),
+        lambda s: s.grid.provider,
+        "a provider of live carbon intensity: add --provider",
+    ),
+    _Need(
+        "site",
+        ("move_time", "move_energy_j", "cost_weight"),
+        lambda s: s.site.others,
+        "another site: add [[site.others]]",
+    ),
+)
+
+
+def require_effect(settings: Settings) -> None:
+    """Check that every stated option has an effect.
+
+    :raises SettingsError: for the first that has none, with what it needs.
+    """
+    for need in _NEEDS:
+        if need.is_met(settings):
+            continue
+        for option in _stated(getattr(settings, need.section)):
+            if option in need.options or not need.options:
+                message = f"{_spelling(need.section, option)} has no effect without {need.words}, or leave it out."
+                raise SettingsError(message)
+
+
+def _stated(part: SettingsSection) -> Iterator[str]:
+    """The options of a section whose value is not the default."""
+    for name, field in type(part).model_fields.items():
+        if getattr(part, name) != field.get_default(call_default_factory=True):
+            yield name
+
+
+def _spelling(section: str, option: str) -> str:
+    """The option as a flag of the command line where it is one, else as a key of the file."""
+    from ce_nas.config.schema import setting_flags
+
+    names = [flag.name for flag in setting_flags().values() if flag.path[:2] == (section, option)]
+    return f"--{names[0].replace('_', '-')} ({section}.{option})" if names else f"The setting {section}.{option}"

@@ -1,0 +1,42 @@
+import pytest
+
+from ce_nas.config.schema import Settings, settings_from_flags
+from ce_nas.core.errors import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"evaluate": "nofile.py"}, r"--evaluate \(live.evaluate\) has no effect without .*: add --live, or leave it"),
+        ({"data": "photos"}, "--data .*add --live"),
+        ({"space": "darts"}, "--space .*add --live"),
+        ({"time_scale": 60}, "--time-scale .*add --live"),
+        ({"live": {"supernet": False}}, "The setting live.supernet has no effect without .*add --live"),
+        ({"cost_budget": 5}, "--cost-budget .*add --electricity-price or --gpu-hour-price"),
+        ({"budget": {"accounting": "paper"}}, "budget.accounting .*add --carbon-budget"),
+        ({"price_unit": "EUR/MWh"}, "--price-unit .*add --electricity-price FILE"),
+        ({"unit": "g/kWh"}, "--unit .*add --trace FILE"),
+        ({"weather_zone": "north"}, "--weather-zone .*add --weather FILE"),
+        ({"grid": {"max_fallback": "fresh"}}, "grid.max_fallback .*add --provider"),
+        ({"site": {"move_time": "20min"}}, r"site.move_time .*add \[\[site.others\]\]"),
+    ],
+)
+def test_option_without_effect_is_refused_with_the_way_out(flags, message):
+    with pytest.raises(SettingsError, match=message):
+        settings_from_flags(**flags)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"live": True, "data": "photos", "time_scale": 2},
+        {"cost_budget": 5, "gpu_hour_price": 2.0},
+        {"cost_budget": 5, "site": {"others": [{"name": "north", "zone": "hydro", "electricity_price": 0.1}]}},
+        {"carbon_budget": "5kg", "budget": {"accounting": "paper"}},
+        {"price_unit": "EUR/MWh", "electricity_price": "prices.csv"},
+        {"data": "digits"},  # the default
+    ],
+)
+def test_option_with_an_effect_is_accepted(flags):
+    settings = settings_from_flags(**flags)
+    assert Settings.model_validate(settings.model_dump(mode="json")) == settings
