@@ -36,7 +36,7 @@ def test_a_missing_extra_is_optional(run_doctor, monkeypatch):
     assert result.status == 0, result.stdout
     assert checks["extras", "fast"] == {
         "group": "extras", "name": "fast", "ok": False, "required": False,
-        "details": "no-such-package is not installed", "install": "pip install --upgrade 'ce-nas[fast]'",
+        "details": "no-such-package is not installed", "fix": "pip install --upgrade 'ce-nas[fast]'",
     }  # fmt: skip
     assert "optional" in result.stdout
     assert "ce-nas[fast]" in "".join(result.stdout.split())
@@ -57,7 +57,7 @@ def test_without_metadata_the_rest_is_checked(run_doctor, monkeypatch):
     monkeypatch.setattr(metadata, "requires", raise_not_found)
     result, checks = run_doctor()
     assert result.status == 0, result.stdout
-    assert checks["required packages", "metadata"]["install"] == "pip install ce-nas"
+    assert checks["required packages", "metadata"]["fix"] == "pip install ce-nas"
 
 
 def test_a_failing_check_shows_its_error(run_doctor, monkeypatch):

@@ -1,4 +1,4 @@
-"""``ce-nas doctor``: check the packages, the extras and the machine."""
+"""``ce-nas doctor``: check the packages, the extras, the machine and its devices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 
 from ce_nas import __version__
+from ce_nas.apps.cli.doctor_checks import DoctorCheck, check_devices
 from ce_nas.apps.cli.flags import JsonOption, QuietOption, write_json
 from ce_nas.core.errors import CeNasError
 
@@ -55,24 +56,8 @@ class Requirement(NamedTuple):
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorCheck:
-    """The result of one check."""
-
-    #: ``required packages``, ``extras`` or ``machine``
-    group: str
-    name: str
-    ok: bool
-    #: False if a search runs without it
-    required: bool
-    #: versions or properties, or what is wrong
-    details: str
-    #: command that installs what is missing; empty if nothing is
-    install: str = ""
-
-
 def doctor(*, json: JsonOption = None, quiet: QuietOption = False) -> None:
-    """Check that everything a search needs works on this machine; exit status 1 if something does not."""
+    """Check the packages, this machine and its devices, with the way to fix each; status 1 if a search cannot run."""
     checks = [
         DoctorCheck("required packages", DISTRIBUTION, ok=True, required=True, details=__version__),
         *_check_requirements(),
@@ -81,6 +66,7 @@ def doctor(*, json: JsonOption = None, quiet: QuietOption = False) -> None:
         _check_capability("built-in proxy scores", _describe_proxy_scores),
         _check_capability("built-in zones", _describe_zones),
         _check_disk(),
+        *check_devices(),
     ]
     write_json(json, [asdict(check) for check in checks])
     if not quiet:
@@ -140,7 +126,7 @@ def _check_requirements() -> Iterator[DoctorCheck]:
     except metadata.PackageNotFoundError:
         details = "the distribution is not installed, so its requirements are unknown"
         yield DoctorCheck("required packages", "metadata", ok=False, required=False, details=details,
-                          install=f"pip install {DISTRIBUTION}")  # fmt: skip
+                          fix=f"pip install {DISTRIBUTION}")  # fmt: skip
         return
     for requirement in requirements.pop("", []):
         yield _check_packages("required packages", requirement.package, [requirement], DISTRIBUTION)
@@ -160,7 +146,7 @@ def _check_packages(group: str, name: str, requirements: list[Requirement], targ
         ok=not problems,
         required=group != "extras",
         details=", ".join(problems or versions),
-        install=f"pip install --upgrade {target}" if problems else "",
+        fix=f"pip install --upgrade {target}" if problems else "",
     )
 
 
@@ -200,7 +186,9 @@ def _check_disk() -> DoctorCheck:
     folder = Path.cwd()
     free_gb = shutil.disk_usage(folder).free / 1e9
     ok = os.access(folder, os.W_OK) and free_gb > MIN_FREE_GB
-    return DoctorCheck("machine", "disk", ok=ok, required=True, details=f"{free_gb:,.1f} GB free in this folder")
+    fix = "" if ok else f"change to a folder of your own on a disk with more than {MIN_FREE_GB:g} GB free"
+    details = f"{free_gb:,.1f} GB free in this folder"
+    return DoctorCheck("machine", "disk", ok=ok, required=True, details=details, fix=fix)
 
 
 def _print_checks(checks: list[DoctorCheck]) -> None:
@@ -217,6 +205,6 @@ def _print_checks(checks: list[DoctorCheck]) -> None:
             group = check.group
             table.add_row("", f"[bold]{group}[/]", "")
         state = "[green]ok[/]" if check.ok else "[red]missing[/]" if check.required else "[yellow]optional[/]"
-        install = f"; install it with: {check.install}" if check.install else ""
-        table.add_row(state, check.name, escape(f"{check.details}{install}"))
+        fix = f"; to fix it: {check.fix}" if check.fix else ""
+        table.add_row(state, check.name, escape(f"{check.details}{fix}"))
     Console(highlight=False).print(table)
