@@ -1,12 +1,17 @@
-"""The regret of forecasts: the emissions of a job scheduled by each forecaster over a year of 80-hour windows.
+"""Forecasts judged by grams: what deferrable jobs emit when each forecaster schedules them, beside its errors.
 
-    python benchmarks/forecast_regret.py --grid FOLDER [--quick] [--json FILE] [--seed N] [--forecasters NAME ...]
+    python benchmarks/forecast_regret.py --grid FOLDER [--quick] [--json FILE] [--seed N] [--zones ZONE ...]
+        [--forecasters NAME ...] [--weather yes|no|both] [--first DATE] [--last DATE] [--replan HOURS]
 
-In each of 109 consecutive windows of 2021, a job of 40 hours on 8 GPUs (3.6 kW from the grid) may pause at will: it is
-scheduled by the forecast, again every hour with a new forecast every ``--replan`` hours, and its emissions are those of
-the true intensity. ``regret`` is the difference to the best schedule, by window: the median and the mean, each with
-the 95 % interval of a bootstrap over windows. ``kept`` is the share of the possible saving that was achieved. FOLDER
-holds the public tables carboncast_2020_2021.parquet and weather_forecast_2019_2022.parquet.
+Jobs of 3, 12 and 40 hours on one device may pause at will within 24 hours, 80 hours and a week (40 not within 24). A
+forecast is issued every ``--replan`` hours, 96 hours ahead and continued by its mean day, as in a search; the job runs
+when the hour is among the cleanest that it still needs. Its emissions are those of the true intensity. ``kept`` is the
+share of the possible saving, against a start at once, that was achieved over all windows, with the 95 % interval of a
+bootstrap over windows. Beside it: the mean absolute percentage error over four days, the pinball loss, and the share
+of the truth inside the 80 and 95 % intervals, at the midnights. Forecasters without quantiles are calibrated for it.
+
+FOLDER holds the public tables carboncast_2020_2021, weather_forecast_2019_2022, electricity_maps_2021_2024 and, for the
+forecaster ``carboncast``, carboncast_forecasts_2021h2 (parquet).
 """
 
 from __future__ import annotations
@@ -14,17 +19,21 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ce_nas.analysis.statistics import bootstrap_median
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.formatting import format_duration, format_time
-from ce_nas.core.units import HOUR_S, J_PER_KWH
+from ce_nas.core.records import Forecast
+from ce_nas.core.units import HOUR_S, J_PER_KWH, parse_time
+from ce_nas.forecast.backtest import IssueTimes, run_backtest
+from ce_nas.forecast.base import FORECAST_HORIZON_S, Forecaster
+from ce_nas.forecast.baselines import SeasonalNaive
+from ce_nas.forecast.conformal import CalibratedForecaster
 from ce_nas.forecast.history import RecordedHistory
 from ce_nas.forecast.registry import create_forecaster, load_forecaster
 from ce_nas.grid.readers import read_future_covariates, read_trace
@@ -32,11 +41,17 @@ from ce_nas.grid.readers import read_future_covariates, read_trace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ce_nas.forecast.base import Forecaster
+    from ce_nas.forecast.base import ForecastInput
 
-ZONES = ("CISO", "DE", "ERCO", "PJM")
-FORECASTERS = ("persistence", "seasonal-naive", "damped-profile", "adaptive")
-FIRST, LAST = datetime(2021, 1, 1, tzinfo=UTC), datetime(2022, 1, 1, tzinfo=UTC)
+    Figures = dict[str, Any]
+
+ZONES = ("CISO", "DE", "ERCO", "PJM", "ISNE", "SE", "BPAT", "FPL", "NL", "PL")
+WEATHER_ZONES = ("CISO", "DE", "ERCO", "PJM", "ISNE", "SE")
+CARBONCAST = "carboncast"
+FORECASTERS = ("persistence", "seasonal-naive", "damped-profile", "adaptive", "auto", CARBONCAST)
+FIRST, LAST = datetime(2021, 7, 1, tzinfo=UTC), datetime(2021, 12, 28, tzinfo=UTC)
+#: hours of the jobs, and of their windows
+JOBS_H, WINDOWS_H = (3, 12, 40), (24, 80, 168)
 #: how much later a value of the weather table holds than its time stamp
 WEATHER_LATER_S = 24 * HOUR_S
 
@@ -45,8 +60,8 @@ WEATHER_LATER_S = 24 * HOUR_S
 class DeferrableJob:
     """A job that runs at any time of its window."""
 
-    #: power from the grid: 8 GPUs with their share of a host at 287 W, PUE 1.56
-    power_w: float = 8 * 287.0 * 1.56
+    #: power from the grid: a GPU with its share of a host at 287 W, PUE 1.56
+    power_w: float = 287.0 * 1.56
     #: total duration
     duration_s: float = 40 * HOUR_S
     #: length of the window
@@ -148,48 +163,161 @@ def _schedule_job(
     return np.array(runs)
 
 
-def history_of(folder: Path, zone: str) -> RecordedHistory:
-    """Return the record of a zone in 2020 and 2021, with its weather."""
-    known = read_future_covariates(folder / "weather_forecast_2019_2022.parquet", zone, WEATHER_LATER_S)
-    return RecordedHistory.from_trace(read_trace(folder / "carboncast_2020_2021.parquet", zone=zone), known)
+class IssuedForecasts(Forecaster):
+    """The forecasts of a forecaster, each issued once, 96 hours ahead, and continued by their mean day."""
+
+    def __init__(self, forecaster: Forecaster) -> None:
+        self.name, self.lookback_s = forecaster.name, forecaster.lookback_s
+        self._forecaster = forecaster
+        self.issued: dict[datetime, Forecast] = {}
+
+    def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
+        """See :meth:`Forecaster.predict`."""
+        forecast = self.issued.get(inputs.end)
+        if forecast is None:
+            known = inputs.truncate(self.lookback_s, horizon_s=FORECAST_HORIZON_S)
+            forecast = self.issued[inputs.end] = self._forecaster.predict(known, FORECAST_HORIZON_S)
+        return replace(
+            forecast, mean_g_per_kwh=_continue(forecast, inputs.horizon_steps(horizon_s)), quantiles_g_per_kwh={}
+        )
 
 
-def mean_interval(values: np.ndarray, seed: int) -> tuple[float, float, float]:
-    """Return the mean, and the 95 % percentile interval of its bootstrap."""
-    rows = np.random.default_rng(seed).integers(len(values), size=(10_000, len(values)))
-    low, high = np.quantile(values[rows].mean(axis=1), [0.025, 0.975])
-    return float(values.mean()), float(low), float(high)
+def _continue(forecast: Forecast, steps: int) -> np.ndarray:
+    """Return the forecast of as many steps, those beyond its end by its mean day; the others exactly as forecast."""
+    known = forecast.mean_g_per_kwh[:steps]
+    return np.concatenate([known, forecast.resample(forecast.start_s, forecast.step_s, steps)[len(known) :]])
 
 
-def row(regret: ForecastRegret, seed: int) -> dict[str, Any]:
-    """Return the figures of one forecaster on one zone."""
-    median = bootstrap_median(regret.regret_g.tolist(), seed)
+class KnownAhead(RecordedHistory):
+    """A record that shows covariates 96 hours ahead, whatever the horizon."""
+
+    def inputs_at(self, now_s: float, lookback_s: float, horizon_s: float = 0.0) -> ForecastInput | None:
+        """See :meth:`RecordedHistory.inputs_at`."""
+        return super().inputs_at(now_s, lookback_s, max(horizon_s, FORECAST_HORIZON_S))
+
+
+class PublishedForecasts(Forecaster):
+    """CarbonCast's published forecasts, issued every midnight; from one to the next the last one holds."""
+
+    name = CARBONCAST
+    lookback_s = 24 * HOUR_S
+
+    def __init__(self, folder: Path, zone: str) -> None:
+        import pandas as pd
+
+        table = pd.read_parquet(folder / "carboncast_forecasts_2021h2.parquet")
+        table = table[(table["zone"] == zone) & (table["kind"] == "lifecycle")].sort_values(["issue", "lead_h"])
+        self._issues = {
+            rows["time"].iloc[0].to_pydatetime().replace(tzinfo=UTC): rows["forecast"].to_numpy(float)
+            for _, rows in table.groupby("issue")
+        }
+
+    def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
+        """See :meth:`Forecaster.predict`."""
+        midnight = inputs.end.replace(hour=0)
+        values = self._issues.get(midnight)
+        if values is None:
+            return SeasonalNaive().predict(inputs, horizon_s)
+        ahead = values[round((inputs.end - midnight).total_seconds() / HOUR_S) :]
+        whole = Forecast(self.name, inputs.end_s, inputs.end_s, inputs.step_s, ahead)
+        return replace(whole, mean_g_per_kwh=_continue(whole, inputs.horizon_steps(horizon_s)))
+
+
+def history_of(folder: Path, zone: str, *, weather: bool) -> RecordedHistory:
+    """Return the record of a zone, with its weather on request."""
+    known = (
+        read_future_covariates(folder / "weather_forecast_2019_2022.parquet", zone, WEATHER_LATER_S) if weather else {}
+    )
+    name = "carboncast_2020_2021" if zone in ZONES else "electricity_maps_2021_2024"
+    return KnownAhead.from_trace(read_trace(folder / f"{name}.parquet", zone=zone), known)
+
+
+def kept_interval(regret: ForecastRegret, seed: int) -> tuple[float, float, float]:
+    """Return the share of the possible saving that was kept, and the 95 % interval of its bootstrap over windows."""
+    rows = np.random.default_rng(seed).integers(len(regret.starts), size=(2000, len(regret.starts)))
+    kept = (regret.immediate_g - regret.scheduled_g)[rows].sum(axis=1)
+    possible = (regret.immediate_g - regret.optimal_g)[rows].sum(axis=1)
+    low, high = np.quantile(kept / np.maximum(possible, 1e-9), [0.025, 0.975])
+    return regret.saved_share, float(low), float(high)
+
+
+def error_figures(
+    forecaster: Forecaster, issued: IssuedForecasts, history: RecordedHistory, issues: IssueTimes
+) -> Figures:
+    """Return the errors at ``issues``; quantiles are calibrated where the forecaster has none."""
+    has_quantiles = any(forecast.quantiles_g_per_kwh for forecast in issued.issued.values())
+    result = run_backtest(forecaster if has_quantiles else CalibratedForecaster(forecaster), history, issues)
     return {
-        "zone": regret.zone,
-        "forecaster": regret.forecaster,
-        "windows": len(regret.starts),
-        "best_g": float(regret.optimal_g.mean()),
-        "at_once_g": float(regret.immediate_g.mean()),
-        "regret_g_median": [median.median, median.low, median.high],
-        "regret_g_mean": list(mean_interval(regret.regret_g, seed)),
-        "regret_pct_of_best": 100 * float(regret.regret_g.sum() / regret.optimal_g.sum()),
-        "kept_share": regret.saved_share,
+        "mape_pct": result.mape_pct,
+        "mape_by_day_pct": list(result.mape_by_day_pct),
+        "pinball_g_per_kwh": result.pinball_g_per_kwh,
+        "in_80_pct": None if (inside := result.coverage(0.8)) is None else 100 * inside,
+        "in_95_pct": None if (inside := result.coverage(0.95)) is None else 100 * inside,
     }
 
 
-def show(figures: dict[str, Any]) -> None:
+class Replay(Forecaster):
+    """The forecasts that were issued before, where there are any."""
+
+    def __init__(self, forecaster: Forecaster, issued: IssuedForecasts) -> None:
+        self.name, self.lookback_s = forecaster.name, forecaster.lookback_s
+        self._forecaster, self._issued = forecaster, issued
+
+    def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
+        """See :meth:`Forecaster.predict`."""
+        known = self._issued.issued.get(inputs.end)
+        if known is None or len(known.mean_g_per_kwh) != inputs.horizon_steps(horizon_s):
+            return self._forecaster.predict(inputs, horizon_s)
+        return replace(known, issued_s=inputs.end_s, start_s=inputs.end_s)
+
+
+def judge(
+    forecaster: Forecaster, history: RecordedHistory, span: tuple[datetime, datetime], replan_h: float, seed: int
+) -> Figures:
+    """Return the figures of one forecaster on one zone: the share kept of each job, and its errors."""
+    issued, jobs, (first, last) = IssuedForecasts(forecaster), {}, span
+    for window_h in WINDOWS_H:
+        for hours in JOBS_H:
+            if hours <= window_h:
+                job = DeferrableJob(duration_s=hours * HOUR_S, window_s=window_h * HOUR_S, replan_s=replan_h * HOUR_S)
+                starts = window_starts(first, last, math.ceil(window_h / 24) * 24 * HOUR_S)
+                regret = compute_regret(issued, history, job, starts)
+                jobs[f"{hours} h in {window_h} h"] = {
+                    "kept_share": list(kept_interval(regret, seed)),
+                    "windows": len(regret.starts),
+                    "regret_g_mean": float(regret.regret_g.mean()),
+                    "best_g_mean": float(regret.optimal_g.mean()),
+                    "at_once_g_mean": float(regret.immediate_g.mean()),
+                }
+    errors = error_figures(Replay(forecaster, issued), issued, history, IssueTimes(first, last - timedelta(days=4)))
+    kept = float(np.mean([job["kept_share"][0] for job in jobs.values()]))
+    return {"zone": history.zone, "forecaster": forecaster.name, **errors, "kept_share_mean": kept, "jobs": jobs}
+
+
+def build(name: str, zone: str, folder: Path) -> Forecaster | None:
+    """Return a forecaster by name or file; None for published forecasts that the zone does not have."""
+    if name == CARBONCAST:
+        is_known = (folder / "carboncast_forecasts_2021h2.parquet").is_file() and zone in WEATHER_ZONES
+        return PublishedForecasts(folder, zone) if is_known else None
+    if name == "auto":
+        return create_forecaster("online-ensemble")
+    return load_forecaster(Path(name)) if name.endswith(".json") else create_forecaster(name)
+
+
+def show(figures: Figures) -> None:
     """Print one line of the table."""
-    median, mean = ("{:.0f} [{:.0f}, {:.0f}]".format(*figures[key]) for key in ("regret_g_median", "regret_g_mean"))
-    cells = (
-        f"{figures['zone']:6}",
-        f"{figures['forecaster']:24}",
-        f"{figures['best_g']:>9,.0f}",
-        f"{figures['at_once_g']:>9,.0f}",
-        f"{median:>20}",
-        f"{mean:>20}",
-        f"{figures['regret_pct_of_best']:6.2f}",
-        f"{100 * figures['kept_share']:6.1f}",
-    )
+    pinball, in_80, in_95 = (figures[key] for key in ("pinball_g_per_kwh", "in_80_pct", "in_95_pct"))
+    cells = [
+        f"{figures['zone']:7}",
+        f"{'yes' if figures['weather'] else 'no':4}",
+        f"{figures['forecaster']:16}",
+        f"{figures['mape_pct']:6.2f}",
+        "     -" if pinball is None else f"{pinball:6.2f}",
+        "    -" if in_80 is None else f"{in_80:5.1f}",
+        "    -" if in_95 is None else f"{in_95:5.1f}",
+        f"{100 * figures['kept_share_mean']:6.1f}",
+        *(f"{100 * job['kept_share'][0]:6.1f}" for job in figures["jobs"].values()),
+    ]
     print(" ".join(cells), flush=True)
 
 
@@ -199,25 +327,38 @@ def main() -> None:
     parser.add_argument("--grid", type=Path, required=True, help="folder of the public tables")
     parser.add_argument("--zones", nargs="+", default=ZONES)
     parser.add_argument("--forecasters", nargs="+", default=FORECASTERS)
-    parser.add_argument("--replan", type=float, default=1.0, help="hours between two forecasts")
-    parser.add_argument("--quick", action="store_true", help="one zone, one window in ten, no learning forecaster")
+    parser.add_argument(
+        "--weather", choices=("yes", "no", "both"), default="both", help="with weather where it is known"
+    )
+    parser.add_argument("--first", type=parse_time, default=FIRST)
+    parser.add_argument("--last", type=parse_time, default=LAST)
+    parser.add_argument("--replan", type=float, default=6.0, help="hours between two forecasts")
+    parser.add_argument("--quick", action="store_true", help="one zone, three weeks, without weather")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     args = parser.parse_args()
-    zones, names = (args.zones[:1], args.forecasters[:3]) if args.quick else (args.zones, args.forecasters)
-    job = DeferrableJob(replan_s=args.replan * HOUR_S)
-    head = f"{'zone':6} {'forecaster':24} {'best, g':>9} {'at once':>9} {'regret, g, median':>20} {'mean':>20}"
-    print(head, "% best kept %")
+    if args.quick:
+        args.zones, args.weather, args.last = args.zones[:1], "no", args.first + timedelta(days=21)
+    names = [f"{hours}/{window}" for window in WINDOWS_H for hours in JOBS_H if hours <= window]
+    head = f"{'zone':7} {'wx':4} {'forecaster':16} {'MAPE':>6} {'pinb.':>6} {'in 80':>5} {'in 95':>5} {'kept %':>6} "
+    print(head + " ".join(f"{name:>6}" for name in names))
     rows = []
-    for zone in zones:
-        history = history_of(args.grid, zone)
-        for name in names:
-            forecaster: Forecaster = load_forecaster(Path(name)) if name.endswith(".json") else create_forecaster(name)
-            starts = list(window_starts(FIRST, LAST, job.window_s))[:: 10 if args.quick else 1]
-            rows.append(row(compute_regret(forecaster, history, job, iter(starts)), args.seed))
-            show(rows[-1])
-            if args.json:
-                args.json.write_text(json.dumps({"replan_h": args.replan, "rows": rows}, indent=2) + "\n")
+    for zone in args.zones:
+        for weather in {"yes": (True,), "no": (False,), "both": (True, False)}[args.weather]:
+            if weather and zone not in WEATHER_ZONES:
+                continue
+            history = history_of(args.grid, zone, weather=weather)
+            for name in args.forecasters:
+                forecaster = build(name, zone, args.grid)
+                if forecaster is None or (weather and name in ("persistence", "seasonal-naive", "damped-profile")):
+                    continue
+                if name == CARBONCAST and not weather:  # its forecasts use the weather
+                    continue
+                figures = judge(forecaster, history, (args.first, args.last), args.replan, args.seed)
+                rows.append({**figures, "forecaster": name, "weather": weather})
+                show(rows[-1])
+                if args.json:
+                    args.json.write_text(json.dumps({"replan_h": args.replan, "rows": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ce_nas.grid.trace import GridTrace, Series
+    from ce_nas.grid.weather_issues import WeatherIssues
 
 __all__ = ["RecordedHistory", "ZoneHistory"]
 
@@ -53,6 +54,7 @@ class RecordedHistory(ZoneHistory):
     :param mix_mw: source of electricity to its generation, MW, a value for each of the intensity's steps.
     :param future_covariates: covariates known ahead, at any step: each value must be a forecast made before the moment
         that it describes, as a weather forecast is.
+    :param weather: further covariates, known at a moment as they were forecast by then.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class RecordedHistory(ZoneHistory):
         intensity: Series,
         mix_mw: Mapping[str, np.ndarray] | None = None,
         future_covariates: Mapping[str, Series] | None = None,
+        weather: WeatherIssues | None = None,
     ) -> None:
         self.zone = zone
         self.intensity = intensity
@@ -69,11 +72,17 @@ class RecordedHistory(ZoneHistory):
         self._future_covariates = {
             name: _resample_covariate(series, intensity) for name, series in (future_covariates or {}).items()
         }
+        self._weather = weather
 
     @classmethod
-    def from_trace(cls, trace: GridTrace, future_covariates: Mapping[str, Series] | None = None) -> RecordedHistory:
+    def from_trace(
+        cls,
+        trace: GridTrace,
+        future_covariates: Mapping[str, Series] | None = None,
+        weather: WeatherIssues | None = None,
+    ) -> RecordedHistory:
         """Build the record of a trace; seconds count from the trace's start."""
-        return cls(trace.zone, trace.series, trace.mix_mw, future_covariates)
+        return cls(trace.zone, trace.series, trace.mix_mw, future_covariates, weather)
 
     def with_time_origin(self, moment: datetime) -> RecordedHistory:
         """Return the same record with seconds counted from ``moment``."""
@@ -85,7 +94,9 @@ class RecordedHistory(ZoneHistory):
     @property
     def covariate_fingerprints(self) -> dict[str, str]:
         """SHA-256, in hexadecimal, of the values of each covariate."""
-        return {name: hashlib.sha256(values.tobytes()).hexdigest() for name, values in self._future_covariates.items()}
+        issued = {"weather forecasts": self._weather.sha256} if self._weather else {}
+        known = {name: hashlib.sha256(values.tobytes()).hexdigest() for name, values in self._future_covariates.items()}
+        return known | issued
 
     def inputs_at(self, now_s: float, lookback_s: float, horizon_s: float = 0.0) -> ForecastInput | None:
         """See :meth:`ZoneHistory.inputs_at`; as :meth:`Series.past`, it stops at a gap of the intensity."""
@@ -107,8 +118,16 @@ class RecordedHistory(ZoneHistory):
             mix_mw={source: values[first:end_step].copy() for source, values in self._mix_mw.items()},
             future_covariates={
                 name: values[first : end_step + ahead].copy() for name, values in self._future_covariates.items()
-            },
+            }
+            | self._weather_known_at(now_s, end - timedelta(seconds=len(recent) * series.step_s), len(recent) + ahead),
         )
+
+    def _weather_known_at(self, now_s: float, start: datetime, steps: int) -> dict[str, np.ndarray]:
+        """Return the weather of steps from ``start`` on, as forecast by ``now_s``."""
+        if self._weather is None:
+            return {}
+        now = self.intensity.reference_time + timedelta(seconds=now_s)
+        return self._weather.known_at(now, start, self.step_s, steps)
 
     def truth(self, start_s: float, steps: int) -> np.ndarray:
         """Return the true intensity of ``steps`` steps from ``start_s`` on, for evaluation; NaN where unknown."""

@@ -52,8 +52,8 @@ __all__ = ["OnlineEnsemble"]
 #: the members, and the weights from which the errors move them
 MEMBERS = ("adaptive", "damped-profile", "seasonal-naive", "weekly-profile")
 PRIOR_WEIGHTS = np.array([1.0, 0.0, 0.0, 0.0])
-#: strength of the prior on the weights, as a share of the members' mean squared error; and against a fitted model
-PRIOR_STRENGTH, FITTED_PRIOR_STRENGTH = 1.0, 0.2
+#: strength of the prior on the weights, in mean squared errors of the best member; and against a fitted model
+PRIOR_STRENGTH, FITTED_PRIOR_STRENGTH = 2.0, 0.5
 #: issues from which weights and intervals are learned, and time in which their weight halves, days
 MAX_ISSUES, HALF_LIFE_DAYS = 120, 45.0
 #: midnights at which a fitted model is issued again
@@ -285,7 +285,7 @@ def stacking_weights(
     """
     flat = (errors * np.sqrt(recency / recency.sum() / errors.shape[2])[None, :, None]).reshape(len(errors), -1)
     gram = flat @ flat.T
-    penalty = strength * float(np.trace(gram)) / len(gram) + 1e-12
+    penalty = strength * float(gram.diagonal().min()) + 1e-12
     matrix, target = gram + penalty * np.eye(len(gram)), penalty * prior
     used = np.array(list(product([False, True], repeat=len(gram))))[1:]
     masked = np.where(used[:, :, None] & used[:, None, :], matrix, np.eye(len(gram)))

@@ -243,21 +243,20 @@ def _seen_after(path: Path, zone: str, start: datetime | None) -> datetime | Non
     if start is None:
         return None
     settings = load_model(path)[0]
-    zones = settings.get("zones") or [zone]
-    ends = [_latest_time(settings.get("training"))] if zone in zones else []
+    training = settings.get("training") if isinstance(settings.get("training"), dict) else {}
+    zones = settings.get("zones") or [training.get("zone", zone)]
+    ends = [_latest_time(training)] if zone in zones else []
     calibration_path = path.with_suffix(CALIBRATION_SUFFIX)
     if calibration_path.is_file():
-        training = json.loads(calibration_path.read_text()).get("training") or {}
-        if training.get("zone", zone) == zone:
-            ends.append(_latest_time(training))
+        calibrated = json.loads(calibration_path.read_text()).get("training") or {}
+        if calibrated.get("zone", zone) == zone:
+            ends.append(_latest_time(calibrated))
     known = [end for end in ends if end is not None]
     return max(known) if known and max(known) > start else None
 
 
-def _latest_time(training: Any) -> datetime | None:  # noqa: ANN401 - JSON
+def _latest_time(training: Mapping[str, Any]) -> datetime | None:
     """Return the latest moment among the spans of a training, as far as they are recorded."""
-    if not isinstance(training, dict):
-        return None
     spans = [training.get(name) for name in ("train", "validate", "until")]
     texts = [span[1] if isinstance(span, list) and len(span) == 2 else span for span in spans]
     moments = []
