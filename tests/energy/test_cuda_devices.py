@@ -96,6 +96,12 @@ def test_a_process_sees_its_own_gpu_alone(device, mask, shown):
     assert environ["CUDA_VISIBLE_DEVICES"] == shown
 
 
+def test_a_trial_on_several_gpus_sees_these():
+    environ = {"CUDA_VISIBLE_DEVICES": "3,1,0"}
+    assert show_only_device("cuda:0+cuda:2", FakeNvml, environ) == "cuda:0+cuda:1"
+    assert environ["CUDA_VISIBLE_DEVICES"] == "GPU-33aa-0000,GPU-00aa-0000"
+
+
 def test_without_nvml_a_number_stays_a_number():
     def no_driver():
         raise EnergyError(*["no driver"])

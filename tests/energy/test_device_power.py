@@ -38,7 +38,8 @@ def test_a_gpu_is_bounded_by_its_own_limit(monkeypatch, fake_nvml, tmp_path):
     power = device_power("cuda:1", 2, STATED, tmp_path)
     assert power.limit_w == pytest.approx(300.0 + 100.0)
     assert power.model.training_w == pytest.approx(300.0 * 172 / 260 + 100.0)
-    assert "power limit of Tesla 300 W" in power.origin
+    assert "power limit of Tesla (GPU-1) 300 W" in power.origin
+    assert device_power("cuda:0+cuda:1", 1, STATED, tmp_path).limit_w == pytest.approx(2 * 300.0 + 200.0)
 
 
 def test_of_another_device_only_what_is_stated_is_known(monkeypatch, fake_nvml, tmp_path):

@@ -92,6 +92,19 @@ def test_gpus_of_one_host_divide_its_counters(monkeypatch, fake_nvml):
         assert first.snapshot().energy_j + second.snapshot().energy_j - before == pytest.approx(50.0 + 2 * 3.0)
 
 
+def test_a_trial_on_two_gpus_is_charged_for_both(monkeypatch, fake_nvml):
+    nvml, hardware = fake_nvml(gpus=3), CountingMeter()
+    nvml.pids = []
+    monkeypatch.setattr("ce_nas.energy.meter_selection.load_nvml", lambda: nvml)
+    with select_meter("cuda:0+cuda:2", os.getpid, host=DividedMeter(hardware)) as meter:
+        before = meter.snapshot().energy_j
+        nvml.energy_mj += 3000
+        hardware.energy_j += 1.0
+        assert meter.snapshot().energy_j - before == pytest.approx(7.0)
+        assert "GPU-0" in meter.origin
+        assert "GPU-2" in meter.origin
+
+
 def test_half_a_gpu_is_metered_though_another_process_has_the_rest(monkeypatch, fake_nvml):
     nvml = fake_nvml()
     nvml.pids = [1]

@@ -17,7 +17,7 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import ReadingSource
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 from ce_nas.energy.power_model import PowerModel
-from ce_nas.engine.build_live import _build_meters, _device_power
+from ce_nas.engine.build_live import _build_meters, _device_power, resolve_devices
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.live_inputs import live_grid_metadata
 from ce_nas.grid.providers.errors import ZoneError
@@ -232,3 +232,25 @@ def test_stated_wattages_come_before_a_device_s_own_limit():
     assert _device_power(["cpu"], PowerModel(training_w=99.0, origin="stated in the settings")) is None
     (power,) = _device_power(["cpu"], PowerModel())
     assert power.limit_w != PowerModel().peak_w
+
+
+def test_devices_of_a_trial_are_one_device_of_the_search(own):
+    def resolved(**live):
+        return resolve_devices(
+            settings_from_flags(
+                {"live": live},
+                live=True,
+                **{name: value for name, value in flags(own, gpus=5).items() if name != "live"},
+            )
+        )
+
+    settings = resolved(devices=["cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:4"], devices_per_trial=2)
+    assert settings.live.devices == ("cuda:0+cuda:1", "cuda:2+cuda:3")
+    assert settings.cluster.gpus == 2
+    assert resolve_devices(settings).live.devices == settings.live.devices  # as when it is resumed
+    assert resolved(workers="ray", devices_per_trial=2).live.devices == ("cuda:0+cuda:1",) * 2
+    with pytest.raises(SettingsError, match="at least 4 devices"):
+        resolved(devices=["cuda:0"], devices_per_trial=4)
+    networks = settings_from_flags({"live": {"devices_per_trial": 2, "devices": ["cpu", "cpu"]}}, live=True)
+    with pytest.raises(SettingsError, match=r"live\.evaluate with live\.devices_per_trial"):
+        resolve_devices(networks)

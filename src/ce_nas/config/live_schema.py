@@ -55,6 +55,12 @@ class LiveSettings(SettingsSection):
         (),
         description="Devices such as cuda:0; empty: every GPU of this machine, else CPU processes, up to cluster.gpus.",
     )
+    devices_per_trial: int = Field(
+        1,
+        ge=1,
+        description="Devices of one trial of evaluate: a process each, in torchrun's environment; together they are "
+        "one device of the search.",
+    )
     time_scale: float = Field(
         1.0,
         gt=0,

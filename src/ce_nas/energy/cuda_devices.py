@@ -109,21 +109,32 @@ def show_only_device(
     load_nvml: Callable[[], Any],
     environ: MutableMapping[str, str] = os.environ,
 ) -> str:
-    """Hide every GPU but one from this process and its children, before they load CUDA.
+    """Hide every GPU but a device's own from this process and its children, before they load CUDA.
 
     A mask that a scheduler or a user has set is kept: ``cuda:1`` is the second device that it shows. The device is
     named by its UUID where NVML can tell it, so that no later order or mask changes which one is meant.
 
-    :param device: for instance ``cuda:1``; ``cuda`` is the first one; other devices change nothing.
+    :param device: for instance ``cuda:1``, or ``cuda:0+cuda:1`` for a trial on two; ``cuda`` is the first one; other
+        devices change nothing.
     :param load_nvml: see :func:`ce_nas.energy.nvml.load_nvml`.
-    :returns: the name of the device in this process from now on: ``cuda:0`` for a GPU.
+    :returns: the name of the device in this process from now on: ``cuda:0`` for a GPU, ``cuda:0+cuda:1`` for two.
     :raises EnergyError: if the mask shows no such device.
     """
-    kind, _, number = device.partition(":")
-    if kind != "cuda":
+    parts = device.split("+")
+    if not all(part.partition(":")[0] == "cuda" for part in parts):
         return device
     _mask_as_slurm_assigned(environ)
-    index, mask = int(number or 0), environ.get("CUDA_VISIBLE_DEVICES")
+    entries = [_mask_entry(part, load_nvml, environ) for part in parts]
+    environ["CUDA_VISIBLE_DEVICES"] = ",".join(entries)
+    return "+".join(f"cuda:{number}" for number in range(len(parts)))
+
+
+def _mask_entry(device: str, load_nvml: Callable[[], Any], environ: Mapping[str, str]) -> str:
+    """What names a device in a mask of its own: the UUID, else its entry in the mask of now, else its number.
+
+    :raises EnergyError: if the mask shows no such device.
+    """
+    index, mask = int(device.partition(":")[2] or 0), environ.get("CUDA_VISIBLE_DEVICES")
     shown = None if mask is None else [entry.strip() for entry in mask.split(",") if entry.strip()]
     if shown is not None and index >= len(shown):
         message = (
@@ -134,9 +145,8 @@ def show_only_device(
     entry = str(index) if shown is None else shown[index]
     if not entry.startswith(("GPU-", "MIG-")):
         with suppress(EnergyError, MissingExtraError):  # else: the number, which CUDA reads as the parent process does
-            entry = resolve_cuda_device(index, load_nvml(), environ).uuid
-    environ["CUDA_VISIBLE_DEVICES"] = entry
-    return "cuda:0"
+            return resolve_cuda_device(index, load_nvml(), environ).uuid
+    return entry
 
 
 def _mask_as_slurm_assigned(environ: MutableMapping[str, str]) -> None:

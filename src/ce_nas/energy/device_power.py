@@ -19,6 +19,7 @@ from ce_nas.energy.nvml import gpu_power_limit_w, load_nvml
 from ce_nas.energy.rapl import POWERCAP_DIR, package_limit_w
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ce_nas.energy.power_model import PowerModel
@@ -46,29 +47,40 @@ class DevicePower:
 def device_power(device: str, on_host: int, stated: PowerModel, powercap_dir: Path = POWERCAP_DIR) -> DevicePower:
     """Find the power of a device of this machine, or take the stated one for a device of which nothing is known.
 
-    :param device: for instance ``cuda:1`` or ``cpu``.
+    :param device: for instance ``cuda:1`` or ``cpu``, or ``cuda:0+cuda:1`` for a trial on two.
     :param on_host: number of devices of the run on this machine, which divide its processors.
     :param stated: the power model of the settings; its durations of checkpoints and start-ups are kept.
     """
-    kind, _, number = device.partition(":")
+    parts = [part.partition(":") for part in device.split("+")]
+    kinds = {kind for kind, _, _ in parts}
     host_w, host_origin = _host_limit(on_host, powercap_dir)
-    if kind == "cpu":
+    if kinds == {"cpu"}:
         return _limited(host_w, host_w, BASELINE_W, host_origin, stated)
-    if kind == "cuda":
+    if kinds == {"cuda"}:
         try:
-            nvml = load_nvml()
-            gpu = resolve_cuda_device(int(number or 0), nvml, os.environ, cuda_uuid)
-            gpu_w = gpu_power_limit_w(gpu, nvml=nvml)
+            limits = _gpu_limits([int(number or 0) for _, _, number in parts])
         except (EnergyError, MissingExtraError):
             return DevicePower(stated.peak_w, stated, stated.origin)
+        gpus_w = sum(limits.values())
+        words = ", ".join(f"{name} {limit_w:g} W" for name, limit_w in limits.items())
         return _limited(
-            gpu_w + host_w,
-            TRAINING_SHARE_OF_LIMIT * gpu_w + host_w,
-            IDLE_SHARE_OF_LIMIT * gpu_w + BASELINE_W,
-            f"power limit of {gpu.name} {gpu_w:g} W and {host_origin}",
+            gpus_w + host_w,
+            TRAINING_SHARE_OF_LIMIT * gpus_w + host_w,
+            IDLE_SHARE_OF_LIMIT * gpus_w + BASELINE_W,
+            f"power limit of {words} and {host_origin}",
             stated,
         )
     return DevicePower(stated.peak_w, stated, stated.origin)
+
+
+def _gpu_limits(numbers: Sequence[int]) -> dict[str, float]:
+    """The power limit of each GPU by name and UUID, W.
+
+    :raises EnergyError: if one does not exist, or does not say.
+    """
+    nvml = load_nvml()
+    gpus = [resolve_cuda_device(number, nvml, os.environ, cuda_uuid) for number in numbers]
+    return {f"{gpu.name} ({gpu.uuid})": gpu_power_limit_w(gpu, nvml=nvml) for gpu in gpus}
 
 
 def _limited(limit_w: float, active_w: float, idle_w: float, origin: str, stated: PowerModel) -> DevicePower:

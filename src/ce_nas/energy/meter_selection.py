@@ -234,17 +234,19 @@ def select_meter(
     A GPU is metered with its part of the processors and memory that serve it, so that metered and modelled runs
     compare.
 
-    :param device: for instance ``cuda:1`` or ``cpu``.
+    :param device: for instance ``cuda:1`` or ``cpu``, or ``cuda:0+cuda:1`` for a trial on two, metered together.
     :param current_pid: returns the id of the process that serves the device; None if there is none.
     :param host: the meter of the processors and memory where several devices share them; None: the device has all of
         RAPL, else the CPU time of its process.
     :param share: share of a GPU that the device is; below 1, other processes may use the rest.
     :raises EnergyError: if the GPU does not exist, reports neither energy nor power, or is used by other processes.
     """
-    kind, _, number = device.partition(":")
-    if kind == "cuda":
-        return _gpu_meter(int(number or 0), current_pid, host, share) if mode == "auto" else None
-    if kind != "cpu":
+    parts = [part.partition(":") for part in device.split("+")]
+    kinds = {kind for kind, _, _ in parts}
+    if kinds == {"cuda"}:
+        numbers = [int(number or 0) for _, _, number in parts]
+        return _gpu_meter(numbers, current_pid, host, share) if mode == "auto" else None
+    if kinds != {"cpu"}:
         return None
     return _host_meter(current_pid, host) if mode == "auto" else CpuTimeMeter(current_pid)
 
@@ -263,16 +265,16 @@ def _host_meter(current_pid: Callable[[], int | None], host: DividedMeter | None
 
 
 def _gpu_meter(
-    number: int, current_pid: Callable[[], int | None], host: DividedMeter | None, share: float
+    numbers: Sequence[int], current_pid: Callable[[], int | None], host: DividedMeter | None, share: float
 ) -> EnergyMeter:
-    """A GPU, found by UUID, and its part of the host."""
-    nvml = load_nvml()
-    gpu = resolve_cuda_device(number, nvml, os.environ, cuda_uuid)
-    meter = nvml_meter(gpu, nvml=nvml)
-    if share < 1:
-        return SummedMeter([SharedMeter(meter, share), _host_meter(current_pid, host)])
-    check = partial(_require_exclusive, gpu, os.getpid(), nvml)
-    return SummedMeter([ExclusiveMeter(meter, check), _host_meter(current_pid, host)])
+    """GPUs of one device, found by UUID, and their part of the host."""
+    nvml, meters = load_nvml(), list[EnergyMeter]()
+    for number in numbers:
+        gpu = resolve_cuda_device(number, nvml, os.environ, cuda_uuid)
+        meter = nvml_meter(gpu, nvml=nvml)
+        check = partial(_require_exclusive, gpu, os.getpid(), nvml)
+        meters.append(SharedMeter(meter, share) if share < 1 else ExclusiveMeter(meter, check))
+    return SummedMeter([*meters, _host_meter(current_pid, host)])
 
 
 def _require_exclusive(gpu: CudaDevice, pid: int, nvml: Any) -> None:  # noqa: ANN401 - the bindings

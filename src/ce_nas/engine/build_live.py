@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ce_nas.config.registry import METERS, WORKERS
 from ce_nas.core.clock import utc_now
-from ce_nas.core.errors import EnergyError, MissingExtraError
+from ce_nas.core.errors import EnergyError, MissingExtraError, SettingsError
 from ce_nas.energy.power_model import PowerModel
 from ce_nas.energy.reported_meter import WorkerMeter
 from ce_nas.engine.live_inputs import training_recipe
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ce_nas.cluster.replay_clock import ReplayableClock
     from ce_nas.cluster.workers.base import WorkerPool
     from ce_nas.config.components import ComponentSettings
+    from ce_nas.config.live_schema import LiveSettings
     from ce_nas.config.schema import Settings
     from ce_nas.energy.base import EnergyMeter
     from ce_nas.energy.device_power import DevicePower
@@ -50,7 +51,7 @@ def resolve_devices(settings: Settings) -> Settings:
     live, grid = settings.live, settings.grid
     if not live.enabled:
         return settings
-    devices = live.devices or _detect_devices(settings)
+    devices = _group_devices(live.devices or _detect_devices(settings), live)
     if grid.provider and grid.start is None:
         grid = grid.model_copy(update={"start": utc_now().replace(microsecond=0)})
     return settings.model_copy(
@@ -122,13 +123,41 @@ def _detect_devices(settings: Settings) -> tuple[str, ...]:
     return ("cpu",) * min(wanted, os.cpu_count() or 1)
 
 
+def _group_devices(devices: tuple[str, ...], live: LiveSettings) -> tuple[str, ...]:
+    """The devices of the search: each is those of one trial, joined by ``+``; grouped ones stay as they are.
+
+    :raises SettingsError: if there are fewer than a trial needs, or no function that could use several.
+    """
+    size = live.devices_per_trial
+    if size == 1 or all(device.count("+") == size - 1 for device in devices):
+        return devices
+    if live.evaluate is None:
+        message = (
+            f"Expected live.evaluate with live.devices_per_trial = {size}, got no function of your own: the built-in "
+            "networks train on one device each; remove it."
+        )
+        raise SettingsError(message)
+    # workers on other machines are given their own GPUs, and number them from 0
+    names = [f"cuda:{number % size}" if name == "cuda" else name for number, name in enumerate(devices)]
+    if len(names) < size:
+        message = f"Expected at least {size} devices for live.devices_per_trial = {size}, got {len(names)}; lower it."
+        raise SettingsError(message)
+    return tuple("+".join(names[start : start + size]) for start in range(0, len(names) - size + 1, size))
+
+
 def _executor_factory(inputs: RunInputs) -> Callable[[str], Executor]:
     """Creates an executor in the process in which it is called."""
     settings = inputs.settings
     if settings.live.evaluate:
         from ce_nas.benchmarks.user_function import UserFunctionExecutor
 
-        return partial(UserFunctionExecutor, settings.live.evaluate)
+        make_executor = partial(UserFunctionExecutor, settings.live.evaluate)
+        size = settings.live.devices_per_trial
+        if size == 1:
+            return make_executor
+        from ce_nas.cluster.workers.distributed import DistributedExecutor
+
+        return partial(DistributedExecutor, make_executor, size)
     from ce_nas.training.executor import TrainingConfig, TrainingExecutor
 
     live, recipe = settings.live, training_recipe(settings)

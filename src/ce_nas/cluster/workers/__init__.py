@@ -5,6 +5,7 @@
 - ray: one Ray actor per device
 - ray_actor: the actor
 - slurm: one Slurm job per task
+- distributed: a trial on several devices, a process each
 - process: the main loop of a worker process
 - slurm_queue: the queue of Slurm by squeue
 """

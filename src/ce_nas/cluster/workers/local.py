@@ -102,7 +102,7 @@ class LocalWorkerPool(WorkerPool):
         make_executor: Callable[[str], Executor],
         devices: Sequence[str],
         folder: Path,
-        make_meter: Callable[[str, float], WorkerMeter] | None = None,  # noqa: ARG003 - the run meters this machine
+        make_meter: Callable[..., WorkerMeter] | None = None,  # noqa: ARG003 - the run meters this machine
     ) -> Self:
         """The pool that the settings describe."""
         timeouts = WorkerTimeouts(

@@ -269,9 +269,11 @@ def _lock_device(path: Path, timeout_s: float, terminated: threading.Event) -> A
         except OSError as error:
             if monotonic_s() - start_s >= timeout_s or terminated.wait(0.1):
                 file.seek(0)
+                holder = file.read().strip() or "of an earlier run"
+                file.close()
                 message = (
-                    f"Expected a free device, but the process {file.read().strip() or 'of an earlier run'} still works "
-                    f"on it after {timeout_s:g} s; end it and resume the run."
+                    f"Expected a free device, but the process {holder} still works on it after {timeout_s:g} s; end it "
+                    "and resume the run."
                 )
                 raise ClusterError(message) from error
         else:

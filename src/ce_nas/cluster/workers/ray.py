@@ -176,9 +176,10 @@ class RayWorkerPool(WorkerPool):
         make_executor: Callable[[str], Executor],
         devices: Sequence[str],
         folder: Path,
-        make_meter: Callable[[str, float], WorkerMeter] | None = None,
+        make_meter: Callable[..., WorkerMeter] | None = None,
     ) -> Self:
-        """The pool that the settings describe."""
+        """The pool that the settings describe; a device of several GPUs asks for all of them on one node."""
+        size = max((name.count("+") + 1 for name in devices), default=1)
         timeouts = WorkerTimeouts(
             settings.start_timeout, settings.heartbeat_timeout, settings.shutdown_timeout, settings.release_timeout
         )
@@ -186,7 +187,7 @@ class RayWorkerPool(WorkerPool):
             make_executor,
             devices,
             folder,
-            RayResources(settings.cpus, settings.gpu_share),
+            RayResources(size * settings.cpus, size * settings.gpu_share),
             timeouts,
             make_meter=partial(make_meter, share=settings.gpu_share or 1.0) if make_meter else None,
             address=settings.address,
@@ -249,8 +250,8 @@ class RayWorkerPool(WorkerPool):
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
-        for device in self._ray_devices:
-            self._kill_actor(device)
+        for closed in self._ray_devices:
+            self._kill_actor(closed)
 
     def _connect(self) -> None:
         """Connect to the cluster, or start one on this machine."""

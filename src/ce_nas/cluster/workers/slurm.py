@@ -269,7 +269,7 @@ class SlurmWorkerPool(WorkerPool):
         make_executor: Callable[[str], Executor],
         devices: Sequence[str],
         folder: Path,
-        make_meter: Callable[[str, float], WorkerMeter] | None = None,
+        make_meter: Callable[..., WorkerMeter] | None = None,
     ) -> Self:
         """The pool that the settings describe."""
         whole = partial(make_meter, share=1.0) if make_meter else None
