@@ -16,6 +16,7 @@ from ce_nas.analysis.recommend import choose
 from ce_nas.analysis.savings import Savings, savings
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.config.components import ComponentSettings
+from ce_nas.config.registry import POLICIES
 from ce_nas.config.schema import Settings, setting_flags, settings_from_flags
 from ce_nas.core.errors import SettingsError, StoreError, unknown_choice_message
 from ce_nas.core.units import HOUR_S
@@ -29,10 +30,11 @@ from ce_nas.store.journal import FORMAT_VERSION, MemoryJournal, SqliteJournal
 from ce_nas.store.run_dir import RunDirectory, read_run_entries, write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
+    from ce_nas.analysis.estimate import Calibration, Estimate
     from ce_nas.analysis.summary import RunSummary
     from ce_nas.cluster.workers.base import WorkerPool
     from ce_nas.engine.engine import Engine, Observer
@@ -260,6 +262,48 @@ class Search:
             self._inputs = replace(self._inputs, fixed_start=start)
         self._inputs.validate()
         return self._run_in(folder, observer, durable=durable, accept_changes=accept_changes)
+
+    def estimate(
+        self,
+        *,
+        searches: int = 6,
+        zones: Sequence[str] = (),
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Estimate:
+        """What the search will take, before it runs: carbon, energy, money, hours and trainings with 80 % intervals.
+
+        On a table, the settings are simulated over past weeks; a live search trains once on its device.
+
+        :param searches: simulated searches, 3 or more.
+        :param zones: other zones to compare with.
+        :param on_progress: called with the numbers of finished and of all searches.
+        :raises SettingsError: if no past is on record, or the grid is live.
+        """
+        from ce_nas.analysis.estimate import estimate_from_calibration, estimate_search
+
+        if self.settings.live.enabled:
+            return estimate_from_calibration(self.settings, self._calibrate())
+        return estimate_search(self.settings, searches=searches, zones=zones, on_progress=on_progress)
+
+    def _calibrate(self) -> Calibration:
+        """One training on one device, in a folder that is removed."""
+        import tempfile
+
+        from ce_nas.analysis.estimate import Calibration
+
+        cluster = self.settings.cluster.model_copy(update={"gpus": 1})
+        budget = self.settings.budget.model_copy(update={"evaluations": 1, "stop": "never"})
+        live = self.settings.live.model_copy(update={"devices": self.settings.live.devices[:1]})
+        update = {"cluster": cluster, "budget": budget, "live": live, "policy": POLICIES.validate("vanilla")}
+        one = Search.from_settings(self.settings.model_copy(update=update), **self._overrides | {"policy": None})
+        with tempfile.TemporaryDirectory() as folder:
+            summary = one.run(Path(folder) / "calibration").summary
+        if not summary.evaluations:
+            message = "Expected one training to finish for the estimate, got none within the deadline; raise --hours."
+            raise SettingsError(message)
+        training_h = summary.device_hours_by_activity.get("training", 0.0) * live.time_scale
+        energy_j = summary.energy_j_by_activity.get("training", 0.0) / cluster.pue
+        return Calibration(training_h * HOUR_S, energy_j)
 
     def _prepare(self, settings: Settings, objects: Mapping[str, Any], inputs: RunInputs | None) -> None:
         self.settings = _resolve_devices(settings)

@@ -1,0 +1,265 @@
+"""What a search will take, before it runs: carbon, energy, money, hours and trainings, each with an 80 % interval.
+
+Interface::
+
+    estimate_search(settings, searches=6, zones=(), on_progress=None) -> Estimate
+    estimate_from_calibration(settings, Calibration(training_s, training_j)) -> Estimate
+
+Where the benchmark is a table, the settings are simulated over past weeks of the grid, each with a seed of its own, and
+the interval is the prediction interval of a log-normal variable from these searches. For a function of one's own or a
+live search the quantities follow from one training on its device (``ce_nas.Search.estimate`` runs it) and the range of
+trainings after which searches end by themselves. Nothing after the run's start is read from the grid's record.
+
+Source
+    Hahn, Meeker. Statistical Intervals. 1991 (prediction interval of one further observation, section 4.7).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from ce_nas.analysis.statistics import Interval
+from ce_nas.core.errors import SettingsError
+from ce_nas.core.units import DAY_S, HOUR_S, J_PER_KWH
+from ce_nas.engine.build import build_engine
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.forecast.base import FORECAST_HORIZON_S, PAST_WINDOW_S
+from ce_nas.forecast.best_start import find_best_start
+from ce_nas.store.journal import NullJournal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ce_nas.config.schema import Settings
+
+__all__ = ["Calibration", "Estimate", "EstimateRow", "estimate_from_calibration", "estimate_search"]
+
+#: probability that an interval holds the truth
+INTERVAL_PROBABILITY = 0.8
+#: added to the seeds of the simulated searches, so that none is the search itself
+_SEED_OFFSET = 10_000
+#: trainings after which the simulated searches of the embedded tables ended by themselves: median, and the factor of an
+#: 80 % interval, for a problem of which nothing is known
+_USUAL_TRAININGS, _USUAL_FACTOR = 85.0, 1.8
+_WEEK_S = 7 * DAY_S
+#: a search that takes as many times its work on all devices waits for clean hours
+_WAITING_RATIO = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateRow:
+    """One way to run the search; each interval holds the truth with a probability of 80 %."""
+
+    #: ``now``: at the stated start; ``best-start``: at the best time within the deadline, without a pause;
+    #: ``zone``: now, in another zone
+    when: str
+    zone: str
+    #: hours from the stated start to the start
+    start_h: float
+    carbon_g: Interval
+    energy_j: Interval
+    #: in the currency of the prices
+    cost: Interval
+    hours: Interval
+    trainings: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a search will take."""
+
+    #: the first is for a start as stated
+    rows: tuple[EstimateRow, ...]
+    #: ``simulated``: searches on the table in past weeks; ``calibrated``: from one training
+    basis: str
+    #: simulated searches, or trainings measured
+    count: int
+    #: what the estimate assumes, each a sentence
+    notes: tuple[str, ...] = ()
+
+    @property
+    def now(self) -> EstimateRow:
+        """The row of a start as stated."""
+        return self.rows[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to plain containers."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What one training took on the device."""
+
+    training_s: float
+    #: at the plug, before PUE
+    training_j: float
+
+
+def estimate_search(
+    settings: Settings,
+    *,
+    searches: int = 6,
+    zones: Sequence[str] = (),
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Estimate:
+    """Estimate a simulated search by simulating its settings over past weeks, each with a seed of its own.
+
+    :param searches: simulated searches, 3 or more.
+    :param zones: built-in or imported zones to compare with, besides the search's own.
+    :param on_progress: called with the numbers of finished and of all searches.
+    :raises SettingsError: if the search is live (see :func:`estimate_from_calibration`), or no past is on record.
+    """
+    if settings.live.enabled:
+        message = "Expected a search on a table, got a live one: calibrate it on the device first."
+        raise SettingsError(message)
+    if searches < 3:
+        message = f"Expected 3 simulated searches or more for an interval, got {searches}."
+        raise SettingsError(message)
+    inputs = RunInputs(settings)
+    inputs.validate()
+    outcomes = []
+    for number, back_s in enumerate(_past_starts_s(inputs, searches)):
+        outcomes.append(_simulate(inputs, settings.seed + _SEED_OFFSET + number, back_s))
+        if on_progress:
+            on_progress(number + 1, searches)
+    row = EstimateRow(
+        "now", inputs.zone, 0.0, *(_prediction_interval(column) for column in zip(*outcomes, strict=True))
+    )
+    rows = [row, *_best_start_rows(inputs, row)]
+    rows += [_row_in_zone(inputs, row, zone) for zone in zones if zone != inputs.zone]
+    return Estimate(tuple(rows), "simulated", searches)
+
+
+def estimate_from_calibration(settings: Settings, calibration: Calibration) -> Estimate:
+    """Estimate a search of one's own from one training on its device.
+
+    The number of trainings is that of the budget, else that after which searches usually end by themselves.
+
+    :raises SettingsError: if the grid is live: its coming hours are not on record.
+    """
+    inputs = RunInputs(settings)
+    if settings.grid.provider is not None:
+        message = "Expected a zone or a trace to estimate with, got a live provider; name one with --zone or --trace."
+        raise SettingsError(message)
+    budget, cluster = settings.budget, settings.cluster
+    affordable = cluster.gpus * budget.time_s / calibration.training_s
+    most = min(affordable, math.inf if budget.evaluations is None else budget.evaluations)
+    usual = (_USUAL_TRAININGS, _USUAL_TRAININGS / _USUAL_FACTOR, _USUAL_TRAININGS * _USUAL_FACTOR)
+    trainings = Interval(*(max(min(count, most), 1.0) for count in usual))
+    energy_j = trainings.scaled(calibration.training_j * cluster.pue)
+    hours = trainings.scaled(calibration.training_s / cluster.gpus / HOUR_S)
+    ahead = _forecast_hours(inputs)
+    g_per_kwh = float(ahead[: max(round(hours.median), 1)].mean())
+    prices = inputs.prices.electricity_prices(0.0, HOUR_S, budget.time_s)
+    per_kwh, per_hour = float(np.mean(prices)), cluster.gpus * inputs.prices.price_per_device_hour
+    cost = Interval(
+        *(
+            getattr(energy_j, part) / J_PER_KWH * per_kwh + getattr(hours, part) * per_hour
+            for part in ("median", "low", "high")
+        )
+    )
+    row = EstimateRow("now", inputs.zone, 0.0, energy_j.scaled(g_per_kwh / J_PER_KWH), energy_j, cost, hours, trainings)
+    note = (
+        f"Searches on known tables end by themselves after {_USUAL_TRAININGS:.0f} trainings, 8 in 10 of them within a "
+        f"factor of {_USUAL_FACTOR:g}."
+    )
+    return Estimate((row, *_best_start_rows(inputs, row)), "calibrated", 1, (note,))
+
+
+def _past_starts_s(inputs: RunInputs, count: int) -> list[float]:
+    """Starts in the past, seconds before the run's own, whole weeks where the record has them, else whole days.
+
+    :raises SettingsError: if the record has no past that a whole search fits into.
+    """
+    deadline_s = inputs.settings.budget.time_s
+    known_s = (inputs.start - inputs.trace.start).total_seconds()
+    series = inputs.trace.relative_to(inputs.start)
+    steps = (_WEEK_S, DAY_S, HOUR_S)
+    starts: list[float] = []
+    for step_s in steps:
+        for multiple in range(1, int(known_s // step_s) + 1):
+            back_s = multiple * step_s
+            if back_s not in starts and back_s >= deadline_s and series.covers(-back_s, -back_s + deadline_s):
+                starts.append(back_s)
+                if len(starts) == count:
+                    return starts
+    if not starts:
+        message = (
+            f"Expected {deadline_s / HOUR_S:g} h of the grid's record before the start, {inputs.start:%Y-%m-%d %H:%M} "
+            f"UTC, to simulate the search in, got {known_s / HOUR_S:.0f} h; start later, or shorten --hours."
+        )
+        raise SettingsError(message)
+    return [starts[number % len(starts)] for number in range(count)]
+
+
+def _simulate(inputs: RunInputs, seed: int, back_s: float) -> tuple[float, float, float, float, float]:
+    """Carbon in g, energy in J, cost, hours and trainings of one simulated search in the past."""
+    grid = inputs.settings.grid.model_copy(update={"start": inputs.start - timedelta(seconds=back_s)})
+    past = replace(inputs, settings=inputs.settings.model_copy(update={"grid": grid, "seed": seed}), fixed_start=None)
+    engine = build_engine(past, NullJournal())
+    with threadpool_limits(limits=1):
+        engine.run()
+    totals = engine.components.ledger.totals
+    hours = engine.components.clock.now_s / HOUR_S
+    return totals.total_carbon_g, totals.total_energy_j, totals.cost, hours, float(engine.progress.evaluations)
+
+
+def _prediction_interval(values: Sequence[float]) -> Interval:
+    """The median, and the interval that holds one further value, by a log-normal distribution."""
+    from scipy.stats import t
+
+    sample = np.asarray(values, dtype=float)
+    middle = float(np.median(sample))
+    if (sample <= 0).any():  # without a price, say
+        return Interval(middle, float(sample.min()), float(sample.max()))
+    logs = np.log(sample)
+    width = float(
+        t.ppf((1 + INTERVAL_PROBABILITY) / 2, len(logs) - 1) * logs.std(ddof=1) * math.sqrt(1 + 1 / len(logs))
+    )
+    centre = float(logs.mean())
+    return Interval(middle, min(math.exp(centre - width), middle), max(math.exp(centre + width), middle))
+
+
+def _forecast_hours(inputs: RunInputs) -> np.ndarray:
+    """The forecast at the start, hour by hour up to the deadline, g CO2eq/kWh; the zone's mean if nothing is known."""
+    forecaster = inputs.choose_forecaster().forecaster
+    past = inputs.history.inputs_at(0.0, max(PAST_WINDOW_S, forecaster.lookback_s), FORECAST_HORIZON_S)
+    hours = max(math.ceil(inputs.settings.budget.time_s / HOUR_S), 1)
+    if past is None:
+        return np.full(hours, float(np.nanmean(inputs.trace.g_per_kwh)))
+    return forecaster.predict(past, FORECAST_HORIZON_S).resample(0.0, HOUR_S, hours)
+
+
+def _best_start_rows(inputs: RunInputs, row: EstimateRow) -> list[EstimateRow]:
+    """The row of the best start within the deadline by the forecast; empty where that is no better than now."""
+    ahead, cluster = _forecast_hours(inputs), inputs.settings.cluster
+    busy_h = row.energy_j.median / (cluster.training_w * cluster.pue * cluster.gpus * HOUR_S)
+    best = find_best_start(ahead, min(max(round(busy_h), 1), len(ahead)), len(ahead))
+    # a policy that waits works in the cheapest hours already
+    now_g_per_kwh = best.pausing_g_per_kwh if row.hours.median > _WAITING_RATIO * busy_h else best.now_g_per_kwh
+    if best.start_h == 0 or best.start_g_per_kwh >= now_g_per_kwh:
+        return []
+    carbon_g = row.carbon_g.scaled(best.start_g_per_kwh / now_g_per_kwh)
+    return [replace(row, when="best-start", start_h=float(best.start_h), carbon_g=carbon_g)]
+
+
+def _row_in_zone(inputs: RunInputs, row: EstimateRow, zone: str) -> EstimateRow:
+    """The row of the same search in another zone, by the mean of the week before the start there and here."""
+    grid = inputs.settings.grid.model_copy(update={"zone": zone, "trace": None, "start": inputs.start})
+    there = RunInputs(inputs.settings.model_copy(update={"grid": grid}))
+    means = []
+    for place in (inputs, there):
+        series = place.trace.relative_to(inputs.start)
+        if not series.covers(-_WEEK_S, 0.0):
+            message = f"Expected a record of zone {place.zone} for the week before {inputs.start:%Y-%m-%d}, got none."
+            raise SettingsError(message)
+        means.append(series.mean(-_WEEK_S, 0.0))
+    share = means[1] / means[0] if means[0] > 0 else 1.0
+    return replace(row, when="zone", zone=zone, carbon_g=row.carbon_g.scaled(share))

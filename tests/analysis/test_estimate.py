@@ -1,0 +1,101 @@
+"""Estimates before a search, from simulated searches and from one training."""
+
+import math
+
+import numpy as np
+import pytest
+
+from ce_nas.analysis.estimate import (
+    Calibration,
+    _past_starts_s,
+    _prediction_interval,
+    estimate_from_calibration,
+    estimate_search,
+)
+from ce_nas.api import Search
+from ce_nas.config.schema import settings_from_flags
+from ce_nas.core.errors import SettingsError
+from ce_nas.core.units import DAY_S, HOUR_S
+from ce_nas.engine.inputs import RunInputs
+
+SMALL = {"policy": "vanilla", "searcher": "random", "gpus": 2, "hours": 5}
+
+
+def test_estimate_holds_every_quantity_and_the_other_zones():
+    told = []
+    estimate = Search(**SMALL, electricity_price=0.2).estimate(
+        searches=3, zones=["hydro", "solar"], on_progress=lambda done, of: told.append((done, of))
+    )
+    now = estimate.now
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert (estimate.basis, estimate.count, now.when, now.zone) == ("simulated", 3, "now", "solar")
+    for quantity in (now.carbon_g, now.energy_j, now.cost, now.hours, now.trainings):
+        assert 0 < quantity.low <= quantity.median <= quantity.high
+    hydro = next(row for row in estimate.rows if row.when == "zone")
+    assert hydro.zone == "hydro"  # its own zone is not repeated
+    assert hydro.carbon_g.median < 0.5 * now.carbon_g.median
+    assert hydro.energy_j == now.energy_j
+    assert estimate.to_dict()["rows"][0]["carbon_g"]["median"] == now.carbon_g.median
+
+
+def test_estimate_reads_nothing_after_the_start(tmp_path):
+    hours = np.arange(24 * 30)
+    past = 300.0 + 100.0 * np.sin(hours * 2 * np.pi / 24)
+    estimates = []
+    for later in (50.0, 900.0):
+        values = np.where(hours < 24 * 20, past, later)
+        path = tmp_path / f"{later:g}.csv"
+        rows = "\n".join(
+            f"2021-01-{1 + hour // 24:02d}T{hour % 24:02d}:00,{value:.3f}" for hour, value in enumerate(values)
+        )
+        path.write_text(f"time,intensity [g/kWh]\n{rows}\n")
+        flags = {**SMALL, "trace": str(path), "zone": "X", "factors": "lifecycle", "signal": "average"}
+        estimates.append(Search(**flags, start="2021-01-21").estimate(searches=3))
+    assert estimates[0].rows == estimates[1].rows
+
+
+def test_past_starts_are_whole_weeks_and_end_before_the_start():
+    starts = _past_starts_s(RunInputs(settings_from_flags(**SMALL)), 4)
+    assert starts == [7 * DAY_S * weeks for weeks in (1, 2, 3, 4)]
+
+
+def test_past_starts_are_days_where_the_record_has_no_weeks(small_search):
+    settings = settings_from_flags(**SMALL, start="2023-01-04")
+    starts = _past_starts_s(RunInputs(settings), 3)
+    assert all(5 * HOUR_S <= start_s <= 3 * DAY_S for start_s in starts)
+    with pytest.raises(SettingsError, match="before the start"):
+        _past_starts_s(RunInputs(settings_from_flags(**{**SMALL, "hours": 80}, start="2023-01-02")), 3)
+
+
+def test_prediction_interval_holds_one_further_value_in_eight_of_ten():
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        *sample, further = np.exp(rng.normal(3.0, 0.4, 7)).tolist()
+        interval = _prediction_interval(sample)
+        held += interval.low <= further <= interval.high
+    assert 0.74 <= held / 400 <= 0.87
+
+
+def test_nothing_spent_has_an_interval_of_zero():
+    interval = _prediction_interval([0.0, 0.0, 0.0])
+    assert (interval.median, interval.low, interval.high) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("evaluations", "median"), [(None, 85), (40, 40)])
+def test_one_training_is_enough_for_a_search_of_ones_own(evaluations, median):
+    flags = {"gpus": 2, "hours": 1000, "evaluations": evaluations, "electricity_price": 0.5, "gpu_hour_price": 1.0}
+    settings = settings_from_flags(**flags, live=True, zone="coal-flat", cluster={"pue": 2.0})
+    now = estimate_from_calibration(settings, Calibration(training_s=HOUR_S, training_j=3.6e6)).now
+    assert now.trainings.median == median
+    assert now.energy_j.median == pytest.approx(2 * median * 3.6e6)
+    assert now.hours.median == pytest.approx(median / 2)
+    assert now.cost.median == pytest.approx(2 * median * 0.5 + median * 1.0)
+    assert math.isclose(now.carbon_g.high / now.carbon_g.median, now.energy_j.high / now.energy_j.median)
+
+
+def test_live_search_and_too_few_searches_are_refused():
+    with pytest.raises(SettingsError, match="calibrate"):
+        estimate_search(settings_from_flags(live=True))
+    with pytest.raises(SettingsError, match="3 simulated searches"):
+        estimate_search(settings_from_flags(**SMALL), searches=2)
