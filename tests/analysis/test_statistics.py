@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ce_nas.analysis.statistics import bootstrap_median, bootstrap_median_crossed, paired_test
+from ce_nas.analysis.statistics import bootstrap_crossed, bootstrap_median, paired_test
 from ce_nas.core.errors import DataError
 
 
@@ -55,9 +55,20 @@ def test_paired_test_wins_and_p_value():
 
 def test_crossed_interval_is_at_least_as_wide_for_correlated_rows():
     table = [[seed + 0.01 * day for day in range(4)] for seed in range(4)]
-    crossed = bootstrap_median_crossed(table)
+    crossed = bootstrap_crossed([table], lambda median: median)
     pooled = bootstrap_median([value for row in table for value in row])
     assert crossed.median == pooled.median
     assert crossed.high - crossed.low >= pooled.high - pooled.low
     with pytest.raises(DataError):
-        bootstrap_median_crossed([[1.0, math.nan]])
+        bootstrap_crossed([[[1.0, math.nan]]], lambda median: median)
+    with pytest.raises(DataError):
+        bootstrap_crossed([table, table[:2]], lambda one, other: one - other)
+
+
+def test_crossed_ratio_is_that_of_the_medians_from_the_same_resamples():
+    table = [[seed + 0.01 * day for day in range(4)] for seed in range(1, 9)]
+    double = [[2.0 * value for value in row] for row in table]
+    ratio = bootstrap_crossed([double, table], lambda one, other: one / other)
+    assert (ratio.median, ratio.low, ratio.high) == pytest.approx((2.0, 2.0, 2.0))
+    missed = bootstrap_crossed([[[math.inf] * 4] * 8, [[math.inf] * 4] * 8], lambda one, other: one / other)
+    assert (missed.median, missed.high) == (0.0, 0.0)

@@ -16,9 +16,9 @@ import numpy as np
 from ce_nas.core.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["Interval", "PairedTest", "bootstrap_median", "bootstrap_median_crossed", "paired_test"]
+__all__ = ["Interval", "PairedTest", "bootstrap_crossed", "bootstrap_median", "lower_median", "paired_test"]
 
 RESAMPLE_COUNT = 10_000
 #: for tables, where rows and columns are resampled separately
@@ -56,26 +56,38 @@ def bootstrap_median(values: Sequence[float], seed: int = 0) -> Interval:
     return Interval(float(np.sort(sample)[(len(sample) - 1) // 2]), float(low), float(high))
 
 
-def bootstrap_median_crossed(values: Sequence[Sequence[float]], seed: int = 0) -> Interval:
-    """Compute the median of a table and its interval with rows and columns resampled separately [Owen].
+def bootstrap_crossed(
+    tables: Sequence[Sequence[Sequence[float]]], combine: Callable[..., np.ndarray], seed: int = 0
+) -> Interval:
+    """Compute a function of the medians of tables and its interval, with rows and columns resampled separately [Owen].
 
-    Searches of the same seed or day are correlated: resampling them one by one would give too narrow an interval.
-    Infinite values are allowed.
+    The same resamples serve every table, so that a ratio or difference follows from the medians beside it. Searches of
+    the same seed or day are correlated: resampling them one by one would give too narrow an interval. Infinite values
+    are allowed; where they combine to NaN, such as the ratio of two, the value counts as 0.
 
-    :param values: one row per seed, one column per start day, shape ``(seeds, days)``.
+    :param tables: each one row per seed, one column per start day, shape ``(seeds, days)``, all of the same shape.
+    :param combine: maps an array of medians of each table to values, elementwise.
     :raises DataError: if there are no values, or one is NaN: missing is never zero.
     """
-    table = np.asarray(values, dtype=float)
-    if table.ndim != 2 or not table.size or np.isnan(table).any():
-        message = f"Expected a table of numbers, none of them NaN, got {values}; missing is never zero: leave it out."
+    arrays = [np.asarray(table, dtype=float) for table in tables]
+    if any(one.ndim != 2 or not one.size or np.isnan(one).any() or one.shape != arrays[0].shape for one in arrays):
+        message = f"Expected tables of numbers, none of them NaN, got {tables}; missing is never zero: leave it out."
         raise DataError(message)
-    rng, (rows, columns) = np.random.default_rng(seed), table.shape
-    drawn_rows = rng.integers(rows, size=(CROSSED_RESAMPLE_COUNT, rows))
-    drawn_columns = rng.integers(columns, size=(CROSSED_RESAMPLE_COUNT, columns))
-    samples = table[drawn_rows[:, :, None], drawn_columns[:, None, :]].reshape(CROSSED_RESAMPLE_COUNT, -1)
-    middle = (table.size - 1) // 2
-    low, high = np.quantile(np.sort(samples, axis=1)[:, middle], [0.025, 0.975], method="nearest")
-    return Interval(float(np.sort(table, axis=None)[middle]), float(low), float(high))
+    rng, (rows, columns) = np.random.default_rng(seed), arrays[0].shape
+    drawn_rows = rng.integers(rows, size=(CROSSED_RESAMPLE_COUNT, rows))[:, :, None]
+    drawn_columns = rng.integers(columns, size=(CROSSED_RESAMPLE_COUNT, columns))[:, None, :]
+    samples = (one[drawn_rows, drawn_columns].reshape(CROSSED_RESAMPLE_COUNT, -1) for one in arrays)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        point = combine(*(lower_median(one.ravel()) for one in arrays))
+        values = combine(*map(lower_median, samples))
+    low, high = np.quantile(np.where(np.isnan(values), 0.0, values), [0.025, 0.975], method="nearest")
+    return Interval(0.0 if np.isnan(point) else float(point), float(low), float(high))
+
+
+def lower_median(values: np.ndarray) -> np.ndarray:
+    """The median over the last axis, the lower of two middle values: their mean may be half infinite."""
+    middle: np.ndarray = np.sort(values, axis=-1)[..., (values.shape[-1] - 1) // 2]
+    return middle
 
 
 @dataclass(frozen=True, slots=True)

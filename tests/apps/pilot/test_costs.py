@@ -13,6 +13,7 @@ from ce_nas.apps.pilot.costs import (
     cost_ratio,
     format_percent,
     get_measure,
+    intensity_ratio,
     monetary_cost,
     relative_saving,
 )
@@ -26,6 +27,7 @@ def cost_of(kg, kwh=10.0, hours=2.0):
 
 BEFORE = SearchMethod("baseline", ((cost_of(10), cost_of(20)), (cost_of(12), cost_of(16))))
 HALF = SearchMethod("ce-nas", ((cost_of(5), cost_of(10)), (cost_of(6), cost_of(8))))
+UNEVEN = SearchMethod("ce-nas", ((cost_of(1, kwh=2.0), cost_of(15)), (cost_of(2, kwh=4.0), cost_of(5))))
 
 
 def carbon(cost):
@@ -41,14 +43,24 @@ def test_cost_counts_only_given_prices():
     assert amounts == pytest.approx([10.0, 10.0, 38.0, 2.0])
 
 
-def test_savings_are_paired_before_the_median():
-    assert relative_saving(BEFORE, HALF, carbon).median == pytest.approx(0.5)
-    assert relative_saving(BEFORE, HALF, carbon).low == pytest.approx(0.5)
-    assert cost_ratio(BEFORE, HALF, carbon).high == pytest.approx(2.0)
-    assert absolute_saving(BEFORE, HALF, carbon).median == pytest.approx(
-        6000.0
-    )  # of 5, 6, 8 and 10 kg the lower middle
-    assert BEFORE.median_over(carbon).median == 12_000.0
+def test_ratios_and_differences_follow_from_the_medians():
+    before, after = BEFORE.median_over(carbon).median, UNEVEN.median_over(carbon).median
+    assert absolute_saving(BEFORE, UNEVEN, carbon).median == before - after
+    assert relative_saving(BEFORE, UNEVEN, carbon).median == 1 - after / before
+    assert cost_ratio(BEFORE, UNEVEN, carbon).median == before / after
+    energy = cost_ratio(BEFORE, UNEVEN, lambda cost: cost.energy_j).median
+    assert energy * intensity_ratio(BEFORE, UNEVEN).median == pytest.approx(before / after)
+    assert BEFORE.median_over(carbon).median == 12_000.0  # of 10, 12, 16 and 20 kg the lower middle
+
+
+def test_few_searches_have_a_range_and_no_interval():
+    saving = relative_saving(BEFORE, UNEVEN, carbon)
+    assert not BEFORE.has_intervals
+    assert (saving.low, saving.high) == pytest.approx((1 - 15 / 20, 1 - 1 / 10))
+    assert saving.low <= saving.median <= saving.high
+    many = SearchMethod("baseline", tuple((cost_of(10 + seed), cost_of(20 + seed)) for seed in range(6)))
+    assert many.has_intervals
+    assert relative_saving(many, many, carbon).high == 0.0
 
 
 def test_a_missed_target_saves_nothing():

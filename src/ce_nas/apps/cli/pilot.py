@@ -103,7 +103,7 @@ def pilot(  # noqa: PLR0913 - one parameter per option
     write_atomic(out / "decision.html", decision_html(result, translate))
     write_atomic(out / "decision.md", render_markdown(page))
     write_json(json, dict(result.to_dict()))
-    if not quiet:
+    if not (quiet or str(json) == "-"):
         _print_page(page, out / "decision.html")
 
 
@@ -156,7 +156,8 @@ def _print_page(page: ReportPage, path: Path) -> None:
     (report_table,) = search.tables
     table = Table(title=decision.title, title_justify="left")
     for index, name in enumerate(report_table.header[:MAX_TERMINAL_COLUMNS]):
-        table.add_column(name, justify="left" if index < report_table.n_text_columns else "right")
+        is_text = index < report_table.n_text_columns
+        table.add_column(name, justify="left" if is_text else "right", overflow="fold", no_wrap=not is_text)
     for row in report_table.rows:
         table.add_row(*map(_strip_markup, row[:MAX_TERMINAL_COLUMNS]))
     console.print(table)

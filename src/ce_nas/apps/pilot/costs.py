@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ce_nas.analysis.statistics import Interval, bootstrap_median_crossed
+import numpy as np
+
+from ce_nas.analysis.statistics import Interval, bootstrap_crossed
 from ce_nas.core.units import G_PER_KG, G_PER_TONNE, HOUR_S, J_PER_KWH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ce_nas.apps.pilot.inputs import PilotInputs
 
@@ -23,9 +25,14 @@ __all__ = [
     "cost_ratio",
     "format_percent",
     "get_measure",
+    "intensity_ratio",
     "monetary_cost",
     "relative_saving",
 ]
+
+
+#: seeds, or days, from which on a 95 % interval of a median exists: with five, all lie on one side of it in 6 %
+MIN_UNITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +81,14 @@ class SearchMethod:
         reached = [cost.has_reached_target for row in self.costs for cost in row]
         return sum(reached) / len(reached)
 
+    @property
+    def has_intervals(self) -> bool:
+        """Whether there are enough seeds, or days, for a 95 % interval; else the bounds are a range."""
+        return max(len(self.costs), len(self.costs[0])) >= MIN_UNITS
+
     def median_over(self, read_amount: Callable[[SearchCost], float]) -> Interval:
         """The median of an amount over seeds and start days, with its interval."""
-        return bootstrap_median_crossed([[read_amount(cost) for cost in row] for row in self.costs])
+        return _estimate([(self, read_amount)], lambda amount: amount)
 
     def at_start(self, start_index: int) -> SearchMethod:
         """The same method on one start day."""
@@ -84,25 +96,48 @@ class SearchMethod:
 
 
 def absolute_saving(before: SearchMethod, after: SearchMethod, read_amount: Callable[[SearchCost], float]) -> Interval:
-    """How much less ``after`` used than ``before``, paired by seed and day; -inf where ``after`` missed the quality."""
-    return _compare_paired(before, after, lambda old, new: read_amount(old) - read_amount(new))
+    """How much less ``after`` used than ``before``, the difference of their medians; -inf if it missed the quality."""
+    return _estimate([(before, read_amount), (after, read_amount)], lambda old, new: old - new)
 
 
 def relative_saving(before: SearchMethod, after: SearchMethod, read_amount: Callable[[SearchCost], float]) -> Interval:
-    """The absolute saving as a share of what ``before`` used."""
-    return _compare_paired(before, after, lambda old, new: _relative_reduction(read_amount(old), read_amount(new)))
-
-
-def _relative_reduction(before: float, after: float) -> float:
-    """The share by which ``after`` is smaller; 0 if ``before`` is 0."""
-    return 1.0 - after / before if before else 0.0
+    """The absolute saving as a share of the median of ``before``; 0 if that is 0."""
+    return _estimate([(before, read_amount), (after, read_amount)], _relative_reduction)
 
 
 def cost_ratio(before: SearchMethod, after: SearchMethod, read_amount: Callable[[SearchCost], float]) -> Interval:
-    """What ``before`` used in units of what ``after`` used; 0 where ``after`` missed the quality."""
-    return _compare_paired(
-        before, after, lambda old, new: read_amount(old) / read_amount(new) if new.has_reached_target else 0.0
-    )
+    """The median of ``before`` in units of that of ``after``; 0 if ``after`` missed the quality."""
+    return _estimate([(before, read_amount), (after, read_amount)], lambda old, new: old / new)
+
+
+def intensity_ratio(before: SearchMethod, after: SearchMethod) -> Interval:
+    """The carbon ratio divided by the energy ratio: how much cleaner the hours of ``after`` were."""
+    carbon, energy = (lambda cost: cost.carbon_g), (lambda cost: cost.energy_j)
+    parts = [(before, carbon), (after, carbon), (before, energy), (after, energy)]
+    return _estimate(parts, lambda old_g, new_g, old_j, new_j: (old_g / new_g) / (old_j / new_j))
+
+
+def _relative_reduction(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    return np.where(before == 0.0, 0.0, 1.0 - after / before)
+
+
+def _estimate(
+    parts: Sequence[tuple[SearchMethod, Callable[[SearchCost], float]]], combine: Callable[..., np.ndarray]
+) -> Interval:
+    """A function of medians, with the interval of the same function of the medians of resamples.
+
+    Seeds and days are resampled separately, the same ones for every part: so ratios and differences follow from the
+    medians beside them. With fewer than `MIN_UNITS` of both the bounds are the function's lowest and highest value over
+    the searches, between which that of the medians always lies. A value that is not a number, such as a ratio to a
+    search that missed the quality, counts as 0.
+    """
+    tables = [[[read(cost) for cost in row] for row in method.costs] for method, read in parts]
+    estimate = bootstrap_crossed(tables, combine)
+    if parts[0][0].has_intervals:
+        return estimate
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = np.nan_to_num(combine(*map(np.asarray, tables)), nan=0.0, posinf=np.inf, neginf=-np.inf)
+    return Interval(estimate.median, float(values.min()), float(values.max()))
 
 
 def format_percent(share: Interval) -> str:
@@ -112,13 +147,6 @@ def format_percent(share: Interval) -> str:
         for value in (share.median, share.low, share.high)
     ]
     return ends[0] if share.low == share.high else f"{ends[0]} [{ends[1]}, {ends[2]}]"
-
-
-def _compare_paired(
-    before: SearchMethod, after: SearchMethod, compare: Callable[[SearchCost, SearchCost], float]
-) -> Interval:
-    rows = zip(before.costs, after.costs, strict=True)
-    return bootstrap_median_crossed([[compare(old, new) for old, new in zip(*row, strict=True)] for row in rows])
 
 
 def monetary_cost(cost: SearchCost, inputs: PilotInputs) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.apps.pilot.costs import cost_ratio, format_percent, get_measure, relative_saving
+from ce_nas.apps.pilot.costs import cost_ratio, format_percent, get_measure, intensity_ratio, relative_saving
 from ce_nas.core.formatting import format_duration, format_interval, format_number
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.html import render_paper_html
@@ -64,24 +64,25 @@ def _lead_text(result: PilotResult, translate: Translator) -> str:
         "searches": f"{inputs.searches_per_year:g}",
         "deadline": format_duration(provenance.deadline_s),
     }
+    bounds = translate("pilot.bounds.interval" if result.ce_nas.has_intervals else "pilot.bounds.range")
     if result.is_measured:
-        few = translate("pilot.few") if len(provenance.seeds) == 1 else ""
         return translate(
-            "pilot.lead.measured", runs=provenance.benchmark, count=len(provenance.seeds), few=few,
+            "pilot.lead.measured", runs=provenance.benchmark, count=len(provenance.seeds), bounds=bounds,
             share=f"{result.metered_share:.0%}", **shared,
         )  # fmt: skip
     return translate(
         "pilot.lead.simulated", gpu_hours=f"{inputs.gpu_hours:,g}", trainings=inputs.trainings,
-        seeds=len(provenance.seeds), starts=len(provenance.starts), **shared,
+        seeds=len(provenance.seeds), starts=len(provenance.starts), bounds=bounds, **shared,
     )  # fmt: skip
 
 
 def _decision_section(result: PilotResult, translate: Translator) -> ReportSection:
+    few = [] if result.ce_nas.has_intervals or result.is_measured else [translate("pilot.quick")]
     return ReportSection(
         "decision",
         translate("pilot.section.decision"),
         facts=list(_headline_facts(result, translate)),
-        paragraphs=[_verdict_text(result, translate)],
+        paragraphs=[_verdict_text(result, translate), *few],
     )
 
 
@@ -154,14 +155,13 @@ def _quality_text(result: PilotResult, translate: Translator) -> str:
 
 def _decomposition_text(result: PilotResult, translate: Translator) -> str:
     """The carbon ratio as the energy ratio times the intensity ratio."""
-    energy_ratio, intensity_ratio, carbon_ratio = (
-        format_interval(cost_ratio(result.baseline, result.ce_nas, amount))
-        for amount in (lambda cost: cost.energy_j, lambda cost: cost.carbon_g / cost.energy_j, _carbon_g)
-    )
+    energy_ratio = format_interval(cost_ratio(result.baseline, result.ce_nas, lambda cost: cost.energy_j))
+    carbon_ratio = format_interval(cost_ratio(result.baseline, result.ce_nas, _carbon_g))
+    cleaner = format_interval(intensity_ratio(result.baseline, result.ce_nas))
     by_shifting = format_percent(relative_saving(result.baseline, result.shifted, _carbon_g))
     bound = format_percent(relative_saving(result.baseline, result.oracle_shifted, _carbon_g))
     return translate(
-        "pilot.split", fewer=energy_ratio, better=intensity_ratio, ratio=carbon_ratio, alone=by_shifting, bound=bound
+        "pilot.split", fewer=energy_ratio, better=cleaner, ratio=carbon_ratio, alone=by_shifting, bound=bound
     )
 
 
@@ -177,7 +177,7 @@ def _carbon_chart(result: PilotResult, translate: Translator) -> Chart:
     positions = tuple(map(float, range(len(names))))
     bars = (
         ChartCurve("", "bars", positions, lengths, BLUE, tooltips=tooltips),
-        ChartCurve("", "bars", positions[:1], lengths[:1], ORANGE),
+        ChartCurve("", "bars", positions, (lengths[0], *([0.0] * (len(lengths) - 1))), ORANGE),
     )
     title = translate("pilot.chart")
     return Chart("ways", title, f"{title}: {'; '.join(tooltips)}", "kg CO2eq", "", bars, categories=names)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ce_nas.analysis.trajectory import build_trajectory
 from ce_nas.api import Search
-from ce_nas.benchmarks.nasbench201 import load_embedded_table
 from ce_nas.benchmarks.base import ProxyScores
+from ce_nas.benchmarks.nasbench201 import load_embedded_table
 from ce_nas.config.schema import ClusterSettings, settings_from_flags
 from ce_nas.core.units import HOUR_S
 from ce_nas.engine.inputs import RunInputs

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ce_nas.engine.inputs import RunInputs
     from ce_nas.grid.trace import Series
 
-__all__ = ["EFFORTS", "Effort", "run_pilot"]
+__all__ = ["EFFORTS", "Effort", "count_searches", "run_pilot"]
 
 Effort = Literal["quick", "usual", "thorough"]
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
@@ -56,6 +56,12 @@ _SIMULATION_SIZES: Mapping[str, _SimulationSize] = {
     "usual": _SimulationSize(12, 4, 12, 2, 3, 2),
     "thorough": _SimulationSize(24, 8, 12, 4, 6, 4),
 }
+
+
+def count_searches(effort: Effort) -> tuple[int, int]:
+    """The seeds and the start days of an effort."""
+    size = _SIMULATION_SIZES[effort]
+    return size.seeds, size.starts
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -9,7 +10,7 @@ from urllib.parse import urlencode
 from ce_nas.apps.dashboard.layout import PageLayout, render_page
 from ce_nas.apps.pilot.inputs import PilotInputs
 from ce_nas.apps.pilot.paper import decision_page
-from ce_nas.apps.pilot.simulate import EFFORTS, run_pilot
+from ce_nas.apps.pilot.simulate import EFFORTS, count_searches, run_pilot
 from ce_nas.core.errors import CeNasError, SettingsError, unknown_choice_message
 
 if TYPE_CHECKING:
@@ -44,12 +45,14 @@ class PilotForm:
     values: Mapping[str, str]
     #: whether the form was sent
     submitted: bool
+    #: the token of the form that was sent
+    token: str = ""
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> PilotForm:
         """Read the fields of the form from a query; others are ignored."""
         texts = {name: query.get(name, "").strip() for name in ("zone", "effort", *FORM_FIELDS)}
-        return cls({name: text for name, text in texts.items() if text}, "go" in query)
+        return cls({name: text for name, text in texts.items() if text}, "go" in query, query.get("form", ""))
 
     @property
     def address(self) -> str:
@@ -97,6 +100,12 @@ class PilotQueue:
     def __init__(self, submit: Callable[[Callable[[], None]], None]) -> None:
         self._submit = submit
         self._results: dict[tuple[PilotInputs, Effort], PilotResult | PilotProgress | str] = {}
+        #: only a form that contains this token, which other sites cannot read, starts a pilot
+        self.form_token = secrets.token_urlsafe(16)
+
+    def find(self, inputs: PilotInputs, effort: Effort) -> PilotResult | PilotProgress | str | None:
+        """Return the pilot for these inputs as :meth:`get_or_start`; None if it was not started."""
+        return self._results.get((inputs, effort))
 
     def get_or_start(self, inputs: PilotInputs, effort: Effort) -> PilotResult | PilotProgress | str:
         """Return the pilot for these inputs: its result, its progress, or the message of its error.
@@ -127,11 +136,16 @@ class PilotQueue:
 
 
 def pilot_page(
-    form: PilotForm, result: PilotResult | PilotProgress | str | None, zones: list[str], translate: Translator
+    form: PilotForm,
+    result: PilotResult | PilotProgress | str | None,
+    zones: list[str],
+    translate: Translator,
+    form_token: str = "",
 ) -> str:
     """Render the page.
 
     :param result: None before the form is submitted.
+    :param form_token: the token that the form sends.
     """
     progress = result if isinstance(result, PilotProgress) else None
     paper = None if result is None or isinstance(result, PilotProgress | str) else decision_page(result, translate)
@@ -142,7 +156,9 @@ def pilot_page(
     inputs = [(name, step, _format_default(defaults.get(name))) for name, step in FORM_FIELDS.items()]
     return render_page(
         "pilot.html", layout, translate, sections=paper.sections if paper else [], form=form, zones=zones,
-        inputs=inputs, efforts=OFFERED_EFFORTS, progress=progress, problem=result if isinstance(result, str) else "",
+        inputs=inputs, efforts=OFFERED_EFFORTS, sizes={effort: count_searches(effort) for effort in OFFERED_EFFORTS},
+        progress=progress, form_token=form_token,
+        problem=result if isinstance(result, str) else "",
     )  # fmt: skip
 
 
