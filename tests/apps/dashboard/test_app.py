@@ -1,6 +1,7 @@
 import gzip
 import json
 import logging
+import re
 
 import pytest
 
@@ -124,8 +125,10 @@ def test_the_form_starts_a_pilot_and_its_paper_is_a_file(client, dashboard, monk
     monkeypatch.setattr(dashboard._pilot_queue, "_submit", lambda work: work())
     assert client.get("/pilot/decision.html?gpus=5&go=1", headers={"sec-fetch-site": "cross-site",
                       "sec-fetch-mode": "navigate"}).status_code == 400  # fmt: skip
+    client.get("/pilot?gpus=4&go=1&form=of-another-site")
     assert not dashboard._pilot_queue._results
-    client.get("/pilot?gpus=4&go=1")
+    token = re.search(r'name="form" value="([^"]{16,})"', client.get("/pilot").text)[1]
+    client.get(f"/pilot?gpus=4&go=1&form={token}")
     found = client.get("/pilot/decision.html?gpus=4&go=1")
     assert found.status_code == 200
     assert found.headers["content-disposition"] == "attachment; filename=decision.html"

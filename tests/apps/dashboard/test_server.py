@@ -1,3 +1,5 @@
+import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -8,7 +10,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import uvicorn
 
+from ce_nas.apps.dashboard.security import LimitedProtocol
 from ce_nas.apps.dashboard.server import DashboardConfig, ServerAddress, build_address, serve
 from ce_nas.core.errors import MissingExtraError, SettingsError
 
@@ -69,3 +73,66 @@ def test_serve_runs_at_lowest_priority_and_ends_on_interrupt(run_root):
             server.send_signal(signal.SIGINT)
         assert server.wait(120) == 0
         assert server.stderr.read() == ""
+
+
+async def _serve_in(loop_test):
+    """Run ``loop_test(port)`` beside a server with the connection limits."""
+    config = uvicorn.Config(_answer, http=LimitedProtocol, log_level="critical", ws="none", lifespan="off", port=0)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    try:
+        await asyncio.wait_for(loop_test(server.servers[0].sockets[0].getsockname()[1]), 60)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def _answer(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def _request(reader, writer):
+    writer.write(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    await writer.drain()
+    return await reader.readuntil(b"ok")
+
+
+def test_idle_connections_leave_room_for_a_new_one(monkeypatch):
+    monkeypatch.setattr("ce_nas.apps.dashboard.security.MAX_CONNECTIONS_PER_ADDRESS", 4)
+
+    async def test(port):
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(12)]
+        new = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            assert b"200 OK" in await _request(*new)
+            assert await idle[0][0].read() == b""
+            assert b"200 OK" in await _request(*idle[-1])
+        finally:
+            await _close(writer for _, writer in (*idle, new))
+
+    asyncio.run(_serve_in(test))
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nhost: loc"])
+def test_a_connection_without_a_whole_request_is_closed(begun, monkeypatch):
+    monkeypatch.setattr("ce_nas.apps.dashboard.security.REQUEST_TIMEOUT_S", 0.05)
+
+    async def test(port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(begun)
+            assert await reader.read() == b""
+        finally:
+            await _close([writer])
+
+    asyncio.run(_serve_in(test))
+
+
+async def _close(writers):
+    for writer in writers:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -164,7 +165,8 @@ class Dashboard:
         def read_source() -> PageSource:
             result = self._find_or_start_pilot(form, request)
             version = result if isinstance(result, PilotProgress | str | None) else "finished"
-            return PageSource(version, lambda: pilot_page(form, result, self._zone_forecasts.zone_names(), translate))
+            zones, token = self._zone_forecasts.zone_names(), self._pilot_queue.form_token
+            return PageSource(version, lambda: pilot_page(form, result, zones, translate, token))
 
         return await self._respond_from_cache(request, translate, read_source)
 
@@ -186,12 +188,15 @@ class Dashboard:
     def _find_or_start_pilot(self, form: PilotForm, request: Request) -> PilotResult | PilotProgress | str | None:
         """The pilot of a submitted form, started on its first request; None: show the form.
 
-        A link from another site starts no pilot.
+        Only the form of this server starts a pilot: a page of another site does not know its token.
         """
         if not form.submitted or request.headers.get("sec-fetch-site") == "cross-site":
             return None
         try:
-            return self._pilot_queue.get_or_start(form.to_inputs(self._zone_forecasts.trace_paths), form.effort)
+            inputs = form.to_inputs(self._zone_forecasts.trace_paths)
+            if hmac.compare_digest(form.token.encode(), self._pilot_queue.form_token.encode()):
+                return self._pilot_queue.get_or_start(inputs, form.effort)
+            return self._pilot_queue.find(inputs, form.effort)
         except CeNasError as error:
             return str(error)
 

@@ -1,4 +1,4 @@
-"""Access control of the pages: host names, methods, the token, and security headers."""
+"""Access control of the pages: connections, host names, methods, the token, and security headers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,23 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
+    from asyncio import BaseTransport, TimerHandle
     from collections.abc import Callable
 
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["SECURITY_HEADERS", "TOKEN_COOKIE", "AccessRules", "SecurityMiddleware"]
+__all__ = ["SECURITY_HEADERS", "TOKEN_COOKIE", "AccessRules", "LimitedProtocol", "SecurityMiddleware"]
 
 #: name of the cookie that holds the token
 TOKEN_COOKIE = "ce_nas_token"  # noqa: S105 - the name of a cookie
+#: time for a request to arrive with all its headers, s
+REQUEST_TIMEOUT_S = 10.0
+#: simultaneous connections of one address
+MAX_CONNECTIONS_PER_ADDRESS = 64
 #: paths that need no token: style and script contain no data of a run
 PUBLIC_PATH_PREFIX = "/static/"
 SECURITY_HEADERS = {
@@ -68,6 +74,61 @@ class AccessRules:
         if self.token is None:
             return True
         return hmac.compare_digest((token or "").encode(), self.token.encode())
+
+
+class LimitedProtocol(H11Protocol):
+    """HTTP/1.1 whose connections cannot be held without a request.
+
+    A request has to arrive within :data:`REQUEST_TIMEOUT_S`. Of an address with too many connections, the one without
+    a request that is the oldest is closed for the new one.
+    """
+
+    #: time of the loop at which the connection was made, s
+    made_at_s = 0.0
+    _deadline: TimerHandle | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: BaseTransport) -> None:  # type: ignore[override]
+        """See :class:`asyncio.Protocol`."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self.made_at_s = self.loop.time()
+        self._set_deadline()
+        address = self.client and self.client[0]
+        same = [other for other in self.connections if isinstance(other, LimitedProtocol) and other.client]
+        same = [other for other in same if other.client and other.client[0] == address]
+        idle = [other for other in same if other.is_idle and other is not self]
+        if len(same) > MAX_CONNECTIONS_PER_ADDRESS:
+            min(idle, key=lambda other: other.made_at_s, default=self).transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """See :class:`asyncio.Protocol`."""
+        super().data_received(data)
+        if not self.is_idle:
+            self._cancel_deadline()
+        elif self._deadline is None:
+            self._set_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See :class:`asyncio.Protocol`."""
+        self._cancel_deadline()
+        super().connection_lost(exc)
+
+    def _set_deadline(self) -> None:
+        self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self._close_idle)
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _close_idle(self) -> None:
+        self._deadline = None
+        if self.is_idle:
+            self.transport.close()
 
 
 class SecurityMiddleware:

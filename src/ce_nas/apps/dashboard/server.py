@@ -100,7 +100,7 @@ def serve(config: DashboardConfig, address: ServerAddress, on_ready: Callable[[S
         raise MissingExtraError(error.name or "starlette", "dashboard", "The dashboard") from error
     from threadpoolctl import threadpool_limits
 
-    from ce_nas.apps.dashboard.security import AccessRules
+    from ce_nas.apps.dashboard.security import AccessRules, LimitedProtocol
 
     _require_roots(config.roots)
     forecasts = ZoneForecasts(read_file_zones(config.traces))
@@ -113,7 +113,8 @@ def serve(config: DashboardConfig, address: ServerAddress, on_ready: Callable[[S
     # the dashboard logs the errors of its pages; uvicorn's other messages are about its own shutdown
     server_config = uvicorn.Config(
         dashboard, log_level="critical", access_log=False, ws="none", server_header=False, lifespan="off",
-        limit_concurrency=MAX_CONNECTIONS, timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=2,
+        http=LimitedProtocol, limit_concurrency=MAX_CONNECTIONS, timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=2,
     )  # fmt: skip
     on_ready(replace(address, port=listener.getsockname()[1]), len(run_index.scan()))
     try:
