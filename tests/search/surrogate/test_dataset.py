@@ -62,3 +62,15 @@ def test_proxy_scores_of_another_width_are_ignored():
     dataset = SurrogateDataset(SMALL, [True, True])
     dataset.tell([Observation((0, 0), (0.0, 0.0), 0.0, (1.0,)), Observation((0, 1), (0.0, 0.0), 0.0, (1.0, 2.0))])
     assert dataset.proxy_scores.count == 1
+
+
+def test_equivalent_architectures_share_scores_they_lack():
+    space = Space("toy", ["a"], [["x", "y", "z"]])
+    twins = {cell: [(0,), (1,)] for cell in [(0,), (1,)]}
+    dataset = SurrogateDataset(space, [True], equivalents=twins)
+    dataset.tell([Observation((0,), (-0.5,), 0.0, (3.0,))])
+    assert dataset.proxy_scores.lookup([(1,)]).tolist() == [[3.0]]
+    assert dataset.votes.known_architectures == [(0,), (1,)]
+    assert dataset.changed_architectures == {(0,), (1,)}
+    dataset.tell([Observation((1,), (-0.7,), 0.0, (4.0,))])
+    assert dataset.votes.lookup([(0,), (1,)]).tolist() == [[0.5], [0.7]]

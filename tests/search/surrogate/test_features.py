@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ce_nas.core.rng import random_stream
-from ce_nas.search.surrogate.features import FeatureEncoder, RankNormaliser, build_score_group
+from ce_nas.search.surrogate.features import FeatureEncoder, RankNormaliser, ScoreEncoder
 from ce_nas.space.base import Space
 from ce_nas.space.nasbench201 import NasBench201Space
 
@@ -85,9 +85,24 @@ def test_normal_scores_depend_on_the_order_alone():
     np.testing.assert_allclose(RankNormaliser.fit(scores).transform(scores), RankNormaliser.fit(bent).transform(bent))
 
 
-def test_missing_scores_are_zero_and_flagged():
+def test_few_missing_scores_are_zero_and_flagged():
     scores = np.array([[1.0, 5.0], [2.0, np.nan], [3.0, 4.0], [np.nan, np.nan]])
-    group = build_score_group(scores, RankNormaliser.fit(scores))
+    groups = [np.zeros((4, 1), dtype=np.float32)]
+    group = ScoreEncoder.fit(scores, groups).group(scores, groups)
     assert group[3, :2].tolist() == [0.0, 0.0]
     assert group[:, 2].tolist() == [0.0, 1.0, 0.0, 1.0]
     assert group[0, 0] < 0 < group[2, 0]
+
+
+def test_missing_scores_are_predicted_from_the_architecture():
+    rng = np.random.default_rng(0)
+    cells = SPACE.sample(rng, 600)
+    groups = ENCODER.functional_groups(cells)
+    scores = np.array([[cell.count(4) + 0.5 * cell.count(3)] for cell in cells]) + rng.normal(0, 0.1, (600, 1))
+    known = scores.copy()
+    known[300:] = np.nan
+    encoder = ScoreEncoder.fit(known, groups)
+    predicted = encoder.normal_scores(known, groups)[:, 0]
+    assert np.corrcoef(predicted[300:], scores[300:, 0])[0, 1] > 0.8
+    np.testing.assert_array_equal(predicted[:300], RankNormaliser.fit(known).transform(known)[:300, 0])
+    assert not encoder.group(known, groups)[:, -1].any()

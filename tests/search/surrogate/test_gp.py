@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from ce_nas.search.surrogate.gp import GpPosterior, GroupKernel, _negative_log_posterior, fit_kernel
+from ce_nas.search.surrogate.gp import (
+    GpPosterior,
+    GroupKernel,
+    _negative_log_posterior,
+    fit_kernel,
+    leave_one_out_log_density,
+)
 
 RNG = np.random.default_rng(0)
 GROUPS = [RNG.normal(size=(60, 4)).astype(np.float32), RNG.normal(size=(60, 2)).astype(np.float32)]
@@ -127,3 +133,37 @@ def test_uninformative_group_gets_longer_length_scale():
     targets = (targets - targets.mean()) / targets.std()
     kernel = fit_kernel(GROUPS, targets, GroupKernel.prior(2))
     assert kernel.length_scales[1] > 2.0 * kernel.length_scales[0]
+
+
+def test_leave_one_out_density_prefers_informative_groups():
+    rng = np.random.default_rng(0)
+    useful, useless = (rng.normal(size=(30, 1)).astype(np.float32) for _ in range(2))
+    targets = np.sin(useful[:, 0].astype(float))
+    densities = []
+    for group in (useful, useless):
+        kernel = fit_kernel([group], targets, GroupKernel.prior(1))
+        densities.append(leave_one_out_log_density([group], targets, kernel))
+    assert densities[0] > densities[1] + 0.5
+
+
+def test_leave_one_out_density_is_that_of_the_left_out():
+    rng = np.random.default_rng(1)
+    group, targets, kernel = rng.normal(size=(6, 2)).astype(np.float32), rng.normal(size=6), GroupKernel.prior(1)
+    logs = []
+    for row in range(6):
+        others = np.arange(6) != row
+        posterior = GpPosterior(kernel, [group[[row]]])
+        posterior.add([group[others]])
+        variance = posterior.standard_deviation[0] ** 2 + kernel.noise_variance + 1e-4
+        error = targets[row] - posterior.mean(targets[others])[0]
+        logs.append(-0.5 * (np.log(2 * np.pi * variance) + error**2 / variance))
+    assert leave_one_out_log_density([group], targets, kernel) == pytest.approx(np.mean(logs), rel=1e-3)
+
+
+def test_fixed_group_keeps_its_length_scale():
+    rng = np.random.default_rng(2)
+    groups = [rng.normal(size=(20, 1)).astype(np.float32) for _ in range(2)]
+    start = GroupKernel(1.0, np.array([1.0, 1e4]), 0.01)
+    fitted = fit_kernel(groups, rng.normal(size=20), start, fixed=slice(1, 2))
+    assert fitted.length_scales[1] == pytest.approx(1e4)
+    assert fitted.length_scales[0] != pytest.approx(1.0)

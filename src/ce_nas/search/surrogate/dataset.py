@@ -11,7 +11,7 @@ from ce_nas.search.surrogate.features import RankNormaliser
 from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ce_nas.core.records import Architecture, Observation
     from ce_nas.search.base import KnownMetric
@@ -76,12 +76,18 @@ class SurrogateDataset:
     :param requires_training: for each objective, whether it takes a training to observe it.
     :param known_objectives: for each objective its values of every member of a listable space, shape ``(size,)``, or as
         a function of architectures, or None where it is not known in advance.
+    :param equivalents: for each architecture those that compute the same function, which share its proxy scores.
     """
 
     def __init__(
-        self, space: Space, requires_training: Sequence[bool], known_objectives: Sequence[KnownMetric | None] = ()
+        self,
+        space: Space,
+        requires_training: Sequence[bool],
+        known_objectives: Sequence[KnownMetric | None] = (),
+        equivalents: Mapping[Architecture, Sequence[Architecture]] | None = None,
     ) -> None:
         self._space = space
+        self._equivalents = equivalents or {}
         #: for each objective, whether it takes a training to observe it
         self.requires_training = np.array(requires_training, dtype=bool)
         self.full_trainings = Archive()
@@ -162,14 +168,21 @@ class SurrogateDataset:
                     observation.architecture, -_mask_infinite(values[self.requires_training])
                 )
             elif observation.scores:
-                self._add_proxy_scores(observation)
-                self.votes.update_row(observation.architecture, -_mask_infinite(values[self.requires_training]))
+                self._add_proxy_scores(observation, -_mask_infinite(values[self.requires_training]))
 
-    def _add_proxy_scores(self, observation: Observation) -> None:
+    def _add_proxy_scores(self, observation: Observation, votes: np.ndarray) -> None:
+        """Store scores and what they say of the objectives, also for equivalent architectures without any."""
         if self.proxy_scores is None:
             self.proxy_scores = ArchitectureTable(self._space, len(observation.scores))
-        if len(observation.scores) == self.proxy_scores.width:
-            self.proxy_scores.update_row(observation.architecture, _mask_infinite(np.array(observation.scores)))
+        scores = _mask_infinite(np.array(observation.scores))
+        if len(scores) != self.proxy_scores.width:
+            return
+        twins = self._equivalents.get(observation.architecture, ())
+        unscored = [twin for twin in twins if np.isnan(self.proxy_scores.lookup([twin])).all()]
+        for architecture in dict.fromkeys([observation.architecture, *unscored]):
+            self.proxy_scores.update_row(architecture, scores)
+            self.votes.update_row(architecture, votes)
+            self.changed_architectures.add(architecture)
 
 
 def _mask_infinite(values: np.ndarray) -> np.ndarray:

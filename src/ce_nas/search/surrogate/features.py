@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture
     from ce_nas.space.base import Space
 
-__all__ = ["FeatureEncoder", "RankNormaliser", "build_score_group"]
+__all__ = ["FeatureEncoder", "RankNormaliser", "ScoreEncoder"]
 
 _SKIP_CONNECT = NB201_OPERATIONS.index("skip_connect")
 _CONV_1X1, _CONV_3X3 = NB201_OPERATIONS.index("nor_conv_1x1"), NB201_OPERATIONS.index("nor_conv_3x3")
@@ -32,6 +32,8 @@ _CONV_1X1, _CONV_3X3 = NB201_OPERATIONS.index("nor_conv_1x1"), NB201_OPERATIONS.
 _OUTPUT_NODE = 3
 #: number of operations other than none and skip_connect
 _TRANSFORMING_OPERATION_COUNT = len(NB201_OPERATIONS) - 2
+#: the fewest scored architectures for a regression, and its penalty as a share of their number
+_MIN_REGRESSION_ROWS, _RIDGE_PENALTY = 100, 1e-4
 
 
 class FeatureEncoder:
@@ -211,8 +213,49 @@ class RankNormaliser:
         return normal
 
 
-def build_score_group(scores: np.ndarray, normaliser: RankNormaliser) -> np.ndarray:
-    """Build a feature group of ``scores``: their normal scores, and a column that flags missing ones, float32."""
-    missing = ~np.isfinite(scores).all(axis=1, keepdims=True)
-    width = np.sqrt(max(scores.shape[1], 1))
-    return np.hstack([normaliser.transform(scores) / width, missing]).astype(np.float32)
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreEncoder:
+    """A feature group of scores: normal quantiles of their ranks, missing ones predicted from the architecture.
+
+    Scores vary smoothly with the architecture, so that a ridge regression on those known predicts the others. With few
+    known ones a missing score is 0, the median, and a column flags it.
+    """
+
+    normaliser: RankNormaliser
+    #: weights of the ridge regression, shape ``(columns + 1, k)``; None with few known scores
+    weights: np.ndarray | None
+
+    @classmethod
+    def fit(cls, scores: np.ndarray, functional_groups: Sequence[np.ndarray]) -> ScoreEncoder:
+        """Fit to ``scores``, shape ``(n, k)``, NaN where missing.
+
+        :param functional_groups: of the same architectures, see :meth:`FeatureEncoder.functional_groups`.
+        """
+        normaliser = RankNormaliser.fit(scores)
+        complete = np.isfinite(scores).all(axis=1)
+        if complete.sum() < _MIN_REGRESSION_ROWS:
+            return cls(normaliser, None)
+        rows = _with_intercept(functional_groups)[complete]
+        penalty = _RIDGE_PENALTY * complete.sum() * np.eye(rows.shape[1])
+        penalty[-1, -1] = 0.0
+        targets = normaliser.transform(scores[complete])
+        return cls(normaliser, np.linalg.solve(rows.T @ rows + penalty, rows.T @ targets))
+
+    def normal_scores(self, scores: np.ndarray, functional_groups: Sequence[np.ndarray]) -> np.ndarray:
+        """Normal scores, known or predicted, shape ``(n, k)``; 0 where there is neither."""
+        normal = self.normaliser.transform(scores)
+        if self.weights is None:
+            return normal
+        return np.where(np.isfinite(scores), normal, _with_intercept(functional_groups) @ self.weights)
+
+    def group(self, scores: np.ndarray, functional_groups: Sequence[np.ndarray]) -> np.ndarray:
+        """The feature group of ``scores``, shape ``(n, k + 1)``, float32: the last column flags missing ones."""
+        missing = ~np.isfinite(scores).all(axis=1, keepdims=True)
+        flags = missing if self.weights is None else np.zeros(missing.shape)
+        normal = self.normal_scores(scores, functional_groups)
+        return np.hstack([normal / np.sqrt(max(scores.shape[1], 1)), flags]).astype(np.float32)
+
+
+def _with_intercept(groups: Sequence[np.ndarray]) -> np.ndarray:
+    rows = np.hstack(groups).astype(float)
+    return np.hstack([rows, np.ones((len(rows), 1))])

@@ -12,12 +12,14 @@ import numpy as np
 
 from ce_nas.pareto.dominance import is_nondominated
 from ce_nas.pareto.hypervolume import hypervolume_improvements
+from ce_nas.search.surrogate.features import ScoreEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ce_nas.core.records import Architecture
     from ce_nas.search.surrogate.dataset import SurrogateDataset
+    from ce_nas.search.surrogate.features import FeatureEncoder
 
 __all__ = ["choose_greedy_front", "promised_values"]
 
@@ -32,18 +34,22 @@ _MIN_CORRELATION_WITH_COST = 0.1
 
 
 def promised_values(
-    dataset: SurrogateDataset, architectures: Sequence[Architecture], reference: np.ndarray
+    dataset: SurrogateDataset, encoder: FeatureEncoder, architectures: Sequence[Architecture], reference: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """What scores and known costs promise, minimised, shape ``(n, m)``, and a reference point in the same units.
 
-    An objective that takes a training is 0 at its reference and falls with the rank of the architecture's score among
-    ``architectures``. None where an objective has neither values nor scores, too few architectures are scored, or the
-    scores contradict the costs.
+    An objective that takes a training is 0 at its reference and falls with the rank of the architecture's score, known
+    or predicted from those known, among ``architectures``. None where an objective has neither values nor scores, too
+    few architectures are scored, or the scores contradict the costs.
     """
-    votes, known = dataset.votes.lookup(architectures), dataset.known_values(architectures)
-    trained = dataset.requires_training
-    complete = np.isfinite(votes).all(axis=1) & np.isfinite(known[:, ~trained]).all(axis=1)
-    if complete.sum() < MIN_SCORED or trained.all():
+    trained, scored = dataset.requires_training, dataset.votes.known_architectures
+    if len(scored) < MIN_SCORED or trained.all():
+        return None
+    regression = ScoreEncoder.fit(dataset.votes.lookup(scored), encoder.functional_groups(scored))
+    votes = regression.normal_scores(dataset.votes.lookup(architectures), encoder.functional_groups(architectures))
+    known = dataset.known_values(architectures)
+    complete = np.isfinite(known[:, ~trained]).all(axis=1)
+    if complete.sum() < MIN_SCORED:
         return None
     ranks = np.apply_along_axis(_rank_shares, 0, votes[complete])
     if _correlation(ranks.mean(axis=1), known[complete][:, ~trained][:, 0]) < _MIN_CORRELATION_WITH_COST:

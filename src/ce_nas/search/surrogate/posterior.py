@@ -12,14 +12,14 @@ from ce_nas.pareto.dominance import is_nondominated
 from ce_nas.pareto.sorting import argsort_rank_and_crowding
 from ce_nas.search.archive import objective_values
 from ce_nas.search.surrogate.acquisition import expected_hypervolume_improvements, normal_quadrature_nodes
-from ce_nas.search.surrogate.features import RankNormaliser, build_score_group
+from ce_nas.search.surrogate.features import ScoreEncoder
 from ce_nas.search.surrogate.gp import GpPosterior, GroupKernel, fit_kernel, leave_one_out_log_density
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ce_nas.core.records import Architecture
-    from ce_nas.search.surrogate.dataset import SurrogateDataset
+    from ce_nas.search.surrogate.dataset import ArchitectureTable, SurrogateDataset
     from ce_nas.search.surrogate.features import FeatureEncoder
 
 __all__ = ["CandidatePosterior", "LogTransform", "StandardTransform"]
@@ -127,7 +127,9 @@ class CandidatePosterior:
         self._feature_encoder = feature_encoder
         self._dataset = dataset
         self._reference = reference
-        self._auxiliary_tables = [(table, RankNormaliser.fit(table.known_rows)) for table in dataset.auxiliary_tables]
+        self._auxiliary_tables = [
+            (table, ScoreEncoder.fit(*_known_scores(table, feature_encoder))) for table in dataset.auxiliary_tables
+        ]
         self._known_values = dataset.known_values(candidates)
         self._modelled = np.flatnonzero(np.isnan(self._known_values).any(axis=0)).tolist()
         self._nodes = normal_quadrature_nodes(_QUADRATURE_NODES, len(self._modelled))
@@ -248,13 +250,20 @@ class CandidatePosterior:
         groups = self._feature_encoder.functional_groups(architectures)
         self._functional_group_count = len(groups)
         groups += [
-            build_score_group(table.lookup(architectures), normaliser) for table, normaliser in self._auxiliary_tables
+            encoder.group(table.lookup(architectures), groups[: self._functional_group_count])
+            for table, encoder in self._auxiliary_tables
         ]
         trained = self._dataset.requires_training
         has_costs = not trained[self._modelled].all()
         cost_groups = self._feature_encoder.cost_groups(architectures) if has_costs else []
         self._linear_groups = len(cost_groups)
         return {objective: groups if trained[objective] else groups + cost_groups for objective in self._modelled}
+
+
+def _known_scores(table: ArchitectureTable, encoder: FeatureEncoder) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The rows of a table with known values, and the features of their architectures."""
+    known = table.known_architectures
+    return table.lookup(known), encoder.functional_groups(known)
 
 
 def _select_kernel_samples(values: np.ndarray) -> np.ndarray:

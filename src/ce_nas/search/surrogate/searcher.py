@@ -112,7 +112,10 @@ class SurrogateSearcher(RegionalSearcher):
         _require_consistent(
             space, len(self._reference), trained, known_objectives, proxy_scores, initial_proposals=initial_proposals
         )
-        self._dataset = SurrogateDataset(space, trained, known_objectives or ())
+        #: for each member of a space with known equivalences the number of its function
+        self._function_of = unique_rows(space)[1] if isinstance(space, NasBench201Space) else None
+        equivalents = None if self._function_of is None else _list_equivalents(space, self._function_of)
+        self._dataset = SurrogateDataset(space, trained, known_objectives or (), equivalents)
         if proxy_scores is not None:
             self._dataset.set_proxy_scores(np.asarray(proxy_scores, dtype=float), votes)
         self._candidate_sampler = CandidateSampler(space, rng)
@@ -194,8 +197,8 @@ class SurrogateSearcher(RegionalSearcher):
         """Initial proposals: of the front that proxy scores and known costs promise; none without these."""
         if n < 1 or self._dataset.votes.count < MIN_SCORED:
             return []
-        architectures = self._dataset.votes.known_architectures
-        promised = promised_values(self._dataset, architectures, self._reference)
+        architectures = self._space.all_architectures if self._is_listable else self._dataset.votes.known_architectures
+        promised = promised_values(self._dataset, self._feature_encoder, architectures, self._reference)
         if promised is None:
             return []
         values, reference = promised
@@ -301,6 +304,14 @@ class SurrogateSearcher(RegionalSearcher):
         trainings, *others = self._dataset.counts
         counts = zip((min(trainings, _MAX_REFIT_TRAININGS), *others), self._fitted_counts, factors, strict=True)
         return any(now > factor * fitted for now, fitted, factor in counts)
+
+
+def _list_equivalents(space: Space, function_of: np.ndarray) -> dict[Architecture, list[Architecture]]:
+    """For each architecture all that compute the same function."""
+    classes: dict[int, list[Architecture]] = {}
+    for architecture, function in zip(space.all_architectures, function_of.tolist(), strict=True):
+        classes.setdefault(function, []).append(architecture)
+    return {architecture: members for members in classes.values() for architecture in members}
 
 
 def _select_batch(

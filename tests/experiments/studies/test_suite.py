@@ -1,0 +1,65 @@
+import pytest
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.experiments.base import ExperimentConfig
+from ce_nas.experiments.protocol import HALVES, LEVELS
+from ce_nas.experiments.studies.suite import SuiteExperiment, SuiteOptions
+
+STRATEGIES = ("vanilla-lamoo", "vanilla-surrogate", "look-ahead-surrogate")
+
+
+@pytest.fixture(scope="module")
+def suite():
+    options = SuiteOptions(HALVES["tuning"], ("params",), STRATEGIES)
+    return SuiteExperiment(ExperimentConfig({"hours": 24, "gpus": 8}, (1000, 1001)), options)
+
+
+@pytest.fixture(scope="module")
+def trials(suite):
+    return suite.trials()
+
+
+def result_of(trial, make_result, kwh_at_levels):
+    """A result whose run used that many kWh to each level; fewer levels: it did not reach the others."""
+    largest = trial.settings.budget.target / LEVELS[-1]
+    points = [
+        (level * largest * (1 + 1e-6), kwh, 100, index)
+        for index, (level, kwh) in enumerate(zip(LEVELS, kwh_at_levels, strict=False), 1)
+    ]
+    labels = dict(trial.labels)
+    return make_result(labels.pop("strategy"), labels.pop("seed"), points, largest, **labels)
+
+
+def test_cases_are_paired(trials):
+    assert len(trials) == 2 * 2 * len(STRATEGIES)
+    of_problem = {}
+    for trial in trials:
+        key = (trial.labels["problem"], trial.labels["seed"])
+        grid, budget = trial.settings.grid, trial.settings.budget
+        of_problem.setdefault(key, set()).add((grid.zone, grid.start, budget.target, budget.stop == "never"))
+    assert [len(starts) for starts in of_problem.values()] == [1] * 4
+    assert {zone for starts in of_problem.values() for zone, *_ in starts} == {"solar", "coal"}
+    assert all(stops for starts in of_problem.values() for *_, stops in starts)
+
+
+def test_report_has_arrival_ratios_and_the_limit(suite, trials, make_result):
+    kwh = {"vanilla-lamoo": (10, 20, 40, 80), "vanilla-surrogate": (2, 4, 5, 8), "look-ahead-surrogate": (1, 2, 4)}
+    results = [result_of(trial, make_result, kwh[trial.labels["strategy"]]) for trial in trials]
+    content = suite.build_report(results).content
+    rows = {(row["strategy"], row["level"]): row for row in content["overall"]}
+    assert rows["vanilla-surrogate", 0.998]["ratio_vs_vanilla_lamoo"]["ratio"]["median"] == pytest.approx(8.0)
+    assert rows["look-ahead-surrogate", 0.998]["ratio_vs_own_searcher"]["ratio"]["median"] == pytest.approx(1.25)
+    assert rows["look-ahead-surrogate", 0.998]["trainings"]["median"] == 3
+    missed = rows["look-ahead-surrogate", 0.999]
+    assert (missed["arrival"], missed["ratio_vs_vanilla_lamoo"]["ratio"]["median"]) == (0.0, 0.0)
+    assert 0 < rows["vanilla-lamoo", 0.99]["share_of_limit"] < 1
+    factors = {row["factor"]: row["ratio"]["ratio"]["median"] for row in content["factors"]}
+    assert factors["searcher"] == pytest.approx(8.0)
+
+
+def test_unknown_strategies_and_costs_are_refused():
+    config = ExperimentConfig({}, (1000,))
+    with pytest.raises(SettingsError, match="strategy of the suite"):
+        SuiteExperiment(config, SuiteOptions(HALVES["tuning"], strategies=("luck",)))
+    with pytest.raises(SettingsError, match="cost of the suite"):
+        SuiteExperiment(config, SuiteOptions(HALVES["tuning"], costs=("luck",))).trials()
