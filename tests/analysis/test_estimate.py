@@ -18,7 +18,7 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.engine.inputs import RunInputs
 
-SMALL = {"policy": "vanilla", "searcher": "random", "gpus": 2, "hours": 5}
+SMALL = {"policy": "vanilla", "searcher": "random", "forecaster": "persistence", "gpus": 2, "hours": 5}
 
 
 def test_estimate_holds_every_quantity_and_the_other_zones():
@@ -38,19 +38,19 @@ def test_estimate_holds_every_quantity_and_the_other_zones():
     assert estimate.to_dict()["rows"][0]["carbon_g"]["median"] == now.carbon_g.median
 
 
+def write_trace(path, values):
+    rows = [f"2021-01-{1 + hour // 24:02d}T{hour % 24:02d}:00,{value:.3f}" for hour, value in enumerate(values)]
+    path.write_text("\n".join(["time,intensity [g/kWh]", *rows]) + "\n")
+    return {"trace": str(path), "zone": "X", "factors": "lifecycle", "signal": "average"}
+
+
 def test_estimate_reads_nothing_after_the_start(tmp_path):
     hours = np.arange(24 * 30)
     past = 300.0 + 100.0 * np.sin(hours * 2 * np.pi / 24)
     estimates = []
     for later in (50.0, 900.0):
-        values = np.where(hours < 24 * 20, past, later)
-        path = tmp_path / f"{later:g}.csv"
-        rows = "\n".join(
-            f"2021-01-{1 + hour // 24:02d}T{hour % 24:02d}:00,{value:.3f}" for hour, value in enumerate(values)
-        )
-        path.write_text(f"time,intensity [g/kWh]\n{rows}\n")
-        flags = {**SMALL, "trace": str(path), "zone": "X", "factors": "lifecycle", "signal": "average"}
-        estimates.append(Search(**flags, start="2021-01-21").estimate(searches=3))
+        trace = write_trace(tmp_path / f"{later:g}.csv", np.where(hours < 24 * 20, past, later))
+        estimates.append(Search(**SMALL, **trace, start="2021-01-21").estimate(searches=3))
     assert estimates[0].rows == estimates[1].rows
 
 
@@ -59,12 +59,12 @@ def test_past_starts_are_whole_weeks_and_end_before_the_start():
     assert starts == [7 * DAY_S * weeks for weeks in (1, 2, 3, 4)]
 
 
-def test_past_starts_are_days_where_the_record_has_no_weeks(small_search):
-    settings = settings_from_flags(**SMALL, start="2023-01-04")
-    starts = _past_starts_s(RunInputs(settings), 3)
-    assert all(5 * HOUR_S <= start_s <= 3 * DAY_S for start_s in starts)
+def test_past_starts_are_days_where_the_record_has_no_weeks(tmp_path):
+    trace = write_trace(tmp_path / "short.csv", [200.0] * 24 * 6)
+    starts = _past_starts_s(RunInputs(settings_from_flags(**SMALL, **trace, start="2021-01-05")), 5)
+    assert starts == [DAY_S, 2 * DAY_S, 3 * DAY_S, 4 * DAY_S, 5 * HOUR_S]
     with pytest.raises(SettingsError, match="before the start"):
-        _past_starts_s(RunInputs(settings_from_flags(**{**SMALL, "hours": 80}, start="2023-01-02")), 3)
+        _past_starts_s(RunInputs(settings_from_flags(**SMALL, **trace, start="2021-01-01T03:00")), 3)
 
 
 def test_prediction_interval_holds_one_further_value_in_eight_of_ten():

@@ -39,4 +39,5 @@ def test_option_without_effect_is_refused_with_the_way_out(flags, message):
 )
 def test_option_with_an_effect_is_accepted(flags):
     settings = settings_from_flags(**flags)
-    assert Settings.model_validate(settings.model_dump(mode="json")) == settings
+    written = settings.model_dump(mode="json")
+    assert Settings.model_validate(written).model_dump(mode="json") == written

@@ -93,6 +93,11 @@ class GridSettings(SettingsSection):
         description="Offset from a weather value's timestamp to the time it is valid for: 24h.",
         json_schema_extra=flag(),
     )
+    weather_timezone: str | None = Field(
+        None,
+        description="Time zone of times without an offset in the weather file; unset: UTC, or as the file says.",
+        json_schema_extra=flag(),
+    )
     seed: int = Field(0, ge=0, description="Seed of a built-in zone's synthetic year.")
     time_column: str | None = Field(
         None,
@@ -234,7 +239,7 @@ class BudgetSettings(SettingsSection):
     stop: StopPrice = Field(
         "auto",
         description="When the search ends by itself: 0.1%/kg, once the next kg of CO2eq is expected to add less of the "
-        "hypervolume; auto, once a quarter as much again is expected to add less than 0.1 %; never.",
+        "hypervolume; auto, once a third as much again is expected to add less than 0.1 %; never.",
         json_schema_extra=flag(),
     )
     accounting: Literal["full", "paper"] = Field(
@@ -270,10 +275,14 @@ class PriceSettings(SettingsSection):
         json_schema_extra=flag(),
     )
     time_column: str | None = Field(
-        None, description="Name of the time column in the file of prices, where it is not found."
+        None,
+        description="Name of the time column in the file of prices, where it is not found.",
+        json_schema_extra=flag("price_time_column"),
     )
     timezone: str | None = Field(
-        None, description="Time zone of times without an offset in the file of prices; unset: as grid.timezone."
+        None,
+        description="Time zone of times without an offset in the file of prices; unset: as grid.timezone.",
+        json_schema_extra=flag("price_timezone"),
     )
     billing_period: Duration | None = Field(
         None, description="Unit in which GPUs are billed, each started one in full; unset: to the second."

@@ -1,9 +1,9 @@
 """The stop rule: a search begins nothing new once more is not expected to be worth its carbon.
 
-After each training the rule estimates what a quarter as many more trainings would add to the hypervolume: the larger of
-what the last quarter of the trainings added, and of what the searcher's own model expects of the best candidates
+After each training the rule estimates what a third as many more trainings would add to the hypervolume: the larger of
+what the last third of the trainings added, and of what the searcher's own model expects of the best candidates
 (expected hypervolume improvement). The model sees what is left where the record is flat by chance; the record sees what
-the model does not. Without a model the last half of the trainings counts instead of the last quarter, since a record
+the model does not. Without a model the last half of the trainings counts instead of the last third, since a record
 alone may rest for long. Neither knows the table's optimum, and the rule is a function of the journal alone.
 
 The constants were chosen on the embedded tables of NAS-Bench-201 with seeds from 1000 on.
@@ -26,12 +26,12 @@ __all__ = ["AUTO_GAIN", "StopRule", "StopThreshold"]
 #: least gain for which a search goes on, percent of its hypervolume per kg of CO2eq; ``auto``: by what was spent
 StopThreshold = float | Literal["auto", "never"]
 
-#: ``auto``: share of the hypervolume that a quarter as many more trainings must be expected to add
+#: ``auto``: share of the hypervolume that a third as many more trainings must be expected to add
 AUTO_GAIN = 1e-3
 #: trainings to come, as a share of those done, that the expected gain is of
-_WINDOW_SHARE = 0.25
+_WINDOW_SHARE = 1 / 3
 #: share of the trainings done whose gain is compared, with and without a model of the searcher
-_RECORD_SHARE, _RECORD_SHARE_ALONE = 0.25, 0.5
+_RECORD_SHARE, _RECORD_SHARE_ALONE = 1 / 3, 0.5
 #: the fewest trainings before the rule applies, with and without a model of the searcher
 _MIN_TRAININGS, _MIN_TRAININGS_ALONE = 20, 40
 

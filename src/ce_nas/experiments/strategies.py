@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ce_nas.config.registry import POLICIES, SEARCHERS
 from ce_nas.core.errors import SettingsError, unknown_choice_message
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def combine(policy: str, searcher: str) -> Strategy:
 CE_NAS = Strategy(
     "ce-nas",
     "CE-NAS",
-    {"policy": {"name": "threshold"}, "searcher": {"name": "surrogate"}},
+    # as a search without flags
+    {"policy": {"name": POLICIES.default}, "searcher": {"name": SEARCHERS.default}},
     fixed_flags=(),
 )
 #: CE-NAS, and the baselines of the method's own experiments
