@@ -55,6 +55,8 @@ def test_settings_table_is_complete(finished_run):
     (table,) = section(build_run_report(finished_run.entries, Translator("en")), "settings").tables
     rows = dict(table.rows)
     assert (rows["`cluster.gpus`"], rows["`policy.name`"], rows["`seed`"]) == ("3", "hotcarbon", "2")
+    assert rows["`budget.hours`"] == "9.00 h"
+    assert not any("live" in name or "fallback" in name for name in rows)
 
 
 def test_objectives_and_left_out_rows_are_in_the_basis(tmp_path):

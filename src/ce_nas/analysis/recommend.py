@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ce_nas.analysis.summary import FrontMember, RunSummary
 
-__all__ = ["Recommendation", "choose", "recommend"]
+__all__ = ["Recommendation", "choose", "recommend", "without_poor_ends"]
 
 #: an end of the front begins beyond this regret in one objective
 END_REGRET = 0.5
@@ -86,27 +86,40 @@ def _choose_knee(summary: RunSummary, rule: str) -> Recommendation:
     if len(summary.front) == 1:
         regrets = {objective["name"]: 0.0 for objective in summary.objectives}
         return Recommendation(summary.front[0], "only", rule, 1, regrets)
-    candidates = list(summary.front)
-    while len(shorter := _without_poor_end(candidates, summary.objectives)) < len(candidates):
-        candidates = shorter
+    names = [objective["name"] for objective in summary.objectives]
+    candidates = without_poor_ends(summary.front, summary.objectives, names)
     return _least(candidates, summary.objectives, {}, "knee", rule)
 
 
-def _without_poor_end(members: list[FrontMember], objectives: Sequence[Mapping[str, Any]]) -> list[FrontMember]:
-    """The members without the first end that gains too little; all of them if there is none."""
+def without_poor_ends(
+    members: Sequence[FrontMember], objectives: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> list[FrontMember]:
+    """The members without those ends of the front that give up much of one objective for little of the others.
+
+    :param names: the objectives whose worse end may be left out.
+    """
+    kept, before = list(members), len(members) + 1
+    while len(kept) < before:
+        before = len(kept)
+        for name in names:
+            kept = _without_poor_end(kept, objectives, name)
+    return kept
+
+
+def _without_poor_end(
+    members: list[FrontMember], objectives: Sequence[Mapping[str, Any]], name: str
+) -> list[FrontMember]:
     regrets = _regrets(members, objectives)
-    for name in (objective["name"] for objective in objectives):
-        end = [one for one in regrets if one[name] > END_REGRET]
-        rest = [index for index, one in enumerate(regrets) if one[name] <= END_REGRET]
-        if end and len(rest) >= MIN_CANDIDATES:
-            gains = [
-                min(regrets[index][other] for index in rest) - min(one[other] for one in end)
-                for other in regrets[0]
-                if other != name
-            ]
-            if max(gains, default=0.0) < END_GAIN:
-                return [members[index] for index in rest]
-    return members
+    end = [one for one in regrets if one[name] > END_REGRET]
+    rest = [index for index, one in enumerate(regrets) if one[name] <= END_REGRET]
+    if not end or len(rest) < MIN_CANDIDATES:
+        return members
+    gains = [
+        min(regrets[index][other] for index in rest) - min(one[other] for one in end)
+        for other in regrets[0]
+        if other != name
+    ]
+    return members if max(gains, default=0.0) >= END_GAIN else [members[index] for index in rest]
 
 
 def _choose_by_weights(summary: RunSummary, parts: Sequence[str], rule: str) -> Recommendation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.analysis.savings import savings
@@ -50,6 +51,10 @@ BUDGET_FORMATTERS: dict[str, Callable[[float], str]] = {
     "evaluations": "{:,.0f}".format,
     "target": "{:,.6g}".format,
 }
+#: settings of the grid that only a live provider has a use for
+LIVE_GRID_SETTINGS = ("grid.fail_when_unavailable", "grid.max_fallback")
+#: a duration as the journal's settings hold it
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?) s")
 #: data gaps that are listed
 MAX_GAPS_SHOWN = 5
 
@@ -264,7 +269,10 @@ def _budget_rows(summary: RunSummary, budget: Mapping[str, Any], translate: Tran
 
 
 def _settings_section(summary: RunSummary, settings: Mapping[str, Any], translate: Translator) -> ReportSection:
-    rows = [(f"`{name}`", value) for name, value in _flatten_settings(settings)]
+    is_live = settings["live"]["enabled"]
+    rows = [
+        (f"`{name}`", value) for name, value in _flatten_settings(settings) if is_live or name not in LIVE_GRID_SETTINGS
+    ]
     facts = [
         Fact(translate("seed"), str(summary.seed)),
         Fact(translate("version"), summary.version),
@@ -284,11 +292,21 @@ def _settings_section(summary: RunSummary, settings: Mapping[str, Any], translat
 
 
 def _flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Each setting with a value, by its full name; of a simulated run none of those of real devices."""
     for name, value in settings.items():
         if isinstance(value, dict):
-            yield from _flatten_settings(value, f"{prefix}{name}.")
+            if value.get("enabled", True):
+                yield from _flatten_settings(value, f"{prefix}{name}.")
         elif value not in (None, "", []):
-            yield prefix + name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield prefix + name, _format_setting(value)
+
+
+def _format_setting(value: object) -> str:
+    """A setting's value for people: a duration in hours or minutes, a list by commas."""
+    if isinstance(value, list):
+        return ", ".join(_format_setting(item) for item in value)
+    match = _SECONDS.fullmatch(value) if isinstance(value, str) else None
+    return format_duration(float(match.group(1))) if match else str(value)
 
 
 def _provenance_section(summary: RunSummary, power: str, pue: float, translate: Translator) -> ReportSection:

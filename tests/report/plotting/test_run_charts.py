@@ -1,8 +1,10 @@
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
+from ce_nas.analysis.summary import FrontMember
 from ce_nas.analysis.trajectory import build_trajectory
 from ce_nas.api import Search
 from ce_nas.report.i18n.translator import Translator
@@ -70,3 +72,12 @@ def test_front_chart_separates_the_recommended_architecture(finished_run):
     others, recommended = chart.curves
     assert recommended.tooltips[0].startswith(front[0].architecture)
     assert len(others.x) + 1 == len(front)
+
+
+def test_the_front_is_cut_where_its_poor_end_would_set_the_axis(finished_run):
+    points = [(91.4, 21.0), (90.9, 14.0), (89.2, 11.5), (84.3, 8.3), (82.9, 8.1), (39.8, 7.9)]
+    front = [FrontMember(f"n{at}", {"accuracy": y, "latency": x}) for at, (y, x) in enumerate(points)]
+    chart = charts.front_chart(replace(finished_run.summary, front=front), Translator("en"), "n2")
+    assert sorted(value for curve in chart.curves for value in curve.y) == [82.9, 84.3, 89.2, 90.9, 91.4]
+    assert "1 more" in chart.title
+    assert "6 architectures" in chart.alt

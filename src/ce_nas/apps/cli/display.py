@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ce_nas.engine.engine import Observer
 
-__all__ = ["ROLE_STYLES", "show_download", "show_progress"]
+__all__ = ["ROLE_STYLES", "show_count", "show_download", "show_progress"]
 
 #: colour and symbol of a GPU in each role
 ROLE_STYLES = {
@@ -55,6 +55,14 @@ def show_download(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], N
             bars.update(tasks[name], completed=done, total=total)
 
         yield show
+
+
+@contextmanager
+def show_count(description: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield a callback for the numbers of finished and of all parts of a job: a progress bar in a terminal."""
+    with Progress(console=Console(stderr=True), disable=quiet, transient=True) as progress:
+        bar = progress.add_task(description, total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
 @contextmanager

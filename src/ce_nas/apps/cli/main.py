@@ -23,6 +23,7 @@ __all__ = ["app", "main"]
 #: the commands, each by its module and by the function, or the group of commands, in it
 COMMANDS = {
     "init": ("init", "init"),
+    "estimate": ("estimate", "estimate"),
     "search": ("search", "search"),
     "resume": ("search", "resume"),
     "report": ("search", "report"),
@@ -50,6 +51,7 @@ EXAMPLES = {
         "ce-nas search my.toml --seed 3",
         "ce-nas search --live --evaluate training.py --provider uk --zone GB",
     ),
+    "estimate": ("ce-nas estimate my.toml", "ce-nas estimate --zone coal --hours 40 --zones hydro,solar,wind"),
     "resume": ("ce-nas resume my-run",),
     "report": ("ce-nas report my-run --lang ja", "ce-nas report my-run --json -"),
     "choose": (

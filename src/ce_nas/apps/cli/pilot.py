@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +11,6 @@ import typer
 from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, add_flags, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from ce_nas.apps.pilot.inputs import PilotInputs
     from ce_nas.apps.pilot.result import PilotResult
     from ce_nas.apps.pilot.simulate import Effort
@@ -120,6 +117,7 @@ def _choose_effort(quick: bool, thorough: bool) -> Effort:  # noqa: FBT001 - the
 def _compute_result(
     inputs: PilotInputs, runs: list[Path], baseline_runs: list[Path], effort: Effort, *, quiet: bool
 ) -> PilotResult:
+    from ce_nas.apps.cli.display import show_count
     from ce_nas.apps.pilot.from_runs import pilot_from_runs
     from ce_nas.apps.pilot.simulate import run_pilot
     from ce_nas.core.errors import SettingsError
@@ -129,19 +127,8 @@ def _compute_result(
     if baseline_runs:
         message = "Expected runs of CE-NAS to compare the baseline runs with, got none; name them with --run."
         raise SettingsError(message)
-    with _show_progress(quiet=quiet) as on_progress:
+    with show_count("simulated searches", quiet=quiet) as on_progress:
         return run_pilot(inputs, effort, on_progress)
-
-
-@contextmanager
-def _show_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar of the simulated searches."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), disable=quiet, transient=True) as progress:
-        bar = progress.add_task("simulated searches", total=None)
-        yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
 def _print_page(page: ReportPage, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from ce_nas.analysis.recommend import without_poor_ends
 from ce_nas.analysis.timeline import allocation_intervals, allocation_totals_h, decided_periods
 from ce_nas.analysis.trajectory import build_trajectory
 from ce_nas.core.formatting import format_carbon, format_energy
@@ -147,9 +148,11 @@ def trajectory_charts(
 
 
 def front_chart(summary: RunSummary, translate: Translator, recommended: str | None = None) -> Chart:
-    """Chart the front in its first two objectives; tooltips show all objectives."""
+    """Chart the front in its first two objectives, without a far end of poor values; tooltips show all objectives."""
     first, second = summary.objectives[:2]
-    members = summary.front
+    members = without_poor_ends(summary.front, summary.objectives, [first["name"]])
+    left_out = len(summary.front) - len(members)
+    title = translate("chart.front.cut", count=left_out) if left_out else translate("chart.front")
 
     def curve(name: str, chosen: Sequence[FrontMember], colour: str) -> ChartCurve:
         x = tuple(member.objectives[second["name"]] for member in chosen)
@@ -165,13 +168,11 @@ def front_chart(summary: RunSummary, translate: Translator, recommended: str | N
         )
     ends = (members[0], members[-1]) if members else ()
     alt = (
-        translate("alt.front", count=f"{len(members)}")
+        translate("alt.front", count=f"{len(summary.front)}")
         + " "
         + "; ".join(_member_tooltip(member, summary) for member in ends)
     )
-    return Chart(
-        "front", translate("chart.front"), alt.strip(), objective_label(second), objective_label(first), tuple(curves)
-    )
+    return Chart("front", title, alt.strip(), objective_label(second), objective_label(first), tuple(curves))
 
 
 def objective_label(objective: dict[str, Any]) -> str:
