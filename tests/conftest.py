@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from ce_nas.space.darts import DARTS_OPERATIONS, DartsSpace, Genotype
 
 ROOT = Path(__file__).parents[1]
+
+hypothesis_settings.register_profile("unhurried", deadline=None)  # a deadline measures the machine's load
+hypothesis_settings.load_profile("unhurried")
 
 
 class SharedData:

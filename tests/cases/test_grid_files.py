@@ -165,3 +165,162 @@ def test_makers_layouts(written, maker):
     assert trace.g_per_kwh == pytest.approx([g_per_kwh] * 2)
     hour = 23 if maker == "RTE" else 0  # French time
     assert trace.start.hour == hour
+
+
+EMBER = "Area,ISO 3 code,{},Area type,Category,Subcategory,Variable,Unit,Value\n"
+
+
+def ember(column, times, **values):
+    lines = [EMBER.format(column)]
+    for index, time in enumerate(times):
+        for area, value in values.items():
+            prefix = f"{area},{area[:3].upper()},{time},Country"
+            lines.append(f"{prefix},Power sector emissions,CO2 intensity,CO2 intensity,gCO2/kWh,{value + index}\n")
+            lines.append(f"{prefix},Electricity demand,Demand,Demand,TWh,500\n")
+    return "".join(lines)
+
+
+@pytest.mark.parametrize(("zone", "value"), [("Germany", 400.0), ("FRA", 60.0)])
+def test_ember_holds_a_year_for_itself(written, zone, value):
+    trace = read_trace(written(ember("Year", (2019, 2020, 2021), Germany=400, France=60)), zone=zone)
+    assert (trace.start, trace.end) == (datetime(2019, 1, 1, tzinfo=UTC), datetime(2022, 1, 1, tzinfo=UTC))
+    assert trace.g_per_kwh[[0, 364, 365, 730, 731, 1095]].tolist() == [value + each for each in (0, 0, 1, 1, 2, 2)]
+    assert (trace.factors, trace.signal) == (EmissionFactorType.LIFECYCLE, Signal.AVERAGE)
+    assert "steps of a year, so that no hour of a day is cleaner than another" in trace.notes
+
+
+def test_ember_holds_a_month_for_itself(written):
+    trace = read_trace(written(ember("Date", ("2020-01-01", "2020-02-01", "2020-04-01"), Germany=400)))
+    assert trace.end == datetime(2020, 5, 1, tzinfo=UTC)
+    assert trace.g_per_kwh[[0, 30, 31, 59, 91, 120]].tolist() == [400.0, 400.0, 401.0, 401.0, 402.0, 402.0]
+    assert np.isnan(trace.g_per_kwh[60:91]).all()  # March is missing
+
+
+def test_the_one_row_of_a_yearly_file_is_its_year(written):
+    text = "Datetime (UTC),Country,Zone name,Zone id,Carbon intensity gCO₂eq/kWh (direct)\n2024-01-01 00:00:00,D,D,DE,381\n"
+    trace = read_trace(written(text))
+    assert (trace.zone, trace.end, trace.g_per_kwh.tolist()) == ("DE", datetime(2025, 1, 1, tzinfo=UTC), [381.0])
+
+
+JSON_ANSWERS = {
+    "WattTime v3": ('{"data":[{"point_time":"2024-01-01T00:00:00+00:00","value":900},{"point_time":"2024-01-01T00:05:00+00:00","value":900}],"meta":{"region":"CAISO_NORTH","signal_type":"co2_moer","units":"lbs_co2_per_mwh"}}', 300.0, 408.233133),
+    "NESO API": ('{"data":[{"from":"2024-01-01T00:00Z","to":"2024-01-01T00:30Z","intensity":{"forecast":9,"actual":120,"index":"low"}},{"from":"2024-01-01T00:30Z","to":"2024-01-01T01:00Z","intensity":{"forecast":9,"actual":120,"index":"low"}}]}', 1800.0, 120.0),
+    "Electricity Maps API": ('{"zone":"DE","history":[{"zone":"DE","carbonIntensity":302,"datetime":"2024-01-01T00:00:00.000Z","emissionFactorType":"lifecycle"},{"zone":"DE","carbonIntensity":302,"datetime":"2024-01-01T01:00:00.000Z","emissionFactorType":"lifecycle"}]}', 3600.0, 302.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("maker", JSON_ANSWERS)
+def test_answers_in_json(written, maker):
+    text, step_s, g_per_kwh = JSON_ANSWERS[maker]
+    trace = read_trace(written(text, "made.json"))
+    assert (trace.start, trace.step_s) == (datetime(2024, 1, 1, tzinfo=UTC), step_s)
+    assert trace.g_per_kwh == pytest.approx([g_per_kwh] * 2)
+
+
+def test_another_signal_of_watttime_is_refused(written):
+    text = JSON_ANSWERS["WattTime v3"][0].replace("lbs_co2_per_mwh", "usd_per_mwh")
+    with pytest.raises(TraceError, match="got 'usd_per_mwh'"):
+        read_trace(written(text, "made.json"))
+
+
+def entsoe_long(time):
+    lines = [
+        f"{time(hour)},DE,{fuel},100\n" for hour in range(3) for fuel in ("Fossil Gas", "Solar")
+    ]  # equal shares: the mean of 490 and 48 g/kWh
+    return "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("header", "time", "hour"),
+    [
+        ("MTU (UTC),Area,Production Type,Generation (MW)\n", "01/07/2024 0{}:00:00 - 01/07/2024 0{}:30:00", 0),
+        ("MTU (CET/CEST),Area,Production Type,Generation (MW)\n", "31.07.2024 0{}:00 - 31.07.2024 0{}:30", 22),
+        ("DateTime(UTC),AreaDisplayName,ProductionType,ActualGenerationOutput[MW]\n", "2024-07-01 0{}:00:00", 0),
+    ],
+)
+def test_entsoe_generation_with_a_row_a_fuel(written, header, time, hour):
+    time = time.replace("01/07", "13/07")
+    trace = read_trace(written(header + entsoe_long(lambda number: time.format(number, number))))
+    assert trace.g_per_kwh.tolist() == [269.0] * 3
+    assert (trace.start.hour, trace.step_s, trace.zone) == (hour, 3600.0, "DE")
+
+
+def test_intervals_say_the_clock_they_are_of(written):
+    header = '"Area","MTU","Fossil Gas - Actual Aggregated [MW]"\n'
+    lines = [f'"DE","01.07.2024 0{h}:00 - 01.07.2024 0{h + 1}:00 (CET/CEST)","9"\n' for h in range(3)]
+    assert read_trace(written(header + "".join(lines))).start == datetime(2024, 6, 30, 22, tzinfo=UTC)
+
+
+def hours(header, cell, count=30):
+    return "\n".join([header, *(cell(f"2024-01-{1 + n // 24:02d} {n % 24:02d}:00", n) for n in range(count))]) + "\n"
+
+
+def test_local_times_need_their_zone(written):
+    path = written(hours("Local time,carbon intensity", lambda time, n: f"{time},{300 + n}"))
+    with pytest.raises(TraceError, match="they are local; name their zone with --timezone"):
+        read_trace(path)
+    assert read_trace(path, timezone="Europe/Berlin").start == datetime(2023, 12, 31, 23, tzinfo=UTC)
+    with pytest.raises(TraceError, match="--price-timezone"):
+        read_prices(written(path.read_text().replace("carbon intensity", "price (EUR/MWh)")))
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "start"), [("HE", 1, 0), ("Hour", 1, 0), ("Hour", 0, 0), ("Hour Ending", 1, 0)]
+)
+def test_numbered_hours(written, name, first, start):
+    lines = [f"2024-01-0{1 + n // 24},{n % 24 + first},{300 + n}" for n in range(30)]
+    trace = read_trace(written("\n".join([f"Date,{name},carbon intensity", *lines])))
+    assert trace.start == datetime(2024, 1, 1, start, tzinfo=UTC)
+    assert trace.g_per_kwh.tolist() == [300.0 + n for n in range(30)]
+
+
+def test_a_unit_that_contradicts_the_header_is_refused(written):
+    path = written(hours("time,carbon intensity (kg/kWh)", lambda time, n: f"{time},0.3"))
+    with pytest.raises(TraceError, match=r"says kg/kWh and --unit g/kWh; leave --unit out"):
+        read_trace(path, unit="g/kWh")
+    assert read_trace(path, unit="kgCO2/kWh").g_per_kwh[0] == 300.0
+    prices = written(hours("time,price (EUR/MWh)", lambda time, n: f"{time},80"))
+    with pytest.raises(TraceError, match="says EUR/MWh and --price-unit EUR/kWh; leave --price-unit out"):
+        read_prices(prices, unit="EUR/kWh")
+    assert read_prices(prices, unit="USD/MWh").values[0] == 0.08
+
+
+@pytest.mark.parametrize(
+    ("text", "g_per_kwh", "note"),
+    [
+        (hours("# unit: kg/kWh\ntime,carbon intensity", lambda time, n: f"{time},0.3"), 300.0, "unit: kg/kWh"),
+        (hours("# in kgCO2/kWh\ntime,carbon intensity", lambda time, n: f"{time},0.3"), 300.0, "line above"),
+        (hours("time,carbon intensity,unit", lambda time, n: f"{time},800,lb/MWh"), 362.873896, "column 'unit'"),
+    ],
+)
+def test_units_beside_the_header(written, text, g_per_kwh, note):
+    trace = read_trace(written(text))
+    assert trace.g_per_kwh[0] == pytest.approx(g_per_kwh)
+    assert note in trace.notes[0]
+
+
+def test_an_impossible_unit_is_refused_and_an_unlikely_one_noted(written):
+    path = written(hours("time,carbon intensity (kg/kWh)", lambda time, n: f"{time},300"))
+    with pytest.raises(TraceError, match=r"in kg/kWh is 300,000 g/kWh and more"):
+        read_trace(path)
+    low = read_trace(written(hours("time,carbon intensity (g/MWh)", lambda time, n: f"{time},300")))
+    assert "all values are below 2 g/kWh" in low.notes
+
+
+def test_an_unusable_cell_of_the_mix_is_a_gap_and_counted(written):
+    path = written(hours("time,carbon_intensity,coal", lambda time, n: f"{time},300,{'x' if n == 3 else 5}"))
+    trace = read_trace(path)
+    assert np.flatnonzero(np.isnan(trace.mix_mw["coal"])).tolist() == [3]
+    assert "1 unusable value(s) of generation became gaps (first: 'x' in line 5, column 'coal')" in trace.notes
+
+
+def test_hours_of_five_minute_data_that_are_missing_stay_gaps(written):
+    lines = [f"2024-01-01 {n // 12:02d}:{n % 12 * 5:02d},{300 + n}" for n in range(100) if not 36 <= n < 60]
+    trace = read_trace(written(rows("time,carbon intensity", *lines)))
+    assert (trace.step_s, np.flatnonzero(np.isnan(trace.g_per_kwh)).tolist()) == (300.0, list(range(36, 60)))
+
+
+def test_excel_days_and_utf16(written):
+    text = hours("time;intensity g/kWh", lambda time, n: f"{45292 + n / 24:.7f};{300 + n}".replace(".", ","))
+    trace = read_trace(written(text.encode("utf-16")))
+    assert (trace.start, trace.step_s) == (datetime(2024, 1, 1, tzinfo=UTC), 3600.0)

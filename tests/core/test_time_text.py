@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.time_text import parse_times
+from ce_nas.core.time_text import find_header_zone, parse_times
 
 
 def parsed(*cells, timezone=None):
@@ -30,6 +30,15 @@ def parsed(*cells, timezone=None):
         "02.01.2024 03:00 - 02.01.2024 03:15 (UTC)",
         "1704164400",
         "1704164400000",
+        "2024010203",
+        "202401020300",
+        "02-Jan-2024 03:00",
+        "Jan 2, 2024 3:00 AM",
+        "Tue, 02 Jan 2024 03:00:00 GMT",
+        "2024-01-02 04:00 CET",
+        "2024-01-01 22:00 EST",
+        "02.01.2024 04:00 - 02.01.2024 04:15 (CET/CEST)",
+        "45293.125",
     ],
 )
 def test_spellings_of_one_moment(text):
@@ -69,7 +78,9 @@ def test_an_unknown_zone_is_refused():
         parse_times(pd.Series(["2024-01-01"]), "Middle/Earth")
 
 
-@pytest.mark.parametrize("text", ["Total", "", "32.01.2024", "2024-13-01", "2024-01-01 25:00", "45292.5"])
+@pytest.mark.parametrize(
+    "text", ["Total", "", "32.01.2024", "2024-13-01", "2024-01-01 25:00", "12345.5", "2024-01-01 00:00 CST"]
+)
 def test_what_is_no_time_stays_unread(text):
     assert parse_times(pd.Series([text])).unread.tolist() == [True]
 
@@ -84,3 +95,41 @@ def test_offsets_give_the_same_moment(moment, offset_h):
     local = (moment + timedelta(hours=offset_h)).strftime("%Y-%m-%d %H:%M:%S")
     sign = "+" if offset_h >= 0 else "-"
     assert parsed(f"{local}{sign}{abs(offset_h):02d}:00") == [moment.strftime("%Y-%m-%d %H:%M:%S")]
+
+
+@pytest.mark.parametrize(
+    ("text", "start"), [("2024", "2024-01-01"), ("2024-03", "2024-03-01"), ("Mar 2024", "2024-03-01")]
+)
+def test_years_and_months_begin_with_their_first_day(text, start):
+    assert parsed(text) == [f"{start} 00:00:00"]
+
+
+def test_a_day_that_may_be_a_month_is_refused():
+    with pytest.raises(SettingsError, match=r"tell the day from the month, got 01/02/2024"):
+        parse_times(pd.Series(["01/02/2024 00:00", "01/02/2024 01:00"]))
+
+
+def test_an_interval_keeps_its_zone():
+    assert parsed("01.07.2024 00:00 - 01.07.2024 00:15 (CET/CEST)") == ["2024-06-30 22:00:00"]
+
+
+@pytest.mark.parametrize(
+    ("header", "zone"),
+    [
+        ("Datetime (UTC)", "UTC"),
+        ("HourUTC", "UTC"),
+        ("MTU (CET/CEST)", "Europe/Brussels"),
+        ("time [Europe/Berlin]", "Europe/Berlin"),
+        ("Local time", "local"),
+        ("MTU (CET)", "local"),
+        ("time", None),
+        ("outcome", None),
+    ],
+)
+def test_the_zone_that_a_header_states(header, zone):
+    assert find_header_zone(header) == zone
+
+
+def test_times_say_whether_a_clock_is_needed():
+    assert parse_times(pd.Series(["2024-01-01 00:00"])).has_naive
+    assert not parse_times(pd.Series(["2024-01-01 00:00Z", "1 Jan 2024 01:00+01:00"])).has_naive

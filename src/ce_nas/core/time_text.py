@@ -1,6 +1,7 @@
 """Times as tables spell them, made moments in UTC.
 
-ISO 8601 with or without an offset, US and day-first dates, intervals (their start counts), ``24:00``, AM and PM, and
+ISO 8601 with or without an offset, years and months, dates of digits alone, US and day-first dates, English months,
+intervals (their start counts), ``24:00``, AM and PM, abbreviations of zones with one meaning, Excel's days, and
 seconds, milliseconds or microseconds since 1970. A time without an offset is UTC, or local in a zone that the caller
 names.
 """
@@ -19,7 +20,10 @@ from ce_nas.core.errors import SettingsError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ParsedTimes", "parse_times"]
+__all__ = ["LOCAL_CLOCK", "ParsedTimes", "find_header_zone", "parse_times"]
+
+#: what :func:`find_header_zone` gives for a clock whose zone is not stated
+LOCAL_CLOCK = "local"
 
 _US_PER_S = 1_000_000
 _DAY_US = 86_400 * _US_PER_S
@@ -27,7 +31,35 @@ _DAY_US = 86_400 * _US_PER_S
 _EPOCH_RANGE_S = (946_684_800, 4_102_444_800)
 _EPOCH_UNITS_US = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds": 1e-3}
 
-_INTERVAL = re.compile(r"^(.*?\d)\s+(?:-|\u2013|to|/)\s+\d.*$")
+#: days since 1899-12-30 in which Excel counts, of the same years
+_EXCEL_RANGE = (36526.0, 73050.0)
+_EXCEL_EPOCH_US = -25_569 * _DAY_US
+#: digits alone, by their number
+_COMPACT = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_COMPACT_YEARS = (1990, 2100)
+#: abbreviations of zones that mean one offset from UTC; CST, IST and BST mean several
+_OFFSETS = {
+    "WET": "+00:00", "WEST": "+01:00", "CET": "+01:00", "CEST": "+02:00", "MEZ": "+01:00", "MESZ": "+02:00",
+    "EET": "+02:00", "EEST": "+03:00", "EST": "-05:00", "EDT": "-04:00", "CDT": "-05:00", "MST": "-07:00",
+    "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00", "JST": "+09:00", "KST": "+09:00", "AEST": "+10:00",
+    "AEDT": "+11:00", "NZST": "+12:00", "NZDT": "+13:00",
+}  # fmt: skip
+#: pairs of abbreviations that name a clock with summer time, and a zone that has it
+_CLOCKS = {
+    "WET/WEST": "Europe/Lisbon", "CET/CEST": "Europe/Brussels", "EET/EEST": "Europe/Helsinki",
+    "GMT/BST": "Europe/London", "EST/EDT": "America/New_York", "CST/CDT": "America/Chicago",
+    "MST/MDT": "America/Denver", "PST/PDT": "America/Los_Angeles",
+}  # fmt: skip
+_MONTHS = {name: number for number, name in enumerate(
+    ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)}  # fmt: skip
+
+_INTERVAL = re.compile(r"^(.*?\d)\s+(?:-|\u2013|to|/)\s+\d.*?(\s*\(?[A-Za-z][A-Za-z/]+\)?)?$")
+_ABBREVIATION = re.compile(r"^(.*\d)\s*\(?([A-Z]{3,4}(?:/[A-Z]{3,4})?)\)?$")
+_NAMED_MONTH = re.compile(
+    r"^(?:[a-z]{3,9},?\s+)?(?:(?P<d1>\d{1,2})[\s-])?(?P<month>[a-z]{3})[a-z]*\.?[\s-](?:(?P<d2>\d{1,2}),?\s)?"
+    r"(?P<year>\d{4})\b(?P<rest>.*)$",
+    re.IGNORECASE,
+)
 _SHORT_OFFSET = re.compile(r"(:\d{2}(?:\.\d+)?)([+-]\d{2})$")
 _UTC_SUFFIX = re.compile(r"\s*\(?(?:UTC|GMT)\)?$", re.IGNORECASE)
 _CALENDAR = re.compile(
@@ -49,6 +81,21 @@ class ParsedTimes:
     ambiguous: np.ndarray
     #: what was assumed, for a report
     notes: tuple[str, ...] = ()
+    #: whether a cell has neither an offset nor a zone, so that a clock is needed to place it
+    has_naive: bool = False
+
+
+def find_header_zone(header: str) -> str | None:
+    """The zone of its times that a column's name states: a zone's name, UTC, or ``local`` for an unnamed clock."""
+    if match := re.search(r"\b([A-Z]{3,4}/[A-Z]{3,4})\b", header):
+        return _CLOCKS.get(match.group(1), LOCAL_CLOCK)
+    if match := re.search(r"[(\[]\s*([A-Z][A-Za-z]+/[A-Z][A-Za-z_/]+)\s*[)\]]", header):
+        return match.group(1)
+    if re.search(r"(?<![a-z])(utc|gmt)(?![a-z])|utc$", header, re.IGNORECASE):
+        return "UTC"
+    abbreviations = set(re.findall(r"\b[A-Z]{3,4}\b", header)) & {*_OFFSETS, "CST", "IST", "BST"}
+    is_local = bool(re.search(r"(?<![a-z])(local|lokal|lokale|locale)(?![a-z])", header, re.IGNORECASE))
+    return LOCAL_CLOCK if abbreviations or is_local else None
 
 
 def parse_times(cells: pd.Series, timezone: str | None = None) -> ParsedTimes:
@@ -65,14 +112,58 @@ def parse_times(cells: pd.Series, timezone: str | None = None) -> ParsedTimes:
     if cells.dtype.kind in "iuf":
         return _from_epoch(cells.to_numpy(dtype=np.float64))
     texts = cells.astype(str).str.strip()
-    if texts.str.fullmatch(r"\d{9,19}(?:\.\d+)?").all():
+    is_excel = texts.str.fullmatch(r"\d{5}(?:[.,]\d+)?").all()
+    if is_excel and (days := texts.str.replace(",", ".").astype(float)).between(*_EXCEL_RANGE).all():
+        us = (days.to_numpy() * 86_400).round().astype(np.int64) * _US_PER_S + _EXCEL_EPOCH_US
+        return _localise(_as_moments(us), np.zeros(len(us), dtype=bool), zone, ("times are Excel's days since 1900",))
+    if (compact := _read_compact(texts)) is not None:
+        texts = compact
+    elif texts.str.fullmatch(r"\d{9,19}(?:\.\d+)?").all():
         return _from_epoch(texts.to_numpy().astype(np.float64))
-    texts = texts.str.replace(_INTERVAL, r"\1", regex=True)
+    texts = texts.str.replace(_INTERVAL, lambda match: match.group(1) + (match.group(2) or ""), regex=True)
     texts = texts.str.replace(_SHORT_OFFSET, r"\1\2:00", regex=True)
     stated_utc = texts.str.contains(_UTC_SUFFIX, regex=True)
     texts = texts.str.replace(_UTC_SUFFIX, "", regex=True)
     texts = texts.mask(stated_utc & ~texts.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True), texts + "Z")
-    return _from_texts(texts, zone)
+    texts, clock = _read_abbreviations(texts)
+    return _from_texts(texts.str.replace(_NAMED_MONTH, _spell_date, regex=True), zone or _zone(clock))
+
+
+def _read_compact(texts: pd.Series) -> pd.Series | None:
+    """Dates of digits alone, such as 2024010100, in ISO 8601; None if they are none."""
+    import pandas as pd
+
+    lengths = texts.str.len().unique()
+    if len(lengths) != 1 or (form := _COMPACT.get(int(lengths[0]))) is None or not texts.str.fullmatch(r"\d+").all():
+        return None
+    moments = pd.to_datetime(texts, format=form, errors="coerce")
+    low, high = _COMPACT_YEARS
+    if moments.isna().any() or not moments.dt.year.between(low, high).all():
+        return None
+    return moments.dt.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _read_abbreviations(texts: pd.Series) -> tuple[pd.Series, str | None]:
+    """The texts with abbreviations of one meaning as offsets, and the zone of a clock that all of them name."""
+    parts = texts.str.extract(_ABBREVIATION)
+    named = parts[1].dropna().unique()
+    if len(named) == 1 and parts[1].notna().all() and (clock := _CLOCKS.get(named[0])):
+        return parts[0].str.strip(), clock
+    offsets = parts[1].map(_OFFSETS)
+    return texts.mask(offsets.notna(), parts[0].str.strip() + offsets.fillna("")), None
+
+
+def _spell_date(match: re.Match[str]) -> str:
+    """A date with an English month, year first."""
+    month = _MONTHS.get(match["month"].lower())
+    day = match["d1"] or match["d2"] or "1"
+    return f"{match['year']}-{month:02d}-{int(day):02d}{match['rest']}" if month else match[0]
+
+
+def _as_moments(us: np.ndarray) -> pd.Series:
+    import pandas as pd
+
+    return pd.Series(us.astype("datetime64[us]"))
 
 
 def _zone(name: str | None) -> ZoneInfo | None:
@@ -103,7 +194,8 @@ def _from_epoch(numbers: np.ndarray) -> ParsedTimes:
 def _from_texts(texts: pd.Series, zone: ZoneInfo | None) -> ParsedTimes:
     import pandas as pd
 
-    has_offset = texts.str.contains(r"\d(?:Z|[+-]\d{2}:?\d{2})$", regex=True).to_numpy()
+    texts = texts.str.replace(r"^(\d{4}-\d{2})$", r"\1-01", regex=True)
+    has_offset = texts.str.contains(r":\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$|\dZ$", regex=True).to_numpy()
     iso = pd.to_datetime(texts.where(has_offset, texts + "Z"), utc=True, errors="coerce", format="ISO8601")
     us, unread = _to_us(iso)
     notes: tuple[str, ...] = ()
@@ -111,12 +203,10 @@ def _from_texts(texts: pd.Series, zone: ZoneInfo | None) -> ParsedTimes:
     if len(rest):
         us[rest], unread[rest], notes = _from_calendar(texts.iloc[rest])
     if zone is None or has_offset.all():
-        return ParsedTimes(us, unread, np.zeros(len(us), dtype=bool), notes)
-    local = pd.Series(us.astype("datetime64[us]"))
-    shifted = _localise(local, unread, zone, notes)
-    return ParsedTimes(
-        np.where(has_offset, us, shifted.us), unread, shifted.ambiguous & ~has_offset & ~unread, shifted.notes
-    )
+        return ParsedTimes(us, unread, np.zeros(len(us), dtype=bool), notes, has_naive=not has_offset.all())
+    shifted = _localise(_as_moments(us), unread, zone, notes)
+    ambiguous = shifted.ambiguous & ~has_offset & ~unread
+    return ParsedTimes(np.where(has_offset, us, shifted.us), unread, ambiguous, shifted.notes, has_naive=True)
 
 
 def _localise(cells: pd.Series, unread: np.ndarray, zone: ZoneInfo | None, notes: tuple[str, ...]) -> ParsedTimes:
@@ -126,11 +216,13 @@ def _localise(cells: pd.Series, unread: np.ndarray, zone: ZoneInfo | None, notes
         return ParsedTimes(us, unread | blank, np.zeros(len(us), dtype=bool), notes)
     if zone is None:
         us, blank = _to_us(cells.dt.tz_localize("UTC"))
-        return ParsedTimes(us, unread | blank, np.zeros(len(us), dtype=bool), notes)
+        return ParsedTimes(us, unread | blank, np.zeros(len(us), dtype=bool), notes, has_naive=True)
     placed = cells.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
     ambiguous = (placed.isna() & cells.notna()).to_numpy()
     us, blank = _to_us(placed.dt.tz_convert("UTC"))
-    return ParsedTimes(us, unread | (blank & ~ambiguous), ambiguous, (*notes, f"times are local, {zone.key}"))
+    return ParsedTimes(
+        us, unread | (blank & ~ambiguous), ambiguous, (*notes, f"times are local, {zone.key}"), has_naive=True
+    )
 
 
 def _to_us(moments: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -189,7 +281,13 @@ def _day_first(
         day_first = bool((first > 12).any())
     else:
         year = numbers["c"][looked]
-        day_first = _leaps(year, second, first) < _leaps(year, first, second)
+        as_day_first, as_month_first = _leaps(year, second, first), _leaps(year, first, second)
+        is_american = parts["half"].notna().to_numpy()[looked].any()
+        if as_day_first == as_month_first and not is_american and (first != second).any():
+            cell = "/".join(parts.loc[looked, ["a", "b", "c"]].iloc[int((first != second).argmax())])
+            message = f"Expected dates that tell the day from the month, got {cell}; write them as 2024-12-31."
+            raise SettingsError(message)
+        day_first = as_day_first < as_month_first
     return day_first, (f"dates are read as {'day/month' if day_first else 'month/day'}/year",)
 
 

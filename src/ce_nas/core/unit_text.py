@@ -106,7 +106,7 @@ def find_intensity_unit(header: str) -> StatedUnit | None:
         )
         raise SettingsError(message)
     mass_g = 1e6 * G_PER_TONNE if (mass, energy) == ("mt", "twh") else _MASS_G[mass]  # megatonnes
-    return StatedUnit(match.group(0).strip(), mass_g / _ENERGY_KWH[energy])
+    return StatedUnit(_as_written(header, text, match), mass_g / _ENERGY_KWH[energy])
 
 
 def parse_intensity_unit(text: str) -> StatedUnit:
@@ -129,9 +129,10 @@ def find_price_unit(header: str) -> StatedUnit | None:
     text = _normalise(header)
     match = _PRICE.search(text)
     if match:
-        return StatedUnit(match.group(0).strip(), _SUBUNITS.get(match.group(1), 1.0) / _ENERGY_KWH[match.group(2)])
+        share = _SUBUNITS.get(match.group(1), 1.0)
+        return StatedUnit(_as_written(header, text, match), share / _ENERGY_KWH[match.group(2)])
     per = _PER_ENERGY.search(text)
-    return StatedUnit(per.group(0).strip(), 1.0 / _ENERGY_KWH[per.group(1)]) if per else None
+    return StatedUnit(_as_written(header, text, per), 1.0 / _ENERGY_KWH[per.group(1)]) if per else None
 
 
 def parse_price_unit(text: str) -> StatedUnit:
@@ -151,6 +152,11 @@ def find_weather_unit(header: str) -> StatedUnit | None:
     bracketed = _BRACKETED.search(header)
     found = _WEATHER.get(bracketed.group(1).strip().lower()) if bracketed else None
     return StatedUnit(bracketed.group(1).strip(), found[1], found[2]) if bracketed and found else None
+
+
+def _as_written(header: str, text: str, match: re.Match[str]) -> str:
+    """What matched, as the header spells it, where the normalised text has the same length."""
+    return (header if len(header) == len(text) else text)[match.start() : match.end()].strip()
 
 
 def _normalise(text: str) -> str:

@@ -233,10 +233,14 @@ class RunInputs:
         """What is on record of the grid: intensity, mix and what is known ahead."""
         from ce_nas.forecast.history import RecordedHistory
         from ce_nas.grid.readers import read_future_covariates
+        from ce_nas.grid.weather_issues import WeatherIssues
 
         grid = self.settings.grid
+        if grid.weather and WeatherIssues.is_table(grid.weather):
+            return RecordedHistory.from_trace(self.trace, weather=WeatherIssues.read(grid.weather))
         zone, later_s = grid.weather_zone or self.trace.zone, grid.weather_offset or 0.0
-        known = read_future_covariates(grid.weather, zone, later_s, grid.time_column) if grid.weather else {}
+        layout = {"time_column": grid.time_column, "timezone": grid.weather_timezone}
+        known = read_future_covariates(grid.weather, zone, later_s, **layout) if grid.weather else {}
         return RecordedHistory.from_trace(self.trace, known)
 
     @cached_property

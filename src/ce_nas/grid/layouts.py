@@ -39,6 +39,8 @@ class Layout:
     signal: Signal = Signal.UNSTATED
     zone: tuple[str, ...] = ()
     stamped_at_end: bool = False
+    #: whether the one row of a file is its year's
+    is_yearly_if_single: bool = False
     #: zone of its times, where they have no offset and are not UTC
     timezone: str | None = None
 
@@ -48,6 +50,17 @@ def _layout(name: str, columns: Iterable[str], **rest: object) -> Layout:
 
 
 LAYOUTS = (
+    # Electricity Maps: the portal's files from 5-minute to yearly, and the API's history
+    _layout("Electricity Maps", ["datetime (utc)", "zone id"], time=("datetime (utc)",), signal=Signal.AVERAGE,
+            zone=("zone id", "zone name"), is_yearly_if_single=True),
+    _layout("Electricity Maps", ["carbonintensity", "datetime", "zone"], time=("datetime",),
+            intensity=("carbonintensity",), unit=_G_PER_KWH, signal=Signal.AVERAGE, zone=("zone",)),
+    # Ember, yearly and monthly, in long form: CO2 intensity with the emissions of the whole life cycle
+    _layout("Ember", ["area", "year", "carbon_intensity", "unit"], time=("year",), intensity=("carbon_intensity",),
+            factors=EmissionFactorType.LIFECYCLE, signal=Signal.AVERAGE, zone=("area", "iso 3 code"),
+            is_yearly_if_single=True),
+    _layout("Ember", ["area", "date", "carbon_intensity", "unit"], time=("date",), intensity=("carbon_intensity",),
+            factors=EmissionFactorType.LIFECYCLE, signal=Signal.AVERAGE, zone=("area", "iso 3 code")),
     # WattTime API, /v3/historical: co2_moer in lbs_co2_per_mwh; v2 historical files: MOER in lbs/MWh
     _layout("WattTime v3", ["point_time", "value"], time=("point_time",), intensity=("value",), unit=_LB_PER_MWH,
             factors=EmissionFactorType.DIRECT, signal=Signal.MARGINAL, zone=("region",)),

@@ -11,21 +11,24 @@ of Electricity Maps', plain ``solar`` as in tables of CarbonCast's, ``Solar - Ac
 from __future__ import annotations
 
 import re
+from calendar import isleap
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from ce_nas.core.errors import SettingsError, TraceError, unknown_choice_message
+from ce_nas.core.errors import SettingsError, TraceError
 from ce_nas.core.unit_text import (
     StatedUnit,
     find_intensity_unit,
     find_price_unit,
     find_weather_unit,
     parse_intensity_unit,
+    parse_price_unit,
 )
-from ce_nas.core.units import parse_duration_s
-from ce_nas.grid.emission_factors import EMISSION_FACTORS, Fuel
+from ce_nas.core.units import DAY_S, parse_duration_s
+from ce_nas.grid.find_columns import HOUR_ENDING, find_time_column, list_zone_names, select_zone, widen
+from ce_nas.grid.generation import find_generation, read_generation
 from ce_nas.grid.layouts import Layout, find_layout
 from ce_nas.grid.series_table import SeriesTable
 from ce_nas.grid.trace import EmissionFactorType, GridTrace, Series, Signal
@@ -38,15 +41,8 @@ __all__ = ["list_factors", "list_zones", "read_future_covariates", "read_prices"
 
 DeclaredT = TypeVar("DeclaredT", EmissionFactorType, Signal)
 
-TIME_COLUMNS = (
-    *("datetime (utc)", "datetime", "time", "timestamp", "time (utc)", "utc time", "datetime_utc", "time_utc", "utc"),
-    *("date_time", "date", "interval_start", "valid_time", "hour ending", "hour_ending", "interval_end", "mtu"),
-)
 #: names of times that are the ends of their steps
 END_COLUMNS = ("hour ending", "hour_ending", "interval_end", "period ending", "period_ending")
-#: columns with the hour of a day, beside one with its date
-HOUR_COLUMNS = ("hour", "he", "hour number", "heures", "time of day")
-ZONE_COLUMNS = ("zone id", "zone", "zone_id", "region", "area", "country", "balancing authority", "respondent")
 #: the columns of layouts whose makers publish average intensities, in small letters
 AVERAGE_COLUMNS = re.compile(
     r"carbon intensity gco.*\((direct|life cycle|lca)\)|carbon_intensity_(avg|lifecycle|direct)"
@@ -63,15 +59,6 @@ MIX_COLUMNS = re.compile(
 FUEL_ALIASES = {"nat_gas": "gas"}
 #: intensities that a grid can have over a series, g/kWh: below, a unit of kg is likely; above, one of lb/MWh or mg
 PLAUSIBLE_G_PER_KWH = (2.0, 2500.0)
-
-#: columns of ENTSO-E's generation per type, in small letters
-_ENTSOE_COLUMN = re.compile(r"(.+?)\s*-?\s*actual aggregated\s*\[mw\]")
-_ENTSOE_FUELS = (
-    ("hydro pumped", Fuel.STORAGE), ("hydro", Fuel.HYDRO), ("coal-derived gas", Fuel.GAS), ("coal", Fuel.COAL),
-    ("lignite", Fuel.COAL), ("oil shale", Fuel.COAL), ("peat", Fuel.COAL), ("gas", Fuel.GAS), ("oil", Fuel.OIL),
-    ("biomass", Fuel.BIOMASS), ("geothermal", Fuel.GEOTHERMAL), ("nuclear", Fuel.NUCLEAR), ("solar", Fuel.SOLAR),
-    ("wind offshore", Fuel.WIND_OFFSHORE), ("wind", Fuel.WIND), ("marine", Fuel.OCEAN),
-)  # fmt: skip
 
 
 def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all optional
@@ -102,14 +89,15 @@ def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all opti
     :param timezone: the zone of times without an offset, such as ``Europe/Berlin``.
     :raises TraceError: if the file is not there, cannot be read, or holds something that is no such series.
     """
-    table = SeriesTable.read(path)
+    table = widen(SeriesTable.read(path))
     layout = find_layout(table.columns)
-    if intensity_column is None and (mix := _entsoe_mix(table)):
-        return _read_generation(table, mix, zone=zone, factors=factors, time_column=time_column, timezone=timezone)
-    table, time = _time_column(table, layout, time_column)
+    if intensity_column is None and (mix := find_generation(table)):
+        return read_generation(table, mix, zone=zone, factors=factors, time_column=time_column, timezone=timezone)
+    table, time = find_time_column(table, layout, time_column)
     intensity = _intensity_column(table, layout, intensity_column, factors)
-    table, found_zone = _select_zone(table.without_summary_rows(time), layout, zone)
+    table, found_zone = select_zone(table.without_summary_rows(time), layout, zone)
     stated, unit_note = _intensity_unit(table, layout, intensity, unit)
+    notes = _check_range(table, intensity, stated)
     found = table.regular(
         time,
         {"": intensity, **_mix_columns(table)},
@@ -117,11 +105,11 @@ def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all opti
         unit=stated,
         timezone=timezone or (layout.timezone if layout else None),
         stamped_at_end=_is_stamped_at_end(layout, time),
-        single_step_s=_stated_step_s(table),
+        single_step_s=_stated_step_s(table, layout, time),
     )
     values = dict(found.values)
     series = Series(found.start, found.step_s, values.pop(""), f"the carbon intensity of zone {found_zone!r}")
-    inferred = (_infer_factors(intensity), _infer_signal(intensity))
+    inferred = (_infer_factors(intensity, table), _infer_signal(intensity))
     if layout:
         inferred = (
             layout.factors if inferred[0] is EmissionFactorType.UNSTATED else inferred[0],
@@ -135,12 +123,16 @@ def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all opti
         origin=table.path.name,
         duplicates=found.duplicates,
         mix_mw=values,
-        notes=(unit_note, *([f"layout of {layout.name}"] if layout else []), *found.notes),
+        notes=(unit_note, *notes, *([f"layout of {layout.name}"] if layout else []), *found.notes),
     )
 
 
 def read_future_covariates(
-    path: str | Path, zone: str | None = None, offset_s: float = 0.0, time_column: str | None = None
+    path: str | Path,
+    zone: str | None = None,
+    offset_s: float = 0.0,
+    time_column: str | None = None,
+    timezone: str | None = None,
 ) -> Mapping[str, Series]:
     """Read inputs that are known ahead, such as a weather forecast: every column of numbers, weather in SI units.
 
@@ -150,12 +142,13 @@ def read_future_covariates(
     :param zone: the zone to read, needed where the file has several.
     :param offset_s: time from a row's stamp to the moment it is for, where a file is stamped with the time of issue.
     :param time_column: the column of the times, where the file has one of that name; else it is found.
+    :param timezone: the zone of times without an offset; UTC, or as the lines above the header say, without it.
     :raises TraceError: if the file is not there, cannot be read, or holds something that is no such series.
     """
     table = SeriesTable.read(path)
     layout = find_layout(table.columns)
-    table, time = _time_column(table, layout, table.find_column([(time_column or "").strip().lower()]))
-    table, found_zone = _select_zone(table.without_summary_rows(time), layout, zone)
+    table, time = find_time_column(table, layout, table.find_column([(time_column or "").strip().lower()]))
+    table, found_zone = select_zone(table.without_summary_rows(time), layout, zone)
     names = [name for name in table.columns if name != time and table.has_numbers(name)]
     trace = next((name for name in names if INTENSITY_NAMES.fullmatch(name.strip().lower())), None)
     if trace or not names:
@@ -165,7 +158,13 @@ def read_future_covariates(
     later = timedelta(seconds=offset_s - _utc_offset_s(table))
     series = {
         name: table.series(
-            time, name, f"{name!r} of zone {found_zone!r}", may_be_negative=True, unit=find_weather_unit(name)
+            time,
+            name,
+            f"{name!r} of zone {found_zone!r}",
+            may_be_negative=True,
+            unit=find_weather_unit(name),
+            timezone=timezone,
+            timezone_option="--weather-timezone",
         )
         for name in names
     }
@@ -189,10 +188,10 @@ def read_prices(
     :raises TraceError: if the file is not there, cannot be read, or holds something that is no such series.
     """
     table = SeriesTable.read(path)
-    table, time = _time_column(table, find_layout(table.columns), time_column, "the setting prices.time_column")
+    table, time = find_time_column(table, find_layout(table.columns), time_column, "--price-time-column")
     table = table.without_summary_rows(time)
     price = _price_column(table, price_column)
-    stated = _price_unit(price, unit)
+    stated = _price_unit(table, price, unit)
     if stated is None and (largest := float(np.nanmax(np.abs(table.numbers(price)), initial=0.0))) > MAX_PRICE_PER_KWH:
         message = (
             f"Expected prices per kWh, but column {price!r} of {str(path)!r} states no unit and holds {largest:g}: a "
@@ -200,7 +199,9 @@ def read_prices(
         )
         raise TraceError(message)
     name = f"the price of electricity in {table.path.name!r}"
-    return table.series(time, price, name, may_be_negative=True, unit=stated, timezone=timezone)
+    return table.series(
+        time, price, name, may_be_negative=True, unit=stated, timezone=timezone, timezone_option="--price-timezone"
+    )
 
 
 #: prices above this are not a kWh's in any common currency's main unit
@@ -212,9 +213,8 @@ def list_zones(path: str | Path) -> tuple[str, ...]:
 
     :raises TraceError: if the file is not there, or cannot be read.
     """
-    table = SeriesTable.read(path)
-    column = _zone_column(table, find_layout(table.columns))
-    return tuple(str(name) for name in table.frame[column].unique()) if column else (_zone_from_file_name(table),)
+    table = widen(SeriesTable.read(path))
+    return list_zone_names(table, find_layout(table.columns))
 
 
 def list_factors(path: str | Path) -> frozenset[EmissionFactorType]:
@@ -225,34 +225,8 @@ def list_factors(path: str | Path) -> frozenset[EmissionFactorType]:
     return frozenset(map(_infer_factors, _intensity_columns(SeriesTable.read(path))))
 
 
-def _time_column(
-    table: SeriesTable, layout: Layout | None, requested: str | None, option: str = "--time-column"
-) -> tuple[SeriesTable, str]:
-    """The table with its times in one column, and that column."""
-    if requested is None and layout:
-        for name in layout.time:
-            parts = name.split("+")
-            columns = [column for part in parts if (column := table.find_column([part])) is not None]
-            if len(columns) == len(parts):
-                return _join_times(table, columns)
-    if requested is None and (date := table.find_column(["date", "day"])) and (hour := table.find_column(HOUR_COLUMNS)):
-        return _join_times(table, [date, hour])
-    return table, table.column("time", requested, TIME_COLUMNS, option)
-
-
-def _join_times(table: SeriesTable, columns: list[str]) -> tuple[SeriesTable, str]:
-    """A date and a time of day, or an hour's number, as one column."""
-    if len(columns) == 1:
-        return table, columns[0]
-    date, clock = (table.frame[column].astype(str).str.strip() for column in columns)
-    numbered = clock.str.fullmatch(r"\d{1,2}(\.0)?")
-    hours = clock.str.replace(r"\.0$", "", regex=True).str.zfill(2) + ":00"
-    joined = " and ".join(columns)
-    return table.with_column(joined, date + " " + clock.mask(numbered, hours)), joined
-
-
 def _is_stamped_at_end(layout: Layout | None, time: str) -> bool:
-    return bool(layout and layout.stamped_at_end) or time.strip().lower() in END_COLUMNS
+    return bool(layout and layout.stamped_at_end) or time.strip().lower().endswith((*END_COLUMNS, HOUR_ENDING))
 
 
 def _intensity_column(
@@ -295,17 +269,28 @@ def _intensity_unit(
 ) -> tuple[StatedUnit, str]:
     """The unit of the intensities, and a note on where it is from.
 
-    :raises TraceError: if none is stated and the values cannot be g/kWh.
+    :raises TraceError: if the file and the caller contradict each other, or none states a unit and the values cannot
+        be g/kWh.
     """
-    if requested:
-        return parse_intensity_unit(requested), f"unit {requested}, as the settings state"
+    where = f"{str(table.path)!r}"
+    asked = parse_intensity_unit(requested) if requested else None
     try:
-        stated = find_intensity_unit(column)
+        stated, source = _unit_in_file(table, column)
     except SettingsError as error:
-        message = f"{error} Set --unit for {str(table.path)!r}."
+        if asked:
+            return asked, f"unit {asked.text}, as the settings state"
+        message = f"{error} State the unit of {where} with --unit, or choose another file."
         raise TraceError(message) from error
+    if asked and stated and not _is_same(asked, stated):
+        message = (
+            f"Expected one unit of the intensities in {where}, but {source} says {stated.text} and --unit "
+            f"{asked.text}; leave --unit out, or correct the file."
+        )
+        raise TraceError(message)
     if stated:
-        return stated, f"unit {stated.text}, from the header {column!r}"
+        return stated, f"unit {stated.text}, from {source}"
+    if asked:
+        return asked, f"unit {asked.text}, as the settings state"
     if layout and layout.unit:
         return layout.unit, f"unit {layout.unit.text}, as {layout.name} documents it"
     values = table.numbers(column)
@@ -313,20 +298,75 @@ def _intensity_unit(
     low, high = PLAUSIBLE_G_PER_KWH
     if len(finite) and (finite.max() < low or finite.min() > high):
         message = (
-            f"Expected carbon intensities in g/kWh, but column {column!r} of {str(table.path)!r} states no unit and "
-            f"its values from {finite.min():g} to {finite.max():g} cannot be g/kWh. State the unit with --unit, such "
-            "as kg/kWh or lb/MWh."
+            f"Expected carbon intensities in g/kWh, but column {column!r} of {where} states no unit and its values "
+            f"from {finite.min():g} to {finite.max():g} cannot be g/kWh. State the unit with --unit, such as kg/kWh or "
+            "lb/MWh."
         )
         raise TraceError(message)
     return StatedUnit("g/kWh", 1.0), "no unit stated; read as g/kWh, which the values can be"
 
 
-def _price_unit(column: str, requested: str | None) -> StatedUnit | None:
-    stated = find_price_unit(requested) if requested else find_price_unit(column)
-    if requested and stated is None:
-        message = f"Expected a unit of a price of electricity such as EUR/MWh or USD/kWh, got {requested!r}."
+def _check_range(table: SeriesTable, column: str, unit: StatedUnit) -> tuple[str, ...]:
+    """A note where all intensities are below those of any grid; a unit under which all are above them is wrong.
+
+    :raises TraceError: if they are.
+    """
+    values = table.numbers(column) * unit.factor
+    finite = values[np.isfinite(values) & (values > 0)]
+    low, high = PLAUSIBLE_G_PER_KWH
+    if len(finite) and finite.min() > high:
+        message = (
+            f"Expected carbon intensities that a grid can have, but column {column!r} of {str(table.path)!r} in "
+            f"{unit.text} is {finite.min():,.0f} g/kWh and more; correct the unit, or the numbers."
+        )
         raise TraceError(message)
-    return stated
+    return (f"all values are below {low:g} g/kWh",) if len(finite) and finite.max() < low else ()
+
+
+def _unit_in_file(table: SeriesTable, column: str) -> tuple[StatedUnit | None, str]:
+    """The unit that the file states: in the column's name, in a column of units, or above the header; and which.
+
+    :raises SettingsError: if one is stated that has two meanings, or is not one of carbon intensity.
+    """
+    if stated := find_intensity_unit(column):
+        return stated, f"the header {column!r}"
+    if name := table.find_column(["unit", "units"]):
+        units = [str(unit).strip() for unit in table.frame[name].unique()]
+        if len(units) == 1 and units[0]:
+            return parse_intensity_unit(units[0]), f"the column {name!r}"
+    for line in table.preamble:
+        label, _, text = line.partition(":")
+        if label.strip().lower().rpartition(".")[2] in {"unit", "units"} and text.strip():
+            return parse_intensity_unit(text.strip()), f"the line {line.strip()!r} above the header"
+    named = {unit.factor: unit for line in table.preamble if (unit := _find_unit(line))}
+    return (next(iter(named.values())), "a line above the header") if len(named) == 1 else (None, "")
+
+
+def _find_unit(line: str) -> StatedUnit | None:
+    """The unit of carbon intensity in a line of text; None if there is none."""
+    try:
+        return find_intensity_unit(line)
+    except SettingsError:
+        return None
+
+
+def _is_same(one: StatedUnit, other: StatedUnit) -> bool:
+    return bool(np.isclose(one.factor, other.factor, rtol=1e-9))
+
+
+def _price_unit(table: SeriesTable, column: str, requested: str | None) -> StatedUnit | None:
+    """The unit of the prices; None if neither the file nor the caller states one.
+
+    :raises TraceError: if they contradict each other.
+    """
+    asked, stated = parse_price_unit(requested) if requested else None, find_price_unit(column)
+    if asked and stated and not _is_same(asked, stated):
+        message = (
+            f"Expected one unit of the prices in {str(table.path)!r}, but the header {column!r} says {stated.text} and "
+            f"--price-unit {asked.text}; leave --price-unit out, or correct the file."
+        )
+        raise TraceError(message)
+    return asked or stated
 
 
 def _price_column(table: SeriesTable, requested: str | None) -> str:
@@ -347,83 +387,13 @@ def _mix_columns(table: SeriesTable) -> dict[str, str]:
     return found
 
 
-def _entsoe_mix(table: SeriesTable) -> dict[str, Fuel]:
-    """The columns of ENTSO-E's generation per type that hold numbers, and their fuels; empty in other tables."""
-    found = {}
-    for column in table.columns:
-        match = _ENTSOE_COLUMN.fullmatch(column.strip().lower())
-        if match and table.has_numbers(column):
-            name = match.group(1)
-            found[column] = next((fuel for word, fuel in _ENTSOE_FUELS if word in name), Fuel.OTHER)
-    return found
-
-
-def _read_generation(  # noqa: PLR0913 - as read_trace
-    table: SeriesTable,
-    mix: dict[str, Fuel],
-    *,
-    zone: str | None,
-    factors: EmissionFactorType | None,
-    time_column: str | None,
-    timezone: str | None,
-) -> GridTrace:
-    """The intensity of a generation mix, by this package's emission factors; storage is left out of the sum."""
-    table, time = _time_column(table, None, time_column)
-    table, found_zone = _select_zone(table.without_summary_rows(time), None, zone)
-    found = table.regular(time, {column: column for column in mix}, may_be_negative=True, timezone=timezone)
-    kind = factors or EmissionFactorType.LIFECYCLE
-    counted = [
-        (found.values[column], EMISSION_FACTORS[fuel]) for column, fuel in mix.items() if fuel is not Fuel.STORAGE
-    ]
-    powers = np.stack([np.maximum(power, 0.0) for power, _ in counted])
-    weights = np.array([factor.for_type(kind) for _, factor in counted])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        intensity = weights @ powers / powers.sum(axis=0)
-    name = f"the carbon intensity of zone {found_zone!r}"
-    by_fuel: dict[str, np.ndarray] = {}
-    for column, fuel in mix.items():
-        by_fuel[fuel.value] = by_fuel.get(fuel.value, 0.0) + found.values[column]
-    return GridTrace(
-        zone=found_zone,
-        series=Series(found.start, found.step_s, np.where(np.isfinite(intensity), intensity, np.nan), name),
-        factors=kind,
-        signal=Signal.AVERAGE,
-        origin=table.path.name,
-        duplicates=found.duplicates,
-        mix_mw=by_fuel,
-        notes=("intensity worked out from the generation mix, MW, by IPCC emission factors", *found.notes),
-    )
-
-
-def _select_zone(table: SeriesTable, layout: Layout | None, zone: str | None) -> tuple[SeriesTable, str]:
-    """The rows of the zone asked for, or of the only one there is, and its name."""
-    column = _zone_column(table, layout)
-    if column is None:
-        return table, zone or _zone_from_file_name(table)
-    zones = [str(name) for name in table.frame[column].unique()]
-    if zone is None and len(zones) > 1:
-        message = f"Expected one zone in {str(table.path)!r}, found {', '.join(sorted(zones))}. Choose one with --zone."
-        raise TraceError(message)
-    chosen = zones[0] if zone is None else zone
-    if chosen not in zones:
-        message = f"{unknown_choice_message('zone', chosen, zones)} These are the zones in {str(table.path)!r}."
-        raise TraceError(message)
-    return table.filter_rows(column, chosen), chosen
-
-
-def _zone_column(table: SeriesTable, layout: Layout | None) -> str | None:
-    return table.find_column([*(layout.zone if layout else ()), *ZONE_COLUMNS])
-
-
-def _zone_from_file_name(table: SeriesTable) -> str:
-    return table.path.name.split(".")[0]
-
-
-def _stated_step_s(table: SeriesTable) -> float | None:
-    """The step of a file of one row, where a column of durations says."""
+def _stated_step_s(table: SeriesTable, layout: Layout | None, time: str) -> float | None:
+    """The step of a file of one row, where a column of durations or the layout says."""
     column = table.find_column(["duration"])
     if column is None:
-        return None
+        year = re.match(r"\d{4}", str(table.frame[time].iloc[0]))
+        is_yearly = len(table.frame) == 1 and layout and layout.is_yearly_if_single and year
+        return (365 + isleap(int(year[0]))) * DAY_S if is_yearly and year else None
     hours, minutes, seconds = [*str(table.frame[column].iloc[0]).split(":"), "0", "0"][:3]
     try:
         return parse_duration_s(f"{float(hours) * 3600 + float(minutes) * 60 + float(seconds)} s")
@@ -440,7 +410,10 @@ def _utc_offset_s(table: SeriesTable) -> float:
     return 0.0
 
 
-def _infer_factors(column: str) -> EmissionFactorType:
+def _infer_factors(column: str, table: SeriesTable | None = None) -> EmissionFactorType:
+    """The emissions that a column's name, or a column of their kinds, says it counts."""
+    if table and (name := table.find_column(["emissionfactortype"])):
+        column = f"{column} {'/'.join(map(str, table.frame[name].unique()))}"
     words = set(re.findall("[a-z]+", column.lower()))
     if words & {"lifecycle", "lca"} or words >= {"life", "cycle"}:
         return EmissionFactorType.LIFECYCLE

@@ -10,18 +10,18 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ce_nas.core.errors import TraceError
+from ce_nas.core.errors import SettingsError, TraceError
 from ce_nas.core.formatting import format_duration, format_time
 from ce_nas.core.table_file import MAX_TABLE_BYTES, is_blank, parse_numbers, read_table_file
-from ce_nas.core.time_text import parse_times
+from ce_nas.core.time_text import LOCAL_CLOCK, find_header_zone, parse_times
 from ce_nas.grid.trace import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pandas as pd
 
@@ -44,6 +44,7 @@ _CALENDAR_STEP_US = 23 * 3600 * 1_000_000
 _MIN_STEP_US = 60 * 1_000_000
 _MAX_STEPS = 10_000_000
 _US_PER_S = 1_000_000
+_MONTH_US = 2_629_746 * _US_PER_S
 _USUAL_STEPS_US = tuple(minutes * 60 * _US_PER_S for minutes in (1, 5, 10, 15, 20, 30, 60, 120, 180, 360, 720, 1440))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -143,6 +144,7 @@ class SeriesTable:
         timezone: str | None = None,
         stamped_at_end: bool = False,
         single_step_s: float | None = None,
+        timezone_option: str = "--timezone",
     ) -> RegularColumns:
         """The columns on a regular grid of time; rows may come in any order.
 
@@ -153,11 +155,13 @@ class SeriesTable:
         :param timezone: the zone of times without an offset; UTC without it.
         :param stamped_at_end: whether a row's time is the end of its step.
         :param single_step_s: the step of a file with one row.
+        :param timezone_option: what states the zone of its times, for a message.
         :raises TraceError: if times cannot be read, rows contradict one another, or too many cells are unusable.
         """
-        times_us, time_notes = self._times(time_column, timezone)
-        main = next(iter(columns.values()))
+        times_us, time_notes = self._times(time_column, timezone, timezone_option)
+        main, *others = columns.values()
         values, value_notes = self._main_values(main, may_be_negative=may_be_negative)
+        value_notes += self._other_notes(others)
         if unit is not None:
             values = values * unit.factor + unit.offset
         order, duplicates = self._deduplicate(time_column, main, times_us, values)
@@ -188,10 +192,16 @@ class SeriesTable:
         may_be_negative: bool,
         unit: StatedUnit | None = None,
         timezone: str | None = None,
+        timezone_option: str = "--timezone",
     ) -> Series:
         """One column as a series, see :meth:`regular`."""
         found = self.regular(
-            time_column, {name: value_column}, may_be_negative=may_be_negative, unit=unit, timezone=timezone
+            time_column,
+            {name: value_column},
+            may_be_negative=may_be_negative,
+            unit=unit,
+            timezone=timezone,
+            timezone_option=timezone_option,
         )
         return Series(found.start, found.step_s, found.values[name], name)
 
@@ -204,9 +214,24 @@ class SeriesTable:
         note = f"{int(summary.sum())} row(s) that sum up others left out"
         return SeriesTable(self.path, self.frame[~summary], self.row_name, self.preamble, (*self.notes, note))
 
-    def _times(self, column: str, timezone: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
-        """The times in microseconds since 1970, UTC, shape (rows,), and notes on them."""
-        times = parse_times(self.frame[column], timezone)
+    def _times(self, column: str, timezone: str | None, option: str) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The times in microseconds since 1970, UTC, shape (rows,), and notes on them.
+
+        Without a zone of the caller's that of the column's name counts.
+        """
+        stated = find_header_zone(column) if timezone is None else None
+        timezone = timezone or (stated if stated not in {LOCAL_CLOCK, "UTC"} else None)
+        try:
+            times = parse_times(self.frame[column], timezone)
+        except SettingsError as error:
+            message = f"{error} This is column {column!r} of {str(self.path)!r}."
+            raise TraceError(message) from error
+        if stated == LOCAL_CLOCK and times.has_naive:
+            message = (
+                f"Expected times in UTC, but column {column!r} of {str(self.path)!r} says that they are local; name "
+                f"their zone with {option}, such as Europe/Berlin."
+            )
+            raise TraceError(message)
         self._reject(
             times.unread,
             column,
@@ -241,6 +266,21 @@ class SeriesTable:
         row = int(bad.argmax())
         shown = f"{self.frame[column].iloc[row]!r} in {self.row_name} {self.frame.index[row]}"
         return np.where(bad, np.nan, values), [f"{int(bad.sum())} unusable value(s) became gaps (first: {shown})"]
+
+    def _other_notes(self, columns: Iterable[str]) -> list[str]:
+        """A note on the cells of further columns that are neither blank nor a number; they are gaps."""
+        bad = {
+            column: ~is_blank(cells) & ~np.isfinite(parse_numbers(cells))
+            for column in columns
+            for cells in [self.frame[column]]
+        }
+        total = sum(int(flags.sum()) for flags in bad.values())
+        if not total:
+            return []
+        column = next(name for name, flags in bad.items() if flags.any())
+        row = int(bad[column].argmax())
+        shown = f"{self.frame[column].iloc[row]!r} in {self.row_name} {self.frame.index[row]}, column {column!r}"
+        return [f"{total} unusable value(s) of generation became gaps (first: {shown})"]
 
     def _describe_cell(self, row: int, column: str) -> str:
         """Where a cell is, and what it holds, for a message."""
@@ -277,11 +317,17 @@ class SeriesTable:
         if len(times_us) < 2:
             if single_step_s:
                 step_us = round(single_step_s * _US_PER_S)
-                return step_us, np.array([step_us]), []
+                notes = ["steps of a year, so that no hour of a day is cleaner than another"]
+                return step_us, np.array([step_us]), notes if step_us >= 12 * _MONTH_US - 86_400 * _US_PER_S else []
             cell = self._describe_cell(0, time_column)
             message = f"Expected two times or more, to know the step, got only {cell}."
             raise TraceError(message)
         differences = np.diff(times_us)
+        if (spans := _calendar_spans(times_us)) is not None:
+            step_us = int(np.gcd.reduce([*differences.tolist(), *spans.tolist()]))
+            months = round(float(np.median(spans)) / _MONTH_US)
+            name = {1: "a month", 12: "a year"}.get(months, f"{months} months")
+            return step_us, spans, [f"steps of {name}, so that no hour of a day is cleaner than another"]
         median = _round_step(int(np.sort(differences)[(len(differences) - 1) // 2]))
         off = np.abs(_offsets(times_us, median))
         held_us = _held(differences, median)
@@ -324,13 +370,22 @@ def _read_json(path: Path) -> SeriesTable:
     lists = [content] if isinstance(content, list) else []
     lists += [value for value in content.values() if isinstance(value, list)] if isinstance(content, dict) else []
     if len(lists) != 1 or not lists[0] or not all(isinstance(row, dict) for row in lists[0]):
-        message = f"Expected a list of objects in {str(path)!r}, one a time, as carbon-aware-sdk writes."
+        message = f"Expected a list of objects in {str(path)!r}, one a time, as carbon-aware-sdk and WattTime answer."
         raise TraceError(message)
-    frame = pd.DataFrame(
-        [{str(key): "" if cell is None else str(cell) for key, cell in row.items()} for row in lists[0]]
-    )
+    frame = pd.DataFrame([{key: str(cell) for key, cell in _flatten_json(row)} for row in lists[0]])
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return SeriesTable(path, frame.fillna(""), "row")
+    above = {key: cell for key, cell in content.items() if cell is not lists[0]} if isinstance(content, dict) else {}
+    stated = _flatten_json(above)
+    return SeriesTable(path, frame.fillna(""), "row", tuple(f"{key}: {cell}" for key, cell in stated))
+
+
+def _flatten_json(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values of an object and of the objects in it, by their names joined with points; null is blank."""
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}.{inner}", cell) for inner, cell in _flatten_json(value))
+        elif not isinstance(value, list):
+            yield str(key), "" if value is None else value
 
 
 def _round_step(step_us: int) -> int:
@@ -373,6 +428,15 @@ def _held(differences: np.ndarray, median: int) -> np.ndarray:
     after_us = np.where(after < len(rows), steps[np.minimum(after, len(rows) - 1)], np.iinfo(np.int64).max)
     own = np.where(in_run, differences, np.minimum(before_us, after_us))
     return np.asarray(np.minimum(np.append(own, own[-1]), np.append(differences, own[-1])))
+
+
+def _calendar_spans(times_us: np.ndarray) -> np.ndarray | None:
+    """Of times that all are first days of months, or of years: how long each step is, microseconds, shape (rows,)."""
+    months = times_us.astype("datetime64[us]").astype("datetime64[M]")
+    if (months.astype("datetime64[us]").astype(np.int64) != times_us).any():
+        return None
+    unit = int(np.gcd.reduce(np.diff(months.astype(np.int64))))
+    return np.asarray((months + unit).astype("datetime64[us]").astype(np.int64) - times_us)
 
 
 def _hold(values: np.ndarray, first: np.ndarray, spans: np.ndarray, steps: int) -> np.ndarray:

@@ -88,11 +88,17 @@ def test_files_may_repeat_but_not_contradict_each_other(tmp_path):
         convert_files([first, other])
 
 
-def test_files_of_different_steps_are_refused(tmp_path):
-    fine = portal(tmp_path, 2022, [1, 2], name="fine.csv")
-    fine.write_text(fine.read_text().replace("01:00:00", "00:05:00"))
-    with pytest.raises(TraceError, match=r"Expected one step for zone FR, got 3600 s in .* 300 s in"):
-        convert_files([portal(tmp_path, 2021, [1, 2]), fine])
+def test_years_of_different_steps_are_held_on_the_shortest(tmp_path):
+    fine = portal(tmp_path, 2022, [3, 4], name="fine.csv")
+    text = (
+        fine.read_text().replace("2022-01-01 00:00", "2021-01-01 02:00").replace("2022-01-01 01:00", "2021-01-01 02:15")
+    )
+    fine.write_text(text)
+    (converted,) = convert_files([portal(tmp_path, 2021, [1, 2]), fine])
+    assert converted.notes == ("The files have steps of 15.0 min, 1.00 h: each value holds for its own.",)
+    trace = read_stored(converted, tmp_path, EmissionFactorType.DIRECT)
+    assert trace.step_s == 900
+    assert trace.g_per_kwh.tolist() == [1.0] * 4 + [2.0] * 4 + [3.0, 4.0]
 
 
 def test_a_file_without_emission_factors_is_refused(tmp_path):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.errors import TraceError
+from ce_nas.core.formatting import format_duration
 from ce_nas.datasets.importers.base import ConvertedFile
 from ce_nas.grid.readers import list_factors, list_zones, read_trace
 from ce_nas.grid.trace import EmissionFactorType, Signal
@@ -91,6 +92,8 @@ def _convert_zone(zone: str, file_series: Sequence[_FileSeries]) -> ConvertedFil
     missing = int(frame.isna().any(axis=1).sum())
     frame = frame.join(_merge_mixes(file_series))
     notes = (f"{missing:,} of {len(frame):,} steps lack a value; they remain gaps.",) if missing else ()
+    if len(steps := sorted({each.trace.step_s for each in file_series})) > 1:
+        notes += (f"The files have steps of {', '.join(map(format_duration, steps))}: each value holds for its own.",)
     frame = frame.rename_axis("time").reset_index()
     frame.insert(0, "zone", zone)
     source_files = tuple(dict.fromkeys(each.file for each in file_series))
@@ -109,18 +112,17 @@ def _merge_intensities(
 ) -> pd.Series[float] | None:
     """All values with these emission factors, by time, NaN where one is missing; None if there are none.
 
-    :raises TraceError: if two files have different values, or steps, for the same zone.
+    Where files have different steps, each value holds on the shortest for its own step.
+
+    :raises TraceError: if two files have different values for the same zone and time.
     """
     import pandas as pd
 
     matching = [each for each in file_series if each.trace.factors is factors]
     if not matching:
         return None
-    if len({each.trace.step_s for each in matching}) > 1:
-        steps = ", ".join(f"{each.trace.step_s:g} s in {each.file.name}" for each in matching)
-        message = f"Expected one step for zone {zone}, got {steps}; import them separately."
-        raise TraceError(message)
-    merged = pd.concat([_to_series(each.trace) for each in matching])
+    step_s = _common_step_s(file_series)
+    merged = pd.concat([_to_series(each.trace, step_s) for each in matching])
     known = merged[merged.notna()]
     repeated = known[known.index.duplicated(keep=False)].groupby(level=0)
     contradicted = repeated.nunique()
@@ -135,18 +137,34 @@ def _merge_mixes(file_series: Sequence[_FileSeries]) -> pd.DataFrame:
     """The generation mix, MW, by time; without columns if no file has one."""
     import pandas as pd
 
-    mixes = [pd.DataFrame(dict(each.trace.mix_mw), index=_timestamps(each.trace)) for each in file_series]
+    step_s = _common_step_s(file_series)
+    mixes = [
+        pd.DataFrame({name: _hold(values, each.trace, step_s) for name, values in each.trace.mix_mw.items()},
+                     index=_timestamps(each.trace, step_s))
+        for each in file_series
+    ]  # fmt: skip
     return pd.concat(mixes).groupby(level=0).first()
 
 
-def _to_series(trace: GridTrace) -> pd.Series[float]:
+def _common_step_s(file_series: Sequence[_FileSeries]) -> float:
+    """The longest step of which every file's step is a multiple."""
+    return float(np.gcd.reduce([round(each.trace.step_s) for each in file_series]))
+
+
+def _to_series(trace: GridTrace, step_s: float) -> pd.Series[float]:
     import pandas as pd
 
-    return pd.Series(np.asarray(trace.g_per_kwh, dtype=float), index=_timestamps(trace))
+    values = np.asarray(trace.g_per_kwh, dtype=float)
+    return pd.Series(_hold(values, trace, step_s), index=_timestamps(trace, step_s))
 
 
-def _timestamps(trace: GridTrace) -> pd.DatetimeIndex:
+def _hold(values: np.ndarray, trace: GridTrace, step_s: float) -> np.ndarray:
+    """Each value as often as the common step is in its own."""
+    return np.repeat(values, round(trace.step_s / step_s))
+
+
+def _timestamps(trace: GridTrace, step_s: float) -> pd.DatetimeIndex:
     import pandas as pd
 
-    step = pd.Timedelta(seconds=trace.step_s)
-    return pd.date_range(trace.start, periods=len(trace.g_per_kwh), freq=step)
+    steps = len(trace.g_per_kwh) * round(trace.step_s / step_s)
+    return pd.date_range(trace.start, periods=steps, freq=pd.Timedelta(seconds=step_s))

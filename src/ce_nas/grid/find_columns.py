@@ -1,0 +1,154 @@
+"""Which column of a table holds the times and which the zones, and long tables made wide."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ce_nas.core.errors import TraceError, unknown_choice_message
+
+if TYPE_CHECKING:
+    from ce_nas.grid.layouts import Layout
+    from ce_nas.grid.series_table import SeriesTable
+
+__all__ = ["HOUR_ENDING", "find_time_column", "list_zone_names", "select_zone", "widen", "zone_from_file_name"]
+
+#: columns of times, by preference, in small letters
+TIME_COLUMNS = (
+    *(
+        "datetime (utc)",
+        "datetime(utc)",
+        "datetime",
+        "time",
+        "timestamp",
+        "time (utc)",
+        "utc time",
+        "datetime_utc",
+        "time_utc",
+        "utc",
+    ),
+    *("date_time", "date", "interval_start", "valid_time", "hour ending", "hour_ending", "interval_end", "mtu"),
+    *("mtu (utc)", "mtu (cet/cest)", "mtu (cet)", "timestamp (utc)", "date (utc)", "datetime (local)", "local time"),
+    *("datum", "zeit", "zeitstempel", "datum von", "horodate", "date_heure", "fecha", "year", "month"),
+)
+#: columns with the hour of a day, beside one with its date
+HOUR_COLUMNS = (
+    *("hour", "he", "hour number", "hour ending", "heures", "heure", "time of day", "uhrzeit", "anfang", "time"),
+)
+#: those of them that name an hour by its end
+_HOUR_ENDING_COLUMNS = ("he", "hour number", "hour ending")
+_CLOCK = re.compile(r"\d{1,2}(\.0)?|\d{1,2}:\d{2}(:\d{2})?(\s*[AaPp]\.?[Mm]\.?)?")
+#: at the end of the name of a joined column whose hours are the ends of their steps
+HOUR_ENDING = "(hour ending)"
+#: a row a time and metric, or a time and fuel: what names it, and the value
+_METRIC_COLUMNS = ("variable", "metric", "indicator")
+_FUEL_COLUMNS = ("production type", "productiontype", "generation type")
+_GENERATION_COLUMNS = (
+    "generation (mw)",
+    "actualgenerationoutput[mw]",
+    "actual generation output (mw)",
+    "generation [mw]",
+)
+_INTENSITY_METRICS = ("co2 intensity", "carbon intensity", "emissions intensity")
+ZONE_COLUMNS = ("zone id", "zone", "zone_id", "region", "area", "country", "balancing authority", "respondent",
+                "areadisplayname", "mapcode", "iso 3 code", "iso3 code", "bidding zone")  # fmt: skip
+
+
+def find_time_column(
+    table: SeriesTable, layout: Layout | None, requested: str | None, option: str = "--time-column"
+) -> tuple[SeriesTable, str]:
+    """The table with its times in one column, and that column."""
+    if requested is None and layout:
+        for name in layout.time:
+            parts = name.split("+")
+            columns = [column for part in parts if (column := table.find_column([part])) is not None]
+            if len(columns) == len(parts):
+                return _join_times(table, columns)
+    if requested is None and (date := table.find_column(["date", "day", "datum"])):
+        hours = [column for name in HOUR_COLUMNS if (column := table.find_column([name]))]
+        if hour := next((name for name in hours if _CLOCK.fullmatch(str(table.frame[name].iloc[0]).strip())), None):
+            return _join_times(table, [date, hour])
+    return table, table.column("time", requested, TIME_COLUMNS, option)
+
+
+def _join_times(table: SeriesTable, columns: list[str]) -> tuple[SeriesTable, str]:
+    """A date and a time of day, or an hour's number, as one column."""
+    if len(columns) == 1:
+        return table, columns[0]
+    date, clock = (table.frame[column].astype(str).str.strip() for column in columns)
+    numbered = clock.str.fullmatch(r"\d{1,2}(\.0)?")
+    hours = clock.str.replace(r"\.0$", "", regex=True).str.zfill(2) + ":00"
+    joined = " and ".join(columns)
+    numbers = set(hours[numbered])
+    is_one_to_24 = "24:00" in numbers and "00:00" not in numbers
+    if is_one_to_24 or columns[1].strip().lower() in _HOUR_ENDING_COLUMNS:
+        joined += f" {HOUR_ENDING}"
+    return table.with_column(joined, date + " " + clock.mask(numbered, hours)), joined
+
+
+def select_zone(table: SeriesTable, layout: Layout | None, zone: str | None) -> tuple[SeriesTable, str]:
+    """The rows of the zone asked for, by its name or its code, or of the only one there is, and its name.
+
+    :raises TraceError: if there are several and none is asked for, or none of that name.
+    """
+    columns = _zone_columns(table, layout)
+    if not columns:
+        return table, zone or zone_from_file_name(table)
+    zones = [str(name) for name in table.frame[columns[0]].unique()]
+    if zone is None and len(zones) > 1:
+        message = f"Expected one zone in {str(table.path)!r}, found {', '.join(sorted(zones))}. Choose one with --zone."
+        raise TraceError(message)
+    chosen = zones[0] if zone is None else zone
+    column = next((name for name in columns if (table.frame[name].astype(str) == chosen).any()), None)
+    if column is None:
+        message = f"{unknown_choice_message('zone', chosen, zones)} These are the zones in {str(table.path)!r}."
+        raise TraceError(message)
+    return table.filter_rows(column, chosen), chosen
+
+
+def list_zone_names(table: SeriesTable, layout: Layout | None) -> tuple[str, ...]:
+    """The zones that a table has rows for; its file's name where it has no column of zones."""
+    columns = _zone_columns(table, layout)
+    return tuple(map(str, table.frame[columns[0]].unique())) if columns else (zone_from_file_name(table),)
+
+
+def zone_from_file_name(table: SeriesTable) -> str:
+    """The name of a file's only zone, where nothing in it says."""
+    return table.path.name.split(".")[0]
+
+
+def widen(table: SeriesTable) -> SeriesTable:
+    """A long table as one with a row a time: of metrics the intensity's rows, of fuels a column each.
+
+    Such are Ember's (``Variable``, ``Unit``, ``Value``) and ENTSO-E's (``Production Type``, ``Generation (MW)``);
+    other tables stay as they are.
+    """
+    metric, value = table.find_column(_METRIC_COLUMNS), table.find_column(["value"])
+    if metric and value and table.find_column(["unit"]):
+        kept = table.frame[table.frame[metric].astype(str).str.strip().str.lower().isin(_INTENSITY_METRICS)]
+        if len(kept):
+            return replace(table, frame=kept.rename(columns={value: "carbon_intensity"}))
+    fuel, power = table.find_column(_FUEL_COLUMNS), table.find_column(_GENERATION_COLUMNS)
+    return _pivot_fuels(table, fuel, power) if fuel and power else table
+
+
+def _pivot_fuels(table: SeriesTable, fuel: str, power: str) -> SeriesTable:
+    _, time = find_time_column(table, None, None)
+    zones = _zone_columns(table, None)
+    keys = [time, *zones]
+    frame = table.frame
+    lines = frame.groupby(keys, sort=False).apply(lambda rows: rows.index[0], include_groups=False)
+    wide = frame.pivot_table(index=keys, columns=fuel, values=power, aggfunc="first", sort=False)
+    wide.columns = [f"{name} - Actual Aggregated [MW]" for name in wide.columns]
+    wide["line"] = lines
+    wide = wide.reset_index().set_index("line").fillna("")
+    wide.index.name = None
+    return replace(table, frame=wide, notes=(*table.notes, "a row a fuel made a column each"))
+
+
+def _zone_columns(table: SeriesTable, layout: Layout | None) -> list[str]:
+    """The columns that name a row's zone, the first by preference first."""
+    names = [*(layout.zone if layout else ()), *ZONE_COLUMNS]
+    found = [column for name in names if (column := table.find_column([name])) is not None]
+    return list(dict.fromkeys(found))
