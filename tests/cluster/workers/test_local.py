@@ -1,8 +1,6 @@
 """Local workers: processes of a training's own, the end of the run's process, releases, limits."""
 
 import functools
-import multiprocessing
-import os
 import queue
 import signal
 import subprocess
@@ -12,39 +10,42 @@ import time
 
 import pytest
 
-from ce_nas.benchmarks.base import Executor
+from ce_nas.benchmarks.user_function import UserFunctionExecutor
 from ce_nas.cluster.workers.base import WorkerEvent
 from ce_nas.cluster.workers.local import LocalWorkerPool, WorkerTimeouts
-from ce_nas.core.records import Outcome, Task, TaskKind
+from ce_nas.core.records import Task, TaskKind
 from ce_nas.testing.fake_executor import FakeExecutor, FakeWorkload
 
 TASK = Task(3, TaskKind.EVALUATION, ((1, 1),))
 
 
-class Parent(Executor):
-    """A training that loads its data in a process of its own, and prints."""
+OWN = """
+import multiprocessing
+import os
+import time
 
-    def __init__(self, device):
-        self.device = device
-
-    def run(self, task, folder, should_stop):
-        print("on", self.device, os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)  # noqa: T201 - what is tested
-        with multiprocessing.get_context("fork").Pool(1) as loaders:
-            (value,) = loaders.map(abs, [-4.0])
-        return Outcome(task.id, ((value,),))
+SPACE = {"how": ["parent", "busy"]}
+OBJECTIVES = ["value:max:0", "size:min:9"]
 
 
-class Busy(Executor):
-    """Computes for two seconds without asking whether to stop."""
-
-    def __init__(self, device):
-        pass
-
-    def run(self, task, folder, should_stop):
+def evaluate(architecture, fidelity, checkpoint):
+    if architecture["how"] == "busy":  # computes without asking whether to stop
         start_s = time.process_time()
         while time.process_time() - start_s < 2.0:
             pass
-        return Outcome(task.id, ((1.0,),))
+        return {"value": 1, "size": 1}
+    print("sees", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
+    with multiprocessing.get_context("fork").Pool(1) as loaders:  # as a loader of data would
+        (value,) = loaders.map(abs, [-4])
+    return {"value": value, "size": 1}
+"""
+PARENT, BUSY = (Task(number, TaskKind.EVALUATION, ((number,),)) for number in range(2))
+
+
+@pytest.fixture
+def own(tmp_path):
+    (tmp_path / "own.py").write_text(OWN)
+    return functools.partial(UserFunctionExecutor, tmp_path / "own.py")
 
 
 class OpenPool:
@@ -80,20 +81,21 @@ def wait_until(condition, timeout_s=30.0):
 
 
 @pytest.mark.slow
-def test_a_training_starts_processes_sees_its_card_and_prints_into_its_log(tmp_path, monkeypatch):
+def test_a_training_starts_processes_sees_its_card_and_prints_into_its_log(own, tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
-    with OpenPool(Parent, tmp_path, "cuda:1") as pool:
-        pool.workers.start(0, TASK)
+    with OpenPool(own, tmp_path, "cuda:1") as pool:
+        pool.workers.start(0, PARENT)
         assert pool.receive().event is WorkerEvent.WORKING
         message = pool.receive()
-    assert message.outcome.values == ((4.0,),), message.detail
-    assert (tmp_path / "logs" / "task-3.log").read_text() == "on cuda:0 GPU-b\n"
+    assert message.event is WorkerEvent.FINISHED, message.detail
+    assert message.outcome.values == ((-4.0, 1.0),)
+    assert (tmp_path / "logs" / "task-0.log").read_text() == "sees GPU-b\n"
 
 
 @pytest.mark.slow
-def test_a_training_that_computes_without_asking_is_not_stuck(tmp_path):
-    with OpenPool(Busy, tmp_path, heartbeat_s=1.5) as pool:
-        pool.workers.start(0, TASK)
+def test_a_training_that_computes_without_asking_is_not_stuck(own, tmp_path):
+    with OpenPool(own, tmp_path, heartbeat_s=1.5) as pool:
+        pool.workers.start(0, BUSY)
         assert pool.receive().event is WorkerEvent.WORKING
         message = pool.receive()
     assert message.event is WorkerEvent.FINISHED, message.detail

@@ -32,6 +32,8 @@ __all__ = ["LocalWorkerPool", "WorkerTimeouts"]
 
 #: consecutive deaths of the process of a device after which the device is lost
 _MAX_CONSECUTIVE_DEATHS = 3
+#: time from the end of a process's pipe to that of the process, s
+_EXIT_TIMEOUT_S = 2.0
 #: time between two looks at the limits of a worker, s
 _POLL_INTERVAL_S = 0.5
 
@@ -338,6 +340,8 @@ class _LocalWorker:
         """Kill the process, report its task, and start another process; False during shutdown."""
         process = self._process
         assert process is not None  # noqa: S101 - only a started process fails
+        if failure is Failure.LOST:
+            process.join(_EXIT_TIMEOUT_S)  # it is ending: its own exit code tells why
         _kill(process)
         code = process.exitcode
         with self._lock:
