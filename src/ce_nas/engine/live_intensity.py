@@ -9,13 +9,12 @@ provider is unavailable, the last known values are repeated hour by hour, which 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ce_nas.core.records import Forecast
 from ce_nas.core.units import DAY_S
 from ce_nas.energy.live_ledger import StepShare
 from ce_nas.forecast.base import Forecaster, ForecastInput
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ce_nas.cluster.replay_clock import ReplayableClock
+    from ce_nas.core.records import Forecast
     from ce_nas.energy.live_ledger import LiveLedger
     from ce_nas.grid.providers.fallback import FallbackProvider
     from ce_nas.grid.providers.fallback_levels import FallbackEvent
@@ -309,4 +309,6 @@ class ProviderForecaster(Forecaster):
         for index, value in enumerate(values):
             if 0 <= first + index < len(mean):
                 mean[first + index] = value
-        return Forecast(self.name, base.issued_s, base.start_s, base.step_s, mean)
+        shifts = mean - base.mean_g_per_kwh  # the other forecaster's intervals, about the provider's mean
+        quantiles = {level: np.maximum(one + shifts, 0.0) for level, one in base.quantiles_g_per_kwh.items()}
+        return replace(base, forecaster=self.name, mean_g_per_kwh=mean, quantiles_g_per_kwh=quantiles)
