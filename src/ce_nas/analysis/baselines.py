@@ -57,8 +57,8 @@ class Baseline:
             "seed": self.seed,
             "device_s": [round(time_s) for time_s in self.device_s],
             "trainings": list(self.trainings),
-            # rounded down, so that a search that reached a level still does
-            "hypervolume": [float(f"{value * (1 - 1e-9):.{_DIGITS}g}") for value in self.hypervolume],
+            # rounded up, so that a search that reached a level still does
+            "hypervolume": [float(f"{value * (1 + 1e-8):.{_DIGITS}g}") for value in self.hypervolume],
         }
 
     @classmethod
