@@ -122,3 +122,33 @@ def test_year_has_109_windows_of_80_hours():
     assert (starts[1] - starts[0]).total_seconds() == 80 * HOUR_S
     assert list(window_starts(START, START + timedelta(hours=79), 80 * HOUR_S)) == []
     assert DeferrableJob().window_s > DAY_S
+
+
+def test_forecasts_are_issued_once_and_continued_by_their_mean_day():
+    values = np.tile(np.arange(100.0, 124.0), 20)
+    inner = Scaled(values)
+    issued, record = benchmark.IssuedForecasts(inner), history(values)
+    for horizon_h in (24, 120):
+        inputs = record.inputs_at(48 * HOUR_S, HOUR_S, horizon_h * HOUR_S)
+        assert issued.predict(inputs, horizon_h * HOUR_S).mean_g_per_kwh == pytest.approx(values[:horizon_h])
+    assert inner.n_calls == 1
+
+
+def test_flat_forecasts_keep_their_ties():
+    issued = benchmark.IssuedForecasts(Persistence())
+    inputs = history([100.3] * 30).inputs_at(20 * HOUR_S, HOUR_S)
+    assert len(set(issued.predict(inputs, 96 * HOUR_S).mean_g_per_kwh.tolist())) == 1
+
+
+def test_a_forecaster_is_judged_by_grams_and_errors():
+    values = 300 + 100 * np.sin(2 * np.pi * np.arange(24 * 40) / 24) + np.random.default_rng(0).normal(0, 5, 24 * 40)
+    figures = benchmark.judge(SeasonalNaive(), history(values), (at(24 * 15), at(24 * 30)), 24.0, seed=0)
+    assert list(figures["jobs"]) == [
+        "3 h in 24 h", "12 h in 24 h", "3 h in 80 h", "12 h in 80 h", "40 h in 80 h", "3 h in 168 h", "12 h in 168 h",
+        "40 h in 168 h",
+    ]  # fmt: skip
+    assert figures["jobs"]["12 h in 24 h"]["kept_share"][0] > 0.9
+    low, high = figures["jobs"]["12 h in 24 h"]["kept_share"][1:]
+    assert low <= figures["jobs"]["12 h in 24 h"]["kept_share"][0] <= high
+    assert figures["mape_pct"] < 5
+    assert 50 < figures["in_80_pct"] < 100

@@ -5,6 +5,7 @@
 - baselines: persistence, seasonal naive, damped profile, and season-trend decomposition
 - hourly: the past as hourly slots, and the base class of the forecasters that learn from it
 - features, ridge, adaptive: ridge regression on calendar and weather, refitted daily
+- online: the default, an ensemble weighed by its latest errors, with intervals
 - dataset: training windows, shared by the transformer and the trees
 - transformer, transformer_network, train_transformer: quantiles by a patch transformer
 - boosting: gradient-boosted trees
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ce_nas.forecast.ensemble import EnsembleForecaster, fit_ensemble
     from ce_nas.forecast.history import RecordedHistory, ZoneHistory
     from ce_nas.forecast.live_history import LiveHistory
+    from ce_nas.forecast.online import OnlineEnsemble
     from ce_nas.forecast.oracle import OracleForecaster
     from ce_nas.forecast.registry import create_forecaster, load_forecaster, save_forecaster, select_forecaster
     from ce_nas.forecast.train_transformer import TransformerFitSettings, fit_transformer
@@ -53,6 +55,7 @@ __all__ = [
     "IssueTimes",
     "LiveHistory",
     "MstlForecaster",
+    "OnlineEnsemble",
     "OracleForecaster",
     "Persistence",
     "RecordedHistory",
@@ -87,6 +90,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "ensemble": ["EnsembleForecaster", "fit_ensemble"],
         "history": ["RecordedHistory", "ZoneHistory"],
         "live_history": ["LiveHistory"],
+        "online": ["OnlineEnsemble"],
         "oracle": ["OracleForecaster"],
         "registry": ["create_forecaster", "load_forecaster", "save_forecaster", "select_forecaster"],
         "train_transformer": ["TransformerFitSettings", "fit_transformer"],

@@ -243,7 +243,7 @@ def _seen_after(path: Path, zone: str, start: datetime | None) -> datetime | Non
     if start is None:
         return None
     settings = load_model(path)[0]
-    training = settings.get("training") if isinstance(settings.get("training"), dict) else {}
+    training: dict[str, Any] = settings["training"] if isinstance(settings.get("training"), dict) else {}
     zones = settings.get("zones") or [training.get("zone", zone)]
     ends = [_latest_time(training)] if zone in zones else []
     calibration_path = path.with_suffix(CALIBRATION_SUFFIX)

@@ -2,6 +2,7 @@
 
 - trace: `Series`, values over time, and `GridTrace`, the carbon intensity of a zone
 - readers, series_table, layouts: traces, prices and covariates from CSV and Parquet files
+- weather_issues: weather forecasts, each with its time of issue
 - synthetic: typical years of built-in zones, from the statistics in ``zones.json``
 - emission_factors: from a generation mix to an intensity
 - providers: live carbon intensity from APIs and files, with fallbacks
