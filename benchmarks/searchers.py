@@ -1,28 +1,30 @@
-"""How few trainings each searcher needs: NAS-Bench-201, every searcher on the same budget.
+"""How few trainings each searcher needs: NAS-Bench-201 without imputed values, every searcher on the same budget.
 
-    python benchmarks/searchers.py [--quick] [--json FILE] [--seed N] [--seeds N] [--jobs N]
+    python benchmarks/searchers.py [--quick] [--json FILE] [--seed N] [--seeds N] [--jobs N] [--trainings N]
                                    [--table FILE] [--supernets FILE] [--only NAME ...] [--problems NAME ...]
                                    [--minutes N]
 
-The figure is log10(1 - HV/HV_max) after 50, 100 and 200 full trainings: smaller is better, and -2 means that 99 %
-of the largest hypervolume is found. Medians over the seeds with 95 % bootstrap intervals. Every searcher is asked for 8
-architectures at a time; a proposal that was trained before is answered from memory and counts nothing. The last columns
-are the ratio of the hypervolume missing at the end to what Optuna's TPE misses, and milliseconds of processor time of
-``ask(1)`` and ``ask(8)`` at 500 trainings, on one core. Bayesian optimisation (ehvi, qlognehvi) is for real variables,
-and dear here: it is searched with only where ``--only`` names it.
+The figures are the trainings to 0.99, 0.995, 0.998, 0.999 and 0.9995 of the largest hypervolume, medians over the seeds
+("-": not within ``--trainings`` in half of them), and log10(1 - HV/HV_max) at the end with its 95 % interval. Every
+searcher is asked for 8 architectures at a time; a proposal that was trained before is answered from memory and counts
+nothing. The last columns are milliseconds of processor time of ``ask(1)`` and ``ask(8)`` at 200 trainings, on one core.
+Bayesian optimisation (ehvi, qlognehvi) is for real variables, and dear here: it is searched with only where
+``--only`` names it.
 
 Runs that ``--json`` holds already are not made again, so that a long table can be made in slices of ``--minutes``; a
 file of another version of the package is to be put away first.
 
-With a table in NAS-Bench-201's wide layout (``--table``, or ``nasbench201/nb201.parquet`` in the folder of the
-environment variable CE_NAS_TEST_DATA) accuracy is searched against edge-GPU energy on CIFAR-10 and CIFAR-100, and with
-FLOPs as a third objective; without one, against the latency of the embedded table. With supernet accuracies
-(``--supernets``, an npz) these are searched with as well, also shuffled, and negated among the best 30 % of the true
-accuracies: scores that are useless, or worse.
+A problem is an image set, a cost, and functions (averaged over the cells that compute the same one, so that no lucky
+twin decides) or cells. With a table in NAS-Bench-201's wide layout (``--table``, or ``nasbench201/nb201.parquet`` in
+the folder of the environment variable CE_NAS_TEST_DATA) costs are those of devices, of measured cells only; without one
+parameters, FLOPs and latency of the embedded table. With supernet accuracies (``--supernets``, an npz) these are
+searched with as well.
 
-The surrogates are told the costs of all architectures beforehand, but for ``surrogate, cost unknown``. Their settings
-were chosen on seeds from 1000 on and on CIFAR-10; the figures are of the seeds from ``--seed`` on, 0 by default.
-With the problems over real variables (``problems.py``) the whole table is long: leave them out with ``--discrete``.
+Peers: random, LaMOO, NSGA-II, a random forest with expected improvements, Optuna's TPE and NSGA-II, pymoo's NSGA-II, as
+far as installed. The surrogates are told the costs of all architectures beforehand, as the forest is, but for
+``surrogate, cost unknown``. Settings were chosen on CIFAR-10 and seeds from 1000 on; the figures are of the seeds from
+``--seed`` on, 0 by default. With the problems over real variables (``problems.py``) the whole table is long: leave them
+out with ``--discrete``.
 """
 
 from __future__ import annotations
@@ -46,12 +48,13 @@ from cells import Cells
 from ce_nas.analysis.statistics import bootstrap_median
 from ce_nas.benchmarks.base import parse_objective
 from ce_nas.benchmarks.nasbench201 import load_embedded_table
-from ce_nas.benchmarks.proxy_scores import load_zero_cost_table, read_supernet_scores
+from ce_nas.benchmarks.proxy_scores import load_builtin_scores, read_supernet_scores
 from ce_nas.benchmarks.table_reader import read_table
+from ce_nas.benchmarks.table_views import average_equivalent_cells, drop_unmeasured_cells
 from ce_nas.benchmarks.tabular import BenchmarkTable, objective_matrix
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import random_stream
-from ce_nas.pareto.hypervolume import hypervolume
+from ce_nas.pareto.hypervolume import hypervolume, hypervolume_improvements
 from ce_nas.search.bayesopt.ehvi import EhviSearcher
 from ce_nas.search.lamoo.searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
@@ -64,7 +67,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture
     from ce_nas.search.base import Searcher
 
-MARKS = (50, 100, 200)
+LEVELS = (0.99, 0.995, 0.998, 0.999, 0.9995)
 BATCH = 8
 #: the published supernet of the highest Kendall tau with the accuracy
 BEST_SUPERNET = "seed-118-opt5-wotrash-decom5-5-15-20-128-1000-balanced"
@@ -92,63 +95,72 @@ class Problem:
     known: list[np.ndarray | None]
     files: Files
 
-    def log_difference(self, rows: list[int]) -> float:
-        """log10 of the share of the hypervolume that these members leave."""
-        return math.log10(max(1.0 - hypervolume(self.values[rows], self.reference) / self.hv_max, 1e-6))
+    def missing(self, rows: list[int]) -> float:
+        """The share of the hypervolume that these members leave."""
+        return max(1.0 - hypervolume(self.values[rows], self.reference) / self.hv_max, 1e-6)
 
 
-PROBLEMS = {
-    "cifar10": ("cifar10", ("accuracy", "edgegpu_energy")),
-    "cifar100": ("cifar100", ("accuracy", "edgegpu_energy")),
-    "cifar10-3": ("cifar10", ("accuracy", "edgegpu_energy", "flops")),
-}
+DEVICE_COSTS = ("raspi4_latency", "pixel3_latency", "fpga_energy", "params", "edgegpu_energy")
+PROBLEMS = tuple(
+    f"{dataset} {cost} {kind}"
+    for dataset in ("cifar10", "cifar100")
+    for cost in (*DEVICE_COSTS, "flops", "latency")
+    for kind in ("functions", "cells")
+)
 
 
 @cache
 def problem(name: str, files: Files) -> Problem:
     """One of :data:`PROBLEMS`."""
-    dataset, names = PROBLEMS[name]
-    table = read_table(files.table, dataset=dataset) if files.table else load_embedded_table(dataset)
-    names = names if files.table else tuple(text.replace("edgegpu_energy", "latency") for text in names)
-    objectives = [parse_objective(table, text) for text in names]
+    dataset, cost, kind = name.split()
+    if files.table and cost in DEVICE_COSTS:
+        table = read_table(files.table, dataset=dataset, imputed=False)
+    else:
+        table = load_embedded_table(dataset)
+    table = average_equivalent_cells(table) if kind == "functions" else table
+    table = drop_unmeasured_cells(table, ["accuracy", cost])
+    largest = float(table.metric(cost).values.max())
+    reference_text = "50" if cost == "edgegpu_energy" else f"{1.01 * largest:.6g}"
+    objectives = [parse_objective(table, text) for text in ("accuracy:max:0", f"{cost}:min:{reference_text}")]
     values = objective_matrix(table, objectives)
     reference = [item.sign * item.reference for item in objectives]
-    trained = [table.metric(text).requires_training for text in names]
-    known = [None if needs else column for needs, column in zip(trained, values.T, strict=True)]
-    title = f"{dataset}: {', '.join(names)}"
-    return Problem(title, table, values, reference, hypervolume(values, reference), known, files)
+    return Problem(name, table, values, reference, hypervolume(values, reference), [None, values[:, 1]], files)
 
 
-def zero_cost() -> np.ndarray:
-    """The proxies shipped with the package."""
-    return load_zero_cost_table()[1].astype(float)
+def defaults(files: Files) -> list[str]:
+    """The problems that the files have."""
+    costs = DEVICE_COSTS if files.table else ("params", "flops", "latency")
+    return [name for name in PROBLEMS if name.split()[1] in costs]
 
 
-@cache
-def supernets(files: Files, *wanted: str) -> np.ndarray:
-    """The accuracies in the supernets of these names, or in all of them, shape (size, supernets)."""
-    with np.load(files.supernets) as content:
+def supernets(it: Problem, rng: np.random.Generator, *wanted: str) -> SurrogateSearcher:
+    """The surrogate with the accuracies in the supernets of these names, or in all of them."""
+    assert it.files.supernets is not None  # noqa: S101 - asked before
+    with np.load(it.files.supernets) as content:
         names = wanted or tuple(map(str, content["names"]))
-    return np.hstack(
-        [read_supernet_scores(f"{files.supernets}:{name}", load_embedded_table()).values for name in names]
-    )
-
-
-def shuffled(files: Files) -> np.ndarray:
-    """All supernets' accuracies, each of another architecture."""
-    scores = supernets(files)
-    return scores[np.random.default_rng(0).permutation(len(scores))]
-
-
-def adversarial(files: Files, accuracy: np.ndarray) -> np.ndarray:
-    """All supernets' accuracies about their mean, negated among the architectures that are really best."""
-    scores = supernets(files) - supernets(files).mean(axis=0)
-    return np.where((accuracy > np.quantile(accuracy, 0.7))[:, None], -scores, scores)
+    found = [read_supernet_scores(f"{it.files.supernets}:{name}", it.table).values for name in names]
+    return surrogate(it, rng, np.hstack(found))
 
 
 def surrogate(it: Problem, rng: np.random.Generator, features: np.ndarray | None = None) -> SurrogateSearcher:
     """The surrogate that knows the costs."""
     return SurrogateSearcher(it.table.space, rng, it.reference, known_objectives=it.known, proxy_scores=features)
+
+
+def scored(it: Problem, rng: np.random.Generator, order: str = "") -> SurrogateSearcher:
+    """The surrogate with the zero-cost proxies of all cells, as they are, shuffled or negated."""
+    scores = load_builtin_scores(it.table.space)
+    assert scores is not None  # noqa: S101 - a space of cells
+    rows = np.random.default_rng(0).permutation(len(scores.values)) if order == "shuffled" else slice(None)
+    sign = -1.0 if order == "negated" else 1.0
+    return SurrogateSearcher(
+        it.table.space,
+        rng,
+        it.reference,
+        known_objectives=it.known,
+        proxy_scores=sign * scores.values[rows],
+        votes=sign * scores.mean_rank[rows],
+    )
 
 
 def costs_unknown(it: Problem, rng: np.random.Generator) -> Searcher:
@@ -198,13 +210,13 @@ SEARCHERS: dict[str, Callable[[Problem, np.random.Generator], Searcher]] = {
     "lamoo (surrogate)": partial(lamoo, inner=surrogate),
     "surrogate, cost unknown": costs_unknown,
     "surrogate": surrogate,
-    "surrogate, zero-cost": lambda it, rng: surrogate(it, rng, zero_cost()),
-    "surrogate, supernet": lambda it, rng: surrogate(it, rng, supernets(it.files, BEST_SUPERNET)),
-    "surrogate, supernets": lambda it, rng: surrogate(it, rng, supernets(it.files)),
-    "surrogate, shuffled": lambda it, rng: surrogate(it, rng, shuffled(it.files)),
-    "surrogate, adversarial": lambda it, rng: surrogate(it, rng, adversarial(it.files, -it.values[:, 0])),
+    "surrogate, zero-cost": scored,
+    "surrogate, zero-cost shuffled": partial(scored, order="shuffled"),
+    "surrogate, zero-cost negated": partial(scored, order="negated"),
+    "surrogate, supernet": lambda it, rng: supernets(it, rng, BEST_SUPERNET),
+    "surrogate, supernets": supernets,
 }
-NEED_SUPERNETS = ("surrogate, supernet", "surrogate, supernets", "surrogate, shuffled", "surrogate, adversarial")
+NEED_SUPERNETS = ("surrogate, supernet", "surrogate, supernets")
 NEED_PACKAGES = {"cma": "cmaes", "lamoo (cma)": "cmaes"}
 #: searched with only where they are named
 DEAR = ("ehvi", "lamoo (ehvi)", "qlognehvi", "lamoo (qlognehvi)")
@@ -266,27 +278,58 @@ def pymoo_asked(it: Problem, _: str, seed: int) -> Iterator[list[int]]:
         algorithm.tell(infills=offspring)
 
 
+def forest_asked(it: Problem, _: str, seed: int) -> Iterator[list[int]]:
+    """Rows by a random forest on the one-hot choices: expected improvements over its trees, the costs known."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    rng, features = random_stream(seed, "forest"), it.table.space.encode(it.table.space.members)
+    trained = rng.permutation(len(features))[:10].tolist()
+    yield trained
+    while True:
+        forest = RandomForestRegressor(100, max_features=0.5, random_state=seed)
+        forest.fit(features[trained], it.values[trained, 0])
+        trees = np.stack([tree.predict(features) for tree in forest.estimators_[::10]])
+        front, rows = it.values[trained], list[int]()
+        for _ in range(BATCH):
+            gains = sum(
+                hypervolume_improvements(front, np.column_stack([tree, it.values[:, 1]]), it.reference)
+                for tree in trees
+            )
+            gains[[*trained, *rows]] = -1.0
+            rows.append(int(np.argmax(gains)))
+            expected = [trees[:, rows[-1]].mean(), it.values[rows[-1], 1]]
+            front = np.vstack([front, expected])
+        yield rows
+        trained = [*trained, *rows]
+
+
 OTHERS: dict[str, tuple[str, Callable[[Problem, str, int], Iterator[list[int]]]]] = {
     "optuna TPE": ("optuna", partial(optuna_asked, "TPESampler")),
     "optuna NSGA-II": ("optuna", partial(optuna_asked, "NSGAIISampler")),
     "pymoo NSGA-II": ("pymoo", pymoo_asked),
+    "random forest": ("sklearn", forest_asked),
 }
 
 
-def one_run(job: tuple[str, str, int, int, Files]) -> list[float]:
-    """The figure at each mark of one searcher on one problem with one seed."""
+def one_run(job: tuple[str, str, int, int, Files]) -> dict[str, Any]:
+    """Trainings to each level, None where it was not reached, and the log of the share missing at the end."""
     problem_name, name, seed, most, files = job
     it = problem(problem_name, files)
     source = OTHERS[name][1] if name in OTHERS else asked
     trained: dict[int, None] = {}
+    missing, reached = 1.0, dict.fromkeys(LEVELS)
     for batch, rows in enumerate(source(it, name, seed)):
         trained.update(dict.fromkeys(rows))
-        if len(trained) >= most or batch > 50 * most:
+        missing = it.missing(list(trained)[:most])
+        for level, count in reached.items():
+            if count is None and 1.0 - missing >= level:
+                reached[level] = min(len(trained), most)
+        if len(trained) >= most or batch > 50 * most or reached[LEVELS[-1]]:
             break
-    return [it.log_difference(list(trained)[:mark]) for mark in MARKS if mark <= most]
+    return {"levels": list(reached.values()), "log": math.log10(missing)}
 
 
-def ask_ms(it: Problem, name: str, n: int, trainings: int = 500, turns: int = 12) -> float:
+def ask_ms(it: Problem, name: str, n: int, trainings: int = 200, turns: int = 8) -> float:
     """Median processor milliseconds of ``ask(n)`` with so many random trainings known and ``n`` more just told."""
     searcher = SEARCHERS[name](it, random_stream(0, "searcher"))
     cells = list(it.table.space.index)
@@ -325,54 +368,57 @@ def row(problem_name: str, name: str, arguments: argparse.Namespace, cells: Cell
     """Medians and intervals of one searcher on one problem, over the seeds for which there was time; None without."""
     files = Files(arguments.table, arguments.supernets)
     it = problem(problem_name, files)
-    most = MARKS[0] if arguments.quick else MARKS[-1]
+    most = arguments.trainings
     keys = {f"{it.name} | {name} | {seed} | {most}": seed for seed in arguments.numbers}
     missing = [key for key in keys if key not in cells.found]
-    with ProcessPoolExecutor(arguments.jobs) as pool:
-        for start in range(0, len(missing), arguments.jobs):
+    jobs = [(problem_name, name, keys[key], most, files) for key in missing]
+    if arguments.jobs == 1:
+        for key, job in zip(missing, jobs, strict=True):
             if cells.open:
-                some = missing[start : start + arguments.jobs]
-                runs = pool.map(one_run, [(problem_name, name, keys[key], most, files) for key in some])
-                for key, run in zip(some, runs, strict=True):
-                    cells.put(key, run)
+                cells.put(key, one_run(job))
+    else:
+        with ProcessPoolExecutor(arguments.jobs) as pool:
+            for start in range(0, len(missing), arguments.jobs):
+                if cells.open:
+                    some = slice(start, start + arguments.jobs)
+                    for key, run in zip(missing[some], pool.map(one_run, jobs[some]), strict=True):
+                        cells.put(key, run)
     found = [cells.found[key] for key in keys if key in cells.found]
     if not found:
         return None
-    marks = {}
-    for mark, values in zip(MARKS, zip(*found, strict=True), strict=False):
-        interval = bootstrap_median(values)
-        marks[mark] = {"median": interval.median, "low": interval.low, "high": interval.high, "seeds": list(values)}
+    columns = zip(*(run["levels"] for run in found), strict=True)
+    medians = [
+        bootstrap_median([math.inf if count is None else count for count in column]).median for column in columns
+    ]
+    interval = bootstrap_median([run["log"] for run in found])
     times = {
         f"ask{n}_ms": cells.get(f"{it.name} | {name} | ask {n}", partial(ask_ms, it, name, n))
         for n in (1, BATCH)
         if name not in (*OTHERS, *DEAR)
     }
-    return {"problem": it.name, "searcher": name, "seeds": len(found), "log": marks, "ratio": None, **times}
+    levels = dict(zip(LEVELS, (None if math.isinf(median) else median for median in medians), strict=True))
+    log = {"median": interval.median, "low": interval.low, "high": interval.high}
+    return {"problem": it.name, "searcher": name, "seeds": len(found), "trainings": levels, "log": log, **times}
 
 
 def line(found: dict[str, Any]) -> str:
     """A row as text."""
-    marks = "".join(f"{part['median']:8.2f} [{part['low']:5.2f},{part['high']:6.2f}]" for part in found["log"].values())
-    ratio = f"{found['ratio']:8.2f}" if found["ratio"] is not None else " " * 8
+    levels = "".join(f"{'-' if count is None else f'{count:.0f}':>8}" for count in found["trainings"].values())
+    log = f"{found['log']['median']:8.2f} [{found['log']['low']:5.2f},{found['log']['high']:6.2f}]"
     times = "".join(f"{found[key]:8.1f}" for key in ("ask1_ms", "ask8_ms") if found.get(key) is not None)
-    return f"{found['searcher']:26}{found['seeds']:3}{marks}{ratio}{times}"
+    return f"{found['searcher']:30}{found['seeds']:3}{levels}{log}{times}"
 
 
 def discrete_rows(arguments: argparse.Namespace, cells: Cells) -> None:
     """A row a problem and searcher, printed as they come."""
     files = Files(arguments.table, arguments.supernets)
-    most = MARKS[:1] if arguments.quick else MARKS
-    for problem_name in arguments.problems:
+    for problem_name in arguments.problems or defaults(files):
         it = problem(problem_name, files)
-        print(f"\n{it.name}; log10(1 - HV/{it.hv_max:.2f}), seeds from {arguments.seed}")
-        head = "".join(f"{f'after {mark}':>23}" for mark in most)
-        print(f"{'searcher':24}seeds{head}  x TPE's  ask(1)  ask(8), ms at 500")
-        peer: float | None = None
+        print(f"\n{it.name}: trainings to shares of {it.hv_max:.2f}, seeds from {arguments.seed}")
+        head = "".join(f"{level:>8g}" for level in LEVELS)
+        print(f"{'searcher':28}seeds{head}   log10(1 - HV/HV_max)  ask(1), ask(8), ms at 200")
         for name in arguments.only or usable(files):
             if found := row(problem_name, name, arguments, cells):
-                last = found["log"][most[-1]]["median"]
-                peer = last if name == "optuna TPE" else peer
-                found["ratio"] = None if peer is None else 10.0 ** (last - peer)
                 print(line(found), flush=True)
                 cells.rows.append(found)
                 cells.write()
@@ -387,20 +433,22 @@ def _default(name: str) -> Path | None:
 def parsed() -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="3 seeds and 50 trainings, CIFAR-10 only")
+    parser.add_argument("--quick", action="store_true", help="2 seeds and 100 trainings, one problem")
     parser.add_argument("--json", type=Path, help="also write the figures here; runs that it holds are not made again")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
     parser.add_argument("--table", type=Path, default=_default("nb201.parquet"))
     parser.add_argument("--supernets", type=Path, default=_default("supernet_accuracy_cifar10.npz"))
     parser.add_argument("--only", nargs="+", help="these searchers only")
-    parser.add_argument("--problems", nargs="+", default=list(PROBLEMS), choices=list(PROBLEMS))
+    parser.add_argument("--problems", nargs="+", help="such as 'cifar10 params cells'", choices=list(PROBLEMS))
+    parser.add_argument("--trainings", type=int, default=300, help="at most, for each run")
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no further run after so many")
     parser.add_argument("--discrete", action="store_true", help="leave the problems over real variables out")
     arguments = parser.parse_args()
     if arguments.quick:
-        arguments.seeds, arguments.problems = min(arguments.seeds, 3), arguments.problems[:1]
+        arguments.seeds, arguments.trainings = min(arguments.seeds, 2), min(arguments.trainings, 100)
+        arguments.problems = (arguments.problems or ["cifar10 params functions"])[:1]
     arguments.numbers = range(arguments.seed, arguments.seed + arguments.seeds)
     return arguments
 
