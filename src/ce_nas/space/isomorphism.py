@@ -63,13 +63,14 @@ def is_connected(architecture: Architecture) -> bool:
     return bool(_terms(architecture))
 
 
+@functools.lru_cache(maxsize=4)  # seconds for 15,625 cells, and several parts of a run ask
 def unique_rows(space: Space) -> tuple[np.ndarray, np.ndarray]:
     """Group the members of a space by function.
 
     :returns: ``representatives``, one row of ``space.members`` per class, shape ``(classes,)``, ascending; and
         ``inverse``, shape ``(space.size,)``: member ``i`` is in the class of ``representatives[inverse[i]]``. A
         representative is its class's first row; since ``none`` has the lowest code, it has no operation on an
-        irrelevant edge.
+        irrelevant edge. Both are shared, and not to be modified.
     """
     class_of: dict[str, int] = {}
     keys = [canonical_key(tuple(member)) for member in space.members.tolist()]

@@ -178,7 +178,8 @@ class SurrogateDataset:
         if len(scores) != self.proxy_scores.width:
             return
         twins = self._equivalents.get(observation.architecture, ())
-        unscored = [twin for twin in twins if np.isnan(self.proxy_scores.lookup([twin])).all()]
+        is_unscored = np.isnan(self.proxy_scores.lookup(twins)).all(axis=1).tolist() if twins else ()
+        unscored = [twin for twin, missing in zip(twins, is_unscored, strict=True) if missing]
         for architecture in dict.fromkeys([observation.architecture, *unscored]):
             self.proxy_scores.update_row(architecture, scores)
             self.votes.update_row(architecture, votes)
