@@ -1,0 +1,151 @@
+"""Which cards trainings get on a Ray cluster: nodes on this machine with declared GPUs, one of which is killed.
+
+    python benchmarks/ray_cards.py [--quick] [--json FILE] [--nodes N] [--gpus N] [--tasks N]
+
+Every training notes its node, the card that it sees, and when it began and ended. A third of the way one node is
+killed, and another one joins. At the end no card may have been used twice at a time, and every training must be told
+of once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import functools
+import itertools
+import json
+import queue
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+
+import ray
+from ray.cluster_utils import Cluster
+
+from ce_nas.benchmarks.user_function import UserFunctionExecutor
+from ce_nas.cluster.workers.base import WorkerEvent
+from ce_nas.cluster.workers.local import WorkerTimeouts
+from ce_nas.cluster.workers.ray import RayResources, RayWorkerPool
+from ce_nas.config.registry import METERS
+from ce_nas.core.records import Task, TaskKind
+from ce_nas.energy.reported_meter import WorkerMeter
+
+OWN = """
+    import os
+    import time
+
+    import ray
+
+    SPACE = {"width": list(range(10_000))}
+    OBJECTIVES = ["quality:max:0", "size:min:9"]
+
+
+    def evaluate(architecture, fidelity, checkpoint):
+        node = ray.get_runtime_context().get_node_id()
+        started = time.time()
+        while time.time() - started < 0.5:
+            if checkpoint.should_stop():
+                return None
+            time.sleep(0.02)
+        line = f"{architecture['width']} {node} {os.environ['CUDA_VISIBLE_DEVICES']} {started} {time.time()}\\n"
+        with (checkpoint.folder.parent / "cards").open("a") as file:
+            file.write(line)
+        return {"quality": 1, "size": 1}
+"""
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    stated = _arguments()
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    nodes = [cluster.add_node(num_cpus=stated.gpus, num_gpus=stated.gpus) for _ in range(stated.nodes)]
+    ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
+    try:
+        with tempfile.TemporaryDirectory() as place:
+            figures = _run(cluster, nodes, Path(place), stated)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    for name, value in figures.items():
+        print(f"{name:40} {value}")
+    if stated.json:
+        stated.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def _run(cluster: Cluster, nodes: list[object], place: Path, stated: argparse.Namespace) -> dict[str, object]:
+    (place / "own.py").write_text(textwrap.dedent(OWN))
+    devices = stated.nodes * stated.gpus
+    workers = RayWorkerPool(
+        functools.partial(UserFunctionExecutor, place / "own.py"),
+        ["cuda"] * devices,
+        place / "work",
+        RayResources(1, 1),
+        WorkerTimeouts(),
+        make_meter=functools.partial(WorkerMeter, METERS.validate("auto")),
+    )
+    messages, told = queue.Queue(), collections.Counter()
+    free, waiting, running = set(range(devices)), list(range(stated.tasks)), {}
+    lost = failed = 0
+    is_killed = False
+    workers.open(messages.put)
+    begun_s = time.perf_counter()
+    while sum(told.values()) < stated.tasks:
+        while waiting and free:
+            device = free.pop()
+            running[device] = waiting.pop(0)
+            workers.start(device, Task(running[device], TaskKind.EVALUATION, ((running[device],),)))
+        message = messages.get(timeout=300)
+        if message.event is WorkerEvent.DEVICE_LOST:
+            lost += 1
+            free.discard(message.device)
+        elif message.event is WorkerEvent.DEVICE_READY:
+            free.add(message.device)
+        elif message.event in {WorkerEvent.FAILED, WorkerEvent.PREEMPTED}:
+            failed += 1
+            waiting.insert(0, running.pop(message.device))
+        elif message.event is WorkerEvent.FINISHED:
+            told[message.task_id] += 1
+            running.pop(message.device)
+            free.add(message.device)
+        if not is_killed and sum(told.values()) >= stated.tasks // 3:
+            is_killed = True
+            cluster.remove_node(nodes[0], allow_graceful=False)
+            cluster.add_node(num_cpus=stated.gpus, num_gpus=stated.gpus)
+    took_s = time.perf_counter() - begun_s
+    workers.close()
+    uses = collections.defaultdict(list)
+    for line in (place / "work" / "cards").read_text().splitlines():
+        _, node, card, started, ended = line.split()
+        uses[node, card].append((float(started), float(ended)))
+    overlaps = sum(
+        second[0] < first[1] for spans in uses.values() for first, second in itertools.pairwise(sorted(spans))
+    )
+    return {
+        "nodes, one killed and replaced": stated.nodes,
+        "declared GPUs a node": stated.gpus,
+        "trainings told of": len(told),
+        "told of twice": sum(count > 1 for count in told.values()),
+        "failed with their node, and tried again": failed,
+        "devices lost and replaced": lost,
+        "cards used, of all nodes": len(uses),
+        "cards used twice at a time": overlaps,
+        "seconds": round(took_s, 1),
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="two nodes of two GPUs, and 24 trainings")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--nodes", type=int, default=4)
+    parser.add_argument("--gpus", type=int, default=8)
+    parser.add_argument("--tasks", type=int, default=200)
+    stated = parser.parse_args()
+    if stated.quick:
+        stated.nodes, stated.gpus, stated.tasks = 2, 2, 24
+    return stated
+
+
+if __name__ == "__main__":
+    main()
