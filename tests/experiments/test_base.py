@@ -1,18 +1,17 @@
 import math
 import re
-from datetime import UTC, datetime
 
 import pytest
 
 from ce_nas.analysis.statistics import Interval
 from ce_nas.core.errors import SettingsError
 from ce_nas.experiments.base import ExperimentConfig, results_of_strategy, to_plain_containers
+from ce_nas.experiments.protocol import HALVES
 from ce_nas.experiments.studies.ablations import AblationExperiment
 from ce_nas.experiments.studies.carbon_caps import CarbonCapExperiment
-from ce_nas.experiments.studies.devices import DeviceExperiment
 from ce_nas.experiments.studies.equal_quality import EqualQualityExperiment
 from ce_nas.experiments.studies.hypervolume_over_time import HypervolumeOverTimeExperiment
-from ce_nas.experiments.studies.zones import ZoneExperiment
+from ce_nas.experiments.studies.suite import SuiteExperiment, SuiteOptions
 from ce_nas.report.i18n.translator import LANGUAGES, Translator
 
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
@@ -46,10 +45,11 @@ def test_results_of_a_strategy_are_sorted_by_seed(make_result):
 EXPERIMENTS = {
     "ablations": lambda config: AblationExperiment(config, {"other scores": "none"}),
     "caps": lambda config: CarbonCapExperiment(config, (5.0,)),
-    "devices": lambda config: DeviceExperiment(config, ("cifar10",)),
     "equal-quality": EqualQualityExperiment,
     "over-time": HypervolumeOverTimeExperiment,
-    "zones": lambda config: ZoneExperiment(config, ["solar"], [datetime(2021, 1, 15, tzinfo=UTC)]),
+    "suite": lambda config: SuiteExperiment(
+        config, SuiteOptions(HALVES["tuning"], ("params",), ("vanilla-lamoo", "vanilla-surrogate"))
+    ),
 }
 
 

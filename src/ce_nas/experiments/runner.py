@@ -12,7 +12,7 @@ from ce_nas.core.errors import DataError
 from ce_nas.experiments.output import write_experiment_report
 from ce_nas.experiments.parallel import run_in_parallel
 from ce_nas.experiments.results_store import ResultsStore
-from ce_nas.experiments.trials import run_trial
+from ce_nas.experiments.trials import run_trial, trial_inputs
 from ce_nas.report.i18n.translator import Translator
 
 if TYPE_CHECKING:
@@ -65,14 +65,12 @@ def _require_result(store: ResultsStore, trial: ExperimentTrial) -> TrialResult:
 
 def _validate_inputs(trials: Sequence[ExperimentTrial]) -> None:
     """Read the inputs of all trials, once for those that differ in their seed only."""
-    from ce_nas.engine.inputs import RunInputs
-
     seen = set()
     for trial in trials:
         settings = trial.settings.model_dump(mode="json", exclude={"seed"})
         if (text := json.dumps(settings, sort_keys=True)) not in seen:
             seen.add(text)
-            RunInputs(trial.settings).validate()
+            trial_inputs(trial).validate()
 
 
 def _build_header(trials: Sequence[ExperimentTrial]) -> dict[str, Any]:

@@ -17,9 +17,18 @@ if TYPE_CHECKING:
 
     from ce_nas.benchmarks.base import Benchmark
     from ce_nas.config.schema import Settings
+    from ce_nas.engine.inputs import RunInputs
     from ce_nas.experiments.strategies import Strategy
 
-__all__ = ["ExperimentTrial", "TrialLabels", "TrialResult", "build_trial", "run_trial", "with_reevaluation"]
+__all__ = [
+    "ExperimentTrial",
+    "TrialLabels",
+    "TrialResult",
+    "build_trial",
+    "run_trial",
+    "trial_inputs",
+    "with_reevaluation",
+]
 
 #: what distinguishes a trial from the others: strategy, seed, and the experiment's own axes
 TrialLabels = Mapping[str, Any]
@@ -107,6 +116,13 @@ def with_reevaluation(results: Sequence[TrialResult], reevaluation: str) -> list
     ]
 
 
+def trial_inputs(trial: ExperimentTrial) -> RunInputs:
+    """The inputs of a trial; trials of one problem that follow each other share its benchmark."""
+    from ce_nas.engine.inputs import RunInputs
+
+    return RunInputs(trial.settings, _load_benchmark(json.dumps(trial.settings.problem.model_dump(mode="json"))))
+
+
 @functools.lru_cache(maxsize=2)
 def _load_benchmark(problem: str) -> Benchmark:
     """The benchmark of a section ``[problem]``, read once for the trials that follow each other."""
@@ -120,11 +136,10 @@ def run_trial(trial: ExperimentTrial) -> tuple[ExperimentTrial, TrialResult]:
     from ce_nas.analysis.summary import run_header
     from ce_nas.analysis.trajectory import build_trajectory
     from ce_nas.api import Search
-    from ce_nas.engine.inputs import RunInputs
     from ce_nas.experiments.provenance import describe_provenance
     from ce_nas.experiments.reevaluation import reevaluate_front
 
-    inputs = RunInputs(trial.settings, _load_benchmark(json.dumps(trial.settings.problem.model_dump(mode="json"))))
+    inputs = trial_inputs(trial)
     result = Search.from_settings(trial.settings, inputs=inputs).run()
     summary = result.summary
     fronts = {

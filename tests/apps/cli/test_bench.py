@@ -41,6 +41,13 @@ def test_equal_quality_writes_ratios_and_reuses_finished_runs(tmp_path):
     assert json.loads(target.read_text()) == content
 
 
+def test_unknown_half_of_the_suite_writes_nothing(tmp_path):
+    result = invoke("suite", "--half", "both", "--out", tmp_path / "out")
+    assert isinstance(result.exception, SettingsError)
+    assert "tuning" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
 def test_invalid_settings_write_nothing(tmp_path):
     result = invoke("equal-quality", "--hours", "soon", "--out", tmp_path / "out")
     assert isinstance(result.exception, SettingsError)
@@ -52,8 +59,6 @@ def test_invalid_settings_write_nothing(tmp_path):
     [
         (("hypervolume-over-time",), "Final results"),
         (("caps", "--caps", "300g"), "Up to 0.3 kg CO2eq"),
-        (("devices", "--datasets", "cifar10"), "cifar10, latency"),
-        (("zones", "--zones", "gas,wind", "--starts", "2023-02-01"), "Over all zones"),
         (("ablations",), "without forecast"),
     ],
 )

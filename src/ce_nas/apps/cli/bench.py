@@ -96,44 +96,6 @@ def _equal_quality(config: ExperimentConfig) -> Experiment:
     return EqualQualityExperiment(config)
 
 
-@experiment_command("devices", 3, "dataset", "objectives")
-def _devices(
-    config: ExperimentConfig,
-    *,
-    datasets: Annotated[str, typer.Option(help="Image sets.")] = "cifar10,cifar100,imagenet16-120",
-    costs: Annotated[str, typer.Option(help="Metrics; every latency and energy by default.", show_default=False)] = "",
-) -> Experiment:
-    """CE-NAS against vanilla LaMOO on every image set and device, for each latency and energy."""
-    from ce_nas.experiments.studies.devices import DeviceExperiment
-
-    return DeviceExperiment(config, split_names(datasets), split_names(costs))
-
-
-@experiment_command("zones", 10, "zone", "start")
-def _zones(
-    config: ExperimentConfig,
-    *,
-    zones: Annotated[
-        str, typer.Option(help="Zones; all of the trace's, or ten built-in ones, by default.", show_default=False)
-    ] = "",
-    starts: Annotated[
-        str,
-        typer.Option(
-            help="Start times; mid January, April, July and October of the last year by default.",
-            show_default=False,
-        ),
-    ] = "",
-) -> Experiment:
-    """CE-NAS against vanilla LaMOO in each zone and from each start time."""
-    from ce_nas.core.units import parse_time
-    from ce_nas.experiments.studies.zones import ZoneExperiment, list_zones, season_starts
-
-    flags = dict(config.flags)
-    names = split_names(zones) or list_zones(flags)
-    times = [parse_time(text) for text in split_names(starts)] or season_starts(flags, names[0])
-    return ZoneExperiment(config, names, times)
-
-
 @experiment_command("noise", 10, "objectives")
 def _noise(config: ExperimentConfig) -> Experiment:
     """Noisy trainings: each returns one seed's accuracy; fronts are evaluated by the seeds' mean and on test images."""

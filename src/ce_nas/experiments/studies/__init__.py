@@ -3,8 +3,6 @@
 - equal_quality: carbon to equal hypervolume
 - hypervolume_over_time: hypervolume over time and over carbon
 - carbon_caps: hypervolume within carbon budgets
-- zones: many zones and seasons
-- devices: all devices and image data sets
 - noise: trainings of single seeds
 - ablations: CE-NAS without each of its components
 - suite: carbon to fixed shares of the largest hypervolume, over problems, zones and hours
@@ -19,22 +17,18 @@ import lazy_loader
 if TYPE_CHECKING:
     from ce_nas.experiments.studies.ablations import AblationExperiment
     from ce_nas.experiments.studies.carbon_caps import CarbonCapExperiment
-    from ce_nas.experiments.studies.devices import DeviceExperiment
     from ce_nas.experiments.studies.equal_quality import EqualQualityExperiment
     from ce_nas.experiments.studies.hypervolume_over_time import HypervolumeOverTimeExperiment
     from ce_nas.experiments.studies.noise import NoiseExperiment
     from ce_nas.experiments.studies.suite import SuiteExperiment
-    from ce_nas.experiments.studies.zones import ZoneExperiment
 
 __all__ = [
     "AblationExperiment",
     "CarbonCapExperiment",
-    "DeviceExperiment",
     "EqualQualityExperiment",
     "HypervolumeOverTimeExperiment",
     "NoiseExperiment",
     "SuiteExperiment",
-    "ZoneExperiment",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
@@ -42,11 +36,9 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "ablations": ["AblationExperiment"],
         "carbon_caps": ["CarbonCapExperiment"],
-        "devices": ["DeviceExperiment"],
         "equal_quality": ["EqualQualityExperiment"],
         "hypervolume_over_time": ["HypervolumeOverTimeExperiment"],
         "noise": ["NoiseExperiment"],
         "suite": ["SuiteExperiment"],
-        "zones": ["ZoneExperiment"],
     },
 )
