@@ -204,6 +204,7 @@ class Search:
     """
 
     settings: Settings
+    _inputs: RunInputs
 
     def __init__(self, **keywords: Any) -> None:  # noqa: ANN401 - see the signature, made from the settings
         objects = {name: keywords.pop(name) for name in _COMPONENT_KEYWORDS if _is_component(keywords.get(name))}

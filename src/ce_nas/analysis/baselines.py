@@ -103,7 +103,7 @@ def random_baseline(inputs: RunInputs, seed: int) -> Baseline:
     """
     table, objectives = inputs.table, inputs.objectives
     columns = [table.all_values(objective.name) for objective in objectives]
-    values = np.column_stack([one.sign * column for one, column in zip(objectives, columns, strict=True)])  # type: ignore[operator]
+    values = np.column_stack([one.sign * column for one, column in zip(objectives, columns, strict=True)])
     reference = [objective.sign * objective.reference for objective in objectives]
     order = random_stream(seed, "baseline").permutation(np.flatnonzero(np.isfinite(values).all(axis=1)))
     elapsed_s = np.cumsum(table.train_s[order])

@@ -184,10 +184,15 @@ def _baseline_rows(entries: Sequence[JournalEntry], hypervolume: float) -> tuple
     if reason := _why_no_baselines(header):
         return [], dict.fromkeys(_BASELINE_WAYS, reason)
     try:
-        history = load_grid_history(entries)
-        known = _collect_baselines(entries, header)
+        return _rows_of_baselines(entries, header, hypervolume)
     except CeNasError as error:
         return [], dict.fromkeys(_BASELINE_WAYS, str(error))
+
+
+def _rows_of_baselines(
+    entries: Sequence[JournalEntry], header: Mapping[str, Any], hypervolume: float
+) -> tuple[list[Saving], dict[str, str]]:
+    history, known = load_grid_history(entries), _collect_baselines(entries, header)
     rows, unavailable = [], {}
     for way, searcher in (("vanilla-random", "random"), ("vanilla-lamoo", "lamoo")):
         searches, basis = known[searcher]
@@ -229,11 +234,11 @@ def _collect_baselines(
     for one in recorded_baselines(header):
         if one.seed != seed:
             found.setdefault(one.searcher, []).append(one)
-    known = {name: (tuple(searches), "recorded") for name, searches in found.items()}
+    known: dict[str, tuple[Sequence[Baseline], str]] = {name: (found[name], "recorded") for name in found}
     if not found["random"]:
         inputs = load_inputs(entries)
-        simulated = tuple(random_baseline(inputs, number) for number in _SIMULATED_SEEDS if number != seed)
-        known["random"] = simulated, "simulated"
+        simulated = [random_baseline(inputs, number) for number in _SIMULATED_SEEDS if number != seed]
+        known["random"] = (simulated, "simulated")
     return known
 
 
@@ -249,7 +254,7 @@ def _grams_at_all_hours(search: Baseline, hypervolume: float, header: Mapping[st
         return math.inf
     cluster = header["settings"]["cluster"]
     end_s = device_s / cluster["gpus"]
-    watts = cluster["training_w"] * cluster["pue"] * cluster["gpus"]
+    watts = float(cluster["training_w"] * cluster["pue"] * cluster["gpus"])
     known_s = (intensity.end - intensity.reference_time).total_seconds()
     within_s = min(end_s, known_s)
     # after the record has ended, its mean

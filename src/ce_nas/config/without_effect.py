@@ -20,8 +20,8 @@ __all__ = ["require_effect"]
 
 
 def _has_price(settings: Settings) -> bool:
-    prices = (settings.prices, *settings.site.others)
-    return any(price.electricity_price or price.gpu_hour_price for price in prices)
+    home = settings.prices.electricity_price or settings.prices.gpu_hour_price
+    return bool(home) or any(other.electricity_price or other.gpu_hour_price for other in settings.site.others)
 
 
 @dataclass(frozen=True, slots=True)
