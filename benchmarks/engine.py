@@ -34,7 +34,7 @@ CASES = (
 
 def prepared(searcher: str, policy: str, seed: int, hours: float) -> RunInputs:
     """A search whose files have been read."""
-    materials = RunInputs(settings_from_flags(searcher=searcher, policy=policy, seed=seed, hours=hours))
+    materials = RunInputs(settings_from_flags(searcher=searcher, policy=policy, seed=seed, hours=hours, stop="never"))
     materials.validate()
     return materials
 

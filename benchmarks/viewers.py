@@ -169,7 +169,7 @@ def _processor_s(pid: int) -> float:
 def measure(hours: float, count: int, seed: int) -> dict[str, object]:
     """All pairs, and what they come to."""
     materials = RunInputs(
-        settings_from_flags(hours=hours, seed=seed, policy="hotcarbon", searcher="lamoo", zone="solar")
+        settings_from_flags(hours=hours, seed=seed, policy="hotcarbon", searcher="lamoo", zone="solar", stop="never")
     )
     materials.validate()
     with TemporaryDirectory() as folder, ExitStack() as stack:

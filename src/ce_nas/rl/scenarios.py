@@ -114,6 +114,7 @@ class RlScenario:
             seed=self.seed,
             searcher=self.searcher,
             target=self.target,
+            stop="never",
             forecaster="damped-profile",
         )
 

@@ -117,6 +117,7 @@ def _run_baseline(inputs: PilotInputs, table: BenchmarkTable, seed: int) -> Base
         forecaster="persistence",
         gpus=inputs.gpus,
         evaluations=inputs.trainings,
+        stop="never",
         hours=_UNLIMITED_TIME_H,
         seed=seed,
     )
