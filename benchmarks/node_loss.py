@@ -63,7 +63,8 @@ def _search(out: Path, stated: argparse.Namespace) -> Result:
             "live": {"devices": ["cpu"] * DEVICES, "retries": 100, "initial_duration": "0.001s"},
             "cluster": {"gpus": DEVICES},
         },
-        live=True, searcher="random", policy="vanilla", hours=stated.seconds / 3600, time_scale=1.0, seed=stated.seed, stop="never",
+        live=True, searcher="random", policy="vanilla", hours=stated.seconds / 3600, time_scale=1.0, seed=stated.seed,
+        stop="never",
     )  # fmt: skip
     own = UserSpace.parse(SPACE, ["first:min:10", "second:min:10"], "SPACE")
     make = functools.partial(FakeExecutor, FakeWorkload(STEPS, STEP_S))

@@ -156,7 +156,9 @@ def record_search(dataset: str, searcher: str, seed: int, *, with_proxy_scores: 
         / float(train_s.mean())
     )
     hours = MAX_SAMPLING_H + 2 * trainings * float(train_s.max()) / RECORDING_GPUS / HOUR_S
-    settings = settings_from_flags({"grid": {"start": RECORDING_START}}, hours=hours, evaluations=trainings, stop="never", **flags)
+    settings = settings_from_flags(
+        {"grid": {"start": RECORDING_START}}, hours=hours, evaluations=trainings, stop="never", **flags
+    )
     inputs, journal = RunInputs(settings), _TrajectoryJournal()
     build_engine(inputs, journal, policy=CarbonAgnosticPolicy()).run()
     indices = np.array(
