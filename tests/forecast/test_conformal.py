@@ -86,6 +86,15 @@ def test_replays_alone_calibrate():
         assert backtest.coverage(0.8) == pytest.approx(0.8, abs=0.03)
 
 
+@pytest.mark.parametrize("horizon_h", [6, 36])
+def test_a_part_of_a_day_is_calibrated(horizon_h):
+    past = noise(60, lambda _: 50.0).inputs_at(50 * DAY_S, 60 * DAY_S)
+    forecast = CalibratedForecaster(SeasonalNaive()).predict(past, horizon_h * HOUR_S)
+    low, high = (forecast.quantiles_g_per_kwh[level] for level in (0.1, 0.9))
+    assert len(low) == horizon_h
+    assert (low < high).all()
+
+
 def test_quantiles_are_unchanged_without_calibration_and_replays():
     history = noise(20, lambda _: 50.0)
     past = history.inputs_at(9 * DAY_S, 40 * DAY_S)

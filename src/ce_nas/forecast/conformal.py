@@ -159,7 +159,7 @@ class CalibratedForecaster(Forecaster):
         values = current.values.copy()
         day = inputs.steps_per_day
         for number, first in enumerate(range(0, values.shape[1], day)):
-            lead = slice(first, first + day)
+            lead = slice(first, min(first + day, values.shape[1]))
             complete = [(replayed, truth[lead]) for replayed, truth in replays if len(truth) >= lead.stop]
             if self._calibration is not None:
                 offsets = _tracked_offsets(self._calibration, complete, number, lead)

@@ -280,7 +280,7 @@ class ResidualCorrection:
         recent, same_time = (features / scale for features in self._features())
         stacked = np.concatenate([recent, same_time.reshape(len(recent), -1)], axis=1)
         errors = self.forecast_errors / scale
-        is_known: np.ndarray = np.isfinite(errors).all(axis=2)
+        is_known = np.asarray(np.isfinite(errors).all(axis=2))
         weights = 0.5 ** (np.arange(len(errors))[::-1] / HALF_LIFE_DAYS)
         gram = (stacked * weights[:, None]).T @ stacked
         known_errors = np.where(is_known[:, :, None], errors, 0.0).reshape(len(errors), -1)
