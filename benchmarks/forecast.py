@@ -47,6 +47,7 @@ from ce_nas.forecast.conformal import CalibratedForecaster, calibrate_quantiles
 from ce_nas.forecast.dataset import Span
 from ce_nas.forecast.ensemble import EnsembleForecaster, fit_ensemble
 from ce_nas.forecast.history import RecordedHistory
+from ce_nas.forecast.online import OnlineEnsemble
 from ce_nas.forecast.train_transformer import TransformerFitSettings, fit_transformer
 from ce_nas.grid.readers import read_future_covariates, read_trace
 
@@ -249,6 +250,7 @@ def zone_with_weather(folder: Path, zone: str, effort: Effort, network: Forecast
     assert isinstance(ensemble.inner, EnsembleForecaster)  # noqa: S101 - for the type checker
     calibrated = CalibratedForecaster(ensemble, calibrate_quantiles(ensemble, history, effort.validate))
     peers = [
+        OnlineEnsemble(),
         PlainBoosting("plain boosting, weather moved", history, effort, seed),
         Persistence(),
         SeasonalNaive(),
@@ -268,6 +270,7 @@ def zone_by_calendar(folder: Path, zone: str, effort: Effort, seed: int) -> dict
     history = record(folder, zone, None)
     forecasters = [
         AdaptiveRidge(),
+        OnlineEnsemble(),
         PlainBoosting("plain boosting", history, effort, seed),
         Persistence(),
         SeasonalNaive(),
@@ -290,7 +293,7 @@ def zero_shot(folder: Path, effort: Effort) -> dict[str, Any]:
     spans = Span(midnight(2021, 1), midnight(2023, 1)), Span(midnight(2023, 1), midnight(2023, 7))
     network = fit_transformer(seen, *spans, effort.transformer)
     issues = effort.issues(midnight(2024, 1), midnight(2024, 12, 27), 4 * effort.test_every)
-    forecasters = (network, AdaptiveRidge(), Persistence(), SeasonalNaive())
+    forecasters = (network, AdaptiveRidge(), OnlineEnsemble(), Persistence(), SeasonalNaive())
     return {
         history.zone: {model.name: figures(run_backtest(model, history, issues)) for model in forecasters}
         for history in unseen

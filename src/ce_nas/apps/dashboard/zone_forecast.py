@@ -10,7 +10,6 @@ from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import CeNasError, SettingsError, unknown_choice_message
 from ce_nas.core.units import HOUR_S
 from ce_nas.engine.inputs import RunInputs
-from ce_nas.forecast.registry import DEFAULT_FORECASTER, create_forecaster
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +25,6 @@ __all__ = ["HORIZON_H", "ZoneForecast", "ZoneForecasts", "read_file_zones"]
 
 #: hours of the forecast, and of the recent past before it
 HORIZON_H, HISTORY_H = 96, 48
-#: forecaster of a zone without a fitted model: unlike the default of a search, it has intervals
-FALLBACK_FORECASTER = "adaptive"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,8 +93,6 @@ class ZoneForecasts:
         flags = self._file_zones.get(name) or {"zone": name, "start": hour.isoformat()}
         inputs = RunInputs(settings_from_flags(**flags))
         history, forecaster = inputs.full_history, inputs.choose_forecaster().forecaster
-        if forecaster.name == DEFAULT_FORECASTER:
-            forecaster = create_forecaster(FALLBACK_FORECASTER)
         issue_time = min(hour, history.intensity.end)
         now_s = (issue_time - history.intensity.reference_time).total_seconds()
         past = history.inputs_at(now_s, forecaster.lookback_s, HORIZON_H * HOUR_S)
