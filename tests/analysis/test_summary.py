@@ -5,6 +5,7 @@ import pytest
 from ce_nas.analysis.summary import (
     budget_usage,
     count_unfinished_tasks,
+    describe_forecaster,
     run_header,
     summarise,
     summarise_failures,
@@ -30,6 +31,23 @@ def test_parts_add_up_to_the_total(finished_run):
     # a device that is released writes its checkpoint first
     assert sum(summary.device_hours_by_activity.values()) == pytest.approx(3 * 9 - released_s / 3600, abs=0.1)
     assert summary.energy_coverage == 1.0
+
+
+def test_forecaster_is_described_by_what_acted():
+    def decided(**acting):
+        return JournalEntry("decided", 0.0, json.dumps({"forecaster": acting} if acting else {}))
+
+    entries = [
+        decided(weights={"adaptive": 0.8, "naive": 0.2}, error_pct=8.0),
+        decided(weights={"adaptive": 1.0, "naive": 0.0}, error_pct=9.0),
+        decided(fallback="damped-profile: too little is known"),
+        decided(),
+    ]
+    assert describe_forecaster("the default", entries) == (
+        "the default; mean weights: adaptive 90 %, naive 10 %; its mean error before the decisions was 8.5 %; "
+        "another stood in for 1 of 4 decisions, damped-profile: too little is known"
+    )
+    assert describe_forecaster("chosen by name", [decided()]) == "chosen by name"
 
 
 def test_front_is_nondominated_and_has_the_hypervolume(finished_run):

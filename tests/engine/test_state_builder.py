@@ -1,5 +1,7 @@
 """A state holds the past and a forecast, both of a fixed length, and the progress of the run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,17 @@ def test_forecast_record_without_a_forecast(state):
     assert forecast_record(replace_state(state, forecast=None)) == {
         "forecast_g_per_kwh": None, "quantiles_g_per_kwh": {}, "ahead_g_per_kwh": [],
     }  # fmt: skip
+
+
+def test_forecast_record_names_what_acted_and_what_stood_in(state):
+    assert "forecaster" not in forecast_record(state)
+    forecast = replace(state.grid.forecast, members={"adaptive": 0.9, "naive": 0.1}, rolling_error_pct=8.123)
+    acting = forecast_record(replace_state(state, forecast=forecast))["forecaster"]
+    assert acting == {"weights": {"adaptive": 0.9, "naive": 0.1}, "error_pct": 8.12}
+    forecast = replace(state.grid.forecast, fallback="damped-profile: too little is known")
+    assert forecast_record(replace_state(state, forecast=forecast))["forecaster"] == {
+        "fallback": "damped-profile: too little is known"
+    }
 
 
 def test_journal_holds_the_forecast_record(small_search):
