@@ -37,7 +37,7 @@ def average_equivalent_cells(table: BenchmarkTable) -> BenchmarkTable:
         known = np.isfinite(values)
         counts = np.bincount(inverse, weights=known)
         sums = np.bincount(inverse, weights=np.where(known, values, 0.0))
-        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)[inverse]
+        return np.asarray(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)[inverse])
 
     return replace(
         _map_values(table, average),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from ce_nas.core.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
+
+Key = TypeVar("Key", bound="Hashable")
 
 __all__ = ["ClusteredRatio", "clustered_median", "paired_ratio"]
 
@@ -39,7 +41,7 @@ class ClusteredRatio:
 
 
 def paired_ratio(
-    ours: Mapping[Hashable, float], theirs: Mapping[Hashable, float], clusters: Mapping[Hashable, Sequence[Hashable]]
+    ours: Mapping[Key, float], theirs: Mapping[Key, float], clusters: Mapping[Key, Sequence[Hashable]]
 ) -> ClusteredRatio:
     """The ratio of their grams to ours over the pairs that both have.
 

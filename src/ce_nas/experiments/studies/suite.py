@@ -317,7 +317,8 @@ def _twins(values: np.ndarray, chosen: Sequence[str], texts: Sequence[str]) -> d
     """For each chosen cell, all that have the same values: averaged, those of its function."""
     rows = {text: row for row, text in enumerate(texts)}
     return {
-        text: tuple(texts[row] for row in np.flatnonzero((values == values[rows[text]]).all(axis=1))) for text in chosen
+        text: tuple(texts[row] for row in np.flatnonzero((values == values[rows[text]]).all(axis=1)).tolist())
+        for text in chosen
     }
 
 
