@@ -45,6 +45,7 @@ def evaluate(architecture, fidelity, checkpoint):
                 if rank == 0:
                     state = {"step": step, "model": model.state_dict(), "optimiser": optimiser.state_dict()}
                     torch.save(state, saved)
+                distributed.barrier()
                 return None
             generator = torch.Generator().manual_seed(1000 * step + rank)
             inputs = torch.randn(16, 4, generator=generator).to(device)
@@ -53,6 +54,7 @@ def evaluate(architecture, fidelity, checkpoint):
             loss.backward()
             optimiser.step()
         distributed.all_reduce(loss)
+        distributed.barrier()
         parameters = sum(parameter.numel() for parameter in network.parameters())
         return {"loss": loss.item() / distributed.get_world_size(), "parameters": parameters}
     finally:

@@ -98,8 +98,12 @@ def test_a_device_that_holds_nothing_draws_nothing():
     setup.clock.s += 3600.0
     waited = usage_between(before, setup.read())
     assert (waited.energy_j, waited.coverage, setup.meters.age_s(0)) == (0.0, 1.0, 0.0)
+    setup.clock.s += 60.0
+    setup.meters.set_absent(0)
+    setup.clock.s += 60.0
     setup.report(2.0, process="b")
-    assert usage_between(before, setup.read()).energy_j == pytest.approx(2.0)
+    used = usage_between(before, setup.read())
+    assert (used.energy_j, used.coverage) == (pytest.approx(2.0), pytest.approx(1.0))
 
 
 def test_a_worker_reports_its_own_meter_and_its_machine_apart(monkeypatch, tmp_path):

@@ -179,6 +179,8 @@ class ReportedMeters:
             last = state.last if state.last is not None and state.last.process == report.process else None
             added_j = report.energy_j - (last.energy_j if last else 0.0)
             host_j = report.host_energy_j - (last.host_energy_j if last else 0.0)
+            if state.is_absent:
+                state.observed_s += now_s - state.received_s  # known to hold nothing until now
             state.last, state.is_absent = report, False
             if report.error:
                 state.received_s = now_s
@@ -204,8 +206,10 @@ class ReportedMeters:
     def set_absent(self, device: int) -> None:
         """Say that a device holds nothing until its next report: a job that waits in a queue draws nothing."""
         with self._lock:
-            state = self._states[device]
-            state.is_absent, state.power_w, state.received_s = True, 0.0, self._now_s()
+            state, now_s = self._states[device], self._now_s()
+            if state.is_absent:
+                state.observed_s += now_s - state.received_s
+            state.is_absent, state.power_w, state.received_s = True, 0.0, now_s
 
     def snapshot(self, device: int) -> MeterSnapshot:
         """Read the counts of a device, see :meth:`EnergyMeter.snapshot`.
