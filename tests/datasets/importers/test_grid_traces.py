@@ -1,11 +1,17 @@
 """The layouts of Electricity Maps and CarbonCast, and similar tables."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from ce_nas.core.errors import TraceError
+from ce_nas.core.errors import SettingsError, TraceError
+from ce_nas.datasets.catalog import find_catalog_entry
+from ce_nas.datasets.importers.base import TraceLayout, import_files
 from ce_nas.datasets.importers.grid_traces import convert_files
+from ce_nas.datasets.store import DataStore
 from ce_nas.grid.readers import read_trace
 from ce_nas.grid.trace import EmissionFactorType, Signal
 
@@ -101,11 +107,33 @@ def test_years_of_different_steps_are_held_on_the_shortest(tmp_path):
     assert trace.g_per_kwh.tolist() == [1.0] * 4 + [2.0] * 4 + [3.0, 4.0]
 
 
-def test_a_file_without_emission_factors_is_refused(tmp_path):
+def test_what_a_file_does_not_say_is_stated(tmp_path):
     path = tmp_path / "plain.csv"
-    path.write_text("time,intensity\n2021-01-01T00:00,1\n2021-01-01T01:00,2\n")
-    with pytest.raises(TraceError, match="none that says which; use the file with --trace"):
-        convert_files([path])
+    path.write_text("wann,grams\n2021-07-01 02:00,0.2\n2021-07-01 03:00,0.3\n")
+    stated = TraceLayout("north", EmissionFactorType.DIRECT, "wann", "grams", "kg/kWh", "Europe/Berlin")
+    (converted,) = convert_files([path], stated)
+    trace = read_stored(converted, tmp_path, EmissionFactorType.DIRECT)
+    assert (converted.file, trace.start.hour, trace.g_per_kwh.tolist()) == ("north.parquet", 0, [200.0, 300.0])
+    with pytest.raises(TraceError, match="does not say which; state --factors lifecycle or --factors direct"):
+        convert_files([path], replace(stated, factors=None))
+
+
+def test_a_makers_layout_says_the_factors(tmp_path):
+    path = tmp_path / "neso.csv"
+    path.write_text("from,to,actual\n2021-01-01T00:00Z,2021-01-01T00:30Z,100\n2021-01-01T00:30Z,2021-01-01T01:00Z,90\n")
+    (converted,) = convert_files([path])
+    assert converted.content["carbon_intensity_direct"].tolist() == [100.0, 90.0]
+
+
+def test_only_carbon_intensity_has_a_layout(tmp_path):
+    with pytest.raises(SettingsError, match="for supernets, which holds no carbon intensity"):
+        import_files(
+            find_catalog_entry("supernets"),
+            [tmp_path],
+            DataStore(),
+            datetime.now(UTC),
+            layout=TraceLayout(unit="g/kWh"),
+        )
 
 
 def test_a_zone_cannot_leave_the_folder(tmp_path):

@@ -35,6 +35,16 @@ MirrorOption = Annotated[str | None, typer.Option(help="Download from this folde
 Sha256Option = Annotated[str | None, typer.Option(help="Expected checksum of the file.", show_default=False)]
 
 
+FactorsOption = Annotated[str | None, typer.Option(help="lifecycle or direct, where files do not say.")]
+StatedZoneOption = Annotated[
+    str | None, typer.Option("--zone", help="Zone of the files, where they have no column of zones.")
+]
+TimeColumnOption = Annotated[str | None, typer.Option(help="Column of the times, where it is not found.")]
+IntensityColumnOption = Annotated[str | None, typer.Option(help="Column of the intensities, where it is not found.")]
+UnitOption = Annotated[str | None, typer.Option(help="Unit of the intensities, where files do not say: lb/MWh.")]
+TimezoneOption = Annotated[str | None, typer.Option(help="Time zone of times without an offset; UTC by default.")]
+
+
 @app.command("list")
 def list_data_sets(*, json: JsonOption = None, quiet: QuietOption = False) -> None:
     """List the data sets: what is imported, its size and licence, and how to get the others."""
@@ -82,22 +92,37 @@ def fetch(  # noqa: PLR0913 - one parameter per option
 
 
 @app.command("import")
-def import_(
+def import_(  # noqa: PLR0913 - one parameter per option
     name: NameArgument,
     files: FilesArgument,
     *,
+    zone: StatedZoneOption = None,
+    factors: FactorsOption = None,
+    time_column: TimeColumnOption = None,
+    intensity_column: IntensityColumnOption = None,
+    unit: UnitOption = None,
+    timezone: TimezoneOption = None,
     replace: ReplaceOption = False,
     json: JsonOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Read and check official files on this machine, and store their content."""
-    from ce_nas.core.clock import utc_now
-    from ce_nas.datasets.catalog import find_catalog_entry
-    from ce_nas.datasets.importers.base import import_files
-    from ce_nas.datasets.store import DataStore
+    """Read and check official files on this machine, and store their content.
 
+    Zone, factors, columns, unit and time zone are those of files of carbon intensity.
+    """
+    from ce_nas.core.clock import utc_now
+    from ce_nas.core.errors import SettingsError, unknown_choice_message
+    from ce_nas.datasets.catalog import find_catalog_entry
+    from ce_nas.datasets.importers.base import TraceLayout, import_files
+    from ce_nas.datasets.store import DataStore
+    from ce_nas.grid.trace import EmissionFactorType
+
+    if factors is not None and factors not in list(EmissionFactorType):
+        raise SettingsError(unknown_choice_message("type of emission factors", factors, list(EmissionFactorType)))
+    kind = EmissionFactorType(factors) if factors else None
+    layout = TraceLayout(zone, kind, time_column, intensity_column, unit, timezone)
     dataset, store = find_catalog_entry(name), DataStore()
-    imports = import_files(dataset, files, store, utc_now(), replace=replace)
+    imports = import_files(dataset, files, store, utc_now(), replace=replace, layout=layout)
     _print_imports(imports, dataset, store, json, quiet=quiet)
 
 

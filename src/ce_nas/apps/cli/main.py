@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import signal
 import sys
 from importlib import import_module
@@ -16,7 +17,7 @@ from ce_nas._version import __version__
 from ce_nas.core.errors import CeNasError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["app", "main"]
 
@@ -146,13 +147,39 @@ def main() -> None:
     try:
         app()
     except CeNasError as error:
-        sys.stderr.write(f"ce-nas: {error}\n")
+        sys.stderr.write(f"ce-nas: {add_way_out(str(error), sys.argv[1:])}\n")
         sys.exit(2)
     except SystemExit as end:
         if end.code == _INTERRUPTED_STATUS:  # typer turns an interruption into this status, without a message
             command = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
             sys.stderr.write(f"ce-nas: interrupted; {_INTERRUPTED_ADVICE.get(command, _RESUME_ADVICE)}\n")
         raise
+
+
+def list_options(arguments: Sequence[str]) -> frozenset[str]:
+    """The options of the command that the arguments call."""
+    names = [argument for argument in arguments if not argument.startswith("-")]
+    command = _build(names[0]) if names and names[0] in COMMANDS else None
+    if command is not None and (inner := getattr(command, "commands", {})):
+        command = inner.get(next((name for name in names[1:] if name in inner), ""))
+    return frozenset(option for parameter in getattr(command, "params", ()) for option in parameter.opts)
+
+
+def add_way_out(message: str, arguments: Sequence[str]) -> str:
+    """The message; where the command that was called lacks an option that it names, with the command that has it.
+
+    A command such as pilot takes a file of carbon intensity without the options of its layout: what is imported needs
+    none of them.
+    """
+    named = re.findall(r"--[a-z][a-z-]*[a-z]", message)
+    present, of_import = list_options(arguments), list_options(["data", "import"])
+    lacking = sorted({option for option in named if option not in present and option in of_import})
+    if not lacking or arguments[:2] == ["data", "import"]:
+        return message
+    return (
+        f"{message} This command has no {', '.join(lacking)}: import the file with ce-nas data import "
+        "electricity-maps, which has, and name its zone."
+    )
 
 
 def _raise_interrupt(*_: object) -> None:

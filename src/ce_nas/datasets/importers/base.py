@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ce_nas.core.errors import DataError
+from ce_nas.core.errors import DataError, SettingsError
 from ce_nas.datasets.store import FileOrigin, Manifest, StoredFile, sha256_digest
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from ce_nas.datasets.catalog import CatalogEntry
     from ce_nas.datasets.store import DataStore
+    from ce_nas.grid.trace import EmissionFactorType
 
-__all__ = ["ConvertedFile", "ImportChange", "ImportedFile", "import_files"]
+__all__ = ["ConvertedFile", "ImportChange", "ImportedFile", "TraceLayout", "import_files"]
 
 #: data set to the module of this package that imports it
 IMPORTER_MODULES = {
@@ -36,6 +37,24 @@ IMPORTER_MODULES = {
     "electricity-maps": "grid_traces",
     "carboncast": "grid_traces",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLayout:
+    """What the user states of files of carbon intensity, as :func:`~ce_nas.grid.readers.read_trace` takes it."""
+
+    zone: str | None = None
+    factors: EmissionFactorType | None = None
+    time_column: str | None = None
+    intensity_column: str | None = None
+    unit: str | None = None
+    timezone: str | None = None
+
+    @property
+    def reading(self) -> dict[str, str | None]:
+        """How a file is to be read, whichever zone and factors of it."""
+        names = ("time_column", "intensity_column", "unit", "timezone")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +111,7 @@ def import_files(  # noqa: PLR0913 - the keywords are optional
     *,
     replace: bool = False,
     urls: Mapping[Path, str] | None = None,
+    layout: TraceLayout | None = None,
 ) -> list[ImportedFile]:
     """Convert the files of a data set and store them.
 
@@ -99,6 +119,8 @@ def import_files(  # noqa: PLR0913 - the keywords are optional
     changes unless every file can be read.
 
     :param urls: where the downloaded ones among the files came from.
+    :param layout: what the user states of files of carbon intensity.
+    :raises SettingsError: if the data set is none of carbon intensity, and a layout is given.
     :raises DataError: if a file is invalid, another one is stored already, or the folder cannot be written.
     """
     missing = next((file for file in files if not file.exists()), None)
@@ -106,8 +128,15 @@ def import_files(  # noqa: PLR0913 - the keywords are optional
         reason = f"there is nothing at {str(missing)!r}" if missing else "no file was given"
         message = f"Expected {entry.expected_files}, but {reason}; get it: {entry.how_to_get}."
         raise DataError(message)
+    stated = layout if layout != TraceLayout() else None
+    if stated and IMPORTER_MODULES[entry.name] != "grid_traces":
+        message = (
+            f"Expected no zone, factors, columns or unit for {entry.name}, which holds no carbon intensity; leave them "
+            "out."
+        )
+        raise SettingsError(message)
     importer = importlib.import_module(f"ce_nas.datasets.importers.{IMPORTER_MODULES[entry.name]}")
-    converted: list[ConvertedFile] = importer.convert_files(files)
+    converted: list[ConvertedFile] = importer.convert_files(files, *([stated] if stated else []))
     sums = {file: sha256_digest(file) for each in converted for file in each.source_files}
     origins = {file: FileOrigin((urls or {}).get(file, file.name), sha256) for file, sha256 in sums.items()}
     before = store.read_manifest(entry.name)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ce_nas.core.errors import TraceError
 from ce_nas.core.formatting import format_duration
-from ce_nas.datasets.importers.base import ConvertedFile
+from ce_nas.datasets.importers.base import ConvertedFile, TraceLayout
 from ce_nas.grid.readers import list_factors, list_zones, read_trace
 from ce_nas.grid.trace import EmissionFactorType, Signal
 
@@ -52,34 +52,36 @@ def zone_file_name(zone: str) -> str:
     return f"{zone}.parquet"
 
 
-def convert_files(files: Sequence[Path]) -> list[ConvertedFile]:
+def convert_files(files: Sequence[Path], layout: TraceLayout | None = None) -> list[ConvertedFile]:
     """One file per zone, merged from all files that contain it.
 
+    :param layout: what the user states of the files.
     :raises TraceError: if a file has no intensities, or two of them contradict each other.
     """
     zones: dict[str, list[_FileSeries]] = defaultdict(list)
     for file in files:
-        for series in _read_series(file):
+        for series in _read_series(file, layout or TraceLayout()):
             zones[series.trace.zone].append(series)
     return [_convert_zone(zone, file_series) for zone, file_series in zones.items()]
 
 
-def _read_series(file: Path) -> Iterator[_FileSeries]:
+def _read_series(file: Path, layout: TraceLayout) -> Iterator[_FileSeries]:
     if match := _CARBONCAST_FILE_PATTERN.fullmatch(file.name):
         factors, zone = EmissionFactorType(match["factors"]), match["zone"]
-        yield _FileSeries(file, read_trace(file, zone=zone, factors=factors, signal=Signal.AVERAGE))
+        yield _FileSeries(file, read_trace(file, zone=zone, factors=factors, signal=Signal.AVERAGE, **layout.reading))
         return
-    known_factors = list_factors(file)
-    imported_factors = [factors for factors in INTENSITY_COLUMNS if factors in known_factors]
-    if not imported_factors:
-        message = (
-            f"Expected columns of life-cycle or direct intensities in {file.name}, got none that says which; use the "
-            "file with --trace and --factors instead."
-        )
-        raise TraceError(message)
-    for zone in list_zones(file):
-        for factors in imported_factors:
-            yield _FileSeries(file, read_trace(file, zone=zone, factors=factors))
+    known_factors = [] if layout.factors or layout.intensity_column else list_factors(file)
+    wanted = [factors for factors in INTENSITY_COLUMNS if factors in known_factors] or [layout.factors]
+    for zone in [layout.zone] if layout.zone else list_zones(file):
+        for factors in wanted:
+            trace = read_trace(file, zone=zone, factors=factors, **layout.reading)
+            if trace.factors not in INTENSITY_COLUMNS:
+                message = (
+                    f"Expected life-cycle or direct intensities in {file.name}, but it does not say which; state "
+                    "--factors lifecycle or --factors direct."
+                )
+                raise TraceError(message)
+            yield _FileSeries(file, trace)
 
 
 def _convert_zone(zone: str, file_series: Sequence[_FileSeries]) -> ConvertedFile:
