@@ -139,3 +139,5 @@ def test_search_reads_the_table(tmp_path):
     table.write_text(WeatherIssues([WeatherIssue(at, at, {"temperature_k": np.full(96, 290.0)})]).to_csv())
     history = RunInputs(settings_from_flags(zone="solar", weather=str(table))).history
     assert set(history.inputs_at(3600.0, 86400.0, 86400.0).future_covariates) == {"temperature_k"}
+    with pytest.raises(SettingsError, match="leave them out"):
+        _ = RunInputs(settings_from_flags(zone="solar", weather=str(table), weather_offset="24h")).history
