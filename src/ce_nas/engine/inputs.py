@@ -239,8 +239,8 @@ class RunInputs:
         if grid.weather and WeatherIssues.is_table(grid.weather):
             if grid.weather_zone or grid.weather_offset:
                 message = (
-                    "Expected no --weather-zone and no --weather-offset with a table of 'ce-nas grid weather', which is "
-                    "of one place and stamped by the hours that it describes; leave them out."
+                    "Expected no --weather-zone and no --weather-offset with a table of 'ce-nas grid weather', which "
+                    "is of one place and stamped by the hours that it describes; leave them out."
                 )
                 raise SettingsError(message)
             return RecordedHistory.from_trace(self.trace, weather=WeatherIssues.read(grid.weather))
