@@ -9,7 +9,7 @@ help:
 	@echo "make search     one carbon-aware architecture search, with its report, in runs/"
 	@echo "make test       lint, types, layers and the test suite (minutes)"
 	@echo "make test-fast  the same without the tests marked slow"
-	@echo "make test-all   the long forms as well: more scenarios, every combination"
+	@echo "make test-all   the tests marked long as well: every combination, real clusters, browsers"
 	@echo "make bench      the benchmarks, with their figures (minutes)"
 	@echo "make scenarios  a thousand random scenarios: budgets, books, tasks, devices (minutes)"
 	@echo "make clean      remove the environment and every cache (not your runs)"
@@ -18,13 +18,13 @@ search: .venv/.ready
 	$(BIN)/ce-nas search
 
 test: .venv/.ready-test $(AXE) lint
-	$(BIN)/pytest -n 2 -q
+	$(BIN)/pytest -n 2 -q -m "not long"
 
 test-fast: .venv/.ready-test lint
-	$(BIN)/pytest -n 2 -q -m "not slow"
+	$(BIN)/pytest -n 2 -q -m "not slow and not long"
 
 test-all: .venv/.ready-test $(AXE) lint
-	CE_NAS_TEST_ALL=1 $(BIN)/pytest -n 2 -q
+	CE_NAS_SCENARIOS=60 $(BIN)/pytest -n 2 -q
 
 lint: .venv/.ready-test
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ import ast
 import csv
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,35 @@ ROOT = Path(__file__).parents[1]
 
 hypothesis_settings.register_profile("unhurried", deadline=None)  # a deadline measures the machine's load
 hypothesis_settings.load_profile("unhurried")
+
+
+#: tests that are marked long, so that `make test` leaves them out: longer forms of what its other tests check
+LONG_TESTS = (
+    # the contract of searchers that combine others, and of those with a model in every space but the smallest
+    r"contracts/test_searcher.py.*\[(lamoo-(ehvi|surrogate|cma|mcts-poly|linear-nsga2)|qlognehvi|successive-halving|surrogate-cost)",
+    r"contracts/test_searcher.py.*\[(ehvi|surrogate)-(nas-bench-201|huge|[345])",
+    r"contracts/test_searcher.py.*test_exhausted_space_ends_the_search\[(ehvi|surrogate|cma)",
+    r"contracts/test_worker_pool.py::TestSlurm.*(\[[2-9]-|preempted|preemption)",
+    r"search/bayesopt/test_base.py.*qlognehvi",
+    r"search/surrogate/test_searcher.py.*(misleading|unknown_costs)",
+    r"test_api.py.*killed_at_any_event.*\[(random|lamoo)",
+    r"forecast/test_adaptive.py.*(leak_from_the_future|starting_from_scratch|fitted_again|wind_and_sun)",
+    r"forecast/test_transformer.py.*beats_seasonal_naive",
+    r"forecast/test_train_transformer.py",
+    r"rl/test_behavior_cloning.py.*(generalises|shares_of_the_actions|weight_0)",
+    r"rl/test_(train|expert).py",
+    r"apps/cli/test_policy.py.*(can_be_evaluated|compared_with_every_baseline)",
+    r"apps/dashboard/test_browser.py.*\[(ja-|en-phone)",
+    r"apps/pilot/test_paper.py.*(prints_on_two_a4|\[ja\])",
+    r"datasets/importers/test_grid_traces.py.*real_tables",
+    r"experiments/test_sweep.py.*parallel",
+)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if any(re.search(pattern, item.nodeid) for pattern in LONG_TESTS):
+            item.add_marker(pytest.mark.long)
 
 
 class SharedData:

@@ -21,7 +21,7 @@ from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.policies.base import Decision, Policy
 from ce_nas.policies.site_constraints import WeeklyWindow
 
-EXAMPLES = int(os.environ.get("CE_NAS_SCENARIOS", "60"))
+EXAMPLES = int(os.environ.get("CE_NAS_SCENARIOS", "12"))
 IDLE_W, WORKING_W = 60.0, 287.0
 
 
