@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,14 @@ def read_toml(path: Path, description: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError as error:
+        near = difflib.get_close_matches(path.name, [one.name for one in path.parent.glob("*.toml")], n=1)
+        hint = f"did you mean {str(path.with_name(near[0]))!r}?" if near else "check the name and the folder."
+        message = f"Expected {description} at {str(path)!r}, but there is no such file; {hint}"
+        raise SettingsError(message) from error
     except OSError as error:
-        message = f"Expected {description} at {str(path)!r}, but {error.strerror or error}."
+        reason = (error.strerror or str(error)).lower()
+        message = f"Expected {description} at {str(path)!r}, but it cannot be read ({reason})."
         raise SettingsError(message) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"Expected TOML in {str(path)!r}, but {error}."

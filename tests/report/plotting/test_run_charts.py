@@ -18,7 +18,7 @@ def periods(finished_run):
 
 def test_intensity_chart_matches_the_journal(finished_run, periods):
     chart = charts.intensity_chart(finished_run.entries, Translator("en"))
-    forecast, true = chart.curves
+    *_, forecast, true = chart.curves
     assert true.y == tuple(period["intensity_g_per_kwh"] for period in periods)
     ends = [entry.at_s / 3600 for entry in finished_run.entries if entry.kind == "period"]
     assert list(true.x) == [*map(float, range(9)), ends[-1]]
