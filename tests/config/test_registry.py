@@ -52,8 +52,8 @@ def test_a_component_is_chosen_by_name_or_table():
         (POLICIES, {"name": 3}, "Expected a policy's name"),
         (SEARCHERS, "lamo", "Did you mean 'lamoo'"),
         (SEARCHERS, {"name": "nsga2", "inner": "random"}, "searcher nsga2 has no setting inner; lamoo has it"),
-        (SEARCHERS, {"inner": "lamoo"}, "Unknown inner searcher 'lamoo'"),
-        (SEARCHERS, {"inner": {"name": "nsga2", "deduplicate": True}}, r"deduplicate in \[searcher\]"),
+        (SEARCHERS, {"name": "lamoo", "inner": "lamoo"}, "Unknown inner searcher 'lamoo'"),
+        (SEARCHERS, {"name": "lamoo", "inner": {"name": "nsga2", "deduplicate": True}}, r"deduplicate in \[searcher\]"),
         (FORECASTERS, "oracle", "Unknown forecaster 'oracle'.*FILE.json"),
         (PROVIDERS, "file", "Expected provider.file, but it is missing"),
         (WORKERS, {"name": "local", "cpus": 2}, "worker pool local has no setting cpus; ray has it"),
@@ -78,10 +78,10 @@ def test_a_fitted_model_is_chosen_by_its_file(tmp_path):
 
 
 def test_inner_searchers_take_their_own_options():
-    settings = SEARCHERS.validate({"inner": {"name": "nsga2", "population": 20}})
+    settings = SEARCHERS.validate({"name": "lamoo", "inner": {"name": "nsga2", "population": 20}})
     assert settings.inner.population == 20
     assert SEARCHERS.validate(settings.model_dump(mode="json")) == settings
-    assert SEARCHERS.validate({}).model_dump(mode="json")["inner"] == "random"
+    assert SEARCHERS.validate("lamoo").model_dump(mode="json")["inner"] == "random"
 
 
 def test_settings_models_refuse_unknown_keys():
