@@ -259,7 +259,7 @@ def _grams_at_all_hours(search: Baseline, hypervolume: float, header: Mapping[st
     within_s = min(end_s, known_s)
     # after the record has ended, its mean
     g_s_per_kwh = intensity.mean(0.0, within_s) * within_s + intensity.mean(0.0, known_s) * (end_s - within_s)
-    return watts * g_s_per_kwh / J_PER_KWH
+    return float(watts * g_s_per_kwh / J_PER_KWH)
 
 
 def _best_simple_policy(
