@@ -58,7 +58,7 @@ def test_the_headline_says_what_was_saved_and_against_what():
         ((AT_ONCE,), 7_500.0, "Used **3 times as much carbon** as the same work begun at once: 7.50 kg, against 2.50"),
         ((AT_ONCE,), 2_501.0, "Used **as much carbon** as the same work begun at once"),
         ((RANDOM,), 2_300.0, "Used **2.30 kg of carbon** for a quality that vanilla NAS (random search, all GPUs at"),
-        ((), 2_300.0, "Used **2.30 kg of carbon**; what was saved cannot be told. No work yet."),
+        ((), 2_300.0, "Used **2.30 kg of carbon**; no saving is stated. No work yet."),
     ],
 )
 def test_the_headline_claims_no_more_than_is_known(rows, used_g, begins):

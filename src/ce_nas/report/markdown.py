@@ -25,13 +25,16 @@ def render_markdown(page: ReportPage, figures: str | None = None) -> str:
 
 def _section_blocks(section: ReportSection, figures: str | None) -> Iterator[str]:
     yield f"## {section.title}"
+    if section.facts_last:
+        yield from section.paragraphs
     if section.facts:
         facts = (
             f"- {fact.label}: **{fact.value}**{f' ({fact.note.strip()})' if fact.note else ''}"
             for fact in section.facts
         )
         yield "\n".join(facts)
-    yield from section.paragraphs
+    if not section.facts_last:
+        yield from section.paragraphs
     if figures is not None:
         for chart in section.charts:
             alt = chart.alt.replace("\n", ", ").replace("|", "\\|").replace("[", "(").replace("]", ")")

@@ -67,6 +67,8 @@ class ReportSection:
     facts: Sequence[Fact] = ()
     #: sentences; ``**bold**`` and ```code``` are rendered
     paragraphs: Sequence[str] = ()
+    #: whether the key figures come after the sentences
+    facts_last: bool = False
     charts: Sequence[Chart] = ()
     #: whether its charts share their horizontal axis and are stacked
     stacked: bool = False

@@ -141,7 +141,7 @@ def _overview_section(summary: RunSummary, saved: Savings, translate: Translator
     paragraphs = [savings_headline(saved, translate), *recommendation_sentences(summary, translate)]
     if not summary.front:
         paragraphs.append(translate("no_training"))
-    return ReportSection("glance", translate("section.glance"), facts=facts, paragraphs=paragraphs)
+    return ReportSection("glance", translate("section.glance"), facts=facts, paragraphs=paragraphs, facts_last=True)
 
 
 def _timeline_section(entries: Sequence[JournalEntry], translate: Translator) -> ReportSection:

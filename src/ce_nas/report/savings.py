@@ -96,7 +96,7 @@ def savings_section(saved: Savings, translate: Translator) -> ReportSection:
     return ReportSection(
         "saved",
         translate("section.saved"),
-        paragraphs=[text for text in (savings_headline(saved, translate), savings_span(saved, translate)) if text],
+        paragraphs=[savings_span(saved, translate) or savings_headline(saved, translate)],
         charts=[_savings_chart(saved, translate)] if rows else [],
         tables=[table] if rows else [],
         notes=[*([translate("saved.how")] if rows else []), *untold],

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ce_nas.analysis.counterfactual import counterfactual_from_journal
+from ce_nas.analysis.savings import Savings
+from ce_nas.analysis.summary import summarise
 from ce_nas.apps.dashboard.layout import PageLayout, render_page, run_address
 from ce_nas.core.errors import CeNasError
-from ce_nas.report.page import ReportSection
 from ce_nas.report.run_report import build_run_report
 
 if TYPE_CHECKING:
@@ -67,11 +68,13 @@ def run_page(
     :param counterfactual: None while it is computed, or before the run's end.
     :param is_running: whether the run may still append to its journal.
     """
-    report = build_run_report(entries, translate, counterfactual)
+    saved = None
+    if counterfactual is None:  # computing it at every refresh would take longer than the time between two
+        summary, text = summarise(entries), translate("board.saved.at_the_end" if is_running else "board.saved.working")
+        used_g, reason = summary.carbon_g["full"], {"at-once": text}
+        saved = Savings(used_g, summary.hypervolume, summary.hypervolume_share, (), reason)
+    report = build_run_report(entries, translate, counterfactual, saved)
     sections = list(report.sections)
-    if counterfactual is None:
-        text = translate("board.saved.at_the_end" if is_running else "board.saved.working")
-        sections[1] = ReportSection("saved", translate("section.saved"), paragraphs=[text])
     interval_s = REFRESH_INTERVAL_S if is_running or counterfactual is None else 0.0
     lead = f"`{name.replace('~', '/')}` {report.lead}"
     layout = PageLayout(report.title, lead, "runs", run_address(name), interval_s)
