@@ -236,8 +236,8 @@ def select_meter(
 
     :param device: for instance ``cuda:1`` or ``cpu``, or ``cuda:0+cuda:1`` for a trial on two, metered together.
     :param current_pid: returns the id of the process that serves the device; None if there is none.
-    :param host: the meter of the processors and memory where several devices share them; None: the device has all of
-        RAPL, else the CPU time of its process.
+    :param host: the meter of the processors and memory where several devices share them, of the mode's own kind; None:
+        the device has all of RAPL, else the CPU time of its process.
     :param share: share of a GPU that the device is; below 1, other processes may use the rest.
     :raises EnergyError: if the GPU does not exist, reports neither energy nor power, or is used by other processes.
     """
@@ -248,7 +248,9 @@ def select_meter(
         return _gpu_meter(numbers, current_pid, host, share) if mode == "auto" else None
     if kinds != {"cpu"}:
         return None
-    return _host_meter(current_pid, host) if mode == "auto" else CpuTimeMeter(current_pid)
+    if mode == "modelled" and host is None:
+        return CpuTimeMeter(current_pid)
+    return _host_meter(current_pid, host)
 
 
 def _host_meter(current_pid: Callable[[], int | None], host: DividedMeter | None) -> EnergyMeter:
@@ -297,7 +299,7 @@ def _build_modelled_meter(
     _: ComponentSettings,
     device: str,
     current_pid: Callable[[], int | None],
-    host: DividedMeter | None = None,  # noqa: ARG001 - a counter is not read
-    share: float = 1.0,  # noqa: ARG001 - as above
+    host: DividedMeter | None = None,
+    share: float = 1.0,
 ) -> EnergyMeter | None:
-    return select_meter(device, current_pid, "modelled")
+    return select_meter(device, current_pid, "modelled", host=host, share=share)

@@ -64,8 +64,9 @@ class WorkerMeter:
         self._meter: EnergyMeter | None = None
         self._error = f"there is no meter of the device {device}"
         self._host = _UndividedHost()
+        uses_counters = has_rapl() and settings.name != "modelled"
         try:
-            self._meter = METERS.build(settings, device, os.getpid, self._host if has_rapl() else None, share)
+            self._meter = METERS.build(settings, device, os.getpid, self._host if uses_counters else None, share)
         except CeNasError as error:
             self._error = str(error)
 
