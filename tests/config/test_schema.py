@@ -12,7 +12,8 @@ def test_settings_survive_their_journal():
     settings = settings_from_flags(
         {"schedule": {"period": "30min"}}, hours=80, carbon_budget="5kg", energy_budget="3 kWh", cost_budget="12.5",
         objectives="accuracy,latency:min:0.05", start="2021-07-02T06:00", electricity_price="0.31",
-        policy={"name": "threshold", "clean_quantile": 0.25}, live={"workers": {"name": "ray", "cpus": 2}},
+        policy={"name": "threshold", "clean_quantile": 0.25},
+        live={"enabled": True, "workers": {"name": "ray", "cpus": 2}},
     )  # fmt: skip
     assert settings.budget.time_s == 288_000.0
     assert settings.budget.carbon == 5000.0

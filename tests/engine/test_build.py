@@ -104,7 +104,9 @@ def test_the_default_start_leaves_the_forecaster_its_history(forecaster, days, t
 
 
 def test_budgets_reach_the_run_config():
-    budgets = engine(hours=5, carbon_budget="2kg", energy_budget="3kWh", cost_budget="4", evaluations=6).config.budgets
+    budgets = engine(
+        hours=5, carbon_budget="2kg", energy_budget="3kWh", cost_budget="4", gpu_hour_price=1.0, evaluations=6
+    ).config.budgets
     assert (budgets.time_s, budgets.carbon_g, budgets.energy_j, budgets.cost, budgets.evaluations) == (
         18_000.0, 2000.0, 3 * 3.6e6, 4.0, 6,
     )  # fmt: skip

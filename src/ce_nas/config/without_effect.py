@@ -24,6 +24,10 @@ def _has_price(settings: Settings) -> bool:
     return bool(home) or any(other.electricity_price or other.gpu_hour_price for other in settings.site.others)
 
 
+def _has_gpu_price(settings: Settings) -> bool:
+    return bool(settings.prices.gpu_hour_price) or any(other.gpu_hour_price for other in settings.site.others)
+
+
 @dataclass(frozen=True, slots=True)
 class _Need:
     """What some options of a section need for an effect."""
@@ -46,7 +50,7 @@ _NEEDS = (
         lambda s: not isinstance(s.prices.electricity_price, float),
         "a file of prices: add --electricity-price FILE",
     ),
-    _Need("prices", ("billing_period",), lambda s: s.prices.gpu_hour_price, "a price of GPUs: add --gpu-hour-price"),
+    _Need("prices", ("billing_period",), _has_gpu_price, "a price of GPUs: add --gpu-hour-price"),
     _Need(
         "grid",
         ("unit", "intensity_column"),
