@@ -1,5 +1,7 @@
 """The documents are true: their Python runs, their commands run, and their links lead somewhere."""
 
+import ast
+import importlib
 import re
 import shlex
 import textwrap
@@ -20,6 +22,61 @@ def code_blocks(file, language):
 def test_python_of_the_readme_runs(index, capsys):
     exec(compile(code_blocks("README.md", "python")[index], "README.md", "exec"), {})
     capsys.readouterr()
+
+
+#: pages whose Python is not run here, and why
+NOT_RUN = {
+    "data.md": "tests/cases/test_data_page.py runs it together with its commands",
+    "forecasting.md": "trains a network for minutes on two years of a zone's record",
+    "live-grids.md": "asks a provider over the network",
+    "live-search.md": "a search in real time, which waits for clean hours",
+}
+PAGES_WITH_PYTHON = sorted(page.name for page in (ROOT / "docs").glob("*.md") if "```python" in page.read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES_WITH_PYTHON if page not in NOT_RUN])
+def test_python_of_a_page_runs_from_its_top_to_its_end(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in code_blocks(f"docs/{page}", "python"):
+        exec(compile(block, page, "exec"), names)
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_PYTHON)
+def test_python_of_a_page_names_nothing_that_is_not_there(page):
+    """Every block compiles, and what it imports exists, also on the pages that are not run here."""
+    for block in code_blocks(f"docs/{page}", "python"):
+        tree = ast.parse(block)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, alias.name) for alias in node.names), (page, ast.unparse(node))
+
+
+def test_the_pages_that_are_not_run_have_python():
+    assert set(NOT_RUN) <= set(PAGES_WITH_PYTHON)
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))])
+def test_commands_of_a_page_exist_with_their_options(page):
+    from typer.main import get_command
+
+    from ce_nas.apps.cli.main import app
+
+    root = get_command(app)
+    text = "\n".join(code_blocks(page, "console")).replace("\\\n", " ")
+    for line in text.splitlines():
+        if not line.startswith("$ ce-nas "):
+            continue
+        command, arguments = root, shlex.split(line, comments=True)[2:]
+        while hasattr(command, "resolve_command"):
+            context = type(command).context_class(command, info_name="ce-nas")
+            _, command, arguments = command.resolve_command(context, arguments)
+        assert command is not None, line
+        context = type(command).context_class(command, info_name=command.name)
+        command.make_parser(context).parse_args(list(arguments))  # an unknown option is an error
 
 
 @pytest.mark.slow
