@@ -177,7 +177,7 @@ class _FittedMember:
     def __init__(self, forecaster: Forecaster, sha256: str) -> None:
         self._forecaster = getattr(forecaster, "inner", forecaster)  # the ensemble calibrates by itself
         self._hindcasts: dict[datetime, tuple[bytes, np.ndarray]] = {}
-        self.name, self.sha256 = self._forecaster.name, sha256
+        self.name, self.sha256 = f"fitted {self._forecaster.name}", sha256
         #: weight by day of lead, shape (days of lead,), by the midnight since which it holds
         self.weights: dict[datetime, np.ndarray] = {}
 

@@ -57,7 +57,7 @@ def test_predict_with_a_fitted_model(run, tmp_path, capfd):
     assert fitted["model"] == str(tmp_path / "mine/forecasters/wind.json")
     content = json.loads(run("predict", "--zone", "wind", *ISSUE_TIME, "--json", "-", "-q"))
     assert content["reason"].endswith("with the model fitted for zone 'wind'")
-    assert "damped-profile" in content["weights"]
+    assert {"damped-profile", "fitted damped-profile"} <= set(content["weights"])
     by_file = ("--forecaster", fitted["model"])
     content = json.loads(run("predict", "--zone", "wind", *ISSUE_TIME, *by_file, "--json", "-", "-q"))
     assert content["forecaster"] == "damped-profile, calibrated"
