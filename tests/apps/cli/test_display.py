@@ -75,3 +75,12 @@ def test_a_terminal_shows_a_bar_with_the_remaining_time(monkeypatch):
     assert "3.0 of 4.0 h" in shown
     assert "left" in shown
     assert "3 trainings" in shown
+
+
+def test_a_run_that_waits_says_so_once_and_how_to_begin(capsys):
+    waiting = {"evaluating": 0, "sampling": 0, "idle": 0, "released": 2}
+    with show_progress(3600.0 * 4, quiet=False) as observe:
+        for hours in (1, 2, 3):
+            observe(make_period(hours, allocation=waiting))
+    notes = [line for line in capsys.readouterr().err.splitlines() if "--policy vanilla" in line]
+    assert notes == ["The run waits for cleaner hours (grid at 210 g/kWh); to work at all hours: --policy vanilla."]

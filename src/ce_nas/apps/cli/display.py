@@ -89,6 +89,8 @@ class _RunProgress:
         self._carbon_g = 0.0
         self._last_period: Mapping[str, Any] = {}
         self._last_line_h = 0.0
+        #: whether a line has said that the run waits
+        self.has_told_wait = False
         # rich estimates the remaining time from the speed so far
         self._bar = Progress(
             BarColumn(24), TextColumn("{task.fields[hours]}"), TimeRemainingColumn(), TextColumn("left")
@@ -111,6 +113,15 @@ class _RunProgress:
         self._last_line_h = hours
         return True
 
+    @property
+    def wait_note(self) -> str:
+        """What a run without an active GPU waits for, and how to begin at once; empty if it works."""
+        allocation = self._last_period["allocation"]
+        if allocation["evaluating"] or allocation["sampling"]:
+            return ""
+        grid = _format_intensity(self._last_period)
+        return f"waits for cleaner hours{f' ({grid})' if grid else ''}; to work at all hours: --policy vanilla"
+
     def format_line(self) -> str:
         """The run so far in one line."""
         last = self._last_period
@@ -131,6 +142,8 @@ class _RunProgress:
             f"hypervolume {self._last_period['hypervolume']:,.6g}",
             f"{self._last_period['evaluations']:,} trainings, {self._last_period['samples']:,} scored",
         )
+        if note := self.wait_note:
+            values.add_row("state", note)
         return Group(self._bar, values, self._render_allocation())
 
     def _format_hours(self) -> str:
@@ -170,3 +183,6 @@ def _format_intensity(period: Mapping[str, Any]) -> str:
 def _print_line(console: Console, progress: _RunProgress) -> None:
     if progress.is_line_due():
         console.print(progress.format_line(), highlight=False, soft_wrap=True)
+    if (note := progress.wait_note) and not progress.has_told_wait:
+        progress.has_told_wait = True
+        console.print(f"The run {note}.", highlight=False, soft_wrap=True)

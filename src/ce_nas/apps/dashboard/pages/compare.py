@@ -195,8 +195,8 @@ def _provenance_notes(runs: Sequence[ChartedRun], translate: Translator, *, same
         yield translate("board.compare.grids")
     if len({run.summary.seed for run in runs}) < len(runs) and len(grids) == 1:
         yield translate("board.compare.seeds")
-    if any(run.summary.stop == "unfinished" for run in runs):
-        yield translate("board.compare.unfinished")
+    if unfinished := [run.letter for run in runs if run.summary.stop == "unfinished"]:
+        yield translate("board.compare.unfinished", runs=translate.join(unfinished))
     if any(run.summary.grid["synthetic"] for run in runs):
         yield translate("basis.synthetic")
     yield translate("many.books")
