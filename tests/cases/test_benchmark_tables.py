@@ -197,3 +197,33 @@ def test_operations_keep_their_text(written):
     path = written("width,kernel,acc,train_s\n08,3,1,2\n16,none,2,2\n08,none,3,4\n")
     table = read_table(path, operations=("width", "kernel"))
     assert table.space.choices == (("08", "16"), ("3", "none"))
+
+
+def test_german_numbers_and_percent_signs(written):
+    path = written("op;val_acc;params;train_s\na;91,5%;1.500.000;100\nb;80,25%;900.000;1.060\n")
+    table = read_table(path)
+    assert table.space.variables == ("op",)
+    assert table.metric("val_acc").values.tolist() == [91.5, 80.25]
+    assert table.metric("params").values.tolist() == [1.5e6, 9e5]
+    assert table.train_s.tolist() == [100.0, 1060.0]
+    assert table.notes[0] == "Dots group thousands, as the decimal commas beside them say."
+
+
+@pytest.mark.parametrize(("column", "seconds"), [("train_hours", 3600.0), ("time_min", 60.0), ("wall_s", 1.0)])
+def test_training_times_in_the_unit_of_their_name(written, column, seconds):
+    path = written(f"op,acc,{column}\na,91,2\nb,90,1\n")
+    assert read_table(path, training_column=column).train_s.tolist() == [2 * seconds, seconds]
+
+
+def test_shares_are_not_said_to_be_percent(written):
+    table = read_table(written("op,accuracy,train_s\na,0.91,1\nb,0.9,2\n"))
+    assert (table.metric("accuracy").unit, table.metric("accuracy").maximise) == ("", True)
+
+
+def test_a_failed_training_is_left_out(written):
+    table = read_table(written(small("accuracy", "latency").replace("80.25", "failed")))
+    assert table.notes == ("1 of 3 rows are left out: 1 lack accuracy.",)
+
+
+def test_a_running_number_without_a_name_is_no_metric(written):
+    assert list(read_table(written(",op,acc,lat,train_s\n0,a,91,1,5\n1,b,90,2,1\n")).metrics) == ["acc", "lat"]

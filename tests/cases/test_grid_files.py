@@ -324,3 +324,24 @@ def test_excel_days_and_utf16(written):
     text = hours("time;intensity g/kWh", lambda time, n: f"{45292 + n / 24:.7f};{300 + n}".replace(".", ","))
     trace = read_trace(written(text.encode("utf-16")))
     assert (trace.start, trace.step_s) == (datetime(2024, 1, 1, tzinfo=UTC), 3600.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "per_kwh", "start"),
+    [
+        (hours("HourUTC;HourDK;PriceArea;SpotPriceEUR", lambda time, n: f"{time};x;DK1;45,5"), 0.0455, 0),
+        (hours("Datum von;Datum bis;Deutschland [€/MWh]", lambda time, n: f"{time};x;85,5"), 0.0855, 23),
+        (hours("Date;von;Zeitzone von;Preis in ct/kWh", lambda time, n: f"{time[:10]};{time[11:]};CET;8,5"), 0.085, 23),
+    ],
+)
+def test_prices_of_known_makers(written, text, per_kwh, start):
+    prices = read_prices(written(text))
+    assert prices.values[0] == pytest.approx(per_kwh)
+    assert (prices.start.hour, prices.step_s) == (start, 3600.0)
+
+
+def test_prices_that_may_be_a_mwh_are_asked_about(written):
+    path = written(hours("time,price", lambda time, n: f"{time},45"))
+    with pytest.raises(TraceError, match="--price-unit"):
+        read_prices(path)
+    assert read_prices(path, unit="JPY/kWh").values[0] == 45.0

@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-__all__ = ["infer_maximise", "infer_unit", "is_missing"]
+__all__ = ["infer_maximise", "infer_seconds", "infer_unit", "is_missing"]
 
 #: words of metrics of which more is better
 _UP = {"acc", "accuracy", "top1", "top5", "f1", "auc", "auroc", "auprc", "map", "ap", "miou", "iou", "bleu", "rouge",
@@ -27,6 +27,9 @@ _NEVER_NEGATIVE = {"acc", "accuracy", "top1", "top5", "f1", "auc", "auroc", "aup
                    "rouge", "precision", "recall", "dice", "err", "error", "wer", "cer", "perplexity", "ppl", "rmse",
                    "mse", "mae", "mape", "fid"}  # fmt: skip
 _UNITS = frozenset(["s", "ms", "us", "j", "mj", "J", "mJ", "M", "G", "K", "MB", "kB", "GB", "W", "g", "kg"])
+#: seconds to the words of their unit
+_TIMES = {86400.0: {"day", "days"}, 3600.0: {"h", "hr", "hrs", "hour", "hours"},
+          60.0: {"min", "mins", "minute", "minutes"}, 1e-3: {"ms", "millis", "milliseconds"}}  # fmt: skip
 _TOP_K = re.compile(r"top[-_ ](\d)", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Za-z]+\d*|\d+")
 
@@ -70,6 +73,16 @@ def is_missing(name: str, values: np.ndarray) -> np.ndarray:
     elif words & _NEVER_NEGATIVE and not words & {"drop", "gap", "regret"}:
         missing |= values < 0
     return np.asarray(missing)
+
+
+def infer_seconds(name: str) -> float:
+    """The seconds of one unit of a time, by the last word of its name; 1 where that is no unit.
+
+    >>> infer_seconds("train_hours"), infer_seconds("train_time_min"), infer_seconds("train_time")
+    (3600.0, 60.0, 1.0)
+    """
+    last = re.findall(r"[a-z]+", name.lower())[-1:]
+    return next((seconds for seconds, words in _TIMES.items() if set(last) & words), 1.0)
 
 
 def infer_unit(name: str) -> str:

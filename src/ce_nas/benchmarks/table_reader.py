@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.benchmarks.metric_names import infer_maximise, infer_unit, is_missing
+from ce_nas.benchmarks.metric_names import infer_maximise, infer_seconds, infer_unit, is_missing
 from ce_nas.benchmarks.nasbench201 import build_wide_table, is_wide_layout
 from ce_nas.benchmarks.tabular import BenchmarkTable, MetricColumn
 from ce_nas.core.errors import TableError
@@ -65,14 +65,17 @@ def read_table(
     names = list(operations) or _find_operation_columns(frame, path)
     _check_operations(frame, names, path)
     seconds = _find_training_time_column(frame, training_column, path)
-    metrics = [name for name in frame.columns if name not in {*names, seconds} and frame[name].dtype.kind in "iuf"]
+    metrics = [name for name in frame.columns if name not in {*names, seconds, ""} and frame[name].dtype.kind in "iuf"]
     frame, metrics, notes = _drop_incomplete_rows(frame, names, metrics, seconds, path)
     if not metrics:
         message = f"Expected a numeric column of a metric in {path.name}, got the columns: {_list_columns(frame)}."
         raise TableError(message)
     space, rows = _build_space(frame, names, path)
     columns = {name: _build_metric(name, frame[name].to_numpy(dtype=float)[rows]) for name in metrics}
-    train_s = frame[seconds].to_numpy(dtype=float)[rows]
+    factor = infer_seconds(seconds)
+    if factor != 1.0:
+        notes.append(f"training times are those of the column {seconds}, times {factor:g}, in seconds")
+    train_s = frame[seconds].to_numpy(dtype=float)[rows] * factor
     notes = [f"{note[0].upper()}{note[1:]}." for note in (*file.notes, *notes)]
     return BenchmarkTable(space.name, space, columns, train_s, DEFAULT_EPOCHS, path.name, tuple(notes))
 
@@ -233,10 +236,10 @@ def _build_space(frame: pd.DataFrame, names: Sequence[str], path: Path) -> tuple
 
 def _build_metric(name: str, values: np.ndarray) -> MetricColumn:
     """A metric with the direction and the unit that its name says; only trainings reveal it."""
-    maximise = infer_maximise(name)
+    maximise, unit = infer_maximise(name), infer_unit(name)
     return MetricColumn(
         name,
-        infer_unit(name),
+        "" if unit == "%" and values.max() <= 1.0 else unit,  # a share, not in percent
         maximise=bool(maximise),
         requires_training=True,
         values=values,

@@ -33,7 +33,8 @@ __all__ = ["BLANK_CELLS", "TableFile", "is_blank", "parse_numbers", "read_table_
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 #: what people write into a cell that holds no number, in small letters
-BLANK_CELLS = frozenset({"", "-", "--", ".", "..", "nan", "na", "n/a", "n/e", "#n/a", "#na", "null", "none", "missing"})
+BLANK_CELLS = frozenset({"", "-", "--", ".", "..", "nan", "na", "n/a", "n/e", "#n/a", "#na", "null", "none", "missing",
+                         "failed", "fail", "error", "diverged", "timeout", "oom", "crashed"})  # fmt: skip
 #: the most that a file may hold once it is unpacked; a year of 5-minute rows of 100 zones is a tenth of it
 MAX_TABLE_BYTES = 1 << 30
 
@@ -41,7 +42,10 @@ _DELIMITERS = (",", ";", "\t", "|")
 _MAX_PREAMBLE_LINES = 40
 _SNIFFED_LINES = 400
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?%?")
-_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?|[-+]?\d{1,3}(\.\d{3})+,\d+")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?%?|[-+]?\d{1,3}(\.\d{3})+,\d+%?")
+#: numbers whose dots group thousands, and those whose dot cannot
+_DOT_GROUPED = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")
+_DOT_DECIMAL = re.compile(r"[-+]?(\d*\.(\d{1,2}|\d{4,})|0+\.\d+|\d{4,}\.\d+)")
 _GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 _MINUS = "\u2212"
 _NO_BREAK = re.compile("[\u202f\u00a0]")
@@ -173,7 +177,10 @@ def _read_text_table(path: Path) -> TableFile:
     frame.index = pd.Index([number for number, _ in rows], dtype=np.int64)
     frame = frame.loc[:, [bool(name) or bool((frame[name] != "").any()) for name in header]] if "" in header else frame
     frame = frame[(frame != "").any(axis=1)] if len(frame) else frame
+    frame, has_grouped = _ungroup(frame) if delimiter != "," else (frame, False)
     notes = [encoding_note] if encoding_note else []
+    if has_grouped:
+        notes.append("dots group thousands, as the decimal commas beside them say")
     if delimiter != ",":
         notes.append(f"cells are separated by {'tabs' if delimiter == chr(9) else repr(delimiter)}")
     if comments:
@@ -182,6 +189,19 @@ def _read_text_table(path: Path) -> TableFile:
         notes.append(f"{header_index} line(s) before the header left out")
     preamble = [line.lstrip("# ").strip() for _, line in comments] + [line for _, line in numbered[:header_index]]
     return TableFile(path, frame, "line", tuple(preamble), tuple(notes))
+
+
+def _ungroup(frame: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+    """The cells without dots that group thousands, where decimal commas in the table say that they do; and whether."""
+    texts = {name: frame[name][~is_blank(frame[name])] for name in frame.columns}
+    grouped = [name for name, cells in texts.items() if cells.str.fullmatch(_DOT_GROUPED).any()]
+    has_commas = any(cells.str.fullmatch(r"[-+]?\d+,\d+%?").any() for cells in texts.values())
+    has_dots = any(cells.str.fullmatch(_DOT_DECIMAL).any() for cells in texts.values())
+    is_number = re.compile(rf"{_DOT_GROUPED.pattern}|[-+]?\d+(,\d+)?")
+    grouped = [name for name in grouped if texts[name].str.fullmatch(is_number).all()]
+    if not grouped or has_dots or not has_commas:
+        return frame, False
+    return frame.assign(**{name: frame[name].str.replace(".", "", regex=False) for name in grouped}), True
 
 
 def _read_bytes(path: Path) -> bytes:

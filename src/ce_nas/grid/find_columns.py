@@ -30,17 +30,19 @@ TIME_COLUMNS = (
     ),
     *("date_time", "date", "interval_start", "valid_time", "hour ending", "hour_ending", "interval_end", "mtu"),
     *("mtu (utc)", "mtu (cet/cest)", "mtu (cet)", "timestamp (utc)", "date (utc)", "datetime (local)", "local time"),
-    *("datum", "zeit", "zeitstempel", "datum von", "horodate", "date_heure", "fecha", "year", "month"),
+    *("datum", "zeit", "zeitstempel", "horodate", "date_heure", "fecha", "year", "month"),
 )
 #: columns with the hour of a day, beside one with its date
 HOUR_COLUMNS = (
-    *("hour", "he", "hour number", "hour ending", "heures", "heure", "time of day", "uhrzeit", "anfang", "time"),
+    *("hour", "he", "hour number", "hour ending", "heures", "heure", "time of day", "uhrzeit", "anfang", "von", "time"),
 )
 #: those of them that name an hour by its end
 _HOUR_ENDING_COLUMNS = ("he", "hour number", "hour ending")
 _CLOCK = re.compile(r"\d{1,2}(\.0)?|\d{1,2}:\d{2}(:\d{2})?(\s*[AaPp]\.?[Mm]\.?)?")
 #: at the end of the name of a joined column whose hours are the ends of their steps
 HOUR_ENDING = "(hour ending)"
+#: columns of abbreviations of zones
+_CLOCK_COLUMNS = ("zeitzone von", "zeitzone", "time zone", "tz")
 #: a row a time and metric, or a time and fuel: what names it, and the value
 _METRIC_COLUMNS = ("variable", "metric", "indicator")
 _FUEL_COLUMNS = ("production type", "productiontype", "generation type")
@@ -77,6 +79,8 @@ def _join_times(table: SeriesTable, columns: list[str]) -> tuple[SeriesTable, st
     if len(columns) == 1:
         return table, columns[0]
     date, clock = (table.frame[column].astype(str).str.strip() for column in columns)
+    if zone := table.find_column(_CLOCK_COLUMNS):  # CET and CEST beside each time
+        clock += " " + table.frame[zone].astype(str).str.strip()
     numbered = clock.str.fullmatch(r"\d{1,2}(\.0)?")
     hours = clock.str.replace(r"\.0$", "", regex=True).str.zfill(2) + ":00"
     joined = " and ".join(columns)
@@ -138,7 +142,7 @@ def _pivot_fuels(table: SeriesTable, fuel: str, power: str) -> SeriesTable:
     zones = _zone_columns(table, None)
     keys = [time, *zones]
     frame = table.frame
-    lines = frame.groupby(keys, sort=False).apply(lambda rows: rows.index[0], include_groups=False)
+    lines = frame.assign(line=frame.index).groupby(keys, sort=False)["line"].first()
     wide = frame.pivot_table(index=keys, columns=fuel, values=power, aggfunc="first", sort=False)
     wide.columns = [f"{name} - Actual Aggregated [MW]" for name in wide.columns]
     wide["line"] = lines

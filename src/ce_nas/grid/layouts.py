@@ -91,6 +91,9 @@ LAYOUTS = (
     # carbon-aware-sdk: Rating in gCO2/kWh
     _layout("carbon-aware-sdk", ["location", "time", "rating"], time=("time",), intensity=("rating",),
             unit=_G_PER_KWH, zone=("location",)),
+    # Energinet's spot prices, a MWh; SMARD (DE): local German time
+    _layout("Energinet", ["hourutc", "spotpriceeur"], time=("hourutc",), zone=("pricearea",)),
+    _layout("SMARD", ["datum von", "datum bis"], time=("datum von",), timezone="Europe/Berlin"),
     _layout("Open-Meteo", ["time", "temperature_2m (°c)"], time=("time",)),
 )  # fmt: skip
 

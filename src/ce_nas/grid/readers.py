@@ -188,7 +188,9 @@ def read_prices(
     :raises TraceError: if the file is not there, cannot be read, or holds something that is no such series.
     """
     table = SeriesTable.read(path)
-    table, time = find_time_column(table, find_layout(table.columns), time_column, "--price-time-column")
+    layout = find_layout(table.columns)
+    table, time = find_time_column(table, layout, time_column, "--price-time-column")
+    timezone = timezone or (layout.timezone if layout else None)
     table = table.without_summary_rows(time)
     price = _price_column(table, price_column)
     stated = _price_unit(table, price, unit)
@@ -204,8 +206,10 @@ def read_prices(
     )
 
 
-#: prices above this are not a kWh's in any common currency's main unit
-MAX_PRICE_PER_KWH = 60.0
+#: prices above this are not a kWh's in euros, dollars or pounds: their unit is asked for
+MAX_PRICE_PER_KWH = 2.0
+#: columns of prices whose makers document them a MWh
+_PRICES_PER_MWH = ("spotpriceeur", "spotpricedkk")
 
 
 def list_zones(path: str | Path) -> tuple[str, ...]:
@@ -359,7 +363,8 @@ def _price_unit(table: SeriesTable, column: str, requested: str | None) -> State
 
     :raises TraceError: if they contradict each other.
     """
-    asked, stated = parse_price_unit(requested) if requested else None, find_price_unit(column)
+    documented = "per MWh" if column.strip().lower() in _PRICES_PER_MWH else column
+    asked, stated = parse_price_unit(requested) if requested else None, find_price_unit(documented)
     if asked and stated and not _is_same(asked, stated):
         message = (
             f"Expected one unit of the prices in {str(table.path)!r}, but the header {column!r} says {stated.text} and "
@@ -374,7 +379,9 @@ def _price_column(table: SeriesTable, requested: str | None) -> str:
         named = [name for name in table.columns if find_price_unit(name) and table.has_numbers(name)]
         if len(named) == 1:
             return named[0]
-    return table.column("price", requested, ("price", "price_per_kwh"), "--price-column")
+    return table.column(
+        "price", requested, ("price", "price_per_kwh", "spotpriceeur", "spotpricedkk"), "--price-column"
+    )
 
 
 def _mix_columns(table: SeriesTable) -> dict[str, str]:

@@ -10,7 +10,7 @@ import shutil
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import DataError, SettingsError
 from ce_nas.datasets.store import FileOrigin, Manifest, StoredFile, sha256_digest
@@ -51,7 +51,7 @@ class TraceLayout:
     timezone: str | None = None
 
     @property
-    def reading(self) -> dict[str, str | None]:
+    def reading(self) -> dict[str, Any]:
         """How a file is to be read, whichever zone and factors of it."""
         names = ("time_column", "intensity_column", "unit", "timezone")
         return {name: getattr(self, name) for name in names}

@@ -71,7 +71,8 @@ def _read_series(file: Path, layout: TraceLayout) -> Iterator[_FileSeries]:
         yield _FileSeries(file, read_trace(file, zone=zone, factors=factors, signal=Signal.AVERAGE, **layout.reading))
         return
     known_factors = [] if layout.factors or layout.intensity_column else list_factors(file)
-    wanted = [factors for factors in INTENSITY_COLUMNS if factors in known_factors] or [layout.factors]
+    wanted: list[EmissionFactorType | None] = [kind for kind in INTENSITY_COLUMNS if kind in known_factors]
+    wanted = wanted or [layout.factors]
     for zone in [layout.zone] if layout.zone else list_zones(file):
         for factors in wanted:
             trace = read_trace(file, zone=zone, factors=factors, **layout.reading)
@@ -93,13 +94,13 @@ def _convert_zone(zone: str, file_series: Sequence[_FileSeries]) -> ConvertedFil
     frame = pd.DataFrame(columns).sort_index()
     missing = int(frame.isna().any(axis=1).sum())
     frame = frame.join(_merge_mixes(file_series))
-    notes = (f"{missing:,} of {len(frame):,} steps lack a value; they remain gaps.",) if missing else ()
+    notes = [f"{missing:,} of {len(frame):,} steps lack a value; they remain gaps."] if missing else []
     if len(steps := sorted({each.trace.step_s for each in file_series})) > 1:
-        notes += (f"The files have steps of {', '.join(map(format_duration, steps))}: each value holds for its own.",)
+        notes.append(f"The files have steps of {', '.join(map(format_duration, steps))}: each value holds for its own.")
     frame = frame.rename_axis("time").reset_index()
     frame.insert(0, "zone", zone)
     source_files = tuple(dict.fromkeys(each.file for each in file_series))
-    return ConvertedFile(zone_file_name(zone), frame, len(frame), source_files, notes)
+    return ConvertedFile(zone_file_name(zone), frame, len(frame), source_files, tuple(notes))
 
 
 def _check_zone(zone: str, file: Path) -> None:
