@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import zlib
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,21 @@ class TrainingUsage:
     duration_s: float = 0.0
 
 
+def _has_narrow_strided_conv(network: nn.Module) -> bool:
+    """Whether a 1x1 convolution with a stride has fewer than 8 input channels.
+
+    oneDNN's gradient of it in channels-last order, which images of one channel always have, writes out of bounds on
+    processors with AVX2 (torch 2.13): it crashes or never ends.
+    """
+    return any(
+        isinstance(module, nn.Conv2d)
+        and module.kernel_size == (1, 1)
+        and module.stride != (1, 1)
+        and module.in_channels < 8
+        for module in network.modules()
+    )
+
+
 class NetworkTrainer:
     """Trains a network on the training images of a data set.
 
@@ -87,6 +103,7 @@ class NetworkTrainer:
         self.step = 0
         self._seed = seed
         self._memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        self._uses_onednn = not _has_narrow_strided_conv(network)
         self._network: nn.Module = network.to(self.device, memory_format=self._memory_format)  # type: ignore[call-overload]
         self._forward = torch.compile(self._network) if recipe.compile else self._network
         self._ema_network: nn.Module | None = copy.deepcopy(self._network).eval() if recipe.ema else None
@@ -124,7 +141,10 @@ class NetworkTrainer:
         :raises DivergedError: if the loss is no longer finite.
         """
         until = self.steps if steps is None else min(self.step + steps, self.steps)
-        with _deterministic_kernels(deterministic=self.recipe.deterministic, device=self.device):
+        with (
+            _deterministic_kernels(deterministic=self.recipe.deterministic, device=self.device),
+            nullcontext() if self._uses_onednn else torch.backends.mkldnn.flags(enabled=False),
+        ):
             self._network.train()
             while self.step < until and not should_stop():
                 self._take_step()
