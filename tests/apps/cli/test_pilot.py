@@ -10,9 +10,9 @@ INPUTS = ("--gpus", 4, "--gpu-hours", 40, "--trainings", 60, "--zone", "wind")
 @pytest.mark.slow
 def test_a_paper_from_a_file_and_options(ce_nas, tmp_path):
     (tmp_path / "team.toml").write_text('gpus = 2\nzone = "coal"\nelectricity_price = 0.2\n')
-    result = ce_nas("pilot", "team.toml", *INPUTS, "--quick", "--lang", "ja", "--json", "-")
+    result = ce_nas("pilot", "team.toml", *INPUTS, "--quick", "--lang", "ja", "--json", "result.json")
     assert result.status == 0, result.stderr
-    content = json.loads(result.stdout[: result.stdout.rindex("}") + 1])
+    content = json.loads((tmp_path / "result.json").read_text())
     assert content["inputs"]["gpus"] == 4
     assert content["inputs"]["electricity_price"] == 0.2
     assert content["provenance"]["zone"] == "wind"

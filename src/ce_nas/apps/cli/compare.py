@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ce_nas.apps.cli.bench import ProcessesOption, split_names
-from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, with_setting_flags, write_json
+from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, shows_text, with_setting_flags, write_json
 
 __all__ = ["compare"]
 
@@ -60,5 +60,5 @@ def compare(  # noqa: PLR0913 - one parameter per option
     if html:
         write_atomic(html, render_html(sweep_page(sweep, translate)))
     write_json(json, sweep.to_dict())
-    if not quiet:
+    if shows_text(json, quiet=quiet):
         print_sweep(sweep)

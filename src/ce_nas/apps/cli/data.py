@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.flags import JsonOption, QuietOption, write_json
+from ce_nas.apps.cli.flags import JsonOption, QuietOption, shows_text, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ def list_data_sets(*, json: JsonOption = None, quiet: QuietOption = False) -> No
     store = DataStore()
     content = [_data_set_content(dataset, store) for dataset in CATALOG]
     write_json(json, {"folder": str(store.root), "data_sets": content})
-    if not quiet:
+    if shows_text(json, quiet=quiet):
         _print_data_sets(content, store)
 
 
@@ -141,7 +141,7 @@ def verify(names: NamesArgument = None, *, json: JsonOption = None, quiet: Quiet
         for file, error in store.verify(manifest)
     ]
     write_json(json, checks)
-    if not quiet:
+    if shows_text(json, quiet=quiet):
         _print_verification(checks, store)
     if not all(check["ok"] for check in checks):
         raise typer.Exit(1)
@@ -187,7 +187,7 @@ def _print_imports(
     from rich.console import Console
 
     write_json(json, [{"change": imported.change, **asdict(imported.stored_file)} for imported in imports])
-    if quiet:
+    if not shows_text(json, quiet=quiet):
         return
     console = Console(highlight=False, soft_wrap=True)
     for imported in imports:

@@ -12,6 +12,7 @@ from ce_nas.apps.cli.flags import (
     LangOption,
     NoProgressOption,
     QuietOption,
+    shows_text,
     with_setting_flags,
     write_json,
 )
@@ -67,7 +68,7 @@ def estimate(  # noqa: PLR0913 - one parameter per option
     with show_count("simulated searches", quiet=quiet or no_progress) as on_progress:
         found = Search.from_settings(settings).estimate(searches=searches, zones=named, on_progress=on_progress)
     write_json(json, found.to_dict())
-    if not (quiet or str(json) == "-"):
+    if shows_text(json, quiet=quiet):
         _print_estimate(found, Translator(lang))
 
 

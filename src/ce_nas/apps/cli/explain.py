@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, RunArgument, write_json
+from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, RunArgument, shows_text, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def explain(  # noqa: PLR0913 - one parameter per option
     if html:
         write_atomic(html, render_html(page))
     write_json(json, _page_content(page))
-    if not quiet:
+    if shows_text(json, quiet=quiet):
         typer.echo(render_markdown(page))
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "RunArgument",
     "SettingsCommand",
     "add_flags",
+    "shows_text",
     "with_grid_flags",
     "with_setting_flags",
     "write_json",
@@ -125,6 +126,11 @@ def _build_option(flag: Flag) -> Any:  # noqa: ANN401 - an annotation, for typer
     return Annotated[
         flag.plain_type | None, typer.Option(*names, help=help_text, show_default=False, rich_help_panel=panel)
     ]
+
+
+def shows_text(json: Path | None, *, quiet: bool) -> bool:
+    """Whether a command prints for people: not if it is quiet, nor if standard output is for its JSON alone."""
+    return not (quiet or str(json) == "-")
 
 
 def write_json(path: Path | None, content: str | object) -> None:

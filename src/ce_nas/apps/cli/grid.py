@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ce_nas.apps.cli.flags import JsonOption, QuietOption, write_json
+from ce_nas.apps.cli.flags import JsonOption, QuietOption, shows_text, write_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -87,7 +87,7 @@ def now(  # noqa: PLR0913 - one parameter per option
     )
     intensity = read_current_intensity(fallback_provider, zone)
     write_json(json, intensity.to_dict())
-    if not quiet:
+    if shows_text(json, quiet=quiet):
         typer.echo(intensity.describe())
 
 
@@ -135,7 +135,7 @@ def weather(  # noqa: PLR0913 - one parameter per option
     write_atomic(path, table.to_csv().encode())
     content = {"table": str(path), "issues": len(table.issues), "added": len(found), "columns": list(table.names)}
     write_json(json, content)
-    if not quiet:
+    if shows_text(json, quiet=quiet):
         typer.echo(f"{len(found)} added, {len(table.issues)} in all ({', '.join(table.names)}): --weather {path}")
 
 
@@ -170,7 +170,7 @@ def zones(*, json: JsonOption = None, quiet: QuietOption = False) -> None:
     from ce_nas.grid.synthetic import builtin_zones
 
     write_json(json, [asdict(zone) for zone in builtin_zones()])
-    if quiet:
+    if not shows_text(json, quiet=quiet):
         return
     table = Table(title="Built-in zones (synthetic typical years)", title_justify="left")
     for heading in ("zone", "generation mix", "mean g CO2eq/kWh", "statistics of"):

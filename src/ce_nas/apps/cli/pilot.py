@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, add_flags, write_json
+from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, add_flags, shows_text, write_json
 
 if TYPE_CHECKING:
     from ce_nas.apps.pilot.inputs import PilotInputs
@@ -100,7 +100,7 @@ def pilot(  # noqa: PLR0913 - one parameter per option
     write_atomic(out / "decision.html", decision_html(result, translate))
     write_atomic(out / "decision.md", render_markdown(page))
     write_json(json, dict(result.to_dict()))
-    if not (quiet or str(json) == "-"):
+    if shows_text(json, quiet=quiet):
         _print_page(page, out / "decision.html")
 
 

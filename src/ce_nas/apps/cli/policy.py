@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ce_nas.apps.cli.flags import JsonOption, QuietOption, write_json
+from ce_nas.apps.cli.flags import JsonOption, QuietOption, shows_text, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +107,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
 
     results = compare_with_baselines(policy, recordings, scenarios, seed, oracle_forecast=oracle_forecast)
     write_json(json, [result.to_dict() for result in results])
-    if not quiet:
+    if shows_text(json, quiet=quiet):
         _print_results(results)
 
 

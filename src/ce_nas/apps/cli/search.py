@@ -13,6 +13,7 @@ from ce_nas.apps.cli.flags import (
     NoProgressOption,
     QuietOption,
     RunArgument,
+    shows_text,
     with_setting_flags,
     write_json,
 )
@@ -138,7 +139,7 @@ def choose(
     result, translate = Result.read(run), Translator(lang)
     choice = choose_architecture(result.summary, rule)
     write_json(json, asdict(result.choose(rule)))
-    if not (quiet or str(json) == "-"):
+    if shows_text(json, quiet=quiet):
         values = format_objectives(choice.member.objectives, result.summary.objectives, translate)
         typer.echo(choice.member.architecture)
         typer.echo(values)
@@ -154,5 +155,5 @@ def _print_result(
 
     saved = saved or result.savings
     write_json(json, render_summary_json(result.summary, saved))
-    if not (quiet or str(json) == "-"):
+    if shows_text(json, quiet=quiet):
         print_summary(result.summary, saved, result.path, Translator(lang))
