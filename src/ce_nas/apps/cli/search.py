@@ -153,6 +153,8 @@ def _print_result(
     from ce_nas.report.files import render_summary_json
     from ce_nas.report.i18n.translator import Translator
 
+    if json is None and quiet:
+        return
     saved = saved or result.savings
     write_json(json, render_summary_json(result.summary, saved))
     if shows_text(json, quiet=quiet):
