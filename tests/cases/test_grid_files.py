@@ -345,3 +345,16 @@ def test_prices_that_may_be_a_mwh_are_asked_about(written):
     with pytest.raises(TraceError, match="--price-unit"):
         read_prices(path)
     assert read_prices(path, unit="JPY/kWh").values[0] == 45.0
+
+
+@pytest.mark.parametrize(
+    ("text", "g_per_kwh", "start"),
+    [
+        (hours("Datum\tMOER (lbs CO2/MWh)", lambda time, n: f"{time}\t900").encode("utf-16"), 408.233133, 0),
+        ("\ufeff" + hours("Zeit (CET/CEST);Werte [kgCO2eq/kWh]", lambda time, n: f"{time};0,3"), 300.0, 23),
+    ],
+)
+def test_a_unit_or_a_clock_in_the_name_does_not_hide_a_column(written, text, g_per_kwh, start):
+    trace = read_trace(written(text))
+    assert trace.g_per_kwh[0] == pytest.approx(g_per_kwh)
+    assert trace.start.hour == start

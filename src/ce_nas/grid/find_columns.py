@@ -41,6 +41,7 @@ _HOUR_ENDING_COLUMNS = ("he", "hour number", "hour ending")
 _CLOCK = re.compile(r"\d{1,2}(\.0)?|\d{1,2}:\d{2}(:\d{2})?(\s*[AaPp]\.?[Mm]\.?)?")
 #: at the end of the name of a joined column whose hours are the ends of their steps
 HOUR_ENDING = "(hour ending)"
+_BRACKETS = re.compile(r"[\[(][^\])]*[\])]\s*$")
 #: columns of abbreviations of zones
 _CLOCK_COLUMNS = ("zeitzone von", "zeitzone", "time zone", "tz")
 #: a row a time and metric, or a time and fuel: what names it, and the value
@@ -71,6 +72,9 @@ def find_time_column(
         hours = [column for name in HOUR_COLUMNS if (column := table.find_column([name]))]
         if hour := next((name for name in hours if _CLOCK.fullmatch(str(table.frame[name].iloc[0]).strip())), None):
             return _join_times(table, [date, hour])
+    if requested is None and table.find_column(TIME_COLUMNS) is None:  # such as Zeit (CET/CEST)
+        plain = {_BRACKETS.sub("", name).strip().lower(): name for name in reversed(table.columns)}
+        requested = next((plain[name] for name in TIME_COLUMNS if name in plain), None)
     return table, table.column("time", requested, TIME_COLUMNS, option)
 
 

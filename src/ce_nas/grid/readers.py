@@ -49,7 +49,7 @@ AVERAGE_COLUMNS = re.compile(
 )
 #: what columns of intensities are called, in small letters
 INTENSITY_NAMES = re.compile(
-    r"(carbon|co2|emissions?|ghg)?[ _-]*(emissions?)?[ _-]*intensity.*|.*co2[ _-]?emissions?[ _-]intensity.*|moer"
+    r"(carbon|co2|emissions?|ghg)?[ _-]*(emissions?)?[ _-]*intensity.*|.*co2[ _-]?emissions?[ _-]intensity.*|moer.*"
     r"|co2emission|taux[ _]de[ _]co2|g?co2(e|eq)?[ _]?(/|per[ _]?)kwh.*"
 )
 #: what the columns of a generation mix are called, in small letters
@@ -264,7 +264,7 @@ def _intensity_column(
 
 
 def _intensity_columns(table: SeriesTable) -> list[str]:
-    names = [name for name in table.columns if INTENSITY_NAMES.fullmatch(name.strip().lower())]
+    names = [name for name in table.columns if INTENSITY_NAMES.fullmatch(name.strip().lower()) or _find_unit(name)]
     return [name for name in names if table.has_numbers(name)] or names
 
 

@@ -74,8 +74,8 @@ def _read_series(file: Path, layout: TraceLayout) -> Iterator[_FileSeries]:
     wanted: list[EmissionFactorType | None] = [kind for kind in INTENSITY_COLUMNS if kind in known_factors]
     wanted = wanted or [layout.factors]
     for zone in [layout.zone] if layout.zone else list_zones(file):
-        for factors in wanted:
-            trace = read_trace(file, zone=zone, factors=factors, **layout.reading)
+        for kind in wanted:
+            trace = read_trace(file, zone=zone, factors=kind, **layout.reading)
             if trace.factors not in INTENSITY_COLUMNS:
                 message = (
                     f"Expected life-cycle or direct intensities in {file.name}, but it does not say which; state "
