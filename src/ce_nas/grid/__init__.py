@@ -2,6 +2,8 @@
 
 - trace: `Series`, values over time, and `GridTrace`, the carbon intensity of a zone
 - readers, series_table, layouts: traces, prices and covariates from CSV and Parquet files
+- find_columns: the columns of times and zones, long tables made wide
+- generation: intensity from a generation mix
 - weather_issues: weather forecasts, each with its time of issue
 - synthetic: typical years of built-in zones, from the statistics in ``zones.json``
 - emission_factors: from a generation mix to an intensity
