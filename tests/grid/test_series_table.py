@@ -120,7 +120,9 @@ def test_bare_numbers_are_no_times(numbers):
         series_of(table(numbers, [1, 2, 3]))
 
 
-@pytest.mark.parametrize("rows", [["07/01/2021 12:00 AM", "07/01/2021 1:00 AM"], ["01.07.2021 00:00", "01.07.2021 01:00"]])
+@pytest.mark.parametrize(
+    "rows", [["07/01/2021 12:00 AM", "07/01/2021 1:00 AM"], ["01.07.2021 00:00", "01.07.2021 01:00"]]
+)
 def test_us_and_german_dates_are_read(rows):
     series = series_of(table(rows, [1, 2]))
     assert (series.start, series.step_s) == (datetime(2021, 7, 1, tzinfo=UTC), 3600)
