@@ -54,7 +54,7 @@ def test_verdict_follows_from_the_intervals(result):
 
     go = verdict(replace(result, ce_nas=with_share(0.2)))
     assert "Worth a pilot" in go
-    assert "without them" in go
+    assert "Without proxy scores" in go
     shifting_suffices = replace(result, ce_nas=with_share(0.9), shifted=with_share(0.9))
     assert "Shift the hours first" in verdict(shifting_suffices)
     assert "No saving shown" in verdict(replace(result, ce_nas=with_share(1.1)))

@@ -39,6 +39,8 @@ BaselineRunsOption = Annotated[
 ]
 
 
+#: columns of a terminal from which medians and intervals fit into a line
+WIDE = 120
 #: columns in a terminal: the method, and its kWh, kg, cost and hours
 MAX_TERMINAL_COLUMNS = 5
 
@@ -145,8 +147,9 @@ def _print_page(page: ReportPage, path: Path) -> None:
     for index, name in enumerate(report_table.header[:MAX_TERMINAL_COLUMNS]):
         is_text = index < report_table.n_text_columns
         table.add_column(name, justify="left" if is_text else "right", overflow="fold", no_wrap=not is_text)
+    gap = " [" if console.width >= WIDE else "\n["  # an interval below its median, where both do not fit in a line
     for row in report_table.rows:
-        table.add_row(*map(_strip_markup, row[:MAX_TERMINAL_COLUMNS]))
+        table.add_row(*(_strip_markup(cell).replace(" [", gap) for cell in row[:MAX_TERMINAL_COLUMNS]))
     console.print(table)
     console.print(str(path), markup=False, soft_wrap=True)
 
