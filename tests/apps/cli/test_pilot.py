@@ -50,3 +50,29 @@ def test_invalid_inputs_are_one_sentence(ce_nas, arguments, message, tmp_path):
     assert message in " ".join(result.stderr.replace("│", " ").split())
     assert "Traceback" not in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_table_fits_a_narrow_terminal_with_every_method_named(monkeypatch, capsys):
+    from pathlib import Path
+
+    from ce_nas.apps.cli.pilot import _print_page
+    from ce_nas.report.i18n.translator import Translator
+    from ce_nas.report.page import ReportPage, ReportSection, ReportTable
+
+    monkeypatch.setenv("COLUMNS", "80")
+    translate = Translator("ja")
+    header = (translate("pilot.way"), "kWh", "kg CO2eq", "EUR", "h")
+    row = (
+        translate("pilot.way.ce-nas"),
+        "5.09 [5.07, 6.15]",
+        "1.15 [1.07, 1.38]",
+        "15 [14.9, 18.1]",
+        "5.98 [5.68, 17]",
+    )
+    table = ReportTable("", header, [row])
+    sections = [ReportSection("decision", "d"), ReportSection("search", "s", tables=[table])]
+    _print_page(ReportPage("title", "lead", sections, translate), Path("paper.html"))
+    printed = capsys.readouterr().out
+    assert row[0] in printed
+    for cell in row[1:]:
+        assert all(part in printed for part in cell.replace(" [", "\n[").split("\n"))
