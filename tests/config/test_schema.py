@@ -119,7 +119,7 @@ def test_a_file_that_is_no_toml(tmp_path):
     (tmp_path / "bad.toml").write_text("seed = = 4")
     with pytest.raises(SettingsError, match="Expected TOML"):
         read_settings_file(tmp_path / "bad.toml")
-    with pytest.raises(SettingsError, match="No such file"):
+    with pytest.raises(SettingsError, match="no such file"):
         read_settings_file(tmp_path / "none.toml")
 
 
