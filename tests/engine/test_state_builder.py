@@ -93,10 +93,10 @@ def test_state_has_two_weeks_and_a_forecaster_its_lookback(forecaster):
         assert len(forecaster.inputs.intensity_g_per_kwh) == 100 * 24
 
 
-def states_of_a_small_search(**flags):
-    policy = StateLogging()
-    inputs = RunInputs(settings_from_flags(hours=6, gpus=1, searcher="random", **flags))
-    build_engine(inputs, NullJournal(), policy=policy).run()
+def states_of_a_small_search(time_scale=1.0):
+    policy, settings = StateLogging(), settings_from_flags(hours=6, gpus=1, searcher="random")
+    live = settings.live.model_copy(update={"time_scale": time_scale})  # of simulated devices: no flag allows it
+    build_engine(RunInputs(settings.model_copy(update={"live": live})), NullJournal(), policy=policy).run()
     return policy.states
 
 
