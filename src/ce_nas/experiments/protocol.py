@@ -172,7 +172,7 @@ def choose_starts(
     """
     starts = []
     for index, seed in enumerate(seeds):
-        season = (index // len(zones) + index) % SEASON_COUNT
+        season = (index // len(zones) + index % len(zones)) % SEASON_COUNT
         first = datetime(year, 3 * season + 1, 1, tzinfo=UTC)
         if season == 0:
             first += timedelta(hours=HISTORY_HOURS)
