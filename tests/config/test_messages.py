@@ -75,5 +75,7 @@ def test_every_option_of_a_component_explains_a_value_of_another_type(section, r
 
 
 def test_an_item_of_a_list_is_named():
-    with pytest.raises(SettingsError, match=r"Expected a whole number of at least 1 for site\.others\.0\.gpus, got 'x'"):
+    with pytest.raises(
+        SettingsError, match=r"Expected a whole number of at least 1 for site\.others\.0\.gpus, got 'x'"
+    ):
         settings_from_flags({"site": {"others": [{"name": "north", "gpus": "x"}]}})

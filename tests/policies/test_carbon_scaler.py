@@ -1,4 +1,3 @@
-
 from ce_nas.core.records import Allocation
 from ce_nas.policies.carbon_scaler import CarbonScalerPolicy
 from ce_nas.testing import make_state

@@ -261,7 +261,7 @@ class RunInputs:
         from ce_nas.datasets.store import DataStore
         from ce_nas.forecast.registry import select_forecaster
 
-        start = None if self.provider else self.start
+        start = None if self.settings.grid.provider or self.user_provider else self.start
         return select_forecaster(self.settings.forecaster, self.zone, DataStore().root / "forecasters", start)
 
     @cached_property

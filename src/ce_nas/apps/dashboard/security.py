@@ -92,7 +92,7 @@ class LimitedProtocol(H11Protocol):
         """Whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
-    def connection_made(self, transport: BaseTransport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: BaseTransport) -> None:
         """See :class:`asyncio.Protocol`."""
         super().connection_made(transport)  # type: ignore[arg-type]
         self.made_at_s = self.loop.time()

@@ -61,7 +61,7 @@ class ArchitectureTable:
         """The architectures with a known value, in the order of the members, or of their first value."""
         if self._index is None:
             return list(self._rows)
-        known = list(np.isfinite(self._table).any(axis=1))
+        known = np.logical_or.reduce(np.isfinite(self._table), axis=1)
         return [architecture for architecture, is_known in zip(self._index, known, strict=True) if is_known]
 
     @property

@@ -14,6 +14,8 @@ from ce_nas.training.networks.nasbench201 import NasBench201Network
 from ce_nas.training.networks.supernet import NasBench201Supernet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import nn
 
     from ce_nas.core.records import Architecture
@@ -29,7 +31,7 @@ MIN_IMAGENET_HEIGHT = 128
 #: smallest image height for an auxiliary head
 _MIN_AUXILIARY_HEIGHT = 32
 #: the spaces that have networks, by their names in the settings
-NETWORK_SPACES = {"nb201": NasBench201Space, "darts": DartsSpace, "fbnet": FbNetSpace}
+NETWORK_SPACES: dict[str, Callable[[], Space]] = {"nb201": NasBench201Space, "darts": DartsSpace, "fbnet": FbNetSpace}
 
 
 def build_space(name: str) -> Space:
