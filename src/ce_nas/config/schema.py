@@ -366,7 +366,7 @@ def settings_from_flags(base: Mapping[str, Any] | None = None, /, **flags: objec
         else:
             raise SettingsError(unknown_choice_message("setting", name, {**known, **Settings.model_fields}))
     settings = Settings.model_validate(with_live_defaults(_infer_problem(tree)))
-    require_effect(settings)
+    require_effect(settings, setting_flags)
     return settings
 
 

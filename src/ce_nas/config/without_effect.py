@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING, Any
 from ce_nas.core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from ce_nas.config.flags import Flag
     from ce_nas.config.quantities import SettingsSection
-    from ce_nas.config.schema import Settings
 
 __all__ = ["require_effect"]
 
+#: :class:`ce_nas.config.schema.Settings`, which imports this module
+_Settings = Any
 
-def _has_price(settings: Settings) -> bool:
+
+def _has_price(settings: _Settings) -> bool:
     home = settings.prices.electricity_price or settings.prices.gpu_hour_price
     return bool(home) or any(other.electricity_price or other.gpu_hour_price for other in settings.site.others)
 
 
-def _has_gpu_price(settings: Settings) -> bool:
+def _has_gpu_price(settings: _Settings) -> bool:
     return bool(settings.prices.gpu_hour_price) or any(other.gpu_hour_price for other in settings.site.others)
 
 
@@ -35,7 +38,7 @@ class _Need:
     section: str
     #: empty: all options of the section
     options: tuple[str, ...]
-    is_met: Callable[[Settings], Any]
+    is_met: Callable[[_Settings], Any]
     #: in words, with the way out
     words: str
 
@@ -78,8 +81,10 @@ _NEEDS = (
 )
 
 
-def require_effect(settings: Settings) -> None:
+def require_effect(settings: _Settings, list_flags: Callable[[], Mapping[str, Flag]]) -> None:
     """Check that every stated option has an effect.
+
+    :param list_flags: the flags of the command line by name, listed only for a message.
 
     :raises SettingsError: for the first that has none, with what it needs.
     """
@@ -88,7 +93,8 @@ def require_effect(settings: Settings) -> None:
             continue
         for option in _stated(getattr(settings, need.section)):
             if option in need.options or not need.options:
-                message = f"{_spelling(need.section, option)} has no effect without {need.words}, or leave it out."
+                name = _spelling(need.section, option, list_flags())
+                message = f"{name} has no effect without {need.words}, or leave it out."
                 raise SettingsError(message)
 
 
@@ -99,9 +105,7 @@ def _stated(part: SettingsSection) -> Iterator[str]:
             yield name
 
 
-def _spelling(section: str, option: str) -> str:
+def _spelling(section: str, option: str, flags: Mapping[str, Flag]) -> str:
     """The option as a flag of the command line where it is one, else as a key of the file."""
-    from ce_nas.config.schema import setting_flags
-
-    names = [flag.name for flag in setting_flags().values() if flag.path[:2] == (section, option)]
+    names = [flag.name for flag in flags.values() if flag.path[:2] == (section, option)]
     return f"--{names[0].replace('_', '-')} ({section}.{option})" if names else f"The setting {section}.{option}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,7 +59,7 @@ class ClockContract:
         start_s = clock.now_s
         clock.post("due", 1.0)
         if isinstance(clock, WallClock):
-            time.sleep(0.05)
+            threading.Event().wait(0.05)
         assert clock.next(start_s + 0.5) is None
         assert clock.next(start_s + 100) == "due"
 
