@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ce_nas.analysis.recommend import choose, recommend
+from ce_nas.analysis.recommend import choose, recommend, without_poor_ends
 from ce_nas.analysis.summary import FrontMember
 from ce_nas.core.errors import SettingsError
 
@@ -94,3 +94,8 @@ def test_a_rule_of_the_user_decides(finished_run, rule, accuracy):
 def test_an_invalid_rule_is_refused(finished_run, rule, message):
     with pytest.raises(SettingsError, match=message):
         choose(summary_of(finished_run, *CELLS), rule)
+
+
+def test_an_empty_front_has_no_poor_end(finished_run):
+    objectives = finished_run.summary.objectives
+    assert without_poor_ends([], objectives, [objectives[0]["name"]]) == []

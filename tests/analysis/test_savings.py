@@ -124,3 +124,9 @@ def test_random_search_on_a_table_finds_all_of_it_in_the_end():
 def test_other_objectives_have_no_recorded_baselines():
     run = Search(policy="vanilla", searcher="random", gpus=2, hours=2, objectives=["accuracy", "flops"]).run()
     assert recorded_baselines(run.entries[0].content) == ()
+
+
+def test_a_run_without_a_result_claims_no_saving():
+    saved = savings.savings(Search(policy="vanilla", searcher="random", gpus=1, hours=0.01).run().entries)
+    assert saved.headline is None
+    assert set(saved.unavailable) == set(WAYS)

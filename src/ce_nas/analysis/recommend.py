@@ -109,6 +109,8 @@ def without_poor_ends(
 def _without_poor_end(
     members: list[FrontMember], objectives: Sequence[Mapping[str, Any]], name: str
 ) -> list[FrontMember]:
+    if len(members) < MIN_CANDIDATES:
+        return members
     regrets = _regrets(members, objectives)
     end = [one for one in regrets if one[name] > END_REGRET]
     rest = [index for index, one in enumerate(regrets) if one[name] <= END_REGRET]

@@ -167,6 +167,9 @@ def savings(entries: Sequence[JournalEntry]) -> Savings:
     :raises StoreError: if the journal lacks the first entry of a run.
     """
     summary = summarise(entries)
+    if not summary.front:
+        unavailable = dict.fromkeys(WAYS, "The run has trained nothing yet, so there is no result to compare.")
+        return Savings(summary.carbon_g["full"], summary.hypervolume, summary.hypervolume_share, (), unavailable)
     baseline_rows, no_baselines = _baseline_rows(entries, summary.hypervolume)
     replay_rows, no_replays = _replay_rows(entries)
     return Savings(

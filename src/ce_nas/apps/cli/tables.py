@@ -178,7 +178,7 @@ def _print_facts(console: Console, summary: RunSummary, translate: Translator) -
         translate("term.used"),
         translate("term.used.text", carbon=format_carbon(summary.carbon_g["full"]),
                   energy=format_energy(summary.energy_j),
-                  hours=format_duration(sum(summary.device_hours_by_activity.values()) * HOUR_S), parts=parts),
+                  hours=format_duration(sum(summary.device_hours_by_activity.values()) * HOUR_S), parts=parts or "-"),
     )  # fmt: skip
     synthetic = f" ({translate('synthetic')})" if summary.grid["synthetic"] else ""
     facts.add_row(
