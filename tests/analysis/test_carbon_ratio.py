@@ -60,3 +60,10 @@ def test_no_seed_that_reaches_it_gives_no_intensity_ratio():
 def test_unequal_numbers_of_runs_are_refused():
     with pytest.raises(DataError, match="1 and 0"):
         pair_runs([make_trajectory(OURS)], [])
+
+
+def test_a_hypervolume_of_zero_takes_nothing_on_both_sides():
+    nothing = make_trajectory([(0, 0, 0, 0)])
+    ratio = decompose_ratio(pair_runs([nothing], [nothing], 0.0))
+    assert ratio.carbon_ratio.median == ratio.training_count_ratio.median == 1.0
+    assert ratio.intensity_ratio is None

@@ -54,8 +54,8 @@ class PairedUsage:
 
     @property
     def intensity_ratio(self) -> float | None:
-        """Their energy-weighted mean intensity over ours; None unless both reached the hypervolume."""
-        if self.ours is None or self.theirs is None:
+        """Their energy-weighted mean intensity over ours; None unless both reached the hypervolume by some energy."""
+        if self.ours is None or self.theirs is None or not (self.ours.energy_j and self.theirs.energy_j):
             return None
         return self.theirs.intensity_g_per_kwh / self.ours.intensity_g_per_kwh
 
@@ -64,7 +64,10 @@ class PairedUsage:
             return 0.0
         if self.theirs is None:
             return math.inf
-        return float(getattr(self.theirs, quantity) / getattr(self.ours, quantity))
+        ours, theirs = float(getattr(self.ours, quantity)), float(getattr(self.theirs, quantity))
+        if not ours:  # at a hypervolume of 0, which takes nothing
+            return math.inf if theirs else 1.0
+        return theirs / ours
 
 
 @dataclass(frozen=True, slots=True)
