@@ -15,7 +15,8 @@ from ce_nas.store.journal import JournalEntry
 
 @pytest.fixture(scope="module")
 def entries():
-    return Search(hours=30, gpus=4, zone="wind", policy="hotcarbon", carbon_budget="4kg", seed=1).run().entries
+    flags = {"policy": "hotcarbon", "searcher": "lamoo", "stop": "never", "carbon_budget": "4kg", "seed": 1}
+    return Search(hours=30, gpus=4, zone="wind", **flags).run().entries
 
 
 def render(entries, width=100, language="en", is_locked=True):
