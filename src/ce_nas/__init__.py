@@ -1,10 +1,10 @@
 """Carbon-efficient neural architecture search.
 
-A first search: NAS-Bench-201 trainings on eight simulated GPUs, in twelve hours of a sunny grid::
+A first search: NAS-Bench-201 trainings on eight simulated GPUs, in a day of a sunny grid::
 
     import ce_nas
 
-    result = ce_nas.run(grid="solar", policy="look-ahead", searcher="lamoo", gpus=8, hours=12, seed=0)
+    result = ce_nas.run(grid="solar", gpus=8, hours=24, seed=0)
     summary = result.summary
     print(summary.stop, summary.evaluations, "trainings")
     print(round(summary.carbon_g["full"]), "g CO2eq, full accounting")

@@ -81,7 +81,7 @@ def test_the_order_of_rows_does_not_matter(write_frame):
 
 def test_metric_names_give_unit_and_direction(write):
     header = "op,val_acc,error,latency_ms,energy_mJ,size_MB,count,train_s"
-    table = read_table(write(f"{header}\na,1,2,3,4,5,6,7\nb,1,2,3,4,5,6,7\n"))
+    table = read_table(write(f"{header}\na,91,2,3,4,5,6,7\nb,91,2,3,4,5,6,7\n"))
     kinds = {name: (metric.unit, metric.maximise, metric.requires_training) for name, metric in table.metrics.items()}
     assert kinds == {
         "val_acc": ("%", True, True),

@@ -117,8 +117,9 @@ def random_fourier_features(slots: HourlySeries, seed: int, n_features: int = 30
     count, whole = len(wind), -(-len(wind) // day)
     padded = np.zeros((whole * day, len(inputs)))
     padded[:count] = np.stack(inputs, axis=1)
-    projected = padded.reshape(whole, day, -1) @ frequencies  # by day, so that its bits do not depend on the extent
-    features: np.ndarray = np.cos(projected.reshape(whole * day, -1)[:count] + phases) / np.sqrt(2.0)
+    # by day, so that its bits do not depend on the extent
+    projected = padded.reshape(whole, day, len(inputs)) @ frequencies
+    features: np.ndarray = np.cos(projected.reshape(whole * day, n_features)[:count] + phases) / np.sqrt(2.0)
     return features
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SuccessiveHalvingSearcher"]
 
+#: full trainings from which on the inner searcher's model chooses what is promoted; before, the partial results do
+_MIN_FULL_TRAININGS = 16
+
 
 class SuccessiveHalvingSearcher(SearcherWrapper):
     """Trains every new architecture in part, and promotes the best share of them to a full training [ASHA].
@@ -68,6 +71,7 @@ class SuccessiveHalvingSearcher(SearcherWrapper):
         #: architectures proposed for promotion, or trained in full
         self._promoted: dict[Architecture, None] = {}
         self._partial_count = 0
+        self._full_count = 0
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`; promotions come first."""
@@ -88,6 +92,7 @@ class SuccessiveHalvingSearcher(SearcherWrapper):
         for observation in observations:
             if observation.fidelity >= 1.0:
                 self._promoted[observation.architecture] = None
+                self._full_count += 1
                 self._unpromoted.pop(observation.architecture, None)
             elif observation.fidelity > 0.0 and observation.architecture not in self._promoted:
                 self._partial_count += observation.architecture not in self._unpromoted
@@ -107,7 +112,8 @@ class SuccessiveHalvingSearcher(SearcherWrapper):
         eligible = deduplicate(self._unpromoted, UnionContainer(exclude, self._promoted))
         if n < 1 or not eligible:
             return []
-        if self._inner.uses_proxy_scores and isinstance(self._inner, RegionalSearcher):
+        has_model = self._full_count >= _MIN_FULL_TRAININGS
+        if has_model and self._inner.uses_proxy_scores and isinstance(self._inner, RegionalSearcher):
             return self._inner.ask_within(
                 min(n, len(eligible)), UnionContainer(exclude, self._promoted), ListedRegion(eligible)
             )

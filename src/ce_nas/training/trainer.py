@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import zlib
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,15 @@ def _has_narrow_strided_conv(network: nn.Module) -> bool:
         and module.in_channels < 8
         for module in network.modules()
     )
+
+
+@contextmanager
+def _without_onednn() -> Iterator[None]:
+    torch.backends.mkldnn.set_flags(_enabled=False)  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.set_flags(_enabled=True)  # type: ignore[no-untyped-call]
 
 
 class NetworkTrainer:
@@ -143,7 +152,7 @@ class NetworkTrainer:
         until = self.steps if steps is None else min(self.step + steps, self.steps)
         with (
             _deterministic_kernels(deterministic=self.recipe.deterministic, device=self.device),
-            nullcontext() if self._uses_onednn else torch.backends.mkldnn.flags(enabled=False),
+            nullcontext() if self._uses_onednn else _without_onednn(),
         ):
             self._network.train()
             while self.step < until and not should_stop():

@@ -35,7 +35,8 @@ def found(monkeypatch):
 @pytest.mark.parametrize("width", [80, 140])
 def test_the_estimate_fits_its_terminal(monkeypatch, width, language):
     output = io.StringIO()
-    monkeypatch.setattr("rich.console.Console", lambda **_: Console(file=output, width=width, force_terminal=True, no_color=True, highlight=False))
+    options = {"force_terminal": True, "no_color": True, "highlight": False}
+    monkeypatch.setattr("rich.console.Console", lambda **_: Console(file=output, width=width, **options))
     translate = Translator(language)
     _print_estimate(FOUND, translate)
     lines = output.getvalue().splitlines()

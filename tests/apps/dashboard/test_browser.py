@@ -242,7 +242,8 @@ class Tour:
         self.submit("board.find.do")
         expect(self.page.locator("#runs tbody tr")).to_have_count(3)
         follow(self.page.get_by_role("link", name="runs/wind"))
-        self.page.get_by_text(self.translate("rule.oracle"), exact=True).first.wait_for()  # once it is computed
+        oracle = self.page.get_by_text(self.translate("rule.oracle"), exact=True)
+        oracle.first.wait_for(state="attached")  # once it is computed
         self.check("run")
         self.page.locator("#hours summary").click()
         self.page.locator("#answer button.copy").click()

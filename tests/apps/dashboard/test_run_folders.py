@@ -51,6 +51,8 @@ def test_a_run_is_running_if_locked_or_recently_changed(runs, locked_run, monkey
     run = runs.get("runs~killed")
     assert run.status().is_running
     monkeypatch.setattr(module, "is_locked", lambda _: False)
+    for file in locked_run.iterdir():
+        os.utime(file)
     assert run.status().is_running  # recently written
     long_ago = time.time() - 3600
     for file in locked_run.iterdir():

@@ -72,7 +72,7 @@ class SurrogateSearcher(RegionalSearcher):
         >>> cells = searcher.ask(10, exclude=set())  # spread over the known cost
         >>> searcher.tell([Observation(cell, (25.0 - cell[0] ** 2, float(sum(cell)))) for cell in cells])
         >>> searcher.ask(1, exclude=set(cells))
-        [(0, 0, 0)]
+        [(3, 4, 3)]
 
     :param space: the space to search.
     :param rng: the searcher's own generator.

@@ -30,7 +30,7 @@ def test_the_first_run_is_the_reference(selected):
     reference = text.split("<strong>A</strong> runs/wind")[2].split("</tr>")[0]
     assert '<td class="number">1.00</td>' in reference
     assert "used different grids" in text
-    assert "has not ended" in text
+    assert "Not ended, so" in text
     assert 'data-refresh-s="5"' in text
     assert text.count("<svg") == 4
 

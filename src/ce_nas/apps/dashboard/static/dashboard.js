@@ -1,12 +1,16 @@
 // A page of something that is still running requests itself at intervals and replaces the parts that have changed.
 const heading = () => document.querySelector("#heading");
 const parts = (main) => [...main.children];
-// Replaces one part; open details, checked boxes and the focus are kept.
-const replacePart = (before, after) => {
+// Keeps open details and checked boxes.
+const keepState = (before, after) => {
   const open = [...before.querySelectorAll("details")].map((details) => details.open);
   const checked = new Set([...before.querySelectorAll("input:checked")].map((box) => box.value));
   [...after.querySelectorAll("details")].forEach((details, index) => { details.open = open[index] ?? false; });
   for (const box of after.querySelectorAll("input[type=checkbox]")) box.checked = checked.has(box.value);
+};
+// Replaces one part; its state and the focus are kept.
+const replacePart = (before, after) => {
+  keepState(before, after);
   const focused = before.contains(document.activeElement) && document.activeElement.getAttribute("href");
   before.replaceWith(document.adoptNode(after));
   if (focused) after.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
@@ -17,6 +21,8 @@ const update = (page) => {
   const [old, fresh] = [document.querySelector("main"), page.querySelector("main")];
   const same = parts(old).map((part) => part.id).join() === parts(fresh).map((part) => part.id).join();
   if (!same) {
+    const known = new Map(parts(old).map((part) => [part.id, part]));
+    for (const part of parts(fresh)) if (known.has(part.id)) keepState(known.get(part.id), part);
     old.replaceChildren(...parts(fresh).map((part) => document.adoptNode(part)));
     received.clear();
     return;
