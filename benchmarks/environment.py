@@ -27,7 +27,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: a process is to u
 import numpy as np
 
 from ce_nas.policies.learned.actions import ACTIONS
-from ce_nas.policies.learned.features import FEATURE_NAMES
+from ce_nas.policies.learned.observation import FEATURE_NAMES
 from ce_nas.rl.env import SearchEnv
 from ce_nas.rl.replay_data import load_recordings
 from ce_nas.rl.scenarios import RlScenario, ScenarioDistribution, ScenarioSampler, prepare_inputs

@@ -41,13 +41,13 @@ from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.adaptive import AdaptiveRidge
 from ce_nas.forecast.backtest import BacktestResult, IssueTimes, run_backtest
 from ce_nas.forecast.base import Forecaster
-from ce_nas.forecast.baselines import Persistence, SeasonalNaive
 from ce_nas.forecast.boosting import BoostingSettings, fit_boosting
 from ce_nas.forecast.conformal import CalibratedForecaster, calibrate_quantiles
 from ce_nas.forecast.dataset import Span
 from ce_nas.forecast.ensemble import EnsembleForecaster, fit_ensemble
 from ce_nas.forecast.history import RecordedHistory
 from ce_nas.forecast.online import OnlineEnsemble
+from ce_nas.forecast.simple import Persistence, SeasonalNaive
 from ce_nas.forecast.train_transformer import TransformerFitSettings, fit_transformer
 from ce_nas.grid.readers import read_future_covariates, read_trace
 

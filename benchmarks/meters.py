@@ -34,9 +34,9 @@ from ce_nas.energy.power_model import PowerModel
 from ce_nas.energy.rapl import RaplMeter, has_rapl, rapl_obstacle
 from ce_nas.energy.reported_meter import WorkerMeter
 from ce_nas.integrations.training_loop import TrainingLoop
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.training.data.sources import load_images
-from ce_nas.training.networks.build import build_network
+from ce_nas.training.networks.factory import build_network
 from ce_nas.training.recipe import default_recipe
 from ce_nas.training.trainer import NetworkTrainer
 

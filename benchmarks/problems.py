@@ -44,8 +44,8 @@ from ce_nas.pareto.hypervolume import hypervolume
 from ce_nas.search.bayesopt.ehvi import EhviSearcher
 from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
 from ce_nas.search.cma_es import CmaSearcher
+from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
 from ce_nas.search.lamoo.partition_tree import PartitionSettings
-from ce_nas.search.lamoo.searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
 from ce_nas.search.random import RandomSearcher
 from ce_nas.space.distributions import Float

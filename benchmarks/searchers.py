@@ -56,10 +56,10 @@ from ce_nas.core.records import Observation
 from ce_nas.core.rng import random_stream
 from ce_nas.pareto.hypervolume import hypervolume, hypervolume_improvements
 from ce_nas.search.bayesopt.ehvi import EhviSearcher
-from ce_nas.search.lamoo.searcher import LamooSearcher
+from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
 from ce_nas.search.random import RandomSearcher
-from ce_nas.search.surrogate.searcher import SurrogateSearcher
+from ce_nas.search.surrogate.surrogate_searcher import SurrogateSearcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -20,9 +20,9 @@ import torch
 from scipy.stats import kendalltau
 
 from ce_nas.core.rng import random_stream
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.training.data.sources import load_images
-from ce_nas.training.networks.build import build_network, build_supernet
+from ce_nas.training.networks.factory import build_network, build_supernet
 from ce_nas.training.recipe import default_recipe
 from ce_nas.training.supernet_trainer import SupernetTrainer, score_paths
 from ce_nas.training.trainer import NetworkTrainer

@@ -26,7 +26,7 @@ import torch
 from ce_nas.core.rng import random_stream
 from ce_nas.training.data.images import ImageDataset, Images, build_image_dataset
 from ce_nas.training.data.sources import load_images
-from ce_nas.training.networks.build import build_network, build_space, build_supernet
+from ce_nas.training.networks.factory import build_network, build_space, build_supernet
 from ce_nas.training.recipe import Recipe
 from ce_nas.training.supernet_trainer import SupernetTrainer
 from ce_nas.training.trainer import NetworkTrainer

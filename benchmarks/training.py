@@ -48,12 +48,12 @@ from ce_nas.core.rng import random_stream
 from ce_nas.energy.cpu_time import CpuTimeMeter
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.space.darts import DartsSpace
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.testing.fake_executor import FakeExecutor, FakeWorkload
 from ce_nas.training.data.images import ImageDataset, Images, build_image_dataset
 from ce_nas.training.executor import CHECKPOINT_INTERVAL_S
-from ce_nas.training.networks.darts import DartsNetwork
-from ce_nas.training.networks.nasbench201 import NasBench201Network, count_flops
+from ce_nas.training.networks.darts_network import DartsNetwork
+from ce_nas.training.networks.nasbench201_network import NasBench201Network, count_flops
 from ce_nas.training.recipe import Recipe
 from ce_nas.training.trainer import NetworkTrainer
 

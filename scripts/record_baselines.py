@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 from ce_nas import Search
-from ce_nas.analysis.baselines import BASELINES_FILE, Baseline, key_of, random_baseline
+from ce_nas.analysis.recorded_baselines import BASELINES_FILE, Baseline, key_of, random_baseline
 from ce_nas.benchmarks.nasbench201 import DATASETS
 
 #: not those of other studies, nor a user's default

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from ce_nas.space.isomorphism import unique_rows
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.training.zero_cost import (
     MEASURED_PROXIES,
     PROXIES,

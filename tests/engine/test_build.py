@@ -11,9 +11,9 @@ from ce_nas.core.errors import MissingExtraError, ModelError, SettingsError
 from ce_nas.engine.build import build_engine
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.forecast.backtest import IssueTimes
-from ce_nas.forecast.baselines import SeasonalNaive
 from ce_nas.forecast.conformal import calibrate_quantiles
-from ce_nas.forecast.registry import save_forecaster
+from ce_nas.forecast.selection import save_forecaster
+from ce_nas.forecast.simple import SeasonalNaive
 from ce_nas.store.journal import NullJournal
 
 

@@ -20,7 +20,7 @@ from ce_nas.energy.power_model import PowerModel
 from ce_nas.engine.build_live import _build_meters, _device_power, resolve_devices
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.live_inputs import live_grid_metadata
-from ce_nas.grid.providers.errors import ZoneError
+from ce_nas.grid.providers.provider_errors import ZoneError
 from ce_nas.store.run_dir import read_run_entries
 
 OWN = """

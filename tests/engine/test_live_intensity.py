@@ -22,13 +22,13 @@ from ce_nas.energy.ledger import Ledger, Prices
 from ce_nas.energy.live_ledger import LiveLedger
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.live_intensity import LiveIntensity, ProviderForecaster
-from ce_nas.forecast.baselines import Persistence
+from ce_nas.forecast.simple import Persistence
 from ce_nas.grid.providers.base import CarbonIntensityProvider, DataQuality
-from ce_nas.grid.providers.errors import ProviderError, ZoneError
 from ce_nas.grid.providers.fallback import FallbackProvider
 from ce_nas.grid.providers.fallback_levels import FallbackLevel, FreshnessLimits
 from ce_nas.grid.providers.normalize import AlignedWindow, SeriesMetadata, normalize_readings
 from ce_nas.grid.providers.normalize import IntensityReading as Read
+from ce_nas.grid.providers.provider_errors import ProviderError, ZoneError
 from ce_nas.grid.trace import EmissionFactorType, Series, Signal
 from ce_nas.store.event_log import EventLog
 from ce_nas.store.journal import MemoryJournal

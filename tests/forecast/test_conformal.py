@@ -10,9 +10,9 @@ from ce_nas.core.records import Forecast
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.backtest import IssueTimes, run_backtest
 from ce_nas.forecast.base import Forecaster, ForecastInput
-from ce_nas.forecast.baselines import DampedProfile, SeasonalNaive
 from ce_nas.forecast.conformal import CALIBRATED_LEVELS, CalibratedForecaster, Calibration, calibrate_quantiles
 from ce_nas.forecast.history import RecordedHistory
+from ce_nas.forecast.simple import DampedProfile, SeasonalNaive
 from ce_nas.grid.readers import read_trace
 from ce_nas.grid.trace import Series
 

@@ -8,13 +8,13 @@ import pytest
 
 from ce_nas.core.http import Fault
 from ce_nas.core.units import DAY_S, HOUR_S
-from ce_nas.forecast.baselines import DampedProfile, Persistence
 from ce_nas.forecast.live_history import LiveHistory, build_extrapolator
+from ce_nas.forecast.simple import DampedProfile, Persistence
 from ce_nas.grid.providers.base import CarbonIntensityProvider, DataQuality
-from ce_nas.grid.providers.errors import ProviderError, ZoneError
 from ce_nas.grid.providers.fallback import FallbackProvider
 from ce_nas.grid.providers.fallback_levels import FallbackLevel
 from ce_nas.grid.providers.normalize import AlignedWindow, IntensityReading, SeriesMetadata, normalize_readings
+from ce_nas.grid.providers.provider_errors import ProviderError, ZoneError
 from ce_nas.grid.trace import EmissionFactorType, Signal
 
 START = datetime(2024, 5, 15, tzinfo=UTC)

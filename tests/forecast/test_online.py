@@ -7,9 +7,9 @@ import pytest
 
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.adaptive import AdaptiveRidge
-from ce_nas.forecast.baselines import DampedProfile, SeasonalNaive
 from ce_nas.forecast.hourly import QUANTILE_LEVELS, HourlySeries
 from ce_nas.forecast.online import MEMBERS, OnlineEnsemble, _simple_members, error_quantiles, stacking_weights
+from ce_nas.forecast.simple import DampedProfile, SeasonalNaive
 
 
 def test_is_near_its_best_member(grid, issue, error):

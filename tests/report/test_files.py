@@ -5,7 +5,7 @@ import pytest
 
 from ce_nas.report.files import write_figures, write_report
 from ce_nas.report.i18n.translator import Translator
-from ce_nas.report.plotting.overview import draw_overview
+from ce_nas.report.plotting.run_overview import draw_overview
 
 
 def test_same_journal_gives_same_bytes(finished_run, tmp_path):

@@ -7,7 +7,7 @@ from ce_nas.core.formatting import format_carbon, format_energy
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.markdown import render_markdown
 from ce_nas.report.run_report import build_run_report, site_moves_table
-from ce_nas.report.savings import savings_headline
+from ce_nas.report.savings_section import savings_headline
 from ce_nas.store.journal import JournalEntry
 
 

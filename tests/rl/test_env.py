@@ -8,7 +8,7 @@ from gymnasium.utils.env_checker import check_env
 
 from ce_nas.policies.base import Decision, Policy
 from ce_nas.policies.learned.actions import ACTIONS, allocation_from_action
-from ce_nas.policies.learned.features import extract_features
+from ce_nas.policies.learned.observation import extract_features
 from ce_nas.rl.env import SearchEnv
 from ce_nas.rl.evaluate import MISSED_TARGET_PENALTY
 from ce_nas.rl.expert import HindsightExpert

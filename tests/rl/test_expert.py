@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra rl")
 
 from ce_nas.policies.learned.actions import ACTIONS
-from ce_nas.policies.learned.features import FEATURE_NAMES
+from ce_nas.policies.learned.observation import FEATURE_NAMES
 from ce_nas.rl.behavior_cloning import train_behavior_cloning
 from ce_nas.rl.evaluate import MISSED_TARGET_PENALTY
 from ce_nas.rl.expert import (

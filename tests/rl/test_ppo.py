@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("sb3_contrib", reason="needs the extra rl")
 
 from ce_nas.policies.learned.actions import ACTIONS
-from ce_nas.policies.learned.features import FEATURE_NAMES
-from ce_nas.policies.learned.network import PolicyNetwork
+from ce_nas.policies.learned.observation import FEATURE_NAMES
+from ce_nas.policies.learned.policy_network import PolicyNetwork
 from ce_nas.rl.behavior_cloning import HIDDEN_SIZES
 from ce_nas.rl.env import SearchEnv
 from ce_nas.rl.ppo import PpoSettings, train_ppo

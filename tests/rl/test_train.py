@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("sb3_contrib", reason="needs the extra rl")
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.policies.learned.network import read_policy
+from ce_nas.policies.learned.policy_network import read_policy
 from ce_nas.report.plotting.policy_training import plot_learning_curves
 from ce_nas.rl.ppo import PpoSettings
 from ce_nas.rl.train import PolicyTrainingSettings, train_policy

@@ -3,10 +3,10 @@ import pytest
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import random_stream
 from ce_nas.search.base import Searcher, SearcherWrapper
-from ce_nas.search.lamoo.searcher import LamooSearcher
+from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
 from ce_nas.search.successive_halving import SuccessiveHalvingSearcher
-from ce_nas.search.surrogate.searcher import SurrogateSearcher
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.search.surrogate.surrogate_searcher import SurrogateSearcher
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 SPACE = NasBench201Space()
 REFERENCE = (30.0, 30.0)

@@ -6,13 +6,13 @@ from ce_nas.core.records import Observation
 from ce_nas.core.rng import random_stream
 from ce_nas.pareto.hypervolume import hypervolume
 from ce_nas.search.cma_es import CmaSearcher, rank_by_hypervolume_contribution
+from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
 from ce_nas.search.lamoo.partition_tree import PartitionSettings
-from ce_nas.search.lamoo.searcher import LamooSearcher
 from ce_nas.search.random import RandomSearcher
 from ce_nas.search.regions import WholeSpace
 from ce_nas.space.distributions import Categorical, Float, Integer
 from ce_nas.space.mixed import MixedSpace
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 REAL = MixedSpace("real", {f"x{index}": Float(0.0, 1.0) for index in range(4)})
 MIXED = MixedSpace(

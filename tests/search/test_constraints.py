@@ -9,10 +9,10 @@ from ce_nas.core.rng import random_stream
 from ce_nas.pareto.dominance import dominance_numbers
 from ce_nas.pareto.hypervolume import hypervolume
 from ce_nas.search.constraints import ConstrainedSearcher, Constraint, Constraints
-from ce_nas.search.lamoo.searcher import LamooSearcher
+from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
 from ce_nas.search.random import RandomSearcher
-from ce_nas.search.surrogate.searcher import SurrogateSearcher
+from ce_nas.search.surrogate.surrogate_searcher import SurrogateSearcher
 from ce_nas.space.base import Space
 
 SPACE = Space("grid", ["a", "b", "c"], [[*"uvwxyz"]] * 3)

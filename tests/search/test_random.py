@@ -7,7 +7,7 @@ from ce_nas.core.rng import random_stream
 from ce_nas.search.random import RandomSearcher, sample_uniform
 from ce_nas.search.regions import UnionContainer, WholeSpace
 from ce_nas.space.base import Space
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.space.visited import VisitedSet
 
 

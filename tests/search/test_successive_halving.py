@@ -5,11 +5,11 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import random_stream
 from ce_nas.pareto.dominance import dominance_numbers
-from ce_nas.search.lamoo.searcher import LamooSearcher
+from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
 from ce_nas.search.random import RandomSearcher
 from ce_nas.search.successive_halving import SuccessiveHalvingSearcher
-from ce_nas.search.surrogate.searcher import SurrogateSearcher
+from ce_nas.search.surrogate.surrogate_searcher import SurrogateSearcher
 from ce_nas.space.base import Space
 
 SPACE = Space("grid", ["a", "b", "c"], [[*"uvwxyz"]] * 3)

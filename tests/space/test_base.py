@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ce_nas.core.errors import TableError
 from ce_nas.core.rng import random_stream
 from ce_nas.space.base import Space
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 NAMES = st.text(max_size=8)
 CHOICES = st.lists(st.lists(NAMES, min_size=1, max_size=4, unique=True), min_size=1, max_size=4)

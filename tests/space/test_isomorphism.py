@@ -16,7 +16,7 @@ from ce_nas.space.isomorphism import (
     published_key,
     unique_rows,
 )
-from ce_nas.space.nasbench201 import NB201_EDGES, NasBench201Space
+from ce_nas.space.nasbench201_cell import NB201_EDGES, NasBench201Space
 
 NONE, SKIP, POOL, CONV1, CONV3 = range(5)
 CELLS = st.tuples(*[st.integers(0, 4)] * 6)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ce_nas.space.base import Space
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.space.visited import VisitedSet
 
 SPACE = NasBench201Space()

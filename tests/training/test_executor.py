@@ -11,9 +11,9 @@ from ce_nas.benchmarks.base import Failure, TaskError  # noqa: E402
 from ce_nas.core.errors import SettingsError  # noqa: E402
 from ce_nas.core.records import Objective, Task, TaskKind  # noqa: E402
 from ce_nas.space.darts import DartsSpace  # noqa: E402
-from ce_nas.space.nasbench201 import NasBench201Space  # noqa: E402
+from ce_nas.space.nasbench201_cell import NasBench201Space  # noqa: E402
 from ce_nas.training.executor import TrainingConfig, TrainingExecutor  # noqa: E402
-from ce_nas.training.networks.nasbench201 import NasBench201Network, count_flops, count_parameters  # noqa: E402
+from ce_nas.training.networks.nasbench201_network import NasBench201Network, count_flops, count_parameters  # noqa: E402
 from ce_nas.training.recipe import Recipe  # noqa: E402
 
 RECIPE = Recipe(epochs=2, batch=128, shift=0, flip=False)

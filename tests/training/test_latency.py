@@ -9,7 +9,7 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import ReadingSource
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 from ce_nas.training.latency import export_onnx, measure_latency
-from ce_nas.training.networks.nasbench201 import NasBench201Network
+from ce_nas.training.networks.nasbench201_network import NasBench201Network
 
 
 class CountingMeter(EnergyMeter):

@@ -8,8 +8,8 @@ from ce_nas.benchmarks.base import parse_objective  # noqa: E402
 from ce_nas.core.errors import SettingsError  # noqa: E402
 from ce_nas.core.rng import random_stream  # noqa: E402
 from ce_nas.training.network_benchmark import NetworkBenchmark  # noqa: E402
-from ce_nas.training.networks.build import NETWORK_SPACES, build_network  # noqa: E402
-from ce_nas.training.networks.nasbench201 import count_flops, count_parameters  # noqa: E402
+from ce_nas.training.networks.factory import NETWORK_SPACES, build_network  # noqa: E402
+from ce_nas.training.networks.nasbench201_network import count_flops, count_parameters  # noqa: E402
 from ce_nas.training.recipe import Recipe  # noqa: E402
 
 

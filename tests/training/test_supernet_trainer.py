@@ -4,8 +4,8 @@ import torch
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.space.darts import DartsSpace
-from ce_nas.space.nasbench201 import NasBench201Space
-from ce_nas.training.networks.darts import DartsSupernet
+from ce_nas.space.nasbench201_cell import NasBench201Space
+from ce_nas.training.networks.darts_network import DartsSupernet
 from ce_nas.training.networks.supernet import NasBench201Supernet
 from ce_nas.training.recipe import Recipe
 from ce_nas.training.supernet_trainer import SupernetTrainer, score_paths

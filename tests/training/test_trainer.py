@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ce_nas.core.errors import StoreError
-from ce_nas.training.networks.nasbench201 import NasBench201Network
+from ce_nas.training.networks.nasbench201_network import NasBench201Network
 from ce_nas.training.recipe import Recipe
 from ce_nas.training.trainer import DivergedError, NetworkTrainer, TrainingUsage
 

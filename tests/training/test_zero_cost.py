@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp  # noqa: E402
 from ce_nas.benchmarks.proxy_scores import load_zero_cost_table  # noqa: E402
 from ce_nas.core.errors import SettingsError  # noqa: E402
 from ce_nas.space.isomorphism import unique_rows  # noqa: E402
-from ce_nas.space.nasbench201 import NasBench201Space  # noqa: E402
+from ce_nas.space.nasbench201_cell import NasBench201Space  # noqa: E402
 from ce_nas.training.zero_cost import (  # noqa: E402
     MEASURED_PROXIES,
     PROXIES,

@@ -3,7 +3,7 @@
 Interface::
 
     estimate_search(settings, searches=6, zones=(), on_progress=None) -> Estimate
-    estimate_from_calibration(settings, Calibration(training_s, training_j)) -> Estimate
+    estimate_from_calibration(settings, DeviceCalibration(training_s, training_j)) -> Estimate
 
 Where the benchmark is a table, the settings are simulated over past weeks of the grid, each with a seed of its own, and
 the interval is the prediction interval of a log-normal variable from these searches. For a function of one's own or a
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from ce_nas.config.schema import Settings
 
-__all__ = ["Calibration", "Estimate", "EstimateRow", "estimate_from_calibration", "estimate_search"]
+__all__ = ["DeviceCalibration", "Estimate", "EstimateRow", "estimate_from_calibration", "estimate_search"]
 
 #: probability that an interval holds the truth
 INTERVAL_PROBABILITY = 0.8
@@ -94,7 +94,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class DeviceCalibration:
     """What one training took on the device."""
 
     training_s: float
@@ -137,7 +137,7 @@ def estimate_search(
     return Estimate(tuple(rows), "simulated", searches)
 
 
-def estimate_from_calibration(settings: Settings, calibration: Calibration) -> Estimate:
+def estimate_from_calibration(settings: Settings, calibration: DeviceCalibration) -> Estimate:
     """Estimate a search of one's own from one training on its device.
 
     The number of trainings is that of the budget, else that after which searches usually end by themselves.

@@ -15,7 +15,7 @@ from ce_nas.analysis.summary import run_header
 from ce_nas.core.errors import SettingsError
 from ce_nas.pareto.dominance import is_nondominated
 from ce_nas.search.lamoo.partition_tree import PartitionSettings, PartitionTree, path_contains
-from ce_nas.space.nasbench201 import NB201_EDGES, NasBench201Space
+from ce_nas.space.nasbench201_cell import NB201_EDGES, NasBench201Space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -14,9 +14,9 @@ other way that can be told, ``Savings.unavailable`` the reason for each that can
 - ``worst-hour``, ``mean-hour``, ``best-hour``: the run's own energy in the dirtiest, the mean and the cleanest hour
   up to its deadline
 
-The first three need searches of other seeds on the same table (:mod:`ce_nas.analysis.baselines`), so they are known
-where the benchmark is a table; a run is never compared with itself. An interval is over these searches, or over starts
-on other days.
+The first three need searches of other seeds on the same table (:mod:`ce_nas.analysis.recorded_baselines`), so they are
+known where the benchmark is a table; a run is never compared with itself. An interval is over these searches, or over
+starts on other days.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ce_nas.analysis.baselines import random_baseline, recorded_baselines
 from ce_nas.analysis.counterfactual import (
     SIMPLE_POLICIES,
     extract_workload,
@@ -41,18 +40,19 @@ from ce_nas.analysis.counterfactual import (
     shifted_carbon_g,
     shifted_starts,
 )
+from ce_nas.analysis.recorded_baselines import random_baseline, recorded_baselines
 from ce_nas.analysis.statistics import Interval, bootstrap_median
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.core.errors import CeNasError
 from ce_nas.core.units import J_PER_KWH
-from ce_nas.forecast.baselines import DampedProfile
+from ce_nas.forecast.simple import DampedProfile
 from ce_nas.grid.trace import Series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ce_nas.analysis.baselines import Baseline
     from ce_nas.analysis.counterfactual import DeferrableWorkload
+    from ce_nas.analysis.recorded_baselines import Baseline
     from ce_nas.forecast.history import RecordedHistory
     from ce_nas.store.journal import JournalEntry
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AllocationInterval",
     "DecidedPeriod",
-    "SiteMove",
+    "JournalledMove",
     "allocation_intervals",
     "allocation_totals_h",
     "decided_periods",
@@ -68,7 +68,7 @@ class AllocationInterval:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteMove:
+class JournalledMove:
     """A move of the search to another site."""
 
     #: time of arrival, seconds since the run's start
@@ -109,10 +109,10 @@ def allocation_totals_h(intervals: Sequence[AllocationInterval], roles: Sequence
     return {role: sum(interval.hours * interval.allocation[role] for interval in intervals) for role in roles}
 
 
-def site_moves(entries: Sequence[JournalEntry]) -> list[SiteMove]:
+def site_moves(entries: Sequence[JournalEntry]) -> list[JournalledMove]:
     """List the moves between sites, in order; empty if the search stayed at its first site."""
     return [
-        SiteMove(
+        JournalledMove(
             entry.at_s,
             entry.content["from_site"],
             entry.content["to_site"],

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         TaskError,
         parse_objective,
     )
-    from ce_nas.benchmarks.fbnet import FbNetCosts
+    from ce_nas.benchmarks.fbnet_costs import FbNetCosts
     from ce_nas.benchmarks.nasbench201 import load_embedded_table
     from ce_nas.benchmarks.nasbench301 import NasBench301, NasBench301Evaluator, NasBench301Surrogate
     from ce_nas.benchmarks.proxy_scores import load_builtin_scores, read_supernet_scores
@@ -89,7 +89,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "TaskError",
             "parse_objective",
         ],
-        "fbnet": ["FbNetCosts"],
+        "fbnet_costs": ["FbNetCosts"],
         "nasbench201": ["load_embedded_table"],
         "nasbench301": ["NasBench301", "NasBench301Evaluator", "NasBench301Surrogate"],
         "proxy_scores": ["load_builtin_scores", "read_supernet_scores"],

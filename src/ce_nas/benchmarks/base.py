@@ -72,7 +72,7 @@ class ProxyScores:
 
     Example:
         >>> from ce_nas.benchmarks.proxy_scores import load_builtin_scores
-        >>> from ce_nas.space.nasbench201 import NasBench201Space
+        >>> from ce_nas.space.nasbench201_cell import NasBench201Space
         >>> scores = load_builtin_scores(NasBench201Space())
         >>> scores.values.shape, scores.scoring_time_s, scores.supernet_training_s
         ((15625, 13), 1.0, 0.0)

@@ -19,7 +19,7 @@ import numpy as np
 from ce_nas.benchmarks.tabular import BenchmarkTable, MetricColumn
 from ce_nas.core.errors import SettingsError, TableError, unknown_choice_message
 from ce_nas.core.safe_pickle import load_pickle
-from ce_nas.space.nasbench201 import NB201_OPERATIONS, NasBench201Space
+from ce_nas.space.nasbench201_cell import NB201_OPERATIONS, NasBench201Space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

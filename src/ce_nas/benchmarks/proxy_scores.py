@@ -22,7 +22,7 @@ from ce_nas.benchmarks.base import ProxyScores
 from ce_nas.benchmarks.nasbench201 import nasbench201_order
 from ce_nas.benchmarks.table_reader import read_frame
 from ce_nas.core.errors import TableError, unknown_choice_message
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 if TYPE_CHECKING:
     import pandas as pd

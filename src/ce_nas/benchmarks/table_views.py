@@ -14,7 +14,7 @@ import numpy as np
 
 from ce_nas.core.errors import SettingsError, TableError
 from ce_nas.space.isomorphism import unique_rows
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

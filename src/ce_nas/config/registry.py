@@ -261,7 +261,7 @@ class ModelFileSettings(ComponentSettings):
 
 
 def _build_nothing(settings: ComponentSettings) -> None:
-    """The forecaster depends on the zone: see :func:`ce_nas.forecast.registry.select_forecaster`."""
+    """The forecaster depends on the zone: see :func:`ce_nas.forecast.selection.select_forecaster`."""
 
 
 @dataclass(frozen=True)
@@ -314,7 +314,7 @@ POLICIES = Registry(
     {
         "look-ahead": "ce_nas.policies.lookahead",
         "hotcarbon": "ce_nas.policies.baselines",
-        "learned": "ce_nas.policies.learned.policy",
+        "learned": "ce_nas.policies.learned.learned_policy",
         "carbonscaler": "ce_nas.policies.carbon_scaler",
         "threshold": "ce_nas.policies.baselines",
         "suspend-resume": "ce_nas.policies.baselines",
@@ -329,8 +329,8 @@ SEARCHERS = Registry(
     "searcher",
     "ce_nas.searchers",
     {
-        "lamoo": "ce_nas.search.lamoo.searcher",
-        "surrogate": "ce_nas.search.surrogate.searcher",
+        "lamoo": "ce_nas.search.lamoo.lamoo_searcher",
+        "surrogate": "ce_nas.search.surrogate.surrogate_searcher",
         "nsga2": "ce_nas.search.nsga2",
         "cma": "ce_nas.search.cma_es",
         "ehvi": "ce_nas.search.bayesopt.ehvi",
@@ -345,11 +345,11 @@ FORECASTERS = ForecasterRegistry(
     "ce_nas.forecasters",
     {
         "adaptive": "ce_nas.forecast.adaptive",
-        "damped-profile": "ce_nas.forecast.baselines",
-        "mstl": "ce_nas.forecast.baselines",
+        "damped-profile": "ce_nas.forecast.simple",
+        "mstl": "ce_nas.forecast.simple",
         "online-ensemble": "ce_nas.forecast.online",
-        "persistence": "ce_nas.forecast.baselines",
-        "seasonal-naive": "ce_nas.forecast.baselines",
+        "persistence": "ce_nas.forecast.simple",
+        "seasonal-naive": "ce_nas.forecast.simple",
     },
     base=ComponentSettings,
     default="auto",

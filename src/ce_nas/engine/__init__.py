@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from ce_nas.engine.budgets import BudgetChecker, BudgetPlanner, Budgets, CarbonAccounting
     from ce_nas.engine.build import build_engine, build_policy
     from ce_nas.engine.candidate_queue import CandidateQueue
-    from ce_nas.engine.components import Components, RunConfig
     from ce_nas.engine.engine import Engine, Observer
     from ce_nas.engine.inputs import RunInputs
     from ce_nas.engine.live_intensity import LiveIntensity, ProviderForecaster
+    from ce_nas.engine.run_config import Components, RunConfig
     from ce_nas.engine.scheduler import TaskScheduler
     from ce_nas.engine.search_progress import SearchProgress
     from ce_nas.engine.sites import Site, Sites
@@ -63,7 +63,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "budgets": ["BudgetChecker", "BudgetPlanner", "Budgets", "CarbonAccounting"],
         "build": ["build_engine", "build_policy"],
         "candidate_queue": ["CandidateQueue"],
-        "components": ["Components", "RunConfig"],
+        "run_config": ["Components", "RunConfig"],
         "engine": ["Engine", "Observer"],
         "inputs": ["RunInputs"],
         "live_intensity": ["LiveIntensity", "ProviderForecaster"],

@@ -14,10 +14,10 @@ from ce_nas.energy.ledger import Ledger
 from ce_nas.energy.live_ledger import LiveLedger
 from ce_nas.energy.power_model import PowerModel
 from ce_nas.engine.budgets import Budgets, CarbonAccounting
-from ce_nas.engine.components import Components, RunConfig
 from ce_nas.engine.engine import Engine
 from ce_nas.engine.live_intensity import LiveIntensity, ProviderForecaster
-from ce_nas.forecast.registry import SelectedForecaster
+from ce_nas.engine.run_config import Components, RunConfig
+from ce_nas.forecast.selection import SelectedForecaster
 from ce_nas.search.base import SearchContext
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ def _canonical_architectures(inputs: RunInputs) -> dict[Architecture, Architectu
     import numpy as np
 
     from ce_nas.space.isomorphism import cheapest_rows
-    from ce_nas.space.nasbench201 import NasBench201Space
+    from ce_nas.space.nasbench201_cell import NasBench201Space
 
     space, benchmark = inputs.benchmark.space, inputs.benchmark
     if not isinstance(space, NasBench201Space):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ce_nas.core.records import Outcome, State, TaskEvent
-    from ce_nas.engine.components import Components, RunConfig
+    from ce_nas.engine.run_config import Components, RunConfig
     from ce_nas.engine.sites import Sites
     from ce_nas.grid.trace import Series
     from ce_nas.policies.base import Decision

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ce_nas.config.schema import GridSettings, OtherSiteSettings, Settings
     from ce_nas.core.records import Objective
     from ce_nas.forecast.history import RecordedHistory
-    from ce_nas.forecast.registry import SelectedForecaster
+    from ce_nas.forecast.selection import SelectedForecaster
     from ce_nas.grid.providers.fallback import Extrapolator, FallbackProvider
     from ce_nas.grid.trace import GridTrace, Series
     from ce_nas.policies.site_constraints import WeeklyWindow
@@ -206,7 +206,7 @@ class RunInputs:
             return stated
         if self.trace.synthetic:
             return TYPICAL_START
-        from ce_nas.forecast.registry import history_needed_s
+        from ce_nas.forecast.selection import history_needed_s
 
         needed = timedelta(seconds=history_needed_s(self.settings.forecaster))
         for history in (max(needed, MIN_HISTORY), MIN_HISTORY):
@@ -259,7 +259,7 @@ class RunInputs:
     def choose_forecaster(self) -> SelectedForecaster:
         """The forecaster, a new one each time, since it may cache results."""
         from ce_nas.datasets.store import DataStore
-        from ce_nas.forecast.registry import select_forecaster
+        from ce_nas.forecast.selection import select_forecaster
 
         start = None if self.settings.grid.provider or self.user_provider else self.start
         return select_forecaster(self.settings.forecaster, self.zone, DataStore().root / "forecasters", start)

@@ -61,7 +61,7 @@ def build_live_provider(settings: Settings, build_extrapolator: Callable[[], Ext
             raise SettingsError(message)
     from ce_nas.core.clock import utc_now
     from ce_nas.grid.providers.fallback_levels import FallbackLevel
-    from ce_nas.grid.providers.registry import build_fallback_provider
+    from ce_nas.grid.providers.provider_choice import build_fallback_provider
 
     return build_fallback_provider(
         grid.provider,

@@ -21,7 +21,7 @@ from ce_nas.forecast.base import Forecaster, ForecastInput
 from ce_nas.forecast.history import ZoneHistory
 from ce_nas.forecast.live_history import LiveHistory
 from ce_nas.grid.providers.base import DataQuality
-from ce_nas.grid.providers.errors import ProviderError
+from ce_nas.grid.providers.provider_errors import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -98,7 +98,7 @@ def load_nasbench301(settings: NasBench301Settings) -> Benchmark:
     :raises SettingsError: if there is neither.
     """
     from ce_nas.benchmarks.nasbench301 import NasBench301, NasBench301Surrogate
-    from ce_nas.datasets.importers.nasbench301 import SURROGATE_FILE
+    from ce_nas.datasets.importers.yahpo import SURROGATE_FILE
     from ce_nas.datasets.store import DataStore
 
     path = settings.table or DataStore().find_file("nasbench301", SURROGATE_FILE)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture
     from ce_nas.engine.budgets import BudgetPlanner
     from ce_nas.engine.candidate_queue import CandidateQueue
-    from ce_nas.engine.components import Components, RunConfig
+    from ce_nas.engine.run_config import Components, RunConfig
     from ce_nas.engine.search_progress import SearchProgress
 
 __all__ = ["TaskScheduler"]

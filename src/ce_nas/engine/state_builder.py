@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Allocation, Forecast, Rates
     from ce_nas.energy.ledger import LedgerTotals
     from ce_nas.engine.candidate_queue import CandidateQueue
-    from ce_nas.engine.components import RunConfig
+    from ce_nas.engine.run_config import RunConfig
     from ce_nas.engine.scheduler import TaskScheduler
     from ce_nas.engine.search_progress import SearchProgress
     from ce_nas.forecast.base import Forecaster, ForecastInput

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ce_nas.forecast.adaptive import AdaptiveRidge
     from ce_nas.forecast.backtest import BacktestResult, IssueTimes, run_backtest
     from ce_nas.forecast.base import Forecaster, ForecastInput
-    from ce_nas.forecast.baselines import DampedProfile, MstlForecaster, Persistence, SeasonalNaive
     from ce_nas.forecast.best_start import BestStart, find_best_start
     from ce_nas.forecast.boosting import BoostingForecaster, BoostingSettings, fit_boosting
     from ce_nas.forecast.conformal import CalibratedForecaster, Calibration, calibrate_quantiles
@@ -36,7 +35,8 @@ if TYPE_CHECKING:
     from ce_nas.forecast.live_history import LiveHistory
     from ce_nas.forecast.online import OnlineEnsemble
     from ce_nas.forecast.oracle import OracleForecaster
-    from ce_nas.forecast.registry import create_forecaster, load_forecaster, save_forecaster, select_forecaster
+    from ce_nas.forecast.selection import create_forecaster, load_forecaster, save_forecaster, select_forecaster
+    from ce_nas.forecast.simple import DampedProfile, MstlForecaster, Persistence, SeasonalNaive
     from ce_nas.forecast.train_transformer import TransformerFitSettings, fit_transformer
     from ce_nas.forecast.transformer import TransformerForecaster
 
@@ -82,7 +82,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "adaptive": ["AdaptiveRidge"],
         "backtest": ["BacktestResult", "IssueTimes", "run_backtest"],
         "base": ["ForecastInput", "Forecaster"],
-        "baselines": ["DampedProfile", "MstlForecaster", "Persistence", "SeasonalNaive"],
+        "simple": ["DampedProfile", "MstlForecaster", "Persistence", "SeasonalNaive"],
         "best_start": ["BestStart", "find_best_start"],
         "boosting": ["BoostingForecaster", "BoostingSettings", "fit_boosting"],
         "conformal": ["CalibratedForecaster", "Calibration", "calibrate_quantiles"],
@@ -92,7 +92,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "live_history": ["LiveHistory"],
         "online": ["OnlineEnsemble"],
         "oracle": ["OracleForecaster"],
-        "registry": ["create_forecaster", "load_forecaster", "save_forecaster", "select_forecaster"],
+        "selection": ["create_forecaster", "load_forecaster", "save_forecaster", "select_forecaster"],
         "train_transformer": ["TransformerFitSettings", "fit_transformer"],
         "transformer": ["TransformerForecaster"],
     },

@@ -16,7 +16,7 @@ import numpy as np
 from ce_nas.core.records import Forecast
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.base import Forecaster
-from ce_nas.forecast.baselines import DampedProfile
+from ce_nas.forecast.simple import DampedProfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -37,8 +37,8 @@ import numpy as np
 from ce_nas.config.registry import FORECASTERS
 from ce_nas.core.records import Forecast
 from ce_nas.forecast.adaptive import AdaptiveRidge
-from ce_nas.forecast.baselines import PROFILE_DAYS, PROFILE_DECAY_S
 from ce_nas.forecast.hourly import DAYS_PER_WEEK, MIN_INTENSITY_G_PER_KWH, QUANTILE_LEVELS, HourlyForecaster
+from ce_nas.forecast.simple import PROFILE_DAYS, PROFILE_DECAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         VanillaPolicy,
     )
     from ce_nas.policies.carbon_scaler import CarbonScalerPolicy
-    from ce_nas.policies.learned.policy import LearnedPolicy
+    from ce_nas.policies.learned.learned_policy import LearnedPolicy
     from ce_nas.policies.lookahead import LookAheadPolicy
     from ce_nas.policies.migration import MigratingPolicy
     from ce_nas.policies.remaining_work import RemainingWork
@@ -74,7 +74,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "VanillaPolicy",
         ],
         "carbon_scaler": ["CarbonScalerPolicy"],
-        "learned.policy": ["LearnedPolicy"],
+        "learned.learned_policy": ["LearnedPolicy"],
         "lookahead": ["LookAheadPolicy"],
         "migration": ["MigratingPolicy"],
         "remaining_work": ["RemainingWork"],

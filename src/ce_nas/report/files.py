@@ -11,10 +11,10 @@ from ce_nas.analysis.summary import summarise
 from ce_nas.report.html import render_html
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.markdown import render_markdown
-from ce_nas.report.plotting.overview import draw_overview
+from ce_nas.report.plotting.run_overview import draw_overview
 from ce_nas.report.plotting.svg import render_svg
 from ce_nas.report.run_report import build_run_report
-from ce_nas.report.savings import savings_headline
+from ce_nas.report.savings_section import savings_headline
 from ce_nas.store.run_dir import write_atomic
 
 if TYPE_CHECKING:

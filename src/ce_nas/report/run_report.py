@@ -20,7 +20,7 @@ from ce_nas.report.front import format_percent, recommendation_section, recommen
 from ce_nas.report.page import Fact, ReportPage, ReportSection, ReportTable
 from ce_nas.report.plotting import run_charts as charts
 from ce_nas.report.plotting.palette import ROLE_COLOURS
-from ce_nas.report.savings import replay_section, savings_headline, savings_section
+from ce_nas.report.savings_section import replay_section, savings_headline, savings_section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.policies.learned.actions import ACTIONS
-from ce_nas.policies.learned.network import PolicyNetwork
+from ce_nas.policies.learned.policy_network import PolicyNetwork
 
 if TYPE_CHECKING:
     import torch

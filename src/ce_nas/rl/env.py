@@ -16,7 +16,7 @@ from ce_nas.core.records import Allocation, StopReason
 from ce_nas.core.units import HOUR_S
 from ce_nas.policies.base import Decision, Policy
 from ce_nas.policies.learned.actions import ACTIONS, action_mask, allocation_from_action, allocation_from_shares
-from ce_nas.policies.learned.features import FEATURE_BOUND, FEATURE_NAMES, extract_features
+from ce_nas.policies.learned.observation import FEATURE_BOUND, FEATURE_NAMES, extract_features
 from ce_nas.rl.expert import HindsightExpert
 from ce_nas.rl.rewards import CarbonReward, PeriodOutcome
 from ce_nas.rl.scenarios import build_scenario_engine

@@ -12,8 +12,8 @@ from ce_nas.config.registry import POLICIES
 from ce_nas.core.records import StopReason
 from ce_nas.engine.build import build_policy
 from ce_nas.forecast.oracle import OracleForecaster
-from ce_nas.policies.learned.network import load_builtin_policy, read_policy
-from ce_nas.policies.learned.policy import LearnedPolicy
+from ce_nas.policies.learned.learned_policy import LearnedPolicy
+from ce_nas.policies.learned.policy_network import load_builtin_policy, read_policy
 from ce_nas.rl.replay_data import load_recordings, split_recordings
 from ce_nas.rl.scenarios import TEST_ZONES, ScenarioDistribution, ScenarioSampler, build_scenario_engine, prepare_inputs
 

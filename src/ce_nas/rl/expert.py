@@ -27,8 +27,8 @@ from ce_nas.energy.power_model import AVERAGE_PUE, TRAINING_W
 from ce_nas.forecast.resampling import intensity_by_period
 from ce_nas.policies.base import Decision, Policy
 from ce_nas.policies.learned.actions import ACTIONS, action_mask, allocation_from_action
-from ce_nas.policies.learned.features import extract_features
-from ce_nas.policies.learned.policy import LearnedPolicy
+from ce_nas.policies.learned.learned_policy import LearnedPolicy
+from ce_nas.policies.learned.observation import extract_features
 from ce_nas.policies.remaining_work import estimate_remaining_work
 from ce_nas.rl.evaluate import MISSED_TARGET_PENALTY, run_episode
 from ce_nas.rl.scenarios import mean_training_s
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ce_nas.core.records import State
-    from ce_nas.policies.learned.network import PolicyNetwork
+    from ce_nas.policies.learned.policy_network import PolicyNetwork
     from ce_nas.rl.scenarios import RlScenario, ScenarioSampler
 
 __all__ = [

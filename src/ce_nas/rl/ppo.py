@@ -17,7 +17,7 @@ from ce_nas.rl.behavior_cloning import HIDDEN_SIZES, to_policy_network
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ce_nas.policies.learned.network import PolicyNetwork
+    from ce_nas.policies.learned.policy_network import PolicyNetwork
     from ce_nas.rl.env import SearchEnv
 
 __all__ = ["PpoCheckpoint", "PpoSettings", "train_ppo"]

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from ce_nas._version import __version__
 from ce_nas.core.errors import SettingsError
-from ce_nas.policies.learned.network import read_policy, write_policy
-from ce_nas.policies.learned.policy import LearnedPolicy
+from ce_nas.policies.learned.learned_policy import LearnedPolicy
+from ce_nas.policies.learned.policy_network import read_policy, write_policy
 from ce_nas.rl.evaluate import mean_episode_cost
 from ce_nas.rl.expert import collect_demonstrations, concatenate_demonstrations
 from ce_nas.rl.ppo import PpoSettings, train_ppo
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from ce_nas.policies.learned.network import PolicyNetwork
+    from ce_nas.policies.learned.policy_network import PolicyNetwork
     from ce_nas.rl.env import SearchEnv
     from ce_nas.rl.ppo import PpoCheckpoint
     from ce_nas.rl.replay_data import RecordedSearch, RecordingSplit

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from ce_nas.search.cma_es import CmaSearcher
     from ce_nas.search.constraints import ConstrainedSearcher, Constraint, Constraints
     from ce_nas.search.deduplication import DeduplicatingSearcher
+    from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
     from ce_nas.search.lamoo.partition_tree import PartitionSettings
-    from ce_nas.search.lamoo.searcher import LamooSearcher
     from ce_nas.search.nsga2 import Nsga2Searcher
     from ce_nas.search.random import RandomSearcher
     from ce_nas.search.regions import Region, RegionalSearcher
     from ce_nas.search.successive_halving import SuccessiveHalvingSearcher
-    from ce_nas.search.surrogate.searcher import SurrogateSearcher
+    from ce_nas.search.surrogate.surrogate_searcher import SurrogateSearcher
 
 __all__ = [
     "CmaSearcher",
@@ -64,11 +64,11 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "constraints": ["ConstrainedSearcher", "Constraint", "Constraints"],
         "deduplication": ["DeduplicatingSearcher"],
         "lamoo.partition_tree": ["PartitionSettings"],
-        "lamoo.searcher": ["LamooSearcher"],
+        "lamoo.lamoo_searcher": ["LamooSearcher"],
         "nsga2": ["Nsga2Searcher"],
         "random": ["RandomSearcher"],
         "regions": ["Region", "RegionalSearcher"],
         "successive_halving": ["SuccessiveHalvingSearcher"],
-        "surrogate.searcher": ["SurrogateSearcher"],
+        "surrogate.surrogate_searcher": ["SurrogateSearcher"],
     },
 )

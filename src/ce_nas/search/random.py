@@ -42,7 +42,7 @@ class RandomSearcher(RegionalSearcher):
 
     Example:
         >>> import numpy as np
-        >>> from ce_nas.space.nasbench201 import NasBench201Space
+        >>> from ce_nas.space.nasbench201_cell import NasBench201Space
         >>> searcher = RandomSearcher(NasBench201Space(), np.random.default_rng(0))
         >>> searcher.ask(2, exclude=set())
         [(4, 1, 1, 1, 3, 1), (3, 0, 4, 3, 0, 2)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ce_nas.space.distributions import Categorical, Float, Integer
     from ce_nas.space.fbnet import FbNetSpace
     from ce_nas.space.mixed import MixedSpace
-    from ce_nas.space.nasbench201 import NasBench201Space
+    from ce_nas.space.nasbench201_cell import NasBench201Space
     from ce_nas.space.visited import VisitedSet
 
 __all__ = [
@@ -44,7 +44,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "distributions": ["Categorical", "Float", "Integer"],
         "fbnet": ["FbNetSpace"],
         "mixed": ["MixedSpace"],
-        "nasbench201": ["NasBench201Space"],
+        "nasbench201_cell": ["NasBench201Space"],
         "visited": ["VisitedSet"],
     },
 )

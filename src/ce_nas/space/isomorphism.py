@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ce_nas.core.errors import TableError
-from ce_nas.space.nasbench201 import NB201_EDGES, NB201_OPERATIONS, NasBench201Space
+from ce_nas.space.nasbench201_cell import NB201_EDGES, NB201_OPERATIONS, NasBench201Space
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -24,7 +24,7 @@ from ce_nas.energy.meter_selection import select_meter
 from ce_nas.store.run_dir import write_atomic
 from ce_nas.training.data.sources import load_images
 from ce_nas.training.latency import measure_latency
-from ce_nas.training.networks.build import build_network, build_supernet
+from ce_nas.training.networks.factory import build_network, build_supernet
 from ce_nas.training.recipe import Recipe
 from ce_nas.training.supernet_trainer import PathSampling, SupernetTrainer, score_paths
 from ce_nas.training.trainer import DivergedError, NetworkTrainer
@@ -220,7 +220,7 @@ class TrainingExecutor(Executor):
         )
 
     def _measure_metric(self, name: str, architecture: Architecture) -> float:
-        from ce_nas.training.networks.nasbench201 import count_flops, count_parameters
+        from ce_nas.training.networks.nasbench201_network import count_flops, count_parameters
 
         config = self._config
         network = build_network(config.space, architecture, config.channels, config.cells, self._data)

@@ -12,11 +12,11 @@ import torch
 
 from ce_nas.benchmarks.base import Benchmark, MetricSpec
 from ce_nas.core.errors import SettingsError
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.training.data.sources import load_images
-from ce_nas.training.networks.build import build_network, build_space, require_recipe
 from ce_nas.training.networks.counts import nb201_flops, nb201_parameters
-from ce_nas.training.networks.nasbench201 import count_flops, count_parameters
+from ce_nas.training.networks.factory import build_network, build_space, require_recipe
+from ce_nas.training.networks.nasbench201_network import count_flops, count_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -45,7 +45,7 @@ from torch import Tensor, nn
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.space.isomorphism import is_connected
-from ce_nas.training.networks.nasbench201 import (
+from ce_nas.training.networks.nasbench201_network import (
     NasBench201Cell,
     NasBench201Network,
     ReluConvBn,

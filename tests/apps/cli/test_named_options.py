@@ -35,7 +35,7 @@ REACHED_BY = {
 FOREIGN = {
     ("cluster/workers/slurm_queue.py", "*"): "the options of squeue and sbatch",
     ("cluster/workers/ray.py", "--head"): "the command of Ray that starts a cluster",
-    ("forecast/registry.py", "--until"): "named together with the command that fits a forecaster",
+    ("forecast/selection.py", "--until"): "named together with the command that fits a forecaster",
 }
 #: likewise in the checks of doctor: options of pip, squeue, ray and systemctl
 FOREIGN_IN_DOCTOR = {"--upgrade", "--noheader", "--format", "--head", "--property", "--value"}

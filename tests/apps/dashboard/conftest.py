@@ -2,7 +2,7 @@ import pytest
 
 from ce_nas.api import Search
 from ce_nas.apps.pilot.costs import SearchCost, SearchMethod
-from ce_nas.apps.pilot.inputs import PilotInputs
+from ce_nas.apps.pilot.questionnaire import PilotInputs
 from ce_nas.apps.pilot.result import PilotCondition, PilotProvenance, PilotResult
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.store.run_dir import RunDirectory

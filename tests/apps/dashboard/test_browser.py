@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from ce_nas.analysis.counterfactual import counterfactual_from_journal
 from ce_nas.analysis.explanation import space_from_journal
 from ce_nas.api import resume
-from ce_nas.apps.dashboard import cache
+from ce_nas.apps.dashboard import page_cache as cache
 from ce_nas.apps.dashboard.app import Dashboard
 from ce_nas.apps.dashboard.run_folders import RunIndex
 from ce_nas.apps.dashboard.security import AccessRules
@@ -31,7 +31,7 @@ from ce_nas.experiments.base import ExperimentReport
 from ce_nas.experiments.output import experiment_page
 from ce_nas.experiments.strategies import combine
 from ce_nas.experiments.sweep import run_sweep, sweep_page
-from ce_nas.report.explanation import build_hour_page, build_run_page
+from ce_nas.report.explanation_pages import build_hour_page, build_run_page
 from ce_nas.report.html import render_html
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.page import ReportTable

@@ -1,6 +1,6 @@
 import pytest
 
-from ce_nas.apps.pilot.inputs import PilotInputs
+from ce_nas.apps.pilot.questionnaire import PilotInputs
 from ce_nas.apps.pilot.simulate import run_pilot
 
 

@@ -17,7 +17,7 @@ from ce_nas.apps.pilot.costs import (
     monetary_cost,
     relative_saving,
 )
-from ce_nas.apps.pilot.inputs import PilotInputs
+from ce_nas.apps.pilot.questionnaire import PilotInputs
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from ce_nas.api import Search
 from ce_nas.apps.pilot.from_runs import pilot_from_runs
-from ce_nas.apps.pilot.inputs import PilotInputs
 from ce_nas.apps.pilot.paper import decision_html, decision_page
+from ce_nas.apps.pilot.questionnaire import PilotInputs
 from ce_nas.core.errors import SettingsError
 from ce_nas.report.i18n.translator import LANGUAGES, Translator
 from ce_nas.store.run_dir import RunDirectory

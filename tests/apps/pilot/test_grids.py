@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ce_nas.apps.pilot.grids import PilotGrids, season_first_month, spread_starts
-from ce_nas.apps.pilot.inputs import PilotInputs
+from ce_nas.apps.pilot.questionnaire import PilotInputs
 from ce_nas.core.errors import CeNasError, TraceError
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.grid.synthetic import synthetic_trace

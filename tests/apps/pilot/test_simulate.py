@@ -2,7 +2,7 @@
 
 import pytest
 
-from ce_nas.apps.pilot.inputs import PilotInputs
+from ce_nas.apps.pilot.questionnaire import PilotInputs
 from ce_nas.apps.pilot.simulate import run_pilot
 from ce_nas.core.errors import CeNasError
 from ce_nas.core.units import J_PER_KWH

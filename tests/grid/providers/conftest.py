@@ -308,7 +308,7 @@ def connect(server, waits, network):
     """Builds a provider that requests from the emulator, under a clock that stands still."""
 
     from ce_nas.core.http import HttpOptions
-    from ce_nas.grid.providers.network import ProviderContext
+    from ce_nas.grid.providers.network_provider import ProviderContext
 
     def connect(case: ProviderCase, factors=None, now=None, **http):
         context = ProviderContext(

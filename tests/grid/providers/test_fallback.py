@@ -12,11 +12,11 @@ import pytest
 from ce_nas.core.errors import SettingsError, TraceError
 from ce_nas.core.http import Fault
 from ce_nas.grid.providers.base import CarbonIntensityProvider, DataQuality
-from ce_nas.grid.providers.cache import IntensityCache
-from ce_nas.grid.providers.errors import ProviderError, ZoneError
 from ce_nas.grid.providers.fallback import FallbackProvider, repeat_last_day
 from ce_nas.grid.providers.fallback_levels import FallbackLevel, FreshnessLimits
 from ce_nas.grid.providers.normalize import AlignedWindow, IntensityReading, SeriesMetadata, normalize_readings
+from ce_nas.grid.providers.provider_errors import ProviderError, ZoneError
+from ce_nas.grid.providers.response_cache import IntensityCache
 from ce_nas.grid.synthetic import synthetic_trace
 from ce_nas.grid.trace import EmissionFactorType, Signal
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from ce_nas.core.http import Fault
 from ce_nas.grid.providers.base import DataQuality
-from ce_nas.grid.providers.errors import ProviderError
 from ce_nas.grid.providers.normalize import (
     AlignedWindow,
     IntensityReading,
@@ -16,6 +15,7 @@ from ce_nas.grid.providers.normalize import (
     normalize_readings,
     parse_number,
 )
+from ce_nas.grid.providers.provider_errors import ProviderError
 from ce_nas.grid.trace import EmissionFactorType, Signal
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.http import Fault
 from ce_nas.grid.providers import eia, entsoe, uk
 from ce_nas.grid.providers.base import DataQuality
-from ce_nas.grid.providers.errors import ProviderError, ZoneError
+from ce_nas.grid.providers.provider_errors import ProviderError, ZoneError
 from ce_nas.grid.trace import EmissionFactorType, Signal
 
 DAY = timedelta(days=1)

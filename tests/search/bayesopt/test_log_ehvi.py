@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from ce_nas.core.rng import random_stream
 from ce_nas.pareto.hypervolume import hypervolume, hypervolume_improvements
-from ce_nas.search.bayesopt.gp import NoiseFreeGaussianProcess
 from ce_nas.search.bayesopt.log_ehvi import BoxDecomposition, LogEhvi, _log_normalised_improvement
+from ce_nas.search.bayesopt.noise_free_gp import NoiseFreeGaussianProcess
 
 
 def posteriors(objectives, seed=0):

@@ -7,7 +7,7 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.pareto.dominance import dominance_numbers
 from ce_nas.pareto.hypervolume import hypervolume, hypervolume_contributions
 from ce_nas.search.lamoo.partition_tree import PartitionSettings, PartitionTree, _median_threshold, path_contains
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 KERNELS = ("rbf", "poly", "linear")
 REFERENCE = np.array([25.0, 25.0])

@@ -4,7 +4,7 @@ from sklearn.svm import SVC
 
 from ce_nas.search.lamoo.kernel_cache import KernelCache
 from ce_nas.search.lamoo.svm import SVM_TOLERANCE, fit_boundary
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 KERNELS = ("rbf", "poly", "linear")
 

@@ -3,10 +3,10 @@ import pytest
 
 from ce_nas.core.rng import random_stream
 from ce_nas.pareto.hypervolume import hypervolume
-from ce_nas.search.surrogate.dataset import SurrogateDataset
-from ce_nas.search.surrogate.features import FeatureEncoder
+from ce_nas.search.surrogate.encoding import FeatureEncoder
 from ce_nas.search.surrogate.initial_design import choose_greedy_front, promised_values
-from ce_nas.search.surrogate.searcher import SurrogateSearcher
+from ce_nas.search.surrogate.surrogate_searcher import SurrogateSearcher
+from ce_nas.search.surrogate.training_set import SurrogateDataset
 from ce_nas.space.base import Space
 
 SPACE = Space("toy", ["a", "b", "c"], [list("uvwxyz")] * 3)

@@ -4,14 +4,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ce_nas.core.records import Observation
-from ce_nas.search.surrogate.dataset import SurrogateDataset
-from ce_nas.search.surrogate.features import FeatureEncoder
+from ce_nas.search.surrogate.encoding import FeatureEncoder
 from ce_nas.search.surrogate.posterior import (
     CandidatePosterior,
     LogTransform,
     StandardTransform,
     _select_kernel_samples,
 )
+from ce_nas.search.surrogate.training_set import SurrogateDataset
 from ce_nas.space.base import Space
 
 SPACE = Space("grid", ["a", "b", "c"], [[*"uvwxyz"]] * 3)

@@ -3,9 +3,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="networks need the extra torch")
 
-from ce_nas.space.nasbench201 import NasBench201Space  # noqa: E402
+from ce_nas.space.nasbench201_cell import NasBench201Space  # noqa: E402
 from ce_nas.training.networks.counts import nb201_flops, nb201_parameters  # noqa: E402
-from ce_nas.training.networks.nasbench201 import NasBench201Network, count_flops, count_parameters  # noqa: E402
+from ce_nas.training.networks.nasbench201_network import NasBench201Network, count_flops, count_parameters  # noqa: E402
 
 CELLS = NasBench201Space().sample(np.random.default_rng(0), 12)
 

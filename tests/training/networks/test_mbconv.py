@@ -14,7 +14,7 @@ from ce_nas.core.rng import random_stream  # noqa: E402
 from ce_nas.space.fbnet import FBNET_BLOCKS, FbNetBlock, FbNetSpace, LayerShape, layer_shapes, macro_architecture  # noqa: E402
 from ce_nas.training.latency import export_onnx  # noqa: E402
 from ce_nas.training.networks.mbconv import FbNetNetwork, FbNetSupernet, InvertedResidual  # noqa: E402
-from ce_nas.training.networks.nasbench201 import count_flops, count_parameters  # noqa: E402
+from ce_nas.training.networks.nasbench201_network import count_flops, count_parameters  # noqa: E402
 
 SPACE = FbNetSpace()
 NAMES = list(FBNET_BLOCKS)

@@ -2,8 +2,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="networks need the extra torch")
 
-from ce_nas.space.nasbench201 import NB201_OPERATIONS  # noqa: E402
-from ce_nas.training.networks.nasbench201 import NasBench201Network  # noqa: E402
+from ce_nas.space.nasbench201_cell import NB201_OPERATIONS  # noqa: E402
+from ce_nas.training.networks.nasbench201_network import NasBench201Network  # noqa: E402
 from ce_nas.training.networks.supernet import NasBench201Supernet  # noqa: E402
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, with_setting_flags, write_json
+from ce_nas.apps.cli.shared_options import JsonOption, LangOption, QuietOption, with_setting_flags, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from ce_nas.apps.cli.bench import ProcessesOption, split_names
-from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, shows_text, with_setting_flags, write_json
+from ce_nas.apps.cli.shared_options import (
+    JsonOption,
+    LangOption,
+    QuietOption,
+    shows_text,
+    with_setting_flags,
+    write_json,
+)
 
 __all__ = ["compare"]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ce_nas.apps.cli.flags import write_json
+from ce_nas.apps.cli.shared_options import write_json
 
 __all__ = ["app"]
 

@@ -15,7 +15,7 @@ import typer
 
 from ce_nas import __version__
 from ce_nas.apps.cli.doctor_checks import DoctorCheck, check_devices
-from ce_nas.apps.cli.flags import JsonOption, QuietOption, write_json
+from ce_nas.apps.cli.shared_options import JsonOption, QuietOption, write_json
 from ce_nas.core.errors import CeNasError
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _describe_benchmark() -> str:
 
 def _describe_proxy_scores() -> str:
     from ce_nas.benchmarks.proxy_scores import load_builtin_scores
-    from ce_nas.space.nasbench201 import NasBench201Space
+    from ce_nas.space.nasbench201_cell import NasBench201Space
 
     scores = load_builtin_scores(NasBench201Space())
     return ", ".join(scores.names) if scores else "none"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.flags import (
+from ce_nas.apps.cli.shared_options import (
     JsonOption,
     LangOption,
     NoProgressOption,
@@ -110,7 +110,7 @@ def _print_estimate(found: Estimate, translate: Translator) -> None:
 def _format_row(row: EstimateRow, translate: Translator) -> tuple[str, str, str, str, str]:
     from ce_nas.core.formatting import format_energy
     from ce_nas.core.units import J_PER_KWH
-    from ce_nas.report.savings import format_carbon_interval
+    from ce_nas.report.savings_section import format_carbon_interval
 
     def plain(interval: Interval, form: Callable[[float], str]) -> str:
         bounds = translate("range", low=form(interval.low), high=form(interval.high))

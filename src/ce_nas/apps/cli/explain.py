@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, RunArgument, shows_text, write_json
+from ce_nas.apps.cli.shared_options import JsonOption, LangOption, QuietOption, RunArgument, shows_text, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ def _build_page(
     entries: Sequence[JournalEntry], subject: str | None, hour: int | None, translate: Translator
 ) -> ReportPage:
     from ce_nas.analysis.explanation import space_from_journal
-    from ce_nas.report import explanation
+    from ce_nas.report import explanation_pages as explanation
 
     if hour is not None:
         return explanation.build_hour_page(entries, hour, translate)

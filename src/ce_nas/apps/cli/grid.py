@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ce_nas.apps.cli.flags import JsonOption, QuietOption, shows_text, write_json
+from ce_nas.apps.cli.shared_options import JsonOption, QuietOption, shows_text, write_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,7 +67,7 @@ def now(  # noqa: PLR0913 - one parameter per option
     from ce_nas.core.clock import utc_now
     from ce_nas.core.errors import SettingsError, unknown_choice_message
     from ce_nas.grid.providers.fallback_levels import FallbackLevel
-    from ce_nas.grid.providers.registry import build_fallback_provider, read_current_intensity
+    from ce_nas.grid.providers.provider_choice import build_fallback_provider, read_current_intensity
     from ce_nas.grid.trace import EmissionFactorType
 
     for kind, value, choices in (
@@ -146,7 +146,7 @@ def _fetch_weather(url: str, place: tuple[float | None, float | None], now: date
     """
     from ce_nas.core.errors import TraceError
     from ce_nas.core.http import Fault
-    from ce_nas.grid.providers.network import ProviderClient, ProviderContext
+    from ce_nas.grid.providers.network_provider import ProviderClient, ProviderContext
     from ce_nas.grid.weather_issues import OPEN_METEO_PARAMETERS, parse_open_meteo
 
     client = ProviderClient("open-meteo", url, ProviderContext(lambda: now, {}))

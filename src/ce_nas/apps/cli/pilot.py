@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.flags import JsonOption, LangOption, QuietOption, add_flags, shows_text, write_json
+from ce_nas.apps.cli.shared_options import JsonOption, LangOption, QuietOption, add_flags, shows_text, write_json
 
 if TYPE_CHECKING:
-    from ce_nas.apps.pilot.inputs import PilotInputs
+    from ce_nas.apps.pilot.questionnaire import PilotInputs
     from ce_nas.apps.pilot.result import PilotResult
     from ce_nas.apps.pilot.simulate import Effort
     from ce_nas.report.page import ReportPage
@@ -86,8 +86,8 @@ def pilot(  # noqa: PLR0913 - one parameter per option
 
     Simulated on a benchmark that serves as a proxy for your search, or, with --run, from runs that you measured.
     """
-    from ce_nas.apps.pilot.inputs import PilotInputs, read_inputs
     from ce_nas.apps.pilot.paper import decision_html, decision_page
+    from ce_nas.apps.pilot.questionnaire import PilotInputs, read_inputs
     from ce_nas.report.i18n.translator import Translator
     from ce_nas.report.markdown import render_markdown
     from ce_nas.store.run_dir import write_atomic

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ce_nas.apps.cli.flags import JsonOption, QuietOption, shows_text, write_json
+from ce_nas.apps.cli.shared_options import JsonOption, QuietOption, shows_text, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.flags import (
+from ce_nas.apps.cli.shared_options import (
     JsonOption,
     LangOption,
     NoProgressOption,

@@ -15,7 +15,7 @@ from ce_nas.analysis.recommend import choose
 from ce_nas.core.formatting import format_carbon, format_duration, format_energy
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.front import abbreviate, format_objectives, is_cell, scale_unit
-from ce_nas.report.savings import savings_headline, savings_rows
+from ce_nas.report.savings_section import savings_headline, savings_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ce_nas.apps.cli.flags import LangOption, RunArgument  # noqa: TC001 - typer reads the annotations
+from ce_nas.apps.cli.shared_options import LangOption, RunArgument  # noqa: TC001 - typer reads the annotations
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ce_nas.apps.dashboard.cache import PageCache, PageSource, RenderedPage
 from ce_nas.apps.dashboard.layout import (
     PageLayout,
     load_assets,
@@ -20,6 +19,7 @@ from ce_nas.apps.dashboard.layout import (
     render_page,
     store_language_cookie,
 )
+from ce_nas.apps.dashboard.page_cache import PageCache, PageSource, RenderedPage
 from ce_nas.apps.dashboard.pages.compare import compare_page, load_compared_runs, run_label, selection_page
 from ce_nas.apps.dashboard.pages.explain import ExplanationQuestion, explain_page
 from ce_nas.apps.dashboard.pages.overview import overview_page

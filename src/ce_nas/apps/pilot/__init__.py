@@ -19,8 +19,8 @@ import lazy_loader
 if TYPE_CHECKING:
     from ce_nas.apps.pilot.costs import SearchCost, SearchMethod
     from ce_nas.apps.pilot.from_runs import pilot_from_runs
-    from ce_nas.apps.pilot.inputs import PilotInputs
     from ce_nas.apps.pilot.paper import decision_html, decision_page
+    from ce_nas.apps.pilot.questionnaire import PilotInputs
     from ce_nas.apps.pilot.result import PilotResult
     from ce_nas.apps.pilot.simulate import run_pilot
 
@@ -40,7 +40,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "costs": ["SearchCost", "SearchMethod"],
         "from_runs": ["pilot_from_runs"],
-        "inputs": ["PilotInputs"],
+        "questionnaire": ["PilotInputs"],
         "paper": ["decision_html", "decision_page"],
         "result": ["PilotResult"],
         "simulate": ["run_pilot"],

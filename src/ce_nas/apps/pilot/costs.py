@@ -14,7 +14,7 @@ from ce_nas.core.units import G_PER_KG, G_PER_TONNE, HOUR_S, J_PER_KWH
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ce_nas.apps.pilot.inputs import PilotInputs
+    from ce_nas.apps.pilot.questionnaire import PilotInputs
 
 __all__ = [
     "MEASURES",
@@ -40,7 +40,7 @@ class SearchCost:
     """What one search used.
 
     Example:
-        >>> from ce_nas.apps.pilot.inputs import PilotInputs
+        >>> from ce_nas.apps.pilot.questionnaire import PilotInputs
         >>> cost = SearchCost(energy_j=3.6e7, carbon_g=4000.0, device_s=7200.0, end_s=3600.0, trainings=20)
         >>> get_measure("carbon", PilotInputs())(cost)
         4.0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ce_nas.analysis.counterfactual import Counterfactual, CounterfactualRow
     from ce_nas.analysis.summary import RunSummary
     from ce_nas.analysis.trajectory import ResourceUsage
-    from ce_nas.apps.pilot.inputs import PilotInputs
+    from ce_nas.apps.pilot.questionnaire import PilotInputs
     from ce_nas.store.journal import JournalEntry
 
 __all__ = ["pilot_from_runs"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ce_nas.apps.pilot.inputs import PilotInputs
+    from ce_nas.apps.pilot.questionnaire import PilotInputs
     from ce_nas.grid.trace import GridTrace
 
 __all__ = ["PilotGrids", "season_first_month", "spread_starts"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ce_nas.apps.pilot.costs import SearchCost
-    from ce_nas.apps.pilot.inputs import PilotInputs
+    from ce_nas.apps.pilot.questionnaire import PilotInputs
     from ce_nas.apps.pilot.result import PilotCondition, PilotResult
     from ce_nas.report.i18n.translator import Translator
 

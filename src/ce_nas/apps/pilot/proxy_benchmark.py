@@ -23,7 +23,7 @@ from ce_nas.engine.inputs import RunInputs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.apps.pilot.inputs import PilotInputs
+    from ce_nas.apps.pilot.questionnaire import PilotInputs
     from ce_nas.benchmarks.tabular import BenchmarkTable
     from ce_nas.config.schema import Settings
     from ce_nas.grid.trace import GridTrace

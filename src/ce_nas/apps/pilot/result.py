@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ce_nas.analysis.statistics import Interval
     from ce_nas.apps.pilot.costs import SearchMethod
-    from ce_nas.apps.pilot.inputs import PilotInputs
+    from ce_nas.apps.pilot.questionnaire import PilotInputs
 
 __all__ = ["ConditionAxis", "PilotCondition", "PilotProvenance", "PilotResult", "RuleSaving"]
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from ce_nas.apps.pilot.inputs import PilotInputs
     from ce_nas.apps.pilot.proxy_benchmark import BaselineSearch
+    from ce_nas.apps.pilot.questionnaire import PilotInputs
     from ce_nas.apps.pilot.result import ConditionAxis
     from ce_nas.config.schema import Settings
     from ce_nas.engine.inputs import RunInputs

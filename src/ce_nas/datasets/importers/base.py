@@ -33,7 +33,7 @@ IMPORTER_MODULES = {
     "hwnasbench": "hwnasbench",
     "nasbench201": "nats_bench",
     "supernets": "supernets",
-    "nasbench301": "nasbench301",
+    "nasbench301": "yahpo",
     "electricity-maps": "grid_traces",
     "carboncast": "grid_traces",
 }

@@ -23,7 +23,7 @@ from ce_nas.benchmarks.table_reader import read_frame
 from ce_nas.core.errors import DataError, SettingsError, TableError
 from ce_nas.core.safe_pickle import load_pickle
 from ce_nas.datasets.importers.base import ConvertedFile
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -172,7 +172,7 @@ def _convert_layer_costs(file: Path, metrics: Mapping[str, Any]) -> ConvertedFil
 
 
 def _describe_unusable_metrics(frame: pd.DataFrame, metrics: list[str]) -> Iterator[str]:
-    from ce_nas.benchmarks.fbnet import FbNetCosts
+    from ce_nas.benchmarks.fbnet_costs import FbNetCosts
     from ce_nas.space.fbnet import FBNET_DATASETS
 
     for metric in metrics:

@@ -31,7 +31,7 @@ from ce_nas.benchmarks.table_reader import read_frame
 from ce_nas.core.errors import DataError, TableError
 from ce_nas.core.safe_pickle import load_pickle
 from ce_nas.datasets.importers.base import ConvertedFile
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -18,14 +18,14 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from ce_nas.grid.providers.base import CarbonIntensityProvider, DataQuality, IntensitySeries, IntensityValue
-    from ce_nas.grid.providers.cache import IntensityCache
-    from ce_nas.grid.providers.errors import ProviderError, ZoneError
     from ce_nas.grid.providers.fallback import FallbackProvider
     from ce_nas.grid.providers.fallback_levels import FallbackEvent, FallbackLevel, FilledSeries, FreshnessLimits
     from ce_nas.grid.providers.file import FileProvider
-    from ce_nas.grid.providers.network import NetworkProvider, ProviderContext
+    from ce_nas.grid.providers.network_provider import NetworkProvider, ProviderContext
     from ce_nas.grid.providers.normalize import AlignedWindow, IntensityReading, SeriesMetadata, normalize_readings
-    from ce_nas.grid.providers.registry import build_fallback_provider, build_provider, read_current_intensity
+    from ce_nas.grid.providers.provider_choice import build_fallback_provider, build_provider, read_current_intensity
+    from ce_nas.grid.providers.provider_errors import ProviderError, ZoneError
+    from ce_nas.grid.providers.response_cache import IntensityCache
 
 __all__ = [
     "AlignedWindow",
@@ -56,13 +56,13 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "base": ["CarbonIntensityProvider", "DataQuality", "IntensitySeries", "IntensityValue"],
-        "cache": ["IntensityCache"],
-        "errors": ["ProviderError", "ZoneError"],
+        "response_cache": ["IntensityCache"],
+        "provider_errors": ["ProviderError", "ZoneError"],
         "fallback": ["FallbackProvider"],
         "fallback_levels": ["FallbackEvent", "FallbackLevel", "FilledSeries", "FreshnessLimits"],
         "file": ["FileProvider"],
-        "network": ["NetworkProvider", "ProviderContext"],
+        "network_provider": ["NetworkProvider", "ProviderContext"],
         "normalize": ["AlignedWindow", "IntensityReading", "SeriesMetadata", "normalize_readings"],
-        "registry": ["build_fallback_provider", "build_provider", "read_current_intensity"],
+        "provider_choice": ["build_fallback_provider", "build_provider", "read_current_intensity"],
     },
 )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.grid.providers.base import DataQuality
-from ce_nas.grid.providers.cache import CacheKey
-from ce_nas.grid.providers.errors import ProviderError
+from ce_nas.grid.providers.provider_errors import ProviderError
+from ce_nas.grid.providers.response_cache import CacheKey
 from ce_nas.grid.trace import GridTrace, Series
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ce_nas.grid.providers.base import CarbonIntensityProvider, IntensitySeries
-    from ce_nas.grid.providers.cache import IntensityCache
     from ce_nas.grid.providers.fallback_levels import FreshnessLimits
+    from ce_nas.grid.providers.response_cache import IntensityCache
 
 __all__ = ["CachingProvider", "ProviderResponse"]
 

@@ -18,9 +18,9 @@ from ce_nas.core.http import Fault
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.grid.emission_factors import FUEL_LOOKBACK_S, Fuel, FuelGeneration, compute_intensities
 from ce_nas.grid.providers.credentials import Credentials, read_key
-from ce_nas.grid.providers.errors import ProviderError, ZoneError
-from ce_nas.grid.providers.network import NetworkProvider, ProviderContext, extract_rows, split_interval
+from ce_nas.grid.providers.network_provider import NetworkProvider, ProviderContext, extract_rows, split_interval
 from ce_nas.grid.providers.normalize import AlignedWindow, normalize_readings, parse_number
+from ce_nas.grid.providers.provider_errors import ProviderError, ZoneError
 from ce_nas.grid.trace import EmissionFactorType, Signal
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ from ce_nas.core.http import Fault
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.grid.providers.base import DataQuality
 from ce_nas.grid.providers.credentials import Credentials, read_key
-from ce_nas.grid.providers.errors import ProviderError, ZoneError
-from ce_nas.grid.providers.network import (
+from ce_nas.grid.providers.network_provider import (
     NetworkProvider,
     ProviderContext,
     extract_rows,
@@ -34,6 +33,7 @@ from ce_nas.grid.providers.normalize import (
     parse_number,
     parse_time,
 )
+from ce_nas.grid.providers.provider_errors import ProviderError, ZoneError
 from ce_nas.grid.trace import EmissionFactorType, Signal
 
 if TYPE_CHECKING:

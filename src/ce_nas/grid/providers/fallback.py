@@ -24,9 +24,9 @@ from ce_nas.core.units import DAY_S
 from ce_nas.grid.providers.base import DataQuality, IntensitySeries
 from ce_nas.grid.providers.caching import CachingProvider
 from ce_nas.grid.providers.climatology import build_reference_profile, compute_zone_profile
-from ce_nas.grid.providers.errors import ProviderError
 from ce_nas.grid.providers.fallback_levels import FallbackEvent, FallbackLevel, FilledSeries, FreshnessLimits
 from ce_nas.grid.providers.normalize import AlignedWindow
+from ce_nas.grid.providers.provider_errors import ProviderError
 from ce_nas.grid.trace import GridTrace, Series
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ce_nas.grid.providers.base import CarbonIntensityProvider
-    from ce_nas.grid.providers.cache import IntensityCache
+    from ce_nas.grid.providers.response_cache import IntensityCache
 
 __all__ = ["Extrapolator", "FallbackProvider", "repeat_last_day"]
 

@@ -15,8 +15,8 @@ from ce_nas.core.errors import TraceError
 from ce_nas.core.http import Fault
 from ce_nas.core.units import HOUR_S
 from ce_nas.grid.providers.base import CarbonIntensityProvider, DataQuality
-from ce_nas.grid.providers.errors import ProviderError, ZoneError
 from ce_nas.grid.providers.normalize import AlignedWindow, IntensityReading, SeriesMetadata, normalize_readings
+from ce_nas.grid.providers.provider_errors import ProviderError, ZoneError
 from ce_nas.grid.readers import read_trace
 from ce_nas.grid.trace import EmissionFactorType, Signal
 

@@ -18,7 +18,7 @@ import numpy as np
 from ce_nas.core.formatting import format_duration, format_time
 from ce_nas.core.http import Fault
 from ce_nas.grid.providers.base import DataQuality, IntensitySeries
-from ce_nas.grid.providers.errors import ProviderError
+from ce_nas.grid.providers.provider_errors import ProviderError
 from ce_nas.grid.trace import EmissionFactorType, GridTrace, Series, Signal
 
 if TYPE_CHECKING:

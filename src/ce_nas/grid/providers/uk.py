@@ -15,8 +15,7 @@ from ce_nas.config.registry import PROVIDERS
 from ce_nas.core.units import DAY_S
 from ce_nas.grid.providers.base import DataQuality
 from ce_nas.grid.providers.credentials import Credentials
-from ce_nas.grid.providers.errors import ZoneError
-from ce_nas.grid.providers.network import (
+from ce_nas.grid.providers.network_provider import (
     NetworkProvider,
     ProviderContext,
     extract_rows,
@@ -31,6 +30,7 @@ from ce_nas.grid.providers.normalize import (
     parse_number,
     parse_time,
 )
+from ce_nas.grid.providers.provider_errors import ZoneError
 from ce_nas.grid.trace import EmissionFactorType, Signal
 
 if TYPE_CHECKING:

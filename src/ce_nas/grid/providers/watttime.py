@@ -19,8 +19,7 @@ from ce_nas.core.http import Fault
 from ce_nas.core.units import DAY_S, G_PER_LB, HOUR_S
 from ce_nas.grid.providers.base import DataQuality
 from ce_nas.grid.providers.credentials import Credentials, Secret, read_key
-from ce_nas.grid.providers.errors import ProviderError, ZoneError
-from ce_nas.grid.providers.network import (
+from ce_nas.grid.providers.network_provider import (
     NetworkProvider,
     ProviderContext,
     extract_rows,
@@ -36,6 +35,7 @@ from ce_nas.grid.providers.normalize import (
     parse_number,
     parse_time,
 )
+from ce_nas.grid.providers.provider_errors import ProviderError, ZoneError
 from ce_nas.grid.trace import EmissionFactorType, Signal
 
 if TYPE_CHECKING:

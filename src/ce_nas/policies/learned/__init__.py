@@ -14,9 +14,9 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from ce_nas.policies.learned.actions import action_mask
-    from ce_nas.policies.learned.features import extract_features
-    from ce_nas.policies.learned.network import PolicyNetwork, load_builtin_policy, read_policy, write_policy
-    from ce_nas.policies.learned.policy import LearnedPolicy
+    from ce_nas.policies.learned.learned_policy import LearnedPolicy
+    from ce_nas.policies.learned.observation import extract_features
+    from ce_nas.policies.learned.policy_network import PolicyNetwork, load_builtin_policy, read_policy, write_policy
 
 __all__ = [
     "LearnedPolicy",
@@ -32,8 +32,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "actions": ["action_mask"],
-        "features": ["extract_features"],
-        "network": ["PolicyNetwork", "load_builtin_policy", "read_policy", "write_policy"],
-        "policy": ["LearnedPolicy"],
+        "observation": ["extract_features"],
+        "policy_network": ["PolicyNetwork", "load_builtin_policy", "read_policy", "write_policy"],
+        "learned_policy": ["LearnedPolicy"],
     },
 )

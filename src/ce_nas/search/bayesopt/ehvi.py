@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from ce_nas.config.registry import SEARCHERS
 from ce_nas.search.bayesopt.base import BayesianSearcher
-from ce_nas.search.bayesopt.gp import NoiseFreeGaussianProcess, fit_length_scales, prior_length_scales
 from ce_nas.search.bayesopt.log_ehvi import BoxDecomposition, LogEhvi
+from ce_nas.search.bayesopt.noise_free_gp import NoiseFreeGaussianProcess, fit_length_scales, prior_length_scales
 
 if TYPE_CHECKING:
     import numpy as np

@@ -23,7 +23,7 @@ from ce_nas.pareto.dominance import is_nondominated
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ce_nas.search.bayesopt.gp import NoiseFreeGaussianProcess
+    from ce_nas.search.bayesopt.noise_free_gp import NoiseFreeGaussianProcess
 
 __all__ = ["BoxDecomposition", "LogEhvi"]
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
     from ce_nas.search.lamoo.partition_tree import PartitionSettings, PartitionTree
-    from ce_nas.search.lamoo.searcher import LamooSearcher
     from ce_nas.search.lamoo.svm import Boundary
 
 __all__ = ["Boundary", "LamooSearcher", "PartitionSettings", "PartitionTree"]
@@ -24,7 +24,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "partition_tree": ["PartitionSettings", "PartitionTree"],
-        "searcher": ["LamooSearcher"],
+        "lamoo_searcher": ["LamooSearcher"],
         "svm": ["Boundary"],
     },
 )

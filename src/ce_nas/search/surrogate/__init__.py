@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from ce_nas.search.surrogate.searcher import SurrogateSearcher
+    from ce_nas.search.surrogate.surrogate_searcher import SurrogateSearcher
 
 __all__ = ["SurrogateSearcher"]
 
-__getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs={"searcher": ["SurrogateSearcher"]})
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs={"surrogate_searcher": ["SurrogateSearcher"]})

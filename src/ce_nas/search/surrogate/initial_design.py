@@ -12,14 +12,14 @@ import numpy as np
 
 from ce_nas.pareto.dominance import is_nondominated
 from ce_nas.pareto.hypervolume import hypervolume_improvements
-from ce_nas.search.surrogate.features import ScoreEncoder
+from ce_nas.search.surrogate.encoding import ScoreEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ce_nas.core.records import Architecture
-    from ce_nas.search.surrogate.dataset import SurrogateDataset
-    from ce_nas.search.surrogate.features import FeatureEncoder
+    from ce_nas.search.surrogate.encoding import FeatureEncoder
+    from ce_nas.search.surrogate.training_set import SurrogateDataset
 
 __all__ = ["choose_greedy_front", "promised_values"]
 

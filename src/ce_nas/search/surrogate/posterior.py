@@ -12,15 +12,15 @@ from ce_nas.pareto.dominance import is_nondominated
 from ce_nas.pareto.sorting import argsort_rank_and_crowding
 from ce_nas.search.archive import objective_values
 from ce_nas.search.surrogate.acquisition import expected_hypervolume_improvements, normal_quadrature_nodes
-from ce_nas.search.surrogate.features import ScoreEncoder
-from ce_nas.search.surrogate.gp import GpPosterior, GroupKernel, fit_kernel, leave_one_out_log_density
+from ce_nas.search.surrogate.encoding import ScoreEncoder
+from ce_nas.search.surrogate.grouped_gp import GpPosterior, GroupKernel, fit_kernel, leave_one_out_log_density
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ce_nas.core.records import Architecture
-    from ce_nas.search.surrogate.dataset import ArchitectureTable, SurrogateDataset
-    from ce_nas.search.surrogate.features import FeatureEncoder
+    from ce_nas.search.surrogate.encoding import FeatureEncoder
+    from ce_nas.search.surrogate.training_set import ArchitectureTable, SurrogateDataset
 
 __all__ = ["CandidatePosterior", "LogTransform", "StandardTransform"]
 

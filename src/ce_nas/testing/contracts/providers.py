@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ce_nas.grid.providers.base import DataQuality
-from ce_nas.grid.providers.errors import ZoneError
+from ce_nas.grid.providers.provider_errors import ZoneError
 
 if TYPE_CHECKING:
     from ce_nas.grid.providers.base import CarbonIntensityProvider, IntensitySeries

@@ -12,7 +12,7 @@ import pytest
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import random_stream
 from ce_nas.space.base import Space
-from ce_nas.space.nasbench201 import NasBench201Space
+from ce_nas.space.nasbench201_cell import NasBench201Space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

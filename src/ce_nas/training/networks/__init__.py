@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from ce_nas.training.networks.build import build_network, build_space, build_supernet
-    from ce_nas.training.networks.darts import DartsNetwork, DartsSupernet
+    from ce_nas.training.networks.darts_network import DartsNetwork, DartsSupernet
+    from ce_nas.training.networks.factory import build_network, build_space, build_supernet
     from ce_nas.training.networks.mbconv import FbNetNetwork, FbNetSupernet, InvertedResidual
-    from ce_nas.training.networks.nasbench201 import NasBench201Network, count_flops, count_parameters
+    from ce_nas.training.networks.nasbench201_network import NasBench201Network, count_flops, count_parameters
     from ce_nas.training.networks.supernet import NasBench201Supernet, Supernet
 
 __all__ = [
@@ -40,10 +40,10 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "build": ["build_network", "build_space", "build_supernet"],
-        "darts": ["DartsNetwork", "DartsSupernet"],
+        "factory": ["build_network", "build_space", "build_supernet"],
+        "darts_network": ["DartsNetwork", "DartsSupernet"],
         "mbconv": ["FbNetNetwork", "FbNetSupernet", "InvertedResidual"],
-        "nasbench201": ["NasBench201Network", "count_flops", "count_parameters"],
+        "nasbench201_network": ["NasBench201Network", "count_flops", "count_parameters"],
         "supernet": ["NasBench201Supernet", "Supernet"],
     },
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.space.nasbench201 import NB201_OPERATIONS
+from ce_nas.space.nasbench201_cell import NB201_OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def nb201_flops(
 ) -> np.ndarray:
     """Multiply-accumulates of each network for one image of shape ``image_shape``, shape ``(n,)``.
 
-    Counted as :func:`~ce_nas.training.networks.nasbench201.count_flops` does.
+    Counted as :func:`~ce_nas.training.networks.nasbench201_network.count_flops` does.
     """
     in_channels, height, width = image_shape
     areas = [(-(-height // stride)) * (-(-width // stride)) for stride in _STAGE_MULTIPLIERS]

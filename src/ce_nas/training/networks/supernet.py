@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ce_nas.space.nasbench201 import NB201_EDGES, NB201_OPERATIONS
-from ce_nas.training.networks.nasbench201 import ReluConvBn, ResidualBlock
+from ce_nas.space.nasbench201_cell import NB201_EDGES, NB201_OPERATIONS
+from ce_nas.training.networks.nasbench201_network import ReluConvBn, ResidualBlock
 
 if TYPE_CHECKING:
     from ce_nas.core.records import Architecture

@@ -13,7 +13,7 @@ from ce_nas.apps.dashboard.pages.pilot import (
     PilotQueue,
     pilot_page,
 )
-from ce_nas.apps.pilot.inputs import PilotInputs
+from ce_nas.apps.pilot.questionnaire import PilotInputs
 from ce_nas.core.errors import SettingsError
 from ce_nas.report.i18n.translator import Translator
 

@@ -12,7 +12,7 @@ from ce_nas.core.formatting import format_carbon, format_energy
 from ce_nas.experiments.strategies import combine
 from ce_nas.experiments.sweep import SweepRun, summarise_sweep, sweep_page
 from ce_nas.report.page import ReportSection, ReportTable
-from ce_nas.report.plotting.comparison import (
+from ce_nas.report.plotting.run_comparison import (
     MAX_RUNS,
     ChartedRun,
     compared_carbon_chart,

@@ -9,7 +9,7 @@ from ce_nas.analysis.explanation import space_from_journal
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.apps.dashboard.layout import PageLayout, render_page, run_address
 from ce_nas.core.errors import CeNasError, SettingsError
-from ce_nas.report import explanation
+from ce_nas.report import explanation_pages as explanation
 from ce_nas.report.page import ReportPage
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from ce_nas.apps.dashboard.layout import PageLayout, render_page
-from ce_nas.apps.pilot.inputs import PilotInputs
 from ce_nas.apps.pilot.paper import decision_page
+from ce_nas.apps.pilot.questionnaire import PilotInputs
 from ce_nas.apps.pilot.simulate import EFFORTS, count_searches, run_pilot
 from ce_nas.core.errors import CeNasError, SettingsError, unknown_choice_message
 

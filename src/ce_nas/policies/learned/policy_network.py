@@ -1,0 +1,164 @@
+"""The network of a learned policy, and its file: the layers, and their provenance.
+
+The file is an npz of plain arrays and a JSON header, with a checksum over both; it holds no pickle, and reading it
+needs only numpy. The header states the features and actions that the network was trained for; a file with others is
+refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ce_nas.core.errors import SettingsError
+from ce_nas.policies.learned.actions import ACTIONS
+from ce_nas.policies.learned.observation import FEATURE_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+__all__ = [
+    "BUILTIN_POLICY_FILE",
+    "FORMAT_VERSION",
+    "PolicyNetwork",
+    "load_builtin_policy",
+    "read_policy",
+    "write_policy",
+]
+
+#: version of the file format
+FORMAT_VERSION = 1
+#: the policy that comes with the package
+BUILTIN_POLICY_FILE = "learned_policy.npz"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PolicyNetwork:
+    """A multilayer perceptron with tanh between its layers.
+
+    Example:
+        >>> network = PolicyNetwork(weights=[np.ones((3, 2))], biases=[np.zeros(2)])
+        >>> network.forward(np.array([1.0, 2.0, 3.0])).tolist()
+        [6.0, 6.0]
+    """
+
+    #: weights of each layer, shape (inputs, outputs)
+    weights: Sequence[np.ndarray]
+    #: biases of each layer, shape (outputs,)
+    biases: Sequence[np.ndarray]
+    #: whether the outputs are a preference for each action, or two shares (evaluating, sampling)
+    discrete: bool = True
+    #: how it was trained: command, settings, seeds, results
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def forward(self, features: np.ndarray) -> np.ndarray:
+        """The outputs for one observation, shape ``(outputs,)``."""
+        values = np.asarray(features, dtype=np.float64)
+        for weights, biases in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            values = np.tanh(values @ weights + biases)
+        return np.asarray(values @ self.weights[-1] + self.biases[-1])
+
+
+def write_policy(path: Path, network: PolicyNetwork) -> None:
+    """Write a network to ``path``, atomically; the same network always gives the same bytes."""
+    arrays = _named_arrays(network)
+    header = {
+        "format": FORMAT_VERSION,
+        "layers": len(network.weights),
+        "discrete": network.discrete,
+        "features": list(FEATURE_NAMES),
+        "menu": [list(entry) for entry in ACTIONS],
+        "made_by": dict(network.provenance),
+    }
+    text = json.dumps(header, sort_keys=True, allow_nan=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    with draft.open("wb") as file:
+        np.savez(file, header=np.array(text), checksum=np.array(_checksum(text, arrays)), **arrays)  # type: ignore[arg-type]
+    draft.replace(path)
+
+
+def read_policy(path: Path) -> PolicyNetwork:
+    """Read the network in the file at ``path``.
+
+    :raises SettingsError: if there is none, it is damaged, or it was trained for other features or actions.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        message = (
+            f"Expected a trained policy at {str(path)!r}, but {error.strerror or error}; "
+            "train one with: ce-nas policy train."
+        )
+        raise SettingsError(message) from error
+    return _parse(content, path.name)
+
+
+def load_builtin_policy() -> PolicyNetwork:
+    """Read the network that comes with the package.
+
+    :raises SettingsError: if the installation lacks it.
+    """
+    try:
+        content = resources.files("ce_nas.data").joinpath(BUILTIN_POLICY_FILE).read_bytes()
+    except (FileNotFoundError, ModuleNotFoundError) as error:
+        message = f"Expected {BUILTIN_POLICY_FILE} in the package's data, but it is not installed; reinstall ce-nas."
+        raise SettingsError(message) from error
+    return _parse(content, BUILTIN_POLICY_FILE)
+
+
+def _parse(content: bytes, name: str) -> PolicyNetwork:
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            text, stated = str(file["header"]), str(file["checksum"])
+            arrays = {key: file[key] for key in sorted(file.files) if key not in {"header", "checksum"}}
+        header = json.loads(text)
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        message = f"Expected a trained policy in {name}, but {error}; the file is damaged or of another kind."
+        raise SettingsError(message) from error
+    if _checksum(text, arrays) != stated:
+        message = f"Expected a trained policy in {name} with a valid checksum, got another: the file is damaged."
+        raise SettingsError(message)
+    _require_compatible(header, name)
+    layers = range(header["layers"])
+    return PolicyNetwork(
+        weights=tuple(arrays[f"weights_{layer}"] for layer in layers),
+        biases=tuple(arrays[f"biases_{layer}"] for layer in layers),
+        discrete=header["discrete"],
+        provenance=header["made_by"],
+    )
+
+
+def _require_compatible(header: Mapping[str, Any], name: str) -> None:
+    expected = {"format": FORMAT_VERSION, "features": list(FEATURE_NAMES), "menu": [list(entry) for entry in ACTIONS]}
+    for key, value in expected.items():
+        if header.get(key) != value:
+            message = (
+                f"Expected a policy trained for this version's {key}, but {name} was trained for another; "
+                "train it again with: ce-nas policy train."
+            )
+            raise SettingsError(message)
+
+
+def _named_arrays(network: PolicyNetwork) -> dict[str, np.ndarray]:
+    arrays = {f"weights_{layer}": values for layer, values in enumerate(network.weights)}
+    arrays |= {f"biases_{layer}": values for layer, values in enumerate(network.biases)}
+    return {name: np.ascontiguousarray(values, dtype="<f4") for name, values in arrays.items()}
+
+
+def _checksum(header: str, arrays: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(header.encode())
+    for name in sorted(arrays):
+        digest.update(name.encode())
+        digest.update(repr(arrays[name].shape).encode())
+        digest.update(np.ascontiguousarray(arrays[name], dtype="<f4").tobytes())
+    return digest.hexdigest()

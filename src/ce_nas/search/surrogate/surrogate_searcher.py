@@ -1,0 +1,400 @@
+"""Surrogate search: Gaussian processes select the candidates of the largest expected hypervolume improvement."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from ce_nas.config.registry import SEARCHERS
+from ce_nas.core.errors import SettingsError
+from ce_nas.search.archive import PendingProposals
+from ce_nas.search.random import sample_uniform
+from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace, deduplicate
+from ce_nas.search.surrogate.candidates import CandidateSampler
+from ce_nas.search.surrogate.encoding import FeatureEncoder
+from ce_nas.search.surrogate.initial_design import MIN_SCORED, choose_greedy_front, promised_values
+from ce_nas.search.surrogate.posterior import CandidatePosterior
+from ce_nas.search.surrogate.training_set import SurrogateDataset
+from ce_nas.space.isomorphism import unique_rows
+from ce_nas.space.nasbench201_cell import NasBench201Space
+from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Sequence
+
+    from ce_nas.config.components import SearcherSettings
+    from ce_nas.core.records import Architecture, Observation
+    from ce_nas.search.base import KnownMetric, SearchContext
+    from ce_nas.search.regions import Region
+    from ce_nas.search.surrogate.grouped_gp import GroupKernel
+    from ce_nas.space.base import Space
+
+__all__ = ["SurrogateSearcher"]
+
+#: the fewest trainings that are modelled
+_MIN_TRAININGS = 3
+#: growth factors after which the kernels are refitted: of full trainings, and of proxy scores or partial trainings
+_REFIT_GROWTH, _PROXY_REFIT_GROWTH = 1.2, 1.5
+#: number of trainings after which more of them do not refit the kernels
+_MAX_REFIT_TRAININGS = 300
+#: the most proposals of one ask that are selected with fantasies of the earlier ones
+_MAX_FANTASIES = 8
+#: the fewest candidates, those of the largest expected improvement, that a batch is selected from
+_MIN_BATCH_CANDIDATES = 384
+#: random architectures of a huge space over whose costs the initial proposals are spread
+_COST_SAMPLE_SIZE = 768
+#: neighbouring architectures by cost of which an initial proposal is drawn
+_COST_WINDOW_SIZE = 48
+#: what the expected improvement of another training of a trained function counts
+_REPEATED_WORTH = 0.1
+
+
+@SEARCHERS.register("surrogate")
+class SurrogateSearcher(RegionalSearcher):
+    """Bayesian optimisation of a discrete space that also learns from proxy scores and partial trainings.
+
+    A Gaussian process models each objective that is not known of every candidate. The candidate of the largest expected
+    hypervolume improvement is proposed first, and the others of a batch given the expected values of the earlier ones
+    and of running trainings. Proxy scores and partial trainings are features, weighted by how well they predicted full
+    trainings so far. In a space too large to be listed, candidates are sampled at every ask.
+
+    Example:
+        >>> import numpy as np
+        >>> from ce_nas.core.records import Observation
+        >>> from ce_nas.space.base import Space
+        >>> space = Space("toy", ["a", "b", "c"], [[*"uvwxyz"]] * 3)
+        >>> cost = space.members.sum(axis=1).astype(float)
+        >>> searcher = SurrogateSearcher(
+        ...     space, np.random.default_rng(0), reference=(30.0, 16.0), known_objectives=[None, cost]
+        ... )
+        >>> cells = searcher.ask(10, exclude=set())  # spread over the known cost
+        >>> searcher.tell([Observation(cell, (25.0 - cell[0] ** 2, float(sum(cell)))) for cell in cells])
+        >>> searcher.ask(1, exclude=set(cells))
+        [(3, 4, 3)]
+
+    :param space: the space to search.
+    :param rng: the searcher's own generator.
+    :param reference: reference point of the hypervolume, minimised, shape ``(m,)``.
+    :param requires_training: for each objective, whether it takes a training to observe it; the others are exact at
+        fidelity 0. None: those without ``known_objectives``, or all without any.
+    :param known_objectives: for each objective its values of every member of a listable space, shape ``(size,)``, or as
+        a function of architectures, minimised; None where it is not known in advance.
+    :param proxy_scores: proxy scores of every member known in advance, larger is better, shape ``(size, k)``, NaN where
+        missing; observed scores must be of the same kinds. None: there are none, or they are observed.
+    :param votes: the estimate of an objective by these scores, larger is better, shape ``(size,)``; None: their mean
+        rank. Observed scores come with their own.
+    :param initial_proposals: proposals before the model decides: the front that scores and known costs promise, else
+        spread over the first known cost, or random.
+    """
+
+    name = "surrogate"
+    uses_proxy_scores = True
+
+    def __init__(  # noqa: PLR0913 - what every searcher needs, and keyword settings
+        self,
+        space: Space,
+        rng: np.random.Generator,
+        reference: Sequence[float] | np.ndarray,
+        *,
+        requires_training: Sequence[bool] | None = None,
+        known_objectives: Sequence[KnownMetric | None] | None = None,
+        proxy_scores: np.ndarray | None = None,
+        votes: np.ndarray | None = None,
+        initial_proposals: int = 12,
+    ) -> None:
+        self._space = space
+        self._rng = rng
+        self._reference = np.asarray(reference, dtype=float)
+        self._initial_proposals = initial_proposals
+        trained = _resolve_requires_training(len(self._reference), requires_training, known_objectives)
+        _require_consistent(
+            space, len(self._reference), trained, known_objectives, proxy_scores, initial_proposals=initial_proposals
+        )
+        #: for each member of a space with known equivalences the number of its function
+        self._function_of = unique_rows(space)[1] if isinstance(space, NasBench201Space) else None
+        equivalents = None if self._function_of is None else _list_equivalents(space, self._function_of)
+        self._dataset = SurrogateDataset(space, trained, known_objectives or (), equivalents)
+        if proxy_scores is not None:
+            self._dataset.set_proxy_scores(np.asarray(proxy_scores, dtype=float), votes)
+        self._candidate_sampler = CandidateSampler(space, rng)
+        self._feature_encoder = FeatureEncoder(space)
+        self._posterior: CandidatePosterior | None = None
+        self._kernels: dict[int, GroupKernel] = {}
+        #: counts of the dataset at the last fit of the kernels
+        self._fitted_counts = (0, 0, 0)
+        #: whether there are observations since the last update of the posterior
+        self._stale = True
+        self._spread_proposed = 0
+        self._pending = PendingProposals()
+        #: for each member of a space with known equivalences the number of its function
+        self._function_of = unique_rows(space)[1] if isinstance(space, NasBench201Space) else None
+        #: largest expected improvements at the last ask of architectures not trained, descending
+        self._best_improvements = np.empty(0)
+
+    @classmethod
+    def from_settings(cls, settings: SearcherSettings, context: SearchContext) -> Self:
+        """See :meth:`Searcher.from_settings`."""
+        rng = context.random_stream(settings.name)
+        return cls(context.space, rng, context.reference, known_objectives=context.known_objectives())
+
+    def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
+        """See :meth:`Searcher.ask`."""
+        return self.ask_within(n, exclude, WholeSpace())
+
+    def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
+        """See :meth:`RegionalSearcher.ask_within`."""
+        if n < 1:
+            return []
+        has_model = self._finite_training_count >= _MIN_TRAININGS
+        n_begun = len(self._dataset.full_trainings) + len(self._pending.retain_accepted(exclude))
+        n_initial = n if not has_model else min(n, max(self._initial_proposals - n_begun, 0))
+        new = self._propose_promised(min(n_initial, self._initial_proposals - n_begun), exclude, region)
+        n_spread = n_initial - len(new)
+        new += self._propose_spread(n_spread, UnionContainer(exclude, set(new)), region)
+        self._spread_proposed += n_spread
+        if has_model and n > n_initial:
+            new += self._propose_best(n - n_initial, UnionContainer(exclude, set(new)), region)
+        new += sample_uniform(self._space, self._rng, n - len(new), UnionContainer(exclude, set(new)), region)
+        self._pending.add(new)
+        return new
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """See :meth:`Searcher.tell`."""
+        self._dataset.tell(observations)
+        if not self._is_listable:
+            self._candidate_sampler.tell(observations)
+        self._stale = self._stale or bool(observations)
+        self._pending.discard_observed(observations)
+
+    def expected_gain(self, trainings: int) -> float | None:
+        """See :meth:`Searcher.expected_gain`: the sum over the best candidates, as if they were independent."""
+        known = self._best_improvements[:trainings]
+        return float(known.sum() + (trainings - len(known)) * known[-1]) if len(known) else None
+
+    def predict(self, exclude: Container[Architecture] = ()) -> tuple[list[Architecture], np.ndarray, np.ndarray]:
+        """Predict candidates: architectures, expected objectives ``(n, m)``, and expected improvements ``(n,)``.
+
+        Empty before there are enough trainings. The improvements of architectures in ``exclude`` are 0.
+        """
+        if self._finite_training_count < _MIN_TRAININGS:
+            return [], np.empty((0, len(self._reference))), np.empty(0)
+        posterior = self._update_posterior(exclude, WholeSpace())
+        improvements = posterior.expected_improvements() * self._novelty(posterior, ())
+        improvements[[architecture in exclude for architecture in posterior.candidates]] = 0.0
+        return list(posterior.candidates), posterior.expected_values(), improvements
+
+    @property
+    def _is_listable(self) -> bool:
+        return self._space.size <= MAX_EXHAUSTIVE_SIZE
+
+    @property
+    def _finite_training_count(self) -> int:
+        return sum(bool(np.isfinite(sample.values).all()) for sample in self._dataset.full_trainings.observations[:64])
+
+    def _propose_promised(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
+        """Initial proposals: of the front that proxy scores and known costs promise; none without these."""
+        if n < 1 or self._dataset.votes.count < MIN_SCORED:
+            return []
+        architectures = self._space.all_architectures if self._is_listable else self._dataset.votes.known_architectures
+        promised = promised_values(self._dataset, self._feature_encoder, architectures, self._reference)
+        if promised is None:
+            return []
+        values, reference = promised
+        begun = {sample.architecture for sample in self._dataset.full_trainings.observations}
+        begun.update(self._pending.retain_accepted(exclude))
+        inside = region.contains(architectures).tolist()
+        chosen = [row for row, architecture in enumerate(architectures) if architecture in begun]
+        for row, architecture in enumerate(architectures):
+            if architecture not in begun and (not inside[row] or architecture in exclude):
+                values[row] = np.inf
+        return [architectures[row] for row in choose_greedy_front(values, reference, chosen, n)]
+
+    def _propose_spread(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
+        """Initial proposals: spread over the first cost that is known of many architectures, or random."""
+        by_cost = self._architectures_by_cost(exclude, region) if n else ()
+        new: dict[Architecture, None] = {}
+        for step in range(self._spread_proposed, self._spread_proposed + n) if len(by_cost) else ():
+            start = int(_van_der_corput(step) * max(len(by_cost) - _COST_WINDOW_SIZE, 1))
+            window = self._rng.permutation(by_cost[start : start + _COST_WINDOW_SIZE])
+            inside = map(tuple, window[region.contains(window)].tolist())
+            new.update(dict.fromkeys(deduplicate(inside, UnionContainer(exclude, new))[:1]))
+        return [*new, *sample_uniform(self._space, self._rng, n - len(new), UnionContainer(exclude, new), region)]
+
+    def _architectures_by_cost(self, exclude: Container[Architecture], region: Region) -> np.ndarray:
+        """Architectures sorted by the first cost that is known of enough of them, cheapest first, shape ``(n, d)``."""
+        costs, architectures = (
+            self._dataset.known_table.known_rows,
+            self._space.members if self._is_listable else np.empty((0, 0)),
+        )
+        if not self._is_listable and self._dataset.has_metric_functions:
+            sample = sample_uniform(self._space, self._rng, _COST_SAMPLE_SIZE, exclude, region)
+            costs, architectures = self._dataset.known_values(sample), np.array(sample)
+        for column in costs.T if len(architectures) else ():
+            rows = np.flatnonzero(np.isfinite(column))
+            if len(rows) > 2 * _COST_WINDOW_SIZE:
+                return architectures[rows[np.argsort(column[rows], kind="stable")]]
+        return np.empty((0, 0))
+
+    def _propose_best(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
+        """Up to ``n`` candidates of the largest expected improvement, ties in random order."""
+        posterior = self._update_posterior(exclude, region)
+        accepted = self._pending.retain_accepted(exclude)
+        pending = [posterior.index[architecture] for architecture in accepted if architecture in posterior.index]
+        worth = self._novelty(posterior, accepted)
+        improvements = posterior.expected_improvements() * worth
+        order = np.lexsort((self._rng.random(len(improvements)), -improvements))
+        n_candidates = 1 if n == 1 and not pending else max(2 * n, _MIN_BATCH_CANDIDATES)
+        indices = list(islice(_iter_allowed(posterior, order, exclude, region), n_candidates))
+        self._best_improvements = self._largest_untrained(improvements, posterior)
+        return [posterior.candidates[index] for index in _select_batch(posterior, indices, pending, n, worth)]
+
+    def _largest_untrained(self, improvements: np.ndarray, posterior: CandidatePosterior) -> np.ndarray:
+        """The largest of the expected improvements of architectures that are not trained, descending.
+
+        Whatever this ask excludes: an ask for architectures to score excludes the best, which are scored already.
+        """
+        left = improvements.copy()
+        trained = [posterior.index.get(sample.architecture) for sample in self._dataset.full_trainings.observations]
+        left[[row for row in trained if row is not None]] = 0.0
+        return np.sort(left)[::-1][:_MIN_BATCH_CANDIDATES]
+
+    def _novelty(self, posterior: CandidatePosterior, pending: Sequence[Architecture]) -> np.ndarray:
+        """By what each candidate's expected improvement counts, shape ``(candidates,)``: little for a trained function.
+
+        Another training of the same function improves by the noise of trainings and of measured costs alone.
+        """
+        worth = np.ones(len(posterior.candidates))
+        if self._function_of is None:
+            return worth
+        begun = [sample.architecture for sample in self._dataset.full_trainings.observations]
+        rows = [self._space.index[architecture] for architecture in [*begun, *pending]]
+        worth[np.isin(self._function_of, self._function_of[rows])] = _REPEATED_WORTH
+        return worth
+
+    def _update_posterior(self, exclude: Container[Architecture], region: Region) -> CandidatePosterior:
+        """The posterior of all members, or of newly sampled candidates where they cannot be listed."""
+        fit = self._is_refit_due()
+        if fit:
+            self._fitted_counts = self._dataset.counts
+        if not self._is_listable:
+            sample = self._candidate_sampler.sample(exclude, region, self._dataset.full_trainings.observations)
+            candidates = list(dict.fromkeys([*sample, *self._pending.retain_accepted(exclude)]))
+            self._posterior = self._build_posterior(candidates, fit=fit)
+        elif self._posterior is None or fit:
+            self._posterior = self._build_posterior(list(self._space.index), fit=fit)
+        elif self._stale:
+            self._posterior.refresh(sorted(self._dataset.changed_architectures))
+            self._posterior.update()
+        self._dataset.changed_architectures.clear()
+        self._stale = False
+        return self._posterior
+
+    def _build_posterior(self, candidates: Sequence[Architecture], *, fit: bool) -> CandidatePosterior:
+        posterior = CandidatePosterior(
+            candidates, self._feature_encoder, self._dataset, self._reference, self._kernels, fit=fit
+        )
+        self._kernels.update(posterior.kernels)
+        return posterior
+
+    def _is_refit_due(self) -> bool:
+        """Whether the dataset has grown enough since the last fit of the kernels."""
+        factors = (_REFIT_GROWTH, _PROXY_REFIT_GROWTH, _PROXY_REFIT_GROWTH)
+        trainings, *others = self._dataset.counts
+        counts = zip((min(trainings, _MAX_REFIT_TRAININGS), *others), self._fitted_counts, factors, strict=True)
+        return any(now > factor * fitted for now, fitted, factor in counts)
+
+
+def _list_equivalents(space: Space, function_of: np.ndarray) -> dict[Architecture, list[Architecture]]:
+    """For each architecture all that compute the same function."""
+    classes: dict[int, list[Architecture]] = {}
+    for architecture, function in zip(space.all_architectures, function_of.tolist(), strict=True):
+        classes.setdefault(function, []).append(architecture)
+    return {architecture: members for members in classes.values() for architecture in members}
+
+
+def _select_batch(
+    posterior: CandidatePosterior, indices: Sequence[int], pending: Sequence[int], n: int, worth: np.ndarray
+) -> list[int]:
+    """Up to ``n`` of the indices, best first; the first few given fantasies of the earlier ones and the pending.
+
+    :param indices: candidates, those of the largest expected improvement first.
+    :param pending: candidates whose training is running.
+    :param worth: by what the expected improvement of each candidate counts.
+    """
+    if len(indices) <= 1 or (n == 1 and not pending):
+        return list(indices[:n])
+    part = posterior.subset(np.array([*indices, *pending]))
+    for row in range(len(indices), len(indices) + len(pending)):
+        part.fantasise(row)
+    available = np.where(np.arange(len(indices) + len(pending)) < len(indices), worth[[*indices, *pending]], -1.0)
+    batch: list[int] = []
+    while len(batch) < min(n, _MAX_FANTASIES, len(indices)):
+        gains = np.where(available >= 0, part.expected_improvements() * available, -1.0)
+        best = int(np.argmax(gains)) if batch or pending else 0
+        part.fantasise(best)
+        batch.append(best)
+        available[best] = -1.0
+    batch += np.flatnonzero(available >= 0)[: n - len(batch)].tolist()
+    return [indices[row] for row in batch]
+
+
+def _iter_allowed(
+    posterior: CandidatePosterior, order: np.ndarray, exclude: Container[Architecture], region: Region
+) -> Iterator[int]:
+    """The indices in ``order`` of candidates inside the region that are not excluded."""
+    for start in range(0, len(order), 512):
+        block = order[start : start + 512].tolist()
+        architectures = [posterior.candidates[index] for index in block]
+        inside = region.contains(architectures).tolist()
+        for index, architecture, is_inside in zip(block, architectures, inside, strict=True):
+            if is_inside and architecture not in exclude:
+                yield index
+
+
+def _van_der_corput(index: int) -> float:
+    """A term of van der Corput's sequence, 0 to 1: its first terms are evenly spread, however many."""
+    term, digit = 0.0, 0.5
+    index += 1
+    while index:
+        term += digit * (index & 1)
+        index >>= 1
+        digit /= 2.0
+    return term
+
+
+def _resolve_requires_training(
+    objectives: int, requires_training: Sequence[bool] | None, known_objectives: Sequence[KnownMetric | None] | None
+) -> list[bool]:
+    if requires_training is not None:
+        return list(requires_training)
+    return [True] * objectives if known_objectives is None else [column is None for column in known_objectives]
+
+
+def _require_consistent(  # noqa: PLR0913 - all that is known in advance
+    space: Space,
+    objectives: int,
+    requires_training: Sequence[bool],
+    known_objectives: Sequence[KnownMetric | None] | None,
+    proxy_scores: np.ndarray | None,
+    *,
+    initial_proposals: int,
+) -> None:
+    counts = [len(requires_training), objectives if known_objectives is None else len(known_objectives)]
+    columns = [column for column in known_objectives or () if isinstance(column, np.ndarray)]
+    tables = [*columns, *([] if proxy_scores is None else [proxy_scores])]
+    listed = not tables or space.size <= MAX_EXHAUSTIVE_SIZE
+    if (
+        counts != [objectives] * 2
+        or not listed
+        or any(len(table) != space.size for table in tables)
+        or initial_proposals < 1
+    ):
+        message = (
+            f"Expected known_objectives and requires_training with an entry for each of the {objectives} objectives, "
+            f"known values and proxy_scores of all {space.size} members of a listable space, and initial_proposals of "
+            f"at least 1; got {counts[1]} and {counts[0]} entries, tables of {[len(table) for table in tables]} rows "
+            f"and initial_proposals={initial_proposals}."
+        )
+        raise SettingsError(message)
