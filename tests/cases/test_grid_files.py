@@ -358,3 +358,34 @@ def test_a_unit_or_a_clock_in_the_name_does_not_hide_a_column(written, text, g_p
     trace = read_trace(written(text))
     assert trace.g_per_kwh[0] == pytest.approx(g_per_kwh)
     assert trace.start.hour == start
+
+
+def test_times_without_an_offset_are_noted(written):
+    text, *_ = FORMATS["OpenElectricity"]
+    path = written(text.format(120, 120))
+    note = "times without an offset read as UTC; name their zone with --timezone if they are local"
+    assert note in read_trace(path).notes
+    local = read_trace(path, timezone="Australia/Brisbane")
+    assert local.start == datetime(2023, 12, 31, 14, tzinfo=UTC)
+    assert note not in local.notes
+
+
+@pytest.mark.parametrize("maker", ["NESO mix", "NESO API", "Energinet", "RTE", "Electricity Maps", "WattTime v3"])
+def test_documented_times_need_no_note(written, maker):
+    text, _, value, _ = FORMATS[maker]
+    assert not [note for note in read_trace(written(text.format(value, value))).notes if "read as UTC" in note]
+
+
+def test_weather_units_after_an_underscore(written):
+    path = written(rows("time,temperature_c,wind_speed_kmh", "2024-01-01T00:00Z,5,36", "2024-01-01T01:00Z,6,18"))
+    weather = read_future_covariates(path)
+    assert weather["temperature_c"].values == pytest.approx([278.15, 279.15])
+    assert weather["wind_speed_kmh"].values == pytest.approx([10.0, 5.0])
+
+
+def test_a_temperature_that_cannot_be_in_kelvin(written):
+    path = written(rows("time,temperature_2m", "2024-01-01T00:00Z,5", "2024-01-01T01:00Z,-3"))
+    with pytest.raises(TraceError, match=r"states no unit and holds at most 5, which cannot be K"):
+        read_future_covariates(path)
+    kelvin = written(rows("time,temperature_2m", "2024-01-01T00:00Z,278", "2024-01-01T01:00Z,270"))
+    assert read_future_covariates(kelvin)["temperature_2m"].values.tolist() == [278.0, 270.0]

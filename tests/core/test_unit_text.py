@@ -110,6 +110,14 @@ def test_a_price_without_a_unit():
         ("temperature (°F)", 41.0, 278.15),
         ("wind_speed_10m (km/h)", 36.0, 10.0),
         ("shortwave_radiation (W/m²)", 200.0, 200.0),
+        ("temperature_c", 5.0, 278.15),
+        ("Temperature_2m_degF", 41.0, 278.15),
+        ("t2m_k", 278.15, 278.15),
+        ("temperature_celsius", 5.0, 278.15),
+        ("wind_speed_kmh", 36.0, 10.0),
+        ("wind_speed_m_s", 10.0, 10.0),
+        ("dswrf_w_m2", 200.0, 200.0),
+        ("rain_inch", 1.0, 25.4),
     ],
 )
 def test_weather_becomes_si(header, value, si):
@@ -120,3 +128,5 @@ def test_weather_becomes_si(header, value, si):
 def test_weather_without_a_known_unit():
     assert find_weather_unit("wind") is None
     assert find_weather_unit("cloud cover (okta)") is None
+    assert find_weather_unit("temperature_2m") is None
+    assert find_weather_unit("station_c") is None

@@ -11,6 +11,7 @@ from ce_nas.core.records import Activity, Allocation
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.engine.build import build_engine
 from ce_nas.engine.engine import Engine
+from ce_nas.engine.inputs import RunInputs
 from ce_nas.policies.base import Decision, Policy
 from ce_nas.store.journal import MemoryJournal
 
@@ -102,6 +103,20 @@ def test_search_moves_to_cleaner_site():
         settings_from_flags(hours=5, gpus=2, searcher="random", zone="coal", policy="vanilla")
     ).run()
     assert result.summary.carbon_g["full"] < 0.5 * alone.summary.carbon_g["full"]
+
+
+def test_a_message_on_a_file_of_another_site_names_its_keys(tmp_path):
+    path = tmp_path / "north.csv"
+    path.write_text("time,a,b\n2023-07-01T00:00Z,0.1,1\n2023-07-01T01:00Z,0.2,1\n")
+    other = {"name": "north", "trace": str(path)}
+    for keys, expected in (
+        ({}, r"with intensity_column\. This is a key of \[\[site.others\]\] 'north'"),
+        ({"intensity_column": "a"}, "State the unit with unit, such as kg/kWh"),
+    ):
+        with pytest.raises(CeNasError, match=expected):
+            Search.from_settings(settings_from_flags({"site": {"others": [other | keys]}}, hours=2)).run()
+    read = RunInputs(settings_from_flags({"site": {"others": [other | {"intensity_column": "a", "unit": "kg/kWh"}]}}))
+    assert read.other_sites[0].trace.g_per_kwh.tolist() == [100.0, 200.0]
 
 
 @pytest.mark.parametrize(

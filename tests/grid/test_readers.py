@@ -168,7 +168,7 @@ def test_the_unit_in_the_header_is_converted(written, header, factor):
 def test_the_unit_of_the_settings_is_converted(written):
     trace = read_trace(written(PLAIN), unit="lb/MWh")
     assert trace.g_per_kwh == pytest.approx(0.45359237 * np.array([100, 200, 300]))
-    assert trace.notes == ("unit lb/MWh, as the settings state",)
+    assert trace.notes[0] == "unit lb/MWh, as the settings state"
 
 
 def test_a_marginal_column_says_so(written):

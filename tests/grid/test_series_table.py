@@ -34,7 +34,7 @@ def series_of(made: SeriesTable, *, may_be_negative: bool = True) -> Series:
 
 
 def times(*minutes: float) -> list[str]:
-    return [(START + pd.Timedelta(minutes=m)).isoformat() for m in minutes]
+    return [(START + pd.Timedelta(minutes=m)).isoformat() + "Z" for m in minutes]
 
 
 @pytest.mark.parametrize("minutes", [5, 15, 30, 60])

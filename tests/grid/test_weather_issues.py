@@ -141,3 +141,10 @@ def test_search_reads_the_table(tmp_path):
     assert set(history.inputs_at(3600.0, 86400.0, 86400.0).future_covariates) == {"temperature_k"}
     with pytest.raises(SettingsError, match="leave them out"):
         _ = RunInputs(settings_from_flags(zone="solar", weather=str(table), weather_offset="24h")).history
+
+
+def test_a_variable_without_its_unit_is_refused(tmp_path):
+    path = tmp_path / "weather.csv"
+    path.write_text("time,temperature_2m (°C),wind_speed_10m\n2024-01-01T00:00,5,36\n2024-01-01T01:00,6,18\n")
+    with pytest.raises(TraceError, match="Expected the unit of 'wind_speed_10m' in its name"):
+        read_open_meteo(path, datetime(2024, 1, 1, tzinfo=UTC))

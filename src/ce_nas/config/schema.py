@@ -167,6 +167,8 @@ class OtherSiteSettings(SettingsSection):
     signal: Signal | None = Field(None, description="As grid.signal.")
     unit: str | None = Field(None, description="As grid.unit.")
     timezone: str | None = Field(None, description="As grid.timezone.")
+    time_column: str | None = Field(None, description="As grid.time_column.")
+    intensity_column: str | None = Field(None, description="As grid.intensity_column.")
     pue: float = Field(AVERAGE_PUE, ge=1, le=10, description="Its power usage effectiveness.")
     gpus: Annotated[int, Field(ge=1)] | None = Field(
         None, description="GPUs that the search may hold there; unset: as many as at home."

@@ -73,6 +73,16 @@ _WEATHER = {
     "kg/m²": ("kg/m2", 1.0, 0.0), "kg/m2": ("kg/m2", 1.0, 0.0), "mm": ("kg/m2", 1.0, 0.0), "inch": ("kg/m2", 25.4, 0.0),
     "%": ("%", 1.0, 0.0), "hpa": ("Pa", 100.0, 0.0), "pa": ("Pa", 1.0, 0.0),
 }  # fmt: skip
+#: units that end a column's name after an underscore, and how :data:`_WEATHER` spells them
+_WEATHER_SUFFIXES = {
+    "kelvin": "k", "celsius": "c", "degc": "c", "deg_c": "c", "fahrenheit": "degf", "degf": "degf", "deg_f": "degf",
+    "m_s": "m/s", "ms": "m/s", "mps": "m/s", "m_per_s": "m/s", "km_h": "km/h", "kmh": "km/h", "kph": "km/h",
+    "mph": "mph", "knots": "kn", "kn": "kn", "w_m2": "w/m2", "wm2": "w/m2", "kg_m2": "kg/m2", "mm": "mm",
+    "inch": "inch", "percent": "%", "pct": "%", "hpa": "hpa", "pa": "pa",
+}  # fmt: skip
+#: the same of one letter, which mean a temperature in names of one alone
+_TEMPERATURE_SUFFIXES = {"c": "c", "f": "degf", "k": "k"}
+_TEMPERATURE_NAME = re.compile(r"temp|dew|t2m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +158,21 @@ def parse_price_unit(text: str) -> StatedUnit:
 
 
 def find_weather_unit(header: str) -> StatedUnit | None:
-    """The unit of a column of weather, in brackets at the end of its name, and its way to SI; None if it has none."""
-    bracketed = _BRACKETED.search(header)
-    found = _WEATHER.get(bracketed.group(1).strip().lower()) if bracketed else None
-    return StatedUnit(bracketed.group(1).strip(), found[1], found[2]) if bracketed and found else None
+    """The unit of a column of weather, and its way to SI: in brackets at the end of its name, or after an underscore.
+
+    None if the name states none, as in ``temperature_2m``.
+    """
+    if bracketed := _BRACKETED.search(header):
+        written = bracketed.group(1).strip()
+        found = _WEATHER.get(written.lower())
+        return StatedUnit(written, found[1], found[2]) if found else None
+    name = header.strip().lower()
+    units = _WEATHER_SUFFIXES | (_TEMPERATURE_SUFFIXES if _TEMPERATURE_NAME.search(name) else {})
+    suffix = max((unit for unit in units if name.endswith(f"_{unit}")), key=len, default=None)
+    if suffix is None:
+        return None
+    _, factor, offset = _WEATHER[units[suffix]]
+    return StatedUnit(header.strip()[-len(suffix) :], factor, offset)
 
 
 def _as_written(header: str, text: str, match: re.Match[str]) -> str:

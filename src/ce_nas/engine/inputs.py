@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -12,8 +13,8 @@ import numpy as np
 from ce_nas.benchmarks.tabular import require_table
 from ce_nas.config.components import ComponentSettings
 from ce_nas.config.registry import PROBLEMS, SEARCHERS
-from ce_nas.config.schema import SiteSettings
-from ce_nas.core.errors import SettingsError, unknown_choice_message
+from ce_nas.config.schema import OtherSiteSettings, SiteSettings
+from ce_nas.core.errors import SettingsError, TraceError, unknown_choice_message
 from ce_nas.energy.ledger import Prices
 from ce_nas.engine.live_inputs import build_live_provider, live_grid_metadata
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ce_nas.benchmarks.nasbench301 import NasBench301
     from ce_nas.benchmarks.supernet_noise import SimulatedSupernetScores
     from ce_nas.benchmarks.tabular import BenchmarkTable
-    from ce_nas.config.schema import GridSettings, OtherSiteSettings, Settings
+    from ce_nas.config.schema import GridSettings, Settings
     from ce_nas.core.records import Objective
     from ce_nas.forecast.history import RecordedHistory
     from ce_nas.forecast.selection import SelectedForecaster
@@ -377,6 +378,8 @@ def _settings_at_site(settings: Settings, other: OtherSiteSettings, start: datet
             "signal": other.signal,
             "unit": other.unit,
             "timezone": other.timezone,
+            "time_column": other.time_column,
+            "intensity_column": other.intensity_column,
             "start": start,
             "weather": None,
         }
@@ -388,6 +391,17 @@ def _settings_at_site(settings: Settings, other: OtherSiteSettings, start: datet
     update = {**layout, **{name: what for name, what in paid.items() if what is not None}}
     prices = settings.prices.model_copy(update=update)
     return settings.model_copy(update={"grid": grid, "prices": prices, "site": SiteSettings()})
+
+
+def _name_keys_of_site(message: str, site: str) -> str:
+    """The message on a file of another site, with the keys of its table in place of the options of the command."""
+    keys = OtherSiteSettings.model_fields
+    in_table = re.sub(
+        r"--([a-z][a-z-]*)",
+        lambda option: key if (key := option[1].replace("-", "_")) in keys else option[0],
+        message,
+    )
+    return f"{in_table} This is a key of [[site.others]] {site!r}." if in_table != message else message
 
 
 def _require_valid_sites(inputs: RunInputs) -> None:
@@ -406,8 +420,13 @@ def _require_valid_sites(inputs: RunInputs) -> None:
             f"are written, got {site.move_time:g} s."
         )
         raise SettingsError(message)
-    for there in inputs.other_sites:
-        _, trace = (there.history, there.prices), inputs.trace
+    for other, there in zip(site.others, inputs.other_sites, strict=True):
+        trace = inputs.trace
+        try:
+            _ = (there.history, there.prices)
+        except TraceError as error:
+            message = _name_keys_of_site(str(error), other.name)
+            raise TraceError(message) from error
         if (there.trace.factors, there.trace.signal) != (trace.factors, trace.signal):
             message = (
                 f"Expected {trace.factors} factors and a {trace.signal} signal at every site, as at {site.name}, got "

@@ -53,25 +53,26 @@ LAYOUTS = (
     # Electricity Maps: the portal's files from 5-minute to yearly, and the API's history
     _layout("Electricity Maps", ["datetime (utc)", "zone id"], time=("datetime (utc)",), signal=Signal.AVERAGE,
             zone=("zone id", "zone name"), is_yearly_if_single=True),
-    _layout("Electricity Maps", ["carbonintensity", "datetime", "zone"], time=("datetime",),
+    _layout("Electricity Maps", ["carbonintensity", "datetime", "zone"], time=("datetime",), timezone="UTC",
             intensity=("carbonintensity",), unit=_G_PER_KWH, signal=Signal.AVERAGE, zone=("zone",)),
     # Ember, yearly and monthly, in long form: CO2 intensity with the emissions of the whole life cycle
     _layout("Ember", ["area", "year", "carbon_intensity", "unit"], time=("year",), intensity=("carbon_intensity",),
             factors=EmissionFactorType.LIFECYCLE, signal=Signal.AVERAGE, zone=("area", "iso 3 code"),
-            is_yearly_if_single=True),
+            is_yearly_if_single=True, timezone="UTC"),
     _layout("Ember", ["area", "date", "carbon_intensity", "unit"], time=("date",), intensity=("carbon_intensity",),
-            factors=EmissionFactorType.LIFECYCLE, signal=Signal.AVERAGE, zone=("area", "iso 3 code")),
+            factors=EmissionFactorType.LIFECYCLE, signal=Signal.AVERAGE, zone=("area", "iso 3 code"), timezone="UTC"),
     # WattTime API, /v3/historical: co2_moer in lbs_co2_per_mwh; v2 historical files: MOER in lbs/MWh
     _layout("WattTime v3", ["point_time", "value"], time=("point_time",), intensity=("value",), unit=_LB_PER_MWH,
-            factors=EmissionFactorType.DIRECT, signal=Signal.MARGINAL, zone=("region",)),
+            factors=EmissionFactorType.DIRECT, signal=Signal.MARGINAL, zone=("region",), timezone="UTC"),
     _layout("WattTime v2", ["timestamp", "moer"], time=("timestamp",), intensity=("moer",), unit=_LB_PER_MWH,
             factors=EmissionFactorType.DIRECT, signal=Signal.MARGINAL, zone=("ba",)),
     # NESO (GB): historic generation mix and the API's actual column, gCO2/kWh
-    _layout("NESO generation mix", ["datetime", "gas", "coal", "carbon_intensity"], time=("datetime",),
+    _layout("NESO generation mix", ["datetime", "gas", "coal", "carbon_intensity"], time=("datetime",), timezone="UTC",
             intensity=("carbon_intensity",), unit=_G_PER_KWH, factors=EmissionFactorType.DIRECT, signal=Signal.AVERAGE),
     _layout("NESO Carbon Intensity API", ["from", "to", "actual"], time=("from",), intensity=("actual",),
-            unit=_G_PER_KWH, factors=EmissionFactorType.DIRECT, signal=Signal.AVERAGE, zone=("regionid", "shortname")),
-    _layout("NESO Carbon Intensity API", ["from", "to", "intensity.actual"], time=("from",),
+            unit=_G_PER_KWH, factors=EmissionFactorType.DIRECT, signal=Signal.AVERAGE, zone=("regionid", "shortname"),
+            timezone="UTC"),
+    _layout("NESO Carbon Intensity API", ["from", "to", "intensity.actual"], time=("from",), timezone="UTC",
             intensity=("intensity.actual",), unit=_G_PER_KWH, factors=EmissionFactorType.DIRECT, signal=Signal.AVERAGE),
     # EIA-930 balance and emissions files: rows end at the stated hour; the header or the user states the unit
     _layout("EIA-930", ["utc time at end of hour"], time=("utc time at end of hour",), signal=Signal.AVERAGE,
@@ -89,7 +90,7 @@ LAYOUTS = (
     _layout("RTE eCO2mix", ["date_heure", "taux_co2"], time=("date_heure",), intensity=("taux_co2",),
             unit=_G_PER_KWH, factors=EmissionFactorType.DIRECT, signal=Signal.AVERAGE, zone=("perimetre",)),
     # carbon-aware-sdk: Rating in gCO2/kWh
-    _layout("carbon-aware-sdk", ["location", "time", "rating"], time=("time",), intensity=("rating",),
+    _layout("carbon-aware-sdk", ["location", "time", "rating"], time=("time",), timezone="UTC", intensity=("rating",),
             unit=_G_PER_KWH, zone=("location",)),
     # Energinet's spot prices, a MWh; SMARD (DE): local German time
     _layout("Energinet", ["hourutc", "spotpriceeur"], time=("hourutc",), zone=("pricearea",)),

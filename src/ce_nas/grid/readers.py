@@ -59,6 +59,8 @@ MIX_COLUMNS = re.compile(
 FUEL_ALIASES = {"nat_gas": "gas"}
 #: intensities that a grid can have over a series, g/kWh: below, a unit of kg is likely; above, one of lb/MWh or mg
 PLAUSIBLE_G_PER_KWH = (2.0, 2500.0)
+#: a series of temperatures of the air that stays below is not in kelvin
+MIN_TEMPERATURE_K = 150.0
 
 
 def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all optional
@@ -155,6 +157,8 @@ def read_future_covariates(
         found = f"{trace!r}, which is not known ahead" if trace else "no column of numbers besides the time"
         message = f"Expected inputs such as a weather forecast in {str(path)!r}, found {found}. Choose another file."
         raise TraceError(message)
+    for name in names:
+        _check_temperature(table, name)
     later = timedelta(seconds=offset_s - _utc_offset_s(table))
     series = {
         name: table.series(
@@ -227,6 +231,24 @@ def list_factors(path: str | Path) -> frozenset[EmissionFactorType]:
     :raises TraceError: if the file is not there, or cannot be read.
     """
     return frozenset(map(_infer_factors, _intensity_columns(SeriesTable.read(path))))
+
+
+def _check_temperature(table: SeriesTable, column: str) -> None:
+    """Refuse a temperature without a unit that cannot be in kelvin.
+
+    :raises TraceError: if it cannot be.
+    """
+    if "temperature" not in column.strip().lower() or find_weather_unit(column) is not None:
+        return
+    values = table.numbers(column)
+    largest = float(np.nanmax(values, initial=-np.inf))
+    if largest < MIN_TEMPERATURE_K:
+        message = (
+            f"Expected temperatures in K, but column {column!r} of {str(table.path)!r} states no unit and holds at "
+            f"most {largest:g}, which cannot be K. State the unit in its name, such as 'temperature (°C)' or "
+            "'temperature_c'."
+        )
+        raise TraceError(message)
 
 
 def _is_stamped_at_end(layout: Layout | None, time: str) -> bool:

@@ -244,7 +244,9 @@ class SeriesTable:
             f"Expected a time that a clock in {timezone} shows once",
             "Write it with its offset, such as +02:00",
         )
-        return times.us, times.notes
+        assumed = times.has_naive and timezone is None and stated is None
+        note = f"times without an offset read as UTC; name their zone with {option} if they are local"
+        return times.us, (*times.notes, *([note] if assumed else []))
 
     def _main_values(self, column: str, *, may_be_negative: bool) -> tuple[np.ndarray, list[str]]:
         """The column as numbers, NaN for a blank cell or a value that cannot be; the latter are counted in a note."""

@@ -26,6 +26,7 @@ import numpy as np
 
 from ce_nas.core.errors import TraceError
 from ce_nas.core.formatting import format_time
+from ce_nas.core.unit_text import find_weather_unit
 from ce_nas.core.units import DAY_S, HOUR_S, parse_time
 from ce_nas.grid.readers import read_future_covariates
 
@@ -208,6 +209,7 @@ def read_open_meteo(path: Path, issued: datetime | None) -> list[WeatherIssue]:
     for header, series in read_future_covariates(path).items():
         match = _COLUMN.fullmatch(header.strip().lower())
         if match and match.group(1) in VARIABLES:
+            _require_unit(path, header)
             name, late_h = VARIABLES[match.group(1)]
             shifted = type(series)(series.start - timedelta(hours=late_h), series.step_s, series.values, series.name)
             columns.setdefault(int(match.group(2) or 0), {})[name] = shifted
@@ -222,6 +224,16 @@ def read_open_meteo(path: Path, issued: datetime | None) -> list[WeatherIssue]:
         "weather that was known later must not be taken for a forecast."
     )
     raise TraceError(message)
+
+
+def _require_unit(path: Path, header: str) -> None:
+    """Refuse a variable without its unit, which depends on the request that made the file."""
+    if find_weather_unit(header) is None:
+        message = (
+            f"Expected the unit of {header!r} in its name, such as 'temperature_2m (°C)' or 'wind_speed_10m (km/h)', "
+            f"got none in {str(path)!r}; write it there."
+        )
+        raise TraceError(message)
 
 
 def parse_open_meteo(text: str, issued: datetime) -> WeatherIssue:

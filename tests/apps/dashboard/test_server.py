@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from typer.testing import CliRunner
 
+from ce_nas.apps.cli.main import app
 from ce_nas.apps.dashboard.security import LimitedProtocol
 from ce_nas.apps.dashboard.server import DashboardConfig, ServerAddress, build_address, serve
 from ce_nas.core.errors import MissingExtraError, SettingsError
@@ -137,3 +139,8 @@ async def _close(writers):
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+def test_how_files_are_read_needs_a_file():
+    with pytest.raises(SettingsError, match="Expected a file to read with --unit, got no --trace"):
+        CliRunner().invoke(app, ["serve", "--unit", "lb/MWh"], catch_exceptions=False)

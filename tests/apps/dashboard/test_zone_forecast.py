@@ -67,3 +67,10 @@ def test_unknown_and_unreadable_zones_are_errors(forecasts, tmp_path, home_trace
         read_file_zones([tmp_path / "nothing.csv"])
     with pytest.raises(SettingsError, match="twice"):
         read_file_zones([home_trace, home_trace])
+
+
+def test_the_layout_of_files_can_be_stated(tmp_path):
+    path = tmp_path / "north.csv"
+    path.write_text("when,value\n2023-07-01T00:00,0.1\n2023-07-01T01:00,0.2\n")
+    layout = {"time_column": "when", "intensity_column": "value", "unit": "kg/kWh", "timezone": "Europe/Berlin"}
+    assert read_file_zones([path], **layout) == {"north": {"trace": path, **layout}}

@@ -32,6 +32,14 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Do not show th
 TracesOption = Annotated[
     list[Path] | None, typer.Option(help="CSV or Parquet file of a zone's carbon intensity; repeatable.")
 ]
+UnitOption = Annotated[
+    str | None, typer.Option(help="Unit of the intensities where a --trace states none, such as lb/MWh.")
+]
+TimezoneOption = Annotated[
+    str | None, typer.Option(help="Zone of times without an offset in a --trace, such as Europe/Berlin.")
+]
+TimeColumnOption = Annotated[str | None, typer.Option(help="Column of the times in a --trace.")]
+IntensityColumnOption = Annotated[str | None, typer.Option(help="Column of the intensities in a --trace.")]
 
 
 def serve(  # noqa: PLR0913 - one parameter per option
@@ -41,6 +49,10 @@ def serve(  # noqa: PLR0913 - one parameter per option
     port: PortOption = 8765,
     host_name: HostNamesOption = None,
     trace: TracesOption = None,
+    unit: UnitOption = None,
+    timezone: TimezoneOption = None,
+    time_column: TimeColumnOption = None,
+    intensity_column: IntensityColumnOption = None,
     lang: LanguageOption = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -54,11 +66,18 @@ def serve(  # noqa: PLR0913 - one parameter per option
     Needs the extra 'dashboard'.
     """
     from ce_nas.apps.dashboard import server
+    from ce_nas.core.errors import SettingsError
     from ce_nas.report.i18n.translator import resolve_language
 
     roots = runs or [Path("runs")]
     address = server.build_address(host, port, host_name or [], os.environ.get(server.TOKEN_VARIABLE))
-    config = server.DashboardConfig(roots, trace or (), resolve_language(lang) if lang else None)
+    layout = {"unit": unit, "timezone": timezone, "time_column": time_column, "intensity_column": intensity_column}
+    stated = {name: text for name, text in layout.items() if text is not None}
+    if stated and not trace:
+        option = f"--{next(iter(stated)).replace('_', '-')}"
+        message = f"Expected a file to read with {option}, got no --trace; name one, or leave {option} out."
+        raise SettingsError(message)
+    config = server.DashboardConfig(roots, trace or (), resolve_language(lang) if lang else None, stated)
 
     def on_ready(bound: ServerAddress, run_count: int) -> None:
         if not quiet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ce_nas.apps.dashboard.run_folders import RunIndex
@@ -13,7 +13,7 @@ from ce_nas.apps.dashboard.zone_forecast import ZoneForecasts, read_file_zones
 from ce_nas.core.errors import MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ce_nas.report.i18n.translator import Language
@@ -83,6 +83,8 @@ class DashboardConfig:
     traces: Sequence[Path] = ()
     #: the default language; None: that of the browser
     language: Language | None = None
+    #: how the files are read, see :func:`~ce_nas.apps.dashboard.zone_forecast.read_file_zones`
+    trace_layout: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def serve(config: DashboardConfig, address: ServerAddress, on_ready: Callable[[ServerAddress, int], None]) -> None:
@@ -103,7 +105,7 @@ def serve(config: DashboardConfig, address: ServerAddress, on_ready: Callable[[S
     from ce_nas.apps.dashboard.security import AccessRules, LimitedProtocol
 
     _require_roots(config.roots)
-    forecasts = ZoneForecasts(read_file_zones(config.traces))
+    forecasts = ZoneForecasts(read_file_zones(config.traces, **config.trace_layout))
     listener = _bind_socket(address)
     os.nice(19)  # runs have priority
     run_index = RunIndex(config.roots)

@@ -114,17 +114,20 @@ class ZoneForecasts:
         )
 
 
-def read_file_zones(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
+def read_file_zones(paths: Sequence[Path], **layout: str | None) -> dict[str, dict[str, Any]]:
     """Map the zone of each file of carbon intensity to the settings of its grid; reads and checks each file.
 
+    :param layout: how the files are read where they do not say: ``unit``, ``timezone``, ``time_column``,
+        ``intensity_column``.
     :raises TraceError: if a file is invalid.
     :raises SettingsError: if two files have the same zone.
     """
     zones: dict[str, dict[str, Any]] = {}
     for path in paths:
-        zone = RunInputs(settings_from_flags(trace=path)).trace.zone
+        grid = {"trace": path, **layout}
+        zone = RunInputs(settings_from_flags(**grid)).trace.zone
         if zone in zones:
             message = f"Expected files of different zones, got zone {zone!r} twice; leave {str(path)!r} out."
             raise SettingsError(message)
-        zones[zone] = {"trace": path}
+        zones[zone] = grid
     return zones
