@@ -169,7 +169,11 @@ def test_a_sum_is_as_good_as_its_worst_part():
     modelled.source = ReadingSource.MODELLED
     with SummedMeter([FakeMeter(), modelled]) as meter:
         assert meter.snapshot() == MeterSnapshot(2.0, 20.0, 1.5)
+        assert meter.source is ReadingSource.PARTLY_MODELLED
+    with SummedMeter([modelled, FakeMeter()]) as meter:  # the device itself is modelled
         assert meter.source is ReadingSource.MODELLED
+    with SummedMeter([FakeMeter(), FakeMeter()]) as meter:
+        assert meter.source is FakeMeter.source
 
 
 def test_no_meter_for_modelled_gpu_or_unknown_device():

@@ -7,10 +7,13 @@ import pytest
 from typer.testing import CliRunner
 
 from ce_nas.apps.cli.main import app
+from ce_nas.core.clock import utc_now
 from ce_nas.core.errors import SettingsError, TraceError
 from ce_nas.forecast.history import RecordedHistory
+from ce_nas.grid.providers.provider_errors import ProviderError
 from ce_nas.grid.trace import Series
 from ce_nas.grid.weather_issues import WeatherIssue, WeatherIssues, read_open_meteo
+from ce_nas.testing.fault_server import ApiFault, FaultServer
 
 START = datetime(2023, 1, 1, tzinfo=UTC)
 HEAD = "latitude,longitude,elevation,utc_offset_seconds,timezone,timezone_abbreviation\n52.52,13.4,38.0,0,GMT,GMT\n\n"
@@ -148,3 +151,30 @@ def test_a_variable_without_its_unit_is_refused(tmp_path):
     path.write_text("time,temperature_2m (°C),wind_speed_10m\n2024-01-01T00:00,5,36\n2024-01-01T01:00,6,18\n")
     with pytest.raises(TraceError, match="Expected the unit of 'wind_speed_10m' in its name"):
         read_open_meteo(path, datetime(2024, 1, 1, tzinfo=UTC))
+
+
+def test_the_api_is_asked_for_the_place(tmp_path, monkeypatch):
+    now = utc_now().replace(minute=0, second=0, microsecond=0)
+    midnight = now.replace(hour=0)
+
+    def forecast(server, path, query, headers):
+        rows = [f"{midnight + timedelta(hours=hour):%Y-%m-%dT%H:%M},{hour},36,0,1" for hour in range(96)]
+        names = "time,temperature_2m (°C),wind_speed_10m (km/h),shortwave_radiation (W/m²),precipitation (mm)"
+        return 200, "\n".join([HEAD + names, *rows]) + "\n"
+
+    monkeypatch.setenv("CE_NAS_DATA", str(tmp_path))
+    place = ["--latitude", "52.5", "--longitude", "13.4"]
+    with FaultServer({"v1": forecast}) as server:
+        arguments = ["grid", "weather", "DE", "--url", server.url, *place]
+        assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
+        (request,) = server.requests
+        assert "latitude=52.5" in request
+        assert "format=csv" in request
+        server.fault = ApiFault.WEB_PAGE
+        with pytest.raises(ProviderError):
+            CliRunner().invoke(app, arguments, catch_exceptions=False)
+    (issue,) = WeatherIssues.read(tmp_path / "weather/DE.csv").issues  # the failure has left the table as it was
+    hours_ahead = round((issue.start - midnight) / timedelta(hours=1))
+    assert issue.start >= issue.issued
+    assert issue.values["temperature_k"][0] == pytest.approx(273.15 + hours_ahead)
+    assert issue.values["wind_speed_m_s"][0] == pytest.approx(10.0)

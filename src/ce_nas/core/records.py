@@ -72,6 +72,7 @@ class ReadingSource(StrEnum):
 
     COUNTER = "counter"  #: the energy counter of the device
     INTEGRATED = "integrated"  #: power samples integrated over time
+    PARTLY_MODELLED = "partly-modelled"  #: the device's by one of those above, its host's by a power model
     MODELLED = "modelled"  #: a power model fitted to a measured device
     ESTIMATED = "estimated"  #: a stated estimate
 

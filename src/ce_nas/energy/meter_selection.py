@@ -158,13 +158,18 @@ class SharedMeter(EnergyMeter):
 class SummedMeter(EnergyMeter):
     """The sum of several meters, such as of a GPU and of the processors and memory that serve it.
 
-    As good as the worst of them: its source, and the least time observed.
+    As good as the worst of them, with the least time observed. Where the first, the device's own, is measured and
+    another is modelled, the sum is ``partly-modelled``.
     """
 
     def __init__(self, meters: Sequence[EnergyMeter]) -> None:
         self._meters = tuple(meters)
         order = list(ReadingSource)
-        self.source: ReadingSource = max((meter.source for meter in meters), key=order.index)
+        worst = max((meter.source for meter in meters), key=order.index)
+        is_measured = order.index(meters[0].source) < order.index(ReadingSource.PARTLY_MODELLED)
+        self.source: ReadingSource = (
+            ReadingSource.PARTLY_MODELLED if is_measured and worst is ReadingSource.MODELLED else worst
+        )
         self.origin = ", and ".join(meter.origin for meter in meters)
 
     def snapshot(self) -> MeterSnapshot:

@@ -31,7 +31,7 @@ __all__ = ["pilot_from_runs"]
 #: policies in the paper's table; ``run`` is the runs themselves
 REPORTED_RULES = ("run", "threshold", "hotcarbon", "look-ahead", "oracle")
 #: reading sources that count as metered
-METERED_SOURCES = ("counter", "integrated")
+METERED_SOURCES = ("counter", "integrated", "partly-modelled")
 
 
 def pilot_from_runs(inputs: PilotInputs, runs: Sequence[Path], baseline_runs: Sequence[Path] = ()) -> PilotResult:
