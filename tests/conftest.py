@@ -27,7 +27,7 @@ LONG_TESTS = (
     r"contracts/test_searcher.py.*test_exhausted_space_ends_the_search\[(ehvi|surrogate|cma)",
     r"contracts/test_worker_pool.py::TestSlurm.*(\[[2-9]-|preempted|preemption)",
     r"search/bayesopt/test_base.py.*qlognehvi",
-    r"search/surrogate/test_searcher.py.*(misleading|unknown_costs)",
+    r"search/surrogate/test_surrogate_searcher.py.*(misleading|unknown_costs)",
     r"test_api.py.*killed_at_any_event.*\[(random|lamoo)",
     r"forecast/test_adaptive.py.*(leak_from_the_future|starting_from_scratch|fitted_again|wind_and_sun)",
     r"forecast/test_transformer.py.*beats_seasonal_naive",
