@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from ce_nas.store.journal import Journal, JournalEntry
 
 __all__ = ["ChosenArchitecture", "Result", "Search", "read_run_settings", "resume", "run"]
+
+_log = logging.getLogger(__name__)
 
 #: the keywords of a search that may also be an object of the caller's
 _COMPONENT_KEYWORDS = ("policy", "searcher", "forecaster", "workers")
@@ -97,7 +100,7 @@ class Result:
 
     @property
     def savings(self) -> Savings:
-        """What the run saved, against every other way that can be told; computed at each call."""
+        """What the run saved, against every other way that can be computed; computed at each call."""
         return savings(self.entries)
 
     def to_frame(self) -> pd.DataFrame:
@@ -235,9 +238,11 @@ class Search:
 
         :param observer: called with every period that has ended, for a display.
         :param durable: write every entry to disk at once; otherwise a power failure can lose one period.
-        :raises CeNasError: if a setting, or a file that it names, is invalid; nothing was written then.
+        :raises CeNasError: if a setting, or a file that it names, is invalid, or no training can end within the budgets;
+            nothing was written then.
         """
         self._inputs.validate()
+        self._check_first_training()
         if out is None:
             journal = MemoryJournal()
             self._run_engine(journal, observer, None)
@@ -285,6 +290,19 @@ class Search:
         if self.settings.live.enabled:
             return estimate_from_calibration(self.settings, self._calibrate())
         return estimate_search(self.settings, searches=searches, zones=zones, on_progress=on_progress)
+
+    def _check_first_training(self) -> None:
+        """Refuse a search that can finish no training; say until when a live one waits.
+
+        Not with a policy or forecaster of the caller's, whose state a rehearsal would change.
+        """
+        from ce_nas.engine.start_check import check_first_training
+
+        if self._overrides.get("policy") or self._overrides.get("forecaster"):
+            return
+        first = check_first_training(self._inputs)
+        if first and first.note and self.settings.live.enabled:
+            _log.warning(first.note)
 
     def _calibrate(self) -> DeviceCalibration:
         """One training on one device, in a folder that is removed."""

@@ -45,7 +45,7 @@ def test_forecaster_is_described_by_what_acted():
     ]
     assert describe_forecaster("the default", entries) == (
         "the default; mean weights: adaptive 90 %, naive 10 %; its mean error before the decisions was 8.5 %; "
-        "another stood in for 1 of 4 decisions, damped-profile: too little is known"
+        "a fallback acted for 1 of 4 decisions, damped-profile: too little is known"
     )
     assert describe_forecaster("chosen by name", [decided()]) == "chosen by name"
 

@@ -53,10 +53,10 @@ def test_the_headline_says_what_was_saved_and_against_what():
 @pytest.mark.parametrize(
     ("rows", "used_g", "begins"),
     [
-        ((AT_ONCE,), 2_300.0, "Saved **8.0 % of the carbon**: 2.30 kg used, the same work begun at once would have"),
-        ((AT_ONCE,), 2_750.0, "Used **10 % more carbon** than the same work begun at once: 2.75 kg, against 2.50 kg"),
-        ((AT_ONCE,), 7_500.0, "Used **3 times as much carbon** as the same work begun at once: 7.50 kg, against 2.50"),
-        ((AT_ONCE,), 2_501.0, "Used **as much carbon** as the same work begun at once"),
+        ((AT_ONCE,), 2_300.0, "Saved **8.0 % of the carbon**: 2.30 kg used, the same work started at once would have"),
+        ((AT_ONCE,), 2_750.0, "Used **10 % more carbon** than the same work started at once: 2.75 kg, against 2.50 kg"),
+        ((AT_ONCE,), 7_500.0, "Used **3 times as much carbon** as the same work started at once: 7.50 kg, against"),
+        ((AT_ONCE,), 2_501.0, "Used **as much carbon** as the same work started at once"),
         ((RANDOM,), 2_300.0, "Used **2.30 kg of carbon** for a quality that vanilla NAS (random search, all GPUs at"),
         ((), 2_300.0, "Used **2.30 kg of carbon**; no saving is stated. No work yet."),
     ],

@@ -5,12 +5,12 @@ Interface::
     savings(entries) -> Savings
 
 ``Savings.carbon_g`` is what the run used, by the full accounting; ``Savings.rows`` holds one :class:`Saving` for each
-other way that can be told, ``Savings.unavailable`` the reason for each that cannot. The ways, in the order of
+other way that can be computed, ``Savings.unavailable`` the reason for each that cannot. The ways, in the order of
 :data:`WAYS`:
 
 - ``vanilla-random``, ``vanilla-lamoo``: vanilla NAS, all devices at all hours from the same start, to the same quality
 - ``simple-policy``: the same searcher under the best simple policy, to the same quality
-- ``at-once``: the run's own work, begun at once on all devices
+- ``at-once``: the run's own work, started at once on all devices
 - ``worst-hour``, ``mean-hour``, ``best-hour``: the run's own energy in the dirtiest, the mean and the cleanest hour
   up to its deadline
 
@@ -106,11 +106,11 @@ class Savings:
     hypervolume: float
     hypervolume_share: float | None
     rows: tuple[Saving, ...]
-    #: way to the reason why it cannot be told, as a whole sentence
+    #: way to the reason why it cannot be computed, as a whole sentence
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
     def row(self, way: str) -> Saving | None:
-        """Return the row of a way; None if it cannot be told."""
+        """Return the row of a way; None if it cannot be computed."""
         return next((row for row in self.rows if row.way == way), None)
 
     def saved_share(self, row: Saving) -> Interval:
@@ -119,10 +119,10 @@ class Savings:
 
     @property
     def headline(self) -> Saving | None:
-        """The row for the first line: vanilla NAS where it can be told, else the same work begun at once."""
+        """The row for the first line: vanilla NAS where it can be computed, else the same work started at once."""
         vanilla = [row for way in ("vanilla-lamoo", "vanilla-random") if (row := self.row(way))]
         finite = [row for row in vanilla if math.isfinite(row.carbon_g.median)]
-        # of the two kinds of vanilla NAS the better one, so that nobody can call it a straw man
+        # of the two kinds of vanilla NAS the better one, so that it is no straw man
         return min(finite or vanilla, key=lambda row: row.carbon_g.median, default=None) or self.row("at-once")
 
     @property
@@ -217,14 +217,14 @@ def _rows_of_baselines(
 
 
 def _why_no_baselines(header: Mapping[str, Any]) -> str:
-    """Why no searches of other seeds can be told for a run, a sentence; empty if they can."""
+    """Why no searches of other seeds compare with a run, a sentence; empty if they can."""
     settings = header["settings"]
     if settings["live"]["enabled"] or header["grid"]["sha256"] is None:
         return "What other searches would have found is known on recorded tables only, not of a live search."
     if header["hypervolume_max"] is None:
         return "What other searches would have found is known on recorded tables only."
     if settings["site"]["others"]:
-        return "Other searches are told for one site only."
+        return "Other searches are on record for one site only."
     return ""
 
 
@@ -285,7 +285,7 @@ def _best_simple_policy(
 
 
 def _replay_rows(entries: Sequence[JournalEntry]) -> tuple[list[Saving], dict[str, str]]:
-    """The run's own work begun at once, and its energy at the worst, the mean and the best hour."""
+    """The run's own work started at once, and its energy at the worst, the mean and the best hour."""
     try:
         workload, series = extract_workload(entries), _grid_series(entries)
         days = [0.0, *shifted_starts(workload, series)]
@@ -305,7 +305,7 @@ def _replay_rows(entries: Sequence[JournalEntry]) -> tuple[list[Saving], dict[st
 def _replayed_grams(
     entries: Sequence[JournalEntry], workload: DeferrableWorkload, series: Series, start_s: float
 ) -> dict[str, float]:
-    """Grams of the run, and of each way, if the run had begun at ``start_s``."""
+    """Grams of the run, and of each way, if the run had started at ``start_s``."""
     periods = [(entry.content, entry.at_s) for entry in entries if entry.kind == "period"]
     kwh = sum(sum(period["energy_j"].values()) for period, _ in periods) / J_PER_KWH
     hours = np.array(

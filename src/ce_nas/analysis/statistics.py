@@ -61,7 +61,7 @@ def bootstrap_crossed(
 ) -> Interval:
     """Compute a function of the medians of tables and its interval, with rows and columns resampled separately [Owen].
 
-    The same resamples serve every table, so that a ratio or difference follows from the medians beside it. Searches of
+    The same resamples serve every table, so that a ratio or difference follows from the medians shown. Searches of
     the same seed or day are correlated: resampling them one by one would give too narrow an interval. Infinite values
     are allowed; where they combine to NaN, such as the ratio of two, the value counts as 0.
 

@@ -163,7 +163,7 @@ def summarise(entries: Sequence[JournalEntry]) -> RunSummary:
 
 
 def describe_forecaster(reason: str, entries: Iterable[JournalEntry]) -> str:
-    """Add to the reason for a forecaster which of its parts acted, how large its errors were, and what stood in."""
+    """Add to the reason for a forecaster which of its parts acted, how large its errors were, and the fallback."""
     decisions = [entry.content for entry in entries if entry.kind == "decided"]
     acting = [decision["forecaster"] for decision in decisions if "forecaster" in decision]
     parts = [reason]
@@ -174,7 +174,7 @@ def describe_forecaster(reason: str, entries: Iterable[JournalEntry]) -> str:
     if errors := [one["error_pct"] for one in acting if "error_pct" in one]:
         parts.append(f"its mean error before the decisions was {sum(errors) / len(errors):.1f} %")
     if fallbacks := [one["fallback"] for one in acting if "fallback" in one]:
-        parts.append(f"another stood in for {len(fallbacks)} of {len(decisions)} decisions, {fallbacks[0]}")
+        parts.append(f"a fallback acted for {len(fallbacks)} of {len(decisions)} decisions, {fallbacks[0]}")
     return "; ".join(parts)
 
 

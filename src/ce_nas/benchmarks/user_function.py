@@ -1,49 +1,179 @@
-"""A user's function as a problem: a Python file with a space, objectives and a training function.
+"""A user's functions as a problem: a Python file with a space, objectives and a training function.
 
 ::
 
-    SPACE = {"width": [16, 32, 64], "activation": ["relu", "gelu"]}
+    SPACE = {"width": [16, 32, 64], "rate": Float(1e-4, 1.0, log=True), "activation": ["relu", "gelu"]}
     OBJECTIVES = ["accuracy:max:0", "megabytes:min:50"]     # NAME:max|min:REFERENCE, the worst acceptable value
 
     def evaluate(architecture, fidelity, checkpoint):
-        ...                       # architecture: {"width": 32, "activation": "gelu"}; fidelity: above 0, up to 1
+        ...                       # architecture: {"width": 32, ...}; fidelity: above 0, up to 1
         return {"accuracy": 91.5, "megabytes": 12.0}
+
+Optional functions of the file:
+
+- ``costs(architecture)``: the objectives that are known before training, as a dict; always the same for the same one
+- ``score(architecture)`` or ``score_many(architectures)``: a cheap score, larger is better, or several
+- ``setup()``: called once in each worker before its first task
+- ``is_valid(architecture)``: whether a combination can be trained
 
 The file may import modules from its own folder. ``checkpoint.folder`` is the task's folder: files in it are still there
 when the task resumes, on any device. ``checkpoint.should_stop()`` is True once the training should stop: save its state
-in the folder and return None. A function that never calls it is terminated after the shutdown timeout.
+in the folder and return None. A function that never calls it is waited for. ``checkpoint.report(epoch, metrics)``
+records a learning curve. The last two parameters of ``evaluate`` may be left out.
 """
 
 from __future__ import annotations
 
 import ast
+import inspect
+import json
+import math
 import runpy
 import sys
+import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.benchmarks.base import Executor
+from ce_nas.benchmarks.base import Executor, Failure, TaskError
 from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.records import Outcome, Task
+from ce_nas.core.records import Outcome, Task, TaskKind
 from ce_nas.energy.cuda_devices import show_only_device
 from ce_nas.energy.nvml import load_nvml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Checkpoint", "UserFunctionExecutor", "UserFunctionFile", "find_local_sources"]
+    from ce_nas.core.records import Architecture
+
+__all__ = [
+    "CURVE_FILENAME",
+    "Checkpoint",
+    "UserFunctionExecutor",
+    "UserFunctionFile",
+    "UserFunctions",
+    "describe_error",
+    "find_local_sources",
+    "sampling_outcome",
+]
+
+#: a task's learning curve in its folder: a line of JSON for each reported epoch
+CURVE_FILENAME = "curve.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a training function needs to be suspended and resumed."""
+    """What a training function needs to be suspended and resumed, and to report its learning curve."""
 
     #: the task's folder, kept until the task has finished
     folder: Path
     #: whether the training should stop now; calling it is also the heartbeat
     should_stop: Callable[[], bool]
+
+    def report(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Record the metrics of an epoch in ``curve.jsonl`` of the task's folder.
+
+        An epoch that is repeated after a suspension replaces the earlier ones from it on.
+
+        :raises TaskError: if one of the metrics is no finite number: the training has diverged, and ends.
+        """
+        numbers = {str(name): float(value) for name, value in metrics.items()}
+        if wrong := [name for name, value in numbers.items() if not math.isfinite(value)]:
+            message = f"Expected finite metrics at epoch {epoch}, got {wrong[0]}={numbers[wrong[0]]}."
+            raise TaskError(Failure.DIVERGED, message)
+        kept = [line for line in self.curve if line["epoch"] < epoch]
+        lines = [json.dumps(line) + "\n" for line in [*kept, {"epoch": int(epoch), **numbers}]]
+        (self.folder / CURVE_FILENAME).write_text("".join(lines), encoding="utf-8")
+
+    @property
+    def curve(self) -> list[dict[str, float]]:
+        """What was reported so far, an entry an epoch."""
+        path = self.folder / CURVE_FILENAME
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+
+
+@dataclass(frozen=True, slots=True)
+class UserFunctions:
+    """A user's functions, of which the first alone is required."""
+
+    evaluate: Callable[..., Mapping[str, float] | None]
+    score_many: Callable[[Sequence[dict[str, Any]]], Sequence[Any]] | None = None
+    setup: Callable[[], object] | None = None
+
+    @classmethod
+    def collect(
+        cls,
+        evaluate: Callable[..., Mapping[str, float] | None],
+        score: Callable[[dict[str, Any]], Any] | None = None,
+        score_many: Callable[[Sequence[dict[str, Any]]], Sequence[Any]] | None = None,
+        setup: Callable[[], object] | None = None,
+    ) -> UserFunctions:
+        """The functions, of which ``score`` is called for one architecture after another.
+
+        :raises SettingsError: if both ``score`` and ``score_many`` are given, or one of them cannot be called.
+        """
+        given = {"evaluate": evaluate, "score": score, "score_many": score_many, "setup": setup}
+        for name, function in given.items():
+            if function is not None and not callable(function):
+                message = f"Expected {name} to be a function, got {function!r}."
+                raise SettingsError(message)
+        if score is not None and score_many is not None:
+            message = "Expected score or score_many, got both; remove one."
+            raise SettingsError(message)
+        if score is not None:
+            one = score
+
+            def score_many(architectures: Sequence[dict[str, Any]]) -> list[Any]:
+                return [one(architecture) for architecture in architectures]
+
+        return cls(evaluate, score_many, setup)
+
+    def call_evaluate(
+        self, architecture: dict[str, Any], fidelity: float, checkpoint: object
+    ) -> Mapping[str, float] | None:
+        """Call ``evaluate`` with as many of its three arguments as it takes."""
+        return self.evaluate(*(architecture, fidelity, checkpoint)[: _count_parameters(self.evaluate)])
+
+    def scores(self, architectures: Sequence[dict[str, Any]]) -> list[tuple[float, ...]]:
+        """The scores of each architecture, the one that estimates its quality first.
+
+        :raises TaskError: if they are not as many as architectures, or one is no finite number.
+        """
+        assert self.score_many is not None  # noqa: S101 - only benchmarks with scores have sampling tasks
+        found = list(self.score_many(architectures))
+        if len(found) != len(architectures):
+            message = f"Expected {len(architectures)} scores, one for each architecture, got {len(found)}."
+            raise TaskError(Failure.ERROR, message)
+        return [_score_tuple(each) for each in found]
+
+
+def _score_tuple(score: Any) -> tuple[float, ...]:  # noqa: ANN401 - a number, a dict or a sequence
+    values = (
+        list(score.values()) if isinstance(score, Mapping) else score if isinstance(score, list | tuple) else [score]
+    )
+    try:
+        numbers = tuple(map(float, values))
+    except (TypeError, ValueError):
+        numbers = ()
+    if not numbers or not all(map(math.isfinite, numbers)):
+        message = f"Expected a finite score, or several of the same kinds, of each architecture, got {score!r}."
+        raise TaskError(Failure.ERROR, message)
+    return numbers
+
+
+def _count_parameters(function: Callable[..., Any]) -> int:
+    """The number of positional arguments that the function takes, up to three."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 3
+    if any(each.kind is each.VAR_POSITIONAL for each in parameters):
+        return 3
+    positional = [each for each in parameters if each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}]
+    return min(max(len(positional), 1), 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +182,7 @@ class UserFunctionFile:
 
     path: Path
     user_space: UserSpace
-    evaluate: Callable[[dict[str, Any], float, Checkpoint], Mapping[str, float] | None]
+    functions: UserFunctions
 
     @classmethod
     def read(cls, path: Path) -> UserFunctionFile:
@@ -65,8 +195,11 @@ class UserFunctionFile:
             sys.path.insert(0, folder)
         try:
             content = runpy.run_path(str(path))
-        except Exception as error:  # user code can raise anything
-            message = f"Expected a Python file that can be run at {str(path)!r}, but {type(error).__name__}: {error}."
+        except (Exception, SystemExit) as error:  # user code can raise anything
+            message = (
+                f"Expected a Python file that can be run at {str(path)!r}, but {describe_error(error, path)}; code for "
+                "'python FILE' alone belongs under if __name__ == '__main__'."
+            )
             raise SettingsError(message) from error
         missing = [name for name in ("SPACE", "OBJECTIVES", "evaluate") if name not in content]
         if missing or not callable(content["evaluate"]):
@@ -75,15 +208,40 @@ class UserFunctionFile:
                 f"got no {', '.join(missing) or 'function evaluate'}."
             )
             raise SettingsError(message)
-        user_space = UserSpace.parse(content["SPACE"], content["OBJECTIVES"], f"SPACE in {path}")
-        return cls(path, user_space, content["evaluate"])
+        optional = {name: content.get(name) for name in ("score", "score_many", "setup")}
+        functions = UserFunctions.collect(content["evaluate"], **optional)
+        user_space = UserSpace.parse(
+            content["SPACE"],
+            content["OBJECTIVES"],
+            f"SPACE in {path}",
+            name=path.name,
+            is_valid=content.get("is_valid"),
+            costs=content.get("costs"),
+        )
+        return cls(path, user_space, functions)
 
     @property
     def benchmark(self) -> UserBenchmark:
         """The file's benchmark; its fingerprint changes with the text of the file and of what it imports beside it."""
         name, sources = self.path.name, find_local_sources(self.path)
         text = "".join(f"{relative}\n{source}\n" for relative, source in sources.items())
-        return UserBenchmark(self.user_space, name, f"the function evaluate of {name}", text)
+        has_scores = self.functions.score_many is not None
+        return UserBenchmark(self.user_space, name, f"the function evaluate of {name}", text, has_scores=has_scores)
+
+
+def describe_error(error: BaseException, path: Path | None = None) -> str:
+    """The error in one line, with the line of the user's code that raised it.
+
+    :param path: the user's file: its last line in the traceback is named, else the last of all.
+    """
+    kind, frames = type(error).__name__, traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SystemExit):
+        kind = "sys.exit"
+    folder = None if path is None else str(path.resolve().parent)
+    own = [frame for frame in frames if folder is not None and str(frame.filename).startswith(folder)]
+    place = (own or frames or [None])[-1]
+    where = "" if place is None else f" ({place.filename}, line {place.lineno})"
+    return f"{kind}: {error}{where}"
 
 
 def find_local_sources(path: Path) -> dict[str, str]:
@@ -141,25 +299,53 @@ class UserFunctionExecutor(Executor):
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "own.py").write_text(
         ...     "SPACE = {'width': [16, 32]}\n"
-        ...     "OBJECTIVES = ['accuracy:max:0']\n"
+        ...     "OBJECTIVES = ['accuracy:max:0', 'mb:min:9']\n"
         ...     "def evaluate(architecture, fidelity, checkpoint):\n"
-        ...     "    return {'accuracy': 80.0 + architecture['width'] / 4}\n"
+        ...     "    return {'accuracy': 80.0 + architecture['width'] / 4, 'mb': 2.0}\n"
         ... )
         >>> task = Task(0, TaskKind.EVALUATION, ((1,),))
         >>> UserFunctionExecutor(folder / "own.py").run(task, folder, lambda: False).values
-        ((-88.0,),)
+        ((-88.0, 2.0),)
     """
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
         show_only_device(device, load_nvml)
         self._function_file = UserFunctionFile.read(path)
+        self._is_set_up = False
 
     def run(self, task: Task, folder: Path, should_stop: Callable[[], bool]) -> Outcome | None:
-        """See :meth:`Executor.run`."""
-        task_folder = folder / f"task-{task.id}"
-        task_folder.mkdir(exist_ok=True)
-        choices = self._function_file.user_space.decode(task.architectures[0])
-        metrics = self._function_file.evaluate(choices, task.fidelity, Checkpoint(task_folder, should_stop))
-        return (
-            None if metrics is None else Outcome(task.id, (self._function_file.user_space.objective_values(metrics),))
-        )
+        """See :meth:`Executor.run`.
+
+        :raises TaskError: also for any error of the user's functions, whose traceback is printed, and for sys.exit.
+        """
+        user_space, functions = self._function_file.user_space, self._function_file.functions
+        try:
+            if not self._is_set_up and functions.setup is not None:
+                functions.setup()
+            self._is_set_up = True
+            if task.kind is TaskKind.SAMPLING:
+                return sampling_outcome(task.id, task.architectures, user_space, functions)
+            task_folder = folder / f"task-{task.id}"
+            task_folder.mkdir(parents=True, exist_ok=True)
+            architecture = task.architectures[0]
+            checkpoint = Checkpoint(task_folder, should_stop)
+            metrics = functions.call_evaluate(user_space.decode(architecture), task.fidelity, checkpoint)
+            if metrics is None:
+                return None
+            return Outcome(task.id, (user_space.objective_values(metrics, architecture),))
+        except (TaskError, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:  # user code can raise anything
+            traceback.print_exc()
+            kind = Failure.OUT_OF_MEMORY if type(error).__name__ == "OutOfMemoryError" else Failure.ERROR
+            raise TaskError(kind, describe_error(error, self._function_file.path)) from error
+
+
+def sampling_outcome(
+    task_id: int, architectures: Sequence[Architecture], user_space: UserSpace, functions: UserFunctions
+) -> Outcome:
+    """The outcome of scoring architectures by a user's function."""
+    scores = functions.scores([user_space.decode(architecture) for architecture in architectures])
+    pairs = zip(architectures, scores, strict=True)
+    values = tuple(user_space.estimated_values(each[0], architecture) for architecture, each in pairs)
+    return Outcome(task_id, values, tuple(scores))

@@ -57,7 +57,7 @@ class _LiveDevice:
     read_until_s: float = 0.0
     #: snapshot of its meter at the last reading; None before real time starts, or without a meter
     meter_snapshot: MeterSnapshot | None = None
-    #: the last reason why its meter was not read: each is told once
+    #: the last reason why its meter was not read: each is logged once
     meter_error: str = ""
 
 

@@ -180,7 +180,7 @@ def _read_text_table(path: Path) -> TableFile:
     frame, has_grouped = _ungroup(frame) if delimiter != "," else (frame, False)
     notes = [encoding_note] if encoding_note else []
     if has_grouped:
-        notes.append("dots group thousands, as the decimal commas beside them say")
+        notes.append("dots group thousands, as the decimal commas in the same table say")
     if delimiter != ",":
         notes.append(f"cells are separated by {'tabs' if delimiter == chr(9) else repr(delimiter)}")
     if comments:

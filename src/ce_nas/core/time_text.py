@@ -268,7 +268,7 @@ def _day_first(
 ) -> tuple[bool, tuple[str, ...]]:
     """Whether dates such as 01/02/2024 begin with the day, and a note on it.
 
-    Dots mean day first. With slashes a number above 12 tells; without one, the reading in which the dates follow one
+    Dots mean day first. With slashes a number above 12 decides; without one, the reading in which the dates follow one
     another without leaps.
     """
     looked = ~leave_out

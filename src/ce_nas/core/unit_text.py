@@ -49,7 +49,7 @@ _PRICE = re.compile(
     rf"[\s_]*(?:/|per|(?<=_))[\s_]*{_ENERGY}(?![a-z0-9])"
 )
 _PER_ENERGY = re.compile(rf"(?:/|(?<![a-z])per)[\s_]*{_ENERGY}(?![a-z0-9])")
-#: a unit in brackets, of whatever it may be
+#: any unit in brackets
 _UNKNOWN_UNIT = re.compile(r"[(\[]([^)\]]*(?:/|\bper\b)[^)\]]*)[)\]]")
 _SPELLED = {"kilowatt": "kw", "megawatt": "mw", "gigawatt": "gw", "terawatt": "tw", "watt": "w"}
 #: small units of money, in small letters, in their currency's main unit

@@ -1,6 +1,6 @@
 """Downloads of data sets: resumed after a lost connection, verified, and complete under their name or not at all.
 
-A download is written to ``NAME.part``; beside it ``NAME.part.json`` holds its address and the validator (a strong
+A download is written to ``NAME.part``; ``NAME.part.json`` next to it holds its address and the validator (a strong
 ``ETag``, else ``Last-Modified``) that the server sent. A later attempt requests the rest with ``Range`` and
 ``If-Range``: if the file changed meanwhile, the server sends all of it. Without a validator a part is resumed only if a
 checksum can verify the result. The complete file replaces its target in one step. Failed attempts are repeated as in

@@ -40,7 +40,7 @@ class CudaDevice:
 
     @property
     def is_mig(self) -> bool:
-        """Whether it is a part of a GPU: no counter of its own tells its energy."""
+        """Whether it is a part of a GPU: it has no energy counter of its own."""
         return self.uuid.startswith("MIG-")
 
 
@@ -171,13 +171,13 @@ def _list_gpus(nvml: Any) -> tuple[CudaDevice, ...]:  # noqa: ANN401 - bindings
 
 
 def _in_cuda_order(gpus: tuple[CudaDevice, ...], environ: Mapping[str, str]) -> tuple[CudaDevice, ...]:
-    """The GPUs in the order in which CUDA numbers them: by PCI where it is told so, or where all are of one model."""
+    """The GPUs in the order in which CUDA numbers them: by PCI where that is set, or where all are of one model."""
     if environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len({gpu.name for gpu in gpus}) <= 1:
         return gpus
     models = ", ".join(sorted({gpu.name for gpu in gpus}))
     message = (
         f"CUDA numbers GPUs of several models ({models}) fastest first, NVML by PCI bus, so which one cuda:0 is "
-        "cannot be told. Set CUDA_DEVICE_ORDER=PCI_BUS_ID, or name the GPUs by UUID in CUDA_VISIBLE_DEVICES."
+        "is unknown. Set CUDA_DEVICE_ORDER=PCI_BUS_ID, or name the GPUs by UUID in CUDA_VISIBLE_DEVICES."
     )
     raise EnergyError(message)
 

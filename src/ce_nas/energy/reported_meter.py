@@ -89,7 +89,7 @@ class WorkerMeter:
 
 
 class _UndividedHost:
-    """Stands for the :class:`~ce_nas.energy.meter_selection.DividedMeter` of a machine.
+    """Represents the :class:`~ce_nas.energy.meter_selection.DividedMeter` of a machine.
 
     A worker does not know the others on its machine, so it reports the whole machine, and the run divides it.
     """

@@ -63,7 +63,7 @@ def input_digests(inputs: RunInputs, forecaster_sha256: str | None) -> dict[str,
 
 
 def accepted_digests(entries: Sequence[JournalEntry]) -> dict[str, str]:
-    """The digests that a run goes on with: those of its start, and the changes that were accepted since."""
+    """The digests that a run continues with: those of its start, and the changes that were accepted since."""
     digests: dict[str, str] = dict(entries[0].content.get("inputs", {}))
     for entry in entries:
         if entry.kind == INPUT_CHANGED:
@@ -83,7 +83,7 @@ def find_changes(expected: Mapping[str, str], found: Mapping[str, str]) -> list[
 def check_start(
     journal: SqliteJournal, start: dict[str, Any], run: Path, *, accept_changes: bool = False
 ) -> dict[str, Any]:
-    """The first entry with which a run is begun or resumed, once the inputs are those of the run.
+    """The first entry with which a run is started or resumed, once the inputs are those of the run.
 
     :param start: the first entry as it would be written now.
     :param run: the run's folder, for the error.

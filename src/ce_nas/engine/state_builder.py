@@ -108,7 +108,7 @@ def forecast_record(state: State) -> dict[str, Any]:
     """The journal's record of a forecast: the coming period with its quantiles, and later ones, g CO2eq/kWh.
 
     ``ahead_g_per_kwh`` starts with the coming period and ends with the deadline at the latest. ``forecaster`` has the
-    weights of an ensemble's parts, the size of its latest errors, and the forecaster that stood in; absent without.
+    weights of an ensemble's parts, the size of its latest errors, and the fallback that acted; absent without.
     """
     forecast = state.grid.forecast
     if forecast is None:

@@ -5,7 +5,7 @@ Method
     the truth below it: split conformal prediction, one quantile at a time, with offsets relative to the expected
     intensity, so that they grow with it. Offsets go stale when levels shift; so the forecaster is replayed over the
     last weeks of the given past, and each offset moves a step up or down for every day on which too much or too little
-    of the truth was below: quantile tracking, whose error in coverage falls as one over the number of days whatever the
+    of the truth was below: quantile tracking, whose error in coverage falls as one over the number of days for any
     truth does. Only truth known at the issue is used, so the forecast stays a function of the past alone.
 
 Sources

@@ -180,7 +180,7 @@ class HourlyForecaster(Forecaster):
 
     lookback_s = 758 * DAY_S
     min_history_s = MIN_HISTORY_DAYS * DAY_S
-    #: days that are predicted, whatever the horizon; None for those of the horizon
+    #: days that are predicted for any horizon; None for those of the horizon
     horizon_days: int | None = None
     #: whether slots longer than an hour are supported
     allows_long_slots = False

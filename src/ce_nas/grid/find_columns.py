@@ -32,7 +32,7 @@ TIME_COLUMNS = (
     *("mtu (utc)", "mtu (cet/cest)", "mtu (cet)", "timestamp (utc)", "date (utc)", "datetime (local)", "local time"),
     *("datum", "zeit", "zeitstempel", "horodate", "date_heure", "fecha", "year", "month"),
 )
-#: columns with the hour of a day, beside one with its date
+#: columns with the hour of a day, next to one with its date
 HOUR_COLUMNS = (
     *("hour", "he", "hour number", "hour ending", "heures", "heure", "time of day", "uhrzeit", "anfang", "von", "time"),
 )
@@ -83,7 +83,7 @@ def _join_times(table: SeriesTable, columns: list[str]) -> tuple[SeriesTable, st
     if len(columns) == 1:
         return table, columns[0]
     date, clock = (table.frame[column].astype(str).str.strip() for column in columns)
-    if zone := table.find_column(_CLOCK_COLUMNS):  # CET and CEST beside each time
+    if zone := table.find_column(_CLOCK_COLUMNS):  # CET and CEST next to each time
         clock += " " + table.frame[zone].astype(str).str.strip()
     numbered = clock.str.fullmatch(r"\d{1,2}(\.0)?")
     hours = clock.str.replace(r"\.0$", "", regex=True).str.zfill(2) + ":00"

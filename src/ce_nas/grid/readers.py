@@ -1,4 +1,4 @@
-"""Carbon intensity, weather and prices from the files people have, whoever made them.
+"""Carbon intensity, weather and prices from the files people have, of any maker.
 
 Layouts known by their columns are in :mod:`ce_nas.grid.layouts`; other tables need a column of times and one of
 intensities, which may be named. Units are read from the header, from the maker's documentation or from the caller; a

@@ -37,7 +37,7 @@ MAX_BAD_SHARE = 0.05
 _SUMMARY_WORDS = frozenset({"total", "totals", "sum", "mean", "average", "avg", "min", "max", "count"})
 #: times may be off their step by this share of it, as loggers write them
 _MAX_JITTER_SHARE = 0.02
-#: so many like differences in a row are a step of their own rather than gaps
+#: this many like differences in a row are a step of their own rather than gaps
 _MIN_RUN = 8
 #: steps of days, months and years differ in length: a twelfth of them is no gap
 _CALENDAR_STEP_US = 23 * 3600 * 1_000_000

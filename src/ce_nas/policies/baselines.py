@@ -49,7 +49,7 @@ class VanillaPolicy(Policy):
 
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
-        return Decision(Allocation(0, state.cluster.devices), "Every device evaluates, whatever the hour.")
+        return Decision(Allocation(0, state.cluster.devices), "Every device evaluates at every hour.")
 
 
 class OneShotSettings(ComponentSettings):
@@ -133,7 +133,7 @@ class FixedSharePolicy(Policy):
         """See :meth:`Policy.decide`."""
         sampling = round((1 - self._training_share) * state.cluster.devices)
         return _sampling_decision(
-            state, sampling, f"{self._training_share:.0%} of the devices evaluate, whatever the hour."
+            state, sampling, f"{self._training_share:.0%} of the devices evaluate at every hour."
         )
 
 

@@ -83,7 +83,7 @@ def savings_rows(saved: Savings, translate: Translator, *, short: bool = False) 
 
 
 def savings_section(saved: Savings, translate: Translator) -> ReportSection:
-    """The run against every other way that can be told."""
+    """The run against every other way that can be computed."""
     rows = savings_rows(saved, translate)
     own = (f"**{translate('way.run')}**", f"**{format_carbon(saved.carbon_g)}**", "", "")
     place = sum(row.carbon_g.median > saved.carbon_g for row in saved.rows)

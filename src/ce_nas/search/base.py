@@ -35,7 +35,7 @@ class SearchContext:
     reference: Sequence[float]
     #: seed of the run
     seed: int
-    #: for each objective its values known without a training, minimised; None where only a training tells
+    #: for each objective its values known without a training, minimised; None where known only by training
     known_objectives: Callable[[], Sequence[KnownMetric | None]]
 
     def random_stream(self, searcher: str) -> np.random.Generator:
@@ -115,7 +115,7 @@ class Searcher(ABC):
 
 
 class SearcherWrapper(Searcher):
-    """Base of searchers that change what another searcher is asked or told; everything else is forwarded to it.
+    """Base of searchers that change what another searcher is asked for or given; everything else is forwarded to it.
 
     :param inner: the searcher that proposes.
     """

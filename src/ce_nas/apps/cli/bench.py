@@ -133,7 +133,7 @@ def _suite(  # noqa: PLR0913 - one parameter per option
     strategies: Annotated[str, typer.Option(help="Strategies; all by default.", show_default=False)] = "",
     training_time_factor: Annotated[float, typer.Option(help="Length of a training in recorded ones.")] = 1.0,
     leave_out: Annotated[
-        int, typer.Option(help="Also search without each of so many most valuable members of the front.", min=0)
+        int, typer.Option(help="Also search without each of this many most valuable members of the front.", min=0)
     ] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="One cost, two seeds and 24 hours.")] = False,
 ) -> Experiment:

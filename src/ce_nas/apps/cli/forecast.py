@@ -295,7 +295,7 @@ def _issue_forecast(
 
 
 def _describe_acting(forecast: Forecast) -> Iterator[str]:
-    """Say which parts of an ensemble acted, how large its latest errors were, and what stood in."""
+    """Say which parts of an ensemble acted, how large its latest errors were, and which fallback acted."""
     if forecast.members:
         shares = (f"{name} {100 * share:.0f} %" for name, share in forecast.members.items() if share >= MIN_SHOWN_SHARE)
         yield f"weights: {', '.join(shares)}"

@@ -32,7 +32,7 @@ CaseArgument = Annotated[
         "cluster: a shared cluster with its rules."
     ),
 ]
-OutOption = Annotated[Path, typer.Option(help="The configuration; further files are written beside it.")]
+OutOption = Annotated[Path, typer.Option(help="The configuration; further files are written next to it.")]
 
 
 def init(case: CaseArgument = Case.SIMULATED, *, out: OutOption = Path("ce-nas.toml")) -> None:

@@ -127,7 +127,7 @@ def _estimate(
     """A function of medians, with the interval of the same function of the medians of resamples.
 
     Seeds and days are resampled separately, the same ones for every part: so ratios and differences follow from the
-    medians beside them. With fewer than `MIN_UNITS` of both the bounds are the function's lowest and highest value over
+    medians shown. With fewer than `MIN_UNITS` of both the bounds are the function's lowest and highest value over
     the searches, between which that of the medians always lies. A value that is not a number, such as a ratio to a
     search that missed the quality, counts as 0.
     """

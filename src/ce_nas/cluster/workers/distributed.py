@@ -34,9 +34,9 @@ _END_TIMEOUT_S = 30.0
 
 
 class DistributedExecutor(Executor):
-    """Runs each task in several processes at once; that of rank 0 tells the result, and all stop and fail as one.
+    """Runs each task in several processes at once; that of rank 0 reports the result, and all stop and fail as one.
 
-    All processes see all GPUs of the trial, and each is to use that of its ``LOCAL_RANK``. Once one of them was told to
+    All processes see all GPUs of the trial, and each is to use that of its ``LOCAL_RANK``. Once one of them is asked to
     stop, all are, but each may ask at another step: a training that has to agree asks in rank 0 and broadcasts.
 
     :param make_executor: creates the executor of a process from the name of the device.

@@ -341,7 +341,7 @@ class _LocalWorker:
         process = self._process
         assert process is not None  # noqa: S101 - only a started process fails
         if failure is Failure.LOST:
-            process.join(_EXIT_TIMEOUT_S)  # it is ending: its own exit code tells why
+            process.join(_EXIT_TIMEOUT_S)  # it is ending: its own exit code says why
         _kill(process)
         code = process.exitcode
         with self._lock:

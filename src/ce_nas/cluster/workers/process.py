@@ -118,7 +118,7 @@ def execute_task(
 
 
 class LifeSigns:
-    """Tells whether the task of this process is under way: it has asked whether to stop, or used the processor.
+    """Knows whether the task of this process is under way: it has asked whether to stop, or used the processor.
 
     A training that asks rarely is at work as long as it or its processes compute; one that waits without end is stuck.
 
@@ -149,7 +149,7 @@ class LifeSigns:
 
 
 class PreemptionCheck:
-    """Tells a task whether to stop, and notes that it has asked.
+    """Signals a task to stop, and notes that it has asked.
 
     :param is_requested: whether a preemption is requested.
     """
@@ -172,7 +172,7 @@ class _Replies:
         self._lock = threading.Lock()
 
     def send(self, reply: WorkerMessage | None) -> None:
-        """Send a message, or None as a heartbeat; nobody listens any more once the run is killed."""
+        """Send a message, or None as a heartbeat; without a listener once the run is killed."""
         with self._lock, suppress(OSError):
             self._pipe.send(reply)
 

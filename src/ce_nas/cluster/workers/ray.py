@@ -97,9 +97,9 @@ class _RayDevice:
     pulse_ref: Any = None
     task_ref: Any = None
     is_ready: bool = False
-    #: whether the run was told that its task has started
+    #: whether the run knows that its task has started
     has_started: bool = False
-    #: whether the run was told that the device is lost, and not yet that it is ready again
+    #: whether the run knows that the device is lost, and not yet that it is ready again
     is_lost: bool = False
     #: why no other actor is created for it; empty while one is
     given_up: str = ""

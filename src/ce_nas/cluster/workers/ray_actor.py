@@ -1,4 +1,4 @@
-"""The actor of one device of a Ray cluster: it runs tasks, and tells how it is."""
+"""The actor of one device of a Ray cluster: it runs tasks, and reports its state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["DeviceActor", "Pulse"]
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """What an actor tells of itself."""
+    """The state that an actor reports."""
 
     #: whether its task asked whether to stop, or computed, since the last pulse
     is_alive: bool
@@ -79,7 +79,7 @@ class DeviceActor:
         return message, self._report()
 
     def preempt(self, attempt: int) -> None:
-        """Preempt an attempt of a task, also one that has not begun yet; one that has ended is none of the next's."""
+        """Preempt an attempt of a task, also one that has not started yet; one that has ended is none of the next's."""
         self._preempted_attempt = attempt
 
     def pulse(self) -> Pulse:

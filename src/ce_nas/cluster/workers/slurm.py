@@ -137,7 +137,7 @@ class SlurmJob:
             return WorkerMessage(self.number, WorkerEvent.FAILED, task.id, failure=Failure.ERROR, detail=detail)
 
     def _meter_task(self, task: Task, preempt_requested: threading.Event) -> WorkerMessage:
-        """Run the task with its meter beside it, and return its message with the last reading."""
+        """Run the task while its meter counts, and return its message with the last reading."""
         name = show_only_device(self.name, load_nvml)
         if self.make_meter is None:
             return self._execute_task(name, task, preempt_requested)

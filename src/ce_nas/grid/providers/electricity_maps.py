@@ -71,7 +71,7 @@ class ElectricityMaps(NetworkProvider):
         self._api = self._build_client(lambda: credentials)
 
     def check_zone(self, zone: str) -> None:
-        """See :meth:`CarbonIntensityProvider.check_zone`; only a response tells whether the zone is on the map."""
+        """See :meth:`CarbonIntensityProvider.check_zone`; only a response shows whether the zone is on the map."""
         if not _ZONE_PATTERN.fullmatch(zone):
             message = f"Expected a zone of Electricity Maps such as 'DE' or 'US-CAL-CISO', got {zone!r}."
             raise ZoneError(message)

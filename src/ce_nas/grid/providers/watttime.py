@@ -86,7 +86,7 @@ class WattTime(NetworkProvider):
         self._token_issued_at: datetime | None = None
 
     def check_zone(self, zone: str) -> None:
-        """See :meth:`CarbonIntensityProvider.check_zone`; only a response tells whether the region exists."""
+        """See :meth:`CarbonIntensityProvider.check_zone`; only a response shows whether the region exists."""
         if not _ZONE_PATTERN.fullmatch(zone):
             message = f"Expected a region of WattTime such as 'CAISO_NORTH', got {zone!r}."
             raise ZoneError(message)

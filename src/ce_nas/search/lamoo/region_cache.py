@@ -24,7 +24,7 @@ MAX_COMBINATIONS = 1 << 18
 
 
 class RegionCache:
-    """Tells whether architectures lie in the region of a path; small spaces are decided at once and cached."""
+    """Decides whether architectures lie in the region of a path; small spaces are decided at once and cached."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
