@@ -174,8 +174,11 @@ def _current_level(state: State) -> int:
 
 
 def _reason(state: State, work: RemainingWork, period_costs: np.ndarray, level: int) -> str:
+    hours_left = state.budget.time_left_s / HOUR_S
+    cost = f"this period costs {period_costs[0]:.0%} of the mean of the {hours_left:.0f} h left"
+    if period_costs[0] >= CLOSED_PERIOD_COST:
+        cost = "the cluster may not be used in this period"
     return (
-        f"Worth about {work.median_trainings:.0f} more trainings, {work.median_device_s / HOUR_S:.0f} GPU-hours; this "
-        f"period costs {period_costs[0]:.0%} of the mean of the {state.budget.time_left_s / HOUR_S:.0f} h left: "
-        f"{level / _ACTIVITY_LEVELS:.0%} of the devices work."
+        f"Worth about {work.median_trainings:.0f} more trainings, {work.median_device_s / HOUR_S:.0f} GPU-hours; "
+        f"{cost}: {level / _ACTIVITY_LEVELS:.0%} of the devices work."
     )
