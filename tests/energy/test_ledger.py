@@ -195,3 +195,19 @@ def test_electricity_prices_of_coming_periods():
     tariff = Series(datetime(2021, 1, 1, tzinfo=UTC), 3600.0, np.array([0.1, 0.1, 0.4, 0.4]))
     assert Prices(tariff).electricity_prices(3600.0, 3600.0, 4 * 3600.0).tolist() == pytest.approx([0.1, 0.4, 0.4])
     assert Prices(0.3).electricity_prices(0.0, 3600.0, 7200.0).tolist() == [0.3]
+
+
+def test_paid_time_of_a_held_device():
+    ledger = Ledger(INTENSITY, 1.0, Prices(price_per_device_hour=2.0, billing_period_s=HOUR_S), time_scale=2.0)
+    assert ledger.paid_s(0, 0.0) == 0.0
+    ledger.record([make_reading(0.0, 1.0)])  # half a real hour of a paid one, which ends after two hours of the run
+    assert ledger.paid_s(0, HOUR_S) == HOUR_S
+    assert ledger.paid_s(0, HOUR_S + 2.0) == HOUR_S - 2.0  # a reading may be a real second old
+    assert ledger.paid_s(0, HOUR_S + 2.1) == 0.0  # released since
+    assert ledger.paid_s(1, HOUR_S) == 0.0
+
+
+def test_rounding_starts_no_billing_period():
+    prices = Prices(price_per_device_hour=1.0, billing_period_s=HOUR_S)
+    assert prices.billed_s(HOUR_S + 1e-7) == HOUR_S
+    assert prices.billed_s(HOUR_S + 1e-3) == 2 * HOUR_S

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from ce_nas.cluster.assignment import TASK_ROLES, DeviceRole, assign_roles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ce_nas.core.records import Allocation, EnergyReading, Task, TaskEvent
 
@@ -29,11 +29,20 @@ class Cluster(ABC):
     #: description of the origin of the energy readings
     power_origin: str
 
+    #: time to start up a device that was released, to restore a task and to write its checkpoint, s; 0 where unknown
+    startup_s: float = 0.0
+    restore_s: float = 0.0
+    checkpoint_s: float = 0.0
+
+    #: why the power limit of the devices cannot be set; empty if it can
+    no_power_limit: str = ""
     @abstractmethod
-    def assign(self, allocation: Allocation) -> None:
+    def assign(self, allocation: Allocation, kept_first: Sequence[int] = ()) -> None:
         """Assign a role to every device, with as few preemptions as possible.
 
         A task whose device gets another role is suspended: once its checkpoint is written, an event of the kind
+        :param kept_first: ids of the tasks that keep their devices before others, in this order.
+
         ``SUSPENDED`` returns it; submitted again, it continues from there. A released device is not accounted for
         from the end of its task until it is reacquired; held devices are used first.
         """
@@ -63,6 +72,17 @@ class Cluster(ABC):
         """Return the running tasks."""
 
     def close(self) -> None:  # noqa: B027 - a simulated cluster has nothing to release
+    @abstractmethod
+    def held_devices(self) -> Mapping[int, int | None]:
+        """Return the numbers of the held devices, each with the id of its task, or None without one."""
+
+    def overhead_s(self, device: int) -> float:  # noqa: ARG002 - unknown by default
+        """Return the time until the work on the task of a device begins, s; 0 where unknown."""
+        return 0.0
+
+    def limit_power(self, limit: PowerLimit) -> None:  # noqa: B027 - a cluster may have no power limit to set
+        """Set the power limit of every device, until the next call."""
+
         """Release the devices; running tasks are suspended with a checkpoint."""
 
 
@@ -97,9 +117,13 @@ class DeviceCluster(Cluster, Generic[DeviceT]):
         self.devices = len(devices)
         self._devices = devices
 
-    def assign(self, allocation: Allocation) -> None:
-        """See :meth:`Cluster.assign`; tasks are kept in the order of :meth:`_retention_order`."""
-        roles = assign_roles(self._retention_order(), allocation)
+    def assign(self, allocation: Allocation, kept_first: Sequence[int] = ()) -> None:
+        """See :meth:`Cluster.assign`; then tasks are kept in the order of :meth:`_retention_order`."""
+        order = self._retention_order()
+        if kept_first:
+            rank = {task_id: rank for rank, task_id in enumerate(kept_first)}
+            order = sorted(order, key=lambda item: rank.get(item.task.id, len(rank)) if item.task else len(rank))
+        roles = assign_roles(order, allocation)
         for device in self._devices:
             role = roles[device.number]
             if device.task is not None and role is not TASK_ROLES[device.task.kind]:
@@ -135,6 +159,14 @@ class DeviceCluster(Cluster, Generic[DeviceT]):
         return [device.task for device in self._devices if device.task is not None and not device.is_preempting]
 
     @abstractmethod
+    def held_devices(self) -> Mapping[int, int | None]:
+        """See :meth:`Cluster.held_devices`."""
+        return {
+            device.number: device.task.id if device.task else None
+            for device in self._devices
+            if not device.is_released and not device.is_lost
+        }
+
     def _retention_order(self) -> Sequence[DeviceT]:
         """Return the devices in the order in which they keep their tasks."""
 

@@ -83,8 +83,12 @@ class SimulatedCluster(DeviceCluster[_SimulatedDevice]):
         self.power_origin = f"{power_model.source}: {power_model.origin}"
         self._clock = clock
         self._evaluator = evaluator
-        self._power_model = power_model
-        # task id -> work done in earlier runs of a suspended task, s
+        self._power_model = self._unlimited_model = power_model
+        self.startup_s, self.restore_s = power_model.startup_s, power_model.restore_s
+        self.checkpoint_s = power_model.checkpoint_s
+        #: duration of work at the power limit, relative to the default one
+        self._time_factor = 1.0
+        # task id -> work done in earlier runs of a suspended task, s at the default power limit
         self._done_s: dict[int, float] = {}
 
     def submit(self, device: int, task: Task) -> None:
@@ -107,6 +111,10 @@ class SimulatedCluster(DeviceCluster[_SimulatedDevice]):
     def handle_signal(self, signal: Any) -> TaskEvent:  # noqa: ANN401
         """See :meth:`Cluster.handle_signal`; the signal is the number of a device whose task or checkpoint is done."""
         device = self._devices[signal]
+    def overhead_s(self, device: int) -> float:
+        """See :meth:`Cluster.overhead_s`."""
+        return max(self._devices[device].working_from_s - self._clock.now_s, 0.0)
+
         task, preempted = device.task, device.is_preempting
         assert task is not None  # noqa: S101 - a signal belongs to a task, and is cancelled with it
         readings = tuple(self._read_device(device))

@@ -31,6 +31,8 @@ __all__ = ["CarbonIntensity", "Ledger", "LedgerTotals", "Prices"]
 
 #: power of a training device in paper accounting, W
 PAPER_TRAINING_W = 1000.0
+#: share of a billing period that is a rounding error of the time, and not billed
+_ROUNDING = 1e-9
 
 
 class CarbonIntensity(Protocol):
@@ -46,8 +48,8 @@ class Prices:
 
     Example:
         >>> prices = Prices(electricity_per_kwh=0.25, price_per_device_hour=2.0, billing_period_s=3600.0)
-        >>> prices.upper_bound_cost(0.0, 1800.0, energy_kwh=0.4)  # 30 minutes are billed as one hour
-        2.1
+        >>> prices.billed_s(1800.0)  # 30 minutes are billed as one hour
+        3600.0
     """
 
     #: price of a kWh: a number, or a series with seconds from the start of the run
@@ -72,12 +74,9 @@ class Prices:
 
     def billed_s(self, held_s: float) -> float:
         """Return the time to bill for ``held_s`` of unpaid time, s: rounded up to whole billing periods."""
-        return math.ceil(held_s / self.billing_period_s) * self.billing_period_s if self.billing_period_s else held_s
-
-    def upper_bound_cost(self, start_s: float, end_s: float, energy_kwh: float) -> float:
-        """Return an upper bound of the cost of a device and its energy between two times: as if newly acquired."""
-        holding_cost = self.price_per_device_hour * self.billed_s(end_s - start_s) / HOUR_S
-        return holding_cost + self.energy_cost(start_s, end_s, energy_kwh)
+        if not self.billing_period_s:
+            return held_s
+        return math.ceil(held_s / self.billing_period_s - _ROUNDING) * self.billing_period_s
 
 
 @dataclass(slots=True)
@@ -153,6 +152,14 @@ class Ledger:
         """
         for reading in readings:
             self._record(reading)
+
+    def paid_s(self, device: int, now_s: float) -> float:
+        """Return the time from now on that is billed already for a device that is held since its last reading, s.
+
+        A device whose last reading is in the past was released since: it starts a new billing period.
+        """
+        read_s, paid_until_s = self._paid_until_s.get(device, (-math.inf, -math.inf))
+        return max(paid_until_s - now_s, 0.0) if now_s - read_s <= self.time_scale else 0.0
 
     def switch_site(self, intensity: CarbonIntensity, pue: float, prices: Prices) -> None:
         """Use the intensity, PUE and prices of another site for all later readings."""

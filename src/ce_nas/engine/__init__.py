@@ -2,7 +2,8 @@
 
 - engine: `Engine`, the main loop
 - components: the components of an engine, and the configuration of its run
-- budgets: budgets, stop reasons, remaining task times, limits of an allocation
+- budgets, budget_planner: budgets and stop reasons; what fits into them
+- task_times: the remaining time of each task
 - scheduler: selection of the next task of a free device
 - candidate_queue: queue of scored candidates
 - search_progress: scores, evaluations, front and hypervolume
@@ -23,7 +24,8 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from ce_nas.engine.budgets import BudgetChecker, BudgetPlanner, Budgets, CarbonAccounting
+    from ce_nas.engine.budget_planner import BudgetPlanner
+    from ce_nas.engine.budgets import BudgetChecker, Budgets, CarbonAccounting
     from ce_nas.engine.build import build_engine, build_policy
     from ce_nas.engine.candidate_queue import CandidateQueue
     from ce_nas.engine.engine import Engine, Observer
@@ -60,7 +62,8 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "budgets": ["BudgetChecker", "BudgetPlanner", "Budgets", "CarbonAccounting"],
+        "budget_planner": ["BudgetPlanner"],
+        "budgets": ["BudgetChecker", "Budgets", "CarbonAccounting"],
         "build": ["build_engine", "build_policy"],
         "candidate_queue": ["CandidateQueue"],
         "run_config": ["Components", "RunConfig"],

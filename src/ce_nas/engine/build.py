@@ -178,6 +178,7 @@ def _budgets(settings: Settings) -> Budgets:
 def _or_infinite(limit: float | None) -> float:
     return math.inf if limit is None else limit
 
+        is_prepaid=bool(settings.prices.billing_period and settings.prices.gpu_hour_price),
 
 def _power_model(settings: Settings) -> PowerModel:
     """The power model of the settings; its origin says whether wattages were stated."""

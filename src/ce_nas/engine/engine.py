@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ce_nas.cluster.assignment import DeviceRole
 from ce_nas.core.records import Allocation, Observation, StopReason, TaskEventKind, TaskKind
-from ce_nas.engine.budgets import BudgetChecker, BudgetPlanner
+from ce_nas.engine.budget_planner import BudgetPlanner
+from ce_nas.engine.budgets import BudgetChecker
 from ce_nas.engine.candidate_queue import CandidateQueue
 from ce_nas.engine.journal_writer import JournalWriter
 from ce_nas.engine.scheduler import TaskScheduler
@@ -53,11 +54,14 @@ class Engine:
         self._failure_counts: dict[int, int] = {}
         self._budget_planner = BudgetPlanner(
             components.problem,
-            BudgetChecker(config.budgets, components.ledger, components.cluster.peak_w / components.cluster.devices),
+            BudgetChecker(config.budgets, components.ledger, cluster.peak_w / cluster.devices, cluster.checkpoint_s),
+            cluster,
+            config.check_interval_s,
         )
         self._task_times = self._budget_planner.task_times
         self._scheduler = TaskScheduler(components, config, self.progress, self.queue, self._budget_planner)
         self._stop_rule = StopRule(config.stop, components.searcher)
+        cluster = components.cluster
         #: whether nothing new begins, and the run ends once what has started has ended
         self._is_ending = False
         self._allocation: Allocation | None = None
@@ -133,12 +137,12 @@ class Engine:
     def dispatch_tasks(self) -> None:
         """Start a task of its role on each free device, if there is one."""
         for device, role in self.components.cluster.free_devices():
-            task = (
-                self._scheduler.next_evaluation() if role is DeviceRole.EVALUATING else self._scheduler.next_sampling()
-            )
+            is_training = role is DeviceRole.EVALUATING
+            task = (self._scheduler.next_evaluation if is_training else self._scheduler.next_sampling)(device)
             if task:
                 self.components.cluster.submit(device, task)
-                self._task_times.start(task, self.components.clock.now_s)
+                overhead_s = self.components.cluster.overhead_s(device)
+                self._task_times.start(task, self.components.clock.now_s, overhead_s)
                 self._journal.write_task_start(task, device)
 
     def handle_event(self, event: TaskEvent) -> None:
@@ -188,6 +192,8 @@ class Engine:
         clock, ledger = self.components.clock, self.components.ledger
         start_s = clock.now_s
         self._apply_allocation(Allocation(0, 0, released=self.components.cluster.devices))
+            if self.config.budgets.is_metered:  # what is left decides what begins
+                self.components.ledger.record(self.components.cluster.read_energy())
         self._process_events(start_s + sites.move_s)
         self._update_ledger()
         move = sites.complete_move(name, ledger, start_s, clock.now_s)
@@ -206,7 +212,7 @@ class Engine:
         if allocation != self._allocation:
             self._allocation, self._allocated_since_s = allocation, self.components.clock.now_s
             self._journal.write_allocation(allocation)
-        self.components.cluster.assign(allocation)
+        self.components.cluster.assign(allocation, self._budget_planner.kept_first)
         self.dispatch_tasks()
 
     def _limit_to_budgets(self, allocation: Allocation) -> Allocation:

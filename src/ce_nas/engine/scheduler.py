@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ce_nas.core.records import Architecture
-    from ce_nas.engine.budgets import BudgetPlanner
+    from ce_nas.engine.budget_planner import BudgetPlanner
     from ce_nas.engine.candidate_queue import CandidateQueue
     from ce_nas.engine.run_config import Components, RunConfig
     from ce_nas.engine.search_progress import SearchProgress
@@ -87,14 +87,19 @@ class TaskScheduler:
             return max(started, 1)
         return started + math.ceil(self._remaining_samples() / self._config.sampling_batch)
 
-    def next_evaluation(self) -> Task | None:
-        """Select a suspended training, else the best queued candidate, else a proposal of the searcher."""
+    def next_evaluation(self, device: int) -> Task | None:
+        """Select a suspended training, else the best queued candidate, else a proposal of the searcher.
+
+        :param device: the device that it is for; what is paid of it counts.
+        """
         self._budget_planner.reset_rejections()
-        if suspended := self._pop_resumable({TaskKind.EVALUATION}):
+        if suspended := self._pop_resumable({TaskKind.EVALUATION}, device):
             return suspended
         if len(self._progress.started) >= self._config.budgets.evaluations or self.new_trainings_left == 0:
             return None
-        task = next(filter(self._fits_alongside_running(), map(self._training_task, self._training_candidates())), None)
+        task = next(
+            filter(self._fits_alongside_running(device), map(self._training_task, self._training_candidates())), None
+        )
         if task:
             self._queue.discard(task.architectures[0])
             self._progress.mark_started(task.architectures[0])
@@ -103,10 +108,26 @@ class TaskScheduler:
                 self.new_trainings_left -= 1
         return task
 
-    def next_sampling(self) -> Task | None:
-        """Select a suspended sampling task, else a supernet training if it is due, else a new batch to score."""
-        if suspended := self._pop_resumable({TaskKind.SAMPLING, TaskKind.SUPERNET}):
+    def next_sampling(self, device: int) -> Task | None:
+        """Select a suspended sampling task, else a supernet training if it is due, else a new batch to score.
+
+        A task that does not fit the budgets waits among the suspended ones.
+
+        :param device: the device that it is for; what is paid of it counts.
+        """
+        kinds = {TaskKind.SAMPLING, TaskKind.SUPERNET}
+        if suspended := self._pop_resumable(kinds, device):
             return suspended
+        if any(task.kind in kinds for task in self.suspended):
+            return None
+        task = self._create_sampling()
+        if task and not self._fits_alongside_running(device)(task):
+            self.suspended.append(task)
+            return None
+        return task
+
+    def _create_sampling(self) -> Task | None:
+        """Create a supernet training if it is due, else a batch to score."""
         if not self._supernet_scheduled:
             self._supernet_scheduled = True
             return self._create_task(TaskKind.SUPERNET, ())
@@ -156,10 +177,10 @@ class TaskScheduler:
         fidelity = self._components.searcher.fidelity_of(architecture)
         return Task(self._next_task_id, TaskKind.EVALUATION, (architecture,), fidelity)
 
-    def _fits_alongside_running(self) -> Callable[[Task], bool]:
-        """Return a predicate: whether a training can finish within the budgets alongside the running ones."""
+    def _fits_alongside_running(self, device: int) -> Callable[[Task], bool]:
+        """Return a predicate: whether a task can finish within the budgets alongside the running ones."""
         return self._budget_planner.fits_alongside(
-            self._components.cluster.running_tasks(), self._components.clock.now_s
+            self._components.cluster.running_tasks(), self._components.clock.now_s, device
         )
 
     def _unranked_proposal(self) -> Architecture | None:
@@ -185,13 +206,12 @@ class TaskScheduler:
         proposals = self._components.searcher.ask(1, self._progress.started)
         return proposals[0] if proposals else None
 
-    def _pop_resumable(self, kinds: set[TaskKind]) -> Task | None:
-        """Remove and return the first suspended task of these kinds; a training must fit the budgets."""
+    def _pop_resumable(self, kinds: set[TaskKind], device: int) -> Task | None:
+        """Remove and return the first suspended task of these kinds that fits the budgets."""
         suspended = [task for task in self.suspended if task.kind in kinds]
         if not suspended:
             return None
-        fits = self._fits_alongside_running()
-        task = next((task for task in suspended if task.kind is not TaskKind.EVALUATION or fits(task)), None)
+        task = next(filter(self._fits_alongside_running(device), suspended), None)
         if task:
             self.suspended.remove(task)
         return task
@@ -201,9 +221,9 @@ class TaskScheduler:
         return Task(self._next_task_id - 1, kind, tuple(architectures), fidelity)
 
     def _remaining_samples(self) -> int:
-        """Return how many architectures are left to score: all, or up to the bound of a searcher that uses scores."""
+        """Return how many are left to score: all; up to a bound in infinite spaces, and of searchers that use scores."""
         limit = self._components.problem.space.size
-        if self._components.searcher.uses_proxy_scores:
+        if self._components.searcher.uses_proxy_scores or math.isinf(limit):
             limit = min(
                 limit, self._config.max_samples + self._config.samples_per_training * len(self._progress.started)
             )
