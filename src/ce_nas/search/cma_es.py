@@ -24,7 +24,7 @@ from ce_nas.pareto.hypervolume import hypervolume_contributions
 from ce_nas.search.archive import Archive, objective_values
 from ce_nas.search.random import sample_uniform
 from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace
-from ce_nas.space.distributions import Categorical, Integer
+from ce_nas.space.distributions import Categorical, Float, Integer
 from ce_nas.space.mixed import MixedSpace
 
 if TYPE_CHECKING:
@@ -290,7 +290,7 @@ class _SpaceEncoder:
     def discrete_values(self) -> list[np.ndarray]:
         """For each discrete variable, its values mapped to the unit interval."""
         domains = [self._domains[variable] for variable in self.discrete]
-        return [domain.encode(np.arange(domain.low, domain.high + 1))[:, 0] for domain in domains]  # type: ignore[union-attr]
+        return [domain.encode(np.array(domain.codes))[:, 0] for domain in domains]  # type: ignore[union-attr]
 
     def choice_counts(self) -> list[int]:
         """For each categorical variable, its number of choices."""
@@ -307,7 +307,7 @@ class _SpaceEncoder:
 
     def decode(self, unit_values: np.ndarray, choices: Sequence[int]) -> Architecture:
         """The architecture of these values in the unit interval and choices; the inverse of the two methods above."""
-        row = np.array([domain.low if isinstance(domain, Integer) else 0.0 for domain in self._domains])
+        row = np.array([domain.low if isinstance(domain, Integer) else 0.0 for domain in self._domains], dtype=float)
         for variable, unit in zip([*self.continuous, *self.discrete], unit_values, strict=True):
             row[variable] = self._domains[variable].decode(np.array([[unit]]))[0]
         row[self.categorical] = choices
@@ -319,7 +319,7 @@ def _variable_kind(domain: Domain) -> str:
         return "fixed"
     if isinstance(domain, Categorical):
         return "categorical"
-    return "discrete" if isinstance(domain, Integer) and domain.size <= _MAX_DISCRETE_VALUES else "continuous"
+    return "continuous" if isinstance(domain, Float) or domain.size > _MAX_DISCRETE_VALUES else "discrete"
 
 
 class _CmaRun:

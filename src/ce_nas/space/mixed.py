@@ -6,13 +6,13 @@ import itertools
 import math
 import shlex
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ce_nas.core.errors import SettingsError, TableError
 from ce_nas.space.base import Space
-from ce_nas.space.distributions import Categorical, Domain, Float, Integer
+from ce_nas.space.distributions import Categorical, Domain, Float
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +29,7 @@ class MixedSpace(Space):
     choice for a categorical one.
 
     Example:
+        >>> from ce_nas.space.distributions import Integer
         >>> rate, layers, act = Float(1e-4, 1.0, log=True), Integer(1, 8), Categorical(("relu", "tanh"))
         >>> space = MixedSpace("mlp", {"rate": rate, "layers": layers, "act": act})
         >>> space.text((0.01, 3, 1))
@@ -47,7 +48,7 @@ class MixedSpace(Space):
             message = f"Expected one variable or more in the space {name!r}, got none."
             raise SettingsError(message)
         self.domains = tuple(domains.values())
-        names = [domain.choices if isinstance(domain, Categorical) else () for domain in self.domains]
+        names = [tuple(map(str, domain.choices)) if isinstance(domain, Categorical) else () for domain in self.domains]
         super().__init__(name, tuple(domains), names)
 
     @property
@@ -106,6 +107,11 @@ class MixedSpace(Space):
             for value in domain.neighbours(architecture[variable]):
                 yield cast("Architecture", (*architecture[:variable], value, *architecture[variable + 1 :]))
 
+    def configuration(self, architecture: Architecture) -> dict[str, Any]:
+        """The architecture as a dict from each variable to its value, of the type of its choices."""
+        parts = zip(self.variables, self.domains, architecture, strict=True)
+        return {variable: domain.value(code) for variable, domain, code in parts}
+
     def text(self, architecture: Architecture) -> str:
         """The architecture as text, shell-quoted where needed: ``rate=0.001 layers=3 'block=conv 3x3'``."""
         parts = zip(self.variables, self.domains, architecture, strict=True)
@@ -137,7 +143,7 @@ class MixedSpace(Space):
 
     @staticmethod
     def _enumerate_domain(domain: Domain) -> list[float]:
-        return list(range(domain.low, domain.high + 1) if isinstance(domain, Integer) else range(int(domain.size)))
+        return list(range(int(domain.size)) if isinstance(domain, Categorical | Float) else domain.codes)
 
 
 def _python_type(domain: Domain) -> type:

@@ -1,8 +1,8 @@
 """Features of architectures for the surrogate: groups of columns, each with its own length scale.
 
-Every space is encoded one-hot. Cells of NAS-Bench-201 are encoded by the edges on a path from input to output: counts
-of path types, their summaries, and properties of subgraphs, so that cells that differ in dead edges only have equal
-features.
+Spaces of choices are encoded one-hot; of a mixed space every variable is a group of its own, numbers as numbers. Cells
+of NAS-Bench-201 are encoded by the edges on a path from input to output: counts of path types, their summaries, and
+properties of subgraphs, so that cells that differ in dead edges only have equal features.
 
 Sources
     [GRAF] Kadlecova et al. Surprisingly Strong Performance Prediction with Neural Graph Features. ICML 2024.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ce_nas.space.mixed import MixedSpace
 from ce_nas.space.nasbench201_cell import NB201_EDGES, NB201_OPERATIONS, NasBench201Space
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture
     from ce_nas.space.base import Space
 
-__all__ = ["FeatureEncoder", "RankNormaliser", "ScoreEncoder"]
+__all__ = ["FeatureEncoder", "RankNormaliser", "ScoreEncoder", "rank_correlation", "rank_shares"]
 
 _SKIP_CONNECT = NB201_OPERATIONS.index("skip_connect")
 _CONV_1X1, _CONV_3X3 = NB201_OPERATIONS.index("nor_conv_1x1"), NB201_OPERATIONS.index("nor_conv_3x3")
@@ -32,6 +33,8 @@ _CONV_1X1, _CONV_3X3 = NB201_OPERATIONS.index("nor_conv_1x1"), NB201_OPERATIONS.
 _OUTPUT_NODE = 3
 #: number of operations other than none and skip_connect
 _TRANSFORMING_OPERATION_COUNT = len(NB201_OPERATIONS) - 2
+#: the distance of a number's least and largest value in its group's column
+_NUMBER_RANGE = 2.0
 #: the fewest scored architectures for a regression, and its penalty as a share of their number
 _MIN_REGRESSION_ROWS, _RIDGE_PENALTY = 100, 1e-4
 
@@ -56,6 +59,8 @@ class FeatureEncoder:
 
     def functional_groups(self, architectures: Sequence[Architecture] | np.ndarray) -> list[np.ndarray]:
         """Features of the function an architecture computes: arrays of shape ``(n, columns)``, float32."""
+        if isinstance(self._space, MixedSpace):
+            return self._variables(self._space, architectures)
         if not self._cell_features:
             return [self._one_hot(architectures)]
         cells = np.asarray(architectures, dtype=np.intp).reshape(-1, len(NB201_EDGES))
@@ -71,6 +76,12 @@ class FeatureEncoder:
             return [self._one_hot(architectures)]
         cells = np.asarray(architectures, dtype=np.intp).reshape(-1, len(NB201_EDGES))
         return [self._one_hot(cells), self._one_hot(_effective_cells(cells))]
+
+    @staticmethod
+    def _variables(space: MixedSpace, architectures: Sequence[Architecture] | np.ndarray) -> list[np.ndarray]:
+        """A group for each variable, so that each has its length scale: its number, or its choices one-hot."""
+        columns = np.split(space.encode(architectures), np.cumsum(space.widths)[:-1], axis=1)
+        return [np.asarray(_NUMBER_RANGE * each if each.shape[1] == 1 else each, dtype=np.float32) for each in columns]
 
     def _one_hot(self, architectures: Sequence[Architecture] | np.ndarray) -> np.ndarray:
         one_hot = self._space.encode(architectures) / np.sqrt(len(self._space.variables))
@@ -259,3 +270,17 @@ class ScoreEncoder:
 def _with_intercept(groups: Sequence[np.ndarray]) -> np.ndarray:
     rows = np.hstack(groups).astype(float)
     return np.hstack([rows, np.ones((len(rows), 1))])
+
+
+def rank_shares(values: np.ndarray) -> np.ndarray:
+    """The rank of each value as a share of all, shape ``(n,)``, above 0 and up to 1; ties share their mean rank."""
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(values) / len(values))
+
+
+def rank_correlation(left: np.ndarray, right: np.ndarray) -> float:
+    """Spearman's rank correlation; 0 where one side is constant."""
+    a, b = rank_shares(left), rank_shares(right)
+    spread = float(a.std() * b.std())
+    return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread > 0 else 0.0
