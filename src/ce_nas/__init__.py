@@ -27,18 +27,28 @@ if TYPE_CHECKING:
     from ce_nas.core.errors import CeNasError
     from ce_nas.core.records import Allocation, Forecast, Objective, Observation, State
     from ce_nas.forecast.base import Forecaster
+    from ce_nas.integrations.carbon_budget import CarbonBudget, carbon_budget
+    from ce_nas.integrations.optimize import optimize
+    from ce_nas.integrations.pause_rule import PauseRule
     from ce_nas.integrations.training_loop import TrainingLoop
     from ce_nas.policies.base import Decision, Policy
     from ce_nas.search.base import Searcher
+    from ce_nas.space.distributions import Categorical, Float, Integer, Ordinal
 
 __all__ = [
     "Allocation",
+    "CarbonBudget",
+    "Categorical",
     "CeNasError",
     "Decision",
+    "Float",
     "Forecast",
     "Forecaster",
+    "Integer",
     "Objective",
     "Observation",
+    "Ordinal",
+    "PauseRule",
     "Policy",
     "Result",
     "Search",
@@ -47,6 +57,8 @@ __all__ = [
     "State",
     "TrainingLoop",
     "__version__",
+    "carbon_budget",
+    "optimize",
     "resume",
     "run",
 ]
@@ -59,9 +71,13 @@ __getattr__, _, _ = lazy_loader.attach(
         "core.errors": ["CeNasError"],
         "core.records": ["Allocation", "Forecast", "Objective", "Observation", "State"],
         "forecast.base": ["Forecaster"],
+        "integrations.carbon_budget": ["CarbonBudget", "carbon_budget"],
+        "integrations.optimize": ["optimize"],
+        "integrations.pause_rule": ["PauseRule"],
         "integrations.training_loop": ["TrainingLoop"],
         "policies.base": ["Decision", "Policy"],
         "search.base": ["Searcher"],
+        "space.distributions": ["Categorical", "Float", "Integer", "Ordinal"],
     },
 )
 

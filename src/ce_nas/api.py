@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from ce_nas.config.schema import Settings, setting_flags, settings_from_flags
 from ce_nas.core.errors import SettingsError, StoreError, unknown_choice_message
 from ce_nas.core.units import HOUR_S
 from ce_nas.engine.build import build_engine
+from ce_nas.engine.earlier_inputs import resolve_warm_starts
 from ce_nas.engine.input_changes import check_start, input_digests
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.live_intensity import LiveIntensity
@@ -233,13 +235,18 @@ class Search:
         search._prepare(settings, objects, inputs)  # noqa: SLF001 - a constructor of the same class
         return search
 
+    @property
+    def start(self) -> datetime:
+        """Start of the run in the grid's time, UTC."""
+        return self._inputs.start
+
     def run(self, out: str | Path | None = None, observer: Observer | None = None, *, durable: bool = False) -> Result:
         """Search; the journal is kept in memory, or in a new run folder ``out`` together with the report.
 
         :param observer: called with every period that has ended, for a display.
         :param durable: write every entry to disk at once; otherwise a power failure can lose one period.
-        :raises CeNasError: if a setting, or a file that it names, is invalid, or no training can end within the budgets;
-            nothing was written then.
+        :raises CeNasError: if a setting, or a file that it names, is invalid, or no training can end within the
+            budgets; nothing was written then.
         """
         self._inputs.validate()
         self._check_first_training()
@@ -325,7 +332,7 @@ class Search:
         return DeviceCalibration(training_h * HOUR_S, energy_j)
 
     def _prepare(self, settings: Settings, objects: Mapping[str, Any], inputs: RunInputs | None) -> None:
-        self.settings = _resolve_devices(settings)
+        self.settings = _resolve_devices(resolve_warm_starts(settings))
         self._inputs = inputs or RunInputs(self.settings)
         self._overrides = dict(objects)
 
@@ -386,7 +393,7 @@ class Search:
             "power_origin": engine.components.cluster.power_origin,
             "benchmark": {
                 "name": benchmark.name,
-                "architectures": benchmark.space.size,
+                "architectures": benchmark.space.size if math.isfinite(benchmark.space.size) else None,
                 "origin": benchmark.origin,
                 "notes": list(benchmark.notes),
                 "sha256": benchmark.fingerprint,
@@ -401,6 +408,8 @@ def _proxy_score_origin(engine: Engine, settings: Settings) -> str:
     """The source of the proxy scores of a run that has no table of them."""
     if not engine.components.problem.has_proxy_scores:
         return "none: nothing can be sampled"
+    if not engine.components.problem.supernet_training_s:
+        return "the user's own scoring function"
     live = settings.live
     epochs = f"{live.supernet_epochs:g} times a network's epochs"
     return f"a supernet that the run trains, {live.path_sampling} paths, for {epochs}"

@@ -3,7 +3,14 @@ from pathlib import Path
 import pytest
 
 from ce_nas.benchmarks.base import Failure, TaskError
-from ce_nas.benchmarks.user_function import UserFunctionExecutor, UserFunctionFile, find_local_sources
+from ce_nas.benchmarks.user_check import check_user_file
+from ce_nas.benchmarks.user_function import (
+    Checkpoint,
+    UserFunctionExecutor,
+    UserFunctionFile,
+    UserFunctions,
+    find_local_sources,
+)
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Task, TaskKind
 
@@ -67,6 +74,11 @@ def test_an_invalid_file_is_refused(written, old, new, reason):
         UserFunctionFile.read(written(OWN, old, new))
 
 
+def test_sys_exit_at_the_top_is_refused_with_its_line(written):
+    with pytest.raises(SettingsError, match=r"sys.exit: 3 \(.*own.py, line 4\).*__main__"):
+        UserFunctionFile.read(written(OWN, "def evaluate", "import sys; sys.exit(3)\ndef evaluate"))
+
+
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(SettingsError, match="can be run"):
         UserFunctionFile.read(tmp_path / "none.py")
@@ -114,3 +126,103 @@ def test_the_fingerprint_covers_what_is_imported_from_the_folder(written, tmp_pa
     assert UserFunctionFile.read(file).benchmark.fingerprint == before
     (tmp_path / "own_deep.py").write_text("WIDTH = 2\n")
     assert UserFunctionFile.read(file).benchmark.fingerprint != before
+
+
+WHOLE = (
+    OWN
+    + """
+calls = []
+def setup():
+    calls.append("setup")
+def costs(architecture):
+    return {"bad": float(architecture["width"])}
+def score(architecture):
+    return [len(calls), architecture["width"]]
+"""
+)
+
+
+def test_the_whole_method_for_own_code(written, tmp_path):
+    file = written(WHOLE)
+    benchmark = UserFunctionFile.read(file).benchmark
+    assert benchmark.has_scores
+    assert [spec.requires_training for spec in benchmark.metric_specs.values()] == [True, False]
+    executor = UserFunctionExecutor(file)
+    scored = executor.run(Task(0, TaskKind.SAMPLING, ((0, 0), (1, 2))), tmp_path, lambda: False)
+    assert scored.scores == ((1.0, 1.0), (1.0, 2.0))
+    assert scored.values == ((-1.0, 1.0), (-1.0, 2.0))
+    trained = executor.run(task((1, 2)), tmp_path, lambda: False)
+    assert trained.values == ((-2.0, 2.0),)  # the cost as it was known, not as the training returned it
+    again = executor.run(Task(2, TaskKind.SAMPLING, ((0, 0),)), tmp_path, lambda: False)
+    assert again.scores == ((1.0, 1.0),)  # setup is called once
+
+
+def test_an_error_names_file_and_line_and_prints_its_traceback(written, tmp_path, capfd):
+    executor = UserFunctionExecutor(written(OWN, "    if checkpoint", "    architecture['none']\n    if checkpoint"))
+    with pytest.raises(TaskError, match=r"KeyError: 'none' \(.*own.py, line 5\)") as caught:
+        executor.run(task((0, 0)), tmp_path, lambda: False)
+    assert caught.value.failure is Failure.ERROR
+    assert "Traceback (most recent call last)" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("end", ["sys.exit(7)", "raise SystemExit(7)"])
+def test_sys_exit_is_a_failure_with_its_code(written, tmp_path, end):
+    executor = UserFunctionExecutor(written("import sys\n" + OWN, "    if checkpoint", f"    {end}\n    if checkpoint"))
+    with pytest.raises(TaskError, match=r"sys.exit: 7 \(.*own.py, line 6\)"):
+        executor.run(task((0, 0)), tmp_path, lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "expected"),
+    [
+        (lambda architecture: {"width": architecture["width"]}, {"width": 1}),
+        (lambda architecture, fidelity: {"width": fidelity}, {"width": 0.5}),
+        (lambda *arguments: {"width": len(arguments)}, {"width": 3}),
+    ],
+)
+def test_evaluate_may_take_fewer_arguments(evaluate, expected):
+    assert UserFunctions.collect(evaluate).call_evaluate({"width": 1}, 0.5, None) == expected
+
+
+@pytest.mark.parametrize(
+    ("scores", "reason"),
+    [
+        (lambda _: [1.0], "Expected 2 scores"),
+        (lambda _: [1.0, None], "finite score"),
+        (lambda _: [[], 1], "finite score"),
+    ],
+)
+def test_scores_that_cannot_be_used_fail_the_task(scores, reason):
+    with pytest.raises(TaskError, match=reason):
+        UserFunctions.collect(len, score_many=scores).scores([{}, {}])
+
+
+def test_functions_that_cannot_be_called_or_are_stated_twice_are_refused():
+    with pytest.raises(SettingsError, match="to be a function"):
+        UserFunctions.collect(len, setup=3)
+    with pytest.raises(SettingsError, match="got both"):
+        UserFunctions.collect(len, score=len, score_many=len)
+
+
+def test_a_learning_curve_is_kept_and_repeated_epochs_replace_it(tmp_path):
+    checkpoint = Checkpoint(tmp_path, lambda: False)
+    for epoch, loss in [(1, 0.9), (2, 0.7), (3, 0.6), (2, 0.71)]:
+        checkpoint.report(epoch, {"loss": loss})
+    assert checkpoint.curve == [{"epoch": 1, "loss": 0.9}, {"epoch": 2, "loss": 0.71}]
+    with pytest.raises(TaskError, match="finite metrics at epoch 3") as caught:
+        checkpoint.report(3, {"loss": float("nan")})
+    assert caught.value.failure is Failure.DIVERGED
+
+
+def test_check_calls_each_function_once_and_resumes_a_stopped_training(written):
+    said = []
+    check_user_file(EXAMPLE, said.append, fidelity=0.1)
+    assert "left state.npz" in " ".join(said)
+    said.clear()
+    check_user_file(written(WHOLE), said.append)
+    text = " ".join(said)
+    assert "costs: {'bad': 1.0}" in text or "costs: {'bad': 2.0}" in text
+    assert "score: [[1.0" in text
+    assert "ended before it was told to" in text
+    with pytest.raises(SettingsError, match=r"KeyError: 'good' \(.*line 5"):
+        check_user_file(written(OWN, "    if checkpoint", "    architecture['good']\n    if checkpoint"), said.append)

@@ -310,7 +310,8 @@ class UserFunctionExecutor(Executor):
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
         show_only_device(device, load_nvml)
-        self._function_file = UserFunctionFile.read(path)
+        #: the user's file, as read in this process
+        self.function_file = UserFunctionFile.read(path)
         self._is_set_up = False
 
     def run(self, task: Task, folder: Path, should_stop: Callable[[], bool]) -> Outcome | None:
@@ -318,7 +319,7 @@ class UserFunctionExecutor(Executor):
 
         :raises TaskError: also for any error of the user's functions, whose traceback is printed, and for sys.exit.
         """
-        user_space, functions = self._function_file.user_space, self._function_file.functions
+        user_space, functions = self.function_file.user_space, self.function_file.functions
         try:
             if not self._is_set_up and functions.setup is not None:
                 functions.setup()
@@ -338,7 +339,7 @@ class UserFunctionExecutor(Executor):
         except (Exception, SystemExit) as error:  # user code can raise anything
             traceback.print_exc()
             kind = Failure.OUT_OF_MEMORY if type(error).__name__ == "OutOfMemoryError" else Failure.ERROR
-            raise TaskError(kind, describe_error(error, self._function_file.path)) from error
+            raise TaskError(kind, describe_error(error, self.function_file.path)) from error
 
 
 def sampling_outcome(

@@ -16,12 +16,15 @@ from ce_nas.energy.base import usage_between
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ce_nas.cluster.failure_watch import FailureWatch
     from ce_nas.cluster.replay_clock import ReplayableClock
     from ce_nas.cluster.workers.base import WorkerPool
     from ce_nas.core.records import Task
     from ce_nas.energy.base import EnergyMeter, MeterSnapshot
     from ce_nas.energy.device_power import DevicePower
+    from ce_nas.energy.gpu_limits import GpuLimits
     from ce_nas.energy.power_model import PowerModel
+    from ce_nas.energy.power_profile import PowerLimit
     from ce_nas.store.checkpoint_gc import CheckpointQuota
     from ce_nas.store.event_log import EventLog
 
@@ -75,6 +78,8 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
     :param checkpoint_quota: removes checkpoints of finished tasks; None keeps all.
     :param device_power: power of each device by its own limit, in place of ``power_model``; it bounds the energy of a
         training before the first reading, so it is logged, and a resumed run keeps the logged limits.
+    :param failure_watch: shows failures, and ends the search if the first trainings all fail; None keeps silent.
+    :param gpu_limits: sets the power limits of the devices; why they cannot be set; None where nothing sets them.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the components of a live run
@@ -86,6 +91,8 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         meters: Sequence[EnergyMeter | None] | None = None,
         checkpoint_quota: CheckpointQuota | None = None,
         device_power: Sequence[DevicePower] | None = None,
+        failure_watch: FailureWatch | None = None,
+        gpu_limits: GpuLimits | str | None = None,
     ) -> None:
         super().__init__([_LiveDevice(number) for number in range(workers.devices)])
         self._meters = list(meters) if meters is not None else [None] * workers.devices
@@ -96,11 +103,14 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         self._clock = clock
         self._event_log = event_log
         self.peak_w, self.power_origin = self._log_power(device_power, power_model)
+        self._gpu_limits, self.no_power_limit = self._log_power_limits(gpu_limits)
+        self._power_limit: PowerLimit | None = None
         self._started: set[int] = set()
         self._finished: set[int] = set()
         # task id -> working time in earlier runs of the task, s
         self._worked_s: dict[int, float] = {}
         self._checkpoint_quota = checkpoint_quota
+        self._failure_watch = failure_watch
         clock.on_live(self._go_live)
 
     def submit(self, device: int, task: Task) -> None:
@@ -134,9 +144,23 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         """The number of available devices."""
         return sum(not device.is_lost for device in self._devices)
 
+    def limit_power(self, limit: PowerLimit) -> None:
+        """See :meth:`Cluster.limit_power`."""
+        self._power_limit = limit
+        if self._gpu_limits is None or not self._clock.is_live:
+            return
+        try:
+            self._gpu_limits.apply(limit)
+        except EnergyError as error:
+            _log.warning("%s The GPUs' power limits are restored, and stay so.", error)
+            self._gpu_limits.close()
+            self._gpu_limits = None
+
     def close(self) -> None:
-        """See :meth:`Cluster.close`; closes the meters, too."""
+        """See :meth:`Cluster.close`; closes the meters, too, and restores the power limits."""
         self._workers.close()
+        if self._gpu_limits is not None:
+            self._gpu_limits.close()
         for meter in self._meters:
             if meter is not None:
                 meter.close()
@@ -154,6 +178,8 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
             self._finished.add(task.id)
             if self._checkpoint_quota and self._clock.is_live:
                 self._checkpoint_quota.enforce(self._finished)
+        if self._failure_watch and self._clock.is_live:
+            self._failure_watch.note(message, task)
         return TaskEvent(
             _EVENT_KINDS[message.event],
             device.number,
@@ -219,6 +245,8 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         if not self._clock.is_live:
             return  # a replayed start of real time
         self._workers.open(self._clock.post)
+        if self._power_limit is not None:
+            self.limit_power(self._power_limit)
         for device in self._devices:
             device.meter_snapshot = self._snapshot_meter(device)
             if device.is_released:
@@ -315,6 +343,18 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
             return self.devices * peak_w, origin
         peak_w, origin = recorded.content
         return peak_w, origin
+
+    def _log_power_limits(self, limits: GpuLimits | str | None) -> tuple[GpuLimits | None, str]:
+        """What sets power limits, and why they cannot be set: as logged when the run began, since decisions need it."""
+        if limits is None:
+            return None, ""
+        reason = limits if isinstance(limits, str) else ""
+        recorded = self._event_log.pop("power_limits")
+        if recorded is None:
+            self._event_log.append("power_limits", 0.0, reason)
+            if reason:
+                _log.warning("The GPUs' power limits are left alone: %s", reason)
+        return None if isinstance(limits, str) else limits, reason if recorded is None else recorded.content
 
     @staticmethod
     def _describe_meter(meter: EnergyMeter | None, power_model: PowerModel) -> str:

@@ -15,18 +15,19 @@
     │   └── ReplayError    a resumed run that differs from its journal
     ├── EnergyError        a missing or impossible energy reading
     ├── ClusterError       devices that cannot be used
+    │   └── TrainingsFailedError  the first trainings of a live search all failed
     ├── TaskError          a failed task, with the kind of its failure (benchmarks.base)
     ├── DivergedError      a training whose loss is not finite (training.trainer)
     └── MissingExtraError  an optional dependency that is not installed
 
 A message has one or two sentences: what is wrong, what was expected, what was got, and the way out. The command line
-prints the message alone and exits with status 2.
+prints the message alone and exits with the error's status: 2, or 1 where it was the trainings that failed.
 """
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,12 +44,16 @@ __all__ = [
     "StoreError",
     "TableError",
     "TraceError",
+    "TrainingsFailedError",
     "unknown_choice_message",
 ]
 
 
 class CeNasError(Exception):
     """The base of all exceptions of the package."""
+
+    #: exit status of a command that it ends
+    exit_status: ClassVar[int] = 2
 
 
 class SettingsError(CeNasError):
@@ -85,6 +90,12 @@ class EnergyError(CeNasError):
 
 class ClusterError(CeNasError):
     """Devices that cannot be used."""
+
+
+class TrainingsFailedError(ClusterError):
+    """The first trainings of a live search all failed."""
+
+    exit_status = 1
 
 
 class MissingExtraError(CeNasError):

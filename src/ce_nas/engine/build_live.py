@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ce_nas.benchmarks.user_space import UserBenchmark
 from ce_nas.config.registry import METERS, WORKERS
 from ce_nas.core.clock import utc_now
 from ce_nas.core.errors import EnergyError, MissingExtraError, SettingsError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ce_nas.config.schema import Settings
     from ce_nas.energy.base import EnergyMeter
     from ce_nas.energy.device_power import DevicePower
+    from ce_nas.energy.gpu_limits import GpuLimits
     from ce_nas.energy.meter_selection import DividedMeter
     from ce_nas.engine.inputs import RunInputs
 
@@ -37,6 +39,7 @@ __all__ = [
     "CALLER_DEVICE",
     "build_live_cluster",
     "build_live_problem",
+    "count_visible_gpus",
     "resolve_devices",
 ]
 
@@ -68,7 +71,14 @@ def build_live_problem(inputs: RunInputs) -> LiveProblem:
     live = inputs.settings.live
     networks = not (live.evaluate or inputs.user_benchmark)
     supernet = live.supernet and networks and _uses_proxy_scores(inputs.settings)
-    return LiveProblem(inputs.benchmark.space, inputs.objectives, live.initial_duration, has_supernet=supernet)
+    scores = isinstance(inputs.benchmark, UserBenchmark) and inputs.benchmark.has_scores
+    return LiveProblem(
+        inputs.benchmark.space,
+        inputs.objectives,
+        live.initial_duration,
+        has_supernet=supernet,
+        has_scores=scores and _uses_proxy_scores(inputs.settings),
+    )
 
 
 def build_live_cluster(
@@ -78,6 +88,7 @@ def build_live_cluster(
 
     :param workers: the caller's pool in place of the one that the settings name.
     """
+    from ce_nas.cluster.failure_watch import FailureWatch
     from ce_nas.cluster.live_cluster import LiveCluster
     from ce_nas.cluster.replay_clock import ReplayableClock
 
@@ -101,6 +112,8 @@ def build_live_cluster(
         _build_meters(live.meter, names, workers),
         shelf,
         _device_power(names, power_model) if workers.is_local else None,
+        FailureWatch(folder / WORK_DIRNAME),
+        gpu_limits=_open_gpu_limits(inputs, names, workers),
     )
     return clock, cluster, recording
 
@@ -180,11 +193,11 @@ def _physical_devices(names: Sequence[str], workers: WorkerPool) -> tuple[str, .
     """The hardware of each device of this machine; for the caller's own loop, what its process would train on."""
     if CALLER_DEVICE not in names:
         return tuple(names)
-    gpus = _count_visible_gpus()
+    gpus = count_visible_gpus()
     return tuple(f"cuda:{number}" if number < gpus else "cpu" for number in range(workers.devices))
 
 
-def _count_visible_gpus() -> int:
+def count_visible_gpus() -> int:
     """The GPUs that CUDA shows to this process; 0 where NVML cannot tell."""
     from ce_nas.energy.cuda_devices import list_visible_gpus
     from ce_nas.energy.nvml import load_nvml
@@ -193,6 +206,28 @@ def _count_visible_gpus() -> int:
         return len(list_visible_gpus(load_nvml(), os.environ))
     except (EnergyError, MissingExtraError):
         return 0
+
+
+def _open_gpu_limits(inputs: RunInputs, names: Sequence[str], workers: WorkerPool) -> GpuLimits | str | None:
+    """What sets the GPUs' power limits, or why they cannot be set; None where the settings leave them alone."""
+    profile = inputs.power_profile
+    if profile is None:
+        return None
+    parts = [part.partition(":") for name in names for part in name.split("+")]
+    if not workers.is_local:
+        return "only those of this machine's own workers can be set."
+    if {kind for kind, _, _ in parts} != {"cuda"}:
+        return f"only GPUs have one, got {', '.join(dict.fromkeys(names))}."
+    from ce_nas.energy.cuda_devices import cuda_uuid, resolve_cuda_device
+    from ce_nas.energy.gpu_limits import GpuLimits
+    from ce_nas.energy.nvml import load_nvml
+
+    try:
+        nvml = load_nvml()
+        gpus = [resolve_cuda_device(int(number or 0), nvml, os.environ, cuda_uuid) for _, _, number in parts]
+        return GpuLimits(list(dict.fromkeys(gpus)), profile.default_limit_w, nvml=nvml)
+    except (EnergyError, MissingExtraError) as error:
+        return str(error)
 
 
 def _device_power(names: Sequence[str], stated: PowerModel) -> list[DevicePower] | None:

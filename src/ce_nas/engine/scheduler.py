@@ -221,7 +221,7 @@ class TaskScheduler:
         return Task(self._next_task_id - 1, kind, tuple(architectures), fidelity)
 
     def _remaining_samples(self) -> int:
-        """Return how many are left to score: all; up to a bound in infinite spaces, and of searchers that use scores."""
+        """Return how many are left to score: all, or up to the bound of searchers that use scores."""
         limit = self._components.problem.space.size
         if self._components.searcher.uses_proxy_scores or math.isinf(limit):
             limit = min(

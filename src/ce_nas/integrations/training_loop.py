@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ce_nas.api import Search
+from ce_nas.benchmarks.base import Failure
+from ce_nas.benchmarks.user_function import Checkpoint, UserFunctions, describe_error, sampling_outcome
 from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
 from ce_nas.config.schema import settings_from_flags
-from ce_nas.core.errors import ClusterError, SettingsError
-from ce_nas.core.records import Outcome
+from ce_nas.core.errors import CeNasError, ClusterError, SettingsError
+from ce_nas.core.records import Outcome, TaskKind
 from ce_nas.engine.build_live import CALLER_DEVICE, WORK_DIRNAME
 from ce_nas.engine.inputs import RunInputs
-from ce_nas.store.run_dir import RunDirectory
+from ce_nas.store.run_dir import RunDirectory, read_run_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["TrainingLoop", "Trial"]
 
 _LOOP_EXITED = "the training loop was exited"
+#: real time without a trial after which the wait is announced, and after which the journal is read again, s
+_FIRST_ANNOUNCEMENT_S, _ANNOUNCEMENT_INTERVAL_S = 2.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +55,22 @@ class Trial:
     fidelity: float
     #: folder for checkpoints; the same one when the trial is handed out again
     folder: Path
+    _codes: tuple[float, ...] = ()
     _stop_requested: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def should_stop(self) -> bool:
         """Whether to save the training's state in :attr:`folder` and stop; then ``tell`` None."""
         return self._stop_requested.is_set()
 
+    def report(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Record an epoch of the learning curve, see :meth:`ce_nas.benchmarks.user_function.Checkpoint.report`."""
+        Checkpoint(self.folder, self.should_stop).report(epoch, metrics)
+
 
 class TrainingLoop:
     """Iterates over the trainings of a search: waits while the policy keeps the devices idle, and ends with the budget.
+
+    A wait is announced on standard error, with the time of the policy's next decision.
 
     Example:
         >>> import tempfile
@@ -70,31 +83,48 @@ class TrainingLoop:
         >>> loop.result.summary.evaluations
         2
 
-    :param space: variable to its list of choices, of any type.
+    :param space: variable to its domain, or to a list of choices, see :class:`~ce_nas.benchmarks.user_space.UserSpace`.
     :param objectives: 2 to 5 of ``NAME:max|min:REFERENCE``; the reference is the worst value that counts.
     :param out: folder of the run, new or to resume.
+    :param costs: the objectives of an architecture that are known before it is trained.
+    :param score: a cheap score of an architecture, larger is better; called in the thread that iterates.
+    :param is_valid: whether an architecture can be trained.
     :param flags: settings, as the flags of ``ce-nas search``; ``gpus`` is the number of parallel trainings.
     :raises CeNasError: if a setting is invalid.
     """
 
-    def __init__(
-        self, space: Mapping[str, Sequence[Any]], objectives: Sequence[str], out: str | Path, **flags: object
+    def __init__(  # noqa: PLR0913 - what a user may know of the architectures
+        self,
+        space: Mapping[str, Any],
+        objectives: Sequence[str],
+        out: str | Path,
+        *,
+        costs: Callable[[dict[str, Any]], Mapping[str, float]] | None = None,
+        score: Callable[[dict[str, Any]], Any] | None = None,
+        is_valid: Callable[[dict[str, Any]], bool] | None = None,
+        **flags: object,
     ) -> None:
         settings = settings_from_flags({"live": {"time_scale": 1.0}}, **{"gpus": 1, "hours": 80, **flags, "live": True})
         gpus = settings.cluster.gpus
         self._settings = settings.model_copy(
             update={"live": settings.live.model_copy(update={"devices": (CALLER_DEVICE,) * gpus})}
         )
-        self._user_space = UserSpace.parse(space, objectives, "the space")
+        self._user_space = UserSpace.parse(
+            space, objectives, "the space", name="training-loop", costs=costs, is_valid=is_valid
+        )
+        self._functions = UserFunctions.collect(self.tell, score)
         self._run_path = Path(out)
         self._workers = _CallerWorkerPool(gpus, self._user_space, self._run_path / WORK_DIRNAME)
-        benchmark = UserBenchmark(self._user_space, "training-loop", "the caller's training loop")
+        benchmark = UserBenchmark(
+            self._user_space, "training-loop", "the caller's training loop", has_scores=score is not None
+        )
         self._search = Search.from_settings(
             self._settings, workers=self._workers, inputs=RunInputs(self._settings, benchmark)
         )
         self._thread = threading.Thread(target=self._run_in_thread, name="ce-nas search", daemon=True)
         self._result: Result | None = None
         self._error: Exception | None = None
+        self._announced: object = None
 
     @property
     def result(self) -> Result:
@@ -122,15 +152,80 @@ class TrainingLoop:
             raise self._error
 
     def __iter__(self) -> Iterator[Trial]:
-        while (trial := self._workers.trial_queue.get()) is not None:
-            yield trial
+        """The trials, as the policy allows them; several threads may iterate at once.
 
-    def tell(self, trial: Trial, metrics: Mapping[str, float] | None) -> None:
+        :raises SettingsError: if every device has a trial of which nothing was told.
+        """
+        while (item := self._next_item()) is not None:
+            if isinstance(item, Trial):
+                yield item
+            else:
+                self._score(*item)
+
+    def tell(self, trial: Trial, metrics: Mapping[str, float] | Sequence[float] | None) -> None:
         """Report a trial's metrics; None if it was stopped.
 
-        :raises TaskError: if an objective is missing in the metrics, or is no finite number.
+        :param metrics: by name, or the trained objectives alone in their order.
+        :raises TaskError: if an objective is missing in the metrics, or is no finite number; the trial stays open.
+        :raises SettingsError: if the trial is not under way.
         """
-        self._workers.tell(trial, None if metrics is None else self._user_space.objective_values(metrics))
+        self._workers.require_active(trial)
+        values = None if metrics is None else self._user_space.objective_values(metrics, trial._codes)  # type: ignore[arg-type]  # noqa: SLF001 - a trial of this loop
+        self._workers.tell(trial, values)
+
+    def fail(self, trial: Trial, why: object) -> None:
+        """Report that a trial failed; it is handed out again up to ``live.retries`` times, from its folder.
+
+        :param why: an exception, or a sentence for the journal.
+        :raises SettingsError: if the trial is not under way.
+        """
+        self._workers.require_active(trial)
+        self._workers.fail(trial, describe_error(why) if isinstance(why, BaseException) else str(why))
+
+    def _next_item(self) -> Trial | tuple[int, Task] | None:
+        """The next trial, the next task of scoring with its device, or None at the end."""
+        waiting = self._workers.trial_queue
+        if waiting.empty() and len(open_trials := self._workers.open_trials) >= self._settings.cluster.gpus:
+            numbers = ", ".join(str(trial.number) for trial in open_trials)
+            message = f"Expected tell or fail for trial {numbers} before the next one: every device has an open trial."
+            raise SettingsError(message)
+        timeout_s = _FIRST_ANNOUNCEMENT_S
+        while True:
+            try:
+                item = waiting.get(timeout=timeout_s)
+            except queue.Empty:
+                self._announce_wait()
+                timeout_s = _ANNOUNCEMENT_INTERVAL_S
+                continue
+            if item is None:
+                waiting.put(None)  # for other threads
+            return item
+
+    def _score(self, device: int, task: Task) -> None:
+        """Score architectures in the caller's thread, in which its libraries work."""
+        try:
+            outcome = sampling_outcome(task.id, task.architectures, self._user_space, self._functions)
+        except Exception as error:  # noqa: BLE001 - user code may raise anything, and the run continues
+            self._workers.end_scoring(device, task, None, describe_error(error))
+        else:
+            self._workers.end_scoring(device, task, outcome)
+
+    def _announce_wait(self) -> None:
+        """Say why no trial comes, and when the policy decides again; each decision once."""
+        try:
+            entries = read_run_entries(self._run_path)
+        except CeNasError:  # nothing is written yet
+            return
+        decided = next((entry for entry in reversed(entries) if entry.kind == "decided"), None)
+        if decided is None or decided.content["allocation"]["evaluating"] or self._announced == decided.at_s:
+            return
+        self._announced = decided.at_s
+        wait_s = self._settings.schedule.period
+        ends = self._search.start + timedelta(seconds=decided.at_s + wait_s)
+        sys.stderr.write(
+            f"ce-nas: no training now: {decided.content['reason']} The policy decides again at "
+            f"{ends:%Y-%m-%d %H:%M} UTC of the run's time.\n"
+        )
 
     def _run_in_thread(self) -> None:
         try:
@@ -161,11 +256,26 @@ class _CallerWorkerPool(WorkerPool):
     def __init__(self, devices: int, user_space: UserSpace, folder: Path) -> None:
         self.devices = devices
         self.origin = "the caller's training loop"
-        self.trial_queue: queue.Queue[Trial | None] = queue.Queue()
+        self.trial_queue: queue.Queue[Trial | tuple[int, Task] | None] = queue.Queue()
         self._user_space = user_space
         self._folder = folder
         self._active_trials: dict[int, Trial] = {}
         self._on_message: Callable[[WorkerMessage], object] | None = None
+
+    @property
+    def open_trials(self) -> list[Trial]:
+        """The trials of which nothing was told."""
+        return list(self._active_trials.values())
+
+    def require_active(self, trial: Trial) -> None:
+        """Check that a trial is under way.
+
+        :raises SettingsError: if it is not.
+        """
+        if self._active_trials.get(trial.device) is not trial:
+            known = ", ".join(str(each.number) for each in self.open_trials) or "none"
+            message = f"Expected a trial that is under way ({known}), got {trial.number}, which has ended."
+            raise SettingsError(message)
 
     def open(self, on_message: Callable[[WorkerMessage], object]) -> None:
         """See :meth:`WorkerPool.open`."""
@@ -173,11 +283,15 @@ class _CallerWorkerPool(WorkerPool):
 
     def start(self, device: int, task: Task) -> None:
         """See :meth:`WorkerPool.start`."""
+        self._post_message(WorkerMessage(device, WorkerEvent.WORKING, task.id))
+        if task.kind is TaskKind.SAMPLING:
+            self.trial_queue.put((device, task))
+            return
         folder = self._folder / f"task-{task.id}"
         folder.mkdir(parents=True, exist_ok=True)
-        trial = Trial(task.id, device, self._user_space.decode(task.architectures[0]), task.fidelity, folder)
+        codes = task.architectures[0]
+        trial = Trial(task.id, device, self._user_space.decode(codes), task.fidelity, folder, codes)
         self._active_trials[device] = trial
-        self._post_message(WorkerMessage(device, WorkerEvent.WORKING, task.id))
         self.trial_queue.put(trial)
 
     def preempt(self, device: int) -> None:
@@ -203,6 +317,20 @@ class _CallerWorkerPool(WorkerPool):
             self._post_message(
                 WorkerMessage(trial.device, WorkerEvent.FINISHED, trial.number, Outcome(trial.number, (values,)))
             )
+
+    def fail(self, trial: Trial, detail: str) -> None:
+        """Report that a trial failed."""
+        self._active_trials.pop(trial.device, None)
+        self._post_message(
+            WorkerMessage(trial.device, WorkerEvent.FAILED, trial.number, failure=Failure.ERROR, detail=detail)
+        )
+
+    def end_scoring(self, device: int, task: Task, outcome: Outcome | None, detail: str = "") -> None:
+        """Report the scores of a task, or its failure."""
+        if outcome is None:
+            self._post_message(WorkerMessage(device, WorkerEvent.FAILED, task.id, failure=Failure.ERROR, detail=detail))
+        else:
+            self._post_message(WorkerMessage(device, WorkerEvent.FINISHED, task.id, outcome))
 
     def disconnect(self) -> None:
         """Report all devices as lost: the run stops, and can be resumed."""

@@ -246,7 +246,9 @@ class HotCarbonPolicy(Policy):
         low, high = float(past.min()), float(past.max())
         share = min(max((coming - low) / (high - low), 0.0), 1.0) if high > low else 0.5
         reason = f"Forecast {coming:.0f} g/kWh between the past week's {low:.0f} and {high:.0f}: {share:.0%} sampling."
-        return _sampling_decision(state, round(share * state.cluster.devices), reason)
+        devices = share * state.cluster.devices
+        # with nothing to sample the share rests, but a device that the share does not fill trains
+        return _sampling_decision(state, round(devices) if state.search.can_sample else math.floor(devices), reason)
 
 
 def _past_week(state: State) -> np.ndarray:

@@ -104,12 +104,13 @@ def build_run_sections(
 ) -> list[ReportSection]:
     """Build the sections of a run's report, each of which can be shown alone."""
     summary, header, saved = summary or summarise(entries), run_header(entries), saved or savings(entries)
+    searched = bool(summary.objectives)  # the books of a loop of the caller's have no objectives
     return [
         _overview_section(summary, saved, translate),
-        savings_section(saved, translate),
-        recommendation_section(summary, translate),
+        *([savings_section(saved, translate)] if searched else []),
+        *([recommendation_section(summary, translate)] if searched else []),
         _timeline_section(entries, translate),
-        _trajectory_section(entries, summary, translate),
+        *([_trajectory_section(entries, summary, translate)] if searched else []),
         _cost_section(summary, translate),
         _budgets_section(entries, summary, header["settings"]["budget"], translate),
         _settings_section(summary, header["settings"], translate),
@@ -136,10 +137,15 @@ def _overview_section(summary: RunSummary, saved: Savings, translate: Translator
     row = saved.headline
     if row is not None and summary.front and 0.0 < (gain := saved.saved_share(row).median) < 1.0:
         facts.insert(0, Fact(translate("saved.fact"), format_percent(gain), translate(f"bar.{row.way}")))
+    if not summary.objectives:
+        search_alone = {translate("hypervolume"), translate("samples")}
+        facts = [fact for fact in facts if fact.label not in search_alone]
     if summary.cost:
         facts.append(Fact(translate("money"), f"{summary.cost:,.2f}", translate("money.note")))
     paragraphs = [savings_headline(saved, translate), *recommendation_sentences(summary, translate)]
-    if not summary.front:
+    if not summary.objectives:
+        paragraphs = []
+    if not summary.front and summary.objectives:
         paragraphs.append(translate("no_training"))
     return ReportSection("glance", translate("section.glance"), facts=facts, paragraphs=paragraphs, facts_last=True)
 
@@ -329,7 +335,7 @@ def _provenance_section(summary: RunSummary, power: str, pue: float, translate: 
         translate(
             "basis.benchmark",
             name=benchmark["name"],
-            count=f"{benchmark['architectures']:,}",
+            count="∞" if benchmark["architectures"] is None else f"{benchmark['architectures']:,}",
             origin=benchmark["origin"],
         ),
         *benchmark["notes"],

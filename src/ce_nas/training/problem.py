@@ -22,6 +22,7 @@ class LiveProblem(Problem):
     :param initial_duration_s: initial estimate of a full training, s of the run's time; a supernet counts as five full
         trainings, a score as a hundredth.
     :param has_supernet: whether a supernet scores architectures.
+    :param has_scores: whether a function of the user's scores them, without a supernet.
 
     Example:
         >>> from ce_nas.core.records import Objective, Task
@@ -37,12 +38,18 @@ class LiveProblem(Problem):
     """
 
     def __init__(
-        self, space: Space, objectives: Sequence[Objective], initial_duration_s: float, *, has_supernet: bool
+        self,
+        space: Space,
+        objectives: Sequence[Objective],
+        initial_duration_s: float,
+        *,
+        has_supernet: bool,
+        has_scores: bool = False,
     ) -> None:
         self.space = space
         self.objectives = tuple(objectives)
         self.supernet_training_s = 5.0 * initial_duration_s if has_supernet else 0.0
-        self.has_proxy_scores = self.score_trained_architectures = has_supernet
+        self.has_proxy_scores = self.score_trained_architectures = has_supernet or has_scores
         self.has_measured_durations = False
         self._mean_unit_s = {TaskKind.EVALUATION: initial_duration_s, TaskKind.SAMPLING: 0.01 * initial_duration_s}
         # finished units of each kind, and their total duration, s

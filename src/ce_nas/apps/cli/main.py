@@ -29,7 +29,9 @@ COMMANDS = {
     "resume": ("search", "resume"),
     "report": ("search", "report"),
     "choose": ("search", "choose"),
+    "export": ("export", "export"),
     "explain": ("explain", "explain"),
+    "logs": ("logs", "logs"),
     "watch": ("watch", "watch"),
     "compare": ("compare", "compare"),
     "pilot": ("pilot", "pilot"),
@@ -61,7 +63,12 @@ EXAMPLES = {
         "ce-nas choose my-run --rule 'latency<=12ms,accuracy>=88'",
         "ce-nas choose my-run --rule accuracy=2,latency=1",
     ),
+    "export": (
+        "ce-nas export my-run --to model-card --out README.md",
+        "ce-nas export my-run --to sci --embodied 12.5",
+    ),
     "explain": ("ce-nas explain my-run --hour 5", "ce-nas explain my-run +-"),
+    "logs": ("ce-nas logs my-run", "ce-nas logs my-run 3"),
     "watch": ("ce-nas watch my-run",),
     "compare": ("ce-nas compare --policies vanilla,look-ahead --searchers lamoo,surrogate --zones solar,wind",),
     "pilot": ("ce-nas pilot --quick --out my-pilot",),
@@ -142,13 +149,13 @@ _INTERRUPTED_ADVICE = {"forecast": "nothing was written; start it again with the
 
 
 def main() -> None:
-    """Run the command line; an invalid input ends it with one sentence and exit status 2."""
+    """Run the command line; an error ends it with one sentence and exit status 2, or 1 if all trainings failed."""
     signal.signal(signal.SIGTERM, _raise_interrupt)  # sent by a batch system at the time limit
     try:
         app()
     except CeNasError as error:
         sys.stderr.write(f"ce-nas: {add_way_out(str(error), sys.argv[1:])}\n")
-        sys.exit(2)
+        sys.exit(error.exit_status)
     except SystemExit as end:
         if end.code == _INTERRUPTED_STATUS:  # typer turns an interruption into this status, without a message
             command = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")

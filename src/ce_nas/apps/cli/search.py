@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ce_nas.analysis.counterfactual import Counterfactual
     from ce_nas.analysis.savings import Savings
     from ce_nas.api import Result
+    from ce_nas.config.schema import Settings
     from ce_nas.store.journal import JournalEntry
 
 __all__ = ["choose", "report", "resume", "search"]
@@ -39,14 +40,21 @@ AcceptChangesOption = Annotated[
         "records which.",
     ),
 ]
+CheckOption = Annotated[
+    bool,
+    typer.Option(
+        "--check", help="Only call each function of --evaluate once: costs, score, a training that is paused."
+    ),
+]
 OutOption = Annotated[Path | None, typer.Option(help="New run folder; by default runs/0001, runs/0002, ...")]
 
 
 @with_setting_flags()
-def search(
+def search(  # noqa: PLR0913 - one parameter per option
     config: ConfigArgument = None,
     *,
     out: OutOption = None,
+    check: CheckOption = False,
     json: JsonOption = None,
     quiet: QuietOption = False,
     no_progress: NoProgressOption = False,
@@ -59,10 +67,25 @@ def search(
     from ce_nas.store.run_dir import next_run_path
 
     settings = settings_from_flags(read_settings_file(config) if config else None, **flags)
+    if check:
+        _check_functions(settings)
+        return
     folder = out or next_run_path(Path("runs"))
     with show_progress(settings.budget.time_s, quiet=quiet or no_progress) as observe:
         result = Search.from_settings(settings).run(folder, observe)
     _print_result(result, json, quiet=quiet)
+
+
+def _check_functions(settings: Settings) -> None:
+    from ce_nas.benchmarks.user_check import check_user_file
+    from ce_nas.core.errors import SettingsError
+
+    if settings.live.evaluate is None or not settings.live.enabled:
+        message = (
+            "Expected --live and --evaluate FILE with --check, got no file of your own; add them or remove --check."
+        )
+        raise SettingsError(message)
+    check_user_file(settings.live.evaluate, typer.echo)
 
 
 def resume(
@@ -86,8 +109,11 @@ def resume(
 def _compute_counterfactual(entries: Sequence[JournalEntry]) -> Counterfactual | str:
     """What the run's work would have cost at other hours, or why that is unknown."""
     from ce_nas.analysis.counterfactual import counterfactual_from_journal
+    from ce_nas.analysis.summary import run_header
     from ce_nas.core.errors import CeNasError
 
+    if not run_header(entries)["objectives"]:
+        return "The work of a loop of the caller's is not known well enough to replay it."
     try:
         return counterfactual_from_journal(entries)
     except CeNasError as error:

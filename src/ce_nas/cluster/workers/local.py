@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
-from ce_nas.cluster.workers.process import PREEMPT, kill_process_tree, run_worker
+from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S, PREEMPT, UNASKING, kill_process_tree, run_worker
 from ce_nas.config.components import ComponentSettings
 from ce_nas.config.quantities import Duration  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.config.registry import WORKERS
@@ -70,8 +70,9 @@ class LocalWorkerPool(WorkerPool):
     """One spawned process per device, used for one task after another.
 
     A process that does not preempt its task in time, or gives no sign of life, is killed with its descendants; its task
-    continues from the last checkpoint. A process that dies is replaced. That of a released device ends after a while,
-    which frees its memory, and is started again when the device is taken back.
+    continues from the last checkpoint. A task that never asks whether to stop is waited for, as long as it computes. A
+    process that dies is replaced. That of a released device ends after a while, which frees its memory, and is started
+    again when the device is taken back.
 
     :param make_executor: creates the executor of a device in its process; must be picklable.
     :param device_names: the devices, for instance ``cuda:0``; one process each.
@@ -289,14 +290,24 @@ class _LocalWorker:
         assert self._pipe is not None  # noqa: S101 - there is a process
         try:
             if self._pipe.poll(min(_POLL_INTERVAL_S, self._timeouts.shutdown_s, self._timeouts.heartbeat_s)):
-                reply: WorkerMessage | None = self._pipe.recv()
+                reply: WorkerMessage | str | None = self._pipe.recv()
                 self._silent_until_s = monotonic_s() + self._timeouts.heartbeat_s
-                return reply, Failure.HUNG if reply is None and self._is_checkpoint_late() else None
+                if reply == UNASKING:
+                    self._wait_for_unasking_task()
+                message = reply if isinstance(reply, WorkerMessage) else None
+                return message, Failure.HUNG if message is None and self._is_checkpoint_late() else None
         except (EOFError, OSError):
             return None, Failure.LOST
         is_expected = self._task is not None or self._shutting_down
         is_silent = is_expected and monotonic_s() >= self._silent_until_s
         return None, Failure.HUNG if is_silent or self._is_checkpoint_late() else None
+
+    def _wait_for_unasking_task(self) -> None:
+        """Give a task that cannot be asked to stop, since it never asks, until its end; not during a shutdown."""
+        with self._lock:
+            if self._preempt_until_s is not None and not self._shutting_down:
+                wait_s = max(self._timeouts.shutdown_s, 3.0 * HEARTBEAT_INTERVAL_S)
+                self._preempt_until_s = monotonic_s() + wait_s
 
     def _is_checkpoint_late(self) -> bool:
         """Whether a task that was asked to stop is still at work after the time-out."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HEARTBEAT_INTERVAL_S",
     "PREEMPT",
+    "UNASKING",
     "LifeSigns",
     "PreemptionCheck",
     "execute_task",
@@ -49,6 +50,8 @@ __all__ = [
 HEARTBEAT_INTERVAL_S = 1.0
 #: the command to preempt the current task
 PREEMPT = "preempt"
+#: the heartbeat of a task that has never asked whether to stop, so that it is waited for
+UNASKING = "unasking"
 #: share of a core above which a task that does not ask whether to stop is at work, not stuck
 MIN_BUSY_SHARE = 0.02
 
@@ -63,7 +66,8 @@ def run_worker(  # noqa: PLR0913, PLR0917 - the device, its task's folder and it
 ) -> None:
     """Serve one device until the pipe is closed or SIGTERM arrives; the current task is suspended with a checkpoint.
 
-    Commands are tasks, :data:`PREEMPT`, or None to exit. Replies are messages, or None as a heartbeat. The process
+    Commands are tasks, :data:`PREEMPT`, or None to exit. Replies are messages, or None or :data:`UNASKING` as a
+    heartbeat. The process
     sees no GPU but its own, may start processes, and ends ``shutdown_s`` after the run is killed at the latest.
     """
     multiprocessing.current_process().daemon = False  # a training may start processes of its own, to load data
@@ -108,10 +112,9 @@ def execute_task(
         return WorkerMessage(
             number, WorkerEvent.FAILED, task.id, failure=Failure.OUT_OF_MEMORY, detail=str(error) or "MemoryError"
         )
-    except Exception as error:  # noqa: BLE001 - user code may raise any error, and the run continues
-        return WorkerMessage(
-            number, WorkerEvent.FAILED, task.id, failure=Failure.ERROR, detail=f"{type(error).__name__}: {error}"
-        )
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise any error, and the run continues
+        kind = "sys.exit" if isinstance(error, SystemExit) else type(error).__name__
+        return WorkerMessage(number, WorkerEvent.FAILED, task.id, failure=Failure.ERROR, detail=f"{kind}: {error}")
     if outcome is None:
         return WorkerMessage(number, WorkerEvent.PREEMPTED, task.id)
     return WorkerMessage(number, WorkerEvent.FINISHED, task.id, outcome)
@@ -132,11 +135,13 @@ class LifeSigns:
         self._now_s = now_s
         self._cpu_time_s = cpu_time_s or (lambda: tree_cpu_time_s(os.getpid()))
         self._has_asked = True
+        #: whether the task has asked at all whether to stop
+        self.ever_asked = False
         self._seen_s, self._seen_cpu_s = now_s(), self._cpu_time_s()
 
     def note_question(self) -> None:
         """Note that the task has asked whether to stop."""
-        self._has_asked = True
+        self._has_asked = self.ever_asked = True
 
     def __call__(self) -> bool:
         """Whether there was a sign of life since the last call."""
@@ -171,8 +176,8 @@ class _Replies:
         self._pipe = pipe
         self._lock = threading.Lock()
 
-    def send(self, reply: WorkerMessage | None) -> None:
-        """Send a message, or None as a heartbeat; without a listener once the run is killed."""
+    def send(self, reply: WorkerMessage | str | None) -> None:
+        """Send a message, or None or :data:`UNASKING` as a heartbeat; without a listener once the run is killed."""
         with self._lock, suppress(OSError):
             self._pipe.send(reply)
 
@@ -184,7 +189,7 @@ class _Replies:
         def beat() -> None:
             while not ended.wait(HEARTBEAT_INTERVAL_S):
                 if life_signs():
-                    self.send(None)
+                    self.send(None if life_signs.ever_asked else UNASKING)
 
         thread = threading.Thread(target=beat, name="ce-nas heartbeat", daemon=True)
         thread.start()
