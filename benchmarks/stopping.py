@@ -8,6 +8,8 @@ at the stop, and the grams at the stop over those at which the search got within
     python benchmarks/stopping.py --json stopping.json                      # six zones, four tables, five seeds
     python benchmarks/stopping.py --replay stopping.json                    # ask the rule on the searches of a file
 
+Searches that differ by their grid alone ask their searchers the same for a long time, so answers are remembered.
+
 A file of an interrupted call is continued. It keeps what the rule is asked with, so that ``--replay`` can ask another
 rule without a search.
 """
@@ -21,12 +23,11 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from remembered import build_remembered
 from threadpoolctl import threadpool_limits
 
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.energy.ledger import Activity, LedgerTotals
-from ce_nas.engine.build import build_engine
-from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.stopping import StopRule
 from ce_nas.store.journal import MemoryJournal
 
@@ -85,11 +86,14 @@ class _Replayed:
         return known
 
 
-def search(flags: dict[str, Any]) -> dict[str, Any]:
-    """One search to its end: hypervolume and grams by training, and what the rule was asked with."""
+def search(flags: dict[str, Any], memories: dict[Any, dict[bytes, Any]]) -> dict[str, Any]:
+    """One search to its end: hypervolume and grams by training, and what the rule was asked with.
+
+    :param memories: see :func:`build_remembered`.
+    """
     settings = settings_from_flags(**flags, stop="never")
     journal = MemoryJournal()
-    engine = build_engine(RunInputs(settings), journal)
+    engine, _ = build_remembered(settings, memories, journal)
     rule = engine._stop_rule = WatchedStopRule("auto", engine.components.searcher)  # noqa: SLF001 - only to watch it
     rule.watch()
     with threadpool_limits(limits=1):
@@ -165,6 +169,8 @@ def main() -> None:
         return
     rows = json.loads(stated.json.read_text()) if stated.json and stated.json.exists() else []
     have = [row["flags"] for row in rows]
+    memories: dict[Any, dict[bytes, Any]] = {}
+    remembered = None
     cells = [*itertools.product(stated.seeds, TABLES, stated.zones)][: 1 if stated.quick else None]
     for seed, (dataset, objectives), zone in cells:
         flags = {"zone": zone, "seed": seed, "dataset": dataset, "hours": stated.hours, "evaluations": stated.trainings}
@@ -172,7 +178,9 @@ def main() -> None:
         flags |= {"objectives": list(objectives)} if objectives else {}
         if flags in have:
             continue
-        rows.append(json.loads(json.dumps(search(flags))))
+        if remembered != (remembered := (seed, dataset, objectives)):
+            memories.clear()
+        rows.append(json.loads(json.dumps(search(flags, memories))))
         print(f"{len(rows)} of {len(cells)}: {flags}", flush=True)
         if stated.json:
             stated.json.write_text(json.dumps(rows))

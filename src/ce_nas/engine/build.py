@@ -16,6 +16,7 @@ from ce_nas.energy.power_model import PowerModel
 from ce_nas.engine.budgets import Budgets, CarbonAccounting
 from ce_nas.engine.engine import Engine
 from ce_nas.engine.live_intensity import LiveIntensity, ProviderForecaster
+from ce_nas.engine.power_plan import SlowedProblem, build_power_plan
 from ce_nas.engine.run_config import Components, RunConfig
 from ce_nas.forecast.selection import SelectedForecaster
 from ce_nas.search.base import SearchContext
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from ce_nas.store.event_log import EventLog
     from ce_nas.store.journal import Journal
 
-__all__ = ["build_engine", "build_policy"]
+__all__ = ["build_engine", "build_policy", "build_searcher"]
 
 
 def build_engine(  # noqa: PLR0913 - every component may be an object of the caller's
@@ -65,7 +66,7 @@ def build_engine(  # noqa: PLR0913 - every component may be an object of the cal
     policy = _apply_site_constraints(policy or build_policy(settings.policy), inputs)
     chosen = SelectedForecaster(forecaster, "given by the caller") if forecaster else inputs.choose_forecaster()
     sites = _build_sites(inputs, chosen.forecaster)
-    searcher = _wrap_searcher(searcher or _build_searcher(inputs), inputs)
+    searcher = _wrap_searcher(searcher or build_searcher(inputs), inputs)
     clock, cluster, problem, recording = (
         _live_components(inputs, folder, workers) if settings.live.enabled else (*_simulated_components(inputs), None)
     )
@@ -73,6 +74,9 @@ def build_engine(  # noqa: PLR0913 - every component may be an object of the cal
     if grid is not None:
         chosen = replace(chosen, forecaster=ProviderForecaster(grid, chosen.forecaster))
     ledger = _build_ledger(inputs, grid)
+    power_plan = build_power_plan(inputs, _power_model(settings), cluster)
+    if power_plan and not settings.live.enabled:
+        problem = SlowedProblem(problem, power_plan.max_time_factor)
     parts = Components(
         clock=clock,
         cluster=cluster,
@@ -85,6 +89,7 @@ def build_engine(  # noqa: PLR0913 - every component may be an object of the cal
         sites=sites,
         constraints=inputs.constraints,
         zone_history=grid or inputs.history,
+        power_plan=power_plan,
         forecaster_reason=chosen.reason,
         forecaster_sha256=chosen.sha256,
     )
@@ -158,6 +163,7 @@ def _run_config(inputs: RunInputs) -> RunConfig:
         few_shot_share=settings.live.few_shot_share,
         time_scale=settings.live.time_scale,
         retries=settings.live.retries,
+        uses_metered_power=settings.live.enabled or settings.power.lever,
     )
 
 
@@ -172,13 +178,13 @@ def _budgets(settings: Settings) -> Budgets:
         device_s=_or_infinite(budget.gpu_hours) * HOUR_S,
         target_hypervolume=_or_infinite(budget.target),
         accounting=CarbonAccounting(budget.accounting),
+        is_prepaid=bool(settings.prices.billing_period and settings.prices.gpu_hour_price),
     )
 
 
 def _or_infinite(limit: float | None) -> float:
     return math.inf if limit is None else limit
 
-        is_prepaid=bool(settings.prices.billing_period and settings.prices.gpu_hour_price),
 
 def _power_model(settings: Settings) -> PowerModel:
     """The power model of the settings; its origin says whether wattages were stated."""
@@ -246,12 +252,14 @@ def build_policy(settings: ComponentSettings) -> Policy:
     return policy
 
 
-def _build_searcher(inputs: RunInputs) -> Searcher:
+def build_searcher(inputs: RunInputs) -> Searcher:
+    """The searcher that the settings name, without deduplication, halving and constraints."""
     context = SearchContext(
         space=inputs.benchmark.space,
         reference=[objective.sign * objective.reference for objective in inputs.objectives],
         seed=inputs.settings.seed,
         known_objectives=lambda: _costs_by_objective(inputs),
+        read_earlier=inputs.earlier_trainings.read,
     )
     searcher: Searcher = SEARCHERS.build(inputs.settings.searcher, context)
     return searcher
