@@ -1,3 +1,4 @@
+import re
 import time
 
 import pytest
@@ -95,3 +96,42 @@ def test_an_error_of_the_search_is_raised_in_the_loop(tmp_path):
     with pytest.raises(Exception, match="is not empty"), loop_in(tmp_path) as loop:
         for _ in loop:
             pass
+
+
+def test_a_trial_cannot_be_told_twice_nor_forgotten(tmp_path):
+    with loop_in(tmp_path, hours=300, time_scale=2000.0, evaluations=3) as loop:
+        trials = iter(loop)
+        first = next(trials)
+        with pytest.raises(SettingsError, match="tell or fail for trial 0 before the next one"):
+            next(trials)
+        loop.tell(first, train(first))
+        with pytest.raises(SettingsError, match="which has ended"):
+            loop.tell(first, train(first))
+        for trial in loop:
+            loop.tell(trial, train(trial))
+
+
+def test_a_failed_trial_is_handed_out_again_and_given_up(tmp_path):
+    with loop_in(tmp_path, hours=300, time_scale=2000.0, evaluations=2) as loop:
+        numbers = []
+        for trial in loop:
+            numbers.append(trial.number)
+            if trial.number == 0:
+                loop.fail(trial, "the data are missing")
+            else:
+                loop.tell(trial, train(trial))
+    assert numbers.count(0) == 3
+    failures = [entry.content for entry in loop.result.entries if entry.kind == "task_failed"]
+    assert [each["will_retry"] for each in failures] == [True, True, False]
+    assert failures[0]["detail"] == "the data are missing"
+
+
+def test_a_wait_is_announced_with_the_time_of_the_next_decision(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ce_nas.integrations.training_loop._FIRST_ANNOUNCEMENT_S", 0.05)
+    monkeypatch.setattr("ce_nas.integrations.training_loop._ANNOUNCEMENT_INTERVAL_S", 0.05)
+    with loop_in(tmp_path, policy="suspend-resume", hours=30, time_scale=5000.0) as loop:
+        for trial in loop:
+            loop.tell(trial, train(trial))
+    announced = capsys.readouterr().err
+    assert "no training now: " in announced
+    assert re.search(r"decides again at 2023-07-0\d \d\d:00 UTC", announced)

@@ -39,6 +39,7 @@ __all__ = [
     "Timestamp",
     "Watts",
     "flag",
+    "parse_stop_price",
 ]
 
 
@@ -94,7 +95,7 @@ def _parse_hours_s(value: Any) -> float:  # noqa: ANN401 - what a file or a call
     return parse_duration_s(f"{value} h" if _is_number(value) else value)
 
 
-def _parse_stop_price(value: Any) -> float | str:  # noqa: ANN401 - what a file or a caller holds
+def parse_stop_price(value: Any) -> float | str:  # noqa: ANN401 - what a file or a caller holds
     """Percent of the hypervolume per kg of CO2eq from a text with its unit, or from a plain number; a word as it is."""
     text = str(value).strip().lower()
     match = _STOP_PRICE.fullmatch(text)
@@ -157,7 +158,7 @@ Price = Annotated[
 #: auto, never, or the least gain worth its carbon, percent of the hypervolume per kg of CO2eq
 StopPrice = Annotated[
     float | Literal["auto", "never"],
-    _as_validator(_parse_stop_price),
+    _as_validator(parse_stop_price),
     PlainSerializer(lambda price: price if isinstance(price, str) else f"{price!r} %/kg"),
     *_describe("auto, never, or a gain per mass of CO2eq", "0.1%/kg"),
 ]

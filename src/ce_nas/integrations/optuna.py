@@ -41,9 +41,10 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from ce_nas.core.records import Architecture
+    from ce_nas.search.base import Searcher
     from ce_nas.search.regions import RegionalSearcher
 
-__all__ = ["LamooSampler"]
+__all__ = ["LamooSampler", "SearcherSampler"]
 
 OptunaDistribution = CategoricalDistribution | FloatDistribution | IntDistribution
 SearchSpace = dict[str, OptunaDistribution]
@@ -58,7 +59,125 @@ _REFERENCE_MARGIN = 0.1
 _logger = logging.getLogger(__name__)
 
 
-class LamooSampler(BaseSampler):
+class SearcherSampler(BaseSampler):
+    """Samples by one of the package's searchers; the base of the samplers.
+
+    Trials are read from the study's storage, so a study may be resumed, shared or extended. Pruned and failed trials
+    are ignored. Parameters that not every trial has are sampled independently, as by Optuna's own samplers.
+    """
+
+    def __init__(  # noqa: PLR0913 - the settings of Optuna's own samplers
+        self,
+        *,
+        seed: int | None = None,
+        n_startup_trials: int = 10,
+        reference_point: Sequence[float] | None = None,
+        independent_sampler: BaseSampler | None = None,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
+        warn_independent_sampling: bool = True,
+    ) -> None:
+        if n_startup_trials < 1:
+            message = f"Expected at least 1 startup trial, got n_startup_trials={n_startup_trials}."
+            raise SettingsError(message)
+        self._rng = np.random.default_rng(seed)
+        self._n_startup_trials = n_startup_trials
+        self._reference_point = reference_point
+        self._independent_sampler = independent_sampler or RandomSampler(seed=seed)
+        self._constraints_func = constraints_func
+        self._warn_independent_sampling = warn_independent_sampling
+        self._search_space = IntersectionSearchSpace()
+        self._session: _SearchSession | None = None
+        self._lock = threading.Lock()
+
+    def _build_searcher(self, space: MixedSpace, reference: np.ndarray) -> Searcher:
+        """The searcher of a space, with the reference point of the hypervolume, minimised, shape ``(m,)``."""
+        raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state without the lock, and without the session, which is rebuilt from the storage."""
+        return {**self.__dict__, "_lock": None, "_session": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore the state of :meth:`__getstate__`."""
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
+    def reseed_rng(self) -> None:
+        """Use a new random generator, as each thread of ``n_jobs`` has to."""
+        with self._lock:
+            self._rng = np.random.default_rng()
+            self._session = None
+        self._independent_sampler.reseed_rng()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
+        """The parameters that every completed trial has, without those with a single value."""
+        common = self._search_space.calculate(study)
+        return {name: distribution for name, distribution in common.items() if not distribution.single()}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The parameters of the next trial; empty while there are too few completed trials."""
+        completed = _usable_trials(study)
+        if not search_space or len(completed) < self._n_startup_trials:
+            return {}
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        with self._lock:
+            return self._session_for(study, search_space, completed).suggest(
+                completed, [other for other in running if other.number != trial.number]
+            )
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:  # noqa: ANN401 - Optuna's own signature
+        """A parameter's value from the independent sampler."""
+        if self._warn_independent_sampling and not param_distribution.single():
+            n_usable = len(_usable_trials(study))
+            if n_usable >= self._n_startup_trials:
+                _logger.warning(
+                    "Trial %d samples the parameter %r independently, because not every trial before it has that "
+                    "parameter with the same range; %s(warn_independent_sampling=False) disables this message.",
+                    trial.number,
+                    param_name,
+                    type(self).__name__,
+                )
+        return self._independent_sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Prepare the independent sampler."""
+        self._independent_sampler.before_trial(study, trial)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Store the trial's constraints, if any."""
+        if self._constraints_func is not None:
+            _process_constraints_after_trial(self._constraints_func, study, trial, state)
+        self._independent_sampler.after_trial(study, trial, state, values)
+
+    def _session_for(
+        self, study: Study, search_space: dict[str, BaseDistribution], completed: list[FrozenTrial]
+    ) -> _SearchSession:
+        """The current session; a new one for a new study, other parameters, or the first feasible trial."""
+        signs = _signs(study)
+        feasible = [trial for trial in completed if _total_violation(trial) == 0]
+        key = (study.study_name, tuple(search_space.items()), bool(feasible))
+        if self._session is None or self._session.key != key:
+            values = np.array([trial.values for trial in feasible or completed]) * signs
+            reference = self._compute_reference_point(values, signs)
+            encoder = _ParameterEncoder(cast("SearchSpace", search_space))
+            self._session = _SearchSession(key, encoder, self._build_searcher(encoder.space, reference), signs)
+        return self._session
+
+    def _compute_reference_point(self, values: np.ndarray, signs: np.ndarray) -> np.ndarray:
+        """The reference point, minimised, shape ``(m,)``."""
+        if self._reference_point is not None:
+            return np.asarray(np.asarray(self._reference_point, dtype=float) * signs)
+        columns = [column[np.isfinite(column)] for column in values.T]
+        bounds = np.array([(column.min(), column.max()) if len(column) else (0.0, 1.0) for column in columns])
+        ranges = np.ptp(bounds, axis=1)
+        return np.asarray(bounds[:, 1] + _REFERENCE_MARGIN * np.where(ranges > 0, ranges, 1.0))
+
+
+class LamooSampler(SearcherSampler):
     """Samples from the regions of a learned partition of the space that hold the better trials [LaMOO].
 
     Trials are read from the study's storage, so a study may be resumed, shared or extended. Pruned and failed trials
@@ -109,107 +228,20 @@ class LamooSampler(BaseSampler):
     ) -> None:
         if inner not in INNER_SEARCHERS:
             raise SettingsError(unknown_choice_message("searcher inside a region", inner, INNER_SEARCHERS))
-        if n_startup_trials < 1 or not 0 <= exploration_share <= 1:
-            message = (
-                "Expected at least 1 startup trial and a share outside the region from 0 to 1, got "
-                f"n_startup_trials={n_startup_trials} and exploration_share={exploration_share}."
-            )
+        if not 0 <= exploration_share <= 1:
+            message = f"Expected a share outside the region from 0 to 1, got exploration_share={exploration_share}."
             raise SettingsError(message)
-        self._rng = np.random.default_rng(seed)
-        self._n_startup_trials = n_startup_trials
+        super().__init__(
+            seed=seed,
+            n_startup_trials=n_startup_trials,
+            reference_point=reference_point,
+            independent_sampler=independent_sampler,
+            constraints_func=constraints_func,
+            warn_independent_sampling=warn_independent_sampling,
+        )
         self._inner: InnerSearcher = inner
         self._partition_settings = partition_settings
         self._exploration_share = exploration_share
-        self._reference_point = reference_point
-        self._independent_sampler = independent_sampler or RandomSampler(seed=seed)
-        self._constraints_func = constraints_func
-        self._warn_independent_sampling = warn_independent_sampling
-        self._search_space = IntersectionSearchSpace()
-        self._session: _SearchSession | None = None
-        self._lock = threading.Lock()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The state without the lock, and without the session, which is rebuilt from the storage."""
-        return {**self.__dict__, "_lock": None, "_session": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore the state of :meth:`__getstate__`."""
-        self.__dict__.update(state)
-        self._lock = threading.Lock()
-
-    def reseed_rng(self) -> None:
-        """Use a new random generator, as each thread of ``n_jobs`` has to."""
-        with self._lock:
-            self._rng = np.random.default_rng()
-            self._session = None
-        self._independent_sampler.reseed_rng()
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
-        """The parameters that every completed trial has, without those with a single value."""
-        common = self._search_space.calculate(study)
-        return {name: distribution for name, distribution in common.items() if not distribution.single()}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """The parameters of the next trial; empty while there are too few completed trials."""
-        completed = _usable_trials(study)
-        if not search_space or len(completed) < self._n_startup_trials:
-            return {}
-        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        with self._lock:
-            return self._session_for(study, search_space, completed).suggest(
-                completed, [other for other in running if other.number != trial.number]
-            )
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:  # noqa: ANN401 - Optuna's own signature
-        """A parameter's value from the independent sampler."""
-        if self._warn_independent_sampling and not param_distribution.single():
-            n_usable = len(_usable_trials(study))
-            if n_usable >= self._n_startup_trials:
-                _logger.warning(
-                    "Trial %d samples the parameter %r independently, because not every trial before it has that "
-                    "parameter with the same range; LamooSampler(warn_independent_sampling=False) disables this "
-                    "message.",
-                    trial.number,
-                    param_name,
-                )
-        return self._independent_sampler.sample_independent(study, trial, param_name, param_distribution)
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Prepare the independent sampler."""
-        self._independent_sampler.before_trial(study, trial)
-
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """Store the trial's constraints, if any."""
-        if self._constraints_func is not None:
-            _process_constraints_after_trial(self._constraints_func, study, trial, state)
-        self._independent_sampler.after_trial(study, trial, state, values)
-
-    def _session_for(
-        self, study: Study, search_space: dict[str, BaseDistribution], completed: list[FrozenTrial]
-    ) -> _SearchSession:
-        """The current session; a new one for a new study, other parameters, or the first feasible trial."""
-        signs = _signs(study)
-        feasible = [trial for trial in completed if _total_violation(trial) == 0]
-        key = (study.study_name, tuple(search_space.items()), bool(feasible))
-        if self._session is None or self._session.key != key:
-            values = np.array([trial.values for trial in feasible or completed]) * signs
-            reference = self._compute_reference_point(values, signs)
-            encoder = _ParameterEncoder(cast("SearchSpace", search_space))
-            self._session = _SearchSession(key, encoder, self._build_searcher(encoder.space, reference), signs)
-        return self._session
-
-    def _compute_reference_point(self, values: np.ndarray, signs: np.ndarray) -> np.ndarray:
-        """The reference point, minimised, shape ``(m,)``."""
-        if self._reference_point is not None:
-            return np.asarray(np.asarray(self._reference_point, dtype=float) * signs)
-        columns = [column[np.isfinite(column)] for column in values.T]
-        bounds = np.array([(column.min(), column.max()) if len(column) else (0.0, 1.0) for column in columns])
-        ranges = np.ptp(bounds, axis=1)
-        return np.asarray(bounds[:, 1] + _REFERENCE_MARGIN * np.where(ranges > 0, ranges, 1.0))
 
     def _build_searcher(self, space: MixedSpace, reference: np.ndarray) -> LamooSearcher:
         inner: RegionalSearcher
@@ -230,7 +262,7 @@ class LamooSampler(BaseSampler):
 class _SearchSession:
     """A searcher, and the trials that it has observed."""
 
-    def __init__(self, key: object, encoder: _ParameterEncoder, searcher: LamooSearcher, signs: np.ndarray) -> None:
+    def __init__(self, key: object, encoder: _ParameterEncoder, searcher: Searcher, signs: np.ndarray) -> None:
         self.key = key
         self._encoder = encoder
         self._searcher = searcher

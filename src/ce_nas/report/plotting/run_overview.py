@@ -27,14 +27,17 @@ def draw_overview(entries: Sequence[JournalEntry]) -> bytes:
     charts = {
         "grid": intensity_chart(entries, translate),
         "allocation": allocation_chart(entries, translate),
-        "carbon": trajectory_charts(entries, summary, translate)[1],
-        "front": front_chart(summary, translate),
     }
+    rows, heights = [["grid", "grid"], ["allocation", "allocation"]], [1, 0.7]
+    if summary.objectives:  # the books of a loop of the caller's have none
+        charts |= {
+            "carbon": trajectory_charts(entries, summary, translate)[1],
+            "front": front_chart(summary, translate),
+        }
+        rows, heights = [*rows, ["carbon", "front"]], [*heights, 1.4]
     with mpl.rc_context(MATPLOTLIB_STYLE):  # type: ignore[arg-type] # matplotlib types its keys as literals
         figure = Figure(figsize=(11, 7), layout="constrained")
-        axes = figure.subplot_mosaic(
-            [["grid", "grid"], ["allocation", "allocation"], ["carbon", "front"]], height_ratios=(1, 0.7, 1.4)
-        )
+        axes = figure.subplot_mosaic(rows, height_ratios=heights)
         for name, chart in charts.items():
             draw_chart(axes[name], chart)
             if name != "front" and axes[name].get_legend_handles_labels()[0]:

@@ -1,0 +1,369 @@
+"""A carbon budget for an Optuna study: grams of each trial, an end within the budget, and waiting for clean hours."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ce_nas.config.quantities import parse_stop_price
+from ce_nas.core.clock import utc_now
+from ce_nas.core.errors import MissingExtraError, SettingsError
+from ce_nas.core.units import J_PER_KWH
+from ce_nas.integrations.budget_books import Usage
+from ce_nas.integrations.carbon_budget import CarbonBudget, carbon_budget
+from ce_nas.integrations.expected_gain import GainRule
+
+try:
+    from optuna.exceptions import TrialPruned
+    from optuna.pruners import BasePruner, NopPruner
+    from optuna.samplers import BaseSampler
+    from optuna.study import StudyDirection
+    from optuna.trial import TrialState
+except ImportError as error:
+    raise MissingExtraError(package="optuna", extra="optuna", purpose="ce_nas.integrations.optuna_budget") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+    from ce_nas.integrations.pause_rule import PauseRule
+
+__all__ = ["CarbonCallback", "CarbonPruner"]
+
+#: prefix of the study's attributes in which each worker says what it used
+WORKER_PREFIX = "carbon_budget:"
+#: age after which a worker's running trials no longer count: it was killed, s
+_WORKER_TIMEOUT_S = 120.0
+#: trials whose intermediate values a trial is compared with, at least
+_MIN_COMPARED = 5
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """What a worker says of itself in the study's attributes."""
+
+    usage: Usage
+    #: the largest usage of one of its trials
+    largest: Usage
+    #: trials that are running
+    running: int
+    #: time of the statement, s since 1970
+    at_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> _Worker:
+        return cls(Usage(**content["usage"]), Usage(**content["largest"]), content["running"], content["at_s"])
+
+
+class CarbonCallback:
+    """Keeps an Optuna study within a budget of carbon, energy or money.
+
+    Example:
+        >>> import optuna
+        >>> from ce_nas.integrations import CarbonCallback
+        >>> optuna.logging.set_verbosity(optuna.logging.ERROR)
+        >>> study = optuna.create_study()
+        >>> with CarbonCallback(study, budget="5kg", grid="solar") as callback:
+        ...     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3, callbacks=[callback])
+        >>> all(trial.user_attrs["carbon_g"] >= 0 for trial in study.trials)
+        True
+
+    Each trial has the attributes ``carbon_g``, ``energy_kwh``, ``duration_metered_s`` and ``intensity_g_per_kwh``;
+    trials at the same time have equal shares of the energy. What every worker used is kept in the study's storage, so
+    that a budget holds over threads, processes and resumptions. It is kept as long as no trial takes more than the
+    largest before it: the first ones run to show what a trial takes.
+
+    The sampler of the study is wrapped, which also meters trials of ``study.ask`` and ``study.tell``; there the caller
+    looks at :attr:`is_exhausted`.
+
+    :param budget: see :func:`ce_nas.carbon_budget`, likewise ``grid`` and the other keywords. With several processes on
+        one machine, give each its ``share`` of the meter, or ``meter="modelled"``.
+    :param pause: when to wait for a cleaner hour before a trial; None: never.
+    :param stop: ``0.1%/kg``: stop once the next kilogram is expected to bring less than this share of the progress so
+        far; ``never``.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        budget: str | CarbonBudget,
+        grid: str | None = None,
+        *,
+        pause: PauseRule | None = None,
+        stop: str = "never",
+        **keywords: Any,  # noqa: ANN401 - those of `carbon_budget`
+    ) -> None:
+        if isinstance(budget, CarbonBudget) and (grid is not None or keywords):
+            message = "Expected no further settings with a budget that is made already; give them to carbon_budget."
+            raise SettingsError(message)
+        self._rule = GainRule(parse_stop_price(stop))
+        self._pause = pause
+        keywords.setdefault("description", f"Optuna study {study.study_name}")
+        self.budget = budget if isinstance(budget, CarbonBudget) else carbon_budget(budget, grid, **keywords)
+        self._study = study
+        self._largest = Usage()
+        self._is_closed = False
+        self.stop_reason: str | None = None
+        self.budget.open()
+        self.budget.share_with(self._used_by_others, self._publish)
+        study.sampler = _MeteringSampler(_unwrap(study.sampler), self)
+        self._publish()
+        atexit.register(self.close)
+
+    def __call__(self, study: Study, trial: FrozenTrial) -> None:
+        """Stop the study if the next trial does not fit; else wait for a clean hour. Called by Optuna after a trial."""
+        del trial
+        if self.is_exhausted or self._is_not_worth_it(study):
+            study.stop()
+        elif self._pause is not None:
+            self.budget.pause(self._pause)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(finished=kind is None)
+
+    def close(self, *, finished: bool = True) -> None:
+        """End metering; the sampler of the study is as before."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        atexit.unregister(self.close)
+        self._study.sampler = _unwrap(self._study.sampler)
+        self.budget.close("done" if finished else None)
+        self._publish()
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether another trial does not fit beside those that are running."""
+        if self.stop_reason is not None:
+            return True
+        others = [worker for worker in self._others() if worker.at_s > utc_now().timestamp() - _WORKER_TIMEOUT_S]
+        running = len(self.budget.open_parts) + sum(worker.running for worker in others)
+        largest = _largest_of([self._largest, *(worker.largest for worker in self._others())])
+        coming = Usage()
+        coming.add(largest, 1.0 + running)
+        if self.budget.fits_another(coming):
+            return False
+        self.stop_reason = "budget"
+        self.budget.exhaust()
+        return True
+
+    def start_trial(self, trial: FrozenTrial) -> None:
+        """Book energy to a trial from now on."""
+        if not self.is_exhausted and self._pause is not None:
+            self.budget.pause(self._pause)
+        self.budget.start_part(_part(trial))
+
+    def end_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Write what a trial used to its attributes, and to the journal."""
+        used = self.budget.end_part(_part(trial))
+        self._largest = _largest_of([self._largest, used])
+        attributes: dict[str, Any] = {
+            "carbon_g": used.carbon_g,
+            "energy_kwh": used.energy_j / J_PER_KWH,
+            "duration_metered_s": used.duration_s,
+            "intensity_g_per_kwh": used.intensity_g_per_kwh,
+        }
+        for name, value in attributes.items():
+            study._storage.set_trial_user_attr(trial._trial_id, name, value)  # noqa: SLF001 - as Optuna's own samplers
+        self.budget.record(
+            "result",
+            {
+                "number": trial.number,
+                "complete": state is TrialState.COMPLETE,
+                "state": state.name.lower(),
+                "values": None if values is None else [float(value) for value in values],
+                "params": {name: _to_json(value) for name, value in trial.params.items()},
+                **attributes,
+            },
+        )
+        self._publish()
+
+    def left(self) -> Usage:
+        """What is left of each budget; infinite where there is none."""
+        used, limits = self.budget.used, self.budget.limits
+        return Usage(limits.carbon_g - used.carbon_g, limits.energy_j - used.energy_j, limits.cost - used.cost)
+
+    def used_by(self, trial: FrozenTrial) -> Usage:
+        """What a running trial of this process used so far."""
+        self.budget.read()
+        return self.budget.part(_part(trial))
+
+    def _is_not_worth_it(self, study: Study) -> bool:
+        if self._rule.threshold == "never":
+            return False
+        trials = [
+            trial
+            for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            if trial.values is not None
+        ]
+        signs = np.array([-1.0 if one is StudyDirection.MAXIMIZE else 1.0 for one in study.directions])
+        values = np.array([trial.values for trial in trials]).reshape(len(trials), len(signs)) * signs
+        grams = np.array([float(trial.user_attrs.get("carbon_g", 0.0)) for trial in trials])
+        reason = self._rule.why_stop(values, grams)
+        if reason is None:
+            return False
+        self.stop_reason = reason
+        _logger.info(reason)
+        self.budget.record("stopping", {"reason": reason})
+        return True
+
+    def _publish(self) -> None:
+        """Say in the study's attributes what this worker used."""
+        own = self.budget.used.minus(self._used_by_others())
+        worker = _Worker(own, replace(self._largest), len(self.budget.open_parts), utc_now().timestamp())
+        self._study.set_user_attr(WORKER_PREFIX + self.budget.id, worker.to_json())
+
+    def _others(self) -> list[_Worker]:
+        """The other workers of the study, earlier ones included."""
+        own = WORKER_PREFIX + self.budget.id
+        study = self._study
+        attributes = study._storage.get_study_user_attrs(study._study_id)  # noqa: SLF001 - as Optuna's own samplers
+        return [
+            _Worker.from_json(content)
+            for name, content in attributes.items()
+            if name.startswith(WORKER_PREFIX) and name != own
+        ]
+
+    def _used_by_others(self) -> Usage:
+        total = Usage()
+        for worker in self._others():
+            total.add(worker.usage)
+        return total
+
+
+class CarbonPruner(BasePruner):
+    """Prunes a trial whose remaining grams the budget does not have, or that is too poor for what they are.
+
+    A trial that would take a share s of what is left must be among the best 1 - s of the trials that came as far: what
+    is cheap to finish is finished, what is expensive must promise more.
+
+    Example:
+        >>> import optuna
+        >>> from ce_nas.integrations import CarbonCallback, CarbonPruner
+        >>> optuna.logging.set_verbosity(optuna.logging.ERROR)
+        >>> study = optuna.create_study()
+        >>> with CarbonCallback(study, "5kg", grid="solar") as callback:
+        ...     study.pruner = CarbonPruner(callback, n_steps=10, inner=optuna.pruners.MedianPruner())
+
+    :param n_steps: steps of a whole trial; a trial reports at steps 0 to ``n_steps - 1``.
+    :param inner: another pruner that also decides; None: none.
+    """
+
+    def __init__(self, callback: CarbonCallback, n_steps: int, inner: BasePruner | None = None) -> None:
+        if n_steps < 1:
+            message = f"Expected at least one step of a trial, got n_steps={n_steps}."
+            raise SettingsError(message)
+        self._callback = callback
+        self._n_steps = n_steps
+        self._inner = inner or NopPruner()
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether to prune; see :class:`optuna.pruners.BasePruner`."""
+        if self._inner.prune(study, trial):
+            return True
+        step = trial.last_step
+        if step is None or step + 1 >= self._n_steps:
+            return False
+        remaining, left = Usage(), self._callback.left()
+        remaining.add(self._callback.used_by(trial), (self._n_steps - step - 1) / (step + 1))
+        budget = self._callback.budget
+        carbon_g = remaining.energy_j / J_PER_KWH * budget.expected_intensity(remaining.duration_s)
+        share = max(carbon_g / left.carbon_g, remaining.energy_j / left.energy_j, remaining.cost / left.cost)
+        if not 0 <= share <= 1:  # more than is left, or nothing is left
+            return True
+        return self._rank(study, trial, step) > 1 - share
+
+    def _rank(self, study: Study, trial: FrozenTrial, step: int) -> float:
+        """The share of the other trials that were better at the step; 0 if they are too few."""
+        others = np.array(
+            [
+                other.intermediate_values[step]
+                for other in study.get_trials(deepcopy=False)
+                if other.number != trial.number and step in other.intermediate_values
+            ]
+        )
+        if len(others) < _MIN_COMPARED:
+            return 0.0
+        value = trial.intermediate_values[step]
+        better = others > value if study.direction is StudyDirection.MAXIMIZE else others < value
+        return float(np.mean(better)) if np.isfinite(value) else 1.0
+
+
+class _MeteringSampler(BaseSampler):
+    """The sampler of a study; Optuna lets it see the start of a trial, and its end before it is sealed."""
+
+    def __init__(self, inner: BaseSampler, callback: CarbonCallback) -> None:
+        self.inner = inner
+        self._callback = callback
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the sampler has
+        if name in ("inner", "_callback"):
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+    def reseed_rng(self) -> None:
+        self.inner.reseed_rng()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """See :class:`BaseSampler`; nothing without a budget, so that the trial ends at its first parameter."""
+        return {} if self._callback.stop_reason else self.inner.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return {} if self._callback.stop_reason else self.inner.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:  # noqa: ANN401 - Optuna's own signature
+        if self._callback.stop_reason == "budget" and not trial.params:
+            message = "The budget is used."
+            raise TrialPruned(message)
+        return self.inner.sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        self.inner.before_trial(study, trial)
+        self._callback.start_trial(trial)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        self._callback.end_trial(study, trial, state, values)
+        self.inner.after_trial(study, trial, state, values)
+
+
+def _unwrap(sampler: BaseSampler) -> BaseSampler:
+    return sampler.inner if isinstance(sampler, _MeteringSampler) else sampler
+
+
+def _part(trial: FrozenTrial) -> str:
+    return f"trial {trial.number}"
+
+
+def _to_json(value: object) -> object:
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _largest_of(usages: Sequence[Usage]) -> Usage:
+    return Usage(
+        max(one.carbon_g for one in usages),
+        max(one.energy_j for one in usages),
+        max(one.cost for one in usages),
+        max(one.duration_s for one in usages),
+    )
