@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 import math
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from threadpoolctl import threadpool_limits
 
 from ce_nas._version import __version__
+from ce_nas.analysis.estimate_outcome import ESTIMATE_FILENAME
 from ce_nas.analysis.live_grid import has_ended, is_provisional
 from ce_nas.analysis.recommend import choose
 from ce_nas.analysis.savings import Savings, savings
@@ -209,6 +211,8 @@ class Search:
     """
 
     settings: Settings
+    #: an estimate made before, as plain containers: a run folder keeps it, and its report sets it against the outcome
+    estimated: Mapping[str, Any] | None = None
     _inputs: RunInputs
 
     def __init__(self, **keywords: Any) -> None:  # noqa: ANN401 - see the signature, made from the settings
@@ -285,7 +289,8 @@ class Search:
     ) -> Estimate:
         """What the search will take, before it runs: carbon, energy, money, hours and trainings with 80 % intervals.
 
-        On a table, the settings are simulated over past weeks; a live search trains once on its device.
+        On a table, the settings are simulated over past weeks; a live search trains once on its device. A run of this
+        search in a folder keeps the estimate, and its report sets it against the outcome.
 
         :param searches: simulated searches, 3 or more.
         :param zones: other zones to compare with.
@@ -295,8 +300,11 @@ class Search:
         from ce_nas.analysis.estimate import estimate_from_calibration, estimate_search
 
         if self.settings.live.enabled:
-            return estimate_from_calibration(self.settings, self._calibrate())
-        return estimate_search(self.settings, searches=searches, zones=zones, on_progress=on_progress)
+            found = estimate_from_calibration(self.settings, self._calibrate())
+        else:
+            found = estimate_search(self.settings, searches=searches, zones=zones, on_progress=on_progress)
+        self.estimated = found.to_dict()
+        return found
 
     def _check_first_training(self) -> None:
         """Refuse a search that can finish no training; say until when a live one waits.
@@ -339,6 +347,8 @@ class Search:
     def _run_in(
         self, folder: RunDirectory, observer: Observer | None, *, durable: bool, accept_changes: bool = False
     ) -> Result:
+        if self.estimated is not None:
+            write_atomic(folder.path / ESTIMATE_FILENAME, json.dumps(self.estimated, indent=2) + "\n")
         journal = folder.open_journal(durable=durable)
         has_ended_before = has_ended(journal.recorded)
         self._run_engine(journal, observer, folder.path, reread_grid=has_ended_before, accept_changes=accept_changes)

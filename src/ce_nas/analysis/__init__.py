@@ -7,6 +7,7 @@
 - savings: `Savings`, the run's grams against what other ways would have taken to the same quality
 - counterfactual: carbon of the same work under other policies and on other days
 - explanation: what happened to a candidate, and why GPUs were allocated as they were
+- surrogate_explanation: what the surrogate expected of an architecture when it chose another
 - partition_rules: LaMOO's partition of the space, described by small decision trees
 - recommend: which architecture of a front to take
 - ranking: how well proxy scores rank the trainings

@@ -112,7 +112,7 @@ def estimate_search(
     """Estimate a simulated search by simulating its settings over past weeks, each with a seed of its own.
 
     :param searches: simulated searches, 3 or more.
-    :param zones: built-in or imported zones to compare with, besides the search's own.
+    :param zones: built-in or imported zones to compare with, besides those of the search's own sites.
     :param on_progress: called with the numbers of finished and of all searches.
     :raises SettingsError: if the search is live (see :func:`estimate_from_calibration`), or no past is on record.
     """
@@ -133,7 +133,9 @@ def estimate_search(
         "now", inputs.zone, 0.0, *(_prediction_interval(column) for column in zip(*outcomes, strict=True))
     )
     rows = [row, *_best_start_rows(inputs, row)]
-    rows += [_row_in_zone(inputs, row, zone) for zone in zones if zone != inputs.zone]
+    sites = [other.zone for other in settings.site.others if other.zone and not other.trace]
+    named = dict.fromkeys([*zones, *sites])
+    rows += [_row_in_zone(inputs, row, zone) for zone in named if zone != inputs.zone]
     return Estimate(tuple(rows), "simulated", searches)
 
 

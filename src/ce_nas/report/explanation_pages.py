@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ce_nas.analysis.explanation import explain_architecture, explain_hour, explain_region, explain_run
 from ce_nas.analysis.summary import run_header
+from ce_nas.analysis.surrogate_explanation import explain_choice_of_surrogate
 from ce_nas.core.formatting import format_carbon
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.page import ReportPage, ReportSection, ReportTable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         HourExplanation,
     )
     from ce_nas.analysis.partition_rules import ArchitecturePredicate, PartitionSplit
+    from ce_nas.analysis.surrogate_explanation import Prediction
     from ce_nas.core.records import Architecture
     from ce_nas.report.i18n.translator import Translator
     from ce_nas.space.base import Space
@@ -84,7 +86,8 @@ def build_architecture_page(
         paragraphs=[translate("why.lies_in", region=_format_region(region, translate)) for region in regions],
         notes=history or [translate("why.never")],
     )
-    return ReportPage(translate("why.architecture.title"), f"`{explanation.architecture}`", [section], translate)
+    sections = [section, *_model_sections(entries, space, architecture, translate)]
+    return ReportPage(translate("why.architecture.title"), f"`{explanation.architecture}`", sections, translate)
 
 
 def build_hour_page(entries: Sequence[JournalEntry], hour: int, translate: Translator) -> ReportPage:
@@ -102,6 +105,57 @@ def build_hour_page(entries: Sequence[JournalEntry], hour: int, translate: Trans
         notes=[translate("why.hour.how")],
     )
     return ReportPage(translate("why.hour.title", hour=hour), translate("why.hour.lead"), [section], translate)
+
+
+def _model_sections(
+    entries: Sequence[JournalEntry], space: Space, architecture: Architecture, translate: Translator
+) -> list[ReportSection]:
+    """What the surrogate expected of an architecture; none without a model."""
+    model = explain_choice_of_surrogate(entries, space, architecture)
+    if model is None:
+        return []
+    objectives, was_chosen = run_header(entries)["objectives"], model.chosen == model.subject
+    when = translate(
+        "why.model.own" if was_chosen else "why.model.last",
+        hour=f"{model.at_s / HOUR_S:.1f}",
+        trainings=f"{model.trainings:,}",
+    )
+    subject = model.subject
+    notes = [
+        translate("why.model.values", values=_format_prediction(objectives, subject, translate)),
+        translate(
+            "why.model.chance",
+            chance=f"{subject.chance:.1%}",
+            gain=f"{subject.gain:.2%}",
+            rank=f"{subject.rank:,}",
+            count=f"{model.candidates:,}",
+        ),
+    ]
+    for key, trained in (("why.model.twin", model.same_function), ("why.model.better", model.better)):
+        if trained is not None:
+            values = _format_objectives(objectives, trained.values, translate, units=True)
+            notes.append(translate(key, by=trained.architecture, values=values))
+    if not was_chosen:
+        chosen = model.chosen
+        values = _format_prediction(objectives, chosen, translate)
+        chance, gain = f"{chosen.chance:.1%}", f"{chosen.gain:.2%}"
+        notes.append(translate("why.model.chosen", by=chosen.architecture, values=values, chance=chance, gain=gain))
+    notes.append(translate("why.model.how"))
+    return [ReportSection("model", translate("why.model"), paragraphs=[when], notes=notes)]
+
+
+def _format_prediction(objectives: Sequence[dict[str, Any]], prediction: Prediction, translate: Translator) -> str:
+    """Format predicted objectives in their own direction, with intervals where they are modelled."""
+    texts = []
+    for one, value, low, high in zip(objectives, prediction.values, prediction.low, prediction.high, strict=True):
+        if low == high:
+            known = _format_objectives([one], [value], translate, units=True)
+            texts.append(translate("why.model.known", value=known))
+            continue
+        ends = sorted((-low, -high) if one["maximise"] else (low, high))
+        middle = _format_objectives([one], [value], translate, units=True)
+        texts.append(translate("why.model.interval", value=middle, low=f"{ends[0]:,.5g}", high=f"{ends[1]:,.5g}"))
+    return translate.join(texts)
 
 
 def describe_predicate(predicate: ArchitecturePredicate, translate: Translator, *, holds: bool) -> str:

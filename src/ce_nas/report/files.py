@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ce_nas.analysis.estimate_outcome import ESTIMATE_FILENAME, compare_estimate, read_estimate
 from ce_nas.analysis.savings import savings
 from ce_nas.analysis.summary import summarise
 from ce_nas.report.html import render_html
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ce_nas.analysis.counterfactual import Counterfactual
+    from ce_nas.analysis.estimate_outcome import EstimateOutcome
     from ce_nas.analysis.savings import Savings
     from ce_nas.analysis.summary import RunSummary
     from ce_nas.store.journal import JournalEntry
 
-__all__ = ["FIGURES_FOLDER", "render_summary_json", "write_figures", "write_report"]
+__all__ = ["FIGURES_FOLDER", "estimate_outcomes", "render_summary_json", "write_figures", "write_report"]
 
 #: folder of a report's figures, within that of the report
 FIGURES_FOLDER = "figures"
@@ -50,13 +52,22 @@ def write_report(
     :raises StoreError: if a file cannot be written; the other files and the journal stay intact.
     """
     saved = saved or savings(entries)
-    page = build_run_report(entries, Translator(language), counterfactual, saved)
+    page = build_run_report(entries, Translator(language), counterfactual, saved, estimate_outcomes(folder, entries))
     write_atomic(folder / "summary.json", render_summary_json(summarise(entries), saved))
     write_atomic(folder / "report.html", render_html(page))
     write_atomic(
         folder / "report.md", render_markdown(page, FIGURES_FOLDER if (folder / FIGURES_FOLDER).is_dir() else None)
     )
     write_atomic(folder / "report.png", draw_overview(entries))
+
+
+def estimate_outcomes(folder: Path, entries: Sequence[JournalEntry]) -> tuple[EstimateOutcome, ...]:
+    """What was estimated before the run in ``folder``, with what it took; empty without an estimate.
+
+    :raises DataError: if the file of the estimate is not one.
+    """
+    path = folder / ESTIMATE_FILENAME
+    return compare_estimate(read_estimate(path), summarise(entries)) if path.exists() else ()
 
 
 def render_summary_json(summary: RunSummary, saved: Savings) -> str:

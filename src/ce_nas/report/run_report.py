@@ -16,6 +16,7 @@ from ce_nas.analysis.summary import (
 from ce_nas.analysis.timeline import decided_periods, site_moves
 from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_hours
 from ce_nas.core.units import HOUR_S
+from ce_nas.report.estimate_section import estimate_section
 from ce_nas.report.front import format_percent, recommendation_section, recommendation_sentences
 from ce_nas.report.page import Fact, ReportPage, ReportSection, ReportTable
 from ce_nas.report.plotting import run_charts as charts
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ce_nas.analysis.counterfactual import Counterfactual
+    from ce_nas.analysis.estimate_outcome import EstimateOutcome
     from ce_nas.analysis.live_grid import LiveGridSummary
     from ce_nas.analysis.ranking import ProxyRanking
     from ce_nas.analysis.savings import Savings
@@ -64,11 +66,13 @@ def build_run_report(
     translate: Translator,
     counterfactual: Counterfactual | str | None = None,
     saved: Savings | None = None,
+    outcomes: Sequence[EstimateOutcome] = (),
 ) -> ReportPage:
     """Build the report of a run, finished or not.
 
     :param counterfactual: the same work under other policies, or the reason why it is unavailable; None: not computed.
     :param saved: what the run saved; None: computed here.
+    :param outcomes: what was estimated before the run, with what it took; empty without an estimate.
     """
     summary, header = summarise(entries), run_header(entries)
     lead = translate(
@@ -82,6 +86,8 @@ def build_run_report(
     if counterfactual is not None and not isinstance(counterfactual, str):
         place = next(index for index, section in enumerate(sections) if section.name == "cost")
         sections.insert(place, replay_section(counterfactual, translate))
+    if outcomes:
+        sections.insert(2, estimate_section(outcomes, translate))
     return ReportPage(format_run_title(summary, translate), lead, sections, translate)
 
 

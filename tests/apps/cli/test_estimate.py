@@ -55,3 +55,12 @@ def test_settings_zones_and_json(ce_nas, found):
     assert found[0]["zones"] == ["hydro", "coal"]
     assert found[0]["searches"] == 4
     assert "2.00 kg [1.50 to 3.00]" in ce_nas("estimate", "--lang", "en").stdout
+
+
+def test_a_search_keeps_an_estimate_and_says_how_it_held(ce_nas, tmp_path):
+    (tmp_path / "before.json").write_text(json.dumps(FOUND.to_dict()))
+    flags = ("--policy", "vanilla", "--searcher", "random", "--gpus", 1, "--hours", 2)
+    result = ce_nas("search", *flags, "--estimate", "before.json", "--out", "run")
+    assert result.status == 0, result.stderr
+    assert (tmp_path / "run" / "estimate.json").exists()
+    assert "2.00 kg [1.50 kg to 3.00 kg]" in " ".join(result.stdout.split())

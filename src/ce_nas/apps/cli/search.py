@@ -46,6 +46,10 @@ CheckOption = Annotated[
         "--check", help="Only call each function of --evaluate once: costs, score, a training that is paused."
     ),
 ]
+EstimateOption = Annotated[
+    Path | None,
+    typer.Option("--estimate", help="The JSON of ce-nas estimate: the report sets it against what the search took."),
+]
 OutOption = Annotated[Path | None, typer.Option(help="New run folder; by default runs/0001, runs/0002, ...")]
 
 
@@ -54,6 +58,7 @@ def search(  # noqa: PLR0913 - one parameter per option
     config: ConfigArgument = None,
     *,
     out: OutOption = None,
+    estimate: EstimateOption = None,
     check: CheckOption = False,
     json: JsonOption = None,
     quiet: QuietOption = False,
@@ -61,18 +66,22 @@ def search(  # noqa: PLR0913 - one parameter per option
     **flags: Any,  # noqa: ANN401 - the settings
 ) -> None:
     """Search architectures, and account for the carbon of the search."""
+    from ce_nas.analysis.estimate_outcome import read_estimate
     from ce_nas.api import Search
     from ce_nas.apps.cli.display import show_progress
     from ce_nas.config.schema import read_settings_file, settings_from_flags
     from ce_nas.store.run_dir import next_run_path
 
     settings = settings_from_flags(read_settings_file(config) if config else None, **flags)
+    expected = read_estimate(estimate) if estimate else None
     if check:
         _check_functions(settings)
         return
     folder = out or next_run_path(Path("runs"))
     with show_progress(settings.budget.time_s, quiet=quiet or no_progress) as observe:
-        result = Search.from_settings(settings).run(folder, observe)
+        one = Search.from_settings(settings)
+        one.estimated = expected
+        result = one.run(folder, observe)
     _print_result(result, json, quiet=quiet)
 
 
@@ -176,7 +185,7 @@ def _print_result(
     result: Result, json: Path | None, *, quiet: bool, lang: str | None = None, saved: Savings | None = None
 ) -> None:
     from ce_nas.apps.cli.tables import print_summary
-    from ce_nas.report.files import render_summary_json
+    from ce_nas.report.files import estimate_outcomes, render_summary_json
     from ce_nas.report.i18n.translator import Translator
 
     if json is None and quiet:
@@ -184,4 +193,5 @@ def _print_result(
     saved = saved or result.savings
     write_json(json, render_summary_json(result.summary, saved))
     if shows_text(json, quiet=quiet):
-        print_summary(result.summary, saved, result.path, Translator(lang))
+        outcomes = estimate_outcomes(result.path, result.entries) if result.path else ()
+        print_summary(result.summary, saved, result.path, Translator(lang), outcomes)

@@ -14,6 +14,7 @@ from rich.text import Text
 from ce_nas.analysis.recommend import choose
 from ce_nas.core.formatting import format_carbon, format_duration, format_energy
 from ce_nas.core.units import HOUR_S
+from ce_nas.report.estimate_section import estimate_sentence
 from ce_nas.report.front import abbreviate, format_objectives, is_cell, scale_unit
 from ce_nas.report.savings_section import savings_headline, savings_rows
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ce_nas.analysis.estimate_outcome import EstimateOutcome
     from ce_nas.analysis.savings import Savings
     from ce_nas.analysis.statistics import Interval
     from ce_nas.analysis.summary import RunSummary
@@ -35,8 +37,17 @@ FRONT_ROWS = 8
 WIDE = 110
 
 
-def print_summary(summary: RunSummary, saved: Savings, path: Path | None, translate: Translator) -> None:
-    """Print the result of a run: what it saved, the recommended network, the front and what it took."""
+def print_summary(
+    summary: RunSummary,
+    saved: Savings,
+    path: Path | None,
+    translate: Translator,
+    outcomes: Sequence[EstimateOutcome] = (),
+) -> None:
+    """Print the result of a run: what it saved, the recommended network, the front and what it took.
+
+    :param outcomes: what was estimated before the run, with what it took.
+    """
     console = Console(highlight=False)
     headline = Text.from_markup(
         re.sub(r"\*\*(.+?)\*\*", r"[bold green]\1[/]", escape(savings_headline(saved, translate)))
@@ -53,7 +64,7 @@ def print_summary(summary: RunSummary, saved: Savings, path: Path | None, transl
         console.print(_front_table(summary, translate, console.width))
         if is_cell(summary.front[0].architecture):
             console.print(translate("term.cell"), style="dim")
-    _print_facts(console, summary, translate)
+    _print_facts(console, summary, translate, outcomes)
     if path:
         console.print(translate("term.report", path=path / "report.html"), soft_wrap=True, markup=False)
 
@@ -158,7 +169,9 @@ def _spread(count: int, shown: int) -> list[int]:
     return [round(index * (count - 1) / (shown - 1)) for index in range(shown)]
 
 
-def _print_facts(console: Console, summary: RunSummary, translate: Translator) -> None:
+def _print_facts(
+    console: Console, summary: RunSummary, translate: Translator, outcomes: Sequence[EstimateOutcome]
+) -> None:
     """What the run found, what it took, and why it ended."""
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
@@ -180,6 +193,8 @@ def _print_facts(console: Console, summary: RunSummary, translate: Translator) -
                   energy=format_energy(summary.energy_j),
                   hours=format_duration(sum(summary.device_hours_by_activity.values()) * HOUR_S), parts=parts or "-"),
     )  # fmt: skip
+    if outcomes:
+        facts.add_row(translate("term.expected"), estimate_sentence(outcomes, translate))
     synthetic = f" ({translate('synthetic')})" if summary.grid["synthetic"] else ""
     facts.add_row(
         translate("term.run"),

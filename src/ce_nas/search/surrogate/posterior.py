@@ -197,6 +197,19 @@ class CandidatePosterior:
         return self._values_at_node(np.arange(len(self._known_values)), np.zeros(len(self._modelled)))
 
     @property
+    def modelled(self) -> Sequence[int]:
+        """The objectives that are not known of every candidate."""
+        return self._modelled
+
+    def values_at(self, index: int, nodes: np.ndarray) -> np.ndarray:
+        """The objectives of one candidate, its modelled ones so many standard deviations from their mean.
+
+        :param nodes: standard deviations, shape ``(n, modelled)``.
+        :returns: shape ``(n, m)``.
+        """
+        return np.vstack([self._values_at_node(np.array([index]), node) for node in nodes])
+
+    @property
     def _sample_count(self) -> int:
         return min((len(posterior) for posterior in self._posteriors.values()), default=0)
 

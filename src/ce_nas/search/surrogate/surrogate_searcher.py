@@ -185,6 +185,20 @@ class SurrogateSearcher(RegionalSearcher):
         improvements[[architecture in exclude for architecture in posterior.candidates]] = 0.0
         return list(posterior.candidates), posterior.expected_values(), improvements
 
+    def appraise(self, candidates: Sequence[Architecture]) -> tuple[CandidatePosterior, np.ndarray] | None:
+        """The posterior with kernels fitted anew, and by what each candidate's expected improvement counts.
+
+        Over all members of a listable space, else over ``candidates``; None before there are enough trainings. It
+        changes no later proposal.
+        """
+        if self._finite_training_count < _MIN_TRAININGS:
+            return None
+        over = list(self._space.index) if self._is_listable else list(candidates)
+        posterior = CandidatePosterior(
+            over, self._feature_encoder, self._dataset, self._reference, dict(self._kernels), fit=True
+        )
+        return posterior, self._novelty(posterior, ()) if self._is_listable else np.ones(len(over))
+
     @property
     def _is_listable(self) -> bool:
         return self._space.size <= MAX_EXHAUSTIVE_SIZE
