@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from ce_nas.config.components import ComponentSettings, ProblemSettings, SearcherSettings, TableSettings
 from ce_nas.config.flags import list_flags
@@ -19,6 +19,7 @@ from ce_nas.config.quantities import (
     Hours,
     Money,
     Price,
+    Quantity,
     SettingsSection,
     Share,
     StopPrice,
@@ -180,6 +181,14 @@ class OtherSiteSettings(SettingsSection):
     )
 
 
+def _split_zones(value: object) -> object:
+    """Other sites that are stated by their zones alone, as a table each."""
+    names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)):
+        return value
+    return [{"name": one, "zone": one} if isinstance(one, str) else one for one in names]
+
+
 class SiteSettings(SettingsSection):
     """What the site allows, and the other sites to which the search may move."""
 
@@ -193,7 +202,16 @@ class SiteSettings(SettingsSection):
     power_cap_w: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         None, description="Largest power of all GPUs together, PUE included, W."
     )
-    others: tuple[OtherSiteSettings, ...] = Field((), description="The other sites, a table each.")
+    others: Annotated[
+        tuple[OtherSiteSettings, ...],
+        BeforeValidator(_split_zones),
+        Quantity("a table each, or zones with commas between", ""),
+    ] = Field(
+        (),
+        description="The other sites to which the search may move. As a flag, the zones of all sites, the first one "
+        "home unless a zone or a trace is stated.",
+        json_schema_extra=flag("sites"),
+    )
     move_time: Duration = Field(600.0, description="Pause of the search while it moves to another site.")
     move_energy_j: float = Field(3.6e6, ge=0, allow_inf_nan=False, description="Energy of a move, before PUE, J.")
     cost_weight: Share = Field(
@@ -367,7 +385,7 @@ def settings_from_flags(base: Mapping[str, Any] | None = None, /, **flags: objec
             tree[name] = value
         else:
             raise SettingsError(unknown_choice_message("setting", name, {**known, **Settings.model_fields}))
-    settings = Settings.model_validate(with_live_defaults(_infer_problem(tree)))
+    settings = Settings.model_validate(with_live_defaults(_find_home(_infer_problem(tree))))
     require_effect(settings, setting_flags)
     return settings
 
@@ -397,6 +415,25 @@ def _infer_problem(tree: dict[str, Any]) -> dict[str, Any]:
     if isinstance(problem, Mapping) and problem.get("table") and problem.get("name", "nb201") == "nb201":
         tree["problem"] = {**problem, "name": "table"}
     return tree
+
+
+def _find_home(tree: dict[str, Any]) -> dict[str, Any]:
+    """Of sites that are stated by their zones alone, one is home: the search's own zone, else the first."""
+    site, grid = tree.get("site"), _as_table("grid", tree.get("grid", {}))
+    if not (isinstance(site, Mapping) and isinstance(grid, Mapping) and isinstance(site.get("others"), str)):
+        return tree
+    zones = [name.strip() for name in site["others"].split(",")]
+    home = grid.get("zone") or (None if grid.get("trace") else zones[0])
+    others = [zone for zone in zones if zone != home]
+    if not others:
+        message = f"Expected zones of two sites or more, with commas between, got {site['others']!r}; add one."
+        raise SettingsError(message)
+    named = {"name": home, **site} if home else dict(site)
+    return {
+        **tree,
+        "grid": {**grid, "zone": home} if home else grid,
+        "site": {**named, "others": [{"name": zone, "zone": zone} for zone in others]},
+    }
 
 
 def _as_table(section: str, value: Any) -> Any:  # noqa: ANN401 - what a file or a caller holds

@@ -76,7 +76,7 @@ _NEEDS = (
         "site",
         ("move_time", "move_energy_j", "cost_weight"),
         lambda s: s.site.others,
-        "another site: add [[site.others]]",
+        "another site: add --sites, or [[site.others]]",
     ),
 )
 
