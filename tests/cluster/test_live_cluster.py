@@ -12,6 +12,7 @@ from ce_nas.core.records import Activity, Allocation, Outcome, ReadingSource, Ta
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 from ce_nas.energy.device_power import DevicePower
 from ce_nas.energy.power_model import PowerModel
+from ce_nas.energy.power_profile import PowerLimit
 from ce_nas.store.event_log import EventLog
 
 POWER = PowerModel(training_w=100.0, idle_w=10.0)
@@ -363,3 +364,54 @@ def test_lost_device_is_ready_after_resume_and_replay(tmp_path):
     third.receive()  # the replayed start of real time precedes the message
     assert not third.clock.is_live
     assert third.cluster.free_devices() == [(1, DeviceRole.EVALUATING)]
+
+
+class RecordingLimits:
+    """What a live cluster sets as power limits."""
+
+    def __init__(self, error=None):
+        self.applied, self.closed, self.error = [], 0, error
+
+    def apply(self, limit):
+        if self.error:
+            raise EnergyError(self.error)
+        self.applied.append(limit.limit_w)
+
+    def close(self):
+        self.closed += 1
+
+
+def limited_cluster(log, limits):
+    clock = ReplayableClock(EventLog(log) if not isinstance(log, EventLog) else log, SCALE)
+    return LiveCluster(ScriptedWorkerPool(), clock, clock._event_log, POWER, gpu_limits=limits), clock
+
+
+def test_power_limits_are_set_once_real_time_starts_and_restored_at_the_end(tmp_path):
+    limits = RecordingLimits()
+    cluster, clock = limited_cluster(tmp_path / "events", limits)
+    cluster.limit_power(PowerLimit(180.0, 1.04, 0.86))
+    assert limits.applied == []
+    clock.next(100.0)
+    cluster.limit_power(PowerLimit(200.0, 1.03, 0.9))
+    assert limits.applied == [180.0, 200.0]
+    cluster.close()
+    assert limits.closed == 1
+
+
+def test_a_limit_that_cannot_be_set_any_more_is_restored_and_said_once(tmp_path, caplog):
+    limits = RecordingLimits(error="Expected to set 180 W.")
+    cluster, clock = limited_cluster(tmp_path / "events", limits)
+    clock.next(100.0)
+    for _ in range(2):
+        cluster.limit_power(PowerLimit(180.0, 1.04, 0.86))
+    assert limits.closed == 1
+    assert caplog.text.count("Expected to set 180 W.") == 1
+
+
+def test_whether_limits_can_be_set_is_logged_since_decisions_depend_on_it(tmp_path, caplog):
+    cluster, _ = limited_cluster(tmp_path / "events", "no permission.")
+    assert cluster.no_power_limit == "no permission."
+    assert caplog.text.count("no permission.") == 1
+    resumed, _ = limited_cluster(tmp_path / "events", RecordingLimits())
+    assert resumed.no_power_limit == "no permission."
+    assert limited_cluster(tmp_path / "others", RecordingLimits())[0].no_power_limit == ""

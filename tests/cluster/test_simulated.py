@@ -10,6 +10,7 @@ from ce_nas.cluster.simulated import SimulatedCluster
 from ce_nas.core.clock import VirtualClock
 from ce_nas.core.records import Activity, Allocation, Outcome, Task, TaskEventKind, TaskKind
 from ce_nas.energy.power_model import PowerModel
+from ce_nas.energy.power_profile import PowerLimit
 
 
 class ConstantEvaluator(Evaluator):
@@ -212,3 +213,36 @@ def test_held_devices_are_used_before_released_devices(cluster, clock):
     cluster.assign(Allocation(0, 1, released=1))
     assert cluster.free_devices() == [(0, DeviceRole.EVALUATING)]
     assert run_until(cluster, clock, 200.0) == {Activity.IDLE: 200.0}
+
+
+def test_a_power_limit_slows_what_runs_and_draws_less(cluster, clock):
+    cluster.assign(Allocation(0, 1, 1))
+    cluster.submit(0, training(0))
+    clock.next(300.0)
+    cluster.limit_power(PowerLimit(100.0, time_factor=1.5, power_factor=0.6))
+    clock.next(600.0)  # 200 s of work in 300 s
+    cluster.limit_power(PowerLimit(200.0, time_factor=1.0, power_factor=1.0))
+    finished = cluster.handle_signal(clock.next(5000.0))
+    assert finished.at_s == pytest.approx(600.0 + 500.0)
+    powers = [(r.start_s, r.end_s, r.energy_j / (r.end_s - r.start_s)) for r in finished.readings]
+    assert powers == [
+        (0.0, 300.0, pytest.approx(287.0)),
+        (300.0, 600.0, pytest.approx(0.6 * 287.0)),
+        (600.0, pytest.approx(1100.0), pytest.approx(287.0)),
+    ]
+
+
+def test_work_under_a_power_limit_is_kept_when_it_is_suspended(cluster, clock):
+    cluster.assign(Allocation(0, 1, 1))
+    cluster.limit_power(PowerLimit(100.0, time_factor=2.0, power_factor=0.6))
+    cluster.submit(0, training(0))
+    clock.next(300.0)  # 150 s of work
+    cluster.assign(Allocation(0, 0, 2))
+    suspended = cluster.handle_signal(clock.next(5000.0))
+    assert suspended.at_s == 320.0
+    assert sum(r.energy_j for r in suspended.readings if r.activity is Activity.CHECKPOINT) == pytest.approx(1200.0)
+    cluster.assign(Allocation(0, 1, 1))
+    cluster.submit(0, suspended.task)
+    clock.next(340.0)  # a limit changed during the restore changes no work
+    cluster.limit_power(PowerLimit(200.0, time_factor=1.0, power_factor=1.0))
+    assert cluster.handle_signal(clock.next(5000.0)).at_s == pytest.approx(360.0 + 850.0)

@@ -129,7 +129,7 @@ def test_every_flag_is_described_and_leads_to_its_setting():
     for name, flag in flags.items():
         assert flag.description, name
         assert name.isidentifier(), name
-        same_word = {name, name.removeprefix("price_"), "name", "enabled"}
+        same_word = {name, name.removeprefix("price_"), name.removeprefix("power_"), "name", "enabled"}
         assert flag.path[-1] in same_word or name.endswith("_budget"), name
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ce_nas.core.records import Allocation, EnergyReading, Task, TaskEvent
+    from ce_nas.energy.power_profile import PowerLimit
 
 __all__ = ["Cluster", "DeviceCluster", "ManagedDevice"]
 
@@ -28,7 +29,6 @@ class Cluster(ABC):
     peak_w: float
     #: description of the origin of the energy readings
     power_origin: str
-
     #: time to start up a device that was released, to restore a task and to write its checkpoint, s; 0 where unknown
     startup_s: float = 0.0
     restore_s: float = 0.0
@@ -36,13 +36,14 @@ class Cluster(ABC):
 
     #: why the power limit of the devices cannot be set; empty if it can
     no_power_limit: str = ""
+
     @abstractmethod
     def assign(self, allocation: Allocation, kept_first: Sequence[int] = ()) -> None:
         """Assign a role to every device, with as few preemptions as possible.
 
-        A task whose device gets another role is suspended: once its checkpoint is written, an event of the kind
         :param kept_first: ids of the tasks that keep their devices before others, in this order.
 
+        A task whose device gets another role is suspended: once its checkpoint is written, an event of the kind
         ``SUSPENDED`` returns it; submitted again, it continues from there. A released device is not accounted for
         from the end of its task until it is reacquired; held devices are used first.
         """
@@ -71,7 +72,6 @@ class Cluster(ABC):
     def running_tasks(self) -> Sequence[Task]:
         """Return the running tasks."""
 
-    def close(self) -> None:  # noqa: B027 - a simulated cluster has nothing to release
     @abstractmethod
     def held_devices(self) -> Mapping[int, int | None]:
         """Return the numbers of the held devices, each with the id of its task, or None without one."""
@@ -83,6 +83,7 @@ class Cluster(ABC):
     def limit_power(self, limit: PowerLimit) -> None:  # noqa: B027 - a cluster may have no power limit to set
         """Set the power limit of every device, until the next call."""
 
+    def close(self) -> None:  # noqa: B027 - a simulated cluster has nothing to release
         """Release the devices; running tasks are suspended with a checkpoint."""
 
 
@@ -158,7 +159,6 @@ class DeviceCluster(Cluster, Generic[DeviceT]):
         """See :meth:`Cluster.running_tasks`."""
         return [device.task for device in self._devices if device.task is not None and not device.is_preempting]
 
-    @abstractmethod
     def held_devices(self) -> Mapping[int, int | None]:
         """See :meth:`Cluster.held_devices`."""
         return {
@@ -167,6 +167,7 @@ class DeviceCluster(Cluster, Generic[DeviceT]):
             if not device.is_released and not device.is_lost
         }
 
+    @abstractmethod
     def _retention_order(self) -> Sequence[DeviceT]:
         """Return the devices in the order in which they keep their tasks."""
 

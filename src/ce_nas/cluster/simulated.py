@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ce_nas.core.clock import Clock
     from ce_nas.core.records import EnergyReading, Task
     from ce_nas.energy.power_model import PowerModel
+    from ce_nas.energy.power_profile import PowerLimit
 
 __all__ = ["SimulatedCluster"]
 
@@ -32,8 +33,10 @@ class _SimulatedDevice:
     is_preempting: bool = False
     #: activities of its task in order, each with its end, s
     phases: list[tuple[Activity, float]] = field(default_factory=list)
-    #: start of the work on the task, after the restore, s
+    #: start of the work on the task, after the restore or the last change of the power limit, s
     working_from_s: float = 0.0
+    #: work on the task before that, since it was submitted, s at the default power limit
+    worked_s: float = 0.0
     #: end of the start-up after it was reacquired, s
     ready_s: float = 0.0
     #: whether it is returned to the cluster, and not accounted for
@@ -94,12 +97,12 @@ class SimulatedCluster(DeviceCluster[_SimulatedDevice]):
     def submit(self, device: int, task: Task) -> None:
         """See :meth:`Cluster.submit`."""
         target, now_s = self._devices[device], self._clock.now_s
-        done_s = self._done_s.get(task.id, 0.0)
-        restores = done_s > 0 and task.kind is not TaskKind.SAMPLING
+        restores = self._done_s.get(task.id, 0.0) > 0 and task.kind is not TaskKind.SAMPLING
         ready_s = max(now_s, target.ready_s)
         target.task = task
         target.working_from_s = ready_s + (self._power_model.restore_s if restores else 0.0)
-        end_s = target.working_from_s + self._evaluator.duration_s(task) - done_s
+        target.worked_s = 0.0
+        end_s = self._end_of_work_s(target, task)
         target.phases = [
             (Activity.STARTUP, target.ready_s),
             (Activity.IDLE, ready_s),
@@ -108,13 +111,13 @@ class SimulatedCluster(DeviceCluster[_SimulatedDevice]):
         ]
         target.signal_id = self._clock.post(device, end_s - now_s)
 
-    def handle_signal(self, signal: Any) -> TaskEvent:  # noqa: ANN401
-        """See :meth:`Cluster.handle_signal`; the signal is the number of a device whose task or checkpoint is done."""
-        device = self._devices[signal]
     def overhead_s(self, device: int) -> float:
         """See :meth:`Cluster.overhead_s`."""
         return max(self._devices[device].working_from_s - self._clock.now_s, 0.0)
 
+    def handle_signal(self, signal: Any) -> TaskEvent:  # noqa: ANN401
+        """See :meth:`Cluster.handle_signal`; the signal is the number of a device whose task or checkpoint is done."""
+        device = self._devices[signal]
         task, preempted = device.task, device.is_preempting
         assert task is not None  # noqa: S101 - a signal belongs to a task, and is cancelled with it
         readings = tuple(self._read_device(device))
@@ -127,6 +130,34 @@ class SimulatedCluster(DeviceCluster[_SimulatedDevice]):
         outcome = self._evaluator.run(task)
         return TaskEvent(TaskEventKind.FINISHED, device.number, self._clock.now_s, task, outcome, readings)
 
+    def limit_power(self, limit: PowerLimit) -> None:
+        """See :meth:`Cluster.limit_power`: work is slower from now on, and draws less."""
+        now_s = self._clock.now_s
+        for device in self._devices:
+            device.unread_readings = self._read_device(device)
+            device.worked_s += self._worked_since_s(device)
+        self._time_factor = limit.time_factor
+        self._power_model = self._unlimited_model.limited(limit.power_factor)
+        for device in self._devices:
+            if device.task is None or device.is_preempting:
+                continue
+            device.working_from_s = max(device.working_from_s, now_s)
+            end_s = self._end_of_work_s(device, device.task)
+            device.phases[-1] = (device.phases[-1][0], end_s)
+            self._clock.cancel(device.signal_id)
+            device.signal_id = self._clock.post(device.number, end_s - now_s)
+
+    def _end_of_work_s(self, device: _SimulatedDevice, task: Task) -> float:
+        """The end of a task on a device at the present power limit, s."""
+        done_s = self._done_s.get(task.id, 0.0) + device.worked_s
+        return device.working_from_s + self._time_factor * self._evaluator.duration_s(task) - self._time_factor * done_s
+
+    def _worked_since_s(self, device: _SimulatedDevice) -> float:
+        """The work on a device's task since :attr:`working_from_s`, s at the default power limit."""
+        if device.task is None or device.is_preempting:
+            return 0.0
+        return max(self._clock.now_s - device.working_from_s, 0.0) / self._time_factor
+
     def _retention_order(self) -> Sequence[_SimulatedDevice]:
         """The devices by the end of their task, earliest first."""
         return sorted(self._devices, key=_remaining_work_key)
@@ -137,7 +168,7 @@ class SimulatedCluster(DeviceCluster[_SimulatedDevice]):
             return
         now_s = self._clock.now_s
         self._clock.cancel(device.signal_id)
-        worked_s = max(now_s - device.working_from_s, 0.0)
+        worked_s = device.worked_s + self._worked_since_s(device)
         self._done_s[device.task.id] = self._done_s.get(device.task.id, 0.0) + worked_s
         writes_checkpoint = worked_s > 0 and device.task.kind is not TaskKind.SAMPLING
         checkpoint_s = self._power_model.checkpoint_s if writes_checkpoint else 0.0

@@ -37,6 +37,7 @@ from ce_nas.grid.trace import EmissionFactorType, Signal  # noqa: TC001 - pydant
 if TYPE_CHECKING:
     from pathlib import Path
 
+from ce_nas.energy.power_lever import PowerSettings
     from ce_nas.config.flags import Flag
 
 __all__ = ["Settings", "read_settings_file", "setting_flags", "settings_from_flags"]
@@ -351,6 +352,7 @@ class Settings(SettingsSection):
     @model_validator(mode="wrap")
     @classmethod
     def _explain_errors(cls, value: Any, handler: ModelWrapValidatorHandler[Settings]) -> Settings:  # noqa: ANN401
+    power: PowerSettings = Field(default_factory=PowerSettings)
         """Raise the package's own error for whatever is wrong."""
         try:
             return handler(value)
@@ -405,6 +407,10 @@ def read_settings_file(path: Path) -> Mapping[str, Any]:
             other["trace"] = str(path.parent / other["trace"])
     model = tree.get("forecaster")
     if isinstance(model, str) and model.endswith(FORECASTERS.MODEL_SUFFIX):
+    power = tree.get("power")
+    for key in ("cap", "profile") if isinstance(power, dict) else ():
+        if isinstance(power.get(key), str) and "." in power[key]:
+            power[key] = str(path.parent / power[key])
         tree["forecaster"] = str(path.parent / model)
     return tree
 

@@ -73,6 +73,14 @@ _NEEDS = (
         "a provider of live carbon intensity: add --provider",
     ),
     _Need(
+        "power",
+        ("profile", "gpu_share"),
+        lambda s: s.power.lever or s.power.cap,
+        "the lever or a power cap: add --power-lever or --power-cap FILE",
+    ),
+    _Need("power", ("max_slowdown",), lambda s: s.power.lever, "the lever: add --power-lever"),
+    _Need("power", ("cap_notice",), lambda s: s.power.cap, "a power cap: add --power-cap FILE"),
+    _Need(
         "site",
         ("move_time", "move_energy_j", "cost_weight"),
         lambda s: s.site.others,

@@ -8,7 +8,7 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Activity, EnergyReading, ReadingSource
@@ -81,6 +81,11 @@ class PowerModel:
     def model_reading(self, device: int, activity: Activity, start_s: float, end_s: float) -> EnergyReading:
         """Build the reading of a device between two times of one activity."""
         return EnergyReading(device, activity, start_s, end_s, self.power_w(activity) * (end_s - start_s), self.source)
+
+    def limited(self, power_factor: float) -> PowerModel:
+        """The model under a power limit: everything but idling draws ``power_factor`` times as much."""
+        names = ("training_w", "sampling_w", "checkpoint_j", "restore_j", "startup_j")
+        return replace(self, **{name: getattr(self, name) * power_factor for name in names})
 
     @property
     def peak_w(self) -> float:

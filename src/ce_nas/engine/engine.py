@@ -5,6 +5,7 @@ The engine runs unchanged on simulated and on real devices: only its clock and i
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +16,7 @@ from ce_nas.engine.budget_planner import BudgetPlanner
 from ce_nas.engine.budgets import BudgetChecker
 from ce_nas.engine.candidate_queue import CandidateQueue
 from ce_nas.engine.journal_writer import JournalWriter
+from ce_nas.engine.power_plan import later_intensity
 from ce_nas.engine.scheduler import TaskScheduler
 from ce_nas.engine.search_progress import SearchProgress
 from ce_nas.engine.state_builder import StateBuilder
@@ -24,13 +26,18 @@ from ce_nas.forecast.history import RecordedHistory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ce_nas.core.records import Outcome, State, TaskEvent
+    from ce_nas.core.records import Activity, Outcome, Rates, State, TaskEvent
+    from ce_nas.energy.ledger import Prices
+    from ce_nas.engine.power_plan import PowerDecision
     from ce_nas.engine.run_config import Components, RunConfig
     from ce_nas.engine.sites import Sites
     from ce_nas.grid.trace import Series
     from ce_nas.policies.base import Decision
 
 __all__ = ["Engine", "Observer"]
+
+#: device time of an activity from which its metered power is used, s
+MIN_METERED_S = 60.0
 
 #: called with the journal entry of each completed period, with ``now_s`` added, for a display
 Observer = Callable[[Mapping[str, Any]], None]
@@ -60,6 +67,10 @@ class Engine:
         )
         self._task_times = self._budget_planner.task_times
         self._scheduler = TaskScheduler(components, config, self.progress, self.queue, self._budget_planner)
+        self._power = components.power_plan if components.power_plan and components.power_plan.is_active else None
+        #: the last decision on power, and the allocation that was asked for before the cap and the budgets
+        self._power_decision: PowerDecision | None = None
+        self._requested: Allocation | None = None
         self._stop_rule = StopRule(config.stop, components.searcher)
         cluster = components.cluster
         #: whether nothing new begins, and the run ends once what has started has ended
@@ -69,6 +80,8 @@ class Engine:
 
     def run(self) -> StopReason:
         """Run until a budget is used up or nothing is left to do."""
+        if self.components.power_plan and self.components.power_plan.note:
+            self._journal.write_note(self.components.power_plan.note)
         while self.stop_reason is None:
             decision = self.decide()
             if decision.done and not (decision.allocation.evaluating and self._started_trainings()):
@@ -106,11 +119,11 @@ class Engine:
             scheduler=self._scheduler,
             allocation=self._allocation,
             allocated_since_s=self._allocated_since_s,
-            rates=self.config.rates(ledger.prices, ledger.pue, now_s),
+            rates=self._rates(ledger.prices, ledger.pue, now_s),
         )
         self._budget_planner.checker.forecast = state.grid.forecast
         sites = self.components.sites
-        return replace(state, sites=sites.states(now_s, self.config.rates)) if sites else state
+        return replace(state, sites=sites.states(now_s, self._rates)) if sites else state
 
     def step(self, allocation: Allocation, site: str | None = None) -> None:
         """Run one period under ``allocation``, or up to the end of the run.
@@ -125,13 +138,17 @@ class Engine:
             if self.stop_reason:
                 self._close_period(start_s)
                 return
-        self._apply_allocation(self._limit_to_demand(self._limit_to_budgets(allocation)))
+        self._requested = allocation
+        self._plan_power(start_s)
+        self._apply_request(allocation)
         self._release_unneeded()
         for until_s in self._check_times_s(start_s):
             self._process_events(until_s)
             self._update_ledger()
             if self.stop_reason:
                 break
+            if self._power and self._power.cap and self._requested:
+                self._apply_request(self._requested)
         self._close_period(start_s)
 
     def dispatch_tasks(self) -> None:
@@ -175,6 +192,8 @@ class Engine:
             if event is None:
                 continue
             self.handle_event(event)
+            if self.config.budgets.is_metered:  # what is left decides what begins
+                self.components.ledger.record(self.components.cluster.read_energy())
             self._check_stop()
             if not self.stop_reason:
                 self.dispatch_tasks()
@@ -192,8 +211,6 @@ class Engine:
         clock, ledger = self.components.clock, self.components.ledger
         start_s = clock.now_s
         self._apply_allocation(Allocation(0, 0, released=self.components.cluster.devices))
-            if self.config.budgets.is_metered:  # what is left decides what begins
-                self.components.ledger.record(self.components.cluster.read_energy())
         self._process_events(start_s + sites.move_s)
         self._update_ledger()
         move = sites.complete_move(name, ledger, start_s, clock.now_s)
@@ -206,6 +223,45 @@ class Engine:
         self._check_stop()
         if not self.stop_reason:
             self._release_unneeded()
+
+    def _rates(self, prices: Prices, pue: float, now_s: float) -> Rates:
+        """The power and prices of devices at a site: power as metered, once it is."""
+        return self.config.rates(prices, pue, now_s, self._metered_w if self.config.uses_metered_power else None)
+
+    def _metered_w(self, activity: Activity) -> float | None:
+        """The mean power of an activity at the plug so far, W; None before the first minute of it."""
+        ledger = self.components.ledger
+        device_s = ledger.totals.device_s.get(activity, 0.0)
+        return ledger.totals.energy_j[activity] / device_s / ledger.pue if device_s >= MIN_METERED_S else None
+
+    def _plan_power(self, start_s: float) -> None:
+        """Choose the power limit of a period by the forecast."""
+        if self._power is None:
+            return
+        forecast, period_s = self._budget_planner.checker.forecast, self.config.period_s
+        now_g = forecast.mean_between(start_s, start_s + period_s) if forecast else None
+        self._power.begin_period(now_g, later_intensity(forecast, start_s, self.config.budgets.time_s))
+
+    def _apply_request(self, requested: Allocation) -> None:
+        """Apply an allocation as far as the budgets, the demand and the site's power cap allow."""
+        allowed = self._limit_to_demand(self._limit_to_budgets(requested))
+        self._apply_allocation(self._limit_power(allowed) if self._power else allowed)
+
+    def _limit_power(self, allocation: Allocation) -> Allocation:
+        """Set the power limit of the devices; returns what the site's cap leaves of an allocation."""
+        assert self._power is not None  # noqa: S101 - the caller checks it
+        cluster, before = self.components.cluster, self._power_decision
+        decision = self._power.decide(allocation, len(cluster.running_tasks()), self.components.clock.now_s)
+        self._power_decision = decision
+        if before is None or decision.limit != before.limit:
+            cluster.limit_power(decision.limit)
+        if before is None or (decision.limit, decision.cap_w, decision.reason) != (
+            before.limit,
+            before.cap_w,
+            before.reason,
+        ):
+            self._journal.write_power(decision)
+        return decision.allocation
 
     def _apply_allocation(self, allocation: Allocation) -> None:
         """Assign the roles of the devices, and start tasks on the free ones."""
@@ -256,10 +312,14 @@ class Engine:
         """Yield the times of the budget checks in a period; the last is its end."""
         end_s = min(start_s + self.config.period_s, self.config.budgets.time_s)
         interval_s = self.config.check_interval_s if self.config.budgets.is_metered else self.config.period_s
+        caps = deque(self._power.check_times_s(start_s, end_s) if self._power else ())
         checks = 1
         while start_s + checks * interval_s < end_s:
+            while caps and caps[0] < start_s + checks * interval_s:
+                yield caps.popleft()
             yield start_s + checks * interval_s
             checks += 1
+        yield from caps
         yield end_s
 
     def _handle_outcome(self, event: TaskEvent, outcome: Outcome) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ce_nas.config.schema import GridSettings, Settings
     from ce_nas.core.records import Objective
     from ce_nas.forecast.history import RecordedHistory
+    from ce_nas.energy.power_lever import PowerCapSchedule
+    from ce_nas.energy.power_profile import PowerProfile
     from ce_nas.forecast.selection import SelectedForecaster
     from ce_nas.grid.providers.fallback import Extrapolator, FallbackProvider
     from ce_nas.grid.trace import GridTrace, Series
@@ -62,9 +64,10 @@ class RunInputs:
         """
         _ = self.closed_windows, self.benchmark, self.objectives, self.constraints, self.proxy_scores, self.prices
         if self.provider:
+        _ = self.power_profile
             self.provider.provider.check_zone(self.zone)
         else:
-            _ = self.history
+            _ = self.history, self.power_cap
         _require_valid_sites(self)
         self.choose_forecaster()
         searcher = self.settings.searcher
@@ -135,6 +138,22 @@ class RunInputs:
 
     @cached_property
     def proxy_scores(self) -> ProxyScores | SimulatedSupernetScores | None:
+    @cached_property
+    def power_profile(self) -> PowerProfile | None:
+        """How the devices' power and speed follow their power limit; None where nothing changes it."""
+        from ce_nas.energy.power_profile import read_power_profile
+
+        power = self.settings.power
+        return read_power_profile(power.profile) if power.lever or power.cap else None
+
+    @cached_property
+    def power_cap(self) -> PowerCapSchedule | None:
+        """What the site may draw over time; None without a cap."""
+        from ce_nas.energy.power_lever import PowerCapSchedule
+
+        cap = self.settings.power.cap
+        return PowerCapSchedule.read(cap, self.start) if cap else None
+
         """The proxy scores that a sampling task returns; None without them."""
         from ce_nas.benchmarks.nasbench301 import NasBench301
         from ce_nas.benchmarks.proxy_scores import load_builtin_scores, read_supernet_scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.engine.state_builder import forecast_record
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Allocation, Architecture, Observation, Outcome, State, StopReason, Task, TaskEvent
     from ce_nas.energy.ledger import LedgerTotals
     from ce_nas.engine.candidate_queue import DroppedCandidate
+    from ce_nas.engine.power_plan import PowerDecision
     from ce_nas.engine.search_progress import SearchProgress
     from ce_nas.engine.sites import SiteMove
     from ce_nas.policies.base import Decision
@@ -50,6 +52,18 @@ class JournalWriter:
     def write_allocation(self, allocation: Allocation) -> None:
         """Append a changed allocation."""
         self._append("allocated", allocation=allocation.counts())
+
+    def write_power(self, decision: PowerDecision) -> None:
+        """Append a changed power limit, what it does, and the cap of the site; None without a cap."""
+        self._append(
+            "power_limited",
+            limit_w=decision.limit.limit_w,
+            time_factor=decision.limit.time_factor,
+            power_factor=decision.limit.power_factor,
+            cap_w=decision.cap_w if math.isfinite(decision.cap_w) else None,
+            allocation=decision.allocation.counts(),
+            reason=decision.reason,
+        )
 
     def write_task_start(self, task: Task, device: int) -> None:
         """Append the start or resumption of a task."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ce_nas.core.records import Rates
+from ce_nas.core.records import Activity, Rates
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from ce_nas.benchmarks.base import Problem
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ce_nas.core.clock import Clock
     from ce_nas.energy.ledger import Ledger, Prices
     from ce_nas.engine.budgets import Budgets
+    from ce_nas.engine.power_plan import PowerPlan
     from ce_nas.engine.sites import Sites
     from ce_nas.engine.stopping import StopThreshold
     from ce_nas.forecast.base import Forecaster
@@ -45,6 +47,8 @@ class Components:
     constraints: Constraints | None = None
     #: past carbon intensity for decisions; None: the completed steps of the intensity of the ledger
     zone_history: ZoneHistory | None = None
+    #: the power limit of the devices and the site's cap over time; None without
+    power_plan: PowerPlan | None = None
     #: reason for the forecaster, as the end of a sentence, and the SHA-256 of its files, if any
     forecaster_reason: str = "given by the caller"
     forecaster_sha256: str | None = None
@@ -87,14 +91,27 @@ class RunConfig:
     time_scale: float = 1.0
     #: retries of a failed task, from its last checkpoint
     retries: int = 2
+    #: whether the power of devices is what the books say once they do: on real devices, or with a power lever
+    uses_metered_power: bool = False
 
-    def rates(self, prices: Prices, pue: float, now_s: float) -> Rates:
-        """Compute the power and prices of devices at a site, as known in advance."""
+    def rates(
+        self, prices: Prices, pue: float, now_s: float, metered_w: Callable[[Activity], float | None] | None = None
+    ) -> Rates:
+        """Compute the power and prices of devices at a site, as known in advance.
+
+        :param metered_w: the power of an activity at the plug so far, W; None, or a result of None: the expected one.
+        """
         electricity_prices = prices.electricity_prices(now_s, self.period_s, self.budgets.time_s)
+        expected_w = {
+            Activity.TRAINING: self.training_w,
+            Activity.SAMPLING: self.sampling_w,
+            Activity.IDLE: self.idle_w,
+        }
+        power_w = {name: (metered_w(name) if metered_w else None) or watts for name, watts in expected_w.items()}
         return Rates(
-            self.training_w * pue,
-            self.sampling_w * pue,
-            self.idle_w * pue,
+            power_w[Activity.TRAINING] * pue,
+            power_w[Activity.SAMPLING] * pue,
+            power_w[Activity.IDLE] * pue,
             prices.price_per_device_hour,
             electricity_prices,
         )
