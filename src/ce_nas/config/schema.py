@@ -31,13 +31,13 @@ from ce_nas.config.registry import FORECASTERS, POLICIES, PROBLEMS, PROVIDERS, S
 from ce_nas.config.toml_reader import read_toml
 from ce_nas.config.without_effect import require_effect
 from ce_nas.core.errors import SettingsError, unknown_choice_message
+from ce_nas.energy.power_lever import PowerSettings
 from ce_nas.energy.power_model import AVERAGE_PUE, IDLE_W, TRAINING_W
 from ce_nas.grid.trace import EmissionFactorType, Signal  # noqa: TC001 - pydantic evaluates the annotations at run time
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-from ce_nas.energy.power_lever import PowerSettings
     from ce_nas.config.flags import Flag
 
 __all__ = ["Settings", "read_settings_file", "setting_flags", "settings_from_flags"]
@@ -346,13 +346,13 @@ class Settings(SettingsSection):
     prices: PriceSettings = Field(default_factory=PriceSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     site: SiteSettings = Field(default_factory=SiteSettings)
+    power: PowerSettings = Field(default_factory=PowerSettings)
     live: LiveSettings = Field(default_factory=LiveSettings)
     seed: int = Field(0, ge=0, description="Seed of all random numbers.", json_schema_extra=flag())
 
     @model_validator(mode="wrap")
     @classmethod
     def _explain_errors(cls, value: Any, handler: ModelWrapValidatorHandler[Settings]) -> Settings:  # noqa: ANN401
-    power: PowerSettings = Field(default_factory=PowerSettings)
         """Raise the package's own error for whatever is wrong."""
         try:
             return handler(value)
@@ -401,16 +401,16 @@ def read_settings_file(path: Path) -> Mapping[str, Any]:
     for section, key in (("problem", "table"), ("live", "evaluate"), ("grid", "trace"), ("grid", "weather")):
         if isinstance(tree.get(section), dict) and isinstance(tree[section].get(key), str):
             tree[section][key] = str(path.parent / tree[section][key])
+    power = tree.get("power")
+    for key in ("cap", "profile") if isinstance(power, dict) else ():
+        if isinstance(power.get(key), str) and "." in power[key]:
+            power[key] = str(path.parent / power[key])
     site = tree.get("site", {})
     for other in site.get("others", []) if isinstance(site, dict) else []:
         if isinstance(other, dict) and isinstance(other.get("trace"), str):
             other["trace"] = str(path.parent / other["trace"])
     model = tree.get("forecaster")
     if isinstance(model, str) and model.endswith(FORECASTERS.MODEL_SUFFIX):
-    power = tree.get("power")
-    for key in ("cap", "profile") if isinstance(power, dict) else ():
-        if isinstance(power.get(key), str) and "." in power[key]:
-            power[key] = str(path.parent / power[key])
         tree["forecaster"] = str(path.parent / model)
     return tree
 

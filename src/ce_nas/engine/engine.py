@@ -66,11 +66,11 @@ class Engine:
             config.check_interval_s,
         )
         self._task_times = self._budget_planner.task_times
-        self._scheduler = TaskScheduler(components, config, self.progress, self.queue, self._budget_planner)
         self._power = components.power_plan if components.power_plan and components.power_plan.is_active else None
         #: the last decision on power, and the allocation that was asked for before the cap and the budgets
         self._power_decision: PowerDecision | None = None
         self._requested: Allocation | None = None
+        self._scheduler = TaskScheduler(components, config, self.progress, self.queue, self._budget_planner)
         self._stop_rule = StopRule(config.stop, components.searcher)
         cluster = components.cluster
         #: whether nothing new begins, and the run ends once what has started has ended

@@ -56,7 +56,6 @@ def input_digests(inputs: RunInputs, forecaster_sha256: str | None) -> dict[str,
         digests |= _grid_digests(inputs, "")
         for other, there in zip(settings.site.others, inputs.other_sites, strict=True):
             digests |= _grid_digests(there, f" of the site {other.name}")
-    digests[f"the fitted forecaster of zone {inputs.zone}"] = forecaster_sha256 or ABSENT
     for source in list_warm_starts(settings):
         digests[f"the warm start {source}"] = inputs.earlier_trainings.digest(source)
     power = settings.power
@@ -64,6 +63,7 @@ def input_digests(inputs: RunInputs, forecaster_sha256: str | None) -> dict[str,
         digests[f"the power profile {Path(power.profile).name}"] = _digest_path(Path(power.profile))
     if power.cap:
         digests[f"the power cap {power.cap.name}"] = _digest_path(power.cap)
+    digests[f"the fitted forecaster of zone {inputs.zone}"] = forecaster_sha256 or ABSENT
     if path := getattr(settings.policy, "file", None):
         digests[f"the learned policy {path.name}"] = _digest_path(path)
     return digests

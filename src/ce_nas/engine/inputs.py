@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from ce_nas.benchmarks.tabular import BenchmarkTable
     from ce_nas.config.schema import GridSettings, Settings
     from ce_nas.core.records import Objective
-    from ce_nas.forecast.history import RecordedHistory
     from ce_nas.energy.power_lever import PowerCapSchedule
     from ce_nas.energy.power_profile import PowerProfile
+    from ce_nas.forecast.history import RecordedHistory
     from ce_nas.forecast.selection import SelectedForecaster
     from ce_nas.grid.providers.fallback import Extrapolator, FallbackProvider
     from ce_nas.grid.trace import GridTrace, Series
@@ -63,8 +63,8 @@ class RunInputs:
         :raises CeNasError: if an input is invalid.
         """
         _ = self.closed_windows, self.benchmark, self.objectives, self.constraints, self.proxy_scores, self.prices
-        if self.provider:
         _ = self.power_profile
+        if self.provider:
             self.provider.provider.check_zone(self.zone)
         else:
             _ = self.history, self.power_cap
@@ -137,8 +137,6 @@ class RunInputs:
         return tuple(map(WeeklyWindow.parse, self.settings.site.closed))
 
     @cached_property
-    def proxy_scores(self) -> ProxyScores | SimulatedSupernetScores | None:
-    @cached_property
     def power_profile(self) -> PowerProfile | None:
         """How the devices' power and speed follow their power limit; None where nothing changes it."""
         from ce_nas.energy.power_profile import read_power_profile
@@ -154,6 +152,8 @@ class RunInputs:
         cap = self.settings.power.cap
         return PowerCapSchedule.read(cap, self.start) if cap else None
 
+    @cached_property
+    def proxy_scores(self) -> ProxyScores | SimulatedSupernetScores | None:
         """The proxy scores that a sampling task returns; None without them."""
         from ce_nas.benchmarks.nasbench301 import NasBench301
         from ce_nas.benchmarks.proxy_scores import load_builtin_scores, read_supernet_scores
