@@ -59,6 +59,7 @@ class Engine:
         self._state_builder = StateBuilder(history, components.forecaster, config)
         self._period_count = 0
         self._failure_counts: dict[int, int] = {}
+        cluster = components.cluster
         self._budget_planner = BudgetPlanner(
             components.problem,
             BudgetChecker(config.budgets, components.ledger, cluster.peak_w / cluster.devices, cluster.checkpoint_s),
@@ -72,7 +73,6 @@ class Engine:
         self._requested: Allocation | None = None
         self._scheduler = TaskScheduler(components, config, self.progress, self.queue, self._budget_planner)
         self._stop_rule = StopRule(config.stop, components.searcher)
-        cluster = components.cluster
         #: whether nothing new begins, and the run ends once what has started has ended
         self._is_ending = False
         self._allocation: Allocation | None = None
