@@ -8,7 +8,14 @@ import pytest
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.adaptive import AdaptiveRidge
 from ce_nas.forecast.hourly import QUANTILE_LEVELS, HourlySeries
-from ce_nas.forecast.online import MEMBERS, OnlineEnsemble, _simple_members, error_quantiles, stacking_weights
+from ce_nas.forecast.online import (
+    MEMBERS,
+    PRETRAINED_WEIGHT,
+    OnlineEnsemble,
+    _simple_members,
+    error_quantiles,
+    stacking_weights,
+)
 from ce_nas.forecast.simple import DampedProfile, SeasonalNaive
 
 
@@ -24,7 +31,7 @@ def test_is_near_its_best_member(grid, issue, error):
 
 def test_names_its_members_and_its_error(grid, issue):
     forecast = issue(OnlineEnsemble(), grid.record(), 50)
-    assert set(forecast.members) == set(MEMBERS)
+    assert set(forecast.members) == {*MEMBERS, "pretrained-transformer"}
     assert sum(forecast.members.values()) == pytest.approx(1.0, abs=0.002)
     assert 0 < forecast.rolling_error_pct < 100
     assert not forecast.fallback
@@ -89,6 +96,30 @@ class _Fitted(SeasonalNaive):
     def predict(self, inputs, horizon_s):
         truth = self._record.truth(inputs.end_s, inputs.horizon_steps(horizon_s))
         return replace(super().predict(inputs, horizon_s), mean_g_per_kwh=self._factor * np.nan_to_num(truth, nan=1.0))
+
+
+def test_the_transformer_begins_with_its_prior_weight_and_is_weighed_by_its_errors(grid, issue):
+    record = grid.record()
+    early = issue(OnlineEnsemble(), record, 15).members["pretrained-transformer"]
+    assert early == pytest.approx(PRETRAINED_WEIGHT, abs=0.001)  # fewer than ten midnights are known
+    later = issue(OnlineEnsemble(), record, 60).members["pretrained-transformer"]
+    assert later != early
+    plain, mixed = (issue(OnlineEnsemble(pretrained=used), record, 60) for used in (False, True))
+    assert "pretrained-transformer" not in plain.members
+    assert mixed.mean_g_per_kwh.tolist() != plain.mean_g_per_kwh.tolist()
+
+
+def test_the_transformer_is_left_out_where_its_training_has_seen_the_zone(grid, issue):
+    seen = grid.record(zone="DE")  # March to May 2021, before the end of its training
+    forecast = issue(OnlineEnsemble(), seen, 60)
+    assert "pretrained-transformer" not in forecast.members
+    expected = issue(OnlineEnsemble(pretrained=False), seen, 60).mean_g_per_kwh
+    assert forecast.mean_g_per_kwh.tolist() == expected.tolist()
+
+
+def test_long_steps_have_no_transformer(windy_grid, issue):
+    record = windy_grid(80, 0, 2 * HOUR_S).record()
+    assert "pretrained-transformer" not in issue(OnlineEnsemble(), record, 60).members
 
 
 @pytest.mark.parametrize(("factor", "low", "high"), [(1.0, 0.8, 1.0), (3.0, 0.0, 0.05)])

@@ -348,6 +348,7 @@ FORECASTERS = ForecasterRegistry(
         "damped-profile": "ce_nas.forecast.simple",
         "mstl": "ce_nas.forecast.simple",
         "online-ensemble": "ce_nas.forecast.online",
+        "pretrained-transformer": "ce_nas.forecast.pretrained",
         "persistence": "ce_nas.forecast.simple",
         "seasonal-naive": "ce_nas.forecast.simple",
     },

@@ -2,16 +2,17 @@
 
 - base: `Forecaster`, the interface, and `ForecastInput`, all that a forecaster may see
 - history, live_history: the only sources of a `ForecastInput`: a recorded zone, and a provider's data during a run
-- baselines: persistence, seasonal naive, damped profile, and season-trend decomposition
+- simple: persistence, seasonal naive, damped profile, and season-trend decomposition
 - hourly: the past as hourly slots, and the base class of the forecasters that learn from it
 - features, ridge, adaptive: ridge regression on calendar and weather, refitted daily
 - online: the default, an ensemble weighed by its latest errors, with intervals
+- pretrained, transformer_inference: the transformer that ships and forecasts any zone, by numpy alone
 - dataset: training windows, shared by the transformer and the trees
 - transformer, transformer_network, train_transformer: quantiles by a patch transformer
 - boosting: gradient-boosted trees
 - ensemble, conformal: weighted means of forecasters, and calibrated quantiles
 - backtest: rolling-origin evaluation
-- model_file, registry: fitted models on disk, and the choice of a forecaster by name
+- model_file, selection: fitted models on disk, and the choice of a forecaster by name
 - resampling, best_start: means over decision periods, and the cleanest hours for a job
 - oracle: the true future, for bounds
 """
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ce_nas.forecast.live_history import LiveHistory
     from ce_nas.forecast.online import OnlineEnsemble
     from ce_nas.forecast.oracle import OracleForecaster
+    from ce_nas.forecast.pretrained import PretrainedTransformer
     from ce_nas.forecast.selection import create_forecaster, load_forecaster, save_forecaster, select_forecaster
     from ce_nas.forecast.simple import DampedProfile, MstlForecaster, Persistence, SeasonalNaive
     from ce_nas.forecast.train_transformer import TransformerFitSettings, fit_transformer
@@ -58,6 +60,7 @@ __all__ = [
     "OnlineEnsemble",
     "OracleForecaster",
     "Persistence",
+    "PretrainedTransformer",
     "RecordedHistory",
     "SeasonalNaive",
     "Span",
@@ -92,6 +95,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "live_history": ["LiveHistory"],
         "online": ["OnlineEnsemble"],
         "oracle": ["OracleForecaster"],
+        "pretrained": ["PretrainedTransformer"],
         "selection": ["create_forecaster", "load_forecaster", "save_forecaster", "select_forecaster"],
         "train_transformer": ["TransformerFitSettings", "fit_transformer"],
         "transformer": ["TransformerForecaster"],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ce_nas.core.bounded_files import read_npz
 from ce_nas.core.errors import ModelError
 
 if TYPE_CHECKING:
@@ -67,8 +68,11 @@ def load_model(path: str | Path, kind: str | None = None) -> tuple[dict[str, Any
     if kind is not None and settings.get("kind") != kind:
         message = f"Expected a {kind} model in {str(path)!r}, got {settings.get('kind')!r}. Choose another file."
         raise ModelError(message)
-    with np.load(io.BytesIO(weights), allow_pickle=False) as content:
-        return settings, {name: content[name] for name in content.files}
+    try:
+        return settings, read_npz(io.BytesIO(weights))
+    except ValueError as error:
+        message = f"Expected a model's weights in {str(weights_path)!r}, but {error}; fit it again."
+        raise ModelError(message) from error
 
 
 def _settings_path(path: str | Path) -> Path:
@@ -79,7 +83,7 @@ def _settings_path(path: str | Path) -> Path:
 def _read_settings(path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(_read_bytes(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"Expected the settings of a model in {str(path)!r}, got text that is no JSON: {error}."
         raise ModelError(message) from error
     version = settings.get("format") if isinstance(settings, dict) else None

@@ -9,8 +9,11 @@ Weights
     mean squared error of the logarithm over these issues, recent ones weighing more, among all weights that are not
     negative and sum to one; a penalty holds them near those of the regressions alone (stacking, [B96]).
 
-    A model that was fitted for the zone (a transformer, trees, a blend) is issued again at the last 30 midnights, and
-    weighed in the same way against the ensemble of the others.
+    Networks and trees are weighed in the same way, one after the other, against the ensemble so far, by what they would
+    have forecast at the last 60 midnights. First :class:`PretrainedTransformer`, which knows no zone: with two fifths
+    of the weight to begin with, or none where the weather is known, which it does not see; it is left out where its
+    training has seen the zone's hours. Then a model that was fitted for the zone (a transformer, trees, a blend), which
+    has no weight to begin with.
 
 Intervals
     Quantiles of the ensemble's errors over the same issues, in units of the error at each hour of lead; each one moves
@@ -30,18 +33,26 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from ce_nas.config.registry import FORECASTERS
 from ce_nas.core.records import Forecast
 from ce_nas.forecast.adaptive import AdaptiveRidge
-from ce_nas.forecast.hourly import DAYS_PER_WEEK, MIN_INTENSITY_G_PER_KWH, QUANTILE_LEVELS, HourlyForecaster
+from ce_nas.forecast.features import has_weather
+from ce_nas.forecast.hourly import (
+    DAYS_PER_WEEK,
+    HOURS_PER_DAY,
+    MIN_INTENSITY_G_PER_KWH,
+    QUANTILE_LEVELS,
+    HourlyForecaster,
+)
+from ce_nas.forecast.pretrained import PretrainedTransformer
 from ce_nas.forecast.simple import PROFILE_DAYS, PROFILE_DECAY_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from ce_nas.forecast.base import Forecaster, ForecastInput
@@ -52,12 +63,15 @@ __all__ = ["OnlineEnsemble"]
 #: the members, and the weights from which the errors move them
 MEMBERS = ("adaptive", "damped-profile", "seasonal-naive", "weekly-profile")
 PRIOR_WEIGHTS = np.array([1.0, 0.0, 0.0, 0.0])
-#: strength of the prior on the weights, in mean squared errors of the best member; and against a fitted model
-PRIOR_STRENGTH, FITTED_PRIOR_STRENGTH = 2.0, 0.5
+#: strength of the prior on the weights, in mean squared errors of the best member
+PRIOR_STRENGTH = 2.0
+#: the same of the pretrained transformer and of a model fitted for the zone, and their weights before errors are known
+PRETRAINED_PRIOR_STRENGTH, PRETRAINED_WEIGHT = 0.25, 0.4
+FITTED_PRIOR_STRENGTH, FITTED_WEIGHT = 0.5, 0.0
 #: issues from which weights and intervals are learned, and time in which their weight halves, days
 MAX_ISSUES, HALF_LIFE_DAYS = 120, 45.0
-#: midnights at which a fitted model is issued again
-FITTED_ISSUES = 30
+#: midnights at which these models are issued again
+MODEL_ISSUES = 60
 #: weeks of the weekly profile
 PROFILE_WEEKS = 4
 #: hours of lead on either side whose errors are pooled
@@ -84,7 +98,9 @@ class OnlineEnsemble(HourlyForecaster):
 
     With less than two weeks known the forecast is that of :class:`DampedProfile`, as :attr:`Forecast.fallback` says.
 
-    :param fitted: a model that was fitted for the zone, if any, and the SHA-256 of its files.
+    :param fitted: a model that was fitted for the zone, if any.
+    :param fitted_sha256: SHA-256 of its files, in hexadecimal.
+    :param pretrained: whether the transformer that ships is a member.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -98,13 +114,30 @@ class OnlineEnsemble(HourlyForecaster):
     name = "online-ensemble"
     allows_long_slots = True
 
-    def __init__(self, fitted: Forecaster | None = None, fitted_sha256: str = "") -> None:
+    def __init__(self, fitted: Forecaster | None = None, fitted_sha256: str = "", *, pretrained: bool = True) -> None:
         self._adaptive = AdaptiveRidge()
-        self._fitted = _FittedMember(fitted, fitted_sha256) if fitted else None
+        self._models: list[_ModelMember] = []
+        if pretrained:
+            transformer = PretrainedTransformer()
+            self._models.append(
+                _ModelMember(
+                    transformer,
+                    PRETRAINED_WEIGHT,
+                    PRETRAINED_PRIOR_STRENGTH,
+                    transformer.sha256,
+                    transformer.name,
+                )
+            )
+        if fitted is not None:
+            inner = getattr(fitted, "inner", fitted)  # the ensemble calibrates by itself
+            self._models.append(
+                _ModelMember(inner, FITTED_WEIGHT, FITTED_PRIOR_STRENGTH, fitted_sha256, f"fitted {inner.name}")
+            )
+        self._model_key = " ".join(model.sha256 for model in self._models)
 
     def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
-        key = _digest(inputs, horizon_s, self.lookback_s, self._fitted.sha256 if self._fitted else "")
+        key = _digest(inputs, horizon_s, self.lookback_s, self._model_key)
         forecast = CACHE.get(key)
         if forecast is None:
             forecast = self._predict(inputs, horizon_s)
@@ -119,7 +152,7 @@ class OnlineEnsemble(HourlyForecaster):
         )
 
     def predict_log(self, slots: HourlySeries, zone: str) -> tuple[np.ndarray, Mapping[float, np.ndarray]]:
-        """See :meth:`HourlyForecaster.predict_log`; without a fitted model."""
+        """See :meth:`HourlyForecaster.predict_log`; without the pretrained and the fitted model."""
         del zone
         mixture, _ = self._mix(slots)
         return mixture.log_mean, dict(zip(QUANTILE_LEVELS, mixture.log_quantiles, strict=True))
@@ -131,10 +164,11 @@ class OnlineEnsemble(HourlyForecaster):
         mixture, _ = self._mix(slots)
         weights = dict(zip(MEMBERS, mixture.weights.mean(axis=0).tolist(), strict=True))
         log_mean, log_quantiles = mixture.log_mean, mixture.log_quantiles
-        if self._fitted is not None and slots.slot_s == slots.steps_per_slot * inputs.step_s:
-            shift, share = self._shift_to_fitted(inputs, slots, log_mean, horizon_s)
+        models = self._usable_models(inputs, slots)
+        for model, by_slot in zip(models, self._weigh_models(models, inputs, slots, horizon_s), strict=True):
+            shift, share = by_slot * (model.log_forecast(inputs, horizon_s, slots) - log_mean), float(by_slot.mean())
             log_mean, log_quantiles = log_mean + shift, log_quantiles + shift
-            weights = {name: (1 - share) * weight for name, weight in weights.items()} | {self._fitted.name: share}
+            weights = {name: (1 - share) * weight for name, weight in weights.items()} | {model.name: share}
         quantiles = zip(QUANTILE_LEVELS, log_quantiles, strict=True)
         return Forecast(
             self.name,
@@ -154,32 +188,56 @@ class OnlineEnsemble(HourlyForecaster):
         errors = np.concatenate([adaptive_errors[None], _truth(slots, len(adaptive_errors)) - others[:, :-1]])
         return _Mixture.fit(np.concatenate([level[None], others[:, -1]]), errors, slots.slots_per_day)
 
-    def _shift_to_fitted(
-        self, inputs: ForecastInput, slots: HourlySeries, log_mean: np.ndarray, horizon_s: float
-    ) -> tuple[np.ndarray, float]:
-        """Return what the fitted model adds to the ensemble's logarithm, shape ``(ahead,)``, and its mean weight."""
-        assert self._fitted is not None  # noqa: S101 - the caller checks it
+    def _usable_models(self, inputs: ForecastInput, slots: HourlySeries) -> list[_ModelMember]:
+        """Return the models that may forecast: not at steps that make no hours, nor where the training saw the zone."""
+        if slots.slot_s != slots.steps_per_slot * inputs.step_s:
+            return []
+        return [model for model in self._models if model.suits(slots) and not model.has_seen(inputs.zone, inputs.end)]
+
+    def _weigh_models(
+        self, models: Sequence[_ModelMember], inputs: ForecastInput, slots: HourlySeries, horizon_s: float
+    ) -> list[np.ndarray]:
+        """Return the weight of each model against the ensemble before it, by slot, by the errors at past midnights."""
+        if not models:
+            return []
         since_midnight = len(slots) % slots.slots_per_day * slots.steps_per_slot
         midnight = inputs.truncate(self.lookback_s, len(inputs.intensity_g_per_kwh) - since_midnight, horizon_s)
-        weights = self._fitted.weights.get(midnight.end)
+        key = _digest(midnight, horizon_s, self.lookback_s, self._model_key)
+        weights = models[-1].weights.get(key)
         if weights is None:
             slots_then = self.usable_slots(midnight, horizon_s)
             errors = np.empty((0, slots.horizon)) if slots_then is None else self._mix(slots_then)[1]
-            weights = self._fitted.weigh(midnight, horizon_s, slots, errors)
-        by_slot = np.repeat(weights, slots.slots_per_day)[: slots.horizon]
-        own = self._fitted.log_forecast(inputs, horizon_s, slots)
-        return by_slot * (own - log_mean), float(weights.mean())
+            errors = errors[-MODEL_ISSUES:]
+            weights = []
+            for model in models:
+                own = model.errors(midnight, horizon_s, slots, len(errors))
+                weights.append(model.weigh(errors, own, slots))
+                errors = errors + weights[-1] * (own - errors)
+            models[-1].weights.put(key, weights)
+        return weights
 
 
-class _FittedMember:
-    """A model that was fitted beforehand, and its weights against the other members."""
+class _ModelMember:
+    """A model that was trained beforehand, and its weights against the members before it.
 
-    def __init__(self, forecaster: Forecaster, sha256: str) -> None:
-        self._forecaster = getattr(forecaster, "inner", forecaster)  # the ensemble calibrates by itself
+    :param weight: before its errors are known; none where the weather is.
+    :param strength: with which its weight is held there, see :func:`stacking_weights`.
+    """
+
+    def __init__(self, forecaster: Forecaster, weight: float, strength: float, sha256: str, name: str) -> None:
+        self._forecaster, self._weight, self._strength = forecaster, weight, strength
         self._hindcasts: dict[datetime, tuple[bytes, np.ndarray]] = {}
-        self.name, self.sha256 = f"fitted {self._forecaster.name}", sha256
-        #: weight by day of lead, shape (days of lead,), by the midnight since which it holds
-        self.weights: dict[datetime, np.ndarray] = {}
+        self.name, self.sha256 = name, sha256
+        #: of this model and of those before it, by what was known at the last midnight
+        self.weights: _Cache[list[np.ndarray]] = _Cache(CACHE_SIZE)
+
+    def suits(self, slots: HourlySeries) -> bool:
+        """Whether the model forecasts slots of this length."""
+        return slots.slots_per_day == HOURS_PER_DAY or getattr(self._forecaster, "allows_long_slots", True)
+
+    def has_seen(self, zone: str, moment: datetime) -> bool:
+        """Whether its training saw hours of the zone after the moment, as far as the model knows."""
+        return isinstance(self._forecaster, PretrainedTransformer) and self._forecaster.has_seen(zone, moment)
 
     def log_forecast(self, inputs: ForecastInput, horizon_s: float, slots: HourlySeries) -> np.ndarray:
         """Return its forecast by slot, logarithm, shape ``(ahead,)``."""
@@ -189,32 +247,39 @@ class _FittedMember:
         log: np.ndarray = np.log(np.maximum(by_slot, MIN_INTENSITY_G_PER_KWH))
         return log
 
-    def weigh(self, inputs: ForecastInput, horizon_s: float, slots: HourlySeries, errors: np.ndarray) -> np.ndarray:
-        """Return its weight by day of lead against an ensemble, by the last midnights.
+    def errors(self, inputs: ForecastInput, horizon_s: float, slots: HourlySeries, issues: int) -> np.ndarray:
+        """Return its errors at the last midnights, oldest first, ``(issues, ahead)``, NaN where no truth is known.
 
         :param inputs: what was known at the last midnight.
-        :param errors: of the ensemble at the midnights before it, shape ``(issues, ahead)``, oldest first.
         """
-        day, n_days = slots.slots_per_day, -(-slots.horizon // slots.slots_per_day)
-        weights, errors = np.zeros(n_days), errors[-FITTED_ISSUES:]
-        if len(errors) >= MIN_ISSUES:
-            count, steps = len(inputs.intensity_g_per_kwh), day * slots.steps_per_slot
-            stops = range(count - steps * len(errors), count, steps)
-            own = np.stack([self._hindcast(inputs, stop, horizon_s, slots) for stop in stops])
-            both = np.stack([errors, own])
-            recency = 0.5 ** (np.arange(len(errors))[::-1] / HALF_LIFE_DAYS)
-            for number in range(n_days):
-                lead = slice(number * day, (number + 1) * day)
-                known = np.isfinite(both[:, :, lead]).all(axis=(0, 2))
-                if known.sum() >= MIN_ISSUES:
-                    prior, strength = np.array([1.0, 0.0]), FITTED_PRIOR_STRENGTH
-                    weights[number] = stacking_weights(both[:, known, lead], recency[known], prior, strength)[1]
-        self.weights[inputs.end] = weights
+        count, steps = len(inputs.intensity_g_per_kwh), slots.slots_per_day * slots.steps_per_slot
+        stops = range(count - steps * issues, count, steps)
+        errors = [self._hindcast(inputs, stop, horizon_s, slots) for stop in stops]
+        return np.stack(errors) if errors else np.empty((0, slots.horizon))
+
+    def weigh(self, errors: np.ndarray, own: np.ndarray, slots: HourlySeries) -> np.ndarray:
+        """Return its weight by slot, ``(ahead,)``, one for each day of lead.
+
+        :param errors: of the members before it, shape ``(issues, ahead)``, oldest first.
+        :param own: likewise, its own.
+        """
+        issues, horizon = errors.shape
+        weight = 0.0 if has_weather(slots) else self._weight
+        weights, both = np.full(horizon, weight), np.stack([errors, own])
+        recency = 0.5 ** (np.arange(issues)[::-1] / HALF_LIFE_DAYS)
+        for first in range(0, horizon, slots.slots_per_day):
+            lead = slice(first, first + slots.slots_per_day)
+            known = np.isfinite(both[:, :, lead]).all(axis=(0, 2))
+            if known.sum() >= MIN_ISSUES:
+                prior = np.array([1.0 - weight, weight])
+                weights[lead] = stacking_weights(both[:, known, lead], recency[known], prior, self._strength)[1]
         return weights
 
     def _hindcast(self, inputs: ForecastInput, stop: int, horizon_s: float, slots: HourlySeries) -> np.ndarray:
-        """Return its errors when issued after ``stop`` steps, NaN where the truth is not known yet."""
+        """Return its errors when issued after ``stop`` steps, NaN where the truth is unknown, or seen in training."""
         cut = inputs.truncate(self._forecaster.lookback_s, stop, horizon_s)
+        if self.has_seen(cut.zone, cut.end):
+            return np.full(slots.horizon, np.nan)
         key = _digest(cut, horizon_s, self._forecaster.lookback_s)
         if cut.end not in self._hindcasts or self._hindcasts[cut.end][0] != key:
             self._hindcasts[cut.end] = (key, self.log_forecast(cut, horizon_s, slots))
@@ -371,27 +436,30 @@ def _assumed_spread(lead_h: np.ndarray) -> np.ndarray:
     return spread
 
 
-class _ForecastCache:
-    """The latest forecasts of a process, by what they were computed from."""
+ValueT = TypeVar("ValueT")
+
+
+class _Cache(Generic[ValueT]):
+    """The latest results of a process, by what they were computed from."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._entries: OrderedDict[bytes, Forecast] = OrderedDict()
+        self._entries: OrderedDict[bytes, ValueT] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: bytes) -> Forecast | None:
+    def get(self, key: bytes) -> ValueT | None:
         with self._lock:
             return self._entries.get(key)
 
-    def put(self, key: bytes, forecast: Forecast) -> None:
+    def put(self, key: bytes, value: ValueT) -> None:
         with self._lock:
-            self._entries[key] = forecast
+            self._entries[key] = value
             if len(self._entries) > self._size:
                 self._entries.popitem(last=False)
 
 
-#: shared by all ensembles of a process
-CACHE = _ForecastCache(CACHE_SIZE)
+#: forecasts, shared by all ensembles of a process
+CACHE: _Cache[Forecast] = _Cache(CACHE_SIZE)
 
 
 def _digest(inputs: ForecastInput, horizon_s: float, lookback_s: float, model: str = "") -> bytes:

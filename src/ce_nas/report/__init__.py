@@ -3,7 +3,7 @@
 Everything shown is computed in `ce_nas.analysis`; this room only words, lays out and draws it.
 
 - page: `ReportPage`, `ReportSection`, `ReportTable`, `Fact`: the content of a page
-- run_report: the report of a run; savings: its section on savings; explanation: pages that explain a run
+- run_report: the report of a run; savings_section: its section on savings; explanation_pages: pages that explain a run
 - html, markdown, notebook: the renderers
 - files: `write_report`, the report's files in a run's folder
 - plotting: charts

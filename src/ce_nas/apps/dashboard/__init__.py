@@ -4,7 +4,7 @@
 - app: `Dashboard`, the ASGI application: addresses and handlers
 - security: host names, methods, the token, security headers
 - layout: the frame around each page, and its language
-- cache: each page rendered once for all viewers
+- page_cache: each page rendered once for all viewers
 - run_folders: `RunIndex`, the runs below given folders
 - zone_forecast: `ZoneForecasts`, forecasts of the zones
 - pages: one module per page: overview, run, explain, compare, zones, pilot

@@ -1,6 +1,6 @@
 """The pilot: a team's current search method against CE-NAS, simulated or measured, as a decision paper of two pages.
 
-- inputs: `PilotInputs`, what a team states about its searches, grid and prices
+- questionnaire: `PilotInputs`, what a team states about its searches, grid and prices
 - grids: traces and start days of a simulated pilot
 - proxy_benchmark: the benchmark that serves as a proxy for the team's own search
 - simulate: `run_pilot`, every method over seeds, start days and varied conditions

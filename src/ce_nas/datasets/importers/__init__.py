@@ -3,7 +3,7 @@
 - base: `import_files`, `ConvertedFile`
 - hwnasbench: latency and energy on devices
 - nats_bench: NAS-Bench-201 seed by seed
-- nasbench301: YAHPO's surrogate
+- yahpo: YAHPO's surrogate
 - supernets: accuracies in trained supernets
 - grid_traces: Electricity Maps and CarbonCast
 """

@@ -1,13 +1,13 @@
 """Live carbon intensity: providers by zone, their cache, and fallbacks for missing values.
 
 - base: `CarbonIntensityProvider`, the interface, and `IntensitySeries`
-- electricity_maps, watttime, uk, eia, entsoe: APIs on the network; network: their base class and client
+- electricity_maps, watttime, uk, eia, entsoe: APIs on the network; network_provider: their base class and client
 - file: a file that another program keeps up to date
-- normalize: from the readings of a response to a regular series; errors: the errors of providers
+- normalize: from the readings of a response to a regular series; provider_errors: the errors of providers
 - credentials: API keys, added below the HTTP client and redacted from errors
-- cache, caching: fetched values on disk, and a provider that requests only what may still change
+- response_cache, caching: fetched values on disk, and a provider that requests only what may still change
 - fallback, fallback_levels, climatology: forecasts and typical days in place of missing values
-- registry: providers by name
+- provider_choice: providers by name
 """
 
 from __future__ import annotations

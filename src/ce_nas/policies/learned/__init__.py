@@ -1,9 +1,9 @@
 """The learned policy.
 
-- policy: `LearnedPolicy`
-- features: the feature extractor
+- learned_policy: `LearnedPolicy`
+- observation: the feature extractor
 - actions: the action space and its mask
-- network: `PolicyNetwork`, and its file
+- policy_network: `PolicyNetwork`, and its file
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Charts: described once as a `Chart`, drawn as SVG, as PNG or in a terminal.
 
 - chart: `Chart` and `ChartCurve`, the description; ticks of the axes
-- run_charts: charts of one run; `comparison`: charts of several runs
+- run_charts: charts of one run; `run_comparison`: charts of several runs
 - svg, png, sparkline: the renderers
 - palette: all colours, and the style of matplotlib
-- overview: one PNG with the main charts of a run
+- run_overview: one PNG with the main charts of a run
 - forecast: a forecast with its intervals; `policy_training`: learning curves of a policy
 """
 

@@ -1,6 +1,6 @@
 """LaMOO: learning space partitions for multi-objective search.
 
-- searcher: `LamooSearcher`, the region of each proposal and the inner searcher
+- lamoo_searcher: `LamooSearcher`, the region of each proposal and the inner searcher
 - partition_tree: `PartitionTree`, boundaries between better and worse samples, and the selection of a leaf
 - svm: `Boundary`, fitted support vector machines
 - kernel_cache: pairwise kernel values of the samples
