@@ -15,14 +15,13 @@ RECIPE = Recipe(epochs=3, batch=64, learning_rate=0.1, shift=1, flip=False, cuto
 class DropPathNetwork(torch.nn.Module):
     """A network that drops its path with probability ``drop_path`` by torch's global generator."""
 
-    drop_path = 0.0
-
     def __init__(self):
         super().__init__()
+        self.drop_path = None
         self.inner = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
 
     def forward(self, images):
-        kept = torch.rand(len(images), 1) >= self.drop_path if self.training else 1.0
+        kept = torch.rand(len(images), 1) >= self.drop_path if self.training else torch.tensor(1.0)
         return self.inner(images) * kept, self.inner(images)
 
 
@@ -112,3 +111,74 @@ def test_half_precision_runs(digits):
     trainer = NetworkTrainer(network(), digits, Recipe(epochs=1, batch=64, precision="bf16"))
     trainer.advance(steps=3)
     assert math.isfinite(trainer.evaluate(digits.validation).loss)
+
+
+def test_mixups_share_follows_the_beta_distribution_at_every_alpha(digits, monkeypatch):
+    """Beta(a, a) has the mean 1/2 and the variance 1 / (4 (2 a + 1))."""
+    from ce_nas.training import trainer as module
+
+    for alpha in (0.2, 1.0, 8.0):
+        shares = []
+        monkeypatch.setattr(module, "mixup", lambda images, share, _, kept=shares: (kept.append(share), images)[1:] * 2)
+        training = NetworkTrainer(DropPathNetwork(), digits, Recipe(epochs=1, batch=64, mixup=alpha, flip=False))
+        for training.step in range(400):
+            with pytest.raises(Exception):  # noqa: B017, PT011 - only the draw is looked at
+                training._loss(torch.zeros(2, 1, 8, 8), torch.zeros(2), None)
+        shares = torch.tensor(shares)
+        assert abs(float(shares.mean()) - 0.5) < 0.06
+        assert float(shares.var()) == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.25)
+
+
+def test_the_average_is_tensorflows(digits):
+    """Decay min(d, (1 + n) / (10 + n)) after update n, on weights and normalisation statistics alike."""
+    trainer = NetworkTrainer(network(), digits, Recipe(epochs=1, batch=64, ema=0.9, flip=False))
+    before = {name: value.clone() for name, value in trainer._network.state_dict().items()}
+    trainer.advance(steps=1)
+    for name, average in trainer.network.state_dict().items():
+        if average.is_floating_point():
+            expected = 0.1 * before[name] + 0.9 * trainer._network.state_dict()[name]
+            torch.testing.assert_close(average, expected)
+
+
+def test_a_compiled_network_is_not_compiled_again_as_drop_path_grows(digits):
+    compilations = []
+
+    def backend(graph, _):
+        compilations.append(graph)
+        return graph.forward
+
+    class Dropping(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop_path = None
+            self.inner = torch.nn.Linear(64, 10)
+
+        def forward(self, images):
+            from ce_nas.training.networks.darts_network import drop_images
+
+            x = images.flatten(1)
+            return self.inner(drop_images(x[:, :, None, None], self.drop_path)[:, :, 0, 0])
+
+    torch._dynamo.reset()
+    data = digits.truncate(256)
+    recipe = Recipe(epochs=6, batch=64, drop_path=0.5, flip=False, keep_last=False)
+    trainer = NetworkTrainer(Dropping(), data, recipe)
+    trainer._forward = torch.compile(trainer._network, backend=backend)
+    trainer.advance()
+    assert float(trainer._drop_path) > 0.4
+    assert len(compilations) == 1
+
+
+def test_every_image_is_trained_on_in_an_epoch(digits):
+    trainer = NetworkTrainer(network(), digits, Recipe(epochs=1, batch=100, flip=False))
+    images = len(digits.train)
+    assert trainer.steps == -(-images // 100)
+    assert NetworkTrainer(network(), digits, Recipe(epochs=1, batch=100, keep_last=False)).steps == images // 100
+
+
+def test_a_constant_drop_path_is_there_from_the_first_step(digits):
+    trainer = NetworkTrainer(
+        DropPathNetwork(), digits, Recipe(epochs=4, batch=64, drop_path=0.3, drop_path_grows=False, flip=False)
+    )
+    trainer.advance(steps=1)
+    assert float(trainer._drop_path) == pytest.approx(0.3)

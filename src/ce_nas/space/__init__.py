@@ -3,7 +3,8 @@
 - base: `Space`, one choice for each of several variables
 - mixed: `MixedSpace`, continuous, integer and categorical variables
 - distributions: the domains of these variables
-- nasbench201, darts, fbnet: the spaces of benchmarks
+- nasbench201_cell, darts, fbnet: the spaces of benchmarks
+- nasnet, efficientnet: a cell space after NASNet, a macro space after EfficientNet
 - darts_counts: parameters and FLOPs of DARTS networks
 - isomorphism: NAS-Bench-201 cells that compute the same function
 - visited: `VisitedSet`, the architectures already proposed
@@ -19,19 +20,23 @@ if TYPE_CHECKING:
     from ce_nas.space.base import Space
     from ce_nas.space.darts import DartsSpace
     from ce_nas.space.distributions import Categorical, Float, Integer
+    from ce_nas.space.efficientnet import EfficientNetSpace
     from ce_nas.space.fbnet import FbNetSpace
     from ce_nas.space.mixed import MixedSpace
     from ce_nas.space.nasbench201_cell import NasBench201Space
+    from ce_nas.space.nasnet import NasNetSpace
     from ce_nas.space.visited import VisitedSet
 
 __all__ = [
     "Categorical",
     "DartsSpace",
+    "EfficientNetSpace",
     "FbNetSpace",
     "Float",
     "Integer",
     "MixedSpace",
     "NasBench201Space",
+    "NasNetSpace",
     "Space",
     "VisitedSet",
 ]
@@ -42,9 +47,11 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "base": ["Space"],
         "darts": ["DartsSpace"],
         "distributions": ["Categorical", "Float", "Integer"],
+        "efficientnet": ["EfficientNetSpace"],
         "fbnet": ["FbNetSpace"],
         "mixed": ["MixedSpace"],
         "nasbench201_cell": ["NasBench201Space"],
+        "nasnet": ["NasNetSpace"],
         "visited": ["VisitedSet"],
     },
 )

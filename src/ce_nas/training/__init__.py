@@ -4,6 +4,7 @@
 - trainer: `NetworkTrainer`: trains one network, resumable at any step
 - supernet_trainer: `SupernetTrainer`, `score_paths`
 - recipe: `Recipe`: the hyperparameters of a training
+- optimisers: SGD, AdamW, TensorFlow's RMSProp, Muon
 - checkpoint: atomic checkpoints
 - problem: `LiveProblem`: the problem of a live search
 - network_benchmark: `NetworkBenchmark`: networks as a benchmark

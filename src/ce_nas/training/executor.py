@@ -24,7 +24,8 @@ from ce_nas.energy.meter_selection import select_meter
 from ce_nas.store.run_dir import write_atomic
 from ce_nas.training.data.sources import load_images
 from ce_nas.training.latency import measure_latency
-from ce_nas.training.networks.factory import build_network, build_supernet
+from ce_nas.training.networks.factory import build_network, build_supernet, network_image_shape
+from ce_nas.training.networks.network_counts import NetworkCounter
 from ce_nas.training.recipe import Recipe
 from ce_nas.training.supernet_trainer import PathSampling, SupernetTrainer, score_paths
 from ce_nas.training.trainer import DivergedError, NetworkTrainer
@@ -179,7 +180,7 @@ class TrainingExecutor(Executor):
     def _new_supernet(self, members: Sequence[Architecture], fidelity: float) -> _TrainedSupernet:
         config = self._config
         torch.manual_seed(config.seed)
-        network = build_supernet(config.space, config.channels, config.cells, self._data)
+        network = build_supernet(config.space, config.channels, config.cells, self._data, config.supernet_recipe)
         trainer = SupernetTrainer(
             network,
             config.space,
@@ -220,15 +221,15 @@ class TrainingExecutor(Executor):
         )
 
     def _measure_metric(self, name: str, architecture: Architecture) -> float:
-        from ce_nas.training.networks.nasbench201_network import count_flops, count_parameters
-
         config = self._config
-        network = build_network(config.space, architecture, config.channels, config.cells, self._data)
-        if name == "parameters":
-            return count_parameters(network) / 1e6
-        if name == "flops":
-            return count_flops(network, self._data.image_shape) / 1e6
-        return 1e3 * measure_latency(network, self._data.image_shape, device=str(self._device), passes=30).median_s
+        shape = network_image_shape(self._data, config.recipe)
+        if name != "latency":
+            counter = NetworkCounter(config.space, config.channels, config.cells, shape, self._data.classes)
+            return float(counter.counts([architecture])[0, ("parameters", "flops").index(name)]) / 1e6
+        network = build_network(
+            config.space, architecture, config.channels, config.cells, self._data, replace(config.recipe, auxiliary=0.0)
+        )
+        return 1e3 * measure_latency(network, shape, device=str(self._device), passes=30).median_s
 
 
 @dataclass(frozen=True, slots=True)

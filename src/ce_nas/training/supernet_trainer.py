@@ -9,13 +9,15 @@ Sources
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ce_nas.core.errors import SettingsError, unknown_choice_message
 from ce_nas.core.rng import random_stream
-from ce_nas.training.trainer import NetworkTrainer, derive_seed
+from ce_nas.training.data.batches import derive_seed
+from ce_nas.training.trainer import NetworkTrainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,6 +70,8 @@ class SupernetTrainer(NetworkTrainer):
                 "choices, so that paths cannot use each exactly once."
             )
             raise SettingsError(message)
+        if recipe.compile:  # a new path at every step would be compiled anew
+            recipe = replace(recipe, compile=False)
         super().__init__(network, data, recipe, seed=seed, device=device)
         self._supernet = network
         self._space = space

@@ -9,29 +9,30 @@ from __future__ import annotations
 
 import copy
 import math
-import zlib
+import os
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ce_nas.core.errors import CeNasError, StoreError
+from ce_nas.core.rng import random_stream
 from ce_nas.training.checkpoint import load_checkpoint, save_checkpoint
-from ce_nas.training.data.augment import augment, mixup
+from ce_nas.training.data.augment import augment, centre_crop, cutout, mixup
+from ce_nas.training.data.batches import PixelNormaliser, TrainingBatches, derive_seed, to_device_if_it_fits
+from ce_nas.training.optimisers import build_optimiser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    import numpy as np
-
     from ce_nas.training.data.images import ImageDataset, Images
     from ce_nas.training.recipe import Recipe
 
-__all__ = ["ClassificationMetrics", "DivergedError", "NetworkTrainer", "TrainingUsage", "derive_seed"]
+__all__ = ["ClassificationMetrics", "DivergedError", "NetworkTrainer", "TrainingUsage"]
 
 #: steps between two checks of the loss, each of which synchronises with the device
 _LOSS_CHECK_STEPS = 20
@@ -116,21 +117,24 @@ class NetworkTrainer:
         self._network: nn.Module = network.to(self.device, memory_format=self._memory_format)  # type: ignore[call-overload]
         self._forward = torch.compile(self._network) if recipe.compile else self._network
         self._ema_network: nn.Module | None = copy.deepcopy(self._network).eval() if recipe.ema else None
-        self._normaliser = _PixelNormaliser(data, self.device)
-        self._pixels, self._labels = _to_device_if_it_fits(data.train, self.device)
-        self._batch = min(recipe.batch, len(self._labels))
-        self.steps_per_epoch = len(self._labels) // self._batch
+        self._normaliser = PixelNormaliser(data, self.device)
+        self._batches = TrainingBatches(
+            data.train, recipe.batch, keep_last=recipe.keep_last, seed=seed, device=self.device
+        )
+        self.steps_per_epoch = self._batches.per_epoch
         #: steps of the whole schedule, and the steps to run
         self.schedule_steps = recipe.epochs * self.steps_per_epoch
         self.steps = self.schedule_steps if epochs is None else min(epochs, recipe.epochs) * self.steps_per_epoch
-        self._optimiser = torch.optim.SGD(
-            _parameter_groups(self._network, recipe.weight_decay),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            nesterov=recipe.momentum > 0,
-        )
+        self._optimiser = build_optimiser(self._network, recipe)
+        #: shared by all modules that drop paths, so that a compiled network need not be compiled again as it changes
+        self._drop_path = torch.zeros((), device=self.device)
+        if recipe.drop_path > 0:
+            for module in self._network.modules():
+                if hasattr(module, "drop_path"):
+                    setattr(module, "drop_path", self._drop_path)  # noqa: B010 - nn.Module has no such attribute
+        if recipe.deterministic and self.device.type == "cuda":  # read when cuBLAS starts
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
-        self._epoch_order: tuple[int, Tensor] | None = None
         self._summed_loss = torch.zeros((), device=self.device)
 
     @property
@@ -164,7 +168,7 @@ class NetworkTrainer:
 
     def evaluate(self, images: Images, batch: int = 512) -> ClassificationMetrics:
         """Evaluate the network on ``images``."""
-        pixels, labels = _to_device_if_it_fits(images, self.device)
+        pixels, labels = to_device_if_it_fits(images, self.device)
         network = self.network.eval()
         hits, losses = (torch.zeros((), device=self.device) for _ in range(2))
         with (
@@ -174,7 +178,7 @@ class NetworkTrainer:
             for start in range(0, len(labels), batch):
                 targets = labels[start : start + batch].to(self.device)
                 with self._autocast():
-                    logits = _main_logits(network(self._normalise(pixels[start : start + batch])))
+                    logits = _main_logits(network(self._prepare(pixels[start : start + batch])))
                 hits += (logits.argmax(dim=1) == targets).sum()
                 losses += functional.cross_entropy(logits.float(), targets, reduction="sum")
         return ClassificationMetrics(100.0 * float(hits) / len(labels), float(losses) / len(labels))
@@ -187,12 +191,13 @@ class NetworkTrainer:
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean of all batches
-        order = torch.randperm(len(self._labels), generator=torch.Generator().manual_seed(seed)).to(self._pixels.device)
+        pixels, size = self._batches.pixels, self._batches.size
+        order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(seed)).to(pixels.device)
         network.train()
         with torch.no_grad(), _deterministic_kernels(deterministic=self.recipe.deterministic, device=self.device):
             for index in range(min(batches, self.steps_per_epoch)):
                 with self._autocast():
-                    network(self._normalise(self._pixels[order[index * self._batch : (index + 1) * self._batch]]))
+                    network(self._prepare(pixels[order[index * size : (index + 1) * size]]))
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
 
@@ -240,16 +245,20 @@ class NetworkTrainer:
         self.usage = TrainingUsage(**content["spent"])
 
     def _take_step(self) -> None:
-        recipe, epoch = self.recipe, self.step // self.steps_per_epoch
+        recipe = self.recipe
         for group in self._optimiser.param_groups:
             group["lr"] = recipe.learning_rate_at(self.step, self.schedule_steps)
         self._set_drop_path()
-        images, labels = self._load_batch(epoch)
+        pixels, labels = self._batches.load(self.step)
         generator = self._seeded_generator("step", self.step)
-        images = augment(images, recipe, generator)
+        mirrored = self._batches.mirrored(self.step) if recipe.alternating_flip else None
+        images = self._normalise(augment(pixels, recipe, generator, mirrored))
+        if recipe.cutout:
+            images = cutout(images, recipe.cutout, generator)
         self._optimiser.zero_grad(set_to_none=True)
-        with torch.random.fork_rng(self._forked_devices(), enabled=recipe.drop_path > 0):
-            if recipe.drop_path > 0:  # networks draw dropped paths from torch's global generator
+        is_random = recipe.drop_path > 0 or recipe.dropout > 0
+        with torch.random.fork_rng(self._forked_devices(), enabled=is_random):
+            if is_random:  # networks draw dropped paths and features from torch's global generator
                 torch.manual_seed(derive_seed(self._seed, "paths", self.step))
             for loss in self._losses(images, labels, generator):
                 self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -267,9 +276,10 @@ class NetworkTrainer:
 
     def _loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         recipe = self.recipe
-        others, share = None, None
-        if recipe.mixup:
-            images, others, share = mixup(images, recipe.mixup, generator)
+        others, share = None, 1.0
+        if recipe.mixup:  # drawn here: torch's samplers of the Beta distribution accept no generator
+            share = random_stream(derive_seed(self._seed, "mixup", self.step), "mixup").beta(recipe.mixup, recipe.mixup)
+            images, others = mixup(images, share, generator)
         with self._autocast():
             output = self._forward(images)
         outputs = output if isinstance(output, tuple) else (output,)
@@ -277,7 +287,7 @@ class NetworkTrainer:
         total = torch.zeros((), device=self.device)
         for logits, weight in zip(outputs, weights, strict=False):
             loss = self._cross_entropy(logits, labels)
-            if others is not None and share is not None:
+            if others is not None:
                 loss = share * loss + (1 - share) * self._cross_entropy(logits, labels[others])
             total = total + weight * loss
         return total
@@ -285,15 +295,9 @@ class NetworkTrainer:
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
         return functional.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
 
-    def _load_batch(self, epoch: int) -> tuple[Tensor, Tensor]:
-        """The normalised images and the labels of the current step."""
-        if self._epoch_order is None or self._epoch_order[0] != epoch:
-            generator = torch.Generator().manual_seed(derive_seed(self._seed, "epoch", epoch))
-            order = torch.randperm(len(self._labels), generator=generator)
-            self._epoch_order = (epoch, order.to(self._pixels.device))
-        start = self.step % self.steps_per_epoch * self._batch
-        rows = self._epoch_order[1][start : start + self._batch]
-        return self._normalise(self._pixels[rows]), self._labels[rows].to(self.device)
+    def _prepare(self, pixels: Tensor) -> Tensor:
+        """The normalised centres of images, without augmentation."""
+        return self._normalise(centre_crop(pixels, self.recipe.crop))
 
     def _normalise(self, pixels: Tensor) -> Tensor:
         return self._normaliser(pixels.to(self.device, non_blocking=True)).contiguous(memory_format=self._memory_format)
@@ -305,12 +309,11 @@ class NetworkTrainer:
         )
 
     def _set_drop_path(self) -> None:
-        """Set the current drop-path probability of every module that has one."""
+        """Set the current drop-path probability."""
         if self.recipe.drop_path > 0:
-            probability = self.recipe.drop_path * self.step / self.schedule_steps
-            for module in self._network.modules():
-                if hasattr(module, "drop_path"):
-                    setattr(module, "drop_path", probability)  # noqa: B010 - nn.Module has no such attribute
+            position = self.recipe.schedule_position(self.step, self.schedule_steps)
+            share = position / self.schedule_steps if self.recipe.drop_path_grows else 1.0
+            self._drop_path.fill_(self.recipe.drop_path * share)
 
     def _update_ema(self) -> None:
         """Update the moving average of the weights."""
@@ -341,48 +344,9 @@ class NetworkTrainer:
         return [self.device] if self.device.type == "cuda" else []
 
 
-class _PixelNormaliser:
-    """Maps bytes to mean 0 and variance 1 per channel."""
-
-    def __init__(self, data: ImageDataset, device: torch.device) -> None:
-        self._scale = _channel_tensor(1.0 / (255.0 * data.std), device)
-        self._offset = _channel_tensor(-data.mean / data.std, device)
-
-    def __call__(self, pixels: Tensor) -> Tensor:
-        return torch.addcmul(self._offset, pixels.float(), self._scale)
-
-
-def _channel_tensor(values: np.ndarray, device: torch.device) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32, device=device)[:, None, None]
-
-
-def _to_device_if_it_fits(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The images' bytes and labels, on the device if they fit in half of its free memory, else on the CPU."""
-    pixels, labels = torch.from_numpy(images.pixels), torch.from_numpy(images.labels)
-    if device.type != "cuda":
-        return pixels, labels
-    free_bytes, _ = torch.cuda.mem_get_info(device)
-    fits = pixels.numel() < free_bytes // 2
-    return (pixels.to(device), labels.to(device)) if fits else (pixels, labels)
-
-
-def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameter groups: weights of more than one dimension decay; biases and normalisation scales do not."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    decayed = [parameter for parameter in parameters if parameter.ndim > 1]
-    others = [parameter for parameter in parameters if parameter.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
-
-
 def _main_logits(outputs: Tensor | tuple[Tensor, ...]) -> Tensor:
     """The output of the main head."""
     return outputs[0] if isinstance(outputs, tuple) else outputs
-
-
-def derive_seed(seed: int, purpose: str, number: int) -> int:
-    """The seed of a generator for a training's seed, a purpose and a step or epoch."""
-    return zlib.crc32(f"{seed}/{purpose}/{number}".encode()) | (seed & 0x3FFFFFFF) << 32
 
 
 class _deterministic_kernels:  # noqa: N801 - a context manager, used like a function

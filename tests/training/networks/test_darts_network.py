@@ -160,7 +160,7 @@ def test_drop_path_keeps_the_mean_and_skips():
 
 def test_drop_path_applies_in_training_mode_only():
     network = DartsNetwork(uniform_architecture("sep_conv_3x3"), channels=4, cells=3)
-    network.drop_path = 0.5
+    network.drop_path = torch.tensor(0.5)
     network.eval()
     assert torch.equal(network(images()), network(images()))
     network.train()

@@ -9,13 +9,9 @@ from ce_nas.core.errors import SettingsError  # noqa: E402
 from ce_nas.core.rng import random_stream  # noqa: E402
 from ce_nas.space.base import Space  # noqa: E402
 from ce_nas.space.darts import DartsSpace  # noqa: E402
-from ce_nas.space.fbnet import FbNetSpace  # noqa: E402
-from ce_nas.space.nasbench201_cell import NasBench201Space  # noqa: E402
 from ce_nas.training.data.images import ImageDataset, Images  # noqa: E402
-from ce_nas.training.networks.factory import build_network, build_space, build_supernet  # noqa: E402
+from ce_nas.training.networks.factory import NETWORK_SPACES, build_network, build_space, build_supernet  # noqa: E402
 from ce_nas.training.recipe import Recipe  # noqa: E402
-
-SPACES = {"nas-bench-201": NasBench201Space, "darts": DartsSpace, "fbnet": FbNetSpace}
 
 
 def dataset(side, channels, classes=3):
@@ -23,10 +19,10 @@ def dataset(side, channels, classes=3):
     return ImageDataset("synthetic", "a test", images, images, classes, np.full(channels, 0.5), np.full(channels, 0.3))
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", NETWORK_SPACES)
 @pytest.mark.parametrize(("side", "channels"), [(32, 3), (8, 1), (128, 3)])
 def test_build_network_for_small_and_large_images(name, side, channels):
-    space = SPACES[name]()
+    space = NETWORK_SPACES[name]()
     (architecture,) = space.sample(random_stream(0, "networks"), 1)
     data = dataset(side, channels)
     with torch.device("meta"):
@@ -35,16 +31,16 @@ def test_build_network_for_small_and_large_images(name, side, channels):
 
 
 def test_a_space_without_networks_is_refused():
-    with pytest.raises(SettingsError, match=r"network of its own \(nas-bench-201, darts, fbnet\), got 'own'"):
+    with pytest.raises(SettingsError, match=r"network of its own \(nb201, .*, efficientnet\), got 'own'"):
         build_network(Space("own", ["a"], ["xy"]), (0,), 4, 1, dataset(8, 1))
-    with pytest.raises(SettingsError, match=r"supernet of its own \(nas-bench-201, darts, fbnet\), got 'own'"):
+    with pytest.raises(SettingsError, match=r"supernet of its own \(nb201, .*, efficientnet\), got 'own'"):
         build_supernet(Space("own", ["a"], ["xy"]), 4, 1, dataset(8, 1))
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", NETWORK_SPACES)
 @pytest.mark.parametrize(("side", "channels"), [(32, 3), (8, 1), (128, 3)])
 def test_build_supernet_whose_paths_are_the_architectures(name, side, channels):
-    space = SPACES[name]()
+    space = NETWORK_SPACES[name]()
     with torch.device("meta"):
         supernet = build_supernet(space, 4, 3, dataset(side, channels)).eval()
         for supernet.path in space.sample(random_stream(0, "paths"), 2):
@@ -64,7 +60,9 @@ def test_a_recipe_can_require_an_auxiliary_head():
     ("space", "side", "recipe", "reason"),
     [
         ("nb201", 32, Recipe(auxiliary=0.4), "without auxiliary for nas-bench-201"),
-        ("fbnet", 32, Recipe(drop_path=0.2), "without drop_path for fbnet"),
+        ("nb201", 32, Recipe(drop_path=0.2), "without drop_path for nas-bench-201"),
+        ("darts", 32, Recipe(dropout=0.2), "without dropout for darts"),
+        ("darts", 32, Recipe(crop=64), "at most the images' 32 pixels, got 64"),
         ("darts", 8, Recipe(auxiliary=0.4), "images of 32 pixels or more .* got 8"),
     ],
 )

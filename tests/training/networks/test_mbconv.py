@@ -112,7 +112,7 @@ def test_export_to_onnx():
     session = runtime.InferenceSession(target.getvalue(), providers=["CPUExecutionProvider"])
     images = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     (logits,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
-    assert torch.allclose(torch.from_numpy(logits), network(images), atol=1e-4)
+    assert torch.allclose(torch.from_numpy(logits), network(images), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("architecture", [(0, 1), (9,) * 22, (-1,) * 22])

@@ -3,7 +3,8 @@
 - sources: `load_images`: data sets by name or file layout
 - images: `Images`, `ImageDataset`: images in memory, and their split
 - cifar: CIFAR archives and PNG sheets
-- augment: random shifts, flips, cutout and mixup
+- batches: `TrainingBatches`: the batch of each step, read ahead from disk if need be
+- augment: random crops, shifts, flips, cutout and mixup; colours, randaugment: random colours and operations
 """
 
 from __future__ import annotations

@@ -1,11 +1,14 @@
 """Networks in plain torch: one per architecture, and supernets that share weights.
 
-- build: `build_network`, `build_supernet`: the network of an architecture of any space
-- nasbench201: `NasBench201Network`, `count_parameters`, `count_flops`
-- darts: `DartsNetwork`, `DartsSupernet`
+- factory: `build_network`, `build_supernet`: the network of an architecture of any space
+- nasbench201_network: `NasBench201Network`, `count_parameters`, `count_flops`
+- darts_network: `DartsNetwork`, `DartsSupernet`
+- nasnet_network: `NasNetNetwork`, `NasNetSupernet`
 - mbconv: `FbNetNetwork`, `FbNetSupernet`: inverted residuals of FBNet's space
+- efficientnet_network, efficientnet_supernet: `EfficientNetNetwork`, `MacroNetwork`, `EfficientNetSupernet`
 - supernet: `Supernet`, `NasBench201Supernet`
-- counts: parameter and FLOP counts of NAS-Bench-201's networks without building them
+- network_counts: `NetworkCounter`: parameters and multiply-accumulates of any network without building it
+- counts: those of NAS-Bench-201's networks
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.space.darts import DARTS_EDGES, DARTS_NODES, DARTS_OPERATIONS, DartsSpace
@@ -25,7 +24,17 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Architecture
     from ce_nas.space.darts import Genotype
 
-__all__ = ["AuxiliaryHead", "DartsCell", "DartsNetwork", "DartsSupernet"]
+__all__ = [
+    "AuxiliaryHead",
+    "DartsCell",
+    "DartsNetwork",
+    "DartsSupernet",
+    "FactorizedReduce",
+    "ReluConv1x1Bn",
+    "build_darts_operation",
+    "build_stems",
+    "drop_images",
+]
 
 _SPACE = DartsSpace()
 
@@ -61,19 +70,15 @@ class DartsNetwork(nn.Module):
         super().__init__()
         _require_architecture(architecture)
         self.architecture = tuple(architecture)
-        #: probability of dropping a path while training; the trainer raises it step by step
-        self.drop_path = 0.0
+        #: probability of dropping a path while training, a tensor of shape () that the trainer sets; None: none is
+        self.drop_path: Tensor | None = None
         stem = channels if imagenet_stem else STEM_MULTIPLIER * channels
-        self.stem = (
-            _build_imagenet_stem(in_channels, stem)
-            if imagenet_stem
-            else nn.ModuleList([_build_stem(in_channels, stem)])
-        )
+        self.stem = build_stems(in_channels, stem, imagenet=imagenet_stem)
         specs = list(cell_specs(stem, channels, cells, image_size=0, after_reduction=imagenet_stem))
         self.cells = nn.ModuleList([DartsCell(architecture, spec, affine=affine) for spec in specs])
         self._auxiliary_cell = 2 * cells // 3
         width = 4 * specs[self._auxiliary_cell].channels
-        self.auxiliary = AuxiliaryHead(width, classes, stride=2 if imagenet_stem else 3) if auxiliary else None
+        self.auxiliary = AuxiliaryHead(width, classes, imagenet=imagenet_stem) if auxiliary else None
         self.classifier = nn.Linear(4 * specs[-1].channels, classes)
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
@@ -89,7 +94,7 @@ class DartsNetwork(nn.Module):
 
     def _cell_outputs(self, images: Tensor) -> Iterator[Tensor]:
         """The output of each cell, shape ``(n, 4 * cell channels, height, width)``."""
-        drop_path = self.drop_path if self.training else 0.0
+        drop_path = self.drop_path if self.training else None
         second_last = self.stem[0](images)
         last = self.stem[1](second_last) if len(self.stem) > 1 else second_last
         for cell in self.cells:
@@ -102,24 +107,24 @@ class DartsCell(nn.Module):
 
     def __init__(self, architecture: Architecture, spec: CellSpec, *, affine: bool = True) -> None:
         super().__init__()
-        preprocess = _FactorizedReduce if spec.after_reduction else _ReluConv1x1Bn
+        preprocess = FactorizedReduce if spec.after_reduction else ReluConv1x1Bn
         self.preprocess0 = preprocess(spec.channels_prev_prev, spec.channels)
-        self.preprocess1 = _ReluConv1x1Bn(spec.channels_prev, spec.channels)
+        self.preprocess1 = ReluConv1x1Bn(spec.channels_prev, spec.channels)
         genotype = _SPACE.genotype(architecture)
         pairs = genotype.reduce if spec.is_reduction else genotype.normal
         #: the input node of each operation, two per node
         self.input_nodes = [source for _, source in pairs]
         self.operations = nn.ModuleList(
             [
-                _build_operation(name, spec.channels, 2 if spec.is_reduction and source < 2 else 1, affine=affine)
+                build_darts_operation(name, spec.channels, 2 if spec.is_reduction and source < 2 else 1, affine=affine)
                 for name, source in pairs
             ]
         )
 
-    def forward(self, older: Tensor, newer: Tensor, drop_path: float = 0.0) -> Tensor:
+    def forward(self, older: Tensor, newer: Tensor, drop_path: Tensor | None = None) -> Tensor:
         """The four nodes, shape ``(n, 4 * channels, height, width)``, halved if the cell is a reduction.
 
-        :param drop_path: probability of dropping an operation other than a skip, independently per image.
+        :param drop_path: probability of dropping an operation other than a skip, independently per image, shape ().
         """
         nodes = [self.preprocess0(older), self.preprocess1(newer)]
         for first in range(0, len(self.input_nodes), 2):
@@ -151,11 +156,7 @@ class DartsSupernet(Supernet):
         super().__init__()
         self.path: Architecture = (0,) * len(_SPACE.variables)
         stem = channels if imagenet_stem else STEM_MULTIPLIER * channels
-        self.stem = (
-            _build_imagenet_stem(in_channels, stem)
-            if imagenet_stem
-            else nn.ModuleList([_build_stem(in_channels, stem)])
-        )
+        self.stem = build_stems(in_channels, stem, imagenet=imagenet_stem)
         specs = list(cell_specs(stem, channels, cells, image_size=0, after_reduction=imagenet_stem))
         self.cells = nn.ModuleList([_DartsSupernetCell(spec) for spec in specs])
         self.classifier = nn.Linear(4 * specs[-1].channels, classes)
@@ -175,15 +176,15 @@ class _DartsSupernetCell(nn.Module):
 
     def __init__(self, spec: CellSpec) -> None:
         super().__init__()
-        preprocess = _FactorizedReduce if spec.after_reduction else _ReluConv1x1Bn
+        preprocess = FactorizedReduce if spec.after_reduction else ReluConv1x1Bn
         self.is_reduction = spec.is_reduction
         self.preprocess0 = preprocess(spec.channels_prev_prev, spec.channels)
-        self.preprocess1 = _ReluConv1x1Bn(spec.channels_prev, spec.channels)
+        self.preprocess1 = ReluConv1x1Bn(spec.channels_prev, spec.channels)
         self.edges = nn.ModuleDict(
             {
                 f"{node}_{source}": nn.ModuleDict(
                     {
-                        name: _build_operation(
+                        name: build_darts_operation(
                             name, spec.channels, 2 if spec.is_reduction and source < 2 else 1, affine=True
                         )
                         for name in DARTS_OPERATIONS
@@ -205,32 +206,43 @@ class _DartsSupernetCell(nn.Module):
 
 
 class AuxiliaryHead(nn.Sequential):
-    """A small classifier on an intermediate layer, against vanishing gradients [NASNet]."""
+    """A small classifier on an intermediate layer, against vanishing gradients [NASNet].
 
-    def __init__(self, channels: int, classes: int, stride: int) -> None:
+    :param imagenet: as [DARTS] trained it on ImageNet: pooling with stride 2, not 3, and no normalisation after the
+        last convolution.
+    """
+
+    def __init__(self, channels: int, classes: int, *, imagenet: bool = False) -> None:
         super().__init__(
             nn.ReLU(),
-            nn.AvgPool2d(5, stride=stride, count_include_pad=False),
+            nn.AvgPool2d(5, stride=2 if imagenet else 3, count_include_pad=False),
             nn.Conv2d(channels, 128, 1, bias=False),
             nn.BatchNorm2d(128),
             nn.ReLU(),
             nn.Conv2d(128, 768, 2, bias=False),
-            nn.BatchNorm2d(768),
+            *([] if imagenet else [nn.BatchNorm2d(768)]),
             nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),  # already 1x1 for images of 32 (or 224) pixels
-            nn.Flatten(),
+            _GlobalMean(),  # already 1x1 for images of 32 (or 224) pixels
             nn.Linear(768, classes),
         )
 
 
-class _ReluConv1x1Bn(nn.Sequential):
+class _GlobalMean(nn.Module):
+    """The mean over the pixels; its gradient is deterministic on a GPU, unlike that of adaptive pooling."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(n, channels, h, w)`` to ``(n, channels)``."""
+        return x.mean(dim=(2, 3))
+
+
+class ReluConv1x1Bn(nn.Sequential):
     """ReLU, 1x1 convolution, batch normalisation."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(nn.ReLU(), nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
 
-class _FactorizedReduce(nn.Module):
+class FactorizedReduce(nn.Module):
     """ReLU, two 1x1 convolutions of stride 2, offset by one pixel, batch normalisation [DARTS]."""
 
     def __init__(self, inputs: int, outputs: int, *, affine: bool = True) -> None:
@@ -246,10 +258,11 @@ class _FactorizedReduce(nn.Module):
         return self.norm(torch.cat([self.even(x), self.odd(x[:, :, 1:, 1:])], dim=1))  # type: ignore[no-any-return]
 
 
-def _build_operation(name: str, channels: int, stride: int, *, affine: bool) -> nn.Module:
+def build_darts_operation(name: str, channels: int, stride: int, *, affine: bool) -> nn.Module:
+    """An operation of the space, or one of the same kind with another kernel, on ``channels`` channels."""
     if name == "skip_connect":
-        return nn.Identity() if stride == 1 else _FactorizedReduce(channels, channels, affine=affine)
-    if name.endswith("pool_3x3"):
+        return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine=affine)
+    if "pool" in name:
         return _build_pooling(name, channels, stride, affine=affine)
     kernel = int(name[-1])
     if name.startswith("sep"):
@@ -261,10 +274,11 @@ def _build_operation(name: str, channels: int, stride: int, *, affine: bool) -> 
 
 
 def _build_pooling(name: str, channels: int, stride: int, *, affine: bool) -> nn.Module:
+    kernel = int(name[-1])
     pool: nn.Module = (
-        nn.MaxPool2d(3, stride, padding=1)
+        nn.MaxPool2d(kernel, stride, padding=kernel // 2)
         if name.startswith("max")
-        else nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
+        else nn.AvgPool2d(kernel, stride, padding=kernel // 2, count_include_pad=False)
     )
     return pool if affine else nn.Sequential(pool, nn.BatchNorm2d(channels, affine=False))
 
@@ -282,12 +296,11 @@ def _separable_conv_layers(
     ]
 
 
-def _build_stem(inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs))
-
-
-def _build_imagenet_stem(inputs: int, outputs: int) -> nn.ModuleList:
-    """Downsample to a quarter for the first cell's first input, and to an eighth for its second."""
+def build_stems(inputs: int, outputs: int, *, imagenet: bool) -> nn.ModuleList:
+    """One stem for both inputs of the first cell; on ImageNet two, which downsample to a quarter and to an eighth."""
+    if not imagenet:
+        conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        return nn.ModuleList([nn.Sequential(conv, nn.BatchNorm2d(outputs))])
     quarter = nn.Sequential(
         nn.Conv2d(inputs, outputs // 2, 3, stride=2, padding=1, bias=False),
         nn.BatchNorm2d(outputs // 2),
@@ -301,11 +314,17 @@ def _build_imagenet_stem(inputs: int, outputs: int) -> nn.ModuleList:
     return nn.ModuleList([quarter, eighth])
 
 
-def _apply_drop_path(x: Tensor, operation: nn.Module, drop_path: float) -> Tensor:
-    """``x`` with random images set to zero and the others scaled up, so that the mean stays [NASNet]."""
-    if drop_path == 0.0 or isinstance(operation, nn.Identity):
-        return x
-    return x * functional.dropout(x.new_ones(len(x), 1, 1, 1), drop_path)
+def _apply_drop_path(x: Tensor, operation: nn.Module, drop_path: Tensor | None) -> Tensor:
+    return x if drop_path is None or isinstance(operation, nn.Identity) else drop_images(x, drop_path)
+
+
+def drop_images(x: Tensor, probability: Tensor) -> Tensor:
+    """``x`` with random images set to zero and the others scaled up, so that the mean stays [NASNet].
+
+    :param probability: shape (); a tensor, so that a compiled network takes it as an input.
+    """
+    kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= probability
+    return x * (kept / (1.0 - probability)).to(x.dtype)
 
 
 def _require_architecture(architecture: Architecture) -> None:

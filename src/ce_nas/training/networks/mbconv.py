@@ -25,13 +25,15 @@ from ce_nas.space.fbnet import (
     layer_shapes,
     macro_architecture,
 )
+from ce_nas.training.networks.darts_network import drop_images
+from ce_nas.training.networks.efficientnet_network import initialise_by_fan_out
 from ce_nas.training.networks.supernet import Supernet
 
 if TYPE_CHECKING:
     from ce_nas.core.records import Architecture
     from ce_nas.space.fbnet import LayerShape
 
-__all__ = ["FbNetNetwork", "FbNetSupernet", "InvertedResidual"]
+__all__ = ["FbNetNetwork", "FbNetSupernet", "InvertedResidual", "build_fbnet_layer"]
 
 _BLOCKS = tuple(FBNET_BLOCKS.values())
 
@@ -43,30 +45,52 @@ class FbNetNetwork(nn.Module):
     :param dataset: the macro architecture: ``cifar100`` for small images, ``imagenet`` for large ones.
     :param classes: outputs of the classifier; None for the data set's.
     :param in_channels: channels of an image.
+    :param dropout: probability of dropping a feature in front of the classifier.
     :raises SettingsError: if the data set is unknown or the architecture invalid.
     """
 
     def __init__(
-        self, architecture: Architecture, *, dataset: str = "cifar100", classes: int | None = None, in_channels: int = 3
+        self,
+        architecture: Architecture,
+        *,
+        dataset: str = "cifar100",
+        classes: int | None = None,
+        in_channels: int = 3,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         _require_architecture(architecture)
         self.architecture = tuple(architecture)
+        #: probability of dropping the last layer's residual while training, shape (); an earlier one's is in proportion
+        #: to its position; the trainer sets it; None: none is
+        self.drop_path: Tensor | None = None
         shape = macro_architecture(dataset)
         self.stem = _ConvBn(in_channels, FBNET_STEM_CHANNELS, 3, stride=shape.stem_stride)
         self.layers = nn.Sequential(
             *(
-                _build_layer(_BLOCKS[code], layer)
+                build_fbnet_layer(_BLOCKS[code], layer)
                 for code, layer in zip(architecture, layer_shapes(dataset), strict=True)
             )
         )
         self.head = _ConvBn(FBNET_STAGES[-1][1], shape.head_channels, 1)
+        self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(shape.head_channels, classes or shape.classes)
+        initialise_by_fan_out(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits, shape ``(n, classes)``, of images of shape ``(n, in_channels, height, width)``."""
-        features = self.head(self.layers(self.stem(images)))
-        return self.classifier(features.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+        x = self.stem(images)
+        for index, layer in enumerate(self.layers):
+            if (
+                self.drop_path is not None
+                and self.training
+                and isinstance(layer, InvertedResidual)
+                and layer.has_shortcut
+            ):
+                x = x + drop_images(layer.body(x), self.drop_path * (index / len(self.layers)))
+            else:
+                x = layer(x)
+        return self.classifier(self.dropout(self.head(x).mean(dim=(2, 3))))  # type: ignore[no-any-return]
 
 
 class FbNetSupernet(Supernet):
@@ -81,7 +105,7 @@ class FbNetSupernet(Supernet):
         self.path: Architecture = (len(_BLOCKS) - 1,) * FBNET_LAYER_COUNT  # skips
         self.stem = _ConvBn(in_channels, FBNET_STEM_CHANNELS, 3, stride=shape.stem_stride)
         self.layers = nn.ModuleList(
-            [nn.ModuleList([_build_layer(block, layer) for block in _BLOCKS]) for layer in layer_shapes(dataset)]
+            [nn.ModuleList([build_fbnet_layer(block, layer) for block in _BLOCKS]) for layer in layer_shapes(dataset)]
         )
         self.head = _ConvBn(FBNET_STAGES[-1][1], shape.head_channels, 1)
         self.classifier = nn.Linear(shape.head_channels, classes or shape.classes)
@@ -138,12 +162,13 @@ class _ConvBn(nn.Sequential):
         super().__init__(conv, nn.BatchNorm2d(outputs), *([] if linear else [nn.ReLU()]))
 
 
-def _build_layer(block: FbNetBlock | None, shape: LayerShape) -> nn.Module:
+def build_fbnet_layer(block: FbNetBlock | None, shape: LayerShape) -> nn.Module:
+    """A block, or for None the identity, which is a 1x1 convolution where shapes differ [FBNet]."""
     if block is not None:
         return InvertedResidual(block, shape)
     if shape.stride == 1 and shape.channels_in == shape.channels_out:
         return nn.Identity()
-    return _ConvBn(shape.channels_in, shape.channels_out, 1, stride=shape.stride)  # a skip where shapes differ [FBNet]
+    return _ConvBn(shape.channels_in, shape.channels_out, 1, stride=shape.stride)
 
 
 def _require_architecture(architecture: Architecture) -> None:
