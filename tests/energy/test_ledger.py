@@ -211,3 +211,16 @@ def test_rounding_starts_no_billing_period():
     prices = Prices(price_per_device_hour=1.0, billing_period_s=HOUR_S)
     assert prices.billed_s(HOUR_S + 1e-7) == HOUR_S
     assert prices.billed_s(HOUR_S + 1e-3) == 2 * HOUR_S
+
+
+def test_a_device_of_several_gpus_counts_each_of_them():
+    prices = Prices(price_per_device_hour=2 * 3.0)
+    ledger = Ledger(INTENSITY, 1.0, prices, gpus_per_device=2)
+    ledger.record([EnergyReading(0, Activity.TRAINING, 0.0, HOUR_S, 3.6e6, ReadingSource.COUNTER)])
+    assert ledger.totals.total_device_s == 2 * HOUR_S
+    assert ledger.totals.coverage == 1.0
+    assert ledger.totals.cost == pytest.approx(6.0)
+    alone = Ledger(INTENSITY, 1.0, prices)
+    alone.record([EnergyReading(0, Activity.TRAINING, 0.0, HOUR_S, 3.6e6, ReadingSource.COUNTER)])
+    assert ledger.totals.total_carbon_g == alone.totals.total_carbon_g
+    assert ledger.totals.paper_carbon_g == 2 * alone.totals.paper_carbon_g

@@ -1,4 +1,5 @@
 import collections
+import json
 import os
 import signal
 import subprocess
@@ -246,11 +247,36 @@ def test_devices_of_a_trial_are_one_device_of_the_search(own):
 
     settings = resolved(devices=["cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:4"], devices_per_trial=2)
     assert settings.live.devices == ("cuda:0+cuda:1", "cuda:2+cuda:3")
-    assert settings.cluster.gpus == 2
-    assert resolve_devices(settings).live.devices == settings.live.devices  # as when it is resumed
+    assert settings.cluster.gpus == 4
+    assert resolve_devices(settings) == settings  # as when it is resumed
     assert resolved(workers="ray", devices_per_trial=2).live.devices == ("cuda:0+cuda:1",) * 2
     with pytest.raises(SettingsError, match="at least 4 devices"):
         resolved(devices=["cuda:0"], devices_per_trial=4)
     networks = settings_from_flags({"live": {"devices_per_trial": 2, "devices": ["cpu", "cpu"]}}, live=True)
     with pytest.raises(SettingsError, match=r"live\.evaluate with live\.devices_per_trial"):
         resolve_devices(networks)
+
+
+@pytest.mark.slow
+def test_a_trial_on_two_devices_is_accounted_for_as_two(tmp_path):
+    """Times, prices and allocations count both; its energy is that of both processes."""
+    own = tmp_path / "own.py"
+    own.write_text(
+        'SPACE = {"width": [1, 2, 3], "depth": [1, 2]}\nOBJECTIVES = ["quality:max:0", "size:min:20"]\n\n\n'
+        'def evaluate(architecture):\n    return {"quality": architecture["width"], "size": architecture["depth"]}\n'
+    )
+    live = {"devices": ["cpu", "cpu"], "devices_per_trial": 2, "initial_duration": "1min"}
+    stated = {"evaluations": 2, "gpu_hour_price": 3.0, "gpu_hours": 100_000, "time_scale": 50.0}
+    search = Search.from_settings(settings_from_flags({"live": live}, **flags(own, **stated)))
+    result = search.run(tmp_path / "run")
+    readings = [
+        event
+        for event in map(json.loads, (tmp_path / "run" / "events.jsonl").read_text().splitlines())
+        if event[0] == "energy_reading"
+    ]
+    (allocation, *_) = [entry.content["allocation"] for entry in result.entries if entry.kind == "allocated"]
+    hours = sum(result.summary.device_hours_by_activity.values())
+    assert (result.summary.gpus, allocation["evaluating"], result.summary.evaluations) == (2, 2, 2)
+    assert hours == pytest.approx(2 * readings[-1][1] / 50.0 / 3600.0, rel=1e-3)
+    assert result.summary.cost == pytest.approx(3.0 * hours)
+    assert result.summary.energy_j == pytest.approx(1.56 * sum(content[0] for _, _, content in readings))

@@ -130,14 +130,25 @@ class Ledger:
     :param intensity: the true carbon intensity, g CO2eq/kWh, with seconds from the start of the run.
     :param pue: energy drawn from the grid per energy at the devices' plugs, 1 or more.
     :param time_scale: seconds of the run per real second; prices per hour are charged for real hours.
+    :param gpus_per_device: GPUs of one device of the run: of a trial on several. Times count each of them; energies and
+        the price of a device-hour are of all together.
     """
 
-    def __init__(self, intensity: CarbonIntensity, pue: float, prices: Prices, time_scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        intensity: CarbonIntensity,
+        pue: float,
+        prices: Prices,
+        time_scale: float = 1.0,
+        gpus_per_device: int = 1,
+    ) -> None:
         self.intensity = intensity
         self.pue = pue
         self.prices = prices
         #: seconds of the run per real second
         self.time_scale = time_scale
+        #: GPUs of one device of the run
+        self.gpus_per_device = gpus_per_device
         #: sums since the start of the run
         self.totals = LedgerTotals()
         #: sums since the start of the period
@@ -173,7 +184,7 @@ class Ledger:
         return closed
 
     def _record(self, reading: EnergyReading) -> None:
-        duration_s = (reading.end_s - reading.start_s) / self.time_scale
+        duration_s = (reading.end_s - reading.start_s) / self.time_scale * self.gpus_per_device
         if not (reading.energy_j >= 0 and math.isfinite(reading.energy_j)):
             message = (
                 f"Expected an energy of zero joules or more for {reading.activity} on device {reading.device} from "

@@ -81,8 +81,15 @@ class LiveLedger(Ledger):
     :param pue: see :class:`Ledger`, likewise ``prices`` and ``time_scale``.
     """
 
-    def __init__(self, intensity: RevisableIntensity, pue: float, prices: Prices, time_scale: float = 1.0) -> None:
-        super().__init__(intensity, pue, prices, time_scale)
+    def __init__(
+        self,
+        intensity: RevisableIntensity,
+        pue: float,
+        prices: Prices,
+        time_scale: float = 1.0,
+        gpus_per_device: int = 1,
+    ) -> None:
+        super().__init__(intensity, pue, prices, time_scale, gpus_per_device)
         self._revisable_intensity = intensity
         self._energy_by_step: dict[datetime, _StepEnergy] = {}
 

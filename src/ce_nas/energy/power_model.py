@@ -82,6 +82,14 @@ class PowerModel:
         """Build the reading of a device between two times of one activity."""
         return EnergyReading(device, activity, start_s, end_s, self.power_w(activity) * (end_s - start_s), self.source)
 
+    def times(self, devices: int) -> PowerModel:
+        """The model of several such devices together."""
+        if devices == 1:
+            return self
+        names = ("training_w", "sampling_w", "idle_w", "checkpoint_j", "restore_j", "startup_j")
+        together = {name: getattr(self, name) * devices for name in names}
+        return replace(self, **together, origin=f"{devices} times: {self.origin}")
+
     def limited(self, power_factor: float) -> PowerModel:
         """The model under a power limit: everything but idling draws ``power_factor`` times as much."""
         names = ("training_w", "sampling_w", "checkpoint_j", "restore_j", "startup_j")

@@ -223,23 +223,23 @@ class BudgetChecker:
         held_s = work.held_s / self._ledger.time_scale
         end_s = start_s + work.held_s
         energy_j = held_s * self._mean_w(work.activity)
-        prices = self._ledger.prices
+        prices, gpus = self._ledger.prices, self._ledger.gpus_per_device
         unpaid_s = self._unpaid_s(work) if self.limits_billing else held_s
         g_per_kwh = self.forecast.mean_between(start_s, end_s) if self.forecast and end_s > start_s else 0.0
         paper_w = PAPER_TRAINING_W if work.activity is Activity.TRAINING else 0.0
         paper = self._budgets.accounting is CarbonAccounting.PAPER
         return {
-            StopReason.CARBON: (paper_w * held_s if paper else energy_j) / J_PER_KWH * g_per_kwh,
+            StopReason.CARBON: (paper_w * held_s * gpus if paper else energy_j) / J_PER_KWH * g_per_kwh,
             StopReason.ENERGY: energy_j,
             StopReason.COST: prices.price_per_device_hour * unpaid_s / HOUR_S
             + prices.energy_cost(start_s, end_s, energy_j / J_PER_KWH),
-            StopReason.DEVICE_TIME: held_s,
+            StopReason.DEVICE_TIME: held_s * gpus,
         }
 
     def _mean_w(self, activity: Activity) -> float:
-        """Return the power of an activity drawn from the grid, PUE included, W."""
+        """Return the power of a device in an activity drawn from the grid, PUE included, W."""
         totals = self._ledger.totals
-        spent_s = totals.device_s.get(activity, 0.0)
+        spent_s = totals.device_s.get(activity, 0.0) / self._ledger.gpus_per_device
         return totals.energy_j[activity] / spent_s if spent_s else self._peak_w
 
 

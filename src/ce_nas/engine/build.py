@@ -107,9 +107,10 @@ def _simulated_components(inputs: RunInputs) -> tuple[Clock, Cluster, Problem]:
 def _build_ledger(inputs: RunInputs, intensity: LiveIntensity | None) -> Ledger:
     """The ledger, on the trace or on a live grid, whose later corrections it settles."""
     settings = inputs.settings
+    scale, gpus = settings.live.time_scale, settings.live.gpus_per_device
     if intensity is None:
-        return Ledger(inputs.intensity, settings.cluster.pue, inputs.prices, settings.live.time_scale)
-    ledger = LiveLedger(intensity, settings.cluster.pue, inputs.prices, settings.live.time_scale)
+        return Ledger(inputs.intensity, settings.cluster.pue, inputs.prices, scale, gpus)
+    ledger = LiveLedger(intensity, settings.cluster.pue, inputs.prices, scale, gpus)
     intensity.attach_ledger(ledger)
     return ledger
 
@@ -154,15 +155,16 @@ def _run_config(inputs: RunInputs) -> RunConfig:
         unranked_share=settings.schedule.unranked_share,
         max_samples=settings.schedule.max_samples,
         samples_per_training=settings.schedule.samples_per_training,
-        training_w=settings.cluster.training_w,
-        sampling_w=settings.cluster.sampling_w,
-        idle_w=settings.cluster.idle_w,
+        training_w=settings.cluster.training_w * settings.live.gpus_per_device,
+        sampling_w=settings.cluster.sampling_w * settings.live.gpus_per_device,
+        idle_w=settings.cluster.idle_w * settings.live.gpus_per_device,
         check_interval_s=settings.budget.check_interval,
         few_shot=settings.live.few_shot,
         few_shot_every=settings.live.few_shot_every,
         few_shot_share=settings.live.few_shot_share,
         time_scale=settings.live.time_scale,
         retries=settings.live.retries,
+        gpus_per_device=settings.live.gpus_per_device,
         uses_metered_power=settings.live.enabled or settings.power.lever,
     )
 

@@ -60,7 +60,7 @@ def resolve_devices(settings: Settings) -> Settings:
     return settings.model_copy(
         update={
             "live": live.model_copy(update={"devices": devices}),
-            "cluster": settings.cluster.model_copy(update={"gpus": len(devices)}),
+            "cluster": settings.cluster.model_copy(update={"gpus": len(devices) * live.devices_per_trial}),
             "grid": grid,
         }
     )
@@ -102,16 +102,16 @@ def build_live_cluster(
         folder / WORK_DIRNAME,
         partial(WorkerMeter, live.meter),
     )
-    names = _physical_devices(live.devices, workers)
+    names, together = _physical_devices(live.devices, workers), power_model.times(live.devices_per_trial)
     shelf = CheckpointQuota(folder / WORK_DIRNAME, int(live.checkpoint_quota_gb * 1e9))
     cluster = LiveCluster(
         workers,
         clock,
         recording,
-        power_model,
+        together,
         _build_meters(live.meter, names, workers),
         shelf,
-        _device_power(names, power_model) if workers.is_local else None,
+        _device_power(names, together) if workers.is_local else None,
         FailureWatch(folder / WORK_DIRNAME),
         gpu_limits=_open_gpu_limits(inputs, names, workers),
     )
@@ -234,7 +234,7 @@ def _device_power(names: Sequence[str], stated: PowerModel) -> list[DevicePower]
     """The power of each device by its own limit; None where the settings state wattages."""
     from ce_nas.energy.device_power import device_power
 
-    if stated.origin != PowerModel().origin:
+    if not stated.origin.endswith(PowerModel().origin):
         return None
     return [device_power(name, len(names), stated) for name in names]
 

@@ -54,7 +54,9 @@ class Engine:
         #: why the run has ended; None before
         self.stop_reason: StopReason | None = None
         self._observer = observer
-        self._journal = JournalWriter(components.journal, components.clock, components.searcher.region_of)
+        self._journal = JournalWriter(
+            components.journal, components.clock, components.searcher.region_of, config.gpus_per_device
+        )
         history = components.zone_history or RecordedHistory(config.zone, cast("Series", components.ledger.intensity))
         self._state_builder = StateBuilder(history, components.forecaster, config)
         self._period_count = 0
@@ -231,7 +233,7 @@ class Engine:
     def _metered_w(self, activity: Activity) -> float | None:
         """The mean power of an activity at the plug so far, W; None before the first minute of it."""
         ledger = self.components.ledger
-        device_s = ledger.totals.device_s.get(activity, 0.0)
+        device_s = ledger.totals.device_s.get(activity, 0.0) / ledger.gpus_per_device
         return ledger.totals.energy_j[activity] / device_s / ledger.pue if device_s >= MIN_METERED_S else None
 
     def _plan_power(self, start_s: float) -> None:

@@ -303,11 +303,12 @@ class RunInputs:
 
     @cached_property
     def prices(self) -> Prices:
-        """The prices."""
+        """The prices; that of a device is of all its GPUs."""
         stated = self.settings.prices
+        device_hour_price = stated.gpu_hour_price * self.settings.live.gpus_per_device
         if isinstance(stated.electricity_price, float):
-            return Prices(stated.electricity_price, stated.gpu_hour_price, stated.billing_period or 0.0)
-        from ce_nas.grid.readers import read_prices
+            return Prices(stated.electricity_price, device_hour_price, stated.billing_period or 0.0)
+        from ce_nas.grid.price_files import read_prices
 
         series = read_prices(
             stated.electricity_price,
@@ -317,7 +318,7 @@ class RunInputs:
             timezone=stated.timezone or self.settings.grid.timezone,
         ).relative_to(self.start)
         series.require_coverage(0.0, self.settings.budget.time_s)
-        return Prices(series, stated.gpu_hour_price, stated.billing_period or 0.0)
+        return Prices(series, device_hour_price, stated.billing_period or 0.0)
 
 
 def _build_benchmark(settings: Settings) -> Benchmark:

@@ -27,12 +27,20 @@ class JournalWriter:
     """Appends the events of a run to its journal, at the time of the clock.
 
     :param region_of: describes the region of an architecture, see :meth:`Searcher.region_of`.
+    :param gpus_per_device: GPUs of one device of the run; allocations are written in GPUs.
     """
 
-    def __init__(self, journal: Journal, clock: Clock, region_of: Callable[[Architecture], str | None]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        region_of: Callable[[Architecture], str | None],
+        gpus_per_device: int = 1,
+    ) -> None:
         self._journal = journal
         self._clock = clock
         self._region_of = region_of
+        self._gpus_per_device = gpus_per_device
 
     @property
     def records_entries(self) -> bool:
@@ -42,7 +50,7 @@ class JournalWriter:
     def write_decision(self, decision: Decision, state: State) -> None:
         """Append a decision with its reason and the forecast of its state."""
         if self.records_entries:
-            allocation = decision.allocation.counts()
+            allocation = self._gpus(decision.allocation)
             self._append("decided", allocation=allocation, reason=decision.reason, **forecast_record(state))
 
     def write_note(self, text: str) -> None:
@@ -51,7 +59,7 @@ class JournalWriter:
 
     def write_allocation(self, allocation: Allocation) -> None:
         """Append a changed allocation."""
-        self._append("allocated", allocation=allocation.counts())
+        self._append("allocated", allocation=self._gpus(allocation))
 
     def write_power(self, decision: PowerDecision) -> None:
         """Append a changed power limit, what it does, and the cap of the site; None without a cap."""
@@ -61,7 +69,7 @@ class JournalWriter:
             time_factor=decision.limit.time_factor,
             power_factor=decision.limit.power_factor,
             cap_w=decision.cap_w if math.isfinite(decision.cap_w) else None,
-            allocation=decision.allocation.counts(),
+            allocation=self._gpus(decision.allocation),
             reason=decision.reason,
         )
 
@@ -176,7 +184,7 @@ class JournalWriter:
         entry = {
             "period": period,
             "start_s": start_s,
-            "allocation": allocation.counts() if allocation else {},
+            "allocation": self._gpus(allocation) if allocation else {},
             "intensity_g_per_kwh": intensity_g_per_kwh,
             "energy_j": totals.energy_j,
             "carbon_g": totals.carbon_g,
@@ -208,6 +216,10 @@ class JournalWriter:
             queued=[(candidate.architecture, self._region_of(candidate.architecture)) for candidate in queued],
         )
         self._journal.commit()
+
+    def _gpus(self, allocation: Allocation) -> dict[str, int]:
+        """The GPUs by role."""
+        return {role: count * self._gpus_per_device for role, count in allocation.counts().items()}
 
     def _append(self, kind: str, /, **content: object) -> None:
         self._journal.append(kind, self._clock.now_s, content)

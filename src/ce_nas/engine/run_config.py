@@ -91,6 +91,8 @@ class RunConfig:
     time_scale: float = 1.0
     #: retries of a failed task, from its last checkpoint
     retries: int = 2
+    #: GPUs of one device: of a trial on several
+    gpus_per_device: int = 1
     #: whether the power of devices is what the books say once they do: on real devices, or with a power lever
     uses_metered_power: bool = False
 

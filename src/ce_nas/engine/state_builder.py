@@ -53,7 +53,7 @@ class StateBuilder:
         rates: Rates,
     ) -> State:
         """The state at ``now_s``."""
-        budgets = self._config.budgets
+        budgets, gpus = self._config.budgets, self._config.gpus_per_device
         past = self._zone_history.inputs_at(now_s, self._lookback_s, FORECAST_HORIZON_S)
         carbon_g = budgets.carbon_spent_g(books)
         return State(
@@ -74,7 +74,7 @@ class StateBuilder:
                 queue_capacity=queue.capacity,
                 queue_front_size=queue.front_size,
                 can_sample=scheduler.can_sample,
-                trained_s=books.device_s.get(Activity.TRAINING, 0.0) * self._config.time_scale,
+                trained_s=books.device_s.get(Activity.TRAINING, 0.0) / gpus * self._config.time_scale,
                 target_hypervolume=budgets.target_hypervolume,
                 hypervolume_by_evaluation=tuple(progress.hypervolume_by_evaluation),
                 sampling_demand=scheduler.sampling_demand,
@@ -88,7 +88,7 @@ class StateBuilder:
                 cost_spent=books.cost,
                 cost_left=budgets.cost - books.cost,
                 evaluations_left=budgets.evaluations - progress.evaluations,
-                device_s_left=budgets.device_s - books.total_device_s,
+                device_s_left=(budgets.device_s - books.total_device_s) / gpus,
             ),
             cluster=ClusterState(
                 devices=cluster.devices,
