@@ -206,7 +206,7 @@ def test_german_numbers_and_percent_signs(written):
     assert table.metric("val_acc").values.tolist() == [91.5, 80.25]
     assert table.metric("params").values.tolist() == [1.5e6, 9e5]
     assert table.train_s.tolist() == [100.0, 1060.0]
-    assert table.notes[0] == "Dots group thousands, as the decimal commas beside them say."
+    assert table.notes[0] == "Dots group thousands, as the decimal commas in the same table say."
 
 
 @pytest.mark.parametrize(("column", "seconds"), [("train_hours", 3600.0), ("time_min", 60.0), ("wall_s", 1.0)])

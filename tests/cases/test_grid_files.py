@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ce_nas.core.errors import TraceError
-from ce_nas.grid.readers import read_future_covariates, read_prices, read_trace
+from ce_nas.grid.price_files import read_prices
+from ce_nas.grid.readers import read_future_covariates, read_trace
 from ce_nas.grid.trace import EmissionFactorType, Signal
 
 FIRST_HOURS = [251.0, 276.88, 301.0]
@@ -389,3 +390,103 @@ def test_a_temperature_that_cannot_be_in_kelvin(written):
         read_future_covariates(path)
     kelvin = written(rows("time,temperature_2m", "2024-01-01T00:00Z,278", "2024-01-01T01:00Z,270"))
     assert read_future_covariates(kelvin)["temperature_2m"].values.tolist() == [278.0, 270.0]
+
+
+WATTTIME = '{"data":[{"point_time":"2024-01-01T00:00:00+00:00","value":900},{"point_time":"2024-01-01T00:05:00+00:00","value":900}],"meta":{"signal_type":"SIGNAL","units":"lbs_co2_per_mwh"}}'
+
+
+def test_the_signal_that_watttime_names(written):
+    assert read_trace(written(WATTTIME.replace("SIGNAL", "co2_moer"), "a.json")).signal is Signal.MARGINAL
+    assert read_trace(written(WATTTIME.replace("SIGNAL", "co2_aoer"), "a.json")).signal is Signal.AVERAGE
+    with pytest.raises(TraceError, match="found health_damage"):
+        read_trace(written(WATTTIME.replace("SIGNAL", "health_damage"), "a.json"))
+    columns = "point_time,value,signal_type\n2024-01-01T00:00Z,9,{0}\n2024-01-01T00:05Z,9,{0}\n"
+    with pytest.raises(TraceError, match="found health_damage"):
+        read_trace(written(columns.format("health_damage")))
+    assert read_trace(written(columns.format("co2_aoer"))).signal is Signal.AVERAGE
+
+
+def test_a_year_of_rte_has_values_every_half_hour(written):
+    header = "Périmètre\tNature\tDate\tHeures\tPrévision J\tTaux de Co2\t\n"
+    lines = [
+        f"France\tDéfinitives\t2024-01-01\t{n // 4:02d}:{n % 4 * 15:02d}\t49\t{'' if n % 2 else 30 + n // 2}\t\n"
+        for n in range(96)
+    ]
+    text = header + "".join(lines) + "RTE ne pourra être tenu responsable de l'usage des données.\n"
+    trace = read_trace(written(text.encode("latin-1"), "eCO2mix_RTE_Annuel-Definitif_2024.xls"))
+    assert (trace.start, trace.step_s, trace.gaps) == (datetime(2023, 12, 31, 23, tzinfo=UTC), 1800.0, ())
+    assert trace.g_per_kwh.tolist() == [30.0 + n for n in range(48)]
+
+
+MORE_MAKERS = {
+    "RTE's open data": (hours("Périmètre;Date;Heure;Date - Heure;Taux de CO2 (g/kWh)", lambda time, n: f"France;{time[:10]};{time[11:]};{time[:10]}T{time[11:]}:00+01:00;{30 + n}"), 30.0, 23),
+    "EIA, UTC time": (hours("UTC time,Local date,Hour,Time zone,CO2 intensity (lbs/kWh)", lambda time, n: f"{time},x,1,Eastern,0.5"), 226.796185, 23),
+    "NESO, national": (hours("datetime,forecast,actual,index", lambda time, n: f"{time},9,{120 + n},low"), 120.0, 0),
+    "Ember API": ("entity,entity_code,date,emissions_intensity_gco2_per_kwh\n" + "".join(f"{name},X,{year},{value}\n" for name, value in (("Germany", 400), ("France", 60)) for year in range(2010, 2020)), 400.0, 0),
+    "declarations of Energinet": (hours("HourUTC;PriceArea;CO2PerkWh;NOxPerkWh", lambda time, n: f"{time};DK1;84,50;0,15"), 84.5, 0),
+    "gridstatus, local": (hours("interval_start_local,interval_end_local,intensity", lambda time, n: f"{time}-08:00,x,{300 + n}"), 300.0, 8),
+    "a zone beside each time": (hours("time,tz,carbon intensity", lambda time, n: f"{time},Europe/Berlin,300"), 300.0, 23),
+    "an offset beside each time": (hours("time,utc_offset,carbon intensity", lambda time, n: f"{time},+02:00,300"), 300.0, 22),
+    "an offset in the header": (hours("Time (UTC+2),carbon intensity", lambda time, n: f"{time},300"), 300.0, 22),
+    "a column a part": (hours("year,month,day,hour,intensity", lambda time, n: f"2024,1,{1 + n // 24},{n % 24},300"), 300.0, 0),
+    "the last second": (hours("time,intensity", lambda time, n: f"{time[:14]}59:59,300"), 300.0, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MORE_MAKERS)
+def test_more_layouts(written, name):
+    text, g_per_kwh, hour = MORE_MAKERS[name]
+    trace = read_trace(written(text), zone="Germany" if name == "Ember API" else None)
+    assert trace.g_per_kwh[0] == pytest.approx(g_per_kwh)
+    assert trace.start.hour == hour
+
+
+def test_an_answer_of_energy_charts(written):
+    text = '{"unix_seconds":[1704067200,1704068100,1704069000],"co2eq":[300,301,302],"deprecated":false}'
+    trace = read_trace(written(text, "a.json"))
+    assert (trace.g_per_kwh.tolist(), trace.step_s) == ([300.0, 301.0, 302.0], 900.0)
+
+
+def test_a_forecast_is_called_one(written):
+    text = hours("time,carbon intensity forecast", lambda time, n: f"{time},300")
+    assert "column 'carbon intensity forecast' is a forecast" in read_trace(written(text)).notes
+
+
+def test_fuels_that_contradict_themselves_are_refused(written):
+    rows = [f"2024-07-13 0{hour}:00,DE,{fuel},100\n" for hour in range(3) for fuel in ("Fossil Gas", "Nuclear")]
+    text = "MTU (UTC),Area,Production Type,Generation (MW)\n" + "".join(rows)
+    assert read_trace(written(text)).g_per_kwh[0] == 251.0
+    with pytest.raises(TraceError, match="got several for 2024-07-13 02:00, DE, Nuclear"):
+        read_trace(written(text + "2024-07-13 02:00,DE,Nuclear,500\n"))
+
+
+OPEN_METEO = "latitude,longitude,utc_offset_seconds,timezone\n52,13,3600,Europe/Berlin\n\ntime,temperature_2m (°F)\n"
+
+
+@pytest.mark.parametrize(
+    ("times", "timezone", "hour"),
+    [
+        (("2024-01-01T00:00", "2024-01-01T01:00"), None, 23),
+        (("2024-01-01T00:00", "2024-01-01T01:00"), "Europe/Berlin", 23),
+        (("1704067200", "1704070800"), None, 0),
+    ],
+)
+def test_the_clock_of_open_meteo(written, times, timezone, hour):
+    path = written(OPEN_METEO + "".join(f"{time},50\n" for time in times))
+    weather = read_future_covariates(path, timezone=timezone)["temperature_2m (°F)"]
+    assert weather.values == pytest.approx([283.15] * 2)
+    assert weather.start.hour == hour
+
+
+def test_open_meteo_in_json(written):
+    text = '{"utc_offset_seconds":3600,"hourly_units":{"time":"iso8601","temperature_2m":"°C"},"hourly":{"time":["2024-01-01T00:00","2024-01-01T01:00"],"temperature_2m":[10,11]}}'
+    weather = read_future_covariates(written(text, "a.json"))["temperature_2m (°C)"]
+    assert weather.values == pytest.approx([283.15, 284.15])
+    assert weather.start.hour == 23
+
+
+@pytest.mark.parametrize("name", ["t2m", "temp", "dew_point_2m"])
+def test_temperatures_by_any_name_need_a_unit(written, name):
+    path = written(rows(f"time,{name}", "2024-01-01T00:00Z,5", "2024-01-01T01:00Z,-3"))
+    with pytest.raises(TraceError, match="which cannot be K"):
+        read_future_covariates(path)

@@ -133,3 +133,78 @@ def test_numbers_survive_any_delimiter(tmp_path_factory, values, delimiter):
     lines = [delimiter.join(["row", "value"]), *(delimiter.join(["x", repr(value)]) for value in values)]
     table = read_table_file(write(tmp_path_factory.mktemp("t"), "\n".join(lines)))
     assert parse_numbers(table.frame["value"]).tolist() == values
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("a;b\nx;0,250\ny;0,251\n", [0.25, 0.251]),
+        ("a\tb\nx\t85,123\ny\t90,250\n", [85.123, 90.25]),
+        ("a;b\nx;1,250.5\ny;1,250\n", [1250.5, 1250.0]),
+        ("a;b\nx;900\ny;1.250\n", [900.0, 1250.0]),
+        ("a;b\nx;0.250\ny;1.250\n", [0.25, 1.25]),
+        ("a;b\nx;1.250\ny;2.500\n", [1.25, 2.5]),
+        ("a;b\nx;1 250,5\ny;1'250.5\n", [1250.5, 1250.5]),
+        ('a,b\nx,"1,250"\ny,900\n', [1250.0, 900.0]),
+    ],
+)
+def test_what_a_comma_or_a_dot_before_three_digits_means(tmp_path, text, numbers):
+    assert parse_numbers(read_table_file(write(tmp_path, text)).frame["b"]).tolist() == numbers
+
+
+def test_a_comma_that_does_not_divide_cells_is_noted(tmp_path):
+    table = read_table_file(write(tmp_path, "a;b\nx;85,123\n"))
+    assert "commas in column 'b' are decimal points, as they do not divide the cells" in table.notes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'time, "intensity"\n2024-01-01, "300"\n2024-01-02, "301"\n',
+        "time,intensity\n2024-01-01,300\ntime,intensity\n2024-01-02,301\n",
+        "time,intensity\n2024-01-01,300\n2024-01-02,301\nSource: a maker\n",
+        "time|intensity||\n2024-01-01|300||\n2024-01-02|301||\n",
+    ],
+)
+def test_what_stands_around_the_cells_is_left_out(tmp_path, text):
+    frame = read_table_file(write(tmp_path, text)).frame
+    assert frame.columns.tolist() == ["time", "intensity"]
+    assert frame["intensity"].tolist() == ["300", "301"]
+
+
+def test_bars_in_cells_do_not_divide_rows_whose_last_cells_are_blank(tmp_path):
+    lines = [f"2024-01-{day:02d},BZN|DE-LU,85.5,," for day in range(1, 9)]
+    table = read_table_file(write(tmp_path, "\n".join(["MTU (UTC),Area,Price,Intraday,Intraday Price", *lines])))
+    assert table.frame["Area"].unique().tolist() == ["BZN|DE-LU"]
+
+
+def test_a_table_is_known_by_its_content(tmp_path):
+    assert len(read_table_file(write(tmp_path, gzip.compress(ROWS.encode()), "t.csv")).frame) == 2
+    assert len(read_table_file(write(tmp_path, ROWS.replace(",", "\t"), "export.xls")).frame) == 2
+    assert len(read_table_file(write(tmp_path, ROWS.encode("utf-32"))).frame) == 2
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [(b"PK\x03\x04", "save the sheet as CSV"), (b"\xd0\xcf\x11\xe0", "Excel workbook"), (b"PAR1", "ends? its name")],
+)
+def test_what_is_no_text_is_named(tmp_path, head, said):
+    with pytest.raises(TableError, match=said):
+        read_table_file(write(tmp_path, head + bytes(100), "t.xls"))
+
+
+def test_parquet_of_bytes_or_of_claimed_size_is_refused(tmp_path, monkeypatch):
+    pd.DataFrame({"a": [b"\xff\x00", b"x"], "b": [1, 2]}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(TableError, match="column 'a' holds bytes"):
+        read_table_file(tmp_path / "t.parquet")
+    pd.DataFrame({"b": np.zeros(200_000)}).to_parquet(tmp_path / "zeros.parquet")
+    assert len(read_table_file(tmp_path / "zeros.parquet").frame) == 200_000
+    monkeypatch.setattr("ce_nas.core.table_file.MAX_TABLE_BYTES", 1 << 20)
+    monkeypatch.setattr(pd, "read_parquet", lambda _: pytest.fail("it was read"))
+    with pytest.raises(TableError, match="more than 1 MiB"):
+        read_table_file(tmp_path / "zeros.parquet")
+
+
+def test_a_name_longer_than_the_system_allows_is_refused():
+    with pytest.raises(TableError, match="at most 255 bytes"):
+        read_table_file("x" * 300 + ".csv")

@@ -133,3 +133,37 @@ def test_the_zone_that_a_header_states(header, zone):
 def test_times_say_whether_a_clock_is_needed():
     assert parse_times(pd.Series(["2024-01-01 00:00"])).has_naive
     assert not parse_times(pd.Series(["2024-01-01 00:00Z", "1 Jan 2024 01:00+01:00"])).has_naive
+
+
+@pytest.mark.parametrize("header", ["Time (UTC+2)", "time UTC+02:00", "Zeit [GMT+2]", "utc +0200"])
+def test_an_offset_in_a_header_is_one(header):
+    zone = find_header_zone(header)
+    assert parsed("2024-01-01 02:00", timezone=zone) == ["2024-01-01 00:00:00"]
+
+
+@pytest.mark.parametrize(("zone", "hour"), [("UTC-5", "05:00"), ("+05:30", "18:30"), ("GMT+0", "00:00")])
+def test_an_offset_as_a_zone(zone, hour):
+    assert parsed("2024-01-01 00:00", timezone=zone)[0][11:16] == hour
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("31.12.24 13:00", "2024-12-31 13:00:00"),
+        ("12/31/24 13:00", "2024-12-31 13:00:00"),
+        ("31.12.2024 13.00", "2024-12-31 13:00:00"),
+        ("31DEC2024 13:00:00", "2024-12-31 13:00:00"),
+    ],
+)
+def test_more_dates(text, moment):
+    assert parsed(text) == [moment]
+
+
+def test_a_short_year_that_may_begin_a_date_is_not_read():
+    assert parse_times(pd.Series(["24/05/06 13:00", "24/05/07 13:00"])).unread.all()
+
+
+def test_the_ends_of_intervals_are_no_offsets():
+    cells = [f"2024-01-01 {hour:02d}:00-{hour + 1:02d}:00" for hour in range(5)]
+    assert parsed(*cells) == [f"2024-01-01 {hour:02d}:00:00" for hour in range(5)]
+    assert parsed("2024-01-01 10:00-05:00", "2024-07-01 10:00-04:00")[1] == "2024-07-01 14:00:00"

@@ -5,6 +5,7 @@ from ce_nas.core.unit_text import (
     find_intensity_unit,
     find_price_unit,
     find_weather_unit,
+    names_temperature,
     parse_intensity_unit,
     parse_price_unit,
 )
@@ -130,3 +131,69 @@ def test_weather_without_a_known_unit():
     assert find_weather_unit("cloud cover (okta)") is None
     assert find_weather_unit("temperature_2m") is None
     assert find_weather_unit("station_c") is None
+
+
+@pytest.mark.parametrize(
+    ("header", "factor"),
+    [
+        ("gCO\u2082eq\u2215kWh", 1.0),
+        ("\uff47CO2\uff0fkWh", 1.0),
+        ("kg CO2 pro kWh", 1000.0),
+        ("g CO2 eq. / kWh", 1.0),
+        ("kg-CO2/kWh", 1000.0),
+        ("tCO\u2082\u2011eq/MWh", 1000.0),
+        ("US ton/MWh", 907.18474),
+        ("short_tons_per_mwh", 907.18474),
+        ("kgCO2e\u00b7kWh\u207b\u00b9", 1000.0),
+        ("carbon intensity g/kW\u00b7h", 1.0),
+    ],
+)
+def test_odd_spellings_of_intensities(header, factor):
+    assert find_intensity_unit(header).factor == pytest.approx(factor)
+
+
+def test_two_units_in_one_text_are_none():
+    with pytest.raises(SettingsError, match="Expected one unit of carbon intensity, got lb/MWh and g/kWh"):
+        find_intensity_unit("converted from lb/MWh to g/kWh")
+    assert find_intensity_unit("g/kWh (gCO2/kWh)").factor == 1.0
+
+
+@pytest.mark.parametrize(
+    ("header", "factor"),
+    [("mEUR/kWh", 1e-3), ("k€/MWh", 1.0), ("MEUR/GWh", 1.0), ("price JPY/kWh", 1.0), ("Cent/kWh", 0.01)],
+)
+def test_scaled_money(header, factor):
+    assert find_price_unit(header).factor == pytest.approx(factor)
+
+
+@pytest.mark.parametrize("header", ["kg/MWh", "gCO2/kWh", "emissions t/MWh"])
+def test_a_mass_is_no_money(header):
+    assert find_price_unit(header) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "si"),
+    [
+        ("temperature (\u2103)", 10.0, 283.15),
+        ("air temperature in °C", 10.0, 283.15),
+        ("temp (deg C)", 10.0, 283.15),
+        ("wind speed km/h", 36.0, 10.0),
+        ("wind (knots)", 10.0, 5.144444),
+        ("wind speed (ft/s)", 10.0, 3.048),
+        ("pressure (mbar)", 1013.0, 101300.0),
+        ("pressure (kPa)", 101.3, 101300.0),
+        ("ghi (kW/m²)", 0.5, 500.0),
+        ("radiation (MJ/m²)", 1.8, 1.8e6),
+        ("snowfall (cm)", 10.0, 0.1),
+    ],
+)
+def test_more_weather_becomes_si(header, value, si):
+    unit = find_weather_unit(header)
+    assert unit.factor * value + unit.offset == pytest.approx(si)
+
+
+@pytest.mark.parametrize(
+    ("header", "is_one"), [("t2m", True), ("dew_point_2m", True), ("temp", True), ("attempt", False)]
+)
+def test_names_of_temperatures(header, is_one):
+    assert names_temperature(header) is is_one

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from ce_nas.core.errors import TraceError
-from ce_nas.grid.readers import list_factors, list_zones, read_future_covariates, read_prices, read_trace
+from ce_nas.grid.price_files import read_prices
+from ce_nas.grid.readers import list_factors, list_zones, read_future_covariates, read_trace
 from ce_nas.grid.trace import EmissionFactorType, Gap, Signal
 
 PLAIN = "time,intensity,zone\n2021-01-01T00:00,100,X\n2021-01-01T01:00,200,X\n2021-01-01T02:00,300,X\n"

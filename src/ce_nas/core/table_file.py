@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
 import re
 import zlib
 from dataclasses import dataclass, field
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
 __all__ = ["BLANK_CELLS", "TableFile", "is_blank", "parse_numbers", "read_table_file"]
 
 #: the endings of the files that can be read, in small letters; each text ending may be followed by .gz
-TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
+TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".xls")  # RTE calls tables separated by tabs .xls
 PARQUET_SUFFIXES = (".parquet", ".pq")
 #: what people write into a cell that holds no number, in small letters
 BLANK_CELLS = frozenset({"", "-", "--", ".", "..", "nan", "na", "n/a", "n/e", "#n/a", "#na", "null", "none", "missing",
                          "failed", "fail", "error", "diverged", "timeout", "oom", "crashed"})  # fmt: skip
-#: the most that a file may hold once it is unpacked; a year of 5-minute rows of 100 zones is a tenth of it
-MAX_TABLE_BYTES = 1 << 30
+#: the most that a file may hold once it is unpacked: more than a year of 5-minute rows of ten zones; as texts, its
+#: cells take ten times as much
+MAX_TABLE_BYTES = 100 << 20
 
 _DELIMITERS = (",", ";", "\t", "|")
 _MAX_PREAMBLE_LINES = 40
@@ -46,7 +48,20 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?%?|[-+]?\d{1,3}(\.\d{3}
 #: numbers whose dots group thousands, and those whose dot cannot
 _DOT_GROUPED = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")
 _DOT_DECIMAL = re.compile(r"[-+]?(\d*\.(\d{1,2}|\d{4,})|0+\.\d+|\d{4,}\.\d+)")
-_GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
+#: a comma that cannot be a decimal point, and one that may be either
+_COMMA_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+\.\d+|[-+]?[1-9]\d{0,2}(,\d{3}){2,}")
+_ONE_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?%?")
+#: thousands grouped by blanks or apostrophes
+_SPACE_GROUPED = re.compile(r"[-+]?\d{1,3}([ '\u2009\u2019]\d{3})+([.,]\d+)?")
+_SPACES = re.compile("[ '\u2009\u2019]")
+#: how files begin that are no tables of text
+_BINARY_HEADS = {
+    b"PK\x03\x04": "it is a zip archive or an Excel workbook; unpack it, or save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "it is an Excel workbook; save the sheet as CSV",
+    b"PAR1": "it is a Parquet file; end its name with .parquet",
+}
+_GZIP_HEAD = b"\x1f\x8b"
 _MINUS = "\u2212"
 _NO_BREAK = re.compile("[\u202f\u00a0]")
 _READ_ERRORS = (OSError, ValueError, EOFError, NotImplementedError, KeyError, zlib.error, csv.Error)
@@ -83,6 +98,9 @@ def read_table_file(path: Path | str, error: type[CeNasError] = TableError) -> T
     """
     path = Path(path)
     name = path.name.lower()
+    if len(os.fsencode(path.name)) > 255:
+        message = f"Expected a name of at most 255 bytes, got one of {len(os.fsencode(path.name))}; check the path."
+        raise error(message)
     stem = name.removesuffix(".gz")
     is_parquet = stem.endswith(PARQUET_SUFFIXES) and stem == name
     if not (is_parquet or stem.endswith(TEXT_SUFFIXES)):
@@ -119,15 +137,16 @@ def is_blank(cells: pd.Series) -> np.ndarray:
 def parse_numbers(cells: pd.Series, *, decimal_comma: bool | None = None) -> np.ndarray:
     """The cells as numbers, NaN for one that is blank or holds no number, shape (rows,).
 
-    Understands decimal commas, grouped thousands (``1,250.5``), exponents and a percent sign. Whether a comma is a
-    decimal point is decided for the column as a whole: it is where every cell with a comma reads so and one of them
-    cannot be a group of thousands.
+    Understands decimal commas, grouped thousands (``1,250.5``, ``1 250,5``), exponents and a percent sign. Whether a
+    comma is a decimal point is decided for the column as a whole: it is where every cell with a comma reads so and one
+    of them cannot be a group of thousands.
 
     :param decimal_comma: whether commas are decimal points, where that is known.
     """
     if cells.dtype.kind in "iufb":
         return np.asarray(cells.to_numpy(dtype=np.float64))
     texts = [_NO_BREAK.sub("", str(cell).strip().replace(_MINUS, "-")) for cell in cells.mask(is_blank(cells), "nan")]
+    texts = [_SPACES.sub("", text) if _SPACE_GROUPED.fullmatch(text) else text for text in texts]
     try:
         return np.array(texts, dtype=np.float64)
     except ValueError:
@@ -151,12 +170,32 @@ def _parse_number(text: str, *, decimal_comma: bool) -> float:
 def _read_parquet(path: Path) -> TableFile:
     import pandas as pd
 
+    _require_small(path)
     frame = pd.read_parquet(path)
+    for name in frame:
+        if frame[name].dtype.kind == "O" and any(isinstance(cell, bytes | dict | list | np.ndarray) for cell in frame[name]):
+            message = f"its column {str(name)!r} holds bytes or lists, not numbers or texts"
+            raise ValueError(message)
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index()
     frame.index = pd.RangeIndex(1, len(frame) + 1)
     frame.columns = [str(name) for name in frame.columns]
     return TableFile(path, frame, "row")
+
+
+def _require_small(path: Path) -> None:
+    """Refuse a Parquet file that states more than a table may hold, before it is read.
+
+    :raises ValueError: if it does.
+    """
+    from pyarrow.parquet import read_metadata
+
+    stated = read_metadata(path)
+    cells = stated.num_rows * max(stated.num_columns, 1)
+    n_bytes = sum(stated.row_group(number).total_byte_size for number in range(stated.num_row_groups))
+    if max(n_bytes, 8 * cells) > MAX_TABLE_BYTES:
+        message = f"it holds more than {MAX_TABLE_BYTES >> 20} MiB; cut it to the rows and columns that are needed"
+        raise ValueError(message)
 
 
 def _read_text_table(path: Path) -> TableFile:
@@ -168,19 +207,26 @@ def _read_text_table(path: Path) -> TableFile:
     comments = [(number, line) for number, line in numbered if line.lstrip().startswith("#")]
     declared, numbered = _split_separator_line([pair for pair in numbered if not pair[1].lstrip().startswith("#")])
     delimiter, header_index = _sniff(numbered, declared)
-    header = _unique(
-        [cell.strip() for cell in next(csv.reader([numbered[header_index][1]], delimiter=delimiter, strict=True))]
-    )
-    body = numbered[header_index + 1 :]
+    head = numbered[header_index][1]
+    named = [cell.strip() for cell in next(_read_cells([head], delimiter, strict=True))]
+    header = _unique(named)
+    body = [pair for pair in numbered[header_index + 1 :] if pair[1].strip() != head.strip()]
+    n_repeated = len(numbered) - header_index - 1 - len(body)
     rows = list(_parse_rows(body, delimiter, len(header)))
     frame = pd.DataFrame([cells for _, cells in rows], columns=header, dtype=str)
     frame.index = pd.Index([number for number, _ in rows], dtype=np.int64)
-    frame = frame.loc[:, [bool(name) or bool((frame[name] != "").any()) for name in header]] if "" in header else frame
+    frame = frame.loc[
+        :, [bool(cell) or bool((frame[name] != "").any()) for cell, name in zip(named, header, strict=True)]
+    ]
     frame = frame[(frame != "").any(axis=1)] if len(frame) else frame
-    frame, has_grouped = _ungroup(frame) if delimiter != "," else (frame, False)
-    notes = [encoding_note] if encoding_note else []
-    if has_grouped:
-        notes.append("dots group thousands, as the decimal commas in the same table say")
+    frame, number_notes = _read_separators(frame) if delimiter != "," else (frame, [])
+    notes = [*([encoding_note] if encoding_note else []), *number_notes]
+    below = _count_below(frame)
+    if below:
+        frame = frame.iloc[:-below]
+        notes.append(f"{below} line(s) of text below the table left out")
+    if n_repeated:
+        notes.append(f"{n_repeated} repetition(s) of the header left out")
     if delimiter != ",":
         notes.append(f"cells are separated by {'tabs' if delimiter == chr(9) else repr(delimiter)}")
     if comments:
@@ -191,17 +237,47 @@ def _read_text_table(path: Path) -> TableFile:
     return TableFile(path, frame, "line", tuple(preamble), tuple(notes))
 
 
-def _ungroup(frame: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
-    """The cells without dots that group thousands, where decimal commas in the table say that they do; and whether."""
+def _read_separators(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The cells of a table that commas do not divide, with dots as decimal points alone; and notes.
+
+    A comma is then a decimal point, also in ``0,251`` and ``85,123``, unless another cell says that it groups
+    thousands. Dots group thousands where the table has decimal commas, and where they divide some of a column's whole
+    numbers, those above 999.
+    """
     texts = {name: frame[name][~is_blank(frame[name])] for name in frame.columns}
-    grouped = [name for name, cells in texts.items() if cells.str.fullmatch(_DOT_GROUPED).any()]
-    has_commas = any(cells.str.fullmatch(r"[-+]?\d+,\d+%?").any() for cells in texts.values())
+    texts = {name: cells for name, cells in texts.items() if len(cells)}
     has_dots = any(cells.str.fullmatch(_DOT_DECIMAL).any() for cells in texts.values())
+    has_grouping_commas = any(cells.str.fullmatch(_COMMA_GROUPED).any() for cells in texts.values())
+    has_commas = any(cells.str.fullmatch(_ONE_COMMA).any() for cells in texts.values())
+    notes, changed = [], {}
     is_number = re.compile(rf"{_DOT_GROUPED.pattern}|[-+]?\d+(,\d+)?")
-    grouped = [name for name in grouped if texts[name].str.fullmatch(is_number).all()]
-    if not grouped or has_dots or not has_commas:
-        return frame, False
-    return frame.assign(**{name: frame[name].str.replace(".", "", regex=False) for name in grouped}), True
+    for name, cells in texts.items():
+        grouped = cells.str.fullmatch(_DOT_GROUPED)
+        if grouped.any() and not has_dots and cells.str.fullmatch(is_number).all():
+            is_mixed = not grouped.all() and cells[~grouped].str.fullmatch(r"[-+]?\d{1,3}").all()
+            if has_commas:
+                changed[name] = frame[name].str.replace(".", "", regex=False)
+                notes.append("dots group thousands, as the decimal commas in the same table say")
+            elif is_mixed and not cells.str.match(r"[-+]?0\.").any():
+                changed[name] = frame[name].str.replace(".", "", regex=False)
+                notes.append(f"dots group thousands in column {name!r}, whose other numbers are whole and below 1000")
+            continue
+        with_comma = cells[cells.str.contains(",", regex=False)]
+        may_group = len(with_comma) and with_comma.str.fullmatch(_GROUPED).all()
+        if may_group and with_comma.str.fullmatch(_ONE_COMMA).all() and not (has_dots or has_grouping_commas):
+            changed[name] = frame[name].str.replace(",", ".", regex=False)
+            notes.append(f"commas in column {name!r} are decimal points, as they do not divide the cells")
+    return frame.assign(**changed), list(dict.fromkeys(notes))
+
+
+def _count_below(frame: pd.DataFrame) -> int:
+    """The rows at the end that hold a text in their first cell alone, such as a source or a disclaimer."""
+    if frame.shape[1] < 2:
+        return 0
+    is_text = ~frame.iloc[:, 0].str.match(r"[-+]?\d|$").to_numpy()
+    is_alone = (frame.iloc[:, 1:] == "").all(axis=1).to_numpy()
+    others = np.flatnonzero(~(is_text & is_alone))
+    return int(len(frame) - 1 - others[-1]) if len(others) else 0
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -209,8 +285,12 @@ def _read_bytes(path: Path) -> bytes:
 
     :raises ValueError: if it holds more.
     """
-    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+    with path.open("rb") as file:
+        is_packed = file.read(2) == _GZIP_HEAD or path.name.lower().endswith(".gz")
+    with gzip.open(path) if is_packed else path.open("rb") as file:
         content = file.read(MAX_TABLE_BYTES + 1)
+    if reason := _BINARY_HEADS.get(content[:4]):
+        raise ValueError(reason)
     if len(content) > MAX_TABLE_BYTES:
         message = f"it holds more than {MAX_TABLE_BYTES >> 20} MiB; cut it to the rows and columns that are needed"
         raise ValueError(message)
@@ -219,6 +299,8 @@ def _read_bytes(path: Path) -> bytes:
 
 def _decode(content: bytes) -> tuple[str, str]:
     """The text, and a note where its encoding is not UTF-8."""
+    if content.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return content.decode("utf-32"), "the file is in UTF-32"
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16"), "the file is in UTF-16"
     head = content[:1000]
@@ -253,16 +335,16 @@ def _sniff(lines: Sequence[tuple[int, str]], declared: str | None) -> tuple[str,
     best: tuple[float, int, str, int] | None = None
     sample = [line for _, line in lines[:_SNIFFED_LINES]]
     for delimiter in (declared,) if declared else _DELIMITERS:
-        widths = [_width(cells) for cells in csv.reader(sample, delimiter=delimiter)]
-        rows = list(csv.reader(sample[:_MAX_PREAMBLE_LINES], delimiter=delimiter))
-        for index, cells in enumerate(rows):
-            width = _width(cells)
+        rows = list(_read_cells(sample, delimiter))
+        widths = [_width(cells) for cells in rows]
+        for index, cells in enumerate(rows[:_MAX_PREAMBLE_LINES]):
+            width = widths[index]
             if width < 1 or (width == 1 and len(sample) > 1 and delimiter != ",") or any(map(_is_number, cells)):
                 continue
             after = widths[index + 1 :]
             agreeing = sum(other <= width for other in after if other == width or other > 1 or width == 1)
-            score = sum(other == width for other in after) / max(len(after), 1)
-            candidate = (score, width if agreeing else 0, delimiter, index)
+            full = sum(len(row) == len(cells) or _width(row) == width for row in rows[index + 1 :])
+            candidate = (full / max(len(after), 1), width if agreeing else 0, delimiter, index)
             if best is None or _is_better(candidate, best):
                 best = candidate
     if best is None:
@@ -282,6 +364,11 @@ def _is_better(candidate: tuple[float, int, str, int], best: tuple[float, int, s
     return candidate[1] > best[1]
 
 
+def _read_cells(lines: Sequence[str], delimiter: str, *, strict: bool = False) -> Iterator[list[str]]:
+    """The cells of each line; blanks before a quote do not hide it."""
+    return csv.reader(lines, delimiter=delimiter, strict=strict, skipinitialspace=True)
+
+
 def _width(cells: Sequence[str]) -> int:
     """Cells up to the last one that holds something."""
     return max((index for index, cell in enumerate(cells, 1) if cell.strip()), default=0)
@@ -298,7 +385,8 @@ def _parse_rows(lines: Sequence[tuple[int, str]], delimiter: str, width: int) ->
     :raises csv.Error: if a quote is not closed.
     """
     starts = [number for number, _ in lines]
-    reader = csv.reader(io.StringIO("\n".join(line for _, line in lines)), delimiter=delimiter, strict=True)
+    text = io.StringIO("\n".join(line for _, line in lines))
+    reader = csv.reader(text, delimiter=delimiter, strict=True, skipinitialspace=True)
     before = 0
     for raw in reader:
         number = starts[min(before, len(starts) - 1)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -36,6 +37,8 @@ _EXCEL_RANGE = (36526.0, 73050.0)
 _EXCEL_EPOCH_US = -25_569 * _DAY_US
 #: digits alone, by their number
 _COMPACT = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+#: a clock has two offsets at most, in summer and in winter
+_MAX_OFFSETS = 2
 _COMPACT_YEARS = (1990, 2100)
 #: abbreviations of zones that mean one offset from UTC; CST, IST and BST mean several
 _OFFSETS = {
@@ -56,15 +59,18 @@ _MONTHS = {name: number for number, name in enumerate(
 _INTERVAL = re.compile(r"^(.*?\d)\s+(?:-|\u2013|to|/)\s+\d.*?(\s*\(?[A-Za-z][A-Za-z/]+\)?)?$")
 _ABBREVIATION = re.compile(r"^(.*\d)\s*\(?([A-Z]{3,4}(?:/[A-Z]{3,4})?)\)?$")
 _NAMED_MONTH = re.compile(
-    r"^(?:[a-z]{3,9},?\s+)?(?:(?P<d1>\d{1,2})[\s-])?(?P<month>[a-z]{3})[a-z]*\.?[\s-](?:(?P<d2>\d{1,2}),?\s)?"
+    r"^(?:[a-z]{3,9},?\s+)?(?:(?P<d1>\d{1,2})[\s-]?)?(?P<month>[a-z]{3})[a-z]*\.?[\s-]?(?:(?P<d2>\d{1,2}),?\s)?"
     r"(?P<year>\d{4})\b(?P<rest>.*)$",
     re.IGNORECASE,
 )
+_FIXED_OFFSET = re.compile(r"(?:utc|gmt)?\s*([+-])\s*(\d{1,2})(?::?(\d{2}))?", re.IGNORECASE)
+#: a time with the end of its interval behind a hyphen, which looks as an offset does
+_HYPHENED = re.compile(r"(.*\d{1,2}:\d{2})-\d{2}:\d{2}")
 _SHORT_OFFSET = re.compile(r"(:\d{2}(?:\.\d+)?)([+-]\d{2})$")
 _UTC_SUFFIX = re.compile(r"\s*\(?(?:UTC|GMT)\)?$", re.IGNORECASE)
 _CALENDAR = re.compile(
     r"^(?P<a>\d{1,4})(?P<sep>[./-])(?P<b>\d{1,2})(?P=sep)(?P<c>\d{1,4})"
-    r"(?:[T\s]+(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?(?::(?P<second>\d{2})(?:\.(?P<fraction>\d{1,9}))?)?"
+    r"(?:[T\s]+(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))?(?::(?P<second>\d{2})(?:\.(?P<fraction>\d{1,9}))?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?)?\s*(?P<offset>Z|[+-]\d{2}:?\d{2})?$"
 )
 
@@ -86,10 +92,12 @@ class ParsedTimes:
 
 
 def find_header_zone(header: str) -> str | None:
-    """The zone of its times that a column's name states: a zone's name, UTC, or ``local`` for an unnamed clock."""
+    """The zone that a column's name states: a zone's name, ``UTC+2``, UTC, or ``local`` for an unnamed clock."""
     if match := re.search(r"\b([A-Z]{3,4}/[A-Z]{3,4})\b", header):
         return _CLOCKS.get(match.group(1), LOCAL_CLOCK)
     if match := re.search(r"[(\[]\s*([A-Z][A-Za-z]+/[A-Z][A-Za-z_/]+)\s*[)\]]", header):
+        return match.group(1)
+    if match := re.search(r"(?<![a-z])((?:utc|gmt)\s*[+-]\s*\d{1,2}(?::?\d{2})?)(?!\d)", header, re.IGNORECASE):
         return match.group(1)
     if re.search(r"(?<![a-z])(utc|gmt)(?![a-z])|utc$", header, re.IGNORECASE):
         return "UTC"
@@ -101,7 +109,8 @@ def find_header_zone(header: str) -> str | None:
 def parse_times(cells: pd.Series, timezone: str | None = None) -> ParsedTimes:
     """The moments that the cells name.
 
-    :param timezone: the zone of times without an offset, such as ``Europe/Berlin``; without it they are UTC.
+    :param timezone: the zone of times without an offset, such as ``Europe/Berlin`` or ``UTC+2``; without it they are
+        UTC.
     :raises SettingsError: if there is no such zone.
     """
     import pandas as pd
@@ -120,6 +129,9 @@ def parse_times(cells: pd.Series, timezone: str | None = None) -> ParsedTimes:
         texts = compact
     elif texts.str.fullmatch(r"\d{9,19}(?:\.\d+)?").all():
         return _from_epoch(texts.to_numpy().astype(np.float64))
+    hyphened = texts.str.extract(_HYPHENED)[0]
+    if hyphened.notna().all() and texts.str[-6:].nunique() > _MAX_OFFSETS:  # the ends of intervals, and no offsets
+        texts = hyphened
     texts = texts.str.replace(_INTERVAL, lambda match: match.group(1) + (match.group(2) or ""), regex=True)
     texts = texts.str.replace(_SHORT_OFFSET, r"\1\2:00", regex=True)
     stated_utc = texts.str.contains(_UTC_SUFFIX, regex=True)
@@ -166,9 +178,13 @@ def _as_moments(us: np.ndarray) -> pd.Series:
     return pd.Series(us.astype("datetime64[us]"))
 
 
-def _zone(name: str | None) -> ZoneInfo | None:
+def _zone(name: str | None) -> tzinfo | None:
     if name is None:
         return None
+    if offset := _FIXED_OFFSET.fullmatch(name.strip()):
+        ahead = timedelta(hours=int(offset.group(2)), minutes=int(offset.group(3) or 0))
+        if ahead < timedelta(hours=15):
+            return timezone(-ahead if offset.group(1) == "-" else ahead, name.strip())
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -191,7 +207,7 @@ def _from_epoch(numbers: np.ndarray) -> ParsedTimes:
     return ParsedTimes(np.zeros(rows, dtype=np.int64), np.ones(rows, dtype=bool), np.zeros(rows, dtype=bool))
 
 
-def _from_texts(texts: pd.Series, zone: ZoneInfo | None) -> ParsedTimes:
+def _from_texts(texts: pd.Series, zone: tzinfo | None) -> ParsedTimes:
     import pandas as pd
 
     texts = texts.str.replace(r"^(\d{4}-\d{2})$", r"\1-01", regex=True)
@@ -209,7 +225,7 @@ def _from_texts(texts: pd.Series, zone: ZoneInfo | None) -> ParsedTimes:
     return ParsedTimes(np.where(has_offset, us, shifted.us), unread, ambiguous, shifted.notes, has_naive=True)
 
 
-def _localise(cells: pd.Series, unread: np.ndarray, zone: ZoneInfo | None, notes: tuple[str, ...]) -> ParsedTimes:
+def _localise(cells: pd.Series, unread: np.ndarray, zone: tzinfo | None, notes: tuple[str, ...]) -> ParsedTimes:
     """Times of a datetime column, in UTC; naive ones local in the zone."""
     if cells.dt.tz is not None:
         us, blank = _to_us(cells.dt.tz_convert("UTC"))
@@ -221,7 +237,7 @@ def _localise(cells: pd.Series, unread: np.ndarray, zone: ZoneInfo | None, notes
     ambiguous = (placed.isna() & cells.notna()).to_numpy()
     us, blank = _to_us(placed.dt.tz_convert("UTC"))
     return ParsedTimes(
-        us, unread | (blank & ~ambiguous), ambiguous, (*notes, f"times are local, {zone.key}"), has_naive=True
+        us, unread | (blank & ~ambiguous), ambiguous, (*notes, f"times are local, {zone}"), has_naive=True
     )
 
 
@@ -242,6 +258,9 @@ def _from_calendar(texts: pd.Series) -> tuple[np.ndarray, np.ndarray, tuple[str,
         for name in ("a", "b", "c", "hour", "minute", "second")
     }
     year_first = parts["a"].str.len().eq(4).to_numpy()
+    short = ~unread & ~year_first & parts["c"].str.len().eq(2).to_numpy()
+    if short.any() and ((parts["sep"] == ".").to_numpy()[short].all() or (numbers["b"][short] > 12).any()):
+        numbers["c"][short] += 2000  # 31.12.24 and 12/31/24, which no year can begin
     day_first, notes = _day_first(parts, numbers, year_first | unread)
     year = np.where(year_first, numbers["a"], numbers["c"])
     month = np.where(year_first, numbers["b"], np.where(day_first, numbers["b"], numbers["a"]))

@@ -1,7 +1,8 @@
 """Carbon intensity of electricity grids: series, files, synthetic years and live providers.
 
 - trace: `Series`, values over time, and `GridTrace`, the carbon intensity of a zone
-- readers, series_table, layouts: traces, prices and covariates from CSV and Parquet files
+- readers, price_files, series_table, layouts: traces, prices and covariates from CSV, JSON and Parquet files
+- trace_units, json_tables: the unit that a trace states; tables out of JSON
 - find_columns: the columns of times and zones, long tables made wide
 - generation: intensity from a generation mix
 - weather_issues: weather forecasts, each with its time of issue
@@ -18,7 +19,8 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from ce_nas.grid.emission_factors import EMISSION_FACTORS, Fuel, FuelGeneration, compute_intensities
-    from ce_nas.grid.readers import read_future_covariates, read_prices, read_trace
+    from ce_nas.grid.price_files import read_prices
+    from ce_nas.grid.readers import read_future_covariates, read_trace
     from ce_nas.grid.synthetic import builtin_zones, synthetic_trace
     from ce_nas.grid.trace import EmissionFactorType, Gap, GridTrace, Series, Signal
 
@@ -43,7 +45,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "emission_factors": ["EMISSION_FACTORS", "Fuel", "FuelGeneration", "compute_intensities"],
-        "readers": ["read_future_covariates", "read_prices", "read_trace"],
+        "price_files": ["read_prices"],
+        "readers": ["read_future_covariates", "read_trace"],
         "synthetic": ["builtin_zones", "synthetic_trace"],
         "trace": ["EmissionFactorType", "Gap", "GridTrace", "Series", "Signal"],
     },

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ce_nas.core.errors import TraceError, unknown_choice_message
+from ce_nas.core.table_file import parse_numbers
+from ce_nas.core.time_text import find_header_zone, parse_times
 
 if TYPE_CHECKING:
     from ce_nas.grid.layouts import Layout
@@ -30,7 +32,9 @@ TIME_COLUMNS = (
     ),
     *("date_time", "date", "interval_start", "valid_time", "hour ending", "hour_ending", "interval_end", "mtu"),
     *("mtu (utc)", "mtu (cet/cest)", "mtu (cet)", "timestamp (utc)", "date (utc)", "datetime (local)", "local time"),
-    *("datum", "zeit", "zeitstempel", "horodate", "date_heure", "fecha", "year", "month"),
+    *("datum", "zeit", "zeitstempel", "horodate", "date_heure", "date - heure", "fecha", "year", "month"),
+    *("hourutc", "minutes5utc", "point_time", "unix_seconds", "start_timestamp", "interval start", "start_date"),
+    *("interval_start_local", "start", "starttime", "start_time", "from", "period", "hour_utc"),
 )
 #: columns with the hour of a day, next to one with its date
 HOUR_COLUMNS = (
@@ -43,7 +47,9 @@ _CLOCK = re.compile(r"\d{1,2}(\.0)?|\d{1,2}:\d{2}(:\d{2})?(\s*[AaPp]\.?[Mm]\.?)?
 HOUR_ENDING = "(hour ending)"
 _BRACKETS = re.compile(r"[\[(][^\])]*[\])]\s*$")
 #: columns of abbreviations of zones
-_CLOCK_COLUMNS = ("zeitzone von", "zeitzone", "time zone", "tz")
+_CLOCK_COLUMNS = ("zeitzone von", "zeitzone", "time zone", "timezone", "time_zone", "tz", "utc_offset", "utc offset",
+                  "offset")  # fmt: skip
+_CALENDAR_COLUMNS = (("year",), ("month", "mo"), ("day", "dy"))
 #: a row a time and metric, or a time and fuel: what names it, and the value
 _METRIC_COLUMNS = ("variable", "metric", "indicator")
 _FUEL_COLUMNS = ("production type", "productiontype", "generation type")
@@ -55,7 +61,8 @@ _GENERATION_COLUMNS = (
 )
 _INTENSITY_METRICS = ("co2 intensity", "carbon intensity", "emissions intensity")
 ZONE_COLUMNS = ("zone id", "zone", "zone_id", "region", "area", "country", "balancing authority", "respondent",
-                "areadisplayname", "mapcode", "iso 3 code", "iso3 code", "bidding zone")  # fmt: skip
+                "areadisplayname", "mapcode", "iso 3 code", "iso3 code", "country code", "bidding zone", "entity",
+                "entity_code", "regionid", "region_id", "ba", "ba_code", "location_id")  # fmt: skip
 
 
 def find_time_column(
@@ -68,14 +75,50 @@ def find_time_column(
             columns = [column for part in parts if (column := table.find_column([part])) is not None]
             if len(columns) == len(parts):
                 return _join_times(table, columns)
-    if requested is None and (date := table.find_column(["date", "day", "datum"])):
+    parts = [table.find_column(names) for names in _CALENDAR_COLUMNS]
+    if requested is None and None not in parts and table.find_column(TIME_COLUMNS[:10]) is None:
+        return _join_calendar(table, [part for part in parts if part])
+    if (
+        requested is None
+        and table.find_column(["date - heure"]) is None
+        and (date := table.find_column(["date", "day", "datum"]))
+    ):
         hours = [column for name in HOUR_COLUMNS if (column := table.find_column([name]))]
         if hour := next((name for name in hours if _CLOCK.fullmatch(str(table.frame[name].iloc[0]).strip())), None):
             return _join_times(table, [date, hour])
     if requested is None and table.find_column(TIME_COLUMNS) is None:  # such as Zeit (CET/CEST)
         plain = {_BRACKETS.sub("", name).strip().lower(): name for name in reversed(table.columns)}
         requested = next((plain[name] for name in TIME_COLUMNS if name in plain), None)
-    return table, table.column("time", requested, TIME_COLUMNS, option)
+    return _with_clock(table, table.column("time", requested, TIME_COLUMNS, option))
+
+
+def _with_clock(table: SeriesTable, time: str) -> tuple[SeriesTable, str]:
+    """The times with the zone or the offset that a column of its own states for each, where they have none."""
+    zone = table.find_column(_CLOCK_COLUMNS)
+    if zone is None or find_header_zone(time) is not None or not parse_times(table.frame[time]).has_naive:
+        return table, time
+    cells = table.frame[zone].astype(str).str.strip()
+    name = f"{time} and {zone}"
+    if cells.nunique() == 1 and "/" in cells.iloc[0]:  # the name of a zone, such as Europe/Berlin
+        name = f"{time} ({cells.iloc[0]})"
+        return table.with_column(name, table.frame[time]), name
+    joiner = "" if cells.str.fullmatch(r"Z|[+-]\d{2}(:?\d{2})?").all() else " "
+    return table.with_column(name, table.frame[time].astype(str).str.strip() + joiner + cells), name
+
+
+def _join_calendar(table: SeriesTable, columns: list[str]) -> tuple[SeriesTable, str]:
+    """Years, months, days, hours and minutes, a column each, as one column."""
+    year, month, day = (table.frame[column].astype(str).str.strip() for column in columns)
+    joined = year + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
+    for names, separator in ((("hour", "hr"), " "), (("minute", "min"), ":")):
+        if column := table.find_column(names):
+            columns = [*columns, column]
+            joined += separator + table.frame[column].astype(str).str.strip().str.zfill(2)
+    joined = joined.str.replace(r"^(\S+ \d{2})$", r"\1:00", regex=True)
+    name = ", ".join(columns)
+    hours = set(table.frame[columns[3]].astype(str).str.strip()) if len(columns) > len(_CALENDAR_COLUMNS) else set()
+    name += f" {HOUR_ENDING}" if "24" in hours and "0" not in hours else ""
+    return table.with_column(name, joined), name
 
 
 def _join_times(table: SeriesTable, columns: list[str]) -> tuple[SeriesTable, str]:
@@ -147,6 +190,13 @@ def _pivot_fuels(table: SeriesTable, fuel: str, power: str) -> SeriesTable:
     keys = [time, *zones]
     frame = table.frame
     lines = frame.assign(line=frame.index).groupby(keys, sort=False)["line"].first()
+    powers = frame.assign(power=parse_numbers(frame[power])).groupby([*keys, fuel], sort=False)["power"]
+    if (differing := powers.nunique() > 1).any():
+        where = ", ".join(map(str, differing[differing].index[0]))
+        message = (
+            f"Expected one value a time and fuel in {str(table.path)!r}, got several for {where}; remove all but one."
+        )
+        raise TraceError(message)
     wide = frame.pivot_table(index=keys, columns=fuel, values=power, aggfunc="first", sort=False)
     wide.columns = [f"{name} - Actual Aggregated [MW]" for name in wide.columns]
     wide["line"] = lines

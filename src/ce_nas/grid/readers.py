@@ -1,4 +1,4 @@
-"""Carbon intensity, weather and prices from the files people have, of any maker.
+"""Carbon intensity and weather from the files people have, of any maker.
 
 Layouts known by their columns are in :mod:`ce_nas.grid.layouts`; other tables need a column of times and one of
 intensities, which may be named. Units are read from the header, from the maker's documentation or from the caller; a
@@ -12,33 +12,42 @@ from __future__ import annotations
 
 import re
 from calendar import isleap
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from ce_nas.core.errors import SettingsError, TraceError
-from ce_nas.core.unit_text import (
-    StatedUnit,
-    find_intensity_unit,
-    find_price_unit,
-    find_weather_unit,
-    parse_intensity_unit,
-    parse_price_unit,
-)
+from ce_nas.core.time_text import parse_times
+from ce_nas.core.unit_text import find_weather_unit, names_temperature
 from ce_nas.core.units import DAY_S, parse_duration_s
 from ce_nas.grid.find_columns import HOUR_ENDING, find_time_column, list_zone_names, select_zone, widen
 from ce_nas.grid.generation import find_generation, read_generation
 from ce_nas.grid.layouts import Layout, find_layout
 from ce_nas.grid.series_table import SeriesTable
 from ce_nas.grid.trace import EmissionFactorType, GridTrace, Series, Signal
+from ce_nas.grid.trace_units import (
+    PLAUSIBLE_G_PER_KWH,
+    check_range,
+    find_trace_unit,
+    find_unit_in_text,
+    take_units_row,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["list_factors", "list_zones", "read_future_covariates", "read_prices", "read_trace"]
+__all__ = ["list_factors", "list_zones", "read_future_covariates", "read_trace"]
 
+#: the layout whose answers name their signal, and the signals of CO2
+WATTTIME = "WattTime v3"
+WATTTIME_SIGNALS = {"co2_moer": Signal.MARGINAL, "co2_aoer": Signal.AVERAGE}
+#: emissions other than of CO2, in small letters
+OTHER_EMISSIONS = re.compile(r"(?<![a-z])(?:nox|no2|so2|sox|ch4|n2o|nmvoc|co|pm[\d.]*|hg|mercury|water)(?![a-z0-9])")
+#: columns of intensities that were expected, and not measured, in small letters
+FORECASTS = re.compile(r"forecast|predict|pr[eé]vision|prognos")
 DeclaredT = TypeVar("DeclaredT", EmissionFactorType, Signal)
 
 #: names of times that are the ends of their steps
@@ -50,15 +59,13 @@ AVERAGE_COLUMNS = re.compile(
 #: what columns of intensities are called, in small letters
 INTENSITY_NAMES = re.compile(
     r"(carbon|co2|emissions?|ghg)?[ _-]*(emissions?)?[ _-]*intensity.*|.*co2[ _-]?emissions?[ _-]intensity.*|moer.*"
-    r"|co2emission|taux[ _]de[ _]co2|g?co2(e|eq)?[ _]?(/|per[ _]?)kwh.*"
+    r"|co2emission|co2eq|taux[ _]de[ _]co2|g?co2(e|eq)?[ _]?(/|per[ _]?)kwh.*"
 )
 #: what the columns of a generation mix are called, in small letters
 MIX_COLUMNS = re.compile(
     r"(?:power_production_)?(nat_gas|gas|coal|oil|biomass|geothermal|nuclear|hydro|solar|wind|other|unknown)(?:_avg)?"
 )
 FUEL_ALIASES = {"nat_gas": "gas"}
-#: intensities that a grid can have over a series, g/kWh: below, a unit of kg is likely; above, one of lb/MWh or mg
-PLAUSIBLE_G_PER_KWH = (2.0, 2500.0)
 #: a series of temperatures of the air that stays below is not in kelvin
 MIN_TEMPERATURE_K = 150.0
 
@@ -92,14 +99,15 @@ def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all opti
     :raises TraceError: if the file is not there, cannot be read, or holds something that is no such series.
     """
     table = widen(SeriesTable.read(path))
-    layout = find_layout(table.columns)
+    layout = _with_signal_type(table, find_layout(table.columns))
     if intensity_column is None and (mix := find_generation(table)):
         return read_generation(table, mix, zone=zone, factors=factors, time_column=time_column, timezone=timezone)
     table, time = find_time_column(table, layout, time_column)
     intensity = _intensity_column(table, layout, intensity_column, factors)
     table, found_zone = select_zone(table.without_summary_rows(time), layout, zone)
-    stated, unit_note = _intensity_unit(table, layout, intensity, unit)
-    notes = _check_range(table, intensity, stated)
+    table, row_unit = take_units_row(table, intensity, find_unit_in_text)
+    stated, unit_note = find_trace_unit(table, layout, intensity, unit, row_unit)
+    notes = check_range(table, intensity, stated)
     found = table.regular(
         time,
         {"": intensity, **_mix_columns(table)},
@@ -108,6 +116,7 @@ def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all opti
         timezone=timezone or (layout.timezone if layout else None),
         stamped_at_end=_is_stamped_at_end(layout, time),
         single_step_s=_stated_step_s(table, layout, time),
+        largest=PLAUSIBLE_G_PER_KWH[1],
     )
     values = dict(found.values)
     series = Series(found.start, found.step_s, values.pop(""), f"the carbon intensity of zone {found_zone!r}")
@@ -125,7 +134,13 @@ def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all opti
         origin=table.path.name,
         duplicates=found.duplicates,
         mix_mw=values,
-        notes=(unit_note, *notes, *([f"layout of {layout.name}"] if layout else []), *found.notes),
+        notes=(
+            unit_note,
+            *notes,
+            *([f"layout of {layout.name}"] if layout else []),
+            *([f"column {intensity!r} is a forecast"] if FORECASTS.search(intensity.lower()) else []),
+            *found.notes,
+        ),
     )
 
 
@@ -159,7 +174,8 @@ def read_future_covariates(
         raise TraceError(message)
     for name in names:
         _check_temperature(table, name)
-    later = timedelta(seconds=offset_s - _utc_offset_s(table))
+    is_local = timezone is None and parse_times(table.frame[time]).has_naive
+    later = timedelta(seconds=offset_s - (_utc_offset_s(table) if is_local else 0.0))
     series = {
         name: table.series(
             time,
@@ -173,47 +189,6 @@ def read_future_covariates(
         for name in names
     }
     return {name: Series(one.start + later, one.step_s, one.values, one.name) for name, one in series.items()}
-
-
-def read_prices(
-    path: str | Path,
-    *,
-    time_column: str | None = None,
-    price_column: str | None = None,
-    unit: str | None = None,
-    timezone: str | None = None,
-) -> Series:
-    """Read electricity prices per kWh, in the file's currency; a price per MWh in the header is converted.
-
-    :param unit: the unit of the prices, such as ``EUR/MWh``, where the header does not say.
-
-    The checks are those of :func:`read_trace`, but a price may be negative.
-
-    :raises TraceError: if the file is not there, cannot be read, or holds something that is no such series.
-    """
-    table = SeriesTable.read(path)
-    layout = find_layout(table.columns)
-    table, time = find_time_column(table, layout, time_column, "--price-time-column")
-    timezone = timezone or (layout.timezone if layout else None)
-    table = table.without_summary_rows(time)
-    price = _price_column(table, price_column)
-    stated = _price_unit(table, price, unit)
-    if stated is None and (largest := float(np.nanmax(np.abs(table.numbers(price)), initial=0.0))) > MAX_PRICE_PER_KWH:
-        message = (
-            f"Expected prices per kWh, but column {price!r} of {str(path)!r} states no unit and holds {largest:g}: a "
-            "price per MWh? State the unit with --price-unit, such as EUR/MWh."
-        )
-        raise TraceError(message)
-    name = f"the price of electricity in {table.path.name!r}"
-    return table.series(
-        time, price, name, may_be_negative=True, unit=stated, timezone=timezone, timezone_option="--price-timezone"
-    )
-
-
-#: prices above this are not a kWh's in euros, dollars or pounds: their unit is asked for
-MAX_PRICE_PER_KWH = 2.0
-#: columns of prices whose makers document them a MWh
-_PRICES_PER_MWH = ("spotpriceeur", "spotpricedkk")
 
 
 def list_zones(path: str | Path) -> tuple[str, ...]:
@@ -238,7 +213,7 @@ def _check_temperature(table: SeriesTable, column: str) -> None:
 
     :raises TraceError: if it cannot be.
     """
-    if "temperature" not in column.strip().lower() or find_weather_unit(column) is not None:
+    if not names_temperature(column) or find_weather_unit(column) is not None:
         return
     values = table.numbers(column)
     largest = float(np.nanmax(values, initial=-np.inf))
@@ -286,124 +261,32 @@ def _intensity_column(
 
 
 def _intensity_columns(table: SeriesTable) -> list[str]:
-    names = [name for name in table.columns if INTENSITY_NAMES.fullmatch(name.strip().lower()) or _find_unit(name)]
+    """The columns that may be intensities of CO2; where some are named so, those of a mere unit are left out."""
+    named = [name for name in table.columns if INTENSITY_NAMES.fullmatch(name.strip().lower())]
+    with_unit = [name for name in table.columns if find_unit_in_text(name) and not OTHER_EMISSIONS.search(name.lower())]
+    names = [name for name in table.columns if name in named or name in with_unit]
     return [name for name in names if table.has_numbers(name)] or names
 
 
-def _intensity_unit(
-    table: SeriesTable, layout: Layout | None, column: str, requested: str | None
-) -> tuple[StatedUnit, str]:
-    """The unit of the intensities, and a note on where it is from.
+def _with_signal_type(table: SeriesTable, layout: Layout | None) -> Layout | None:
+    """WattTime's layout with the signal that its answer names.
 
-    :raises TraceError: if the file and the caller contradict each other, or none states a unit and the values cannot
-        be g/kWh.
+    :raises TraceError: if that is no rate of CO2 emissions, or there are several.
     """
-    where = f"{str(table.path)!r}"
-    asked = parse_intensity_unit(requested) if requested else None
-    try:
-        stated, source = _unit_in_file(table, column)
-    except SettingsError as error:
-        if asked:
-            return asked, f"unit {asked.text}, as the settings state"
-        message = f"{error} State the unit of {where} with --unit, or choose another file."
-        raise TraceError(message) from error
-    if asked and stated and not _is_same(asked, stated):
+    if layout is None or layout.name != WATTTIME:
+        return layout
+    column = table.find_column(["signal_type"])
+    above = [line.partition(":")[2].strip() for line in table.preamble if line.startswith("meta.signal_type:")]
+    types = sorted(set(map(str, table.frame[column].unique()) if column else above) - {""})
+    if not types:
+        return layout
+    if len(types) > 1 or types[0] not in WATTTIME_SIGNALS:
         message = (
-            f"Expected one unit of the intensities in {where}, but {source} says {stated.text} and --unit "
-            f"{asked.text}; leave --unit out, or correct the file."
+            f"Expected one of WattTime's signals {' or '.join(WATTTIME_SIGNALS)} in {str(table.path)!r}, found "
+            f"{', '.join(types)}; choose another file."
         )
         raise TraceError(message)
-    if stated:
-        return stated, f"unit {stated.text}, from {source}"
-    if asked:
-        return asked, f"unit {asked.text}, as the settings state"
-    if layout and layout.unit:
-        return layout.unit, f"unit {layout.unit.text}, as {layout.name} documents it"
-    values = table.numbers(column)
-    finite = values[np.isfinite(values) & (values > 0)]
-    low, high = PLAUSIBLE_G_PER_KWH
-    if len(finite) and (finite.max() < low or finite.min() > high):
-        message = (
-            f"Expected carbon intensities in g/kWh, but column {column!r} of {where} states no unit and its values "
-            f"from {finite.min():g} to {finite.max():g} cannot be g/kWh. State the unit with --unit, such as kg/kWh or "
-            "lb/MWh."
-        )
-        raise TraceError(message)
-    return StatedUnit("g/kWh", 1.0), "no unit stated; read as g/kWh, which the values can be"
-
-
-def _check_range(table: SeriesTable, column: str, unit: StatedUnit) -> tuple[str, ...]:
-    """A note where all intensities are below those of any grid; a unit under which all are above them is wrong.
-
-    :raises TraceError: if they are.
-    """
-    values = table.numbers(column) * unit.factor
-    finite = values[np.isfinite(values) & (values > 0)]
-    low, high = PLAUSIBLE_G_PER_KWH
-    if len(finite) and finite.min() > high:
-        message = (
-            f"Expected carbon intensities that a grid can have, but column {column!r} of {str(table.path)!r} in "
-            f"{unit.text} is {finite.min():,.0f} g/kWh and more; correct the unit, or the numbers."
-        )
-        raise TraceError(message)
-    return (f"all values are below {low:g} g/kWh",) if len(finite) and finite.max() < low else ()
-
-
-def _unit_in_file(table: SeriesTable, column: str) -> tuple[StatedUnit | None, str]:
-    """The unit that the file states: in the column's name, in a column of units, or above the header; and which.
-
-    :raises SettingsError: if one is stated that has two meanings, or is not one of carbon intensity.
-    """
-    if stated := find_intensity_unit(column):
-        return stated, f"the header {column!r}"
-    if name := table.find_column(["unit", "units"]):
-        units = [str(unit).strip() for unit in table.frame[name].unique()]
-        if len(units) == 1 and units[0]:
-            return parse_intensity_unit(units[0]), f"the column {name!r}"
-    for line in table.preamble:
-        label, _, text = line.partition(":")
-        if label.strip().lower().rpartition(".")[2] in {"unit", "units"} and text.strip():
-            return parse_intensity_unit(text.strip()), f"the line {line.strip()!r} above the header"
-    named = {unit.factor: unit for line in table.preamble if (unit := _find_unit(line))}
-    return (next(iter(named.values())), "a line above the header") if len(named) == 1 else (None, "")
-
-
-def _find_unit(line: str) -> StatedUnit | None:
-    """The unit of carbon intensity in a line of text; None if there is none."""
-    try:
-        return find_intensity_unit(line)
-    except SettingsError:
-        return None
-
-
-def _is_same(one: StatedUnit, other: StatedUnit) -> bool:
-    return bool(np.isclose(one.factor, other.factor, rtol=1e-9))
-
-
-def _price_unit(table: SeriesTable, column: str, requested: str | None) -> StatedUnit | None:
-    """The unit of the prices; None if neither the file nor the caller states one.
-
-    :raises TraceError: if they contradict each other.
-    """
-    documented = "per MWh" if column.strip().lower() in _PRICES_PER_MWH else column
-    asked, stated = parse_price_unit(requested) if requested else None, find_price_unit(documented)
-    if asked and stated and not _is_same(asked, stated):
-        message = (
-            f"Expected one unit of the prices in {str(table.path)!r}, but the header {column!r} says {stated.text} and "
-            f"--price-unit {asked.text}; leave --price-unit out, or correct the file."
-        )
-        raise TraceError(message)
-    return asked or stated
-
-
-def _price_column(table: SeriesTable, requested: str | None) -> str:
-    if requested is None:
-        named = [name for name in table.columns if find_price_unit(name) and table.has_numbers(name)]
-        if len(named) == 1:
-            return named[0]
-    return table.column(
-        "price", requested, ("price", "price_per_kwh", "spotpriceeur", "spotpricedkk"), "--price-column"
-    )
+    return replace(layout, signal=WATTTIME_SIGNALS[types[0]])
 
 
 def _mix_columns(table: SeriesTable) -> dict[str, str]:
@@ -432,6 +315,9 @@ def _stated_step_s(table: SeriesTable, layout: Layout | None, time: str) -> floa
 
 def _utc_offset_s(table: SeriesTable) -> float:
     """The offset of Open-Meteo's local times from UTC, which the lines above its header state."""
+    for line in table.preamble:  # of its JSON
+        if line.startswith("utc_offset_seconds:"):
+            return float(line.partition(":")[2])
     for names, values in zip(table.preamble, table.preamble[1:], strict=False):
         cells = dict(zip(names.split(","), values.split(","), strict=False))
         if "utc_offset_seconds" in cells:

@@ -6,22 +6,23 @@ over the shortest one. What was assumed is noted.
 
 from __future__ import annotations
 
-import json
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ce_nas.core.errors import SettingsError, TraceError
 from ce_nas.core.formatting import format_duration, format_time
-from ce_nas.core.table_file import MAX_TABLE_BYTES, is_blank, parse_numbers, read_table_file
+from ce_nas.core.table_file import is_blank, parse_numbers, read_table_file
 from ce_nas.core.time_text import LOCAL_CLOCK, find_header_zone, parse_times
+from ce_nas.grid.json_tables import read_json_table
 from ce_nas.grid.trace import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -39,6 +40,8 @@ _SUMMARY_WORDS = frozenset({"total", "totals", "sum", "mean", "average", "avg", 
 _MAX_JITTER_SHARE = 0.02
 #: this many like differences in a row are a step of their own rather than gaps
 _MIN_RUN = 8
+#: rows are finer than the values where at least this share of them is blank
+_MIN_BLANK_SHARE = 0.4
 #: steps of days, months and years differ in length: a twelfth of them is no gap
 _CALENDAR_STEP_US = 23 * 3600 * 1_000_000
 _MIN_STEP_US = 60 * 1_000_000
@@ -82,7 +85,8 @@ class SeriesTable:
         :raises TraceError: if there is no such file, it cannot be read, or it holds no rows.
         """
         if str(path).lower().endswith(".json"):
-            return _read_json(Path(path))
+            frame, preamble, notes = read_json_table(Path(path))
+            return cls(Path(path), frame, "row", preamble, notes)
         table = read_table_file(path, TraceError)
         return cls(table.path, table.frame, table.row_name, table.preamble, table.notes)
 
@@ -145,6 +149,7 @@ class SeriesTable:
         stamped_at_end: bool = False,
         single_step_s: float | None = None,
         timezone_option: str = "--timezone",
+        largest: float = math.inf,
     ) -> RegularColumns:
         """The columns on a regular grid of time; rows may come in any order.
 
@@ -156,16 +161,26 @@ class SeriesTable:
         :param stamped_at_end: whether a row's time is the end of its step.
         :param single_step_s: the step of a file with one row.
         :param timezone_option: what states the zone of its times, for a message.
+        :param largest: the most that a value of the main column can be, in the package's unit.
         :raises TraceError: if times cannot be read, rows contradict one another, or too many cells are unusable.
         """
         times_us, time_notes = self._times(time_column, timezone, timezone_option)
         main, *others = columns.values()
-        values, value_notes = self._main_values(main, may_be_negative=may_be_negative)
+        values, value_notes = self._main_values(
+            main, may_be_negative=may_be_negative, largest=largest / (unit.factor if unit else 1.0)
+        )
         value_notes += self._other_notes(others)
         if unit is not None:
             values = values * unit.factor + unit.offset
         order, duplicates = self._deduplicate(time_column, main, times_us, values)
         times_us = times_us[order]
+        if (coarse := _find_coarser(times_us, np.isfinite(values[order]))) is not None:
+            order, times_us = order[coarse], times_us[coarse]
+            value_notes.append(
+                f"{int((~coarse).sum())} row(s) without a value, between those of a longer step, left out"
+            )
+        times_us, is_last_moment = _complete_steps(times_us)
+        stamped_at_end = stamped_at_end or is_last_moment
         step_us, held_us, step_notes = self._steps(time_column, order, times_us, single_step_s)
         notes = [*self.notes, *time_notes, *value_notes, *step_notes]
         times_us = _snap(times_us, step_us)
@@ -248,15 +263,20 @@ class SeriesTable:
         note = f"times without an offset read as UTC; name their zone with {option} if they are local"
         return times.us, (*times.notes, *([note] if assumed else []))
 
-    def _main_values(self, column: str, *, may_be_negative: bool) -> tuple[np.ndarray, list[str]]:
+    def _main_values(
+        self, column: str, *, may_be_negative: bool, largest: float = math.inf
+    ) -> tuple[np.ndarray, list[str]]:
         """The column as numbers, NaN for a blank cell or a value that cannot be; the latter are counted in a note."""
         cells = self.frame[column]
         blank = is_blank(cells)
         values = parse_numbers(cells)
         bad = ~blank & ~np.isfinite(values)
-        if not may_be_negative:
-            bad |= values < 0
         expected = "Expected a number" if may_be_negative else "Expected a number of zero or more"
+        if not may_be_negative:
+            bad |= (values < 0) | cells.astype(str).str.contains("%", regex=False).to_numpy()
+        if (values[np.isfinite(values)] > largest).any() and not (values < 0).any():
+            expected = f"Expected a number of at most {largest:,.6g}"
+        bad |= values > largest
         if bad.sum() > max(1, MAX_BAD_SHARE * len(values)) or not (np.isfinite(values) & ~bad).any():
             self._reject(bad, column, expected, "Correct it, or leave the cell blank")
             message = (
@@ -357,37 +377,30 @@ class SeriesTable:
         )
 
 
-def _read_json(path: Path) -> SeriesTable:
-    """Rows of a JSON list of objects, or of the one list that an object holds, as carbon-aware-sdk answers."""
-    import pandas as pd
+def _find_coarser(times_us: np.ndarray, has_value: np.ndarray) -> np.ndarray | None:
+    """Which rows are on the longer step of those with a value, where every row between them is blank; else None.
 
-    if not path.is_file():
-        message = f"There is no file {str(path)!r}; check the path."
-        raise TraceError(message)
-    try:
-        content = json.loads(path.read_bytes()) if path.stat().st_size <= MAX_TABLE_BYTES else None
-    except (OSError, ValueError) as error:
-        message = f"Expected JSON in {str(path)!r}, but it cannot be read ({error}); get the file again."
-        raise TraceError(message) from error
-    lists = [content] if isinstance(content, list) else []
-    lists += [value for value in content.values() if isinstance(value, list)] if isinstance(content, dict) else []
-    if len(lists) != 1 or not lists[0] or not all(isinstance(row, dict) for row in lists[0]):
-        message = f"Expected a list of objects in {str(path)!r}, one a time, as carbon-aware-sdk and WattTime answer."
-        raise TraceError(message)
-    frame = pd.DataFrame([{key: str(cell) for key, cell in _flatten_json(row)} for row in lists[0]])
-    frame.index = pd.RangeIndex(1, len(frame) + 1)
-    above = {key: cell for key, cell in content.items() if cell is not lists[0]} if isinstance(content, dict) else {}
-    stated = _flatten_json(above)
-    return SeriesTable(path, frame.fillna(""), "row", tuple(f"{key}: {cell}" for key, cell in stated))
+    A year of RTE has a row a quarter of an hour, with values every half hour.
+    """
+    if len(times_us) < 2 * _MIN_RUN or not _MIN_BLANK_SHARE <= 1 - has_value.mean() < 1:
+        return None
+    step_us, own_us = (int(np.median(np.diff(which))) for which in (times_us[has_value], times_us))
+    if step_us <= own_us or step_us % own_us:
+        return None
+    on_step = (times_us - times_us[has_value][0]) % step_us == 0
+    return on_step if (on_step | ~has_value).all() else None
 
 
-def _flatten_json(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The values of an object and of the objects in it, by their names joined with points; null is blank."""
-    for key, value in content.items():
-        if isinstance(value, dict):
-            yield from ((f"{key}.{inner}", cell) for inner, cell in _flatten_json(value))
-        elif not isinstance(value, list):
-            yield str(key), "" if value is None else value
+def _complete_steps(times_us: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Times of a step's last second or minute, such as 00:59:59, moved to its end; and whether they were that."""
+    if len(times_us) < _MIN_RUN:
+        return times_us, False
+    differences = np.diff(times_us)
+    step_us = int(np.sort(differences)[len(differences) // 2])
+    for short_us in (_US_PER_S, 60 * _US_PER_S):
+        if step_us >= 5 * 60 * _US_PER_S and ((times_us + short_us) % step_us == 0).all():
+            return times_us + short_us, True
+    return times_us, False
 
 
 def _round_step(step_us: int) -> int:
