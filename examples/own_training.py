@@ -1,15 +1,29 @@
 """A plain training loop made searchable: ce-nas search --live --evaluate examples/own_training.py --hours 4.
 
 Any framework works; this one trains a small perceptron with numpy alone on scikit-learn's digits. The loop saves its
-state in ``checkpoint.folder`` when it should stop, and resumes from it.
+state in ``checkpoint.folder`` when it should stop, and resumes from it. Its parameters are counted beforehand.
+Try it first: ce-nas search --live --evaluate examples/own_training.py --check
 """
 
 import numpy as np
 from sklearn.datasets import load_digits
 
-SPACE = {"width": [8, 16, 32, 64, 128], "learning_rate": [0.02, 0.1, 0.5], "activation": ["relu", "tanh"]}
+from ce_nas import Float, Integer
+
+SPACE = {
+    "width": Integer(8, 128, log=True),
+    "learning_rate": Float(0.01, 1.0, log=True),
+    "optimiser": ["plain", "momentum"],
+    "momentum": Float(0.0, 0.95, when={"optimiser": "momentum"}),
+    "activation": ["relu", "tanh"],
+}
 OBJECTIVES = ["accuracy:max:0", "parameters:min:10000"]
 EPOCHS = 60
+
+
+def costs(architecture):
+    """What is known before training."""
+    return {"parameters": sum(part.size for part in begin(architecture["width"])[:4])}
 
 
 def evaluate(architecture, fidelity, checkpoint):
@@ -23,14 +37,20 @@ def evaluate(architecture, fidelity, checkpoint):
             return None
         train(weights, images[:1200], labels[:1200], architecture)
         epoch += 1
-    hits = forward(weights, images[1200:], architecture)[1].argmax(axis=1) == labels[1200:]
-    return {"accuracy": 100.0 * hits.mean(), "parameters": sum(part.size for part in weights)}
+        checkpoint.report(epoch, {"accuracy": accuracy(weights, images[1200:], labels[1200:], architecture)})
+    return {"accuracy": accuracy(weights, images[1200:], labels[1200:], architecture)}
+
+
+def accuracy(weights, images, labels, architecture):
+    """The share of the images that are classified correctly, %."""
+    return 100.0 * float((forward(weights, images, architecture)[1].argmax(axis=1) == labels).mean())
 
 
 def begin(width):
-    """Weights and biases of two layers."""
+    """Weights and biases of two layers, then their velocities."""
     rng = np.random.default_rng(0)
-    return [rng.normal(0, 0.2, (64, width)), np.zeros(width), rng.normal(0, 0.2, (width, 10)), np.zeros(10)]
+    parts = [rng.normal(0, 0.2, (64, width)), np.zeros(width), rng.normal(0, 0.2, (width, 10)), np.zeros(10)]
+    return parts + [np.zeros_like(part) for part in parts]
 
 
 def forward(weights, images, architecture):
@@ -50,14 +70,16 @@ def train(weights, images, labels, architecture):
         slope = hidden > 0 if architecture["activation"] == "relu" else 1 - hidden**2
         inner = error @ weights[2].T * slope
         gradients = (batch.T @ inner, inner.sum(0), hidden.T @ error, error.sum(0))
-        for part, gradient in zip(weights, gradients, strict=True):
-            np.subtract(part, architecture["learning_rate"] * gradient, out=part)
+        for part, velocity, gradient in zip(weights[:4], weights[4:], gradients, strict=True):
+            step = architecture.get("momentum", 0.0) * velocity - architecture["learning_rate"] * gradient
+            velocity[:] = step
+            part[:] = part + step
 
 
 def read(state):
     """The completed epochs and the weights."""
     with np.load(state) as kept:
-        return int(kept["epoch"]), [kept[f"part{at}"] for at in range(4)]
+        return int(kept["epoch"]), [kept[f"part{at}"] for at in range(8)]
 
 
 def write(state, epoch, weights):

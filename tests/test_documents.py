@@ -29,7 +29,6 @@ NOT_RUN = {
     "data.md": "tests/cases/test_data_page.py runs it together with its commands",
     "forecasting.md": "trains a network for minutes on two years of a zone's record",
     "live-grids.md": "asks a provider over the network",
-    "live-search.md": "a search in real time, which waits for clean hours",
 }
 PAGES_WITH_PYTHON = sorted(page.name for page in (ROOT / "docs").glob("*.md") if "```python" in page.read_text())
 

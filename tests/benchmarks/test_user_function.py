@@ -96,15 +96,14 @@ def test_a_missing_or_nan_metric_fails_the_task(written, tmp_path, metrics, fail
 
 def test_the_example_resumes_to_the_same_result(tmp_path):
     executor = UserFunctionExecutor(EXAMPLE)
-    whole = executor.run(task((1, 1, 0), 0.2), tmp_path, lambda: False)
+    chosen = (16, 0.1, 1, 0.5, 0)
+    whole = executor.run(task(chosen, 0.2), tmp_path, lambda: False)
     polls = []
     assert (
-        executor.run(
-            Task(1, TaskKind.EVALUATION, ((1, 1, 0),), 0.2), tmp_path, lambda: len(polls) == 5 or polls.append(1)
-        )
+        executor.run(Task(1, TaskKind.EVALUATION, (chosen,), 0.2), tmp_path, lambda: len(polls) == 5 or polls.append(1))
         is None
     )
-    resumed = executor.run(Task(1, TaskKind.EVALUATION, ((1, 1, 0),), 0.2), tmp_path, lambda: False)
+    resumed = executor.run(Task(1, TaskKind.EVALUATION, (chosen,), 0.2), tmp_path, lambda: False)
     assert resumed.values == whole.values
     assert whole.values[0][0] < -60
 

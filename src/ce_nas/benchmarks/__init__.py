@@ -8,7 +8,7 @@ and predicted benchmarks build the `Evaluator` of their problem; an `Executor` r
 - tabular: `BenchmarkTable`, `TabularEvaluator`: every architecture listed
 - nasbench201: NAS-Bench-201, embedded or in the wide layout with HW-NAS-Bench
 - nasbench301: `NasBench301`: the DARTS space with YAHPO's surrogate
-- fbnet: `FbNetCosts`: HW-NAS-Bench's costs in FBNet's space
+- fbnet_costs: `FbNetCosts`: HW-NAS-Bench's costs in FBNet's space
 - table_reader: a user's CSV or Parquet table
 - user_function, user_space: a user's Python function
 - proxy_scores: accuracies in supernets, and zero-cost proxies

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
-import zlib
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ import numpy as np
 from ce_nas.benchmarks.base import ProxyScores
 from ce_nas.benchmarks.nasbench201 import nasbench201_order
 from ce_nas.benchmarks.table_reader import read_frame
+from ce_nas.core.bounded_files import read_npz
 from ce_nas.core.errors import TableError, unknown_choice_message
 from ce_nas.space.nasbench201_cell import NasBench201Space
 
@@ -128,14 +127,14 @@ def _rows_in_full_space(space: Space) -> np.ndarray:
 
 def _read_npz(file: Path) -> tuple[list[str], np.ndarray]:
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-            names = list(map(str, np.atleast_1d(content["names"]).tolist()))
-            accuracy = np.asarray(content["accuracy"], dtype=float)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        content = read_npz(file, ("names", "accuracy"))
+        names = list(map(str, np.atleast_1d(content["names"]).tolist()))
+        accuracy = np.asarray(content["accuracy"], dtype=float)
+    except ValueError as error:
         message = f"Expected an npz with 'names' and 'accuracy' (supernets, 15625) in {str(file)!r}, but {error}."
         raise TableError(message) from error
     order = nasbench201_order()
-    if accuracy.shape != (len(names), len(order)):
+    if not names or accuracy.shape != (len(names), len(order)):
         message = f"Expected accuracy of shape ({len(names)}, {len(order)}) in {file.name}, got {accuracy.shape}."
         raise TableError(message)
     return names, accuracy[:, order].T

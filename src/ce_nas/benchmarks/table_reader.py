@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,12 @@ __all__ = ["TRAINING_TIME_COLUMNS", "read_frame", "read_table"]
 TRAINING_TIME_COLUMNS = ("train_s", "training_s", "train_seconds", "training_seconds", "train_time_s", "train_time")
 #: epochs of a full training; the tables do not say
 DEFAULT_EPOCHS = 200
-#: from this many rows on, a column that never repeats a text is an identifier
+#: from this many rows on, a column that never repeats a text is an identifier; from fewer, if its name says so
 _MIN_ID_ROWS = 20
+_MIN_NAMED_ID_ROWS = 3
+_ID_WORDS = {"id", "ids", "uid", "uuid", "hash", "name", "index", "idx", "key", "run"}
+#: columns that say something of a row rather than of its architecture
+_REMARK_WORDS = {"status", "state", "date", "timestamp", "comment", "note", "notes", "host", "hostname", "user"}
 #: an integer that fits into 64 bits
 _INTEGER = r"[-+]?[0-9]{1,18}"
 
@@ -68,13 +73,15 @@ def read_table(
     metrics = [name for name in frame.columns if name not in {*names, seconds, ""} and frame[name].dtype.kind in "iuf"]
     frame, metrics, notes = _drop_incomplete_rows(frame, names, metrics, seconds, path)
     if not metrics:
-        message = f"Expected a numeric column of a metric in {path.name}, got the columns: {_list_columns(frame)}."
+        found = "; ".join([_list_columns(frame), *notes])
+        message = f"Expected a numeric column of a metric in {path.name}, got the columns: {found}."
         raise TableError(message)
     space, rows = _build_space(frame, names, path)
     columns = {name: _build_metric(name, frame[name].to_numpy(dtype=float)[rows]) for name in metrics}
     factor = infer_seconds(seconds)
     if factor != 1.0:
         notes.append(f"training times are those of the column {seconds}, times {factor:g}, in seconds")
+    notes += [note for name in columns if (note := _note_mixed_shares(columns[name]))]
     train_s = frame[seconds].to_numpy(dtype=float)[rows] * factor
     notes = [f"{note[0].upper()}{note[1:]}." for note in (*file.notes, *notes)]
     return BenchmarkTable(space.name, space, columns, train_s, DEFAULT_EPOCHS, path.name, tuple(notes))
@@ -102,6 +109,7 @@ def _convert_numbers(table: TableFile, text_columns: Collection[str] = ()) -> pd
         blank, numbers = is_blank(cells), parse_numbers(cells)
         is_number = ~np.isnan(numbers)
         text = ~blank & ~is_number
+        _require_plain_numbers(table, name, text, blank)
         if not text.any() and (is_number.any() or _is_empty(cells)):
             frame[name] = _to_integers(cells, numbers)
         elif text.sum() < is_number.sum():
@@ -113,6 +121,30 @@ def _convert_numbers(table: TableFile, text_columns: Collection[str] = ()) -> pd
             )
             raise TableError(message)
     return frame
+
+
+def _require_plain_numbers(table: TableFile, name: str, text: np.ndarray, blank: np.ndarray) -> None:
+    """Refuse a metric whose numbers carry units, or of which some are in per cent and some are not.
+
+    :raises TableError: if it is one.
+    """
+    cells = table.frame[name].astype(str)
+    if infer_maximise(name) is not None and text.any() and cells[text].str.match(r"[-+]?[\d.]").all():
+        row = int(text.argmax())
+        message = (
+            f"Expected plain numbers in column {name!r} of {table.path.name}, got {cells.iloc[row]!r} in "
+            f"{table.row_name} {table.frame.index[row]}; write the unit into the column's name, such as latency_ms."
+        )
+        raise TableError(message)
+    percent = cells.str.endswith("%").to_numpy()
+    plain = ~percent & ~blank & ~text
+    if percent.any() and plain.any():
+        row = int(plain.argmax())
+        message = (
+            f"Expected all of column {name!r} of {table.path.name} in % or none, got {cells.iloc[row]!r} in "
+            f"{table.row_name} {table.frame.index[row]} without the sign; write all in one way."
+        )
+        raise TableError(message)
 
 
 def _is_empty(cells: pd.Series) -> bool:
@@ -180,7 +212,15 @@ def _find_operation_columns(frame: pd.DataFrame, path: Path) -> list[str]:
     :raises TableError: if one holds another text in each row, as an identifier does.
     """
     names = [name for name in frame.columns if frame[name].dtype.kind not in "iufM"]
-    identifiers = [name for name in names if len(frame) >= _MIN_ID_ROWS and frame[name].nunique() == len(frame)]
+    identifiers = [name for name in names if _is_identifier(name, frame[name])]
+    remarks = [name for name in names if _words_of(name) & _REMARK_WORDS]
+    if remarks and len(names) > len(remarks):
+        others = ",".join(name for name in names if name not in {*remarks, *identifiers}) or names[0]
+        message = (
+            f"Expected columns of operations in {path.name}, but {remarks[0]!r} reads as a remark on each row; name "
+            f"the columns of operations with --operations {others}, and leave out the rows of failed trainings."
+        )
+        raise TableError(message)
     if identifiers and len(names) > 1:
         others = ",".join(name for name in names if name not in identifiers) or names[0]
         message = (
@@ -189,6 +229,16 @@ def _find_operation_columns(frame: pd.DataFrame, path: Path) -> list[str]:
         )
         raise TableError(message)
     return names
+
+
+def _words_of(name: str) -> set[str]:
+    return set(re.findall("[a-z]+", name.lower()))
+
+
+def _is_identifier(name: str, cells: pd.Series) -> bool:
+    """Whether a column never repeats, over many rows or by a name that says so."""
+    least = _MIN_NAMED_ID_ROWS if _words_of(name) & _ID_WORDS else _MIN_ID_ROWS
+    return len(cells) >= least and cells.nunique() == len(cells)
 
 
 def _check_operations(frame: pd.DataFrame, names: Sequence[str], path: Path) -> None:
@@ -205,7 +255,9 @@ def _check_operations(frame: pd.DataFrame, names: Sequence[str], path: Path) -> 
 
 
 def _find_training_time_column(frame: pd.DataFrame, requested: str, path: Path) -> str:
-    present = [name for name in ((requested,) if requested else TRAINING_TIME_COLUMNS) if name in frame]
+    spelled = {str(name).lower(): str(name) for name in reversed(list(frame.columns))}
+    wanted = (requested.lower(),) if requested else TRAINING_TIME_COLUMNS
+    present = [requested] if requested in frame else [spelled[name] for name in wanted if name in spelled]
     if not present:
         message = (
             f"Expected the seconds of a training in a column named {requested or ' or '.join(TRAINING_TIME_COLUMNS)} "
@@ -232,6 +284,14 @@ def _build_space(frame: pd.DataFrame, names: Sequence[str], path: Path) -> tuple
         )
         raise TableError(message)
     return Space(path.name.removesuffix(".gz").rpartition(".")[0], names, choices, members=unique), rows
+
+
+def _note_mixed_shares(metric: MetricColumn) -> str:
+    """A note where some of an accuracy's values may be shares and the others per cent; empty elsewhere."""
+    low = int(((metric.values > 0) & (metric.values <= 1)).sum())
+    if metric.unit != "%" or not low or not metric.maximise:
+        return ""
+    return f"{low} of {len(metric.values)} values of {metric.name} are at most 1, and are read in % as the others"
 
 
 def _build_metric(name: str, values: np.ndarray) -> MetricColumn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,9 @@ def check_user_file(path: Path, say: Callable[[str], object], fidelity: float = 
     executor = UserFunctionExecutor(path)
     file = executor.function_file
     architecture = file.user_space.space.sample(np.random.default_rng(0), 1)[0]
-    say(f"Space: {file.user_space.space.size:,} architectures, for instance {file.user_space.decode(architecture)}.")
+    size = file.user_space.space.size
+    count = f"{size:,}" if math.isfinite(size) else "endlessly many"
+    say(f"Space: {count} architectures, for instance {file.user_space.decode(architecture)}.")
     if file.user_space.costs is not None:
         say(f"costs: {file.user_space.known_metrics(architecture)}.")
     with tempfile.TemporaryDirectory() as folder:

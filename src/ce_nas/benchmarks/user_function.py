@@ -239,7 +239,7 @@ def describe_error(error: BaseException, path: Path | None = None) -> str:
         kind = "sys.exit"
     folder = None if path is None else str(path.resolve().parent)
     own = [frame for frame in frames if folder is not None and str(frame.filename).startswith(folder)]
-    place = (own or frames or [None])[-1]
+    place = next(iter(reversed(own or frames)), None)
     where = "" if place is None else f" ({place.filename}, line {place.lineno})"
     return f"{kind}: {error}{where}"
 

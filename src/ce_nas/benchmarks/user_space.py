@@ -127,7 +127,7 @@ class UserSpace:
         if isinstance(metrics, Mapping):
             return metrics
         names = [objective.name for objective in self.objectives if objective.name not in self.known_names]
-        values = list(metrics) if isinstance(metrics, list | tuple) else [metrics]
+        values: list[Any] = list(metrics) if isinstance(metrics, list | tuple) else [metrics]
         if len(values) != len(names):
             message = f"Expected a training to return a dict with {names}, got {metrics!r}."
             raise TaskError(Failure.ERROR, message)

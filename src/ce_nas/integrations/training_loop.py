@@ -240,9 +240,9 @@ class TrainingLoop:
 
     def _run_or_resume(self) -> Result:
         if not (self._run_path / "journal.sqlite").exists():
-            return self._search.run(self._run_path)
+            return self._search.run(self._run_path, durable=True)  # a decision to wait is read while it holds
         with RunDirectory.open(self._run_path) as folder:
-            return self._search.resume(folder)
+            return self._search.resume(folder, durable=True)
 
 
 class _CallerWorkerPool(WorkerPool):

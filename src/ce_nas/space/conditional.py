@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ce_nas.core.records import Architecture
-    from ce_nas.space.distributions import Domain
+    from ce_nas.space.distributions import Conditions, Domain
 
 __all__ = ["ConditionalSpace"]
 
@@ -61,7 +61,7 @@ class ConditionalSpace(MixedSpace):
         self.sample_rows(np.random.default_rng(0), 1)  # an empty space is reported here
 
     @cached_property
-    def size(self) -> int:  # type: ignore[override]
+    def size(self) -> int:
         """The number of architectures; infinite where they are too many to be listed."""
         combinations = math.prod(domain.size for domain in self.domains)
         return len(self.members) if combinations <= self._max_listed else cast("int", math.inf)
@@ -185,7 +185,7 @@ class ConditionalSpace(MixedSpace):
         """
         found: dict[int, list[tuple[int, list[float]]]] = {}
         for column, (name, domain) in enumerate(zip(self.variables, self.domains, strict=True)):
-            for parent, values in domain.when:
+            for parent, values in cast("Conditions", domain.when):
                 earlier = self.variables[:column]
                 if parent not in earlier:
                     message = (

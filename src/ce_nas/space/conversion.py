@@ -8,13 +8,15 @@ Sources
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ce_nas.core.errors import MissingExtraError, SettingsError
 from ce_nas.space.distributions import Categorical, Domain, Float, Integer, Ordinal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from ce_nas.space.distributions import Conditions
 
 __all__ = ["as_domain", "from_configspace", "from_optuna", "to_configspace", "to_optuna"]
 
@@ -170,6 +172,7 @@ def to_configspace(domains: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of an o
         package = "ConfigSpace"
         raise MissingExtraError(package, "configspace", "a conversion to a ConfigSpace") from error
     space, stated = configspace.ConfigurationSpace(), {name: as_domain(name, each) for name, each in domains.items()}
+    made: Any
     for name, domain in stated.items():
         if isinstance(domain, Float):
             made = configspace.Float(name, (domain.low, domain.high), log=domain.log)
@@ -182,7 +185,8 @@ def to_configspace(domains: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of an o
             made = configspace.Categorical(name, values, ordered=True)
         space.add(made)
     for name, domain in stated.items():
-        parts = [configspace.InCondition(space[name], space[parent], list(values)) for parent, values in domain.when]
+        conditions = cast("Conditions", domain.when)
+        parts = [configspace.InCondition(space[name], space[parent], list(values)) for parent, values in conditions]
         if parts:
             space.add(parts[0] if len(parts) == 1 else configspace.AndConjunction(*parts))
     return space

@@ -23,7 +23,7 @@ from ce_nas.core.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Categorical", "Domain", "Float", "Integer", "Ordinal"]
+__all__ = ["Categorical", "Conditions", "Domain", "Float", "Integer", "Ordinal"]
 
 #: conditions on other variables: each with the values of which it must have one
 Conditions = tuple[tuple[str, tuple[Any, ...]], ...]

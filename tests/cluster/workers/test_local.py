@@ -24,7 +24,7 @@ import multiprocessing
 import os
 import time
 
-SPACE = {"how": ["parent", "busy"]}
+SPACE = {"how": ["parent", "busy", "unasking"]}
 OBJECTIVES = ["value:max:0", "size:min:9"]
 
 
@@ -34,12 +34,16 @@ def evaluate(architecture, fidelity, checkpoint):
         while time.process_time() - start_s < 2.0:
             pass
         return {"value": 1, "size": 1}
+    if architecture["how"] == "unasking":
+        while not os.path.exists("go"):
+            pass
+        return {"value": 2, "size": 1}
     print("sees", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
     with multiprocessing.get_context("fork").Pool(1) as loaders:  # as a loader of data would
         (value,) = loaders.map(abs, [-4])
     return {"value": value, "size": 1}
 """
-PARENT, BUSY = (Task(number, TaskKind.EVALUATION, ((number,),)) for number in range(2))
+PARENT, BUSY, UNASKING = (Task(number, TaskKind.EVALUATION, ((number,),)) for number in range(3))
 
 
 @pytest.fixture
@@ -127,6 +131,20 @@ def test_a_device_that_is_taken_back_in_time_keeps_its_process(tmp_path):
         pool.workers.acquire(0)
         assert pool.workers._workers[0]._released_until_s is None
         assert pool.workers.process_id(0) == first
+
+
+@pytest.mark.slow
+def test_a_training_that_never_asks_is_waited_for_beyond_the_time_for_a_checkpoint(own, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # which is also the folder of the training's relative paths
+    with OpenPool(own, tmp_path, shutdown_s=2.0) as pool:
+        pool.workers.start(0, UNASKING)
+        assert pool.receive().event is WorkerEvent.WORKING
+        pool.workers.preempt(0)
+        with pytest.raises(queue.Empty):
+            pool.messages.get(timeout=6.0)
+        (tmp_path / "go").touch()
+        ended = pool.receive()
+        assert (ended.event, ended.outcome.values) == (WorkerEvent.FINISHED, ((-2.0, 1.0),))
 
 
 SCRIPT = """
