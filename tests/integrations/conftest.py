@@ -48,7 +48,8 @@ def make_budget(fake_time):
 
     def make(budget="5kg", grid="solar", out=None, energy=None, cost=None, **flags):
         limits = Limits.parse(budget, energy, cost)
-        settings = settings_of_budget(limits, grid, "auto", {"start": "2023-07-03", **flags})
+        defaults = {"start": "2023-07-03", "forecaster": "damped-profile"}
+        settings = settings_of_budget(limits, grid, "auto", defaults | flags)
         return CarbonBudget(
             limits,
             settings,

@@ -211,7 +211,7 @@ def test_the_command_reports_on_a_budget(make_budget, fake_time, tmp_path):
 def test_a_real_process_is_metered(tmp_path):
     import time
 
-    with ce_nas.carbon_budget("1kg", grid="hydro", out=tmp_path / "run", meter="modelled") as budget:
+    with ce_nas.carbon_budget("1kg", grid="hydro", out=tmp_path / "run", forecaster="damped-profile") as budget:
         start_s = time.process_time()
         while time.process_time() - start_s < 0.3:
             pass

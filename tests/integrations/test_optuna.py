@@ -305,7 +305,7 @@ def test_the_independent_sampler_can_be_given():
     [
         ({"inner": "cms"}, "Did you mean 'cma'"),
         ({"n_startup_trials": 0}, "startup trial"),
-        ({"exploration_share": 2.0}, "startup"),
+        ({"exploration_share": 2.0}, "share outside"),
     ],
 )
 def test_invalid_arguments_are_refused(arguments, message):

@@ -108,7 +108,7 @@ def test_threads_share_the_energy():
         time.sleep(0.02)
         return x, 1 - x
 
-    with CarbonCallback(study, "1kg", grid="hydro", meter="modelled") as callback:
+    with CarbonCallback(study, "1kg", grid="hydro", meter="modelled", forecaster="damped-profile") as callback:
         study.optimize(objective, n_trials=8, n_jobs=4, callbacks=[callback])
         total = callback.budget.read()
     assert len(study.trials) == 8
@@ -184,7 +184,7 @@ def objective(trial):
     print(trial.number, flush=True)
     return x
 
-with CarbonCallback(study, "0.06g", grid="coal", meter="modelled", reading_interval_s=0.2) as callback:
+with CarbonCallback(study, "0.06g", grid="coal", meter="modelled", forecaster="damped-profile") as callback:
     study.optimize(objective, n_trials=1000, callbacks=[callback])
 """
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 class TestLamooSampler(suite.BasicSamplerTestCase, suite.RelativeSamplerTestCase, suite.MultiObjectiveSamplerTestCase):
     @pytest.fixture
     def sampler(self):
-        return lambda: LamooSampler(seed=0, warn_independent_sampling=False)
+        return lambda: LamooSampler(seed=0, n_startup_trials=1, warn_independent_sampling=False)
 
 
 @pytest.mark.slow
@@ -25,7 +25,7 @@ class TestSurrogateSampler(
 ):
     @pytest.fixture
     def sampler(self):
-        return lambda: SurrogateSampler(seed=0, warn_independent_sampling=False)
+        return lambda: SurrogateSampler(seed=0, n_startup_trials=1, warn_independent_sampling=False)
 
 
 def discrete(trial):
@@ -64,3 +64,24 @@ def test_infeasible_and_failed_values_do_not_stop_the_model():
     study = optuna.create_study(sampler=sampler)
     study.optimize(objective, n_trials=24)
     assert study.best_value < 0.2
+
+
+@pytest.mark.parametrize("name", ["LamooSampler", "SurrogateSampler"])
+def test_the_layout_of_optunahub(name):
+    import importlib.util
+    import re
+    from pathlib import Path
+
+    kind = name.removesuffix("Sampler").lower()
+    folder = Path(__file__).parents[2] / "scripts/optunahub/samplers" / f"ce_nas_{kind}"
+    assert {path.name for path in folder.iterdir() if path.is_file()} == {
+        "LICENSE", "README.md", "__init__.py", "example.py", "requirements.txt",
+    }  # fmt: skip
+    spec = importlib.util.spec_from_file_location(f"hub_{kind}", folder / "__init__.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    study = optuna.create_study(sampler=getattr(module, name)(seed=0, n_startup_trials=3))
+    study.optimize(lambda trial: trial.suggest_int("x", 0, 9), n_trials=6)
+    head = (folder / "README.md").read_text().split("---")[1]
+    keys = re.findall(r"^(\w+):", head, flags=re.MULTILINE)
+    assert keys == ["author", "title", "description", "tags", "optuna_versions", "license"]

@@ -95,12 +95,12 @@ def _parse_hours_s(value: Any) -> float:  # noqa: ANN401 - what a file or a call
     return parse_duration_s(f"{value} h" if _is_number(value) else value)
 
 
-def parse_stop_price(value: Any) -> float | str:  # noqa: ANN401 - what a file or a caller holds
+def parse_stop_price(value: Any) -> float | Literal["auto", "never"]:  # noqa: ANN401 - what a file or a caller holds
     """Percent of the hypervolume per kg of CO2eq from a text with its unit, or from a plain number; a word as it is."""
     text = str(value).strip().lower()
     match = _STOP_PRICE.fullmatch(text)
     if text in {"auto", "never"}:
-        return text
+        return "auto" if text == "auto" else "never"
     if isinstance(value, bool) or not match or not math.isfinite(float(match.group(1))):
         message = f"Expected auto, never, or a gain per mass of CO2eq such as 0.1%/kg, got {value!r}."
         raise SettingsError(message)
@@ -169,4 +169,4 @@ Watts = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class SettingsSection(BaseModel):
     """A section of the settings; a key that it does not know is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -130,6 +130,8 @@ class BudgetBooks:
         #: results that were recorded, in order
         self.results: list[dict[str, Any]] = []
         self.stop_reason: str | None = None
+        #: called with each period that has ended; None: nothing
+        self.observer: Callable[[Mapping[str, Any]], object] | None = None
         self.forecast: Forecast | None = None
         self.past: ForecastInput | None = None
         self._allocation: Allocation | None = None
@@ -295,6 +297,8 @@ class BudgetBooks:
         self.journal.commit()
         self._periods += 1
         self._period_start_s = None
+        if self.observer is not None:
+            self.observer({"now_s": now_s, **entry})
 
     def _set_allocation(self, allocation: Allocation) -> None:
         if allocation != self._allocation:

@@ -78,7 +78,10 @@ class CarbonBudget:
         self._books: BudgetBooks | None = None
         self._parts: list[str] = []
         self._waiting = 0
+        self._dirty_since_s: float | None = None
         self._on_read: Callable[[], object] = lambda: None
+        #: called with each period of the books that has ended, as an observer of a search is; None: nothing
+        self.observer: Callable[[Mapping[str, Any]], object] | None = None
         self._step_start = Usage()
         self._largest_step = Usage()
         self._outside: Callable[[], Usage] = Usage
@@ -97,6 +100,7 @@ class CarbonBudget:
             self._books = BudgetBooks(
                 self.settings, self._description, self._meter.origin, self._folder, self._clock or RealClock()
             )
+            self._books.observer = self.observer
             self._last = self._meter.snapshot()
             self._books.go_live()
         except BaseException:
@@ -145,14 +149,26 @@ class CarbonBudget:
             the block of the budget without an error.
         :raises EnergyError: if the meter does not answer: a missing reading is never zero.
         """
-        with self._lock:
-            used = self.read()
-            self._end_step()
-            if self.fits_another():
-                return used
-            self._exhaust(used)
+        if self.end_step():
+            return self.used
         message = f"Expected room for another step, but the budget is used: {self.describe()}."
         raise BudgetExhaustedError(message)
+
+    def end_step(self) -> bool:
+        """End a step as :meth:`check` does, and return whether another one fits."""
+        with self._lock:
+            used = self.read()
+            self._close_step()
+            if self.fits_another():
+                return True
+            self._exhaust(used)
+            return False
+
+    def why_wait(self, rule: PauseRule) -> str | None:
+        """Why a rule waits now, a sentence; None to work."""
+        with self._lock:
+            self._read()
+            return rule.why_wait(self._opened, 0.0)
 
     def fits_another(self, step: Usage | None = None) -> bool:
         """Whether a step fits within what is left, at the larger of its own and the expected intensity.
@@ -207,6 +223,16 @@ class CarbonBudget:
         """What a part used so far."""
         with self._lock:
             return replace(self._opened.parts.get(name, Usage()))
+
+    def is_clean(self, rule: PauseRule) -> bool:
+        """Whether a rule lets work begin now; it counts how long it did not, for its ``max_wait``."""
+        with self._lock:
+            self._read()
+            now_s = self._opened.clock.now_s
+            since_s = self._dirty_since_s if self._dirty_since_s is not None else now_s
+            reason = rule.why_wait(self._opened, now_s - since_s)
+            self._dirty_since_s = None if reason is None else since_s
+            return reason is None
 
     def record(self, kind: str, content: Mapping[str, object]) -> None:
         """Write an entry of JSON values to the journal; one of kind ``result`` says whether it is ``complete``."""
@@ -276,6 +302,11 @@ class CarbonBudget:
         """The mean carbon intensity expected from now on, g CO2eq/kWh, by the latest forecast."""
         with self._lock:
             return self._opened.expected_intensity(duration_s)
+
+    @property
+    def out(self) -> Path | None:
+        """The folder of the books; None in memory."""
+        return self._out
 
     @property
     def exceeded(self) -> str | None:
@@ -349,7 +380,7 @@ class CarbonBudget:
                 _logger.warning("the budget could not be read: %s", error)
                 self._error = error
 
-    def _end_step(self) -> None:
+    def _close_step(self) -> None:
         used = self._opened.used
         step, self._step_start = used.minus(self._step_start), replace(used)
         largest = self._largest_step
@@ -396,6 +427,7 @@ def carbon_budget(  # noqa: PLR0913 - keywords
     share: float = 1.0,
     description: str = "a loop of the caller's",
     reading_interval_s: float = READING_INTERVAL_S,
+    observer: Callable[[Mapping[str, Any]], object] | None = None,
     **flags: Any,  # noqa: ANN401 - the settings of a search
 ) -> CarbonBudget:
     """A budget of carbon, energy or money for a loop of your own.
@@ -422,12 +454,13 @@ def carbon_budget(  # noqa: PLR0913 - keywords
     :param share: share of the meter that is this process's, where several processes share what it reads.
     :param description: what is metered, for the report.
     :param reading_interval_s: time between readings; a killed process loses what it used since the last.
+    :param observer: called with each hour of the books that has ended, such as a tracker.
     :param flags: settings as of a search: ``provider``, ``electricity_price``, ``start``, ``forecaster``, ...
     :raises SettingsError: if a keyword is invalid.
     """
     limits = Limits.parse(budget, energy, cost)
     settings = settings_of_budget(limits, grid, meter if isinstance(meter, str) else "auto", flags)
-    return CarbonBudget(
+    made = CarbonBudget(
         limits,
         settings,
         out=out,
@@ -436,3 +469,5 @@ def carbon_budget(  # noqa: PLR0913 - keywords
         description=description,
         reading_interval_s=reading_interval_s,
     )
+    made.observer = observer
+    return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -12,17 +12,21 @@ from ce_nas.apps.cli.shared_options import write_json
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Describe the settings of a configuration file.", no_args_is_help=True)
+app = typer.Typer(help="Describe the settings of a configuration file, and the form of results.", no_args_is_help=True)
 
+OfOption = Annotated[str, typer.Option("--of", help="What it describes: settings, summary or journal.")]
 OutOption = Annotated[Path, typer.Option("--out", help="File to write; - for standard output.")]
 
 
 @app.command("schema")
-def schema(*, out: OutOption = Path("-")) -> None:
-    """Write the JSON Schema of a configuration file, with the options of every policy, searcher, ..."""
-    from ce_nas.config.schema import Settings
+def schema(*, of: OfOption = "settings", out: OutOption = Path("-")) -> None:
+    """Write a JSON Schema: of a configuration file, of a run's summary.json, or of the entries of its journal."""
+    from ce_nas.core.errors import SettingsError, unknown_choice_message
+    from ce_nas.integrations.published_schemas import SchemaName, published_schema
 
-    write_json(out, jsonlib.dumps(Settings.model_json_schema(), indent=2) + "\n")
+    if of not in get_args(SchemaName):
+        raise SettingsError(unknown_choice_message("schema", of, get_args(SchemaName)))
+    write_json(out, jsonlib.dumps(published_schema(cast("SchemaName", of)), indent=2) + "\n")
 
 
 @app.command("docs")

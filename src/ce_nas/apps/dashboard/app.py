@@ -26,6 +26,7 @@ from ce_nas.apps.dashboard.pages.overview import overview_page
 from ce_nas.apps.dashboard.pages.pilot import PilotForm, PilotProgress, PilotQueue, pilot_page
 from ce_nas.apps.dashboard.pages.run import CounterfactualCache, run_page
 from ce_nas.apps.dashboard.pages.zones import JobRequest, zones_page
+from ce_nas.apps.dashboard.prometheus import CONTENT_TYPE, render_metrics
 from ce_nas.apps.dashboard.security import SecurityMiddleware
 from ce_nas.apps.dashboard.zone_forecast import ZoneForecasts
 from ce_nas.apps.pilot.paper import decision_html
@@ -108,6 +109,7 @@ class Dashboard:
             Route("/zones", self._handle_zones),
             Route("/pilot", self._handle_pilot),
             Route("/pilot/decision.html", self._handle_decision),
+            Route("/metrics", self._handle_metrics),
             Route("/run/{name}", self._handle_run),
             Route("/run/{name}/explain", self._handle_explain),
             Route("/run/{name}/report.html", self._handle_report),
@@ -233,6 +235,16 @@ class Dashboard:
             return PageSource(summary.journal_sha256, summary.to_json)
 
         return await self._respond_from_cache(request, translate, read_source, content_type="application/json")
+
+    async def _handle_metrics(self, request: Request) -> Response:
+        """The runs for Prometheus."""
+
+        def read_source() -> PageSource:
+            listing = self._run_index.list_runs(LISTING_TIME_LIMIT_S)
+            return PageSource(listing.version, lambda: render_metrics(listing.statuses))
+
+        translate = self._translator_for(request)
+        return await self._respond_from_cache(request, translate, read_source, content_type=CONTENT_TYPE)
 
     async def _handle_asset(self, request: Request) -> Response:
         name = request.path_params["name"]

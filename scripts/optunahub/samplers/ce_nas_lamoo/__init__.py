@@ -1,0 +1,5 @@
+"""The sampler in the layout of OptunaHub's registry."""
+
+from ce_nas.integrations import LamooSampler
+
+__all__ = ["LamooSampler"]

@@ -1,0 +1,32 @@
+"""The blocks of docs/integrations.md that need packages which not every environment has."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ce_nas.core.errors import MissingExtraError
+
+PAGE = (Path(__file__).parents[2] / "docs/integrations.md").read_text()
+BLOCKS = re.findall(r"```py\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("index", range(len(BLOCKS)))
+def test_a_block_runs(index, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, names = compile(BLOCKS[index], "docs/integrations.md", "exec"), {"__name__": "__main__"}
+    try:
+        exec(code, names)
+    except (ModuleNotFoundError, MissingExtraError) as error:
+        pytest.skip(f"needs a package: {error}")
+    finally:
+        if "ray" in BLOCKS[index]:
+            ray = pytest.importorskip("ray", reason="needs the extra ray")
+            ray.shutdown()
+    capsys.readouterr()
+
+
+def test_there_are_blocks():
+    assert len(BLOCKS) == 4
