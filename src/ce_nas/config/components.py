@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ce_nas.config.quantities import File, NameList, SettingsSection, flag
 
-__all__ = ["ComponentSettings", "ProblemSettings", "SearcherSettings", "TableSettings"]
+__all__ = ["ComponentSettings", "ProblemSettings", "SearcherSettings", "SurrogateSettings", "TableSettings"]
 
 
 class ComponentSettings(SettingsSection):
@@ -40,6 +40,22 @@ class SearcherSettings(ComponentSettings):
     deduplicate: bool = Field(
         False,  # noqa: FBT003 - the default of a field
         description="Propose one architecture per function, the cheapest (NAS-Bench-201 cells only).",
+    )
+
+
+class SurrogateSettings(SearcherSettings):
+    """What a searcher that learns from earlier searches and from short trainings can be given besides."""
+
+    warm_start: NameList = Field(
+        (),
+        description="Earlier searches of the same space, on other data, devices or recipes: run folders, folders of "
+        "runs, or tables (FILE, or FILE:DATASET); what they say counts as far as new trainings confirm it.",
+        json_schema_extra=flag(),
+    )
+    short_trainings: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="With initial_fidelity, in place of successive halving: number of short trainings that come first "
+        "and choose the full ones; 64 suits cells.",
     )
 
 

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
-from ce_nas.config.components import ComponentSettings, ProblemSettings, SearcherSettings, TableSettings
+from ce_nas.config.components import (
+    ComponentSettings,
+    ProblemSettings,
+    SearcherSettings,
+    SurrogateSettings,
+    TableSettings,
+)
 from ce_nas.config.flags import list_flags
 from ce_nas.config.live_schema import LiveSettings, with_live_defaults
 from ce_nas.config.messages import describe_validation_error
@@ -362,7 +368,7 @@ class Settings(SettingsSection):
 
 def setting_flags() -> dict[str, Flag]:
     """The flags of ``ce-nas search``, which are the keywords of :class:`ce_nas.Search`, by name."""
-    return list_flags(Settings, {"problem": TableSettings})
+    return list_flags(Settings, {"problem": TableSettings, "searcher": SurrogateSettings})
 
 
 def settings_from_flags(base: Mapping[str, Any] | None = None, /, **flags: object) -> Settings:
@@ -406,6 +412,10 @@ def read_settings_file(path: Path) -> Mapping[str, Any]:
         if isinstance(power.get(key), str) and "." in power[key]:
             power[key] = str(path.parent / power[key])
     site = tree.get("site", {})
+    searcher = tree.get("searcher")
+    if isinstance(searcher, dict) and (stated := searcher.get("warm_start")):
+        sources = stated.split(",") if isinstance(stated, str) else stated
+        searcher["warm_start"] = [str(path.parent / str(source).strip()) for source in sources]
     for other in site.get("others", []) if isinstance(site, dict) else []:
         if isinstance(other, dict) and isinstance(other.get("trace"), str):
             other["trace"] = str(path.parent / other["trace"])

@@ -45,6 +45,26 @@ class _Need:
 
 _NEEDS = (
     _Need("live", (), lambda s: s.live.enabled, "a search on real devices: add --live"),
+    _Need("final", (), lambda s: s.final.enabled, "final.enabled = true"),
+    _Need(
+        "final",
+        ("enabled",),
+        lambda s: s.live.enabled and not s.live.evaluate and not s.grid.provider,
+        "a search of networks on real devices, by a trace or a built-in zone: add --live, without --evaluate and "
+        "--provider",
+    ),
+    _Need(
+        "searcher",
+        ("short_trainings",),
+        lambda s: s.searcher.initial_fidelity,
+        "the length of a short training: add searcher.initial_fidelity",
+    ),
+    _Need(
+        "searcher",
+        ("promotion_rate",),
+        lambda s: s.searcher.initial_fidelity and not getattr(s.searcher, "short_trainings", None),
+        "successive halving: add searcher.initial_fidelity, and no searcher.short_trainings",
+    ),
     _Need("budget", ("cost",), _has_price, "a price: add --electricity-price or --gpu-hour-price"),
     _Need("budget", ("accounting",), lambda s: s.budget.carbon, "a carbon budget: add --carbon-budget"),
     _Need(

@@ -254,14 +254,18 @@ def build_policy(settings: ComponentSettings) -> Policy:
     return policy
 
 
-def build_searcher(inputs: RunInputs) -> Searcher:
-    """The searcher that the settings name, without deduplication, halving and constraints."""
+def build_searcher(inputs: RunInputs, purpose: str = "") -> Searcher:
+    """The searcher that the settings name, without short trainings, deduplication and constraints.
+
+    :param purpose: see :attr:`SearchContext.purpose`.
+    """
     context = SearchContext(
         space=inputs.benchmark.space,
         reference=[objective.sign * objective.reference for objective in inputs.objectives],
         seed=inputs.settings.seed,
         known_objectives=lambda: _costs_by_objective(inputs),
         read_earlier=inputs.earlier_trainings.read,
+        purpose=purpose,
     )
     searcher: Searcher = SEARCHERS.build(inputs.settings.searcher, context)
     return searcher
@@ -278,17 +282,35 @@ def _to_minimised(cost: KnownMetric, sign: float) -> KnownMetric:
 
 
 def _wrap_searcher(searcher: Searcher, inputs: RunInputs) -> Searcher:
-    """The searcher with successive halving, deduplication and constraints, as far as the settings ask for them."""
+    """The searcher with short trainings, deduplication and constraints, as far as the settings ask for them."""
     from ce_nas.search.constraints import ConstrainedSearcher
     from ce_nas.search.deduplication import DeduplicatingSearcher
     from ce_nas.search.successive_halving import SuccessiveHalvingSearcher
 
     chosen = inputs.settings.searcher
-    if chosen.initial_fidelity is not None:
+    if chosen.initial_fidelity is not None and (count := getattr(chosen, "short_trainings", None)):
+        searcher = _with_short_trainings(searcher, inputs, chosen.initial_fidelity, count)
+    elif chosen.initial_fidelity is not None:
         searcher = SuccessiveHalvingSearcher(searcher, chosen.initial_fidelity, chosen.promotion_rate)
     if chosen.deduplicate:
         searcher = DeduplicatingSearcher(searcher, _canonical_architectures(inputs))
     return ConstrainedSearcher(searcher, inputs.constraints) if inputs.constraints else searcher
+
+
+def _with_short_trainings(searcher: Searcher, inputs: RunInputs, fidelity: float, count: int) -> Searcher:
+    """The surrogate with that many short trainings first.
+
+    :raises SettingsError: if the searcher is another.
+    """
+    from ce_nas.search.short_trainings import ShortTrainingsSearcher
+    from ce_nas.search.surrogate.surrogate_searcher import SurrogateSearcher
+
+    if not isinstance(searcher, SurrogateSearcher):
+        message = (
+            f"Expected the searcher surrogate for searcher.short_trainings, got {searcher.name}; remove the setting."
+        )
+        raise SettingsError(message)
+    return ShortTrainingsSearcher(searcher, build_searcher(inputs, ".short"), fidelity, count)
 
 
 def _canonical_architectures(inputs: RunInputs) -> dict[Architecture, Architecture]:

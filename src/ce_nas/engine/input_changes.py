@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import ReplayError
+from ce_nas.engine.earlier_inputs import list_warm_starts
 from ce_nas.store.journal import INPUT_CHANGED
 
 if TYPE_CHECKING:

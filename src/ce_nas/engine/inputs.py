@@ -16,6 +16,7 @@ from ce_nas.config.registry import PROBLEMS, SEARCHERS
 from ce_nas.config.schema import OtherSiteSettings, SiteSettings
 from ce_nas.core.errors import SettingsError, TraceError, unknown_choice_message
 from ce_nas.energy.ledger import Prices
+from ce_nas.engine.earlier_inputs import EarlierTrainings, list_warm_starts
 from ce_nas.engine.live_inputs import build_live_provider, live_grid_metadata
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class RunInputs:
         for name in (searcher.name, *inner):
             SEARCHERS.require_extra(name)
         if searcher.initial_fidelity is not None:
+        self.earlier_trainings.read(list_warm_starts(self.settings))
             self.benchmark.require_fidelity(searcher.initial_fidelity)
 
     @cached_property
@@ -174,6 +176,11 @@ class RunInputs:
     def evaluator(self) -> Evaluator:
         """The evaluator of tasks on the benchmark."""
         return self.benchmark.build_evaluator(self.objectives, self.proxy_scores)
+
+    @property
+    def earlier_trainings(self) -> EarlierTrainings:
+        """What earlier searches trained, as far as this one can learn from it."""
+        return EarlierTrainings(self.settings.problem, self.benchmark.space, self.objectives, self.known_costs)
 
     @cached_property
     def provider(self) -> FallbackProvider | None:

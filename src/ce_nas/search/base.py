@@ -20,10 +20,27 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Observation
     from ce_nas.space.base import Space
 
-__all__ = ["KnownMetric", "SearchContext", "Searcher", "SearcherWrapper"]
+__all__ = ["EarlierSearch", "KnownMetric", "SearchContext", "Searcher", "SearcherWrapper"]
 
 #: a metric of every member of a space, in their order, or as a function of architectures
 KnownMetric = np.ndarray | Callable[[Sequence[Architecture]], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EarlierSearch:
+    """Full trainings of an earlier search of the same space, on other data, another device or by another recipe."""
+
+    #: what it is called in messages
+    name: str
+    architectures: Sequence[Architecture]
+    #: values of the objectives of the search at hand, minimised, shape ``(n, m)``; NaN where it did not measure one
+    values: np.ndarray
+
+    def best_architectures(self, objective: int, count: int) -> list[Architecture]:
+        """The architectures of the best known values of an objective, best first."""
+        column = self.values[:, objective]
+        order = np.argsort(column, kind="stable")[: min(count, int(np.isfinite(column).sum()))]
+        return [self.architectures[row] for row in order]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +54,14 @@ class SearchContext:
     seed: int
     #: for each objective its values known without a training, minimised; None where known only by training
     known_objectives: Callable[[], Sequence[KnownMetric | None]]
+    #: the earlier searches that sources such as run folders hold
+    read_earlier: Callable[[Sequence[str]], Sequence[EarlierSearch]] = lambda _: ()
+    #: ends the name of its random stream, where a search has several searchers of a name
+    purpose: str = ""
 
     def random_stream(self, searcher: str) -> np.random.Generator:
         """The random stream of a searcher of that name."""
-        return random_stream(self.seed, SEARCHERS.get(searcher).stream or f"searcher.{searcher}")
+        return random_stream(self.seed, (SEARCHERS.get(searcher).stream or f"searcher.{searcher}") + self.purpose)
 
 
 class Searcher(ABC):

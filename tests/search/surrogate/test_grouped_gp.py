@@ -164,6 +164,18 @@ def test_fixed_group_keeps_its_length_scale():
     rng = np.random.default_rng(2)
     groups = [rng.normal(size=(20, 1)).astype(np.float32) for _ in range(2)]
     start = GroupKernel(1.0, np.array([1.0, 1e4]), 0.01)
-    fitted = fit_kernel(groups, rng.normal(size=20), start, fixed=slice(1, 2))
+    fitted = fit_kernel(groups, rng.normal(size=20), start, fixed=[1])
     assert fitted.length_scales[1] == pytest.approx(1e4)
     assert fitted.length_scales[0] != pytest.approx(1.0)
+
+
+def test_linear_group_without_influence_changes_no_prediction():
+    rng = np.random.default_rng(2)
+    groups = [rng.normal(size=(20, 1)).astype(np.float32) for _ in range(2)]
+    targets = groups[1][:, 0].astype(float)
+    fitted = fit_kernel(groups, targets, GroupKernel.prior(2, 1))
+    without = fit_kernel(groups, targets, GroupKernel.prior(2, 1).without([1]), fixed=[1])
+    assert fitted.slope_variances[0] > 0.1
+    assert without.slope_variances[0] < 1e-9
+    rows = without.scale([groups[0], 100.0 * groups[1]])
+    assert without.covariance(rows, rows) == pytest.approx(without.covariance(*[without.scale(groups)] * 2), abs=1e-3)

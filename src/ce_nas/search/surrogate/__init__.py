@@ -1,11 +1,15 @@
 """Bayesian optimisation of discrete spaces with proxy scores and partial trainings.
 
-- searcher: `SurrogateSearcher`
-- dataset: full trainings, known objectives, proxy scores and partial trainings
-- features: architectures and scores as groups of columns
-- gp: Gaussian process over groups of columns, with an incremental posterior
+- surrogate_searcher: `SurrogateSearcher`
+- training_set: full trainings, known objectives, proxy scores and partial trainings
+- initial_design: the first trainings, by what scores or earlier searches promise
+- earlier_searches: what earlier searches predict of an objective
+- encoding: architectures and scores as groups of columns
+- target_transforms: objectives as targets of a Gaussian process
+- grouped_gp: Gaussian process over groups of columns, with an incremental posterior
 - posterior: predictions of all objectives for all candidates
 - acquisition: expected hypervolume improvement by quadrature
+- batch_selection: a batch of the best candidates
 - candidates: candidates of spaces too large to be listed
 """
 

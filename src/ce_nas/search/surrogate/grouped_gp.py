@@ -12,7 +12,7 @@ Sources
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,8 @@ _SIGNAL_PRIOR, _LENGTH_SCALE_PRIOR, _SLOPE_PRIOR, _NOISE_PRIOR = (0.0, 2.0), (1.
 _JITTER = 1e-4
 _MAX_ITERATIONS = 20
 _SQRT_3 = np.sqrt(3.0)
+#: the length scale and the slope variance of a group that is left out
+_IGNORED_LENGTH_SCALE, _IGNORED_SLOPE_VARIANCE = 1e4, 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +45,14 @@ class GroupKernel:
     noise_variance: float
     #: variances of the slopes of the last groups, which have a linear kernel added
     slope_variances: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    def without(self, groups: Sequence[int]) -> GroupKernel:
+        """A copy in which some groups, by their indices, have no influence."""
+        lengths, slopes = self.length_scales.copy(), self.slope_variances.copy()
+        lengths[list(groups)] = _IGNORED_LENGTH_SCALE
+        first = len(lengths) - len(slopes)
+        slopes[[group - first for group in groups if group >= first]] = _IGNORED_SLOPE_VARIANCE
+        return replace(self, length_scales=lengths, slope_variances=slopes)
 
     @classmethod
     def prior(cls, groups: int, linear_groups: int = 0) -> GroupKernel:
@@ -99,11 +109,11 @@ class ScaledRows:
 
 
 def fit_kernel(
-    groups: Sequence[np.ndarray], targets: np.ndarray, start: GroupKernel, fixed: slice | None = None
+    groups: Sequence[np.ndarray], targets: np.ndarray, start: GroupKernel, fixed: Sequence[int] = ()
 ) -> GroupKernel:
     """Fit the kernel of highest posterior density to ``targets``, shape ``(n,)``, from ``start`` [GPML, 5.4.1].
 
-    :param fixed: groups that keep their length scale.
+    :param fixed: groups, by their indices, that keep their length scale, and their slope variance if they have one.
     """
     from scipy.optimize import minimize
 
@@ -117,8 +127,9 @@ def fit_kernel(
         [_SIGNAL_PRIOR, *[_LENGTH_SCALE_PRIOR] * len(groups), *[_SLOPE_PRIOR] * n_linear, _NOISE_PRIOR]
     )
     low, high = priors[0] - 2.5 * priors[1], priors[0] + 2.5 * priors[1]
-    if fixed is not None:
-        held = slice(1 + fixed.start, 1 + fixed.stop)
+    if len(fixed):
+        groups_fixed = np.asarray(fixed, dtype=np.intp)
+        held = np.concatenate([groups_fixed, groups_fixed[groups_fixed >= len(groups) - n_linear] + n_linear]) + 1
         low[held] = high[held] = priors[0, held] = log_start[held]
     solution = minimize(
         _negative_log_posterior,

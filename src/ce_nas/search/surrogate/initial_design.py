@@ -12,7 +12,7 @@ import numpy as np
 
 from ce_nas.pareto.dominance import is_nondominated
 from ce_nas.pareto.hypervolume import hypervolume_improvements
-from ce_nas.search.surrogate.encoding import ScoreEncoder
+from ce_nas.search.surrogate.encoding import ScoreEncoder, rank_correlation, rank_shares
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,8 @@ _LOWEST, _RISE, _EXPONENT = 0.1, 0.8, 0.25
 #: the least rank correlation of the scores with a known cost: larger networks are better on average, and scores that
 #: say the contrary, or nothing, choose no trainings until some have confirmed them
 _MIN_CORRELATION_WITH_COST = 0.1
+#: the fewest trainings by which the order that earlier searches promise is checked
+_MIN_CHECKED = 4
 
 
 def promised_values(
@@ -43,6 +45,8 @@ def promised_values(
     few architectures are scored, or the scores contradict the costs.
     """
     trained, scored = dataset.requires_training, dataset.votes.known_architectures
+    if dataset.earlier:
+        return _values_promised_by_earlier_searches(dataset, architectures, reference)
     if len(scored) < MIN_SCORED or trained.all():
         return None
     regression = ScoreEncoder.fit(dataset.votes.lookup(scored), encoder.functional_groups(scored))
@@ -51,14 +55,47 @@ def promised_values(
     complete = np.isfinite(known[:, ~trained]).all(axis=1)
     if complete.sum() < MIN_SCORED:
         return None
-    ranks = np.apply_along_axis(_rank_shares, 0, votes[complete])
-    if _correlation(ranks.mean(axis=1), known[complete][:, ~trained][:, 0]) < _MIN_CORRELATION_WITH_COST:
+    ranks = np.apply_along_axis(rank_shares, 0, votes[complete])
+    if rank_correlation(ranks.mean(axis=1), known[complete][:, ~trained][:, 0]) < _MIN_CORRELATION_WITH_COST:
         return None
     values = np.full(known.shape, np.inf)
     rows = np.flatnonzero(complete)
     values[np.ix_(rows, np.flatnonzero(trained))] = -(_LOWEST + _RISE * ranks**_EXPONENT)
     values[np.ix_(rows, np.flatnonzero(~trained))] = known[complete][:, ~trained]
     return values, np.where(trained, 0.0, reference)
+
+
+def _values_promised_by_earlier_searches(
+    dataset: SurrogateDataset, architectures: Sequence[Architecture], reference: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """What earlier searches and known costs promise; None where an objective has neither."""
+    values = dataset.known_values(architectures)
+    limits = np.array(reference, dtype=float)
+    for objective in np.flatnonzero(np.isnan(values).any(axis=0)).tolist():
+        if objective not in dataset.earlier:
+            return None
+        values[:, objective] = dataset.earlier[objective].promised(architectures)
+        limits[objective] = 0.0
+        if _contradicts_trainings(dataset, objective) or _contradicts_costs(values, objective, dataset):
+            return None
+    return values, limits
+
+
+def _contradicts_trainings(dataset: SurrogateDataset, objective: int) -> bool:
+    """Whether the first trainings are not ranked as earlier searches ranked them."""
+    trained = [sample for sample in dataset.full_trainings.observations if np.isfinite(sample.values[objective])]
+    if len(trained) < _MIN_CHECKED:
+        return False
+    promised = dataset.earlier[objective].promised([sample.architecture for sample in trained])
+    return rank_correlation(promised, np.array([sample.values[objective] for sample in trained])) <= 0.0
+
+
+def _contradicts_costs(values: np.ndarray, objective: int, dataset: SurrogateDataset) -> bool:
+    """Whether an objective that takes a training is promised to be no better where the first known cost is higher."""
+    costs = np.flatnonzero(~dataset.requires_training & np.isfinite(values).all(axis=0))
+    if not dataset.requires_training[objective] or not len(costs):
+        return False
+    return rank_correlation(-values[:, objective], values[:, costs[0]]) < _MIN_CORRELATION_WITH_COST
 
 
 def choose_greedy_front(values: np.ndarray, reference: np.ndarray, chosen: Sequence[int], count: int) -> list[int]:
@@ -82,17 +119,3 @@ def choose_greedy_front(values: np.ndarray, reference: np.ndarray, chosen: Seque
         new.append(waiting.pop(int(np.argmax(gains))))
         points = np.vstack([points, values[[new[-1]]]])
     return new
-
-
-def _rank_shares(scores: np.ndarray) -> np.ndarray:
-    """The rank of each score as a share of all, above 0 and up to 1; ties share their mean rank."""
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(scores) / len(scores))
-
-
-def _correlation(left: np.ndarray, right: np.ndarray) -> float:
-    """Spearman's rank correlation; 0 where one side is constant."""
-    a, b = _rank_shares(left), _rank_shares(right)
-    spread = float(a.std() * b.std())
-    return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread > 0 else 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +11,9 @@ from ce_nas.pareto.dominance import is_nondominated
 from ce_nas.pareto.sorting import argsort_rank_and_crowding
 from ce_nas.search.archive import objective_values
 from ce_nas.search.surrogate.acquisition import expected_hypervolume_improvements, normal_quadrature_nodes
-from ce_nas.search.surrogate.encoding import ScoreEncoder
+from ce_nas.search.surrogate.encoding import ScoreEncoder, rank_correlation
 from ce_nas.search.surrogate.grouped_gp import GpPosterior, GroupKernel, fit_kernel, leave_one_out_log_density
+from ce_nas.search.surrogate.target_transforms import LogTransform, StandardTransform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,84 +22,14 @@ if TYPE_CHECKING:
     from ce_nas.search.surrogate.encoding import FeatureEncoder
     from ce_nas.search.surrogate.training_set import ArchitectureTable, SurrogateDataset
 
-__all__ = ["CandidatePosterior", "LogTransform", "StandardTransform"]
+__all__ = ["CandidatePosterior"]
 
 #: quadrature nodes of an expectation
 _QUADRATURE_NODES = 8
 #: the most samples a kernel is fitted to: the best, and an evenly spaced share of the rest
 _MAX_BEST_SAMPLES, _MAX_OTHER_SAMPLES = 96, 48
-#: log values with a smaller standard deviation are equal within rounding
-_MIN_LOG_SPREAD = 1e-8
-#: the fewest trainings by which proxy scores are judged, and the length scale of a group that is left out
-_MIN_JUDGED_SAMPLES, _IGNORED_LENGTH_SCALE = 8, 1e4
-
-
-@dataclass(frozen=True, slots=True)
-class LogTransform:
-    """Transforms an objective to targets with mean 0 and variance 1, with a higher resolution of good values.
-
-    Example:
-        >>> transform = LogTransform.fit(np.array([1.0, 2.0, 5.0, np.inf]), reference=10.0)
-        >>> transform.inverse_transform(transform.transform(np.array([1.0, 5.0, np.inf]))).round(6)
-        array([ 1.,  5., 10.])
-    """
-
-    best: float
-    margin: float
-    #: worse values are clipped to this one
-    cap: float
-    centre: float
-    scale: float
-
-    @classmethod
-    def fit(cls, values: np.ndarray, reference: float) -> LogTransform:
-        """Fit to minimised ``values``, shape ``(n,)``, of which some must be finite."""
-        finite = values[np.isfinite(values)]
-        best, median = float(finite.min()), float(np.median(finite))
-        cap = max(reference, median)
-        margin = max(median - best, 1e-3 * (cap - best), 1e-9)
-        logs = np.log(np.minimum(values, cap) - best + margin)
-        spread = float(logs.std())
-        return cls(best, margin, cap, float(logs.mean()), spread if spread > _MIN_LOG_SPREAD else 1.0)
-
-    def transform(self, values: np.ndarray) -> np.ndarray:
-        """Targets of values; failures are as bad as the cap."""
-        capped = np.minimum(np.nan_to_num(values, nan=self.cap, posinf=self.cap, neginf=self.best), self.cap)
-        return np.asarray((np.log(capped - self.best + self.margin) - self.centre) / self.scale)
-
-    def inverse_transform(self, targets: np.ndarray) -> np.ndarray:
-        """Values of targets, none worse than the cap."""
-        logs = np.minimum(targets * self.scale + self.centre, np.log(self.cap - self.best + self.margin))
-        return np.asarray(np.exp(logs) + self.best - self.margin)
-
-
-@dataclass(frozen=True, slots=True)
-class StandardTransform:
-    """Transforms an additive objective to targets: its values, standardised.
-
-    Example:
-        >>> StandardTransform.fit(np.array([1.0, 3.0]), reference=9.0).transform(np.array([1.0, 3.0]))
-        array([-1.,  1.])
-    """
-
-    #: replaces the value of failures
-    failure_value: float
-    centre: float
-    scale: float
-
-    @classmethod
-    def fit(cls, values: np.ndarray, reference: float) -> StandardTransform:
-        """Fit to minimised ``values``, shape ``(n,)``, of which some must be finite."""
-        finite = values[np.isfinite(values)]
-        return cls(max(reference, float(finite.max())), float(finite.mean()), float(finite.std()) or 1.0)
-
-    def transform(self, values: np.ndarray) -> np.ndarray:
-        """Targets of values."""
-        return np.asarray((np.where(np.isfinite(values), values, self.failure_value) - self.centre) / self.scale)
-
-    def inverse_transform(self, targets: np.ndarray) -> np.ndarray:
-        """Values of targets."""
-        return np.asarray(targets * self.scale + self.centre)
+#: the fewest trainings by which proxy scores and earlier searches are judged
+_MIN_JUDGED_SAMPLES = 8
 
 
 class CandidatePosterior:
@@ -221,29 +151,35 @@ class CandidatePosterior:
         for objective in self._modelled:
             kernel = kernels.get(objective)
             if kernel is None or len(kernel.length_scales) != len(groups[objective]):
-                n_linear = 0 if self._dataset.requires_training[objective] else self._linear_groups
-                kernel = GroupKernel.prior(len(groups[objective]), n_linear)
+                kernel = GroupKernel.prior(len(groups[objective]), self._linear_group_counts[objective])
             elif not fit:
                 self.kernels[objective] = kernel
                 continue
             transform = self._output_transform(objective, values[:, objective])
             targets = transform.transform(values[rows, objective])
-            self.kernels[objective] = self._fit_with_judged_scores(groups[objective], targets, kernel)
+            self.kernels[objective] = self._fit_with_judged_features(objective, groups[objective], targets, kernel)
 
-    def _fit_with_judged_scores(
-        self, groups: Sequence[np.ndarray], targets: np.ndarray, start: GroupKernel
+    def _fit_with_judged_features(
+        self, objective: int, groups: Sequence[np.ndarray], targets: np.ndarray, start: GroupKernel
     ) -> GroupKernel:
-        """The fitted kernel, without the proxy scores where these do not help to predict a training from the others."""
-        fitted = fit_kernel(groups, targets, start)
-        if not self._auxiliary_tables or len(targets) < _MIN_JUDGED_SAMPLES:
-            return fitted
+        """The fitted kernel, without the features from elsewhere that do not help to predict trainings.
+
+        Proxy scores, and predictions by earlier searches, stay if the kernel with them predicts each training from the
+        others at least as well as the kernel without; an earlier search that ranks the trainings the wrong way is left
+        out.
+        """
         first = self._functional_group_count
-        scores = slice(first, first + len(self._auxiliary_tables))
-        ignored = replace(start, length_scales=start.length_scales.copy())
-        ignored.length_scales[scores] = _IGNORED_LENGTH_SCALE
-        without = fit_kernel(groups, targets, ignored, fixed=scores)
-        densities = [leave_one_out_log_density(groups, targets, kernel) for kernel in (fitted, without)]
-        return fitted if densities[0] >= densities[1] else without
+        scores = range(first, first + len(self._auxiliary_tables))
+        earlier = range(scores.stop, scores.stop + len(self._dataset.earlier.get(objective, ())))
+        if not (scores or earlier) or len(targets) < _MIN_JUDGED_SAMPLES:
+            return fit_kernel(groups, targets, start)
+        wrong = [column for column in earlier if rank_correlation(groups[column][:, 0], targets) <= 0.0]
+        choices = [wrong, *([*scores, *wrong] for _ in scores[:1])]
+        if len(wrong) < len(earlier):
+            choices += [[*earlier], *([*scores, *earlier] for _ in scores[:1])]
+        kernels = [fit_kernel(groups, targets, start.without(ignored), fixed=ignored) for ignored in choices]
+        densities = [leave_one_out_log_density(groups, targets, kernel) for kernel in kernels]
+        return kernels[int(np.argmax(densities))]
 
     def _output_transform(self, objective: int, values: np.ndarray) -> LogTransform | StandardTransform:
         transform = LogTransform if self._dataset.requires_training[objective] else StandardTransform
@@ -269,8 +205,13 @@ class CandidatePosterior:
         trained = self._dataset.requires_training
         has_costs = not trained[self._modelled].all()
         cost_groups = self._feature_encoder.cost_groups(architectures) if has_costs else []
-        self._linear_groups = len(cost_groups)
-        return {objective: groups if trained[objective] else groups + cost_groups for objective in self._modelled}
+        linear = {
+            objective: self._dataset.earlier_groups(objective, architectures)
+            + ([] if trained[objective] else cost_groups)
+            for objective in self._modelled
+        }
+        self._linear_group_counts = {objective: len(added) for objective, added in linear.items()}
+        return {objective: groups + added for objective, added in linear.items()}
 
 
 def _known_scores(table: ArchitectureTable, encoder: FeatureEncoder) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from ce_nas.config.components import SurrogateSettings
 from ce_nas.config.registry import SEARCHERS
 from ce_nas.core.errors import SettingsError
 from ce_nas.search.archive import PendingProposals
 from ce_nas.search.random import sample_uniform
 from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace, deduplicate
+from ce_nas.search.surrogate.batch_selection import iter_allowed, select_batch
 from ce_nas.search.surrogate.candidates import CandidateSampler
 from ce_nas.search.surrogate.encoding import FeatureEncoder
 from ce_nas.search.surrogate.initial_design import MIN_SCORED, choose_greedy_front, promised_values
@@ -22,11 +24,11 @@ from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Container, Sequence
 
     from ce_nas.config.components import SearcherSettings
     from ce_nas.core.records import Architecture, Observation
-    from ce_nas.search.base import KnownMetric, SearchContext
+    from ce_nas.search.base import EarlierSearch, KnownMetric, SearchContext
     from ce_nas.search.regions import Region
     from ce_nas.search.surrogate.grouped_gp import GroupKernel
     from ce_nas.space.base import Space
@@ -39,8 +41,6 @@ _MIN_TRAININGS = 3
 _REFIT_GROWTH, _PROXY_REFIT_GROWTH = 1.2, 1.5
 #: number of trainings after which more of them do not refit the kernels
 _MAX_REFIT_TRAININGS = 300
-#: the most proposals of one ask that are selected with fantasies of the earlier ones
-_MAX_FANTASIES = 8
 #: the fewest candidates, those of the largest expected improvement, that a batch is selected from
 _MIN_BATCH_CANDIDATES = 384
 #: random architectures of a huge space over whose costs the initial proposals are spread
@@ -51,7 +51,7 @@ _COST_WINDOW_SIZE = 48
 _REPEATED_WORTH = 0.1
 
 
-@SEARCHERS.register("surrogate")
+@SEARCHERS.register("surrogate", SurrogateSettings)
 class SurrogateSearcher(RegionalSearcher):
     """Bayesian optimisation of a discrete space that also learns from proxy scores and partial trainings.
 
@@ -85,6 +85,7 @@ class SurrogateSearcher(RegionalSearcher):
         missing; observed scores must be of the same kinds. None: there are none, or they are observed.
     :param votes: the estimate of an objective by these scores, larger is better, shape ``(size,)``; None: their mean
         rank. Observed scores come with their own.
+    :param earlier: earlier searches of the same space, on other data, devices or recipes.
     :param initial_proposals: proposals before the model decides: the front that scores and known costs promise, else
         spread over the first known cost, or random.
     """
@@ -102,6 +103,7 @@ class SurrogateSearcher(RegionalSearcher):
         known_objectives: Sequence[KnownMetric | None] | None = None,
         proxy_scores: np.ndarray | None = None,
         votes: np.ndarray | None = None,
+        earlier: Sequence[EarlierSearch] = (),
         initial_proposals: int = 12,
     ) -> None:
         self._space = space
@@ -120,6 +122,9 @@ class SurrogateSearcher(RegionalSearcher):
             self._dataset.set_proxy_scores(np.asarray(proxy_scores, dtype=float), votes)
         self._candidate_sampler = CandidateSampler(space, rng)
         self._feature_encoder = FeatureEncoder(space)
+        #: the earlier searches that were known at the start
+        self.earlier_at_start = tuple(earlier)
+        self._dataset.set_earlier(earlier, self._feature_encoder)
         self._posterior: CandidatePosterior | None = None
         self._kernels: dict[int, GroupKernel] = {}
         #: counts of the dataset at the last fit of the kernels
@@ -128,16 +133,19 @@ class SurrogateSearcher(RegionalSearcher):
         self._stale = True
         self._spread_proposed = 0
         self._pending = PendingProposals()
-        #: for each member of a space with known equivalences the number of its function
-        self._function_of = unique_rows(space)[1] if isinstance(space, NasBench201Space) else None
         #: largest expected improvements at the last ask of architectures not trained, descending
         self._best_improvements = np.empty(0)
 
     @classmethod
     def from_settings(cls, settings: SearcherSettings, context: SearchContext) -> Self:
         """See :meth:`Searcher.from_settings`."""
-        rng = context.random_stream(settings.name)
-        return cls(context.space, rng, context.reference, known_objectives=context.known_objectives())
+        return cls(
+            context.space,
+            context.random_stream(settings.name),
+            context.reference,
+            known_objectives=context.known_objectives(),
+            earlier=context.read_earlier(getattr(settings, "warm_start", ())),
+        )
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
@@ -167,6 +175,11 @@ class SurrogateSearcher(RegionalSearcher):
             self._candidate_sampler.tell(observations)
         self._stale = self._stale or bool(observations)
         self._pending.discard_observed(observations)
+
+    def set_earlier(self, searches: Sequence[EarlierSearch]) -> None:
+        """Learn from these earlier searches from now on, in place of those known so far."""
+        self._dataset.set_earlier(searches, self._feature_encoder)
+        self._posterior, self._fitted_counts = None, (0, 0, 0)
 
     def expected_gain(self, trainings: int) -> float | None:
         """See :meth:`Searcher.expected_gain`: the sum over the best candidates, as if they were independent."""
@@ -209,9 +222,14 @@ class SurrogateSearcher(RegionalSearcher):
 
     def _propose_promised(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """Initial proposals: of the front that proxy scores and known costs promise; none without these."""
-        if n < 1 or self._dataset.votes.count < MIN_SCORED:
+        if n < 1 or not (self._dataset.earlier or self._dataset.votes.count >= MIN_SCORED):
             return []
-        architectures = self._space.all_architectures if self._is_listable else self._dataset.votes.known_architectures
+        architectures: Sequence[Architecture] = self._dataset.votes.known_architectures
+        if self._is_listable:
+            architectures = self._space.all_architectures
+        elif self._dataset.earlier:
+            sample = sample_uniform(self._space, self._rng, _COST_SAMPLE_SIZE, exclude, region)
+            architectures = list(dict.fromkeys([*self._dataset.earlier_best, *sample]))
         promised = promised_values(self._dataset, self._feature_encoder, architectures, self._reference)
         if promised is None:
             return []
@@ -260,9 +278,9 @@ class SurrogateSearcher(RegionalSearcher):
         improvements = posterior.expected_improvements() * worth
         order = np.lexsort((self._rng.random(len(improvements)), -improvements))
         n_candidates = 1 if n == 1 and not pending else max(2 * n, _MIN_BATCH_CANDIDATES)
-        indices = list(islice(_iter_allowed(posterior, order, exclude, region), n_candidates))
+        indices = list(islice(iter_allowed(posterior, order, exclude, region), n_candidates))
         self._best_improvements = self._largest_untrained(improvements, posterior)
-        return [posterior.candidates[index] for index in _select_batch(posterior, indices, pending, n, worth)]
+        return [posterior.candidates[index] for index in select_batch(posterior, indices, pending, n, worth)]
 
     def _largest_untrained(self, improvements: np.ndarray, posterior: CandidatePosterior) -> np.ndarray:
         """The largest of the expected improvements of architectures that are not trained, descending.
@@ -294,7 +312,8 @@ class SurrogateSearcher(RegionalSearcher):
             self._fitted_counts = self._dataset.counts
         if not self._is_listable:
             sample = self._candidate_sampler.sample(exclude, region, self._dataset.full_trainings.observations)
-            candidates = list(dict.fromkeys([*sample, *self._pending.retain_accepted(exclude)]))
+            earlier = deduplicate(self._dataset.earlier_best, exclude)
+            candidates = list(dict.fromkeys([*sample, *earlier, *self._pending.retain_accepted(exclude)]))
             self._posterior = self._build_posterior(candidates, fit=fit)
         elif self._posterior is None or fit:
             self._posterior = self._build_posterior(list(self._space.index), fit=fit)
@@ -326,45 +345,6 @@ def _list_equivalents(space: Space, function_of: np.ndarray) -> dict[Architectur
     for architecture, function in zip(space.all_architectures, function_of.tolist(), strict=True):
         classes.setdefault(function, []).append(architecture)
     return {architecture: members for members in classes.values() for architecture in members}
-
-
-def _select_batch(
-    posterior: CandidatePosterior, indices: Sequence[int], pending: Sequence[int], n: int, worth: np.ndarray
-) -> list[int]:
-    """Up to ``n`` of the indices, best first; the first few given fantasies of the earlier ones and the pending.
-
-    :param indices: candidates, those of the largest expected improvement first.
-    :param pending: candidates whose training is running.
-    :param worth: by what the expected improvement of each candidate counts.
-    """
-    if len(indices) <= 1 or (n == 1 and not pending):
-        return list(indices[:n])
-    part = posterior.subset(np.array([*indices, *pending]))
-    for row in range(len(indices), len(indices) + len(pending)):
-        part.fantasise(row)
-    available = np.where(np.arange(len(indices) + len(pending)) < len(indices), worth[[*indices, *pending]], -1.0)
-    batch: list[int] = []
-    while len(batch) < min(n, _MAX_FANTASIES, len(indices)):
-        gains = np.where(available >= 0, part.expected_improvements() * available, -1.0)
-        best = int(np.argmax(gains)) if batch or pending else 0
-        part.fantasise(best)
-        batch.append(best)
-        available[best] = -1.0
-    batch += np.flatnonzero(available >= 0)[: n - len(batch)].tolist()
-    return [indices[row] for row in batch]
-
-
-def _iter_allowed(
-    posterior: CandidatePosterior, order: np.ndarray, exclude: Container[Architecture], region: Region
-) -> Iterator[int]:
-    """The indices in ``order`` of candidates inside the region that are not excluded."""
-    for start in range(0, len(order), 512):
-        block = order[start : start + 512].tolist()
-        architectures = [posterior.candidates[index] for index in block]
-        inside = region.contains(architectures).tolist()
-        for index, architecture, is_inside in zip(block, architectures, inside, strict=True):
-            if is_inside and architecture not in exclude:
-                yield index
 
 
 def _van_der_corput(index: int) -> float:

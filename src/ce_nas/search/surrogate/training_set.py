@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ce_nas.search.archive import Archive
+from ce_nas.search.surrogate.earlier_searches import EarlierPredictions
 from ce_nas.search.surrogate.encoding import RankNormaliser
 from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
 
@@ -14,10 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ce_nas.core.records import Architecture, Observation
-    from ce_nas.search.base import KnownMetric
+    from ce_nas.search.base import EarlierSearch, KnownMetric
+    from ce_nas.search.surrogate.encoding import FeatureEncoder
     from ce_nas.space.base import Space
 
 __all__ = ["ArchitectureTable", "SurrogateDataset"]
+
+
+#: the best architectures of an earlier search that are kept, by one objective
+_MAX_EARLIER_BEST = 128
 
 
 class ArchitectureTable:
@@ -99,6 +106,7 @@ class SurrogateDataset:
         columns = {
             objective: metric for objective, metric in enumerate(known_objectives) if isinstance(metric, np.ndarray)
         }
+        self._known_in_advance = {*self._metric_functions, *columns}
         if columns:
             unknown = np.full(space.size, np.nan)
             self.known_table.fill(
@@ -110,6 +118,10 @@ class SurrogateDataset:
         self.proxy_scores: ArchitectureTable | None = None
         #: negated values of partial trainings
         self.partial_trainings = ArchitectureTable(space, int(self.requires_training.sum()))
+        #: for some objectives what earlier searches predict
+        self.earlier: dict[int, EarlierPredictions] = {}
+        #: the best architectures of earlier searches, by each objective
+        self.earlier_best: tuple[Architecture, ...] = ()
         #: architectures with a new estimate or partial training since this was last cleared
         self.changed_architectures: set[Architecture] = set()
 
@@ -131,6 +143,22 @@ class SurrogateDataset:
     def has_metric_functions(self) -> bool:
         """Whether an objective is known as a function of architectures."""
         return bool(self._metric_functions)
+
+    def set_earlier(self, searches: Sequence[EarlierSearch], encoder: FeatureEncoder) -> None:
+        """Model earlier searches of the same space, as far as they measured the objectives."""
+        self.earlier, self.earlier_best = {}, ()
+        for objective in sorted({*range(len(self.requires_training))} - self._known_in_advance) if searches else ():
+            predictions = EarlierPredictions(self._space, encoder, searches, objective)
+            if len(predictions):
+                self.earlier[objective] = predictions
+                best = (search.best_architectures(objective, _MAX_EARLIER_BEST) for search in searches)
+                self.earlier_best = tuple(dict.fromkeys([*self.earlier_best, *itertools.chain(*best)]))
+
+    def earlier_groups(self, objective: int, architectures: Sequence[Architecture]) -> list[np.ndarray]:
+        """What earlier searches predict of an objective: a feature group each, shape ``(n, 1)``; none without any."""
+        if objective not in self.earlier:
+            return []
+        return [column[:, None] for column in self.earlier[objective].columns(architectures).T]
 
     def known_values(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """The objectives of ``architectures`` that are known without a training, shape ``(n, m)``, else NaN."""
