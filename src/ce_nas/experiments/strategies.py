@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CE_NAS",
     "FACTORS",
+    "NEED_PARTIAL_TRAININGS",
     "STRATEGIES",
     "SUITE_STRATEGIES",
     "VANILLA_SURROGATE",
@@ -97,14 +98,19 @@ VANILLA_SURROGATE = Strategy(
 )
 
 
-def _surrogate_under(name: str, title: str, policy: str, *, scores: bool) -> Strategy:
-    """CE-NAS's searcher under a policy, with the problem's own proxy scores or without any."""
-    settings: dict[str, Any] = {"policy": {"name": policy}, "searcher": {"name": "surrogate"}}
+def _surrogate_under(name: str, title: str, policy: str, *, scores: bool, **sections: Mapping[str, Any]) -> Strategy:
+    """CE-NAS's searcher under a policy, with the problem's own proxy scores or without any.
+
+    :param sections: further settings, by section.
+    """
+    settings: dict[str, Any] = {**sections, "policy": {"name": policy}}
+    settings["searcher"] = {"name": "surrogate", **sections.get("searcher", {})}
     if not scores:
         settings["problem"] = {"proxy_scores": "none"}
-    return Strategy(name, title, settings, ("policy", "searcher", "proxy_scores"))
+    return Strategy(name, title, settings, ("policy", "searcher", "proxy_scores", "power_lever"))
 
 
+LEVER = {"lever": True}
 #: the suite's strategies: each part of CE-NAS is added to vanilla LaMOO in turn
 SUITE_STRATEGIES = (
     STRATEGIES[1],
@@ -114,7 +120,25 @@ SUITE_STRATEGIES = (
     _surrogate_under("look-ahead-unscored", "look-ahead + surrogate, no scores", "look-ahead", scores=False),
     _surrogate_under("look-ahead-surrogate", "look-ahead + surrogate", "look-ahead", scores=True),
     _surrogate_under("learned-surrogate", "learned + surrogate", "learned", scores=True),
+    Strategy(
+        "look-ahead-lamoo",
+        "look-ahead + LaMOO",
+        {"policy": {"name": "look-ahead"}, "searcher": {"name": "lamoo", "inner": "random"}},
+        ("policy", "searcher", "proxy_scores"),
+    ),
+    _surrogate_under(
+        "short-surrogate",
+        "look-ahead + surrogate, short trainings first",
+        "look-ahead",
+        scores=True,
+        searcher={"initial_fidelity": 0.06, "short_trainings": 64},
+    ),
+    _surrogate_under(
+        "power-surrogate", "look-ahead + surrogate, power", "look-ahead", scores=True, power={"lever": True}
+    ),
 )
+#: strategies that need a table with partial trainings
+NEED_PARTIAL_TRAININGS = ("short-surrogate",)
 #: name of a part, and the strategies with and without it
 FACTORS = (
     ("searcher", "vanilla-surrogate", "vanilla-lamoo"),

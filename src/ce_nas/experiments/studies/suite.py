@@ -23,8 +23,9 @@ from ce_nas.experiments.clustered_ratio import clustered_median, paired_ratio
 from ce_nas.experiments.limits import GreedyFront, cleanest_hours_g
 from ce_nas.experiments.protocol import LEVELS, choose_problems, choose_starts, most_valuable_cells
 from ce_nas.experiments.provenance import provenance_notes
-from ce_nas.experiments.strategies import FACTORS, SUITE_STRATEGIES
+from ce_nas.experiments.strategies import FACTORS, NEED_PARTIAL_TRAININGS, SUITE_STRATEGIES
 from ce_nas.experiments.trials import build_trial
+from ce_nas.experiments.waterfall import build_waterfall, draw_waterfall, waterfall_content, waterfall_table
 from ce_nas.report.page import ReportTable
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ class SuiteExperiment(Experiment):
         for name in options.strategies:
             if name not in known:
                 raise SettingsError(unknown_choice_message("strategy of the suite", name, known))
-        self._strategies: list[Strategy] = [known[name] for name in options.strategies or known]
+        has_table = config.flags.get("table") is not None
+        default = [name for name in known if has_table or name not in NEED_PARTIAL_TRAININGS]
+        self._strategies: list[Strategy] = [known[name] for name in options.strategies or default]
         self._cases: list[_Case] | None = None
 
     def trials(self) -> list[ExperimentTrial]:
@@ -116,6 +119,7 @@ class SuiteExperiment(Experiment):
         usages = _usages_at_levels(results, cases)
         comparison = _Comparison(cases, usages, [strategy.name for strategy in self._strategies])
         names = {strategy.name: strategy.title for strategy in self._strategies}
+        steps = build_waterfall(lambda ours, theirs: comparison.ratio(ours, theirs, HEADLINE_LEVEL))
         return ExperimentReport(
             title=translate("exp.suite", half=self._options.half.name),
             content={
@@ -124,6 +128,7 @@ class SuiteExperiment(Experiment):
                 "levels": list(LEVELS),
                 "overall": comparison.overall(),
                 "factors": comparison.factors(),
+                "waterfall": waterfall_content(steps),
                 "cases": comparison.details(),
             },
             tables=[
@@ -131,8 +136,9 @@ class SuiteExperiment(Experiment):
                 _group_table(comparison, names, "problem", translate),
                 _group_table(comparison, names, "zone", translate),
                 _factor_table(comparison, translate),
+                waterfall_table(steps, HEADLINE_LEVEL, translate),
             ],
-            figures={},
+            figures={"waterfall": draw_waterfall(steps, HEADLINE_LEVEL, translate)} if steps else {},
             notes=[
                 *provenance_notes(results, self._config.seeds, translate),
                 *(translate(f"exp.suite.note.{key}") for key in ("misses", "interval", "limit")),
