@@ -11,7 +11,8 @@ bootstrap over windows. Beside it: the mean absolute percentage error over four 
 of the truth inside the 80 and 95 % intervals, at the midnights. Forecasters without quantiles are calibrated for it.
 
 FOLDER holds the public tables carboncast_2020_2021, weather_forecast_2019_2022, electricity_maps_2021_2024 and, for the
-forecaster ``carboncast``, carboncast_forecasts_2021h2 (parquet).
+forecaster ``carboncast``, carboncast_forecasts_2021h2 (parquet). ``--forecasters fracast`` judges a general foundation
+model, which needs the package of that name.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 ZONES = ("CISO", "DE", "ERCO", "PJM", "ISNE", "SE", "BPAT", "FPL", "NL", "PL")
 WEATHER_ZONES = ("CISO", "DE", "ERCO", "PJM", "ISNE", "SE")
-CARBONCAST = "carboncast"
+CARBONCAST, FOUNDATION = "carboncast", "fracast"
 FORECASTERS = ("persistence", "seasonal-naive", "damped-profile", "adaptive", "auto", CARBONCAST)
 FIRST, LAST = datetime(2021, 7, 1, tzinfo=UTC), datetime(2021, 12, 28, tzinfo=UTC)
 #: hours of the jobs, and of their windows
@@ -196,6 +197,25 @@ class KnownAhead(RecordedHistory):
         return super().inputs_at(now_s, lookback_s, max(horizon_s, FORECAST_HORIZON_S))
 
 
+class FoundationForecasts(Forecaster):
+    """Fracast-0, a foundation model of time series, with the weights of its package (``pip install fracast``)."""
+
+    name = FOUNDATION
+
+    def __init__(self) -> None:
+        from fracast import FracastModel
+
+        self._model = FracastModel.from_pretrained(weights="fp32")
+        self.lookback_s = self._model.context_length * HOUR_S
+
+    def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
+        """See :meth:`Forecaster.predict`."""
+        past = inputs.truncate(self.lookback_s).intensity_g_per_kwh
+        found = self._model.forecast(past, horizon=inputs.horizon_steps(horizon_s))
+        median = found[:, self._model.quantiles.index(0.5)]
+        return Forecast(self.name, inputs.end_s, inputs.end_s, inputs.step_s, np.maximum(median, 0.0).astype(float))
+
+
 class PublishedForecasts(Forecaster):
     """CarbonCast's published forecasts, issued every midnight; from one to the next the last one holds."""
 
@@ -299,6 +319,8 @@ def build(name: str, zone: str, folder: Path) -> Forecaster | None:
     if name == CARBONCAST:
         is_known = (folder / "carboncast_forecasts_2021h2.parquet").is_file() and zone in WEATHER_ZONES
         return PublishedForecasts(folder, zone) if is_known else None
+    if name == FOUNDATION:
+        return FoundationForecasts()
     if name == "auto":
         return create_forecaster("online-ensemble")
     return load_forecaster(Path(name)) if name.endswith(".json") else create_forecaster(name)
