@@ -216,7 +216,7 @@ def test_a_learning_curve_is_kept_and_repeated_epochs_replace_it(tmp_path):
 def test_check_calls_each_function_once_and_resumes_a_stopped_training(written):
     said = []
     check_user_file(EXAMPLE, said.append, fidelity=0.1)
-    assert "left state.npz" in " ".join(said)
+    assert "left curve.jsonl, state.npz" in " ".join(said)
     said.clear()
     check_user_file(written(WHOLE), said.append)
     text = " ".join(said)

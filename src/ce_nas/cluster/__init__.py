@@ -4,6 +4,7 @@
 - assignment: assignment of roles to devices
 - simulated: devices simulated by an evaluator and a power model
 - live_cluster: real devices with workers and meters
+- failure_watch: shows failures, and ends a search in which all trainings fail
 - replay_clock: the clock of a live run, with replay
 - workers: worker pools: local processes, Ray, Slurm
 """

@@ -9,7 +9,7 @@
   the Hugging Face Trainer (extras ``lightning``, ``transformers``)
 - ray_tune: a scheduler wrapper and callback for Ray Tune (extra ``ray``)
 - trackers: readings to MLflow, Weights & Biases and TensorBoard (extras ``mlflow``, ``wandb``, ``tensorboard``)
-- training_loop: `TrainingLoop`, a carbon-aware search for a training loop of the user's own
+- training_loop: `TrainingLoop`, a carbon-aware search for a training loop of the user's own; optimize: for a function
 """
 
 from __future__ import annotations

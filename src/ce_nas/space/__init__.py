@@ -1,7 +1,9 @@
 """Search spaces.
 
 - base: `Space`, one choice for each of several variables
-- mixed: `MixedSpace`, continuous, integer and categorical variables
+- mixed: `MixedSpace`, continuous, integer, ordinal and categorical variables
+- conditional: `ConditionalSpace`, where some count only with others
+- conversion: from and to Optuna's distributions and ConfigSpace
 - distributions: the domains of these variables
 - nasbench201_cell, darts, fbnet: the spaces of benchmarks
 - nasnet, efficientnet: a cell space after NASNet, a macro space after EfficientNet
@@ -18,8 +20,9 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from ce_nas.space.base import Space
+    from ce_nas.space.conditional import ConditionalSpace
     from ce_nas.space.darts import DartsSpace
-    from ce_nas.space.distributions import Categorical, Float, Integer
+    from ce_nas.space.distributions import Categorical, Float, Integer, Ordinal
     from ce_nas.space.efficientnet import EfficientNetSpace
     from ce_nas.space.fbnet import FbNetSpace
     from ce_nas.space.mixed import MixedSpace
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Categorical",
+    "ConditionalSpace",
     "DartsSpace",
     "EfficientNetSpace",
     "FbNetSpace",
@@ -37,6 +41,7 @@ __all__ = [
     "MixedSpace",
     "NasBench201Space",
     "NasNetSpace",
+    "Ordinal",
     "Space",
     "VisitedSet",
 ]
@@ -45,8 +50,9 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "base": ["Space"],
+        "conditional": ["ConditionalSpace"],
         "darts": ["DartsSpace"],
-        "distributions": ["Categorical", "Float", "Integer"],
+        "distributions": ["Categorical", "Float", "Integer", "Ordinal"],
         "efficientnet": ["EfficientNetSpace"],
         "fbnet": ["FbNetSpace"],
         "mixed": ["MixedSpace"],
