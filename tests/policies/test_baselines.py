@@ -195,3 +195,31 @@ def test_reason_gives_the_deciding_figures():
     assert reason == "Forecast 200 g/kWh between the past week's 100 and 500: 25% sampling."
     reason = ThresholdPolicy(0.25).decide(make_state(forecast=210.0)).reason
     assert reason == "Forecast 210 g/kWh, bound 200 (quantile 0.25 of a week): dirty."
+
+
+SAFE = [ThresholdPolicy(safe=True), HotCarbonPolicy(safe=True), SuspendResumePolicy(safe=True, warmup_scores=0)]
+
+
+@pytest.mark.parametrize("policy", SAFE, ids=lambda policy: policy.name)
+def test_safe_policies_train_once_a_quarter_of_the_time_brought_nothing(policy):
+    dirty = {"forecast": 500.0, "evaluations": 0, "hypervolume_by_evaluation": ()}
+    early = decide(policy, now_s=19 * HOUR_S, time_left_s=61 * HOUR_S, **dirty)
+    late = decide(policy, now_s=20 * HOUR_S, time_left_s=60 * HOUR_S, **dirty)
+    assert (early.evaluating, late) == (0, Allocation(0, 8))
+    trained = decide(policy, now_s=20 * HOUR_S, time_left_s=60 * HOUR_S, **dirty | {"evaluations": 1})
+    assert trained.evaluating == 0
+    closed = decide(policy, now_s=20 * HOUR_S, time_left_s=60 * HOUR_S, closed_periods=(0,), **dirty)
+    assert closed.evaluating == 0
+
+
+@pytest.mark.parametrize("policy", SAFE[:2], ids=lambda policy: policy.name)
+def test_safe_policies_use_all_hours_that_the_target_needs(policy):
+    target = {"forecast": 500.0, "target_hypervolume": 4100.0}
+    assert decide(policy, time_left_s=4 * HOUR_S, **target) == Allocation(0, 8)
+    assert decide(policy, time_left_s=1000 * HOUR_S, **target).evaluating == 0
+
+
+def test_policies_are_not_safe_unless_it_is_stated():
+    dirty = {"forecast": 500.0, "evaluations": 0, "hypervolume_by_evaluation": ()}
+    for policy in (ThresholdPolicy(), HotCarbonPolicy(), SuspendResumePolicy()):
+        assert decide(policy, now_s=79 * HOUR_S, time_left_s=HOUR_S, **dirty).evaluating == 0

@@ -20,7 +20,7 @@ from ce_nas.config.registry import POLICIES
 from ce_nas.core.records import Allocation
 from ce_nas.core.units import HOUR_S
 from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, Decision, Policy, active_allocation
-from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, required_duty_cycle
+from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, required_duty_cycle, why_all_hours
 
 if TYPE_CHECKING:
     from ce_nas.core.records import State
@@ -132,12 +132,20 @@ class FixedSharePolicy(Policy):
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
         sampling = round((1 - self._training_share) * state.cluster.devices)
-        return _sampling_decision(
-            state, sampling, f"{self._training_share:.0%} of the devices evaluate at every hour."
-        )
+        return _sampling_decision(state, sampling, f"{self._training_share:.0%} of the devices evaluate at every hour.")
 
 
-class ThresholdSettings(ComponentSettings):
+class SafeSettings(ComponentSettings):
+    """Settings of policies that wait for clean hours."""
+
+    safe: bool = Field(
+        False,  # noqa: FBT003 - the default of a field
+        description="Every GPU trains at any hour while nothing is trained after a quarter of the time, or all hours "
+        "left are needed for a target.",
+    )
+
+
+class ThresholdSettings(SafeSettings):
     """Settings of the policy threshold."""
 
     clean_quantile: Share = Field(
@@ -150,6 +158,7 @@ class ThresholdPolicy(Policy):
     """Every device evaluates while the coming period is forecast clean, and samples while it is not.
 
     :param clean_quantile: quantile of the past week's intensity up to which a period is clean, 0 to 1.
+    :param safe: see :func:`~ce_nas.policies.remaining_work.why_all_hours`.
 
     Example:
         >>> from ce_nas.testing import make_state
@@ -159,11 +168,14 @@ class ThresholdPolicy(Policy):
 
     name = "threshold"
 
-    def __init__(self, clean_quantile: float = 0.5) -> None:
+    def __init__(self, clean_quantile: float = 0.5, *, safe: bool = False) -> None:
         self._clean_quantile = clean_quantile
+        self._safe = safe
 
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
+        if self._safe and (needed := why_all_hours(state, DEFAULT_CONFIDENCE)):
+            return Decision(Allocation(0, state.cluster.devices), needed)
         clean, reason = _classify_period(state, self._clean_quantile)
         return (
             Decision(Allocation(0, state.cluster.devices), reason)
@@ -196,6 +208,7 @@ class SuspendResumePolicy(Policy):
         duty cycle that the target requires in the time left.
     :param warmup_scores: half of the active devices sample until as many architectures are scored.
     :param confidence: probability with which the clean periods must be enough to reach a target, 0 to less than 1.
+    :param safe: see :func:`~ce_nas.policies.remaining_work.why_all_hours`.
 
     Example:
         >>> from ce_nas.testing import make_state
@@ -210,22 +223,29 @@ class SuspendResumePolicy(Policy):
         clean_quantile: float = 0.5,
         warmup_scores: int = DEFAULT_WARMUP_SCORES,
         confidence: float = DEFAULT_CONFIDENCE,
+        *,
+        safe: bool = False,
     ) -> None:
         self._clean_quantile = clean_quantile
         self._warmup_scores = warmup_scores
         self._confidence = confidence
+        self._safe = safe
 
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
+        if self._safe and (needed := why_all_hours(state, self._confidence)):
+            return Decision(active_allocation(state, state.cluster.devices, self._warmup_scores), needed)
         clean, reason = _classify_period(state, max(self._clean_quantile, required_duty_cycle(state, self._confidence)))
         return Decision(active_allocation(state, state.cluster.devices if clean else 0, self._warmup_scores), reason)
 
 
-@POLICIES.register("hotcarbon")
+@POLICIES.register("hotcarbon", SafeSettings)
 class HotCarbonPolicy(Policy):
     """The share of sampling grows with the intensity: (CI - CI_min) / (CI_max - CI_min) [HotCarbon, section 4].
 
     CI is the forecast of the coming period; CI_min and CI_max are those of the past week, never of the future.
+
+    :param safe: see :func:`~ce_nas.policies.remaining_work.why_all_hours`.
 
     Example:
         >>> from ce_nas.testing import make_state
@@ -235,8 +255,13 @@ class HotCarbonPolicy(Policy):
 
     name = "hotcarbon"
 
+    def __init__(self, *, safe: bool = False) -> None:
+        self._safe = safe
+
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
+        if self._safe and (needed := why_all_hours(state, DEFAULT_CONFIDENCE)):
+            return Decision(Allocation(0, state.cluster.devices), needed)
         past = _past_week(state)
         if state.grid.forecast is None or len(past) == 0:
             return _sampling_decision(

@@ -28,6 +28,7 @@ __all__ = [
     "RemainingWork",
     "estimate_remaining_work",
     "required_duty_cycle",
+    "why_all_hours",
 ]
 
 #: median number of trainings of a search before its first, and its growth per training done
@@ -37,6 +38,8 @@ MEDIAN_GROWTH_WITH_TARGET, MEDIAN_GROWTH_WITHOUT_TARGET = 1.5, 0.4
 _GAP_LOOKBACK_DIVISOR, _MIN_GAP_RATIO = 4, 0.05
 #: probability with which planned work must be enough, by default
 DEFAULT_CONFIDENCE = 0.9
+#: share of the time after which a search without any training stops waiting for clean hours
+_UNTRAINED_SHARE = 0.25
 #: a carbon budget is assumed to be spent in the periods up to this quantile of the coming ones
 _CLEAN_QUANTILE = 0.25
 #: trainings after which the observed progress counts half
@@ -101,6 +104,22 @@ def required_duty_cycle(state: State, confidence: float) -> float:
     closed_s = state.period_s * sum(period * state.period_s < time_left_s for period in state.grid.closed_periods)
     open_s = state.cluster.devices * (time_left_s - closed_s)
     return min(estimate_remaining_work(state).quantile_s(confidence) / open_s, 1.0) if open_s > 0 else 1.0
+
+
+def why_all_hours(state: State, confidence: float) -> str | None:
+    """Why every open hour is needed, as a sentence; None if it is not.
+
+    It is while nothing has been trained in the first quarter of the time, and when all the hours left are needed to
+    reach the target with this probability.
+    """
+    if 0 in state.grid.closed_periods:
+        return None
+    total_s = state.now_s + state.budget.time_left_s
+    if not state.search.evaluations and state.now_s >= _UNTRAINED_SHARE * total_s:
+        return f"Nothing is trained after {state.now_s / HOUR_S:.0f} of {total_s / HOUR_S:.0f} h: every device trains."
+    if required_duty_cycle(state, confidence) >= 1.0:
+        return f"The target needs all of the {state.budget.time_left_s / HOUR_S:.0f} h left: every device trains."
+    return None
 
 
 def estimate_remaining_work(state: State) -> RemainingWork:
