@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 from ce_nas.energy.device_power import DevicePower
 from ce_nas.energy.power_model import PowerModel
 from ce_nas.energy.power_profile import PowerLimit
+from ce_nas.energy.reported_meter import MeterReport, ReportedMeters
 from ce_nas.store.event_log import EventLog
 
 POWER = PowerModel(training_w=100.0, idle_w=10.0)
@@ -415,3 +417,38 @@ def test_whether_limits_can_be_set_is_logged_since_decisions_depend_on_it(tmp_pa
     resumed, _ = limited_cluster(tmp_path / "events", RecordingLimits())
     assert resumed.no_power_limit == "no permission."
     assert limited_cluster(tmp_path / "others", RecordingLimits())[0].no_power_limit == ""
+
+
+def test_where_a_task_ran_is_logged_and_part_of_its_event(tmp_path):
+    places = ({"job": "77", "node": "node-3"}, {"job": "77", "node": "node-4", "restart": "1"})
+    message = WorkerMessage(0, WorkerEvent.FINISHED, 5, Outcome(5, ((1.0,),)), places=places)
+    for _ in range(2):  # live, and replayed
+        log = EventLog(tmp_path / "events")
+        clock = ReplayableClock(log, SCALE)
+        cluster = LiveCluster(ScriptedWorkerPool(), clock, log, POWER)
+        cluster.assign(Allocation(0, 1, 1))
+        cluster.submit(0, Task(5, TaskKind.EVALUATION, ((0,),)))
+        if log.peek is None:
+            clock.post(message)
+        assert cluster.handle_signal(clock.next(SCALE)).places == places
+
+
+@pytest.mark.parametrize(("stated", "watts"), [(False, 40.0), (True, 100.0)])
+def test_a_remote_device_without_a_meter_is_booked_by_its_own_limit_unless_wattages_are_stated(tmp_path, stated, watts):
+    workers = ScriptedWorkerPool()
+    workers.reported_meters = ReportedMeters(2)
+    report = MeterReport("node-1:7", "node-1", error="no meter", working_w=40.0, idle_w=4.0)
+    workers.reported_meters.update(0, report)
+    log = EventLog(tmp_path / "events")
+    clock = ReplayableClock(log, SCALE)
+    power = replace(POWER, origin="stated in the settings") if stated else POWER
+    cluster = LiveCluster(workers, clock, log, power, workers.reported_meters.meters)
+    cluster.assign(Allocation(0, 1, 1))
+    cluster.submit(0, Task(5, TaskKind.EVALUATION, ((0,),)))
+    clock.next(1.0)
+    workers.post(WorkerMessage(0, WorkerEvent.WORKING, 5))
+    cluster.handle_signal(clock.next(SCALE))
+    clock.next(2 * SCALE)
+    reading = cluster.read_energy()[-1]
+    assert reading.activity is Activity.TRAINING
+    assert reading.energy_j == pytest.approx(watts * (reading.end_s - reading.start_s) / SCALE)

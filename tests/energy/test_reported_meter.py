@@ -132,3 +132,14 @@ def test_half_a_gpu_reports_half(monkeypatch, fake_nvml):
     nvml.energy_mj += 400_000
     assert meter.report().energy_j - before == pytest.approx(200.0, rel=0.2)  # and the CPU time of this process
     meter.close()
+
+
+def test_a_worker_declares_its_device_s_own_limit_before_anything_is_read():
+    report = WorkerMeter(METERS.validate("modelled"), "cpu").report()
+    assert 0 < report.idle_w < report.working_w < 287.0
+    meters = ReportedMeters(1)
+    assert meters.declared_w(0) is None
+    meters.update(0, report)
+    assert meters.declared_w(0) == (report.working_w, report.idle_w)
+    unknown = WorkerMeter(METERS.validate("modelled"), "tpu:0").report()
+    assert (unknown.working_w, unknown.idle_w) == (None, None)  # nothing is known: never 0

@@ -280,3 +280,47 @@ def test_a_trial_on_two_devices_is_accounted_for_as_two(tmp_path):
     assert hours == pytest.approx(2 * readings[-1][1] / 50.0 / 3600.0, rel=1e-3)
     assert result.summary.cost == pytest.approx(3.0 * hours)
     assert result.summary.energy_j == pytest.approx(1.56 * sum(content[0] for _, _, content in readings))
+
+
+class LimitedNvml:
+    """Two GPUs whose power limits may be set."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self):
+        self.limits_mw = {"GPU-0": 300_000, "GPU-1": 300_000}
+        reads = self.limits_mw.__getitem__
+        self.nvmlDeviceGetCount = lambda: 2
+        self.nvmlDeviceGetHandleByIndex = "GPU-{}".format
+        self.nvmlDeviceGetHandleByUUID = self.nvmlDeviceGetUUID = str
+        self.nvmlDeviceGetName = lambda _: "V100"
+        self.nvmlDeviceGetPowerManagementLimit = reads
+        self.nvmlDeviceGetPowerManagementDefaultLimit = lambda _: 300_000
+        self.nvmlDeviceGetPowerManagementLimitConstraints = lambda _: [100_000, 300_000]
+        self.nvmlDeviceSetPowerManagementLimit = self.limits_mw.__setitem__
+
+
+def test_the_power_limits_of_a_trial_s_gpus_are_set_where_that_can_be_done(monkeypatch, tmp_path):
+    from types import SimpleNamespace
+
+    from ce_nas.energy import gpu_limits, nvml
+    from ce_nas.energy.power_profile import PowerProfile
+    from ce_nas.engine.build_live import _open_gpu_limits
+
+    gpus = LimitedNvml()
+    monkeypatch.setattr(nvml, "load_nvml", lambda: gpus)
+    monkeypatch.setattr(gpu_limits.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(gpu_limits, "_start_guard", lambda _: SimpleNamespace(stdin=None, wait=lambda _: None))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    inputs = SimpleNamespace(power_profile=PowerProfile.builtin("v100"))
+    local, remote = SimpleNamespace(is_local=True), SimpleNamespace(is_local=False)
+    limits = _open_gpu_limits(inputs, ("cuda:0+cuda:1",), local)
+    limits.apply(inputs.power_profile.at(200.0))
+    assert gpus.limits_mw == {"GPU-0": 240_000, "GPU-1": 240_000}  # 200 of 250 W is 240 of 300 W
+    limits.close()
+    assert gpus.limits_mw == {"GPU-0": 300_000, "GPU-1": 300_000}
+    assert "this machine's own workers" in _open_gpu_limits(inputs, ("cuda",), remote)
+    assert "only GPUs have one, got cpu" in _open_gpu_limits(inputs, ("cpu", "cpu"), local)
+    assert "cuda:7" in _open_gpu_limits(inputs, ("cuda:7",), local)
+    assert _open_gpu_limits(SimpleNamespace(power_profile=None), ("cuda:0",), local) is None

@@ -43,3 +43,17 @@ def test_journal_entries_have_time_kind_and_keys():
 def test_records_entries_of_journal():
     assert make_writer(MemoryJournal()).records_entries
     assert not make_writer(NullJournal()).records_entries
+
+
+def test_allocations_are_in_gpus_and_places_are_kept():
+    journal = MemoryJournal()
+    writer = JournalWriter(journal, VirtualClock(), str, gpus_per_device=2)
+    writer.write_allocation(Allocation(1, 2, released=1))
+    place = {"job": "77", "node": "node-3", "account": "lab", "partition": "gpu"}
+    writer.write_places(
+        TaskEvent(TaskEventKind.SUSPENDED, 2, 60.0, Task(4, TaskKind.SAMPLING, ()), None, (), places=(place,))
+    )
+    assert [(entry.kind, entry.content) for entry in journal.entries] == [
+        ("allocated", {"allocation": {"sampling": 2, "evaluating": 4, "idle": 0, "released": 2}}),
+        ("task_placed", {"task": 4, "device": 2, "places": [place]}),
+    ]

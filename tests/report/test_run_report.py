@@ -3,10 +3,10 @@ import json
 import pytest
 
 from ce_nas.analysis.counterfactual import counterfactual_from_journal
-from ce_nas.core.formatting import format_carbon, format_energy
+from ce_nas.core.formatting import format_carbon, format_duration, format_energy
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.markdown import render_markdown
-from ce_nas.report.run_report import build_run_report, site_moves_table
+from ce_nas.report.run_report import build_run_report, power_table, site_moves_table
 from ce_nas.report.savings_section import savings_headline
 from ce_nas.store.journal import JournalEntry
 
@@ -151,3 +151,19 @@ def test_moves_between_sites_are_listed(moved_entries, finished_run, language):
         build_run_report(moved_entries, Translator(language))
     )
     assert site_moves_table(finished_run.entries, Translator(language)) is None
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_changes_of_the_power_limit_and_of_the_cap_are_listed(finished_run, language):
+    content = {"limit_w": 260.0, "time_factor": 1.0, "power_factor": 1.0, "cap_w": None, "reason": "", "allocation": {}}
+    slowed = {**content, "limit_w": 180.0, "time_factor": 1.047, "power_factor": 0.8675}
+    capped = {**slowed, "cap_w": 2500.0}
+    steps = [(0.0, content), (3600.0, slowed), (7200.0, {**slowed, "reason": "another"}), (9000.0, capped)]
+    entries = [JournalEntry("power_limited", at_s, json.dumps(what)) for at_s, what in steps]
+    table = power_table(entries, Translator(language))
+    assert table.rows == [
+        (format_duration(0.0), "260", "+0.0%", "+0.0%", ""),
+        ("1.00 h", "180", "+4.7%", "-9.2%", ""),
+        ("2.50 h", "180", "+4.7%", "-9.2%", "2,500"),
+    ]
+    assert power_table(finished_run.entries, Translator(language)) is None

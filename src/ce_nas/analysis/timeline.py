@@ -20,6 +20,7 @@ __all__ = [
     "allocation_intervals",
     "allocation_totals_h",
     "decided_periods",
+    "power_changes",
     "site_moves",
 ]
 
@@ -107,6 +108,33 @@ def allocation_intervals(entries: Sequence[JournalEntry]) -> list[AllocationInte
 def allocation_totals_h(intervals: Sequence[AllocationInterval], roles: Sequence[str]) -> dict[str, float]:
     """Sum the GPU-hours of each role."""
     return {role: sum(interval.hours * interval.allocation[role] for interval in intervals) for role in roles}
+
+
+@dataclass(frozen=True, slots=True)
+class PowerChange:
+    """A change of the GPUs' power limit, or of what the site may draw."""
+
+    at_s: float
+    #: power limit of a GPU, W
+    limit_w: float
+    #: duration and energy of work relative to the default limit
+    time_factor: float
+    energy_factor: float
+    #: what the site may draw, W; None without a cap
+    cap_w: float | None
+
+
+def power_changes(entries: Sequence[JournalEntry]) -> list[PowerChange]:
+    """List the changes of the power limit and of the cap, in order; reasons of the same limit and cap are left out."""
+    changes: list[PowerChange] = []
+    for entry in entries:
+        if entry.kind != "power_limited":
+            continue
+        limit_w, cap_w, time_factor = (entry.content[name] for name in ("limit_w", "cap_w", "time_factor"))
+        if not changes or (changes[-1].limit_w, changes[-1].cap_w) != (limit_w, cap_w):
+            energy_factor = time_factor * entry.content["power_factor"]
+            changes.append(PowerChange(entry.at_s, limit_w, time_factor, energy_factor, cap_w))
+    return changes
 
 
 def site_moves(entries: Sequence[JournalEntry]) -> list[JournalledMove]:

@@ -12,6 +12,7 @@ from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage
 from ce_nas.core.errors import ClusterError, EnergyError
 from ce_nas.core.records import Activity, EnergyReading, ReadingSource, TaskEvent, TaskEventKind
 from ce_nas.energy.base import usage_between
+from ce_nas.energy.power_model import PowerModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ce_nas.energy.base import EnergyMeter, MeterSnapshot
     from ce_nas.energy.device_power import DevicePower
     from ce_nas.energy.gpu_limits import GpuLimits
-    from ce_nas.energy.power_model import PowerModel
     from ce_nas.energy.power_profile import PowerLimit
     from ce_nas.store.checkpoint_gc import CheckpointQuota
     from ce_nas.store.event_log import EventLog
@@ -99,6 +99,8 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         self._power_models = (
             [power.model for power in device_power] if device_power else [power_model] * workers.devices
         )
+        # stated wattages come before a device's own limit
+        self._uses_declared = power_model.origin.endswith(PowerModel().origin)
         self._workers = workers
         self._clock = clock
         self._event_log = event_log
@@ -190,6 +192,7 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
             failure=message.failure,
             detail=message.detail,
             active_s=worked_s,
+            places=message.places,
         )
 
     def _stop_work_timer(self, device: _LiveDevice, task: Task) -> float:
@@ -321,10 +324,27 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
     def _model(self, device: _LiveDevice, start_s: float, now_s: float, *, coverage: float) -> EnergyReading:
         """The energy of a device by the power model; ``coverage`` is the share of the time that counts as observed."""
         real_s = (now_s - start_s) / self._clock.time_scale
-        power_model = self._power_models[device.number]
+        power_model = self._power_model(device.number)
         modelled = power_model.model_reading(device.number, device.activity, start_s, now_s)
         energy_j = power_model.power_w(device.activity) * real_s
         return replace(modelled, energy_j=energy_j, coverage=coverage)
+
+    def _power_model(self, device: int) -> PowerModel:
+        """The power model of a device; on another machine by its own limit, once its worker has reported it."""
+        model, reported = self._power_models[device], self._workers.reported_meters
+        declared = reported.declared_w(device) if reported and self._uses_declared else None
+        if declared is None:
+            return model
+        working_w, idle_w = declared
+        return replace(
+            model,
+            training_w=working_w,
+            sampling_w=working_w,
+            idle_w=idle_w,
+            checkpoint_j=working_w * model.checkpoint_s,
+            restore_j=working_w * model.restore_s,
+            startup_j=working_w * model.startup_s,
+        )
 
     def _log_power(self, device_power: Sequence[DevicePower] | None, power_model: PowerModel) -> tuple[float, str]:
         """The maximum power of all devices, W, and the origin of their energy: as logged when the run began.

@@ -101,12 +101,19 @@ class ReplayableClock(Clock):
 
 def _message_to_json(message: WorkerMessage) -> list[object]:
     outcome = None if message.outcome is None else [message.outcome.values, message.outcome.scores]
-    return [message.device, message.event, message.task_id, outcome, message.failure, message.detail]
+    content = [message.device, message.event, message.task_id, outcome, message.failure, message.detail]
+    return [*content, list(map(dict, message.places))] if message.places else content
 
 
 def _message_from_json(content: list[Any]) -> WorkerMessage:
-    device, event, task_id, outcome, failure, detail = content
+    device, event, task_id, outcome, failure, detail, *places = content
     decoded = None if outcome is None else Outcome(task_id, *(tuple(map(tuple, rows)) for rows in outcome))
     return WorkerMessage(
-        device, WorkerEvent(event), task_id, decoded, None if failure is None else Failure(failure), detail
+        device,
+        WorkerEvent(event),
+        task_id,
+        decoded,
+        None if failure is None else Failure(failure),
+        detail,
+        places=tuple(places[0]) if places else (),
     )

@@ -95,10 +95,12 @@ _NEEDS = (
     _Need(
         "power",
         ("profile", "gpu_share"),
-        lambda s: s.power.lever or s.power.cap,
+        lambda s: s.power.is_used,
         "the lever or a power cap: add --power-lever or --power-cap FILE",
     ),
     _Need("power", ("max_slowdown",), lambda s: s.power.lever, "the lever: add --power-lever"),
+    _Need("power", ("cap_signal",), lambda s: s.live.enabled, "a search on real devices: add --live"),
+    _Need("power", ("cap_poll",), lambda s: s.power.cap_signal, "power.cap_signal: state the file"),
     _Need("power", ("cap_notice",), lambda s: s.power.cap, "a power cap: add --power-cap FILE"),
     _Need(
         "site",

@@ -189,6 +189,8 @@ class TaskEvent:
     detail: str = ""
     #: working time of a finished task, s, without process start-up and checkpoints; None: all the time on devices
     active_s: float | None = None
+    #: where the task ran: a mapping for each start of its job or actor; empty on this machine
+    places: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -68,10 +68,21 @@ class PowerSettings(SettingsSection):
         "the run) and W, each until the next; an empty cell is no cap.",
         json_schema_extra=flag("power_cap"),
     )
+    cap_signal: File | None = Field(
+        None,
+        description="File with what the site may draw now, W, PUE included, blank for no cap; a live search reads it "
+        "every cap_poll.",
+    )
+    cap_poll: Duration = Field(60.0, gt=0, description="Time between two readings of cap_signal.")
     cap_notice: Duration = Field(
         120.0,
         description="Time before a lower cap at which devices are slowed, and suspended where that is not enough.",
     )
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything changes the power limit of the devices."""
+        return bool(self.lever or self.cap or self.cap_signal)
 
 
 class PowerLever:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ce_nas.config.registry import METERS
 from ce_nas.core.clock import monotonic_s
-from ce_nas.core.errors import CeNasError, EnergyError
+from ce_nas.core.errors import CeNasError, EnergyError, MissingExtraError
 from ce_nas.core.records import ReadingSource
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
+from ce_nas.energy.device_power import device_power
+from ce_nas.energy.nvml import load_nvml
+from ce_nas.energy.power_model import PowerModel
 from ce_nas.energy.rapl import RaplMeter, has_rapl
 
 if TYPE_CHECKING:
@@ -49,6 +52,10 @@ class MeterReport:
     origin: str = ""
     #: why nothing is read; empty if it is
     error: str = ""
+    #: what the device is modelled to draw at work and idle by its own limit, its part of the host included, W; None
+    #: where nothing is known of it
+    working_w: float | None = None
+    idle_w: float | None = None
 
 
 class WorkerMeter:
@@ -64,6 +71,7 @@ class WorkerMeter:
         self._meter: EnergyMeter | None = None
         self._error = f"there is no meter of the device {device}"
         self._host = _UndividedHost()
+        self._working_w, self._idle_w = _declared_w(device, share)
         uses_counters = has_rapl() and settings.name != "modelled"
         try:
             self._meter = METERS.build(settings, device, os.getpid, self._host if uses_counters else None, share)
@@ -72,20 +80,49 @@ class WorkerMeter:
 
     def report(self) -> MeterReport:
         """Read the meter; a reading that fails is reported with its reason."""
-        host = socket.gethostname()
         if self._meter is None:
-            return MeterReport(self._process, host, error=self._error)
+            return self._failed(self._error)
         try:
             now, host_j = self._meter.snapshot(), self._host.read_energy_j()
         except EnergyError as error:
-            return MeterReport(self._process, host, error=str(error))
+            return self._failed(str(error))
         origin = self._meter.origin
-        return MeterReport(self._process, host, now.energy_j, host_j, now.observed_s, self._meter.source, origin)
+        return replace(
+            self._failed(""),
+            energy_j=now.energy_j,
+            host_energy_j=host_j,
+            observed_s=now.observed_s,
+            source=self._meter.source,
+            origin=origin,
+        )
+
+    def _failed(self, error: str) -> MeterReport:
+        """A report without a reading."""
+        host = socket.gethostname()
+        return MeterReport(self._process, host, error=error, working_w=self._working_w, idle_w=self._idle_w)
 
     def close(self) -> None:
         """Stop reading."""
         if self._meter is not None:
             self._meter.close()
+
+
+def _declared_w(device: str, share: float) -> tuple[float | None, float | None]:
+    """The power of a device of this machine at work and idle by its own limit, W; None where nothing is known.
+
+    The processors count in equal parts for each of the machine's GPUs, or for each core of a device without one.
+    """
+    on_host = _count_gpus() if device.startswith("cuda") else os.cpu_count() or 1
+    stated = PowerModel(origin="")
+    model = device_power(device, max(on_host, 1), stated).model
+    return (None, None) if model == stated else (model.training_w * share, model.idle_w * share)
+
+
+def _count_gpus() -> int:
+    try:
+        return int(load_nvml().nvmlDeviceGetCount())
+    except (EnergyError, MissingExtraError):
+        return 0
 
 
 class _UndividedHost:
@@ -234,6 +271,13 @@ class ReportedMeters:
             state.returned_j = max(state.returned_j, state.energy_j + state.power_w * age_s)
             state.returned_observed_s = max(state.returned_observed_s, state.observed_s + age_s)
             return MeterSnapshot(now_s, state.returned_j, state.returned_observed_s)
+
+    def declared_w(self, device: int) -> tuple[float, float] | None:
+        """What a device is modelled to draw at work and idle by its own limit, W; None before its first report."""
+        last = self._states[device].last
+        if last is None or last.working_w is None or last.idle_w is None:
+            return None
+        return last.working_w, last.idle_w
 
     def source(self, device: int) -> ReadingSource:
         """How the last report was read."""

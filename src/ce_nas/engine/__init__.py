@@ -8,7 +8,7 @@
 - candidate_queue: queue of scored candidates
 - search_progress: scores, evaluations, front and hypervolume
 - state_builder: the state that a policy decides on
-- power_plan: the power limit of each period, and the cap of the site over time
+- power_plan, power_signal: the power limit of each period, and the cap of the site, over time or from moment to moment
 - sites: sites of a search, and moves between them
 - live_intensity: carbon intensity of a live search
 - journal_writer: the journal entries of an engine

@@ -17,6 +17,7 @@ from ce_nas.engine.budgets import Budgets, CarbonAccounting
 from ce_nas.engine.engine import Engine
 from ce_nas.engine.live_intensity import LiveIntensity, ProviderForecaster
 from ce_nas.engine.power_plan import SlowedProblem, build_power_plan
+from ce_nas.engine.power_signal import PowerSignal
 from ce_nas.engine.run_config import Components, RunConfig
 from ce_nas.forecast.selection import SelectedForecaster
 from ce_nas.search.base import SearchContext
@@ -74,7 +75,9 @@ def build_engine(  # noqa: PLR0913 - every component may be an object of the cal
     if grid is not None:
         chosen = replace(chosen, forecaster=ProviderForecaster(grid, chosen.forecaster))
     ledger = _build_ledger(inputs, grid)
-    power_plan = build_power_plan(inputs, _power_model(settings), cluster)
+    power = settings.power
+    signal = PowerSignal(power.cap_signal, recording, power.cap_poll) if power.cap_signal and recording else None
+    power_plan = build_power_plan(inputs, _power_model(settings), cluster, signal)
     if power_plan and not settings.live.enabled:
         problem = SlowedProblem(problem, power_plan.max_time_factor)
     parts = Components(

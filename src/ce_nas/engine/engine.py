@@ -167,6 +167,8 @@ class Engine:
     def handle_event(self, event: TaskEvent) -> None:
         """Account for the readings of an event, and process the result of its task."""
         self.components.ledger.record(event.readings)
+        if event.places:
+            self._journal.write_places(event)
         if event.kind is TaskEventKind.SUSPENDED:
             self._task_times.pause(event.task, event.at_s)
             self._scheduler.suspend(event.task)

@@ -144,7 +144,7 @@ class RunInputs:
         from ce_nas.energy.power_profile import read_power_profile
 
         power = self.settings.power
-        return read_power_profile(power.profile) if power.lever or power.cap else None
+        return read_power_profile(power.profile) if power.is_used else None
 
     @cached_property
     def power_cap(self) -> PowerCapSchedule | None:

@@ -84,6 +84,10 @@ class JournalWriter:
             fidelity=task.fidelity,
         )
 
+    def write_places(self, event: TaskEvent) -> None:
+        """Append where a task ran since it was submitted, such as job, node, account and partition of Slurm."""
+        self._append("task_placed", task=event.task.id, device=event.device, places=[dict(at) for at in event.places])
+
     def write_suspension(self, event: TaskEvent) -> None:
         """Append the suspension of a task."""
         self._append("task_suspended", task=event.task.id, device=event.device)

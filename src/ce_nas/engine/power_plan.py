@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ce_nas.energy.power_model import PowerModel
     from ce_nas.energy.power_profile import PowerLimit
     from ce_nas.engine.inputs import RunInputs
+    from ce_nas.engine.power_signal import PowerSignal
 
 __all__ = ["PowerDecision", "PowerPlan", "SlowedProblem", "build_power_plan", "later_intensity"]
 
@@ -61,7 +62,7 @@ class PowerPlan:
         has_lever: bool,
         working_w: float,
         idle_w: float,
-        cap: PowerCapSchedule | None = None,
+        cap: PowerCapSchedule | PowerSignal | None = None,
         notice_s: float = 0.0,
         no_limit: str = "",
     ) -> None:
@@ -150,16 +151,21 @@ class PowerPlan:
         return [limit for limit in self.lever.limits if lowest_w <= limit.limit_w <= self._chosen.limit_w]
 
 
-def build_power_plan(inputs: RunInputs, power_model: PowerModel, cluster: Cluster) -> PowerPlan | None:
+def build_power_plan(
+    inputs: RunInputs, power_model: PowerModel, cluster: Cluster, signal: PowerSignal | None = None
+) -> PowerPlan | None:
     """The power plan that the settings describe; None without a lever and a cap.
 
     :param cluster: whose devices' largest power counts on real devices.
-
-    :raises SettingsError: if checkpoints cannot be written within the notice of the cap.
+    :param signal: the cap that a file holds from moment to moment.
+    :raises SettingsError: if checkpoints cannot be written within the notice of the cap, or there are two caps.
     """
     power, devices = inputs.settings.power, inputs.settings.cluster
     if inputs.power_profile is None:
         return None
+    if power.cap and power.cap_signal:
+        message = "Expected one of power.cap and power.cap_signal, got both; leave one out."
+        raise SettingsError(message)
     if power.cap and power.cap_notice < devices.checkpoint_s:
         message = (
             f"Expected a power.cap_notice of {devices.checkpoint_s:g} s or more, in which checkpoints are written, got "
@@ -172,8 +178,8 @@ def build_power_plan(inputs: RunInputs, power_model: PowerModel, cluster: Cluste
         has_lever=power.lever,
         working_w=working_w * devices.pue,
         idle_w=power_model.idle_w * devices.pue,
-        cap=inputs.power_cap,
-        notice_s=power.cap_notice,
+        cap=signal or inputs.power_cap,
+        notice_s=0.0 if signal else power.cap_notice,
         no_limit=cluster.no_power_limit,
     )
 

@@ -13,7 +13,7 @@ from ce_nas.analysis.summary import (
     summarise,
     summarise_failures,
 )
-from ce_nas.analysis.timeline import decided_periods, site_moves
+from ce_nas.analysis.timeline import decided_periods, power_changes, site_moves
 from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_hours
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.estimate_section import estimate_section
@@ -40,6 +40,7 @@ __all__ = [
     "build_run_report",
     "build_run_sections",
     "format_run_title",
+    "power_table",
     "site_moves_table",
 ]
 
@@ -172,7 +173,7 @@ def _timeline_section(entries: Sequence[JournalEntry], translate: Translator) ->
     ]
     header = ("from", "grid", "forecast", *roles, "co2eq", "trainings_so_far", "hypervolume")
     table = ReportTable(translate("hours.caption"), tuple(translate(key) for key in header), rows, collapsed=True)
-    tables = (site_moves_table(entries, translate), table if rows else None)
+    tables = (site_moves_table(entries, translate), power_table(entries, translate), table if rows else None)
     return ReportSection(
         "hours",
         translate("section.hours"),
@@ -200,6 +201,23 @@ def site_moves_table(entries: Sequence[JournalEntry], translate: Translator) -> 
     ]
     header = ("moves.there", "moves.left", "moves.site", "moves.took", "energy.pue", "co2eq")
     return ReportTable(translate("moves.caption"), tuple(map(translate, header)), rows) if rows else None
+
+
+def power_table(entries: Sequence[JournalEntry], translate: Translator) -> ReportTable | None:
+    """List the changes of the GPUs' power limit and of the site's cap; None if there was neither."""
+    rows = [
+        (
+            format_duration(change.at_s),
+            f"{change.limit_w:.0f}",
+            f"{change.time_factor - 1.0:+.1%}",
+            f"{change.energy_factor - 1.0:+.1%}",
+            "" if change.cap_w is None else f"{change.cap_w:,.0f}",
+        )
+        for change in power_changes(entries)
+    ]
+    header = ("from", "power.limit", "power.time", "power.energy", "power.cap")
+    caption = translate("power.caption")
+    return ReportTable(caption, tuple(map(translate, header)), rows, collapsed=True) if rows else None
 
 
 def _trajectory_section(entries: Sequence[JournalEntry], summary: RunSummary, translate: Translator) -> ReportSection:

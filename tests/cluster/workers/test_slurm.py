@@ -11,7 +11,7 @@ import pytest
 
 from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent
-from ce_nas.cluster.workers.slurm import SlurmJob, SlurmWorkerPool, _explain_missing_package, _read_report
+from ce_nas.cluster.workers.slurm import SlurmJob, SlurmWorkerPool, _explain_missing_package, _read_places, _read_report
 from ce_nas.config.registry import METERS
 from ce_nas.core.records import Task, TaskKind
 from ce_nas.energy.base import usage_between
@@ -159,3 +159,28 @@ def test_between_jobs_nothing_is_booked(tmp_path):
     idle = usage_between(ended, meter.snapshot())
     assert (idle.energy_j, idle.coverage) == (0.0, 1.0)
     workers.close()
+
+
+SLURM = {"SLURM_JOB_ID": "77", "SLURMD_NODENAME": "node-3", "SLURM_JOB_ACCOUNT": "lab", "SLURM_JOB_PARTITION": "gpu"}
+
+
+def test_each_start_of_a_job_says_where_it_runs(tmp_path, monkeypatch):
+    for name, value in SLURM.items():
+        monkeypatch.setenv(name, value)
+    make_executor = functools.partial(FakeExecutor, FakeWorkload(2, step_s=0.01))
+    job = SlurmJob(make_executor, 1, "cpu", tmp_path)
+    job(TASK)
+    monkeypatch.setenv("SLURMD_NODENAME", "node-4")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    job(TASK)
+    place = {"job": "77", "node": "node-3", "account": "lab", "partition": "gpu"}
+    assert _read_places(job.started_file(TASK.id)) == (place, {**place, "node": "node-4", "restart": "1"})
+    assert _read_places(tmp_path / "none") == ()
+
+
+def test_a_job_that_slurm_says_nothing_of_has_no_place(tmp_path, monkeypatch):
+    for name in SLURM:
+        monkeypatch.delenv(name, raising=False)
+    job = SlurmJob(functools.partial(FakeExecutor, FakeWorkload(2, step_s=0.01)), 1, "cpu", tmp_path)
+    job(TASK)
+    assert _read_places(job.started_file(TASK.id)) == ()

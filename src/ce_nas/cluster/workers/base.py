@@ -8,13 +8,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ce_nas.benchmarks.base import Failure
     from ce_nas.core.records import Outcome, Task
     from ce_nas.energy.reported_meter import MeterReport, ReportedMeters
 
 __all__ = ["WorkerEvent", "WorkerMessage", "WorkerPool"]
+
+
+#: the most characters of a failure's description that are kept
+MAX_DETAIL_CHARS = 2000
 
 
 class WorkerEvent(StrEnum):
@@ -44,6 +48,14 @@ class WorkerMessage:
     detail: str = ""
     #: reading of the worker's meter at the message; None from workers that the run meters itself
     report: MeterReport | None = None
+    #: where the task ran, one mapping a start of its job or actor, such as job, node, account and partition of Slurm
+    places: tuple[Mapping[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.detail) > MAX_DETAIL_CHARS:  # it is written to the journal at every attempt
+            left_out = len(self.detail) - MAX_DETAIL_CHARS
+            shortened = f"{self.detail[:MAX_DETAIL_CHARS]}... ({left_out:,} characters left out)"
+            object.__setattr__(self, "detail", shortened)
 
 
 class WorkerPool(ABC):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import socket
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ce_nas.cluster.workers.process import PreemptionCheck, execute_task, log_output, task_log_path
@@ -76,7 +78,7 @@ class DeviceActor:
         with log_output(task_log_path(self._folder, task.id)):
             message = execute_task(self._executor, task, self._number, self._folder, self._check)
         self._check = self._task_id = None
-        return message, self._report()
+        return replace(message, places=(_place(),)), self._report()
 
     def preempt(self, attempt: int) -> None:
         """Preempt an attempt of a task, also one that has not started yet; one that has ended is none of the next's."""
@@ -89,3 +91,14 @@ class DeviceActor:
 
     def _report(self) -> MeterReport | None:
         return self._meter.report() if self._meter is not None else None
+
+
+def _place() -> dict[str, str]:
+    """Where this actor runs: its machine, and the node and the job by Ray's ids."""
+    import ray
+
+    place = {"host": socket.gethostname(), "process": str(os.getpid())}
+    if ray.is_initialized():
+        context = ray.get_runtime_context()
+        place |= {"node": context.get_node_id(), "job": context.get_job_id()}
+    return place

@@ -8,6 +8,7 @@ files in a shared folder. Jobs left by an interrupted run are cancelled before t
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -73,7 +74,8 @@ class SlurmJob:
 
         On SIGTERM, by which Slurm announces the end of the job, writes a checkpoint and waits for the end.
         """
-        self.started_file(task.id).touch()
+        with self.started_file(task.id).open("a") as file:  # once more after each requeue
+            file.write(json.dumps(_place(os.environ)) + "\n")
         preempt_requested, terminated, messages = threading.Event(), threading.Event(), list[WorkerMessage]()
 
         def handle_sigterm(*_: object) -> None:
@@ -168,6 +170,30 @@ class SlurmJob:
             self.folder,
             lambda: preempt_requested.is_set() or preempt_file.exists(),
         )
+
+
+#: what the journal keeps of a job, to be joined with ``sacct``, by Slurm's variable
+_PLACE_VARIABLES = {
+    "job": "SLURM_JOB_ID",
+    "restart": "SLURM_RESTART_COUNT",
+    "node": "SLURMD_NODENAME",
+    "account": "SLURM_JOB_ACCOUNT",
+    "partition": "SLURM_JOB_PARTITION",
+    "cluster": "SLURM_CLUSTER_NAME",
+}
+
+
+def _place(environ: Mapping[str, str]) -> dict[str, str]:
+    """Where a job runs; what Slurm does not say is left out."""
+    return {name: environ[variable] for name, variable in _PLACE_VARIABLES.items() if environ.get(variable)}
+
+
+def _read_places(path: Path) -> tuple[Mapping[str, str], ...]:
+    """Where a job ran, a place for each of its starts; those without any word are left out."""
+    try:
+        return tuple(filter(None, map(json.loads, path.read_text().splitlines())))
+    except (OSError, ValueError):
+        return ()
 
 
 def _write_report(path: Path, report: MeterReport) -> None:
@@ -355,7 +381,8 @@ class SlurmWorkerPool(WorkerPool):
             if self._cluster == "slurm" and self._queue.is_pending(str(running.job.job_id), monotonic_s()):
                 running.job.cancel(check=False)  # it was requeued while it finished
             self._jobs[device].job_id_file.unlink(missing_ok=True)
-            message = self._final_message(device, running, has_result=done)
+            places = _read_places(self._jobs[device].started_file(running.task.id))
+            message = replace(self._final_message(device, running, has_result=done), places=places)
             if self.reported_meters is not None and message.report is not None:
                 self.reported_meters.update(device, message.report)
             self._set_absent(device)
