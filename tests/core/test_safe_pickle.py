@@ -238,7 +238,7 @@ def test_hand_written_names_are_refused_without_arrays():
         b"(S'true'\nios\nsystem\n.",
         b"\x80\x04\x8c\x02os\x8c\x06system\x93.",
     ):
-        with pytest.raises(DataError, match=r"it asks for os\.system"):
+        with pytest.raises(DataError, match=r"it asks for os\.system|opcode INST"):
             load_pickle(content, arrays=False)
 
 
@@ -285,3 +285,18 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     for path in (tmp_path / "none.pkl", tmp_path):
         with pytest.raises(DataError, match="Expected a pickle of plain containers in"):
             load_pickle(path, arrays=False)
+
+
+def test_deep_tuples_are_refused_without_arrays():
+    with pytest.raises(DataError, match="tuples"):
+        load_pickle(b"\x80\x04)" + b"\x85" * 200_000 + b".", arrays=False)
+
+
+def test_nested_and_repeated_containers_are_refused():
+    with pytest.raises(DataError, match="deep"):
+        load_pickle(b"\x80\x04" + b"]" * 10_000 + b"a" * 9_999 + b".")
+    repeated = [0] * 10
+    for _ in range(9):
+        repeated = [repeated] * 10
+    with pytest.raises(DataError, match="elements"):
+        load_pickle(pickle.dumps(repeated))

@@ -101,7 +101,7 @@ def test_journal_refuses_other_format(path):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
     connection.close()
-    with pytest.raises(StoreError, match="format 2, got 99"):
+    with pytest.raises(StoreError, match="format 3, got 99"):
         read_entries(path)
 
 

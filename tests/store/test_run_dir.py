@@ -65,3 +65,17 @@ def test_create_run_directory_refuses_read_only_folder(tmp_path):
     (tmp_path / "run").mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
     with pytest.raises(StoreError, match="writable directory"):
         RunDirectory.create(tmp_path / "run")
+
+
+def test_a_link_in_the_place_of_a_draft_is_not_followed(tmp_path):
+    (tmp_path / "victim").write_text("kept")
+    (tmp_path / ".summary.json.draft").symlink_to(tmp_path / "victim")
+    write_atomic(tmp_path / "summary.json", "new")
+    assert (tmp_path / "victim").read_text() == "kept"
+    assert (tmp_path / "summary.json").read_text() == "new"
+    assert not (tmp_path / "summary.json").is_symlink()
+
+
+def test_a_name_that_is_too_long_is_refused_in_words(tmp_path):
+    with pytest.raises(StoreError, match="File name too long; choose another"):
+        RunDirectory.create(tmp_path / ("x" * 300))

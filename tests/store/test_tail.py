@@ -189,3 +189,41 @@ def test_sqlite_reader_would_keep_log(path):
     journal.close()
     assert path.with_name("journal.sqlite-wal").exists()
     reader.close()
+
+
+def test_copies_of_a_killed_reader_are_removed_by_the_next(path, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    stale, other = tmp_path / f"ce-nas-journal-{dead.pid}-abc", tmp_path / "ce-nas-journal-x-abc"
+    own = tmp_path / f"ce-nas-journal-{os.getpid()}-abc"
+    for folder in (stale, other, own):
+        folder.mkdir()
+    JournalTail(path).close()
+    assert not stale.exists()
+    assert other.exists()
+    assert own.exists()
+    assert len(list(tmp_path.glob("ce-nas-journal-*"))) == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE entries SET body = replace(body, 'x', 'y')",
+        "UPDATE entries SET at_s = at_s + 1",
+        "UPDATE entries SET kind = 'evaluated'",
+        "UPDATE entries SET seq = seq + 10",
+        "DELETE FROM entries WHERE seq = 1",
+    ],
+)
+def test_a_changed_entry_is_damage(path, tail, statement):
+    journal = SqliteJournal(path)
+    write(journal, 0, 3)
+    journal.close()
+    connection = sqlite3.connect(path)
+    connection.executescript(f"DROP TRIGGER entries_no_update; DROP TRIGGER entries_no_delete; {statement};")
+    connection.close()
+    with pytest.raises(StoreError, match="damaged"):
+        tail.poll()
+    with pytest.raises(StoreError, match="damaged"):
+        SqliteJournal(path)

@@ -416,7 +416,9 @@ def read_settings_file(path: Path) -> Mapping[str, Any]:
     if isinstance(searcher, dict) and (stated := searcher.get("warm_start")):
         sources = stated.split(",") if isinstance(stated, str) else stated
         searcher["warm_start"] = [str(path.parent / str(source).strip()) for source in sources]
-    for other in site.get("others", []) if isinstance(site, dict) else []:
+    site = tree.get("site", {})
+    others = site.get("others") if isinstance(site, dict) else None
+    for other in others if isinstance(others, list) else []:
         if isinstance(other, dict) and isinstance(other.get("trace"), str):
             other["trace"] = str(path.parent / other["trace"])
     model = tree.get("forecaster")

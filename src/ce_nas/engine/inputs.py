@@ -12,7 +12,7 @@ import numpy as np
 
 from ce_nas.benchmarks.tabular import require_table
 from ce_nas.config.components import ComponentSettings
-from ce_nas.config.registry import PROBLEMS, SEARCHERS
+from ce_nas.config.registry import POLICIES, PROBLEMS, SEARCHERS
 from ce_nas.config.schema import OtherSiteSettings, SiteSettings
 from ce_nas.core.errors import SettingsError, TraceError, unknown_choice_message
 from ce_nas.energy.ledger import Prices
@@ -71,6 +71,7 @@ class RunInputs:
             _ = self.history, self.power_cap
         _require_valid_sites(self)
         self.choose_forecaster()
+        POLICIES.build(self.settings.policy)
         searcher = self.settings.searcher
         inner = [option.name for option in searcher.options().values() if isinstance(option, ComponentSettings)]
         for name in (searcher.name, *inner):
@@ -144,7 +145,7 @@ class RunInputs:
         from ce_nas.energy.power_profile import read_power_profile
 
         power = self.settings.power
-        return read_power_profile(power.profile) if power.is_used else None
+        return read_power_profile(power.profile) if power.lever or power.cap else None
 
     @cached_property
     def power_cap(self) -> PowerCapSchedule | None:

@@ -8,8 +8,6 @@ results, and the searcher costs nothing. Recordings were made with all proxy sco
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from importlib import resources
 from itertools import islice, product
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ce_nas.config.schema import settings_from_flags
+from ce_nas.core.bounded_files import read_npz
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation
 from ce_nas.core.units import HOUR_S
@@ -223,11 +222,11 @@ def read_recordings(path: Path) -> list[RecordedSearch]:
     :raises SettingsError: if the file holds none.
     """
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return [
-                RecordedSearch(dataset, searcher, seed, scores, file[f"rows_{number}"], file[f"hypervolumes_{number}"])
-                for number, (dataset, searcher, seed, scores) in enumerate(json.loads(str(file["heads"])))
-            ]
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        file = read_npz(path)
+        return [
+            RecordedSearch(dataset, searcher, seed, scores, file[f"rows_{number}"], file[f"hypervolumes_{number}"])
+            for number, (dataset, searcher, seed, scores) in enumerate(json.loads(str(file["heads"])))
+        ]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         message = f"Expected recordings of searches in {str(path)!r}, but {error}; leave it out for the built-in ones."
         raise SettingsError(message) from error

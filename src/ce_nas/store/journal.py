@@ -6,6 +6,7 @@ equal the recorded one exactly; after the last recorded entry new ones are appen
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from abc import ABC, abstractmethod
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 #: version of the journal format
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 #: kind of an entry that a resumption adds and a replay does not repeat: inputs whose change was accepted
 INPUT_CHANGED = "input_changed"
 
@@ -41,7 +42,8 @@ CREATE TABLE entries (
     seq INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
     at_s REAL NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    digest TEXT NOT NULL
 ) STRICT;
 CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
@@ -157,9 +159,9 @@ class SqliteJournal(Journal):
         self._change = (content, names)
 
     def _insert(self, entry: JournalEntry) -> None:
-        row = (self._position, entry.kind, entry.at_s, entry.body)
+        row = (self._position, entry.kind, entry.at_s, entry.body, _digest(self._position, entry))
         with self._report_failure():
-            self._connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", row)
+            self._connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
         self._position += 1
 
     def commit(self) -> None:
@@ -212,12 +214,14 @@ def fetch_entries(connection: sqlite3.Connection, first: int) -> list[JournalEnt
 
     :raises StoreError: if it is not a journal, damaged, or of another format.
     """
+    rows: list[tuple[Any, ...]] = []
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        rows = connection.execute(
-            "SELECT kind, at_s, body FROM entries WHERE seq >= ? ORDER BY seq", (first,)
-        ).fetchall()
-    except sqlite3.Error as error:
+        if version == FORMAT_VERSION:
+            rows = connection.execute(
+                "SELECT kind, at_s, body, seq, digest FROM entries WHERE seq >= ? ORDER BY seq", (first,)
+            ).fetchall()
+    except (sqlite3.Error, UnicodeError, OverflowError) as error:
         message = f"Expected a run's journal, but {error}; the file is damaged or is not a journal."
         raise StoreError(message) from error
     if version != FORMAT_VERSION:
@@ -226,7 +230,24 @@ def fetch_entries(connection: sqlite3.Connection, first: int) -> list[JournalEnt
             "wrote it."
         )
         raise StoreError(message)
-    return [JournalEntry(*row) for row in rows]
+    return [_checked_entry(first + number, *row) for number, row in enumerate(rows)]
+
+
+def _checked_entry(number: int, kind: Any, at_s: Any, body: Any, seq: Any, digest: Any) -> JournalEntry:  # noqa: ANN401, PLR0913, PLR0917 - any content of the file
+    entry = JournalEntry(kind, at_s, body)
+    if seq != number or digest != _digest(number, entry):
+        message = (
+            f"Expected entry {number} of a run's journal as it was written, got another content: the file is damaged; "
+            "restore a copy of it, or start a new run."
+        )
+        raise StoreError(message)
+    return entry
+
+
+def _digest(number: int, entry: JournalEntry) -> str:
+    """The checksum of an entry and its number."""
+    text = f"{number} {entry.at_s!r} {entry.kind} {entry.body}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -36,7 +36,12 @@ class RunDirectory:
 
         :raises StoreError: if ``path`` exists and is not empty, or cannot be created.
         """
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        try:
+            is_taken = path.exists() and not (path.is_dir() and not any(path.iterdir()))
+        except OSError as error:
+            message = f"Expected a directory at {str(path)[:200]!r}, but {error.strerror}; choose another --out."
+            raise StoreError(message) from error
+        if is_taken:
             way_out = (
                 f"resume the run with: ce-nas resume {path}"
                 if (path / JOURNAL_FILENAME).exists()
@@ -126,7 +131,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     """
     draft = path.with_name(f".{path.name}.draft")
     try:
-        with draft.open("wb") as file:
+        draft.unlink(missing_ok=True)  # of an interrupted run, or a link to somewhere else
+        with draft.open("xb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())

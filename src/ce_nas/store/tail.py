@@ -11,10 +11,12 @@ checksums, and SQLite ignores it.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from ce_nas.core.errors import StoreError
 from ce_nas.store.journal import JournalEntry, fetch_entries
@@ -25,6 +27,9 @@ __all__ = ["FileStamp", "JournalTail", "journal_stamps", "read_entries"]
 _WAL_HEADER_BYTES = 32
 #: attempts to copy while the log is restarted
 _MAX_COPY_ATTEMPTS = 5
+
+#: begin of the names of the temporary folders; the id of the process follows
+_COPY_PREFIX = "ce-nas-journal-"
 
 #: size in bytes and modification time in ns of a file; None if it does not exist
 FileStamp = tuple[int, int] | None
@@ -39,7 +44,8 @@ class JournalTail:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._wal_path = _wal_path_of(path)
-        self._temp_dir = TemporaryDirectory(prefix="ce-nas-")
+        _remove_stale_copies()
+        self._temp_dir = TemporaryDirectory(prefix=f"{_COPY_PREFIX}{os.getpid()}-")
         self._copy_path = Path(self._temp_dir.name) / "journal"
         self._last_stamps: tuple[FileStamp, FileStamp] | None = None
         #: header of the log at the time of the copy; None: there is no copy
@@ -135,6 +141,16 @@ def read_entries(path: Path) -> list[JournalEntry]:
         tail.close()
     message = f"Expected a consistent copy of the journal {str(path)!r}, but it changes all the time; try again."
     raise StoreError(message)
+
+
+def _remove_stale_copies() -> None:
+    """Remove the copies of processes that were killed before they could."""
+    for folder in Path(gettempdir()).glob(f"{_COPY_PREFIX}*-*"):
+        number = folder.name.removeprefix(_COPY_PREFIX).partition("-")[0]
+        with suppress(OSError, ValueError):
+            is_own = folder.lstat().st_uid == os.getuid() and not folder.is_symlink()
+            if is_own and not Path(f"/proc/{int(number)}").exists() and Path("/proc/self").exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _has_no_tables(connection: sqlite3.Connection) -> bool:

@@ -4,8 +4,11 @@ import sys
 
 import pytest
 
-from ce_nas.cluster.workers.process import LifeSigns, PreemptionCheck, _lock_device, log_output
+from ce_nas.benchmarks.base import Failure
+from ce_nas.cluster.workers.base import WorkerEvent
+from ce_nas.cluster.workers.process import LifeSigns, PreemptionCheck, _lock_device, execute_task, log_output
 from ce_nas.core.errors import ClusterError
+from ce_nas.core.records import Outcome, Task, TaskKind
 
 
 class FakeProcess:
@@ -75,3 +78,33 @@ def test_a_device_is_locked_for_one_worker(tmp_path):
         _lock_device(path, 0.0, Event())
     with _lock_device(path, 0.0, Event()):
         pass
+
+
+class Ending:
+    """An executor whose task ends in a given way."""
+
+    def __init__(self, end):
+        self.end = end
+
+    def run(self, task, folder, should_stop):
+        return self.end()
+
+
+def execute(end):
+    task = Task(3, TaskKind.EVALUATION, ((0,),))
+    return execute_task(Ending(end), task, 0, None, lambda: False)
+
+
+def test_an_exit_is_described_by_its_status_and_long_errors_are_cut():
+    message = execute(lambda: sys.exit(4))
+    assert (message.event, message.detail) == (WorkerEvent.FAILED, "exit status: 4")
+    long = execute(lambda: {}["x" * 200_000])
+    assert len(long.detail) < 2100
+    assert long.detail.endswith("characters left out)")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e308, -1e60])
+def test_a_metric_that_is_no_measurement_is_a_failure(value):
+    message = execute(lambda: Outcome(3, ((0.5, value),)))
+    assert (message.event, message.failure) == (WorkerEvent.FAILED, Failure.DIVERGED)
+    assert execute(lambda: Outcome(3, ((0.5, 1e40),))).event is WorkerEvent.FINISHED

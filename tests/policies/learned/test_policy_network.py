@@ -100,3 +100,41 @@ def test_builtin_policy_has_its_provenance():
     provenance = load_builtin_policy().provenance
     assert {"command", "settings", "version", "recordings"} <= set(provenance)
     json.dumps(dict(provenance))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"layers": "two"}, {"layers": 3}, {"layers": True}, {"layers": -1}, {"discrete": "yes"}, {"discrete": None},
+    ],
+)  # fmt: skip
+def test_headers_of_another_type_with_a_valid_checksum_are_refused(tmp_path, monkeypatch, change):
+    original = json.dumps
+    monkeypatch.setattr(network_module.json, "dumps", lambda header, **options: original(header | change, **options))
+    write_policy(tmp_path / "policy.npz", random_network())
+    monkeypatch.undo()
+    with pytest.raises(SettingsError, match=r"layers that fit|for this version"):
+        read_policy(tmp_path / "policy.npz")
+
+
+def test_layers_that_do_not_fit_one_another_are_refused(tmp_path):
+    whole = random_network()
+    for weights, biases in (
+        (whole.weights[::-1], whole.biases),
+        (whole.weights, whole.biases[::-1]),
+        (whole.weights[:1], whole.biases),
+        ([whole.weights[0] * np.nan, whole.weights[1]], whole.biases),
+    ):
+        write_policy(tmp_path / "policy.npz", PolicyNetwork(weights, biases, True, {}))
+        with pytest.raises(SettingsError, match="layers that fit"):
+            read_policy(tmp_path / "policy.npz")
+
+
+def test_a_damaged_policy_leaves_no_run_folder(tmp_path):
+    from ce_nas.api import Search
+
+    (tmp_path / "policy.npz").write_bytes(b"damaged")
+    search = Search(policy={"name": "learned", "file": str(tmp_path / "policy.npz")}, hours=2, gpus=1)
+    with pytest.raises(SettingsError, match="damaged"):
+        search.run(tmp_path / "run")
+    assert not (tmp_path / "run").exists()

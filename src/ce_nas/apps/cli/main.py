@@ -151,8 +151,15 @@ _INTERRUPTED_ADVICE = {"forecast": "nothing was written; start it again with the
 def main() -> None:
     """Run the command line; an error ends it with one sentence and exit status 2, or 1 if all trainings failed."""
     signal.signal(signal.SIGTERM, _raise_interrupt)  # sent by a batch system at the time limit
+    signal.signal(signal.SIGALRM, _raise_interrupt)
+    hook, sys.unraisablehook = sys.unraisablehook, _repeat_interrupt
     try:
         app()
+    except (OSError, MemoryError, RecursionError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        sys.stderr.write(f"ce-nas: {_describe_system_error(error)}\n")
+        sys.exit(2)
     except CeNasError as error:
         sys.stderr.write(f"ce-nas: {add_way_out(str(error), sys.argv[1:])}\n")
         sys.exit(error.exit_status)
@@ -161,6 +168,8 @@ def main() -> None:
             command = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
             sys.stderr.write(f"ce-nas: interrupted; {_INTERRUPTED_ADVICE.get(command, _RESUME_ADVICE)}\n")
         raise
+    finally:
+        sys.unraisablehook = hook
 
 
 def list_options(arguments: Sequence[str]) -> frozenset[str]:
@@ -187,6 +196,22 @@ def add_way_out(message: str, arguments: Sequence[str]) -> str:
         f"{message} This command has no {', '.join(lacking)}: import the file with ce-nas data import "
         "electricity-maps, which has, and name its zone."
     )
+
+
+def _describe_system_error(error: OSError | MemoryError | RecursionError) -> str:
+    if isinstance(error, OSError):
+        name = f" with {str(error.filename)[:200]!r}" if error.filename is not None else ""
+        return f"Expected files that can be read and written, but the system refuses{name}: {error.strerror or error}."
+    kind = "memory" if isinstance(error, MemoryError) else "nesting"
+    return f"Expected input that this machine can hold, but its {kind} does not suffice; give a smaller file."
+
+
+def _repeat_interrupt(lost: Any) -> None:  # noqa: ANN401 - sys.UnraisableHookArgs
+    """Interrupt once more: an interruption in a callback or a destructor is lost there."""
+    if lost.exc_type is not None and issubclass(lost.exc_type, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _raise_interrupt(*_: object) -> None:

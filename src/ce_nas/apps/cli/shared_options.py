@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -33,8 +34,31 @@ __all__ = [
 Command = TypeVar("Command", bound="Callable[..., None]")
 
 RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
+
+
+def _check_json(path: Path | None) -> Path | None:
+    """Refuse a file of --json that cannot be written, before the command begins."""
+    from ce_nas.core.errors import StoreError
+
+    if path is None or str(path) == "-":
+        return path
+    folder = next(parent for parent in [*path.absolute().parents] if parent.exists())
+    try:
+        fits = all(len(os.fsencode(part)) <= 255 for part in path.parts)
+        writable = fits and os.access(path if path.exists() else folder, os.W_OK) and folder.is_dir()
+        if not writable or path.is_dir():
+            reason = "it is a folder" if fits and path.is_dir() else "it cannot be written"
+            message = f"Expected a file that can be written for --json, got {str(path)!r}: {reason}; name another."
+            raise StoreError(message)
+    except OSError as error:
+        message = f"Expected a file that can be written for --json, but {error.strerror}; name another."
+        raise StoreError(message) from error
+    return path
+
+
 JsonOption = Annotated[
-    Path | None, typer.Option("--json", help="Also write the result as JSON; - for standard output.")
+    Path | None,
+    typer.Option("--json", help="Also write the result as JSON; - for standard output.", callback=_check_json),
 ]
 LangOption = Annotated[str | None, typer.Option("--lang", help="Language: en or ja; that of the locale by default.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no table.")]
@@ -141,5 +165,11 @@ def write_json(path: Path | None, content: str | object) -> None:
     if str(path) == "-":
         sys.stdout.write(text)
     else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        from ce_nas.core.errors import StoreError
+
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        except OSError as error:
+            message = f"Expected to write {str(path)!r}, but {error.strerror}; name another file with --json."
+            raise StoreError(message) from error

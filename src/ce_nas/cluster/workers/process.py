@@ -18,6 +18,7 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.benchmarks.base import Failure, TaskError
+from ce_nas.benchmarks.metric_names import MAX_METRIC
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import ClusterError
@@ -113,10 +114,13 @@ def execute_task(
             number, WorkerEvent.FAILED, task.id, failure=Failure.OUT_OF_MEMORY, detail=str(error) or "MemoryError"
         )
     except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise any error, and the run continues
-        kind = "sys.exit" if isinstance(error, SystemExit) else type(error).__name__
+        kind = "exit status" if isinstance(error, SystemExit) else type(error).__name__
         return WorkerMessage(number, WorkerEvent.FAILED, task.id, failure=Failure.ERROR, detail=f"{kind}: {error}")
     if outcome is None:
         return WorkerMessage(number, WorkerEvent.PREEMPTED, task.id)
+    if wrong := [value for row in outcome.values for value in row if not abs(value) <= MAX_METRIC]:
+        detail = f"a metric is {wrong[0]}, not a number of at most {MAX_METRIC:g}"
+        return WorkerMessage(number, WorkerEvent.FAILED, task.id, failure=Failure.DIVERGED, detail=detail)
     return WorkerMessage(number, WorkerEvent.FINISHED, task.id, outcome)
 
 

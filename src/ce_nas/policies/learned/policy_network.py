@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ce_nas.core.bounded_files import read_npz
 from ce_nas.core.errors import SettingsError
 from ce_nas.policies.learned.actions import ACTIONS
 from ce_nas.policies.learned.observation import FEATURE_NAMES
@@ -82,7 +81,8 @@ def write_policy(path: Path, network: PolicyNetwork) -> None:
     text = json.dumps(header, sort_keys=True, allow_nan=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
-    with draft.open("wb") as file:
+    draft.unlink(missing_ok=True)  # of an interrupted training, or a link to somewhere else
+    with draft.open("xb") as file:
         np.savez(file, header=np.array(text), checksum=np.array(_checksum(text, arrays)), **arrays)  # type: ignore[arg-type]
     draft.replace(path)
 
@@ -103,6 +103,10 @@ def read_policy(path: Path) -> PolicyNetwork:
     return _parse(content, path.name)
 
 
+#: the most that a policy's file may unpack to
+_MAX_BYTES = 256 << 20
+
+
 def load_builtin_policy() -> PolicyNetwork:
     """Read the network that comes with the package.
 
@@ -118,24 +122,48 @@ def load_builtin_policy() -> PolicyNetwork:
 
 def _parse(content: bytes, name: str) -> PolicyNetwork:
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            text, stated = str(file["header"]), str(file["checksum"])
-            arrays = {key: file[key] for key in sorted(file.files) if key not in {"header", "checksum"}}
+        file = read_npz(io.BytesIO(content), max_bytes=_MAX_BYTES)
+        text, stated = str(file.pop("header")), str(file.pop("checksum"))
+        arrays = {key: file[key] for key in sorted(file)}
         header = json.loads(text)
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, KeyError, RecursionError) as error:
         message = f"Expected a trained policy in {name}, but {error}; the file is damaged or of another kind."
         raise SettingsError(message) from error
     if _checksum(text, arrays) != stated:
         message = f"Expected a trained policy in {name} with a valid checksum, got another: the file is damaged."
         raise SettingsError(message)
-    _require_compatible(header, name)
-    layers = range(header["layers"])
-    return PolicyNetwork(
-        weights=tuple(arrays[f"weights_{layer}"] for layer in layers),
-        biases=tuple(arrays[f"biases_{layer}"] for layer in layers),
-        discrete=header["discrete"],
-        provenance=header["made_by"],
-    )
+    _require_compatible(header if isinstance(header, dict) else {}, name)
+    try:
+        return _build_network(header, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"Expected layers that fit one another in {name}, but {error}; train it again."
+        raise SettingsError(message) from error
+
+
+def _build_network(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> PolicyNetwork:
+    """The network of a file.
+
+    :raises KeyError: if a layer is lacking.
+    :raises ValueError: if the layers do not fit one another, or a header is of another type.
+    """
+    layers, discrete, provenance = header["layers"], header["discrete"], header["made_by"]
+    if not (type(layers) is int and 1 <= layers <= len(arrays) and type(discrete) is bool):
+        message = f"its header states {layers!r} layers"
+        raise ValueError(message)
+    weights = tuple(arrays[f"weights_{layer}"] for layer in range(layers))
+    biases = tuple(arrays[f"biases_{layer}"] for layer in range(layers))
+    for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        before = weights[layer - 1].shape[1:] if layer else (len(FEATURE_NAMES),)
+        if weight.ndim != 2 or weight.shape[:1] != before or bias.shape != weight.shape[1:]:
+            message = f"layer {layer} has weights of the shape {weight.shape} and biases of {bias.shape}"
+            raise ValueError(message)
+        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+            message = f"layer {layer} holds a value that is not finite"
+            raise ValueError(message)
+    if biases[-1].shape != (len(ACTIONS),):
+        message = f"its last layer has {biases[-1].size} outputs in place of {len(ACTIONS)}"
+        raise ValueError(message)
+    return PolicyNetwork(weights=weights, biases=biases, discrete=discrete, provenance=provenance)
 
 
 def _require_compatible(header: Mapping[str, Any], name: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tarfile
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ce_nas.core.bounded_files import extract_tar
 from ce_nas.core.errors import DataError
 from ce_nas.core.safe_pickle import load_pickle
 from ce_nas.training.data.images import ImageDataset, Images, build_image_dataset, concatenate_images
@@ -76,14 +76,17 @@ def _require_intact_archive(path: Path) -> None:
         raise DataError(message)
 
 
+#: more than the official archives hold
+_MAX_ARCHIVE_BYTES = 400 << 20
+
+
 @contextmanager
 def _unpack_archive(path: Path) -> Iterator[Path]:
     """The archive's folder, unpacked temporarily."""
     with TemporaryDirectory() as temporary:
         try:
-            with tarfile.open(path) as archive:
-                archive.extractall(temporary, filter="data")
-        except (tarfile.TarError, OSError, EOFError) as error:
+            extract_tar(path, Path(temporary), _MAX_ARCHIVE_BYTES)
+        except ValueError as error:
             message = f"Expected a CIFAR archive at {path}, but {error}; download it again."
             raise DataError(message) from error
         folder = next((each for each in Path(temporary).iterdir() if each.name in _FOLDERS), None)

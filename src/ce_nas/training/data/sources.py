@@ -16,13 +16,13 @@ Sources
 
 from __future__ import annotations
 
-import gzip
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ce_nas.core.bounded_files import read_gzip, read_npz
 from ce_nas.core.errors import DataError
 from ce_nas.training.data.images import ImageDataset, Images, build_image_dataset, concatenate_images
 
@@ -84,12 +84,16 @@ def _load_digits() -> ImageDataset:
     )
 
 
+#: the most that a file of images may unpack to: a million images of 32x32
+_MAX_IMAGE_BYTES = 3 << 30
+
+
 def _read_npz(path: Path) -> ImageDataset:
     names = ("train_images", "train_labels", "test_images", "test_labels")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = [file[name] for name in names]
-    except (OSError, ValueError, KeyError) as error:
+        file = read_npz(path, names, _MAX_IMAGE_BYTES)
+        arrays = [file[name] for name in names]
+    except ValueError as error:
         message = f"Expected the arrays {', '.join(names)} in {path}, but {error}."
         raise DataError(message) from error
     train, test = (_to_channels_first(arrays[index], arrays[index + 1], path) for index in (0, 2))
@@ -131,7 +135,7 @@ def _find_idx_file(path: Path, name: str) -> Path | None:
 def _read_idx_array(path: Path) -> np.ndarray:
     """The content of one idx file: two zero bytes, the type (8: bytes), the dimensions, then the values [IDX]."""
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        raw = read_gzip(path, _MAX_IMAGE_BYTES) if path.suffix == ".gz" else path.read_bytes()
         zero, kind, dimensions = struct.unpack(">HBB", raw[:4])
         shape = struct.unpack(f">{dimensions}I", raw[4 : 4 + 4 * dimensions])
         values = np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * dimensions)
