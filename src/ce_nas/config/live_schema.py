@@ -101,6 +101,11 @@ class LiveSettings(SettingsSection):
         20.0, gt=0, description="Disk space for checkpoints, GB; those of finished tasks are removed beyond it."
     )
 
+    @property
+    def gpus_per_device(self) -> int:
+        """GPUs of one device of the search: of a trial on several."""
+        return self.devices_per_trial if self.enabled else 1
+
     @model_validator(mode="before")
     @classmethod
     def _read_switch(cls, value: object) -> object:

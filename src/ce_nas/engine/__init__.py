@@ -8,12 +8,11 @@
 - candidate_queue: queue of scored candidates
 - search_progress: scores, evaluations, front and hypervolume
 - state_builder: the state that a policy decides on
-- power_plan: the power limit of each period, and the cap of the site over time
+- power_plan, power_signal: the power limit of each period, and the cap of the site, over time or from moment to moment
 - sites: sites of a search, and moves between them
 - live_intensity: carbon intensity of a live search
 - journal_writer: the journal entries of an engine
 - inputs: the data that the settings name, loaded lazily
-- start_check: whether a search can finish a training, and when the first one begins
 - input_changes: inputs that have changed since a run began, refused or accepted
 - live_inputs: what a live search reads before it starts
 - build, build_live: construction of an engine from settings, simulated or live

@@ -60,7 +60,7 @@ def input_digests(inputs: RunInputs, forecaster_sha256: str | None) -> dict[str,
     for source in list_warm_starts(settings):
         digests[f"the warm start {source}"] = inputs.earlier_trainings.digest(source)
     power = settings.power
-    if (power.lever or power.cap) and Path(power.profile).suffix:
+    if power.is_used and Path(power.profile).suffix:
         digests[f"the power profile {Path(power.profile).name}"] = _digest_path(Path(power.profile))
     if power.cap:
         digests[f"the power cap {power.cap.name}"] = _digest_path(power.cap)
