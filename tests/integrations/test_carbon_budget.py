@@ -1,4 +1,6 @@
 import itertools
+import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -205,6 +207,8 @@ def test_the_command_reports_on_a_budget(make_budget, fake_time, tmp_path):
     assert "Hypervolume:" not in text
     result = CliRunner().invoke(app, ["report", str(tmp_path / "run"), "--lang", "ja"])
     assert result.exit_code == 0, result.output
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["headline"].endswith("The work of a loop of the caller's is not compared with searches.")
     assert ce_nas.Result.read(tmp_path / "run").summary.carbon_g["full"] == pytest.approx(budget.used.carbon_g)
 
 
@@ -218,3 +222,25 @@ def test_a_real_process_is_metered(tmp_path):
         used = budget.check()
     assert used.energy_j > 0.25 * 14
     assert used.carbon_g > 0
+
+
+def test_the_dashboard_shows_a_budget_beside_others(make_budget, fake_time, tmp_path):
+    testclient = pytest.importorskip("starlette.testclient", reason="needs the extras dashboard and live")
+    from ce_nas.apps.dashboard.app import Dashboard
+    from ce_nas.apps.dashboard.run_folders import RunIndex
+    from ce_nas.apps.dashboard.security import AccessRules
+
+    for name in ("a", "b"):
+        with make_budget("2kg", out=tmp_path / name) as budget:
+            work(budget, fake_time, steps=8)
+    dashboard = Dashboard(RunIndex([tmp_path]), AccessRules())
+    client = testclient.TestClient(dashboard, base_url="http://localhost")
+    try:
+        listing = client.get("/")
+        names = sorted(set(re.findall(r"/run/([^\"/?]+)", listing.text)))
+        assert len(names) == 2
+        for name in names:
+            assert client.get(f"/run/{name}").status_code == 200
+        assert client.get(f"/compare?run={names[0]}&run={names[1]}").status_code == 200
+    finally:
+        dashboard.close()

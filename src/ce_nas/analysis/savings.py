@@ -168,7 +168,10 @@ def savings(entries: Sequence[JournalEntry]) -> Savings:
     """
     summary = summarise(entries)
     if not summary.front:
-        unavailable = dict.fromkeys(WAYS, "The run has trained nothing yet, so there is no result to compare.")
+        reason = "The run has trained nothing yet, so there is no result to compare."
+        if not summary.objectives:
+            reason = "The work of a loop of the caller's is not compared with searches."
+        unavailable = dict.fromkeys(WAYS, reason)
         return Savings(summary.carbon_g["full"], summary.hypervolume, summary.hypervolume_share, (), unavailable)
     baseline_rows, no_baselines = _baseline_rows(entries, summary.hypervolume)
     replay_rows, no_replays = _replay_rows(entries)

@@ -57,13 +57,13 @@ class TuneCarbonCallback(Callback):
         self._pause = pause
         self._is_open = False
         self._largest = Usage()
+        #: what each trial used at its last result
+        self._latest: dict[str, dict[str, float]] = {}
         self.stop_reason: str | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what belongs to this process: Ray keeps copies of a callback."""
-        budget = self.budget
-        copied = CarbonBudget(budget.limits, budget.settings, out=budget.out)
-        return {**self.__dict__, "budget": copied, "_is_open": False}
+        return {**self.__dict__, "_is_open": False}
 
     def scheduler(self, inner: TrialScheduler | None = None) -> CarbonScheduler:
         """The scheduler to give to the ``TuneConfig``.
@@ -94,6 +94,18 @@ class TuneCarbonCallback(Callback):
             atexit.unregister(self.close)
             self.budget.close("done")
 
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: Sequence[Any],
+        trial: Any,  # noqa: ANN401 - Ray's own signature
+        result: dict[str, Any],
+        **_: Any,  # noqa: ANN401
+    ) -> None:
+        """Add what the trial used to the result that is kept; the scheduler is given a copy alone."""
+        del iteration, trials
+        result.update(self._latest.get(trial.trial_id, {}))
+
     def on_experiment_end(self, trials: Sequence[Any], **_: Any) -> None:  # noqa: ANN401 - Ray's own signature
         """End metering."""
         del trials
@@ -120,9 +132,12 @@ class TuneCarbonCallback(Callback):
         """Add what a trial used to its result, and return whether the budget is used up."""
         total = self.budget.read()
         used = self.budget.part(name)
-        result["carbon_g"] = used.carbon_g
-        result["energy_kwh"] = used.energy_j / J_PER_KWH
-        result["intensity_g_per_kwh"] = self.budget.intensity_g_per_kwh
+        self._latest[name] = {
+            "carbon_g": used.carbon_g,
+            "energy_kwh": used.energy_j / J_PER_KWH,
+            "intensity_g_per_kwh": self.budget.intensity_g_per_kwh,
+        }
+        result.update(self._latest[name])
         return self.budget.limits.exceeded_by(total) is not None or not self.budget.end_step()
 
     def end_trial(self, name: str, result: dict[str, Any] | None) -> None:

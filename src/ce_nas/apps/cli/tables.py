@@ -56,6 +56,7 @@ def print_summary(
     if saved.rows:
         console.print()
         console.print(_savings_table(saved, translate, console.width))
+        console.print(translate("saved.brackets"), style="dim")
     if summary.front:
         _print_recommendation(console, summary, path, translate)
         same = translate.format_unique_functions(len(summary.front), summary.unique_front_functions)
@@ -184,7 +185,8 @@ def _print_facts(
         "term.found.text", trainings=f"{summary.evaluations:,}", functions=functions, samples=f"{summary.samples:,}",
         hypervolume=f"{summary.hypervolume:,.5g}",
     )  # fmt: skip
-    facts.add_row(translate("term.found"), translate.join([found, *([share] if share else [])]))
+    if summary.objectives:
+        facts.add_row(translate("term.found"), translate.join([found, *([share] if share else [])]))
     largest = sorted(summary.carbon_g_by_activity.items(), key=lambda pair: -pair[1])
     parts = translate.join(f"{translate(f'activity.{name}')} {format_carbon(grams)}" for name, grams in largest[:3])
     facts.add_row(

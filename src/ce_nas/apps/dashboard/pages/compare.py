@@ -157,7 +157,7 @@ def _carbon_to_reach(run: ChartedRun, reference: ChartedRun, translate: Translat
 
 def _charts_section(runs: Sequence[ChartedRun], translate: Translator, *, same_problem: bool) -> ReportSection:
     charts = [compared_carbon_chart(runs, translate)]
-    if same_problem:
+    if same_problem and runs[0].summary.objectives:  # the books of a loop of the caller's have no front
         first = runs[:MAX_RUNS]
         charts = [*compared_trajectory_charts(first, translate), compared_fronts_chart(first, translate), *charts]
     paragraphs = [translate("board.compare.first", count=MAX_RUNS)] if len(runs) > MAX_RUNS else []
