@@ -17,6 +17,8 @@ __all__ = ["GainRule"]
 _WINDOW_SHARE = 1 / 3
 #: the fewest trials before the rule applies
 _MIN_TRIALS = 20
+#: trials that show where a study begins
+_FIRST_TRIALS = 10
 #: distance of the reference point from the worst trial, in units of the objective's range
 _REFERENCE_MARGIN = 0.1
 
@@ -25,8 +27,8 @@ _REFERENCE_MARGIN = 0.1
 class GainRule:
     """Stops once the next kilogram is expected to bring less than a share of the progress so far.
 
-    Expected is what the last third of the trials brought. Progress is, with one objective, from the median trial to
-    the best; with several, the hypervolume beyond the worst trial.
+    Expected is what the last third of the trials brought. Progress is, with one objective, from the median of the
+    first ten trials to the best; with several, the hypervolume beyond the worst trial.
 
     Example:
         >>> values = np.array([[1.0 / (1 + min(number, 10))] for number in range(40)])
@@ -52,9 +54,9 @@ class GainRule:
         window = max(int(trials * _WINDOW_SHARE), 1)
         now, before = self._progress(values, values), self._progress(values[:-window], values)
         window_g = float(carbon_g[-window:].sum())
-        if now <= 0 or window_g <= 0:
+        if window_g <= 0:
             return None
-        gain = (now - before) / now
+        gain = (now - before) / now if now > 0 else 0.0
         required = AUTO_GAIN if self.threshold == "auto" else float(self.threshold) / 100 * window_g / G_PER_KG
         if gain >= required:
             return None
@@ -67,7 +69,7 @@ class GainRule:
     def _progress(values: np.ndarray, everything: np.ndarray) -> float:
         """The progress of some trials, measured on a scale of all of them."""
         if values.shape[1] == 1:
-            return float(np.median(everything) - values.min())
+            return float(np.median(everything[:_FIRST_TRIALS]) - values.min())
         low, high = everything.min(axis=0), everything.max(axis=0)
         reference = high + _REFERENCE_MARGIN * np.where(high > low, high - low, 1.0)
         return float(hypervolume(values, reference))
