@@ -154,8 +154,18 @@ def test_live_workload_uses_time_scale_and_measured_switching(finished_run):
     startups_j = sum(one["energy_j"].get("startup", 0.0) for one in periods)
     live_work = extract_workload(live)
     assert live_work.suspend_j == 4.0
-    assert live_work.resume_s == pytest.approx(60.0 * (2.0 + startups_s) / 2)
-    assert live_work.resume_j == pytest.approx((20.0 + startups_j) / 2)
+    starts = live_work.devices + 2  # each device at the beginning, and one after each suspension
+    assert live_work.resume_s == pytest.approx(60.0 * (2.0 / 2 + startups_s / starts))
+    assert live_work.resume_j == pytest.approx(20.0 / 2 + startups_j / starts)
+    assert live_work.startup_j == pytest.approx(live_work.devices * startups_j / starts)
+
+
+def test_a_live_run_that_never_paused_is_replayed_with_its_start_ups():
+    """A tiny run's start-ups are most of its energy: begun at once, it would have had them too."""
+    work = DeferrableWorkload(3600.0, 100.0, 1, 3600.0, 7200.0, startup_j=720_000.0)
+    at_once = replay_policy(work, series(100, 100), lambda *_: 1)
+    assert at_once.energy_j == pytest.approx(360_000.0 + 720_000.0)
+    assert at_once.carbon_g == pytest.approx(1_080_000.0 / 3.6e6 * 100.0)
 
 
 def test_workload_needs_work(finished_run):

@@ -46,8 +46,15 @@ COUNTERFACTUAL = Counterfactual(
 def test_the_headline_says_what_was_saved_and_against_what():
     assert savings_headline(SAVED, ENGLISH) == (
         "Saved **81 % of the carbon**: 2.30 kg used, vanilla NAS (LaMOO, all GPUs at all hours) would have taken "
-        "12.1 kg [10.2 to 14.0] to the same quality."
+        "12.1 kg [10.2 to 14.0; 95 %, 20 searches] to the same quality."
     )
+
+
+def test_brackets_are_named_as_the_range_that_they_are():
+    few = replace(LAMOO, count=3)
+    assert "[10.2 to 14.0; range of 3 searches]" in savings_headline(Savings(2_300.0, 1.6, 0.999, (few,)), ENGLISH)
+    days = Saving("at-once", Interval(2_500.0, 2_000.0, 3_000.0), "replayed", 15)
+    assert "[2.00 to 3.00; 95 % of 15 starts]" in savings_headline(Savings(2_300.0, 1.6, 0.999, (days,)), ENGLISH)
 
 
 @pytest.mark.parametrize(

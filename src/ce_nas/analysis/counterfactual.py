@@ -90,6 +90,8 @@ class DeferrableWorkload:
     resume_j: float = 0.0
     #: to write a checkpoint and release a device: energy from the grid
     suspend_j: float = 0.0
+    #: to acquire all devices at the beginning: energy from the grid
+    startup_j: float = 0.0
 
     @property
     def periods(self) -> int:
@@ -216,18 +218,25 @@ def _modelled_switching_costs(cluster: Mapping[str, Any]) -> dict[str, float]:
 def _measured_switching_costs(
     entries: Sequence[JournalEntry], periods: Sequence[Any], scale: float
 ) -> dict[str, float]:
-    """Return the mean measured costs of suspending and resuming of a live run; empty if it never suspended."""
+    """Return the mean measured costs of beginning, suspending and resuming of a live run.
+
+    Each device starts once at the beginning, and once more after each suspension.
+    """
     suspensions = sum(entry.kind == "task_suspended" for entry in entries)
+    devices = int(run_header(entries)["settings"]["cluster"]["gpus"])
+
+    def mean(quantity: str, activity: str, count: int) -> float:
+        return float(sum(period[quantity].get(activity, 0.0) for period in periods)) / count
+
+    startup_j = mean("energy_j", "startup", devices + suspensions)
     if not suspensions:
-        return {}
-
-    def mean(quantity: str, *activities: str) -> float:
-        return float(sum(period[quantity].get(name, 0.0) for period in periods for name in activities)) / suspensions
-
+        return {"startup_j": devices * startup_j}
     return {
-        "resume_s": scale * mean("device_s", "startup", "restore"),
-        "resume_j": mean("energy_j", "startup", "restore"),
-        "suspend_j": mean("energy_j", "checkpoint"),
+        "resume_s": scale
+        * (mean("device_s", "startup", devices + suspensions) + mean("device_s", "restore", suspensions)),
+        "resume_j": startup_j + mean("energy_j", "restore", suspensions),
+        "suspend_j": mean("energy_j", "checkpoint", suspensions),
+        "startup_j": devices * startup_j,
     }
 
 
@@ -410,6 +419,8 @@ def replay_policy(
         begin_s = period * workload.period_s
         end_s = begin_s + ((done_s + resumed * workload.resume_s) / active if active else 0.0)
         used_j = done_s * workload.power_w + resumed * workload.resume_j
+        if active and not any(active_devices):
+            used_j += workload.startup_j
         mean = series.mean(start_s + begin_s, start_s + end_s)
         carbon_g += (
             used_j * mean / J_PER_KWH + suspended * workload.suspend_j * series.at(start_s + begin_s) / J_PER_KWH

@@ -30,6 +30,8 @@ __all__ = [
 
 #: a smaller difference is reported as none
 EQUALITY_TOLERANCE = 0.005
+#: the fewest searches for a 95 % interval of their median; that of fewer is their range
+_MIN_SEARCHES = 6
 #: ways that are taken to the run's quality; the others repeat its work
 QUALITY_WAYS = frozenset({"vanilla-random", "vanilla-lamoo", "simple-policy"})
 
@@ -46,7 +48,7 @@ def savings_headline(saved: Savings, translate: Translator) -> str:
     goal = translate("headline.goal") if row.way in QUALITY_WAYS else ""
     kind = "alike" if abs(share) < EQUALITY_TOLERANCE else "saved" if share > 0 else "more"
     words = format_percent(share) if share > -1.0 else translate("saved.times", factor=f"{1.0 - share:,.3g}")
-    other = format_carbon_interval(row.carbon_g, translate)
+    other = format_carbon_interval(row.carbon_g, translate, _describe_range(row, translate))
     kind = kind if share > -1.0 else "times"
     return translate(f"headline.{kind}", share=words, used=used, way=way, other=other, goal=goal)
 
@@ -133,8 +135,11 @@ def replay_section(counterfactual: Counterfactual, translate: Translator) -> Rep
     )
 
 
-def format_carbon_interval(interval: Interval, translate: Translator) -> str:
-    """Grams with their interval in one unit: ``"12.1 kg [10.2 to 14.0]"``; the median alone if it has no width."""
+def format_carbon_interval(interval: Interval, translate: Translator, kind: str = "") -> str:
+    """Grams with their interval in one unit: ``"12.1 kg [10.2 to 14.0]"``; the median alone if it has no width.
+
+    :param kind: what the interval is, added in the brackets.
+    """
     if math.isinf(interval.median):
         return translate("saved.unreached")
     text, unit = format_carbon(interval.median).rsplit(" ", 1)
@@ -145,7 +150,7 @@ def format_carbon_interval(interval: Interval, translate: Translator) -> str:
         for bound in (interval.low, interval.high)
     )
     bounds = translate("range", low=low, high=high)
-    return f"{text} {unit}" if low == high else f"{text} {unit} [{bounds}]"
+    return f"{text} {unit}" if low == high else f"{text} {unit} [{bounds}{'; ' if kind else ''}{kind}]"
 
 
 def format_share(share: float, translate: Translator) -> str:
@@ -170,6 +175,12 @@ def _format_share_interval(share: Interval, translate: Translator) -> str:
 
 def _describe_way(row: Saving, translate: Translator) -> str:
     return translate(f"way.{row.way}", policy=row.policy).strip()
+
+
+def _describe_range(row: Saving, translate: Translator) -> str:
+    """What an interval is: of how many searches or starts, and whether it is their range."""
+    kind = "starts" if row.basis == "replayed" else "searches" if row.count >= _MIN_SEARCHES else "range"
+    return translate(f"saved.range.{kind}", count=row.count)
 
 
 def _describe_basis(row: Saving, translate: Translator) -> str:

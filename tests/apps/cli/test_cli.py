@@ -203,3 +203,24 @@ def test_grid_now_errors(ce_nas, arguments, message):
     assert result.status == 2
     assert result.stderr.startswith("ce-nas: ")
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--seed", "abc", "Expected a whole number of at least 0 for seed, got 'abc'"),
+        ("--gpus", "1.5", "Expected a whole number from 1 to 4096 for cluster.gpus, got '1.5'"),
+        ("--pue", "low", "Expected a number from 1 to 10 for cluster.pue, got 'low'"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_in_the_words_of_the_settings(ce_nas, option, value, words):
+    result = ce_nas("search", option, value)
+    assert result.status == 2
+    assert words in result.stderr
+
+
+def test_a_search_that_can_finish_nothing_is_refused_and_writes_nothing(ce_nas, tmp_path):
+    result = ce_nas("search", "--hours", "0.1", "--out", "run")
+    assert result.status == 2
+    assert "Raise --hours" in result.stderr
+    assert not (tmp_path / "run").exists()

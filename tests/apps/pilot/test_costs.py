@@ -63,6 +63,16 @@ def test_few_searches_have_a_range_and_no_interval():
     assert relative_saving(many, many, carbon).high == 0.0
 
 
+def test_bounds_of_few_searches_hold_the_figure_they_belong_to():
+    """The ratio of medians may lie beyond the ratios of the single searches."""
+    before = SearchMethod("baseline", ((cost_of(10), cost_of(14)), (cost_of(30), cost_of(60))))
+    after = SearchMethod("ce-nas", ((cost_of(4), cost_of(10)), (cost_of(5), cost_of(12))))
+    ratio = cost_ratio(before, after, carbon)
+    assert ratio.low <= ratio.median <= ratio.high
+    between = intensity_ratio(before, after)
+    assert between.low <= between.median <= between.high
+
+
 def test_a_missed_target_saves_nothing():
     late = SearchMethod("ce-nas", ((TARGET_NOT_REACHED, TARGET_NOT_REACHED), (cost_of(6), TARGET_NOT_REACHED)))
     assert late.reached_share == 0.25

@@ -147,9 +147,11 @@ def _build_option(flag: Flag) -> Any:  # noqa: ANN401 - an annotation, for typer
         help_text += f" Default: {default:g}." if isinstance(default, float) else f" Default: {default}."
     names = [f"--{flag.name.replace('_', '-')}"] if flag.plain_type is bool else []
     panel = _PANELS.get(flag.section, flag.section.capitalize())
-    return Annotated[
-        flag.plain_type | None, typer.Option(*names, help=help_text, show_default=False, rich_help_panel=panel)
-    ]
+    kind, form = flag.plain_type, None
+    if kind in {int, float}:  # the settings read it, and say what they expect
+        kind, form = str, f"<{kind.__name__}>"
+    option = typer.Option(*names, help=help_text, show_default=False, rich_help_panel=panel, metavar=form)
+    return Annotated[kind | None, option]
 
 
 def shows_text(json: Path | None, *, quiet: bool) -> bool:

@@ -128,8 +128,8 @@ def _estimate(
 
     Seeds and days are resampled separately, the same ones for every part: so ratios and differences follow from the
     medians shown. With fewer than `MIN_UNITS` of both the bounds are the function's lowest and highest value over
-    the searches, between which that of the medians always lies. A value that is not a number, such as a ratio to a
-    search that missed the quality, counts as 0.
+    the searches, and over the medians of all, which may lie beyond those of the single ones. A value that is not a
+    number, such as a ratio to a search that missed the quality, counts as 0.
     """
     tables = [[[read(cost) for cost in row] for row in method.costs] for method, read in parts]
     estimate = bootstrap_crossed(tables, combine)
@@ -137,7 +137,9 @@ def _estimate(
         return estimate
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.nan_to_num(combine(*map(np.asarray, tables)), nan=0.0, posinf=np.inf, neginf=-np.inf)
-    return Interval(estimate.median, float(values.min()), float(values.max()))
+    return Interval(
+        estimate.median, min(float(values.min()), estimate.median), max(float(values.max()), estimate.median)
+    )
 
 
 def format_percent(share: Interval) -> str:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.apps.pilot.costs import cost_ratio, format_percent, get_measure, intensity_ratio, relative_saving
+from ce_nas.apps.pilot.proxy_benchmark import BASELINE_SEARCHER
 from ce_nas.core.formatting import format_duration, format_interval, format_number
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.html import render_paper_html
@@ -150,7 +151,12 @@ def _search_section(result: PilotResult, translate: Translator) -> ReportSection
 def _quality_text(result: PilotResult, translate: Translator) -> str:
     if result.is_measured:
         return translate("pilot.quality.paired" if result.has_baseline_runs else "pilot.quality.same_work")
-    return translate("pilot.quality.simulated", searcher=result.provenance.searcher, policy=result.provenance.policy)
+    return translate(
+        "pilot.quality.simulated",
+        baseline=BASELINE_SEARCHER,
+        searcher=result.provenance.searcher,
+        policy=result.provenance.policy,
+    )
 
 
 def _decomposition_text(result: PilotResult, translate: Translator) -> str:
@@ -345,6 +351,8 @@ def _inputs_section(result: PilotResult, translate: Translator) -> ReportSection
         )  # fmt: skip
     else:
         notes.append(translate("pilot.basis.runs", forecaster=provenance.forecaster, seeds=seeds, starts=starts))
+        if result.ce_nas.has_intervals:
+            notes.append(translate("pilot.basis.intervals"))
     return ReportSection("basis", translate("pilot.section.basis"), notes=notes)
 
 

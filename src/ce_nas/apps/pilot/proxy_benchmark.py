@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from ce_nas.config.schema import Settings
     from ce_nas.grid.trace import GridTrace
 
-__all__ = ["BaselineSearch", "ProxyBenchmark", "build_power_settings"]
+__all__ = ["BASELINE_SEARCHER", "BaselineSearch", "ProxyBenchmark", "build_power_settings"]
+
+#: what the current method proposes with
+BASELINE_SEARCHER = "lamoo"
 
 IMAGE_DATASET = "cifar10"
 #: time budget beyond the longest search that a pilot can ask for, h
@@ -112,7 +115,7 @@ class _StretchedRunInputs(RunInputs):
 def _run_baseline(inputs: PilotInputs, table: BenchmarkTable, seed: int) -> BaselineSearch:
     settings = settings_from_flags(
         policy="vanilla",
-        searcher="lamoo",
+        searcher=BASELINE_SEARCHER,
         proxy_scores="none",
         forecaster="persistence",
         gpus=inputs.gpus,
