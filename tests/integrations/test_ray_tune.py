@@ -109,7 +109,7 @@ def test_a_real_experiment(tmp_path, monkeypatch):
         total = sum(number * config["x"] for number in range(200_000))
         tune.report({"loss": total})
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         carbon = TuneCarbonCallback("1kg", "hydro", forecaster="damped-profile", out=tmp_path / "books")
         tuner = tune.Tuner(

@@ -329,6 +329,9 @@ class CarbonBudget:
             return tuple(self._opened.entries)
         from ce_nas.store.run_dir import read_run_entries
 
+        if self._folder is not None:
+            with self._lock:
+                self._opened.commit()
         return read_run_entries(self._out)
 
     @property

@@ -152,24 +152,30 @@ class CarbonCallback:
     @property
     def is_exhausted(self) -> bool:
         """Whether another trial does not fit beside those that are running."""
+        return not self._fits(1)
+
+    def _fits(self, more: int) -> bool:
+        """Whether the running trials of all workers, and some more, fit within what is left."""
         if self.stop_reason is not None:
-            return True
+            return False
         others = [worker for worker in self._others() if worker.at_s > utc_now().timestamp() - _WORKER_TIMEOUT_S]
         running = len(self.budget.open_parts) + sum(worker.running for worker in others)
         largest = _largest_of([self._largest, *(worker.largest for worker in self._others())])
         coming = Usage()
-        coming.add(largest, 1.0 + running)
+        coming.add(largest, float(more + running))
         if self.budget.fits_another(coming):
-            return False
+            return True
         self.stop_reason = "budget"
         self.budget.exhaust()
-        return True
+        return False
 
     def start_trial(self, trial: FrozenTrial) -> None:
         """Book energy to a trial from now on."""
         if not self.is_exhausted and self._pause is not None:
             self.budget.pause(self._pause)
         self.budget.start_part(_part(trial))
+        self._publish()  # first the trial is announced, then looked for room: two workers never take the same one
+        self._fits(0)
 
     def end_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Write what a trial used to its attributes, and to the journal."""

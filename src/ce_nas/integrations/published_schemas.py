@@ -34,6 +34,7 @@ JOURNAL_KINDS: dict[str, dict[str, Any]] = {
     "allocated": {"allocation": _COUNTS},
     "note": {"text": _TEXT},
     "task_started": {"task": _COUNT, "kind": _TEXT, "device": _COUNT, "architectures": _LIST, "fidelity": _NUMBER},
+    "task_placed": {"task": _COUNT, "device": _COUNT, "places": _LIST},
     "task_suspended": {"task": _COUNT, "device": _COUNT},
     "task_failed": {"task": _COUNT, "device": _COUNT, "failure": {"type": ["string", "null"]}, "detail": _TEXT,
                     "will_retry": _FLAG},

@@ -37,19 +37,19 @@ def test_the_values_are_those_of_the_run(page, run_root):
     from ce_nas.api import Result
 
     summary = Result.read(run_root / "wind").summary
-    samples = [match.groups() for match in SAMPLE.finditer(page) if 'run="wind"' in match.group(2)]
+    samples = [match.groups() for match in SAMPLE.finditer(page) if 'run="runs~wind"' in match.group(2)]
     grams = sum(float(value) for name, _, value in samples if name == "ce_nas_carbon_grams_total")
     joules = sum(float(value) for name, _, value in samples if name == "ce_nas_energy_joules_total")
     assert grams == pytest.approx(summary.carbon_g["full"])
     assert joules == pytest.approx(summary.energy_j)
-    assert ("ce_nas_trainings_total", 'run="wind"', f"{float(summary.evaluations)!r}") in samples
+    assert ("ce_nas_trainings_total", 'run="runs~wind"', f"{float(summary.evaluations)!r}") in samples
 
 
 def test_the_client_of_prometheus_parses_it(page):
     parser = pytest.importorskip("prometheus_client.parser", reason="needs prometheus-client")
     families = {family.name: family for family in parser.text_string_to_metric_families(page)}
     assert families["ce_nas_carbon_grams"].type == "counter"
-    assert {sample.labels["run"] for sample in families["ce_nas_run_info"].samples} >= {"wind", "killed"}
+    assert {sample.labels["run"] for sample in families["ce_nas_run_info"].samples} >= {"runs~wind", "runs~killed"}
 
 
 def test_without_runs_there_are_no_samples():

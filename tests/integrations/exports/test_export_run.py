@@ -112,7 +112,7 @@ def test_tables_hold_every_result(result, books):
     pd.testing.assert_frame_equal(pd.read_csv(io.BytesIO(export(result, "csv"))), expected)
     pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(export(result, "parquet"))), expected)
     table = pd.read_csv(io.BytesIO(export(books, "csv")))
-    assert list(table.columns) == ["number", "complete", "values.0", "params.x"]
+    assert list(table.columns) == ["number", "complete", "params.x", "values.0"]
     assert list(table["params.x"]) == [0, 1, 2, 3]
 
 

@@ -46,7 +46,7 @@ def export(
     """Export a finished run for other tools and reports; embodied carbon and water are stated apart."""
     from ce_nas.api import Result
     from ce_nas.core.errors import SettingsError, StoreError
-    from ce_nas.integrations.exports import export as export_run
+    from ce_nas.integrations.exports.export_run import export as export_run
     from ce_nas.store.run_dir import write_atomic
 
     if out is not None and out.exists():

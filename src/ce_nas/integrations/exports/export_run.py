@@ -79,7 +79,9 @@ def results_table(result: Result) -> pd.DataFrame:
     import pandas as pd
 
     rows = [_flatten(entry.content) for entry in result.entries if entry.kind == "result"]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    found = dict.fromkeys(name for row in rows for name in row)
+    columns = [*(name for name in ("number", "trial") if name in found), *found]
+    columns = list(dict.fromkeys(columns))
     return pd.DataFrame(rows, columns=columns or ["number", "carbon_g", "energy_kwh"])
 
 
