@@ -4,11 +4,12 @@ import ast
 import graphlib
 from pathlib import Path
 
-import grimp
 import pytest
-from importlinter.cli import lint_imports
 
 import ce_nas
+
+grimp = pytest.importorskip("grimp", reason="needs import-linter, of the extra test")
+importlinter = pytest.importorskip("importlinter.cli", reason="needs import-linter, of the extra test")
 
 ROOT = Path(__file__).parents[1]
 SOURCE = Path(ce_nas.__file__).parent
@@ -21,7 +22,7 @@ def graph():
 
 def test_imports_go_down_the_layers(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    assert lint_imports(no_cache=True) == 0, capsys.readouterr().out
+    assert importlinter.lint_imports(no_cache=True) == 0, capsys.readouterr().out
 
 
 def test_every_room_has_a_layer():

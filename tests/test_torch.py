@@ -2,7 +2,9 @@ import math
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs the extra torch")
+
 from torch import nn
 
 from ce_nas.core.errors import SettingsError

@@ -1,8 +1,7 @@
-import gymnasium
 import numpy as np
 import pytest
 
-pytest.importorskip("gymnasium", reason="needs the extra rl")
+gymnasium = pytest.importorskip("gymnasium", reason="needs the extra rl")
 
 from gymnasium.utils.env_checker import check_env
 
