@@ -1,6 +1,8 @@
 """The blocks of docs/integrations.md that need packages which not every environment has."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,3 +32,16 @@ def test_a_block_runs(index, tmp_path, monkeypatch, capsys):
 
 def test_there_are_blocks():
     assert len(BLOCKS) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["carbon_budget", "optuna_budget"])
+def test_an_example_stays_within_its_budget(name, tmp_path):
+    if name == "optuna_budget":
+        pytest.importorskip("optuna", reason="needs the extra optuna")
+    script = Path(__file__).parents[2] / f"examples/{name}.py"
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) >= 2
+    assert re.fullmatch(r"0\.0\d g CO2eq of 0\.0\d g, .* Wh", lines[-1])
