@@ -97,7 +97,7 @@ def _checked(result: Result, seconds: float, pue: float) -> dict[str, object]:
     finished = [task for task in told if all((task, step) in steps for step in range(STEPS))]
     booked_s = sum(result.summary.device_hours_by_activity.values()) * 3600
     recorded = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
-    gone_s = _gone_s(recorded, seconds)
+    away_s = gone_s(recorded, seconds)
     drawn_j = sum(content[0] for kind, _, content in recorded if kind == "energy_reading")
     return {
         "tasks begun": len(begun),
@@ -111,23 +111,26 @@ def _checked(result: Result, seconds: float, pue: float) -> dict[str, object]:
         "steps taken": len(steps),
         "steps taken again": sum(count - 1 for count in steps.values()),
         "device-seconds booked": round(booked_s, 3),
-        "device-seconds gone": round(gone_s, 3),
-        "device-seconds missing": round(DEVICES * seconds - booked_s - gone_s, 3),
+        "device-seconds gone": round(away_s, 3),
+        "device-seconds missing": round(DEVICES * seconds - booked_s - away_s, 3),
         "J read, times PUE": round(drawn_j * pue, 3),
         "J booked": round(result.summary.energy_j, 3),
         "g booked": round(result.summary.carbon_g["full"], 6),
     }
 
 
-def _gone_s(recorded: list, seconds: float) -> float:
+def gone_s(recorded: list, seconds: float) -> float:
     """Device-seconds between a device's going and its coming back."""
     since: dict[int, float] = {}
     total_s = 0.0
     for kind, at_s, content in recorded:
         if kind == "worker_message" and content[1] == "device_lost":
             since[content[0]] = at_s
+        if kind == "live_start":  # the workers of a resumed run start again, those of lost devices, too
+            total_s += sum(at_s - gone_at_s for gone_at_s in since.values())
+            since.clear()
         if kind == "worker_message" and content[1] == "device_ready":
-            total_s += at_s - since.pop(content[0])
+            total_s += at_s - since.pop(content[0], at_s)
     return total_s + sum(seconds - at_s for at_s in since.values())
 
 

@@ -1,6 +1,7 @@
 """A live power cap, read from a file, logged and replayed."""
 
 import math
+import textwrap
 
 import pytest
 
@@ -9,6 +10,31 @@ from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
 from ce_nas.engine.power_signal import PowerSignal
 from ce_nas.store.event_log import EventLog
+
+OWN = """
+    import os
+    from pathlib import Path
+
+    SPACE = {"width": [1, 2, 3], "depth": [1, 2]}
+    OBJECTIVES = ["quality:max:0", "size:min:20"]
+
+
+    def evaluate(architecture, fidelity, checkpoint):
+        cap = checkpoint.folder.parents[2] / "cap"
+        if cap.read_text() == "100000":  # the site allows nothing until this training is suspended
+            _replace(cap, "0")
+            while not checkpoint.should_stop():
+                pass
+            _replace(cap, "")
+            return None
+        return {"quality": architecture["width"], "size": architecture["depth"]}
+
+
+    def _replace(path, text):
+        part = path.with_suffix(".part")
+        part.write_text(text)
+        os.replace(part, path)
+"""
 
 
 def test_the_file_is_read_each_time_and_what_it_held_is_replayed(tmp_path):
@@ -40,16 +66,7 @@ def test_a_file_that_cannot_be_read_leaves_the_last_cap_and_is_told_of_once(tmp_
 def test_a_live_search_follows_the_signal_and_loses_no_task(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     own, cap = tmp_path / "own.py", tmp_path / "cap"
-    own.write_text(
-        'SPACE = {"width": [1, 2, 3], "depth": [1, 2]}\nOBJECTIVES = ["quality:max:0", "size:min:20"]\n\n\n'
-        "def evaluate(architecture, fidelity, checkpoint):\n"
-        "    if not checkpoint.folder.parent.parent.parent.joinpath('cap').read_text():\n"
-        '        return {"quality": architecture["width"], "size": architecture["depth"]}\n'
-        "    while not checkpoint.should_stop():\n"
-        "        checkpoint.folder.parent.parent.parent.joinpath('cap').write_text('0')\n"
-        "    checkpoint.folder.parent.parent.parent.joinpath('cap').write_text('')\n"
-        "    return None\n"
-    )
+    own.write_text(textwrap.dedent(OWN))
     cap.write_text("100000")
     base = {"power": {"cap_signal": str(cap), "cap_poll": "600s"}, "live": {"devices": ["cpu"]}}
     flags = {"live": True, "evaluate": own, "gpus": 1, "hours": 900, "searcher": "random", "policy": "vanilla"}
