@@ -99,3 +99,38 @@ def test_live_search_and_too_few_searches_are_refused():
         estimate_search(settings_from_flags(live=True))
     with pytest.raises(SettingsError, match="3 simulated searches"):
         estimate_search(settings_from_flags(**SMALL), searches=2)
+
+
+OWN = """
+import time
+
+SPACE = {"width": [16, 32, 64], "depth": [1, 2, 3]}
+OBJECTIVES = ["accuracy:max:0", "size:min:400"]
+
+
+def evaluate(architecture):
+    time.sleep(0.05)
+    return {"accuracy": 90 - 100 / architecture["width"], "size": architecture["width"] * architecture["depth"]}
+"""
+
+
+@pytest.mark.slow
+def test_a_live_search_is_estimated_from_one_training_on_its_device(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(OWN)
+    flags = {"evaluate": str(tmp_path / "own.py"), "gpus": 1, "hours": 1, "zone": "coal-flat"}
+    search = Search(live=True, **flags)
+    estimate = search.estimate()
+    assert (estimate.basis, estimate.count) == ("calibrated", 1)
+    assert estimate.now.trainings.median == 9  # the whole space
+    assert 0.05 * 9 / HOUR_S <= estimate.now.hours.median < 1.0
+    assert estimate.now.energy_j.median > 0
+    assert not any("supernet" in note for note in estimate.notes)
+    assert list(tmp_path.iterdir()) == [tmp_path / "own.py"]  # the calibration leaves nothing behind
+    assert search.estimated["basis"] == "calibrated"
+
+
+def test_an_estimate_of_networks_says_that_the_supernet_comes_on_top():
+    settings = settings_from_flags(live=True, gpus=1, zone="coal-flat", hours=100)
+    notes = estimate_from_calibration(settings, DeviceCalibration(training_s=60.0, training_j=3.6e4)).notes
+    assert any("supernet" in note for note in notes)

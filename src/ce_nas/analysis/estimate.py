@@ -142,7 +142,8 @@ def estimate_search(
 def estimate_from_calibration(settings: Settings, calibration: DeviceCalibration) -> Estimate:
     """Estimate a search of one's own from one training on its device.
 
-    The number of trainings is that of the budget, else that after which searches usually end by themselves.
+    The number of trainings is that of the budget or of the whole space, else that after which searches usually end by
+    themselves.
 
     :raises SettingsError: if the grid is live: its coming hours are not on record.
     """
@@ -152,7 +153,9 @@ def estimate_from_calibration(settings: Settings, calibration: DeviceCalibration
         raise SettingsError(message)
     budget, cluster = settings.budget, settings.cluster
     affordable = cluster.gpus * budget.time_s / calibration.training_s
-    most = min(affordable, math.inf if budget.evaluations is None else budget.evaluations)
+    most = min(
+        affordable, math.inf if budget.evaluations is None else budget.evaluations, inputs.benchmark.space.size
+    )
     usual = (_USUAL_TRAININGS, _USUAL_TRAININGS / _USUAL_FACTOR, _USUAL_TRAININGS * _USUAL_FACTOR)
     trainings = Interval(*(max(min(count, most), 1.0) for count in usual))
     energy_j = trainings.scaled(calibration.training_j * cluster.pue)
@@ -172,7 +175,10 @@ def estimate_from_calibration(settings: Settings, calibration: DeviceCalibration
         f"Searches on known tables end by themselves after {_USUAL_TRAININGS:.0f} trainings, 8 in 10 of them within a "
         f"factor of {_USUAL_FACTOR:g}."
     )
-    return Estimate((row, *_best_start_rows(inputs, row)), "calibrated", 1, (note,))
+    notes = [note]
+    if settings.live.supernet and settings.live.evaluate is None and settings.problem.proxy_scores != "none":
+        notes.append("The training of the supernet that scores architectures, and the scores, come on top.")
+    return Estimate((row, *_best_start_rows(inputs, row)), "calibrated", 1, tuple(notes))
 
 
 def _past_starts_s(inputs: RunInputs, count: int) -> list[float]:

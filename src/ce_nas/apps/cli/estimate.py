@@ -80,7 +80,8 @@ def _print_estimate(found: Estimate, translate: Translator) -> None:
     console = Console(highlight=False)
     now = found.now
     carbon, energy, *_ = _format_row(now, translate)
-    headline = translate("estimate.headline", carbon=carbon, energy=energy, count=found.count)
+    basis = translate(f"estimate.basis.{found.basis}", count=found.count)
+    headline = translate("estimate.headline", carbon=carbon, energy=energy, basis=basis)
     console.print(headline.replace("**", ""), style="bold", soft_wrap=not console.is_terminal)
     console.print()
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
