@@ -76,8 +76,8 @@ class RunInputs:
         inner = [option.name for option in searcher.options().values() if isinstance(option, ComponentSettings)]
         for name in (searcher.name, *inner):
             SEARCHERS.require_extra(name)
-        if searcher.initial_fidelity is not None:
         self.earlier_trainings.read(list_warm_starts(self.settings))
+        if searcher.initial_fidelity is not None:
             self.benchmark.require_fidelity(searcher.initial_fidelity)
 
     @cached_property
@@ -101,7 +101,11 @@ class RunInputs:
         names = self.settings.problem.objectives or self.benchmark.default_objectives
         chosen = tuple(parse_objective(self.benchmark, text) for text in names)
         if not 2 <= len({item.name for item in chosen}) == len(chosen) <= 5:
-            message = f"Expected 2 to 5 different objectives, got: {', '.join(item.name for item in chosen)}."
+            metrics = ", ".join(self.benchmark.metric_specs)
+            message = (
+                f"Expected 2 to 5 different objectives, got: {', '.join(item.name for item in chosen) or 'none'}; "
+                f"choose among {metrics} with --objectives, as NAME:max or NAME:min where a name does not say."
+            )
             raise SettingsError(message)
         return chosen
 
@@ -145,7 +149,7 @@ class RunInputs:
         from ce_nas.energy.power_profile import read_power_profile
 
         power = self.settings.power
-        return read_power_profile(power.profile) if power.lever or power.cap else None
+        return read_power_profile(power.profile) if power.is_used else None
 
     @cached_property
     def power_cap(self) -> PowerCapSchedule | None:
@@ -173,15 +177,15 @@ class RunInputs:
 
         return read_supernet_scores(resolve_supernet_file(DataStore(), wanted), self.table)
 
-    @cached_property
-    def evaluator(self) -> Evaluator:
-        """The evaluator of tasks on the benchmark."""
-        return self.benchmark.build_evaluator(self.objectives, self.proxy_scores)
-
     @property
     def earlier_trainings(self) -> EarlierTrainings:
         """What earlier searches trained, as far as this one can learn from it."""
         return EarlierTrainings(self.settings.problem, self.benchmark.space, self.objectives, self.known_costs)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """The evaluator of tasks on the benchmark."""
+        return self.benchmark.build_evaluator(self.objectives, self.proxy_scores)
 
     @cached_property
     def provider(self) -> FallbackProvider | None:
