@@ -53,3 +53,23 @@ def test_nvml_requires_exclusive_gpu(fake_nvml):
     nvml.pids = [7, 99]
     with pytest.raises(EnergyError, match="99"):
         require_exclusive_gpu(GPU_0, {7}, nvml=nvml)
+
+
+def test_a_gpu_divided_by_mig_is_refused(fake_nvml):
+    nvml = fake_nvml()
+    nvml.nvmlDeviceGetMigMode = lambda handle: (1, 1)
+    with pytest.raises(EnergyError, match=r"Tesla \(GPU-0\) is divided by MIG.*set live.meter = 'modelled'"):
+        nvml_meter(GPU_0, nvml=nvml)
+    nvml.nvmlDeviceGetMigMode = lambda handle: (0, 1)
+    assert nvml_meter(GPU_0, nvml=nvml).source is ReadingSource.COUNTER
+
+
+def test_processes_that_cannot_be_listed_are_an_error_in_words(fake_nvml):
+    nvml = fake_nvml()
+
+    def fail(handle):
+        raise nvml.NVMLError
+
+    nvml.nvmlDeviceGetComputeRunningProcesses = fail
+    with pytest.raises(EnergyError, match="Expected the list of processes on the GPU GPU-0"):
+        require_exclusive_gpu(GPU_0, [7], nvml=nvml)

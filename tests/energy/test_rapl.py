@@ -90,6 +90,12 @@ def test_rapl_with_unreadable_range_is_not_used(root):
     assert "chmod a+r" in rapl_obstacle(root)
 
 
+def test_a_package_that_cannot_be_read_is_not_left_out_of_the_sum(root):
+    make_counter(root, "package-1", "1").unlink()
+    assert not has_rapl(root)
+    assert "chmod a+r" in rapl_obstacle(root)
+
+
 def test_no_obstacle_where_counters_work_or_do_not_exist(root, tmp_path_factory):
     assert not rapl_obstacle(root)
     assert not rapl_obstacle(tmp_path_factory.mktemp("none"))

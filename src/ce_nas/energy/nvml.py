@@ -109,7 +109,15 @@ def require_exclusive_gpu(device: CudaDevice, own_pids: Collection[int], *, nvml
     :raises EnergyError: if another process does.
     """
     nvml = nvml or load_nvml()
-    running = nvml.nvmlDeviceGetComputeRunningProcesses(_gpu_handle(device, nvml))
+    handle = _gpu_handle(device, nvml)
+    try:
+        running = nvml.nvmlDeviceGetComputeRunningProcesses(handle)
+    except nvml.NVMLError as error:
+        message = (
+            f"Expected the list of processes on the GPU {device.uuid}, whose energy cannot be divided between them, "
+            f"but {error}; set live.meter = 'modelled'."
+        )
+        raise EnergyError(message) from error
     others = sorted({process.pid for process in running} - set(own_pids))
     if others:
         message = (
@@ -128,10 +136,26 @@ def _gpu_handle(device: CudaDevice, nvml: Any) -> object:  # noqa: ANN401
         )
         raise EnergyError(message)
     try:
-        return nvml.nvmlDeviceGetHandleByUUID(device.uuid)
+        handle: object = nvml.nvmlDeviceGetHandleByUUID(device.uuid)
     except nvml.NVMLError as error:
         message = f"Expected the NVIDIA GPU {device.uuid}, but {error}; choose another device."
         raise EnergyError(message) from error
+    if _is_divided(handle, nvml):
+        message = (
+            f"Expected a whole GPU, but {device.name} ({device.uuid}) is divided by MIG: CUDA shows one of its parts, "
+            "and NVML counts the energy of all of them; switch MIG off, or set live.meter = 'modelled'."
+        )
+        raise EnergyError(message)
+    return handle
+
+
+def _is_divided(handle: object, nvml: Any) -> bool:  # noqa: ANN401
+    """Whether MIG is on; GPUs and bindings that do not know it have none."""
+    try:
+        current, _ = nvml.nvmlDeviceGetMigMode(handle)
+    except (nvml.NVMLError, AttributeError):
+        return False
+    return bool(current)
 
 
 def _power_meter(nvml: Any, handle: object, origin: str, interval_s: float) -> EnergyMeter:  # noqa: ANN401

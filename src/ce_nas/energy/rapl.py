@@ -104,7 +104,7 @@ class _RaplDomain:
             self._was_reset = False
             message = (
                 f"Expected the counter {self._path.name} to count on, but it was reset, as when its driver is "
-                "reloaded: the energy since the last reading is unknown."
+                "reloaded: the energy since the last reading is unknown; resume the run."
             )
             raise EnergyError(message)
         return self._total_uj / 1e6
@@ -166,14 +166,20 @@ def _read_or_none(path: Path) -> int | None:
 
 
 def _find_domains(root: Path) -> Sequence[Path]:
-    """Find the counters of packages and their memory; those of cores are included in their package."""
+    """Find the counters of packages and their memory; those of cores are included in their package.
+
+    None where a package cannot be read, since the sum of the others would be too small.
+    """
     paths = []
     for path in sorted(root.glob("intel-rapl:*")):
+        name = ""
         try:
             name = (path / "name").read_text().strip()
             _read_microjoules(path / "energy_uj")
             _read_microjoules(path / "max_energy_range_uj")
         except (OSError, EnergyError):
+            if name.startswith("package"):
+                return []
             continue
         if name.startswith("package") or name == "dram":
             paths.append(path)
