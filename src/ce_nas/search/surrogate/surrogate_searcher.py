@@ -9,7 +9,6 @@ import numpy as np
 
 from ce_nas.config.components import SurrogateSettings
 from ce_nas.config.registry import SEARCHERS
-from ce_nas.core.errors import SettingsError
 from ce_nas.search.archive import PendingProposals
 from ce_nas.search.random import sample_uniform
 from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace, deduplicate
@@ -18,8 +17,9 @@ from ce_nas.search.surrogate.candidates import CandidateSampler
 from ce_nas.search.surrogate.encoding import FeatureEncoder
 from ce_nas.search.surrogate.initial_design import MIN_SCORED, choose_greedy_front, promised_values
 from ce_nas.search.surrogate.posterior import CandidatePosterior
-from ce_nas.search.surrogate.training_set import SurrogateDataset
+from ce_nas.search.surrogate.training_set import SurrogateDataset, require_consistent, resolve_requires_training
 from ce_nas.space.isomorphism import unique_rows
+from ce_nas.space.mixed import MixedSpace
 from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SurrogateSearcher"]
 
+#: proposals before the model decides: by default, and of a mixed space with known costs, whose few variables soon tell
+_CELL_PROPOSALS, _MIXED_PROPOSALS = 12, 4
 #: the fewest trainings that are modelled
 _MIN_TRAININGS = 3
 #: growth factors after which the kernels are refitted: of full trainings, and of proxy scores or partial trainings
@@ -86,7 +88,8 @@ class SurrogateSearcher(RegionalSearcher):
     :param votes: the estimate of an objective by these scores, larger is better, shape ``(size,)``; None: their mean
         rank. Observed scores come with their own.
     :param earlier: earlier searches of the same space, on other data, devices or recipes.
-    :param initial_proposals: proposals before the model decides: the front that scores and known costs promise, else
+    :param initial_proposals: proposals before the model decides, by default 12, or 4 of a mixed space with known costs
+        (``benchmarks/own_code.py``): the front that scores and known costs promise, else
         spread over the first known cost, or random.
     """
 
@@ -104,14 +107,17 @@ class SurrogateSearcher(RegionalSearcher):
         proxy_scores: np.ndarray | None = None,
         votes: np.ndarray | None = None,
         earlier: Sequence[EarlierSearch] = (),
-        initial_proposals: int = 12,
+        initial_proposals: int | None = None,
     ) -> None:
         self._space = space
         self._rng = rng
         self._reference = np.asarray(reference, dtype=float)
+        if initial_proposals is None:
+            knows_costs = any(column is not None for column in known_objectives or ())
+            initial_proposals = _MIXED_PROPOSALS if isinstance(space, MixedSpace) and knows_costs else _CELL_PROPOSALS
         self._initial_proposals = initial_proposals
-        trained = _resolve_requires_training(len(self._reference), requires_training, known_objectives)
-        _require_consistent(
+        trained = resolve_requires_training(len(self._reference), requires_training, known_objectives)
+        require_consistent(
             space, len(self._reference), trained, known_objectives, proxy_scores, initial_proposals=initial_proposals
         )
         #: for each member of a space with known equivalences the number of its function
@@ -133,6 +139,11 @@ class SurrogateSearcher(RegionalSearcher):
         self._stale = True
         self._spread_proposed = 0
         self._pending = PendingProposals()
+        self._notes = [
+            f"Starts warm from {len(search.architectures)} trainings of {search.name}." for search in earlier
+        ]
+        #: whether earlier searches counted at the last fit; None before the first
+        self._earlier_counted: bool | None = None
         #: largest expected improvements at the last ask of architectures not trained, descending
         self._best_improvements = np.empty(0)
 
@@ -180,6 +191,11 @@ class SurrogateSearcher(RegionalSearcher):
         """Learn from these earlier searches from now on, in place of those known so far."""
         self._dataset.set_earlier(searches, self._feature_encoder)
         self._posterior, self._fitted_counts = None, (0, 0, 0)
+
+    def notes(self) -> list[str]:
+        """See :meth:`Searcher.notes`: what earlier searches there are, and each time their influence begins or ends."""
+        notes, self._notes = self._notes, []
+        return notes
 
     def expected_gain(self, trainings: int) -> float | None:
         """See :meth:`Searcher.expected_gain`: the sum over the best candidates, as if they were independent."""
@@ -329,6 +345,10 @@ class SurrogateSearcher(RegionalSearcher):
             candidates, self._feature_encoder, self._dataset, self._reference, self._kernels, fit=fit
         )
         self._kernels.update(posterior.kernels)
+        if fit and self._dataset.earlier and posterior.uses_earlier_searches is not self._earlier_counted:
+            self._earlier_counted = posterior.uses_earlier_searches
+            what = "count" if self._earlier_counted else "do not count: the trainings are predicted better without them"
+            self._notes.append(f"After {len(self._dataset.full_trainings)} trainings earlier ones {what}.")
         return posterior
 
     def _is_refit_due(self) -> bool:
@@ -356,39 +376,3 @@ def _van_der_corput(index: int) -> float:
         index >>= 1
         digit /= 2.0
     return term
-
-
-def _resolve_requires_training(
-    objectives: int, requires_training: Sequence[bool] | None, known_objectives: Sequence[KnownMetric | None] | None
-) -> list[bool]:
-    if requires_training is not None:
-        return list(requires_training)
-    return [True] * objectives if known_objectives is None else [column is None for column in known_objectives]
-
-
-def _require_consistent(  # noqa: PLR0913 - all that is known in advance
-    space: Space,
-    objectives: int,
-    requires_training: Sequence[bool],
-    known_objectives: Sequence[KnownMetric | None] | None,
-    proxy_scores: np.ndarray | None,
-    *,
-    initial_proposals: int,
-) -> None:
-    counts = [len(requires_training), objectives if known_objectives is None else len(known_objectives)]
-    columns = [column for column in known_objectives or () if isinstance(column, np.ndarray)]
-    tables = [*columns, *([] if proxy_scores is None else [proxy_scores])]
-    listed = not tables or space.size <= MAX_EXHAUSTIVE_SIZE
-    if (
-        counts != [objectives] * 2
-        or not listed
-        or any(len(table) != space.size for table in tables)
-        or initial_proposals < 1
-    ):
-        message = (
-            f"Expected known_objectives and requires_training with an entry for each of the {objectives} objectives, "
-            f"known values and proxy_scores of all {space.size} members of a listable space, and initial_proposals of "
-            f"at least 1; got {counts[1]} and {counts[0]} entries, tables of {[len(table) for table in tables]} rows "
-            f"and initial_proposals={initial_proposals}."
-        )
-        raise SettingsError(message)
