@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-gymnasium = pytest.importorskip("gymnasium", reason="needs the extra rl")
+pytest.importorskip("gymnasium", reason="needs the extra rl")
 
+import gymnasium
 from gymnasium.utils.env_checker import check_env
 
 from ce_nas.policies.base import Decision, Policy
