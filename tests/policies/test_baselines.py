@@ -58,6 +58,13 @@ def test_hotcarbon_samples_no_less_in_dirtier_hours(past, one, other, devices):
     assert low <= high
 
 
+@pytest.mark.parametrize(("forecast", "trains"), [(100.0, 1), (300.0, 1), (450.0, 1), (500.0, 0)])
+def test_one_device_with_nothing_to_sample_rests_in_the_dirtiest_hours_alone(forecast, trains):
+    """As a training function without scores has it: it was released whenever the share rounded to a whole device."""
+    allocation = decide(HotCarbonPolicy(), forecast=forecast, devices=1, can_sample=False)
+    assert allocation == Allocation(0, trains, released=1 - trains)
+
+
 def test_hotcarbon_halves_the_devices_without_any_spread():
     assert decide(HotCarbonPolicy(), past=[], forecast=None) == Allocation(4, 4)
     assert decide(HotCarbonPolicy(), past=np.full(168, 250.0), forecast=250.0) == Allocation(4, 4)
