@@ -15,9 +15,15 @@ The public names below are imported when they are first used.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-import lazy_loader
+try:
+    import lazy_loader
+except ModuleNotFoundError:  # a bare machine, on which only ce_nas.gpu_check is to run
+    from ce_nas import _bare_lazy_loader as lazy_loader
+
+    sys.modules["lazy_loader"] = lazy_loader
 
 from ce_nas._version import __version__
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ce_nas.engine.engine import Engine, Observer
     from ce_nas.forecast.base import Forecaster
     from ce_nas.policies.base import Policy
+    from ce_nas.report.model_card import NetworkCard
     from ce_nas.search.base import Searcher
     from ce_nas.store.journal import Journal, JournalEntry
 
@@ -101,6 +102,13 @@ class Result:
     def front(self) -> RunFront:
         """The Pareto front of the trained architectures, best first by the first objective."""
         return RunFront(self.summary)
+
+    @property
+    def network(self) -> NetworkCard | None:
+        """The trained network of the run, with its test accuracy and the grams of each stage; None without one."""
+        from ce_nas.final_network import read_network_card
+
+        return read_network_card(self.path) if self.path else None
 
     @property
     def savings(self) -> Savings:
@@ -259,7 +267,8 @@ class Search:
             self._run_engine(journal, observer, None)
             return Result(summarise(journal.entries), journal.entries)
         with RunDirectory.create(Path(out)) as folder:
-            return self._run_in(folder, observer, durable=durable)
+            result = self._run_in(folder, observer, durable=durable)
+            return self.finish(result)
 
     def resume(
         self,
@@ -278,7 +287,20 @@ class Search:
             start = datetime.fromisoformat(run_header(recorded)["start"])
             self._inputs = replace(self._inputs, fixed_start=start)
         self._inputs.validate()
-        return self._run_in(folder, observer, durable=durable, accept_changes=accept_changes)
+        return self.finish(self._run_in(folder, observer, durable=durable, accept_changes=accept_changes))
+
+    def finish(self, result: Result) -> Result:
+        """Train, test and export the chosen network of a search that has ended, if the settings ask for it.
+
+        Continues where it was interrupted; the result is ``result``, with :attr:`Result.network`.
+
+        :raises CeNasError: if nothing was found, or a file cannot be read or written.
+        """
+        if self.settings.final.enabled and result.path and has_ended(result.entries):
+            from ce_nas.final_network import finish_network
+
+            finish_network(self._inputs, result.summary, result.entries, result.path)
+        return result
 
     def estimate(
         self,
@@ -328,7 +350,9 @@ class Search:
         cluster = self.settings.cluster.model_copy(update={"gpus": 1})
         budget = self.settings.budget.model_copy(update={"evaluations": 1, "stop": "never"})
         live = self.settings.live.model_copy(update={"devices": self.settings.live.devices[:1]})
-        update = {"cluster": cluster, "budget": budget, "live": live, "policy": POLICIES.validate("vanilla")}
+        final = self.settings.final.model_copy(update={"enabled": False})
+        update = {"cluster": cluster, "budget": budget, "live": live, "final": final}
+        update["policy"] = POLICIES.validate("vanilla")
         one = Search.from_settings(self.settings.model_copy(update=update), **self._overrides | {"policy": None})
         with tempfile.TemporaryDirectory() as folder:
             summary = one.run(Path(folder) / "calibration").summary
@@ -475,7 +499,8 @@ def resume(
         entries = read_run_entries(path)
         settings = read_run_settings(path)
         if has_ended(entries) and not is_provisional(entries):
-            return _write_result(path)
+            result = _write_result(path)
+            return Search.from_settings(settings, **objects).finish(result) if settings.final.enabled else result
         search = Search.from_settings(settings, **objects)
         return search.resume(folder, observer, durable=durable, accept_changes=accept_changes)
 

@@ -8,7 +8,7 @@ from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.training.networks.darts_network import DartsSupernet
 from ce_nas.training.networks.supernet import NasBench201Supernet
 from ce_nas.training.recipe import Recipe
-from ce_nas.training.supernet_trainer import SupernetTrainer, score_paths
+from ce_nas.training.supernet_trainer import SupernetTrainer, require_path_sampling, score_paths
 
 SPACE = NasBench201Space()
 RECIPE = Recipe(epochs=8, batch=64, learning_rate=0.1, warmup=0.1, shift=0, flip=False)
@@ -86,3 +86,19 @@ def test_fair_paths_need_equal_numbers_of_choices(digits):
     network = DartsSupernet(channels=4, cells=2, in_channels=1)
     with pytest.raises(SettingsError, match="uniform paths in darts"):
         SupernetTrainer(network, DartsSpace(), digits, RECIPE, path_sampling="fair")
+
+
+def test_a_sandwich_has_the_largest_and_the_smallest_path(digits):
+    from ce_nas.space.efficientnet import EfficientNetSpace
+    from ce_nas.training.networks.efficientnet_supernet import EfficientNetSupernet
+
+    space = EfficientNetSpace()
+    supernet = EfficientNetSupernet(image_size=(8, 8), large=False, classes=10, in_channels=1)
+    trainer = SupernetTrainer(supernet, space, digits, Recipe(epochs=1, compile=True), path_sampling="sandwich")
+    paths = trainer.sample_paths(3)
+    assert paths[:2] == [tuple(len(names) - 1 for names in space.choices), (0,) * len(space.choices)]
+    assert len(paths) == 4
+    assert trainer.sample_paths(3) == paths
+    assert not trainer.recipe.compile  # its path changes at every step
+    with pytest.raises(SettingsError, match="ordered by size"):
+        require_path_sampling(NasBench201Space(), "sandwich")

@@ -12,7 +12,7 @@ from ce_nas.config.quantities import Duration, File, SettingsSection, flag
 from ce_nas.config.registry import METERS, WORKERS, Choice
 from ce_nas.training.recipe import Recipe  # noqa: TC001 - pydantic evaluates the annotations at run time
 
-__all__ = ["LiveSettings", "with_live_defaults"]
+__all__ = ["FinalSettings", "LiveSettings", "with_live_defaults"]
 
 #: a demonstration: digits, an hour of the grid per minute, devices that change between sampling and training
 _DEMO_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -35,10 +35,10 @@ class LiveSettings(SettingsSection):
         description="Images to train on: digits (built in), or a file or folder of a known layout.",
         json_schema_extra=flag(),
     )
-    space: Literal["nb201", "darts", "fbnet"] = Field(
+    space: Literal["nb201", "darts", "nasnet", "fbnet", "efficientnet"] = Field(
         "nb201",
-        description="Networks to search: nb201 (NAS-Bench-201 cells), darts (two DARTS cells) or fbnet (22 MBConv "
-        "layers).",
+        description="Networks to search: nb201 (NAS-Bench-201 cells), darts (two DARTS cells), nasnet (two cells of "
+        "five nodes), fbnet (22 MBConv layers) or efficientnet (seven MBConv stages).",
         json_schema_extra=flag(),
     )
     evaluate: File | None = Field(
@@ -83,8 +83,13 @@ class LiveSettings(SettingsSection):
         description="Score architectures by a supernet.",
     )
     supernet_epochs: float = Field(3.0, gt=0, description="Epochs of the supernet's training per epoch of a network's.")
-    path_sampling: Literal["uniform", "fair"] = Field(
-        "uniform", description="Supernet paths per step: one at random (uniform), or each operation once (fair)."
+    path_sampling: Literal["uniform", "fair", "sandwich"] = Field(
+        "uniform",
+        description="Supernet paths per step: one at random (uniform), each operation once (fair), or the largest, the "
+        "smallest and two at random (sandwich, efficientnet).",
+    )
+    latency_runtime: Literal["eager", "compiled", "onnxruntime", "tensorrt"] = Field(
+        "eager", description="How the objective latency is measured, on the training's device, a batch of one."
     )
     few_shot: int = Field(
         0, ge=0, description="Largest number of regions with a supernet of their own, initialised from the shared one."
@@ -111,6 +116,25 @@ class LiveSettings(SettingsSection):
     def _read_switch(cls, value: object) -> object:
         """``live = true`` is a live search with the default settings."""
         return {"enabled": value} if isinstance(value, bool) else value
+
+
+class FinalSettings(SettingsSection):
+    """What follows a search of networks: one is chosen, trained on all training images, tested once and exported."""
+
+    enabled: bool = Field(
+        False,  # noqa: FBT003 - the default of a field
+        description="Train, test and export the chosen network once the search has ended.",
+    )
+    rule: str = Field("knee", description="How it is chosen from the front, as of ce-nas choose --rule.")
+    channels: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Channels of its first stage; unset: as in the search."
+    )
+    cells: Annotated[int, Field(ge=1)] | None = Field(None, description="Its cells; unset: as in the search.")
+    recipe: Recipe | None = Field(None, description="Its training recipe; unset: that of the search.")
+    formats: tuple[Literal["python", "torch", "onnx"], ...] = Field(
+        ("python", "torch"),
+        description="Exported files: python (one file that needs torch alone), torch (torch.export), onnx.",
+    )
 
 
 def with_live_defaults(tree: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from ce_nas.config.components import (
     TableSettings,
 )
 from ce_nas.config.flags import list_flags
-from ce_nas.config.live_schema import LiveSettings, with_live_defaults
+from ce_nas.config.live_schema import FinalSettings, LiveSettings, with_live_defaults
 from ce_nas.config.messages import describe_validation_error
 from ce_nas.config.quantities import (
     Carbon,
@@ -354,6 +354,7 @@ class Settings(SettingsSection):
     site: SiteSettings = Field(default_factory=SiteSettings)
     power: PowerSettings = Field(default_factory=PowerSettings)
     live: LiveSettings = Field(default_factory=LiveSettings)
+    final: FinalSettings = Field(default_factory=FinalSettings)
     seed: int = Field(0, ge=0, description="Seed of all random numbers.", json_schema_extra=flag())
 
     @model_validator(mode="wrap")
@@ -411,7 +412,6 @@ def read_settings_file(path: Path) -> Mapping[str, Any]:
     for key in ("cap", "profile") if isinstance(power, dict) else ():
         if isinstance(power.get(key), str) and "." in power[key]:
             power[key] = str(path.parent / power[key])
-    site = tree.get("site", {})
     searcher = tree.get("searcher")
     if isinstance(searcher, dict) and (stated := searcher.get("warm_start")):
         sources = stated.split(",") if isinstance(stated, str) else stated

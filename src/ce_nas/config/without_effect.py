@@ -45,6 +45,12 @@ class _Need:
 
 _NEEDS = (
     _Need("live", (), lambda s: s.live.enabled, "a search on real devices: add --live"),
+    _Need(
+        "live",
+        ("latency_runtime",),
+        lambda s: any(text.startswith("latency") for text in s.problem.objectives),
+        "the objective latency: add it to problem.objectives",
+    ),
     _Need("final", (), lambda s: s.final.enabled, "final.enabled = true"),
     _Need(
         "final",

@@ -184,6 +184,7 @@ def _executor_factory(inputs: RunInputs) -> Callable[[str], Executor]:
         recipe=recipe,
         supernet_recipe=replace(recipe, epochs=max(round(live.supernet_epochs * recipe.epochs), 1)),
         path_sampling=live.path_sampling,
+        latency_runtime=live.latency_runtime,
         seed=settings.seed,
     )
     return partial(TrainingExecutor, plan)

@@ -28,13 +28,11 @@ def build_live_benchmark(settings: Settings) -> Benchmark:
 
         return UserFunctionFile.read(live.evaluate).benchmark
     from ce_nas.training.network_benchmark import NetworkBenchmark
+    from ce_nas.training.networks.factory import build_space
+    from ce_nas.training.supernet_trainer import require_path_sampling
 
-    if live.supernet and live.path_sampling == "fair" and live.space == "darts":
-        message = (
-            "Expected live.path_sampling 'uniform' for darts, got 'fair', which needs equally many operations "
-            "everywhere; remove it."
-        )
-        raise SettingsError(message)
+    if live.supernet:
+        require_path_sampling(build_space(live.space), live.path_sampling)
     return NetworkBenchmark(live.data, live.channels, live.cells, training_recipe(settings), live.space)
 
 

@@ -23,7 +23,7 @@ from ce_nas.energy.base import usage_between
 from ce_nas.energy.meter_selection import select_meter
 from ce_nas.store.run_dir import write_atomic
 from ce_nas.training.data.sources import load_images
-from ce_nas.training.latency import measure_latency
+from ce_nas.training.latency import Runtime, measure_latency
 from ce_nas.training.networks.factory import build_network, build_supernet, network_image_shape
 from ce_nas.training.networks.network_counts import NetworkCounter
 from ce_nas.training.recipe import Recipe
@@ -68,6 +68,8 @@ class TrainingConfig:
     recipe: Recipe = field(default_factory=Recipe)
     supernet_recipe: Recipe = field(default_factory=Recipe)
     path_sampling: PathSampling = "uniform"
+    #: how the objective latency is measured
+    latency_runtime: Runtime = "eager"
     #: batches that recalibrate a path's batch normalisation before it is scored
     recalibration_batches: int = 8
     seed: int = 0
@@ -229,7 +231,8 @@ class TrainingExecutor(Executor):
         network = build_network(
             config.space, architecture, config.channels, config.cells, self._data, replace(config.recipe, auxiliary=0.0)
         )
-        return 1e3 * measure_latency(network, shape, device=str(self._device), passes=30).median_s
+        runtime, device = config.latency_runtime, str(self._device)
+        return 1e3 * measure_latency(network, shape, runtime=runtime, device=device, passes=30).median_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 Sources
     [FairNAS] Chu, Zhang, Xu. FairNAS: Rethinking Evaluation Fairness of Weight Sharing NAS. ICCV 2021.
     [FewShot] Zhao, Wang, Tian, Fonseca, Guo. Few-Shot Neural Architecture Search. ICML 2021.
+    [OFA] Cai, Gan, Wang, Zhang, Han. Once-for-All. ICLR 2020; the sandwich rule is that of Yu, Huang. Universally
+        Slimmable Networks. ICCV 2019.
     [SPOS] Guo et al. Single Path One-Shot Neural Architecture Search with Uniform Sampling. ECCV 2020: a path's
         batch normalisation is recalibrated before it is scored.
 """
@@ -31,17 +33,20 @@ if TYPE_CHECKING:
     from ce_nas.training.networks.supernet import Supernet
     from ce_nas.training.recipe import Recipe
 
-__all__ = ["PathSampling", "SupernetTrainer", "score_paths"]
+__all__ = ["PathSampling", "SupernetTrainer", "require_path_sampling", "score_paths"]
 
-PathSampling = Literal["uniform", "fair"]
-_PATH_SAMPLINGS = ("uniform", "fair")
+PathSampling = Literal["uniform", "fair", "sandwich"]
+_PATH_SAMPLINGS = ("uniform", "fair", "sandwich")
+#: random paths of a sandwich, besides the largest and the smallest [OFA]
+_RANDOM_PATHS = 2
 
 
 class SupernetTrainer(NetworkTrainer):
     """Trains a supernet, each step along newly sampled paths.
 
     ``uniform`` samples one path per step [SPOS]. ``fair`` samples as many as an edge has operations, so that each
-    operation is used exactly once on every edge, and sums their gradients [FairNAS].
+    operation is used exactly once on every edge, and sums their gradients [FairNAS]. ``sandwich`` samples the largest,
+    the smallest and two random paths, in EfficientNet's space, whose choices are ordered by size [OFA].
 
     :param region_members: the architectures from which paths are sampled: the supernet of a region of a partition
         trains on that region alone, from the parent's weights (:meth:`load_parent_weights`) [FewShot]. None for all.
@@ -59,16 +64,9 @@ class SupernetTrainer(NetworkTrainer):
         seed: int = 0,
         device: str | torch.device = "cpu",
     ) -> None:
-        if path_sampling not in _PATH_SAMPLINGS:
-            raise SettingsError(unknown_choice_message("path sampling", path_sampling, _PATH_SAMPLINGS))
-        if path_sampling == "fair" and region_members is not None:
-            message = "Expected uniform paths inside a region, got fair ones: a region may lack operations."
-            raise SettingsError(message)
-        if path_sampling == "fair" and len({len(names) for names in space.choices}) > 1:
-            message = (
-                f"Expected uniform paths in {space.name}, got fair ones: its variables differ in the number of "
-                "choices, so that paths cannot use each exactly once."
-            )
+        require_path_sampling(space, path_sampling)
+        if path_sampling != "uniform" and region_members is not None:
+            message = f"Expected uniform paths inside a region, got {path_sampling} ones: a region may lack operations."
             raise SettingsError(message)
         if recipe.compile:  # a new path at every step would be compiled anew
             recipe = replace(recipe, compile=False)
@@ -89,6 +87,9 @@ class SupernetTrainer(NetworkTrainer):
         if self._path_sampling == "fair":
             orders = [rng.permutation(len(names)) for names in self._space.choices]
             return [tuple(int(order[turn]) for order in orders) for turn in range(len(self._space.choices[0]))]
+        if self._path_sampling == "sandwich":
+            largest = tuple(len(names) - 1 for names in self._space.choices)
+            return [largest, (0,) * len(largest), *self._space.sample(rng, _RANDOM_PATHS)]
         if self._region_members is not None:
             return [self._region_members[int(rng.integers(len(self._region_members)))]]
         return self._space.sample(rng, 1)
@@ -98,6 +99,27 @@ class SupernetTrainer(NetworkTrainer):
         for path in paths:
             self._supernet.path = path
             yield self._loss(images, labels, generator) / len(paths)
+
+
+def require_path_sampling(space: Space, path_sampling: str) -> None:
+    """Check that paths of a space can be sampled in a way.
+
+    :raises SettingsError: if not.
+    """
+    if path_sampling not in _PATH_SAMPLINGS:
+        raise SettingsError(unknown_choice_message("path sampling", path_sampling, _PATH_SAMPLINGS))
+    if path_sampling == "fair" and len({len(names) for names in space.choices}) > 1:
+        message = (
+            f"Expected uniform paths in {space.name}, got fair ones: its variables differ in the number of choices, so "
+            "that paths cannot use each exactly once; remove live.path_sampling."
+        )
+        raise SettingsError(message)
+    if path_sampling == "sandwich" and space.name != "efficientnet":
+        message = (
+            f"Expected uniform paths in {space.name}, got a sandwich: only efficientnet's choices are ordered by size; "
+            "remove live.path_sampling."
+        )
+        raise SettingsError(message)
 
 
 def score_paths(  # noqa: PLR0913 - the keywords are optional

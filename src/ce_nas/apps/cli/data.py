@@ -45,6 +45,23 @@ UnitOption = Annotated[str | None, typer.Option(help="Unit of the intensities, w
 TimezoneOption = Annotated[str | None, typer.Option(help="Time zone of times without an offset; UTC by default.")]
 
 
+@app.command("decode")
+def decode(
+    source: Annotated[Path, typer.Argument(help="Folder of images: train/CLASS/*, train*.tar or train*.parquet.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of the cache, for --data; an interrupted one is continued.")],
+    size: Annotated[int, typer.Option(help="Side of the cached images, pixels.", min=8)] = 256,
+    workers: Annotated[int, typer.Option(help="Decoding threads.", min=1)] = 4,
+    quiet: QuietOption = False,
+) -> None:
+    """Decode images once to files on disk, which all trainings share."""
+    from ce_nas.apps.cli.display import show_count
+    from ce_nas.training.data.image_cache import decode_to_cache
+
+    with show_count("decoded images", quiet=quiet) as on_progress:
+        decode_to_cache(source, out, size, workers=workers, on_progress=on_progress)
+
+
 @app.command("list")
 def list_data_sets(*, json: JsonOption = None, quiet: QuietOption = False) -> None:
     """List the data sets: what is imported, its size and licence, and how to get the others."""

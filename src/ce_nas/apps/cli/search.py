@@ -53,10 +53,21 @@ EstimateOption = Annotated[
 OutOption = Annotated[Path | None, typer.Option(help="New run folder; by default runs/0001, runs/0002, ...")]
 
 
+RecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Shipped recipe from search to a trained network: digits, fashion, cifar10, cifar10-fast, imagenet; flags "
+        "override it.",
+        show_default=False,
+    ),
+]
+
+
 @with_setting_flags()
 def search(  # noqa: PLR0913 - one parameter per option
     config: ConfigArgument = None,
     *,
+    recipe: RecipeOption = None,
     out: OutOption = None,
     estimate: EstimateOption = None,
     check: CheckOption = False,
@@ -69,10 +80,16 @@ def search(  # noqa: PLR0913 - one parameter per option
     from ce_nas.analysis.estimate_outcome import read_estimate
     from ce_nas.api import Search
     from ce_nas.apps.cli.display import show_progress
+    from ce_nas.config.recipe_files import read_recipe_file
     from ce_nas.config.schema import read_settings_file, settings_from_flags
+    from ce_nas.core.errors import SettingsError
     from ce_nas.store.run_dir import next_run_path
 
-    settings = settings_from_flags(read_settings_file(config) if config else None, **flags)
+    if config and recipe:
+        message = f"Expected a file or --recipe, got both {config} and {recipe}; leave one out."
+        raise SettingsError(message)
+    base = read_recipe_file(recipe) if recipe else read_settings_file(config) if config else None
+    settings = settings_from_flags(base, **flags)
     expected = read_estimate(estimate) if estimate else None
     if check:
         _check_functions(settings)
@@ -195,3 +212,19 @@ def _print_result(
     if shows_text(json, quiet=quiet):
         outcomes = estimate_outcomes(result.path, result.entries) if result.path else ()
         print_summary(result.summary, saved, result.path, Translator(lang), outcomes)
+        _print_network(result)
+
+
+def _print_network(result: Result) -> None:
+    """The trained network, with the grams of each stage on a line of its own."""
+    card = result.network
+    if card is None or result.path is None:
+        return
+    from ce_nas.report.model_card import stage_lines
+
+    typer.echo("")
+    accuracy = f"{card.test_accuracy_pct:.2f} % of {card.test_images} test images"
+    typer.echo(f"network: {accuracy}, {card.parameters:,} parameters")
+    for line in stage_lines(card):
+        typer.echo(f"  {line}")
+    typer.echo(f"  in {result.path / 'network'}: {', '.join([*card.files, 'card.md'])}")

@@ -4,6 +4,7 @@
 - images: `Images`, `ImageDataset`: images in memory, and their split
 - cifar: CIFAR archives and PNG sheets
 - batches: `TrainingBatches`: the batch of each step, read ahead from disk if need be
+- image_cache: `decode_to_cache`: folders, tar shards and parquet decoded once to files on disk
 - augment: random crops, shifts, flips, cutout and mixup; colours, randaugment: random colours and operations
 """
 

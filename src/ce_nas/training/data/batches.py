@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ce_nas.training.data.images import ImageDataset, Images
 
-__all__ = ["PixelNormaliser", "TrainingBatches", "derive_seed", "to_device_if_it_fits"]
+__all__ = ["PixelNormaliser", "PixelRows", "TrainingBatches", "derive_seed", "to_device_if_it_fits"]
 
 _Batch = tuple[Tensor, Tensor]
 
@@ -106,11 +106,27 @@ class PixelNormaliser:
         return torch.addcmul(self._offset, pixels.float(), self._scale)
 
 
-def to_device_if_it_fits(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
+def to_device_if_it_fits(images: Images, device: torch.device) -> tuple[Tensor | PixelRows, Tensor]:
     """The images' bytes and labels, on the device if they fit in half of its free memory, else on the CPU or disk."""
-    pixels, labels = torch.from_numpy(images.pixels), torch.from_numpy(images.labels)
+    labels, whole = torch.from_numpy(images.labels), torch.from_numpy(images.pixels)
+    pixels = whole if images.rows is None else PixelRows(whole, torch.from_numpy(images.rows))
     if device.type != "cuda":
         return pixels, labels
     free_bytes, _ = torch.cuda.mem_get_info(device)
-    fits = pixels.numel() < free_bytes // 2
-    return (pixels.to(device), labels.to(device)) if fits else (pixels, labels)
+    fits = len(labels) * whole[0].numel() < free_bytes // 2
+    return (pixels[:].to(device), labels.to(device)) if fits else (pixels, labels)
+
+
+class PixelRows:
+    """Some images of a larger tensor on the CPU or disk, read when they are indexed."""
+
+    def __init__(self, pixels: Tensor, rows: Tensor) -> None:
+        self._pixels, self._rows = pixels, rows
+        self.device = pixels.device
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Tensor | slice) -> Tensor:
+        """The images at ``index``, shape ``(n, channels, height, width)``."""
+        return self._pixels[self._rows[index]]

@@ -24,10 +24,13 @@ class Images:
     pixels: np.ndarray
     #: class of each image, counted from 0, shape (n,)
     labels: np.ndarray
+    #: where the images are in ``pixels``, shape (n,); None: all, in order
+    rows: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         is_image = self.pixels.ndim == 4 and self.pixels.dtype == np.uint8
-        is_valid = is_image and self.labels.shape == self.pixels.shape[:1]
+        places = self.pixels.shape[:1] if self.rows is None else self.rows.shape
+        is_valid = is_image and self.labels.shape == places
         if not is_valid or len(self.labels) == 0:
             message = (
                 "Expected images as bytes of shape (n, channels, height, width) with a label each, got "
@@ -39,7 +42,9 @@ class Images:
         return len(self.labels)
 
     def subset(self, rows: np.ndarray) -> Images:
-        """The images at ``rows``."""
+        """The images at ``rows``; those on disk stay there."""
+        if isinstance(self.pixels, np.memmap):
+            return Images(self.pixels, self.labels[rows], rows if self.rows is None else self.rows[rows])
         return Images(self.pixels[rows], self.labels[rows])
 
 

@@ -6,7 +6,8 @@ a folder of idx   ``train-images-idx3-ubyte`` and its three siblings, plain or .
 cifar archives    ``cifar-10-batches-py`` / ``cifar-100-python`` or their .tar.gz; ``cifar-10-batches-bin`` [CIFAR]
 an .npz           ``train_images``, ``train_labels``, ``test_images``, ``test_labels``
 PNG sheets        ``data_batch_{1..5}.png`` and ``test_batch.png``: 10,000 rows of 1,024 RGB pixels; labels in JSON
-an image folder   ``train/CLASS/*`` and ``val/CLASS/*`` (ImageNet's layout), decoded to the requested size
+an image folder   ``train/CLASS/*`` and ``val/CLASS/*`` (ImageNet's layout), decoded to the requested size in memory
+a cache           what ``ce-nas data decode`` wrote: images of any number, on disk
 ================= =====================================================================================================
 
 Sources
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -56,9 +57,10 @@ def load_images(source: str | Path, *, size: int | None = None) -> ImageDataset:
 
 def _layouts(size: int | None) -> Sequence[tuple[Callable[[Path], bool], Callable[[Path], ImageDataset]]]:
     """Predicate and reader of each layout, in the order of trial."""
-    from ce_nas.training.data import cifar
+    from ce_nas.training.data import cifar, image_cache
 
     return (
+        (image_cache.is_image_cache, image_cache.read_image_cache),
         (lambda path: path.suffix == ".npz" and path.is_file(), _read_npz),
         (cifar.is_archive, cifar.read_archive),
         (cifar.has_png_sheets, cifar.read_png_sheets),
@@ -167,20 +169,21 @@ def _read_class_folders(path: Path, class_names: Sequence[str], size: int) -> Im
     return concatenate_images(parts)
 
 
-def decode_image(path: Path, size: int) -> np.ndarray:
+def decode_image(source: Path | BinaryIO, size: int) -> np.ndarray:
     """One image as RGB bytes, shape ``(3, size, size)``: its shorter side resized to ``size``, then centre-cropped.
 
+    :param source: its file, or a stream of its encoded bytes.
     :raises DataError: if it cannot be decoded.
     """
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with Image.open(source) as image:
             scale = size / min(image.size)
             sides = [max(round(side * scale), size) for side in image.size]
             resized = image.convert("RGB").resize(sides)
             left, top = ((side - size) // 2 for side in sides)
             return np.asarray(resized.crop((left, top, left + size, top + size)), dtype=np.uint8).transpose(2, 0, 1)
     except OSError as error:
-        message = f"Expected an image at {path}, but {error}; remove the file or download it again."
+        message = f"Expected an image at {source}, but {error}; remove the file or download it again."
         raise DataError(message) from error

@@ -1,0 +1,150 @@
+"""From the front of a finished search to a trained, tested and exported network, resumable at any moment.
+
+All of it is in the folder ``network`` of the run: the checkpoint, the record of the energy, the exported files, and the
+card, whose presence marks the end.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from ce_nas._version import __version__
+from ce_nas.analysis.recommend import choose
+from ce_nas.core.errors import SettingsError
+from ce_nas.energy.ledger import Ledger
+from ce_nas.energy.power_model import PowerModel
+from ce_nas.report.front import explain_choice
+from ce_nas.report.i18n.translator import Translator
+from ce_nas.report.model_card import NetworkCard, render_model_card
+from ce_nas.store.run_dir import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from ce_nas.analysis.summary import RunSummary
+    from ce_nas.engine.inputs import RunInputs
+    from ce_nas.grid.trace import Series
+    from ce_nas.store.journal import JournalEntry
+
+__all__ = ["NETWORK_DIRNAME", "finish_network", "read_network_card"]
+
+NETWORK_DIRNAME = "network"
+CARD_FILENAME = "card.json"
+#: activities that have a stage of their own
+_STAGES = ("sampling", "supernet", "training")
+
+
+def read_network_card(run: Path) -> NetworkCard | None:
+    """The card of the network of the run in ``run``; None if none is finished."""
+    path = run / NETWORK_DIRNAME / CARD_FILENAME
+    if not path.exists():
+        return None
+    content = json.loads(path.read_text())
+    return NetworkCard(**{**content, "image_shape": tuple(content["image_shape"])})
+
+
+def finish_network(
+    inputs: RunInputs,
+    summary: RunSummary,
+    entries: Sequence[JournalEntry],
+    run: Path,
+    on_step: Callable[[int, int], None] = lambda _done, _total: None,
+) -> NetworkCard:
+    """Choose, train, test and export the network that the settings ask for, or continue to.
+
+    :param inputs: those of the search, which has ended.
+    :param entries: the search's journal.
+    :param run: the run folder.
+    :param on_step: called with the completed and all steps of the training.
+    :raises CeNasError: if the search found nothing, or a file cannot be read or written.
+    """
+    if (card := read_network_card(run)) is not None:
+        return card
+    from ce_nas.engine.live_inputs import training_recipe
+    from ce_nas.training.export import export_network
+    from ce_nas.training.final_training import FinalTraining, FinalTrainingConfig
+    from ce_nas.training.latency import measure_latency
+    from ce_nas.training.networks.factory import network_image_shape
+    from ce_nas.training.networks.network_counts import NetworkCounter
+
+    settings = inputs.settings
+    final, live, space = settings.final, settings.live, inputs.benchmark.space
+    choice = choose(summary, final.rule)
+    reason = explain_choice(choice, summary, Translator("en")).replace("`", "")
+    recipe = final.recipe or training_recipe(settings)
+    channels, cells = final.channels or live.channels, final.cells or live.cells
+    architecture = space.parse(choice.member.architecture)
+    device = live.devices[0].partition("+")[0] if live.devices else "cpu"
+    config = FinalTrainingConfig(space, architecture, live.data, channels, cells, recipe, settings.seed, device)
+    folder = run / NETWORK_DIRNAME
+    folder.mkdir(exist_ok=True)
+    end_s = entries[-1].at_s if entries else 0.0
+    training = FinalTraining(
+        config, folder, PowerModel(settings.cluster.training_w), start_s=end_s, time_scale=live.time_scale
+    )
+    metrics = training.run(on_step)
+    ledger = Ledger(_intensity(inputs), settings.cluster.pue, inputs.prices, live.time_scale)
+    ledger.record(training.readings)
+    shape = network_image_shape(training.data, recipe)
+    files = export_network(
+        training.trainer.network,
+        folder,
+        final.formats,
+        image_shape=shape,
+        mean=training.data.mean,
+        std=training.data.std,
+        title=f"The network that run {run.name} found: {space.name} for {training.data.name}.",
+    )
+    latency = measure_latency(training.trainer.network, shape, device=device, passes=30)
+    parameters, macs = NetworkCounter(space, channels, cells, shape, training.data.classes).counts([architecture])[0]
+    carbon, energy = summary.carbon_g_by_activity, summary.energy_j_by_activity
+    card = NetworkCard(
+        architecture=choice.member.architecture,
+        space=space.name,
+        reason=reason,
+        data=training.data.name,
+        test_images=len(training.data.test),
+        test_accuracy_pct=metrics.accuracy_pct,
+        parameters=int(parameters),
+        macs=int(macs),
+        image_shape=shape,
+        latency_ms=1e3 * latency.median_s,
+        latency_device=latency.device,
+        carbon_g={**_by_stage(carbon), "final": ledger.totals.total_carbon_g},
+        energy_j={**_by_stage(energy), "final": ledger.totals.total_energy_j},
+        energy_sources=sorted(str(source) for source in ledger.totals.energy_by_source_j),
+        zone=inputs.zone,
+        run=run.name,
+        seed=settings.seed,
+        recipe={name: value for name, value in asdict(recipe).items() if value is not None},
+        channels=channels,
+        cells=cells,
+        version=__version__,
+        files=[path.name for path in files],
+    )
+    write_atomic(folder / "card.md", render_model_card(card))
+    write_atomic(folder / CARD_FILENAME, json.dumps(asdict(card), indent=2) + "\n")
+    return card
+
+
+def _by_stage(by_activity: dict[str, float]) -> dict[str, float]:
+    """Sums by stage."""
+    stages = {name: by_activity.get(name, 0.0) for name in _STAGES}
+    return {**stages, "other": sum(by_activity.values()) - sum(stages.values())}
+
+
+def _intensity(inputs: RunInputs) -> Series:
+    """The true intensity of the run's grid.
+
+    :raises SettingsError: if the grid is live: then no trace covers the training.
+    """
+    if inputs.provider:
+        message = (
+            "Expected a trace or a built-in zone for [final], got a live grid: search with --provider, and train the "
+            "network with a run of its own."
+        )
+        raise SettingsError(message)
+    return inputs.trace.relative_to(inputs.start)
