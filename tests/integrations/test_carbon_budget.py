@@ -1,7 +1,7 @@
 import itertools
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -244,3 +244,30 @@ def test_the_dashboard_shows_a_budget_beside_others(make_budget, fake_time, tmp_
         assert client.get(f"/compare?run={names[0]}&run={names[1]}").status_code == 200
     finally:
         dashboard.close()
+
+
+def test_a_live_grid_is_read_and_replayed(make_budget, fake_time, tmp_path):
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    rows = [f"{(hour + timedelta(hours=offset)).isoformat()},250" for offset in range(-96, 96)]
+    file = tmp_path / "grid.csv"
+    file.write_text("\n".join(["time,intensity", *rows]) + "\n")
+    live = {"grid": "XX", "provider": {"name": "file", "file": str(file)}, "factors": "lifecycle", "start": None}
+    killed = make_budget("50kg", out=tmp_path / "run", **live).open()
+    work(killed, fake_time, steps=9)
+    killed._folder.close()
+    before = killed.used
+    file.write_text(file.read_text().replace(",250", ",100"))  # what was read is in the log, and not read again
+    again = make_budget("50kg", out=tmp_path / "run", **live).open()
+    assert again.used == before
+    assert before.intensity_g_per_kwh == pytest.approx(250)
+    again.close()
+    summary = again.result.summary
+    assert summary.live_grid.n_reads >= 3
+    assert summary.carbon_g["full"] == pytest.approx(again.used.carbon_g)
+    assert 100 <= again.used.intensity_g_per_kwh <= 250  # revised by what the provider says by now
+
+
+def test_settings_of_a_live_grid_are_keywords():
+    settings = ce_nas.carbon_budget("1kg", grid="GB", reference_zone="windy-gas").settings
+    assert settings.grid.reference_zone == "windy-gas"
+    assert settings.grid.zone == "GB"

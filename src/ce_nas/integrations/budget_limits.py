@@ -26,6 +26,8 @@ __all__ = ["Limits", "build_meter", "settings_of_budget"]
 
 #: hours that a file of carbon intensity must reach from the start on
 DEFAULT_HOURS = 24.0 * 28
+#: settings of the grid that are no flags of a search
+_GRID_KEYWORDS = ("cache", "reference_zone", "max_fallback", "fail_when_unavailable")
 _GB_ZONE = re.compile(r"GB(-\d+)?")
 
 
@@ -80,7 +82,9 @@ class Limits:
 
 def settings_of_budget(limits: Limits, grid: str | None, meter: str, flags: Mapping[str, Any]) -> Settings:
     """The settings of the books: those of a search in real time, of which the grid, prices and budgets count."""
-    stated: dict[str, Any] = {"hours": DEFAULT_HOURS, **flags}
+    of_grid = {name: flags[name] for name in _GRID_KEYWORDS if name in flags}
+    others = {name: value for name, value in flags.items() if name not in of_grid}
+    stated: dict[str, Any] = {"hours": DEFAULT_HOURS, **others, **({"grid": of_grid} if of_grid else {})}
     if grid is not None:
         stated["trace" if str(grid).endswith((".csv", ".parquet", ".pq")) else "zone"] = str(grid)
         if _GB_ZONE.fullmatch(str(grid)) and "provider" not in stated:
