@@ -32,7 +32,7 @@ def test_names_start_with_the_default(registry):
 def test_a_component_is_chosen_by_name_or_table():
     assert POLICIES.validate("threshold") == POLICIES.validate({"name": "threshold"})
     settings = POLICIES.validate({"name": "threshold", "clean_quantile": 0.25})
-    assert settings.options() == {"clean_quantile": 0.25}
+    assert settings.options() == {"safe": False, "clean_quantile": 0.25}
     assert POLICIES.build(settings).name == "threshold"
     assert POLICIES.validate({"cost_weight": 0.5}).name == "look-ahead"
 

@@ -67,7 +67,8 @@ def test_tables_are_earlier_searches(tmp_path):
     rows = [f"{kernel},{act},{80 + int(kernel[1])},{row + 1.0},60" for row, (kernel, act) in enumerate(cells)]
     table.write_text("\n".join(["kernel,act,accuracy,latency_ms,train_s", *rows]))
     (search,) = earlier(table, table=table)
-    assert search.values.tolist() == [[-(80.0 + int(kernel[1])), row + 1.0] for row, (kernel, _) in enumerate(cells)]
+    expected = [[-(80.0 + int(kernel[1])), row + 1.0] for row, (kernel, _) in enumerate(cells)]
+    assert sorted(search.values.tolist()) == sorted(expected)
 
 
 def test_each_image_set_of_a_wide_table_is_a_source(shared_data):
@@ -117,8 +118,9 @@ def test_a_resumed_search_reads_the_same_trainings(runs, tmp_path):
     assert resume(tmp_path / "warm").summary.journal_sha256 == result.summary.journal_sha256
     cold = Search(seed=3, **WARM).run()
     assert cold.summary.journal_sha256 != result.summary.journal_sha256
-    digests = input_digests(inputs(source), None)
+    part = f"{source}@{len(before) // 2}"
+    digests = input_digests(inputs(part), None)
     source.rename(tmp_path / "moved")
     Search(dataset="cifar100", seed=6, **FEW).run(source)
-    changes = find_changes(digests, input_digests(inputs(f"{source}@{len(before)}"), None))
-    assert [change["input"] for change in changes] == [f"the warm start {source}@{len(before)}"]
+    changes = find_changes(digests, input_digests(inputs(part), None))
+    assert [change["input"] for change in changes] == [f"the warm start {part}"]

@@ -7,6 +7,7 @@
 - comparison: final results per strategy, and comparison with a reference
 - reevaluation: fronts evaluated by other objectives
 - provenance: data sources and assumptions
+- waterfall: what each part of CE-NAS adds
 - output, figures: files, page and figures of an experiment
 - sweep: strategies x zones x seeds of `ce-nas compare`
 - studies: the experiments of the method

@@ -8,6 +8,7 @@
 - surrogate: `SurrogateSearcher`, Bayesian optimisation of discrete spaces with proxy scores
 - lamoo: `LamooSearcher`, which learns a partition of the space for an inner searcher
 - constraints, deduplication, successive_halving: wrappers of any searcher
+- short_trainings: `ShortTrainingsSearcher`, the surrogate with short trainings first
 - regions: searching within a part of the space
 - archive: full trainings, and pending proposals
 """

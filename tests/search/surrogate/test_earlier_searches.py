@@ -112,3 +112,30 @@ def test_a_huge_space_starts_warm():
         return max(sum(cell) for cell in searcher.ask(8, set()))
 
     assert first((before,)) > first(()) + 3
+
+
+def test_notes_say_what_a_search_starts_from_and_whether_it_counts():
+    def notes(errors):
+        searcher = SurrogateSearcher(
+            SPACE, random_stream(0, "s"), REFERENCE, known_objectives=[None, COST], earlier=[earlier(errors)]
+        )
+        trained, said = set(), searcher.notes()
+        for _ in range(3):
+            asked = searcher.ask(8, trained)
+            searcher.tell([Observation(cell, tuple(VALUES[SPACE.index[cell]].tolist())) for cell in asked])
+            trained.update(asked)
+            said += searcher.notes()
+        return said
+
+    first, *later = notes(OTHER)
+    assert first == "Starts warm from 60 trainings of earlier."
+    assert later == ["After 8 trainings earlier ones count."]
+    assert notes(OTHER.max() - OTHER)[1].startswith("After 8 trainings earlier ones do not count: ")
+
+
+def test_a_search_without_earlier_ones_has_no_notes():
+    searcher = SurrogateSearcher(SPACE, random_stream(0, "s"), REFERENCE, known_objectives=[None, COST])
+    asked = searcher.ask(16, set())
+    searcher.tell([Observation(cell, tuple(VALUES[SPACE.index[cell]].tolist())) for cell in asked])
+    searcher.ask(4, set(asked))
+    assert searcher.notes() == []

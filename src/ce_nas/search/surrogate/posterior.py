@@ -30,6 +30,8 @@ _QUADRATURE_NODES = 8
 _MAX_BEST_SAMPLES, _MAX_OTHER_SAMPLES = 96, 48
 #: the fewest trainings by which proxy scores and earlier searches are judged
 _MIN_JUDGED_SAMPLES = 8
+#: the slope variance from which on an earlier search counts
+_MIN_SLOPE_VARIANCE = 1e-6
 
 
 class CandidatePosterior:
@@ -138,6 +140,15 @@ class CandidatePosterior:
         :returns: shape ``(n, m)``.
         """
         return np.vstack([self._values_at_node(np.array([index]), node) for node in nodes])
+
+    @property
+    def uses_earlier_searches(self) -> bool:
+        """Whether the kernel of an objective lets an earlier search count."""
+        return any(
+            bool((self.kernels[objective].slope_variances[: len(predictions)] > _MIN_SLOPE_VARIANCE).any())
+            for objective, predictions in self._dataset.earlier.items()
+            if objective in self.kernels
+        )
 
     @property
     def _sample_count(self) -> int:

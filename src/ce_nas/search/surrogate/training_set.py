@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ce_nas.core.errors import SettingsError
 from ce_nas.search.archive import Archive
 from ce_nas.search.surrogate.earlier_searches import EarlierPredictions
 from ce_nas.search.surrogate.encoding import RankNormaliser
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ce_nas.search.surrogate.encoding import FeatureEncoder
     from ce_nas.space.base import Space
 
-__all__ = ["ArchitectureTable", "SurrogateDataset"]
+__all__ = ["ArchitectureTable", "SurrogateDataset", "require_consistent", "resolve_requires_training"]
 
 
 #: the best architectures of an earlier search that are kept, by one objective
@@ -216,3 +217,44 @@ class SurrogateDataset:
 
 def _mask_infinite(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def resolve_requires_training(
+    objectives: int, requires_training: Sequence[bool] | None, known_objectives: Sequence[KnownMetric | None] | None
+) -> list[bool]:
+    """For each objective whether it takes a training to observe it: as stated, else where no values are known."""
+    if requires_training is not None:
+        return list(requires_training)
+    return [True] * objectives if known_objectives is None else [column is None for column in known_objectives]
+
+
+def require_consistent(  # noqa: PLR0913 - all that is known in advance
+    space: Space,
+    objectives: int,
+    requires_training: Sequence[bool],
+    known_objectives: Sequence[KnownMetric | None] | None,
+    proxy_scores: np.ndarray | None,
+    *,
+    initial_proposals: int,
+) -> None:
+    """Check that what is known in advance fits the space and the objectives.
+
+    :raises SettingsError: if it does not.
+    """
+    counts = [len(requires_training), objectives if known_objectives is None else len(known_objectives)]
+    columns = [column for column in known_objectives or () if isinstance(column, np.ndarray)]
+    tables = [*columns, *([] if proxy_scores is None else [proxy_scores])]
+    listed = not tables or space.size <= MAX_EXHAUSTIVE_SIZE
+    if (
+        counts != [objectives] * 2
+        or not listed
+        or any(len(table) != space.size for table in tables)
+        or initial_proposals < 1
+    ):
+        message = (
+            f"Expected known_objectives and requires_training with an entry for each of the {objectives} objectives, "
+            f"known values and proxy_scores of all {space.size} members of a listable space, and initial_proposals of "
+            f"at least 1; got {counts[1]} and {counts[0]} entries, tables of {[len(table) for table in tables]} rows "
+            f"and initial_proposals={initial_proposals}."
+        )
+        raise SettingsError(message)
