@@ -429,6 +429,7 @@ MORE_MAKERS = {
     "an offset beside each time": (hours("time,utc_offset,carbon intensity", lambda time, n: f"{time},+02:00,300"), 300.0, 22),
     "an offset in the header": (hours("Time (UTC+2),carbon intensity", lambda time, n: f"{time},300"), 300.0, 22),
     "a column a part": (hours("year,month,day,hour,intensity", lambda time, n: f"2024,1,{1 + n // 24},{n % 24},300"), 300.0, 0),
+    "hours written h": (hours("Date;Heure;carbon intensity", lambda time, n: f"{time[:10]};{time[11:13]}h00;300"), 300.0, 0),
     "the last second": (hours("time,intensity", lambda time, n: f"{time[:14]}59:59,300"), 300.0, 0),
 }  # fmt: skip
 

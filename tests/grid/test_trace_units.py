@@ -28,8 +28,11 @@ def test_a_row_of_units_below_the_header(written, row, value, g_per_kwh):
 
 def test_units_that_differ_by_row_are_refused(written):
     text = hours("time,intensity,unit", lambda time, n: f"{time},{(0.3, 300)[n % 2]},{('kg/kWh', 'g/kWh')[n % 2]}")
-    with pytest.raises(TraceError, match=r"Expected one unit in column 'unit', got g/kWh, kg/kWh\. State the unit"):
-        read_trace(written(text))
+    for unit in (None, "g/kWh"):
+        with pytest.raises(
+            TraceError, match=r"Expected one unit in column 'unit' .*, got g/kWh, kg/kWh; bring all rows"
+        ):
+            read_trace(written(text), unit=unit)
 
 
 def test_values_that_no_grid_has_are_gaps(written):
@@ -61,3 +64,26 @@ def test_the_column_of_co2_is_taken_among_other_emissions(written):
     assert read_trace(written(text)).g_per_kwh[0] == 300.0
     with pytest.raises(TraceError, match="found the columns 'time', 'NOx"):
         read_trace(written(hours("time,NOx (g/kWh)", lambda time, n: f"{time},3.5")))
+
+
+def test_a_mass_or_a_share_is_no_intensity(written):
+    for unit in ("kg", "tCO2", "MWh", "%"):
+        path = written(hours(f"time,CO2 emissions ({unit})", lambda time, n: f"{time},300"))
+        with pytest.raises(TraceError, match=r"Expected a unit of carbon intensity, got .* with --unit"):
+            read_trace(path, intensity_column=f"CO2 emissions ({unit})")
+
+
+def test_a_class_of_intensities_is_none(written):
+    with pytest.raises(TraceError, match="Expected a column of carbon intensities"):
+        read_trace(written(hours("time,carbon intensity index", lambda time, n: f"{time},{n % 5}")))
+
+
+def test_a_zone_against_the_header_is_refused(written):
+    path = written(hours("Datetime (UTC),intensity", lambda time, n: f"{time},300"))
+    with pytest.raises(TraceError, match="says UTC and --timezone Europe/Berlin; leave --timezone out"):
+        read_trace(path, timezone="Europe/Berlin")
+    assert read_trace(path, timezone="UTC").start.hour == 0
+    ahead = written(hours("Time (UTC+2),intensity", lambda time, n: f"{time},300"))
+    with pytest.raises(TraceError, match=r"says UTC\+2 and --timezone UTC; leave"):
+        read_trace(ahead, timezone="UTC")
+    assert read_trace(ahead, timezone="utc+2").start.hour == 22

@@ -61,6 +61,8 @@ _SCALED_MONEY = re.compile(r"([mk])(?:€|£|\$|eur|euro|usd|gbp)")
 _PER_ENERGY = re.compile(rf"(?:/|(?<![a-z])per)[\s_]*{_ENERGY}(?![a-z0-9])")
 #: any unit in brackets
 _UNKNOWN_UNIT = re.compile(r"[(\[]([^)\]]*(?:/|\bper\b)[^)\]]*)[)\]]")
+#: in brackets at the end, what is no intensity: a mass, an energy, a power, a share
+_NO_INTENSITY = re.compile(rf"[(\[]\s*((?:{_MASSES}){_CO2}|[kmgt]?wh?|%)\s*[)\]]\s*$")
 _SPELLED = {"kilowatt": "kw", "megawatt": "mw", "gigawatt": "gw", "terawatt": "tw", "watt": "w"}
 #: small units of money, in small letters, in their currency's main unit
 _SUBUNITS = dict.fromkeys(
@@ -127,7 +129,7 @@ def find_intensity_unit(header: str) -> StatedUnit | None:
     matches = list(_INTENSITY.finditer(text))
     units = [_read_intensity(header, text, match) for match in matches]
     if not units:
-        if unknown := _UNKNOWN_UNIT.search(header):
+        if unknown := _UNKNOWN_UNIT.search(header) or _NO_INTENSITY.search(text):
             message = f"Expected a unit of carbon intensity, got {unknown.group(1)!r} in {header!r}."
             raise SettingsError(message)
         return None

@@ -42,7 +42,7 @@ HOUR_COLUMNS = (
 )
 #: those of them that name an hour by its end
 _HOUR_ENDING_COLUMNS = ("he", "hour number", "hour ending")
-_CLOCK = re.compile(r"\d{1,2}(\.0)?|\d{1,2}:\d{2}(:\d{2})?(\s*[AaPp]\.?[Mm]\.?)?")
+_CLOCK = re.compile(r"\d{1,2}(\.0)?|\d{1,2}[:hH]\d{2}(:\d{2})?(\s*[AaPp]\.?[Mm]\.?)?")
 #: at the end of the name of a joined column whose hours are the ends of their steps
 HOUR_ENDING = "(hour ending)"
 _BRACKETS = re.compile(r"[\[(][^\])]*[\])]\s*$")
@@ -75,9 +75,10 @@ def find_time_column(
             columns = [column for part in parts if (column := table.find_column([part])) is not None]
             if len(columns) == len(parts):
                 return _join_times(table, columns)
-    parts = [table.find_column(names) for names in _CALENDAR_COLUMNS]
-    if requested is None and None not in parts and table.find_column(TIME_COLUMNS[:10]) is None:
-        return _join_calendar(table, [part for part in parts if part])
+    calendar = [column for names in _CALENDAR_COLUMNS if (column := table.find_column(names))]
+    is_whole = len(calendar) == len(_CALENDAR_COLUMNS)
+    if requested is None and is_whole and table.find_column(TIME_COLUMNS[:10]) is None:
+        return _join_calendar(table, calendar)
     if (
         requested is None
         and table.find_column(["date - heure"]) is None
@@ -128,6 +129,7 @@ def _join_times(table: SeriesTable, columns: list[str]) -> tuple[SeriesTable, st
     date, clock = (table.frame[column].astype(str).str.strip() for column in columns)
     if zone := table.find_column(_CLOCK_COLUMNS):  # CET and CEST next to each time
         clock += " " + table.frame[zone].astype(str).str.strip()
+    clock = clock.str.replace(r"^(\d{1,2})[hH](\d{2})$", r"\1:\2", regex=True)
     numbered = clock.str.fullmatch(r"\d{1,2}(\.0)?")
     hours = clock.str.replace(r"\.0$", "", regex=True).str.zfill(2) + ":00"
     joined = " and ".join(columns)

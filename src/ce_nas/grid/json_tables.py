@@ -60,7 +60,7 @@ def _find_rows(content: object, path: Path) -> tuple[str, list[dict[str, object]
     """
     level = [("", content)]
     for _ in range(_MAX_DEPTH):
-        lists = [(name, value) for name, value in level if _is_rows(value)]
+        lists = [(name, rows) for name, value in level if (rows := _as_rows(value))]
         if len(lists) > 1:
             names = ", ".join(repr(name) for name, _ in lists)
             message = f"Expected one list of objects in {str(path)!r}, found {names}; keep one of them."
@@ -76,8 +76,9 @@ def _find_rows(content: object, path: Path) -> tuple[str, list[dict[str, object]
     return "", []
 
 
-def _is_rows(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+def _as_rows(value: object) -> list[dict[str, object]]:
+    """The value, where it is a list of objects; else an empty one."""
+    return value if isinstance(value, list) and all(isinstance(row, dict) for row in value) else []
 
 
 def _find_columns(content: object, path: Path) -> tuple[str, dict[str, list[object]]]:

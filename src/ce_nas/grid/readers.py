@@ -46,6 +46,8 @@ WATTTIME = "WattTime v3"
 WATTTIME_SIGNALS = {"co2_moer": Signal.MARGINAL, "co2_aoer": Signal.AVERAGE}
 #: emissions other than of CO2, in small letters
 OTHER_EMISSIONS = re.compile(r"(?<![a-z])(?:nox|no2|so2|sox|ch4|n2o|nmvoc|co|pm[\d.]*|hg|mercury|water)(?![a-z0-9])")
+#: columns of classes of intensities, in small letters
+LEVELS = re.compile(r"(?<![a-z])(?:index|level|band|class|category|rank|rating)(?![a-z])")
 #: columns of intensities that were expected, and not measured, in small letters
 FORECASTS = re.compile(r"forecast|predict|pr[eé]vision|prognos")
 DeclaredT = TypeVar("DeclaredT", EmissionFactorType, Signal)
@@ -262,7 +264,11 @@ def _intensity_column(
 
 def _intensity_columns(table: SeriesTable) -> list[str]:
     """The columns that may be intensities of CO2; where some are named so, those of a mere unit are left out."""
-    named = [name for name in table.columns if INTENSITY_NAMES.fullmatch(name.strip().lower())]
+    named = [
+        name
+        for name in table.columns
+        if INTENSITY_NAMES.fullmatch(name.strip().lower()) and not LEVELS.search(name.lower())
+    ]
     with_unit = [name for name in table.columns if find_unit_in_text(name) and not OTHER_EMISSIONS.search(name.lower())]
     names = [name for name in table.columns if name in named or name in with_unit]
     return [name for name in names if table.has_numbers(name)] or names

@@ -234,7 +234,16 @@ class SeriesTable:
 
         Without a zone of the caller's that of the column's name counts.
         """
-        stated = find_header_zone(column) if timezone is None else None
+        named = find_header_zone(column)
+        fixed = (named or "").upper()
+        same = {"UTC", "ETC/UTC", "GMT"} if fixed == "UTC" else {fixed}
+        if fixed.startswith(("UTC", "GMT")) and timezone and timezone.upper() not in same:
+            message = (
+                f"Expected one clock, but column {column!r} of {str(self.path)!r} says {named} and {option} "
+                f"{timezone}; leave {option} out, or correct the name of the column."
+            )
+            raise TraceError(message)
+        stated = named if timezone is None else None
         timezone = timezone or (stated if stated not in {LOCAL_CLOCK, "UTC"} else None)
         try:
             times = parse_times(self.frame[column], timezone)

@@ -107,14 +107,18 @@ def _unit_in_file(table: SeriesTable, column: str) -> tuple[StatedUnit | None, s
     """The unit that the file states: in the column's name, in a column of units, or above the header; and which.
 
     :raises SettingsError: if one is stated that has two meanings, or is not one of carbon intensity.
+    :raises TraceError: if the rows state several.
     """
     if stated := find_intensity_unit(column):
         return stated, f"the header {column!r}"
     if name := table.find_column(["unit", "units"]):
         units = sorted({str(unit).strip() for unit in table.frame[name].unique()} - {""})
         if len(units) > 1:
-            message = f"Expected one unit in column {name!r}, got {', '.join(units)}."
-            raise SettingsError(message)
+            message = (
+                f"Expected one unit in column {name!r} of {str(table.path)!r}, got {', '.join(units)}; bring all rows "
+                "to one unit."
+            )
+            raise TraceError(message)
         if units:
             return parse_intensity_unit(units[0]), f"the column {name!r}"
     for line in table.preamble:
