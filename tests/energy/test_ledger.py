@@ -224,3 +224,17 @@ def test_a_device_of_several_gpus_counts_each_of_them():
     alone.record([EnergyReading(0, Activity.TRAINING, 0.0, HOUR_S, 3.6e6, ReadingSource.COUNTER)])
     assert ledger.totals.total_carbon_g == alone.totals.total_carbon_g
     assert ledger.totals.paper_carbon_g == 2 * alone.totals.paper_carbon_g
+
+
+def test_time_and_its_price_are_real_time():
+    prices = Prices(price_per_device_hour=2.0, billing_period_s=HOUR_S)
+    ledger = Ledger(INTENSITY, 1.0, prices, time_scale=4.0)
+    ledger.record([make_reading(0.0, 2.0, coverage=0.5)])  # half a real hour
+    assert ledger.totals.total_device_s == HOUR_S / 2
+    assert ledger.totals.observed_s == HOUR_S / 4
+    assert ledger.totals.cost == 2.0
+    assert ledger.totals.paper_carbon_g == pytest.approx(0.5 * 200)
+    ledger.record([make_reading(2.0, 4.0)])  # the rest of the hour that is paid
+    assert ledger.totals.cost == 2.0
+    ledger.record([make_reading(4.0, 4.5)])
+    assert ledger.totals.cost == 4.0

@@ -162,3 +162,14 @@ def test_checkpoint_is_within_the_paid_time():
     checker = BudgetChecker(Budgets(1e6, cost=3.0), Ledger(FLAT, 1.0, hourly), PEAK_W, checkpoint_s=20.0)
     assert checker.count_affordable([Work(HOUR_S - 20.0)], 0.0) == 1
     assert checker.count_affordable([Work(HOUR_S - 19.0)], 0.0) == 0
+
+
+def test_power_before_the_first_reading_is_drawn_from_the_grid():
+    checker = BudgetChecker(Budgets(1e6, energy_j=1.5 * PEAK_W * HOUR_S), Ledger(FLAT, 2.0, Prices()), PEAK_W)
+    assert checker.count_affordable(works(HOUR_S / 2), 0.0) == 1
+    assert checker.count_affordable(works(HOUR_S), 0.0) == 0
+
+
+def test_a_training_that_ends_at_the_deadline_fits():
+    assert make_checker(time_s=2 * HOUR_S).binding_budget(Work(HOUR_S), HOUR_S) is None
+    assert make_checker(time_s=2 * HOUR_S).count_affordable(works(HOUR_S), HOUR_S) == 1

@@ -1,5 +1,6 @@
 """Histories: nothing of the future is in the inputs."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -101,3 +102,15 @@ def test_truth_is_missing_where_unrecorded(start_h, expected):
     history = RecordedHistory("X", series(range(11))).with_time_origin(START + timedelta(hours=1))
     truth = history.truth((start_h - 1) * HOUR_S, 3)
     assert np.array_equal(truth, expected, equal_nan=True)
+
+
+def test_the_past_that_is_handed_out_cannot_change_the_record():
+    history = RecordedHistory("X", series(range(10)), {"gas": np.arange(10.0)}, {"wind": series(range(10))})
+    first = history.inputs_at(6 * HOUR_S, DAY_S, HOUR_S)
+    for values in (first.intensity_g_per_kwh, first.mix_mw["gas"], first.future_covariates["wind"]):
+        with suppress(ValueError):  # it may be read-only instead
+            values[:] = -1.0
+    second = history.inputs_at(6 * HOUR_S, DAY_S, HOUR_S)
+    assert second.intensity_g_per_kwh.tolist() == [0, 1, 2, 3, 4, 5]
+    assert second.mix_mw["gas"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert second.future_covariates["wind"].min() >= 0

@@ -93,3 +93,18 @@ def test_dominance_numbers_of_1500_points_take_milliseconds():
         dominance_numbers(points)
         spent_s.append(time.process_time() - began_s)
     assert min(spent_s) < 0.05
+
+
+@pytest.mark.parametrize(("points", "dtype"), [(2**15 - 1, np.int16), (2**15, np.int32), (40_000, np.int32)])
+def test_ranks_fit_their_type(points, dtype, monkeypatch):
+    seen = []
+
+    def compare(ranked, _):
+        seen.append(ranked)
+        raise InterruptedError
+
+    monkeypatch.setattr("ce_nas.pareto.dominance._weakly_dominates", compare)
+    with pytest.raises(InterruptedError):
+        dominance_numbers(np.arange(points, dtype=float)[:, None])
+    assert seen[0].dtype == dtype
+    assert seen[0].max() == points - 1 + seen[0].min()

@@ -58,3 +58,12 @@ def test_event_log_without_file_keeps_nothing():
     log = EventLog()
     log.append("energy_reading", 1.0, 5)
     assert log.peek is None
+
+
+def test_an_event_reaches_the_disk_before_the_run_goes_on(tmp_path, monkeypatch):
+    from ce_nas.store import event_log
+
+    synced = []
+    monkeypatch.setattr(event_log.os, "fsync", lambda _: synced.append((tmp_path / "events").read_text()))
+    EventLog(tmp_path / "events").append("kind", 1.0, [2])
+    assert synced == ['["kind", 1.0, [2]]\n']

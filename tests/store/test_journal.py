@@ -184,3 +184,10 @@ def _read_as_another_user(*journals):
     if os.getuid() == 0:
         os.setuid(65534)
     sys.exit([len(read_entries(journal)) for journal in journals] != [3, 1])
+
+
+def test_a_commit_reaches_the_disk(path):
+    journal = SqliteJournal(path)
+    assert journal._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert journal._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    journal.close()

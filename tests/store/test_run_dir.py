@@ -79,3 +79,10 @@ def test_a_link_in_the_place_of_a_draft_is_not_followed(tmp_path):
 def test_a_name_that_is_too_long_is_refused_in_words(tmp_path):
     with pytest.raises(StoreError, match="File name too long; choose another"):
         RunDirectory.create(tmp_path / ("x" * 300))
+
+
+def test_a_file_reaches_the_disk_before_it_replaces_another(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("os.fsync", lambda _: synced.append((tmp_path / ".a.draft").read_text()))
+    write_atomic(tmp_path / "a", "new")
+    assert synced == ["new"]

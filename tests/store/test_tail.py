@@ -227,3 +227,14 @@ def test_a_changed_entry_is_damage(path, tail, statement):
         tail.poll()
     with pytest.raises(StoreError, match="damaged"):
         SqliteJournal(path)
+
+
+def test_a_copy_is_used_only_if_the_log_was_not_restarted_meanwhile(path, tail, monkeypatch):
+    journal = SqliteJournal(path)
+    write(journal, 0, 3)
+    headers = iter([b"a" * 32, b"b" * 32])
+    monkeypatch.setattr("ce_nas.store.tail._read_wal_header", lambda _: next(headers))
+    assert not tail._try_copy()
+    monkeypatch.undo()
+    assert tail._try_copy()
+    journal.close()
