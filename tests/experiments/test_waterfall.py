@@ -53,3 +53,10 @@ def test_table_and_figure_have_a_row_per_part():
     bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in axes.patches]
     assert bars == [pytest.approx(pair) for pair in ((1.0, 8.0), (8.0, 10.0), (10.0, 16.0), (16.0, 32.0))]
     assert waterfall_content(steps)[0]["total"]["ratio"]["median"] == 8.0
+
+
+def test_searches_that_did_not_arrive_are_drawn_at_the_edges():
+    missed = ClusteredRatio(Interval(0.0, 0.0, math.inf), 3, 0.3, 1.0)
+    (axes,) = draw_waterfall(build_waterfall(lambda *_: missed), 0.998, ENGLISH).axes
+    assert all(math.isfinite(bar.get_width()) for bar in axes.patches)
+    assert min(min(line.get_xdata()) for line in axes.lines) == 0.1

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WaterfallStep", "build_waterfall", "draw_waterfall", "waterfall_content", "waterfall_table"]
 
+#: the least ratio that is drawn
+_FLOOR = 0.1
 BASELINE, WHOLE = "vanilla-lamoo", "look-ahead-surrogate"
 #: name of a part; the strategy with it and all before; the whole without it, None where it is no part of the whole
 STEPS = (
@@ -88,7 +90,7 @@ def waterfall_table(steps: Sequence[WaterfallStep], level: float, translate: Tra
 def draw_waterfall(steps: Sequence[WaterfallStep], level: float, translate: Translator) -> Figure:
     """A bar per part, from what all before it reach to what it reaches with them, with its interval.
 
-    Infinite bounds are drawn at the edge.
+    Infinite bounds, and those of searches that did not arrive, are drawn at the edges.
     """
     finite = [bound for step in steps for bound in asdict(step.total.ratio).values() if bound < float("inf")]
     edge = 1.1 * max([2.0, *finite])
@@ -96,13 +98,17 @@ def draw_waterfall(steps: Sequence[WaterfallStep], level: float, translate: Tran
     reached, whole = 1.0, {part for part, _, without in STEPS if without}
     for position, step in enumerate(steps):
         ratio = step.total.ratio
-        median = min(ratio.median, edge)
+        median, low, high = (min(max(bound, _FLOOR), edge) for bound in (ratio.median, ratio.low, ratio.high))
         colour = strategy_colour(BASELINE if median < reached else WHOLE)
         axes.barh(position, median - reached, left=reached, color=colour, alpha=0.8)
-        axes.plot([ratio.low, min(ratio.high, edge)], [position, position], color="black", linewidth=1.0)
+        axes.plot([low, high], [position, position], color="black", linewidth=1.0)
         reached = median if step.part in whole else reached
     axes.axvline(1.0, color="grey", linewidth=0.8, linestyle="--")
     axes.set_yticks(range(len(steps)), [translate(f"exp.suite.part.{step.part}") for step in steps])
     axes.invert_yaxis()
-    axes.set(xlabel=translate("exp.suite.vanilla"), title=translate("exp.suite.waterfall", level=f"{level:g}"))
+    axes.set_xscale("log")  # equal factors are equally long
+    ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20, 50, 100, 200) if tick <= edge]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set(xlabel=translate("exp.suite.vanilla"), title=translate("exp.suite.to_level", level=f"{level:g}"))
     return figure
