@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ce_nas.benchmarks.base import Failure, TaskError
+from ce_nas.benchmarks.base import Failure, TaskError, parse_objective
 from ce_nas.benchmarks.user_check import check_user_file
 from ce_nas.benchmarks.user_function import (
     Checkpoint,
@@ -225,3 +225,10 @@ def test_check_calls_each_function_once_and_resumes_a_stopped_training(written):
     assert "ended before it was told to" in text
     with pytest.raises(SettingsError, match=r"KeyError: 'good' \(.*line 5"):
         check_user_file(written(OWN, "    if checkpoint", "    architecture['good']\n    if checkpoint"), said.append)
+
+
+def test_a_search_may_state_other_objectives_of_the_same_metrics(written, tmp_path):
+    benchmark = UserFunctionFile.read(written(OWN)).benchmark
+    chosen = tuple(parse_objective(benchmark, text) for text in ("bad:min:5", "good:max:1"))
+    executor = UserFunctionExecutor(written(OWN), objectives=chosen)
+    assert executor.run(task((1, 2)), tmp_path, lambda: False).values == ((2.0, -2.0),)

@@ -32,7 +32,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.benchmarks.base import Executor, Failure, TaskError
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from ce_nas.core.records import Architecture
+    from ce_nas.core.records import Architecture, Objective
 
 __all__ = [
     "CURVE_FILENAME",
@@ -291,6 +291,7 @@ class UserFunctionExecutor(Executor):
 
     :param path: the user's file, run once in each process.
     :param device: the device, for instance ``cuda:1``; the function sees no other.
+    :param objectives: those of the search; None: those of the file.
 
     Example:
         >>> import tempfile
@@ -308,10 +309,12 @@ class UserFunctionExecutor(Executor):
         ((-88.0, 2.0),)
     """
 
-    def __init__(self, path: Path, device: str = "cpu") -> None:
+    def __init__(self, path: Path, device: str = "cpu", *, objectives: tuple[Objective, ...] | None = None) -> None:
         show_only_device(device, load_nvml)
         #: the user's file, as read in this process
         self.function_file = UserFunctionFile.read(path)
+        user_space = self.function_file.user_space
+        self._user_space = user_space if objectives is None else replace(user_space, objectives=objectives)
         self._is_set_up = False
 
     def run(self, task: Task, folder: Path, should_stop: Callable[[], bool]) -> Outcome | None:
@@ -319,7 +322,7 @@ class UserFunctionExecutor(Executor):
 
         :raises TaskError: also for any error of the user's functions, whose traceback is printed, and for sys.exit.
         """
-        user_space, functions = self.function_file.user_space, self.function_file.functions
+        user_space, functions = self._user_space, self.function_file.functions
         try:
             if not self._is_set_up and functions.setup is not None:
                 functions.setup()
