@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 AXE := .venv/axe/axe.min.js
 
-.PHONY: help search test test-fast test-all lint bench scenarios clean
+.PHONY: help search test test-fast test-all lint bench scenarios torture clean
 
 help:
 	@echo "make search     one carbon-aware architecture search, with its report, in runs/"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-all   the tests marked long as well: every combination, real clusters, browsers"
 	@echo "make bench      the benchmarks, with their figures (minutes)"
 	@echo "make scenarios  a thousand random scenarios: budgets, books, tasks, devices (minutes)"
+	@echo "make torture    kills, faults and damaged files in their long form (hours; docs/reliability.md)"
 	@echo "make clean      remove the environment and every cache (not your runs)"
 
 search: .venv/.ready
@@ -39,6 +40,10 @@ bench: .venv/.ready-test
 
 scenarios: .venv/.ready-test
 	CE_NAS_SCENARIOS=1000 $(BIN)/pytest -q tests/engine/test_scenarios.py
+
+torture: .venv/.ready-test
+	CE_NAS_TORTURE_KILLS=1000 CE_NAS_TORTURE_SEEDS=10000 CE_NAS_TORTURE_INPUTS=16000 CE_NAS_TORTURE_WEEKS=52 \
+		CE_NAS_SCENARIOS=1000 $(BIN)/pytest -n 2 -q tests/torture tests/engine/test_scenarios.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

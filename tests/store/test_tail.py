@@ -238,3 +238,16 @@ def test_a_copy_is_used_only_if_the_log_was_not_restarted_meanwhile(path, tail, 
     monkeypatch.undo()
     assert tail._try_copy()
     journal.close()
+
+
+def test_damage_within_the_schema_is_refused_in_words(path, tail):
+    journal = SqliteJournal(path)
+    write(journal, 0, 3)
+    journal.close()
+    content = path.read_bytes()
+    at = content.index(b"CREATE TRIGGER")
+    path.write_bytes(content[:at] + b"\x80" + content[at + 1 :])  # SQLite's message repeats what is no text
+    with pytest.raises(StoreError, match="damaged"):
+        tail.poll()
+    with pytest.raises(StoreError):
+        SqliteJournal(path)

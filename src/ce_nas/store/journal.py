@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMAT_VERSION",
     "INPUT_CHANGED",
+    "SQLITE_ERRORS",
     "Journal",
     "JournalEntry",
     "MemoryJournal",
@@ -34,6 +35,8 @@ __all__ = [
 
 #: version of the journal format
 FORMAT_VERSION = 3
+#: what reading or writing a damaged file can raise; SQLite's own message may not be text
+SQLITE_ERRORS = (sqlite3.Error, UnicodeError, OverflowError)
 #: kind of an entry that a resumption adds and a replay does not repeat: inputs whose change was accepted
 INPUT_CHANGED = "input_changed"
 
@@ -185,7 +188,7 @@ class SqliteJournal(Journal):
     def _report_failure(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             message = (
                 f"Expected to write the journal {str(self._path)!r}, but {error}; what it holds is safe: make room, "
                 "then continue with: ce-nas resume RUN."
@@ -221,7 +224,7 @@ def fetch_entries(connection: sqlite3.Connection, first: int) -> list[JournalEnt
             rows = connection.execute(
                 "SELECT kind, at_s, body, seq, digest FROM entries WHERE seq >= ? ORDER BY seq", (first,)
             ).fetchall()
-    except (sqlite3.Error, UnicodeError, OverflowError) as error:
+    except SQLITE_ERRORS as error:
         message = f"Expected a run's journal, but {error}; the file is damaged or is not a journal."
         raise StoreError(message) from error
     if version != FORMAT_VERSION:
@@ -257,7 +260,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'entries'").fetchone():
             connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={FORMAT_VERSION}; COMMIT;")
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         message = (
             f"Expected a journal that can be written at {str(path)!r}, but {error}; check the disk and the directory."
         )

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 from ce_nas.core.errors import StoreError
-from ce_nas.store.journal import JournalEntry, fetch_entries
+from ce_nas.store.journal import SQLITE_ERRORS, JournalEntry, fetch_entries
 
 __all__ = ["FileStamp", "JournalTail", "journal_stamps", "read_entries"]
 
@@ -156,7 +156,7 @@ def _remove_stale_copies() -> None:
 def _has_no_tables(connection: sqlite3.Connection) -> bool:
     try:
         return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
-    except sqlite3.Error:
+    except SQLITE_ERRORS:
         return False  # reported by the read that follows
 
 

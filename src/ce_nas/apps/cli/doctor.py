@@ -9,12 +9,13 @@ import shutil
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from ce_nas import __version__
 from ce_nas.apps.cli.doctor_checks import DoctorCheck, check_devices
+from ce_nas.apps.cli.doctor_run import check_run
 from ce_nas.apps.cli.shared_options import JsonOption, QuietOption, write_json
 from ce_nas.core.errors import CeNasError
 
@@ -56,9 +57,26 @@ class Requirement(NamedTuple):
             return None
 
 
-def doctor(*, json: JsonOption = None, quiet: QuietOption = False) -> None:
-    """Check the packages, this machine and its devices, with the way to fix each; status 1 if a search cannot run."""
-    checks = [
+RunOption = Annotated[
+    Path | None, typer.Argument(help="Run folder to check in place of this machine; nothing in it is changed.")
+]
+
+
+def doctor(run: RunOption = None, *, json: JsonOption = None, quiet: QuietOption = False) -> None:
+    """Check the packages, this machine and its devices, with the way to fix each; status 1 if a search cannot run.
+
+    With a run folder: its journal, its books and its checkpoints; status 1 if one of them is damaged.
+    """
+    checks = check_run(run) if run else _check_machine()
+    write_json(json, [asdict(check) for check in checks])
+    if not quiet:
+        _print_checks(checks)
+    if not all(check.ok for check in checks if check.required):
+        raise typer.Exit(1)
+
+
+def _check_machine() -> list[DoctorCheck]:
+    return [
         DoctorCheck("required packages", DISTRIBUTION, ok=True, required=True, details=__version__),
         *_check_requirements(),
         DoctorCheck("machine", "python", ok=True, required=True, details=_describe_python()),
@@ -68,11 +86,6 @@ def doctor(*, json: JsonOption = None, quiet: QuietOption = False) -> None:
         _check_disk(),
         *check_devices(),
     ]
-    write_json(json, [asdict(check) for check in checks])
-    if not quiet:
-        _print_checks(checks)
-    if not all(check.ok for check in checks if check.required):
-        raise typer.Exit(1)
 
 
 def read_requirements(requirements: Iterable[str]) -> dict[str, list[Requirement]]:

@@ -1,0 +1,80 @@
+"""``ce-nas doctor RUN``: damage is named, and nothing is changed."""
+
+import hashlib
+import sqlite3
+
+import pytest
+
+from ce_nas.apps.cli.doctor_run import check_run
+from ce_nas.store.journal import SqliteJournal
+from ce_nas.store.run_dir import read_run_entries
+
+
+@pytest.fixture
+def run(small_search, tmp_path):
+    search = small_search(hours=2, policy="vanilla")
+    (tmp_path / "run").mkdir()
+    journal = SqliteJournal(tmp_path / "run/journal.sqlite")
+    search._run_engine(journal, None, None)
+    journal.close()
+    return tmp_path / "run"
+
+
+def rewrite(run, change):
+    """Write the journal again with the entries that ``change`` makes of each."""
+    entries = read_run_entries(run)
+    (run / "journal.sqlite").unlink()
+    journal = SqliteJournal(run / "journal.sqlite")
+    for entry in entries:
+        for kind, at_s, content in change(entry.kind, entry.at_s, entry.content):
+            journal.append(kind, at_s, content)
+    journal.close()
+
+
+def states(run):
+    return {check.name: check.ok for check in check_run(run)}
+
+
+def test_an_intact_run_passes_and_is_not_changed(run, ce_nas):
+    before = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in run.iterdir()}
+    result = ce_nas("doctor", str(run))
+    assert result.status == 0, result.stdout
+    assert "has ended" in " ".join(result.stdout.split())
+    assert states(run) == {"journal": True, "tasks": True, "books": True, "checkpoints": True}
+    assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in run.iterdir()} == before
+
+
+def test_a_damaged_journal_has_status_1(run, ce_nas):
+    with sqlite3.connect(run / "journal.sqlite") as connection:
+        connection.execute("DROP TRIGGER entries_no_update")
+        connection.execute("UPDATE entries SET body = replace(body, '1', '2') WHERE seq = 3")
+    result = ce_nas("doctor", str(run))
+    assert result.status == 1
+    assert states(run) == {"journal": False}
+    assert not check_run(run / "nowhere")[0].ok
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "change"),
+    [
+        ("tasks", "evaluated", lambda content: [content, content]),
+        ("tasks", "task_started", lambda content: [content | {"device": 0}]),
+        ("tasks", "evaluated", lambda content: [{"task": content["task"]}]),
+        ("books", "period", lambda content: [content | {"period": content["period"] + 1}]),
+        ("books", "period", lambda content: [content | {"energy_by_source_j": {"modelled": 1.0}}]),
+        ("books", "evaluated", lambda content: [content | {"energy_j": -1.0}]),
+    ],
+)
+def test_inconsistent_entries_are_named(run, name, kind, change):
+    rewrite(run, lambda k, at_s, content: [(k, at_s, each) for each in (change(content) if k == kind else [content])])
+    assert states(run)[name] is False
+
+
+def test_a_damaged_checkpoint_is_named_and_kept(run):
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints/task-1.pt").write_bytes(b"half")
+    (run / "checkpoints/task-2.pt.part").write_bytes(b"half")
+    (check,) = [check for check in check_run(run) if check.name == "checkpoints"]
+    assert (check.ok, check.required) == (False, False)
+    assert "task-1.pt" in check.details
+    assert (run / "checkpoints/task-1.pt").exists()
