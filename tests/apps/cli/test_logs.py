@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from ce_nas.integrations.optimize import optimize
+
 OWN = """
 SPACE = {"width": [1, 2, 4, 8]}
 OBJECTIVES = ["quality:max:0", "size:min:20"]
@@ -28,6 +30,17 @@ def test_a_function_that_always_raises_ends_with_status_1_and_its_logs_are_shown
     missing = ce_nas("logs", "run", 9)
     assert missing.status == 2
     assert "tasks that printed something: 0, 1, 2" in missing.stderr
+
+
+def test_the_learning_curve_of_a_task_is_shown(ce_nas):
+    def objective(architecture, fidelity, trial):
+        trial.report(1, {"quality": 2.0})
+        return {"quality": 3.0, "size": architecture["width"]}
+
+    settings = {"policy": "vanilla", "searcher": "random", "time_scale": 2000.0, "hours": 100}
+    optimize(objective, {"width": [1, 2, 4]}, ["quality:max:0", "size:min:20"], trainings=1, out="run", **settings)
+    assert ce_nas("logs", "run", 0).stdout == '{"epoch": 1, "quality": 2.0}\n'
+    assert "No task of this run has printed anything" in ce_nas("logs", "run").stdout
 
 
 def test_a_folder_without_a_run_is_refused(ce_nas):

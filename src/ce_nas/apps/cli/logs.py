@@ -1,4 +1,4 @@
-"""``ce-nas logs``: what the trainings of a live run printed."""
+"""``ce-nas logs``: what the trainings of a live run printed and reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ TaskArgument = Annotated[int | None, typer.Argument(help="Number of a task; none
 
 
 def logs(run: RunArgument, task: TaskArgument = None) -> None:
-    """Show what the trainings of a live run printed: a list of the logs, or the log of one task."""
+    """Show what the trainings of a live run printed: a list of the logs, or one task's log and learning curve."""
+    from ce_nas.benchmarks.user_function import CURVE_FILENAME
     from ce_nas.cluster.workers.process import task_log_path
     from ce_nas.core.errors import StoreError
     from ce_nas.engine.build_live import WORK_DIRNAME
@@ -32,11 +33,15 @@ def logs(run: RunArgument, task: TaskArgument = None) -> None:
         if not found:
             typer.echo("No task of this run has printed anything.")
         return
-    if task not in found:
+    curve = run / WORK_DIRNAME / f"task-{task}" / CURVE_FILENAME
+    if curve.exists():
+        typer.echo(curve.read_text(encoding="utf-8"), nl=False)
+    elif task not in found:
         known = ", ".join(map(str, found)) or "none"
         message = f"Expected a task with a log, got {task}; tasks that printed something: {known}."
         raise StoreError(message)
-    typer.echo(found[task].read_text(encoding="utf-8", errors="replace"), nl=False)
+    if task in found:
+        typer.echo(found[task].read_text(encoding="utf-8", errors="replace"), nl=False)
 
 
 def _find_logs(folder: Path) -> dict[int, Path]:
