@@ -89,22 +89,26 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--seed", type=int, default=1000, help="the first seed")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--policies", nargs="+", default=list(POLICIES), help="the first is the one compared with")
+    parser.add_argument("--zones", nargs="+", default=list(ZONES))
+    parser.add_argument("--tables", nargs="+", default=list(TABLES))
     parser.add_argument("--share", type=float, default=0.995, help="of the largest hypervolume")
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin nothing new after so many")
     stated = parser.parse_args()
     seeds = range(stated.seed, stated.seed + (1 if stated.quick else stated.seeds))
-    cells = [*itertools.product(seeds, TABLES, ZONES)][: 1 if stated.quick else None]
+    cells = [*itertools.product(seeds, stated.tables, stated.zones)][: 1 if stated.quick else None]
     kept, memories = Cells(stated.json, stated.minutes), {}
     remembered = None
     for seed, table, zone in cells:
         if remembered != (remembered := (seed, table)):
             memories = {}
-        for policy in POLICIES[: 2 if stated.quick else None]:
+        for policy in stated.policies[: 2 if stated.quick else None]:
             arguments = (policy, zone, table, seed, stated.share)
             row = kept.get(json.dumps(arguments), lambda cell=arguments, known=memories: run(cell, known))
             kept.rows += [row] if row else []
-    print("policy          cells  grams, times those of look-ahead (least to most)  fewer  missed  median kg  hours")
-    for one in summarise(kept.rows, POLICIES[0]):
+    base = stated.policies[0]
+    print(f"policy          cells  grams, times those of {base} (least to most)  fewer  missed  median kg  hours")
+    for one in summarise(kept.rows, base):
         print(
             f"{one['policy']:15} {one['cells']:5}  {one['ratio']:.2f} ({one['least']:.2f} to {one['most']:.2f})"
             f"{'':27}{one['fewer']:5}  {one['missed']:6}  {one['kg']:9.2f}  {one['hours']:5.1f}"
