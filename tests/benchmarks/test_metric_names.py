@@ -60,3 +60,26 @@ def test_values_that_a_name_rules_out_are_missing(name, missing):
 )
 def test_infers_the_unit_at_the_end_of_a_name(name, unit):
     assert infer_unit(name) == unit
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["1-acc", "1/latency", "one_minus_acc", "neg_accuracy", "neg_loss", "accuracy_gain", "latency_reduction", "acc_std",
+     "energy_savings", "top1_acc_rank", "accuracy_per_joule", "flops_per_second", "map_id", "latency_score"],
+)  # fmt: skip
+def test_what_is_made_of_a_metric_has_no_direction_of_its_own(name):
+    assert infer_maximise(name) is None
+    assert is_missing(name, np.array([-1.0, 0.0, np.nan])).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("name", ["GFLOPs", "gmacs", "latency_per_image", "time_per_epoch"])
+def test_costs_of_one_word(name):
+    assert infer_maximise(name) is False
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("latency (ms)", "ms"), ("energy [mJ]", "mJ"), ("size_mb", "MB"), ("power_w", "W"), ("top1 (%)", "%")],
+)
+def test_units_in_brackets_and_in_small_letters(name, unit):
+    assert infer_unit(name) == unit

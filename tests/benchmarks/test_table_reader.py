@@ -258,3 +258,50 @@ def test_integers_are_read_as_integers(write):
     assert [frame[name].dtype.kind for name in "abcde"] == ["i", "f", "f", "f", "f"]
     assert frame["a"].tolist() == [7, -8]
     assert frame["d"].isna().all()
+
+
+ROWS_OF_NINE = [(first, second) for first in ("conv", "skip", "pool") for second in "xyz"]
+
+
+def nine(header, cells):
+    lines = [f"{first},{second},{cells(index)},100" for index, (first, second) in enumerate(ROWS_OF_NINE)]
+    return "\n".join([f"a,b,{header},train_s", *lines]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "said"),
+    [
+        (
+            "acc,latency",
+            lambda index: f"90,{index + 1} ms",
+            "got '1 ms' in line 2; write the unit into the column's name",
+        ),
+        ("acc", lambda index: "91%" if index else "0.9", "in % or none, got '0.9' in line 2"),
+        ("name,acc", lambda index: f"net{index},90", "'name' holds another text in each row.*--operations a,b"),
+        ("status,acc", lambda index: "ok,90", "'status' reads as a remark on each row; .*--operations a,b"),
+    ],
+)
+def test_what_cannot_be_meant_is_asked_about(tmp_path, header, cells, said):
+    path = tmp_path / "t.csv"
+    path.write_text(nine(header, cells))
+    with pytest.raises(TableError, match=said):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "note"),
+    [
+        (0.9, "1 of 9 values of accuracy are below 1, read in % as the others."),
+        (190, "1 of 9 values of accuracy are above 100 %."),
+    ],
+)
+def test_odd_shares_among_per_cents_are_noted(tmp_path, value, note):
+    path = tmp_path / "t.csv"
+    path.write_text(nine("accuracy", lambda index: value if index == 3 else 90))
+    assert note in read_table(path).notes
+
+
+def test_the_column_of_training_times_in_any_case(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(nine("acc", lambda index: 90).replace("train_s", "Train_S"))
+    assert read_table(path).train_s.tolist() == [100.0] * 9

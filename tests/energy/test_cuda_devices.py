@@ -134,3 +134,18 @@ def test_gpus_that_slurm_assigned_but_did_not_hide_are_respected():
     environ = {"SLURM_JOB_GPUS": "1,3", "CUDA_VISIBLE_DEVICES": "0"}  # its own numbers, in a cgroup
     show_only_device("cuda", FakeNvml, environ)
     assert environ["CUDA_VISIBLE_DEVICES"] == "GPU-00aa-0000"
+
+
+@pytest.mark.parametrize(
+    ("environ", "device", "said"),
+    [
+        ({}, "cuda:9", "cuda:9, but CUDA shows 4 device"),
+        ({"CUDA_VISIBLE_DEVICES": "2,2"}, "cuda:1", "shows 1 device.* Choose cuda:0"),
+        ({"CUDA_VISIBLE_DEVICES": "-1"}, "cuda", "shows 0 device.*: none. Change it, or use cpu"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused_before_it_is_hidden(environ, device, said):
+    before = dict(environ)
+    with pytest.raises(EnergyError, match=said):
+        show_only_device(device, FakeNvml, environ)
+    assert environ == before

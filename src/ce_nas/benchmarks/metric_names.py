@@ -31,9 +31,6 @@ _CHANGED = {"neg", "negative", "minus", "inverse", "inv", "inverted", "reciproca
             "id", "ids", "bits", "delta", "diff", "difference", "change", "weight"}  # fmt: skip
 #: what a metric may be per without being another one
 _PER_EACH = {"image", "sample", "inference", "token", "batch", "step", "epoch", "request", "query", "example"}
-#: words of shares, which are 1 or 100 % at most
-_SHARES = {"acc", "accuracy", "top1", "top5", "f1", "auc", "auroc", "auprc", "map", "ap", "miou", "iou", "precision",
-           "recall", "dice"}  # fmt: skip
 _INVERTED = re.compile(r"\s*(?:1\s*[-/]|-)")
 #: words of metrics that are never negative: -1 is written for one that is missing
 _NEVER_NEGATIVE = {"acc", "accuracy", "top1", "top5", "f1", "auc", "auroc", "auprc", "map", "ap", "miou", "iou", "bleu",
@@ -70,22 +67,21 @@ def infer_maximise(name: str) -> bool | None:
     if words & _ERRORS:
         return False
     up, down = bool(words & _UP), bool(words & _COSTS)
-    if down and "score" in words:
-        return None
     return up if up != down else None
 
 
 def _is_changed(name: str, words: frozenset[str]) -> bool:
     """Whether the name is of something made of a metric, such as its reduction, its rank or 1 less it."""
     is_ratio = "per" in words and not words & _PER_EACH
-    return bool(words & _CHANGED or is_ratio or (_INVERTED.match(name) and not _TOP_K.match(name)))
+    is_score = "score" in words and words & _COSTS and not words & _UP
+    return bool(words & _CHANGED or is_ratio or is_score or (_INVERTED.match(name) and not _TOP_K.match(name)))
 
 
 def is_missing(name: str, values: np.ndarray) -> np.ndarray:
     """Which values of a metric are none, shape (n,): not finite, or what its name rules out.
 
-    A cost is above zero. A share such as an accuracy, and an error rate, are zero or more, and a share is at most 100
-    (per cent); a drop, a gap or a gain may be negative.
+    A cost is above zero. A share such as an accuracy, and an error rate, are zero or more; a drop, a gap or a gain may
+    be negative.
 
     >>> is_missing("latency_ms", np.array([-1.0, 0.0, 2.0])).tolist()
     [True, True, False]
@@ -96,8 +92,6 @@ def is_missing(name: str, values: np.ndarray) -> np.ndarray:
     missing = ~(np.abs(values) <= MAX_METRIC)
     if _is_changed(name, words):
         return np.asarray(missing)
-    if words & _SHARES and not words & _ERRORS:
-        missing |= values > 100
     if words & _COSTS and not words & (_UP | _ERRORS):
         missing |= values <= 0
     elif words & _NEVER_NEGATIVE and not words & {"drop", "gap", "regret"}:

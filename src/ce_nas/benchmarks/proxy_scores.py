@@ -108,7 +108,7 @@ def read_supernet_accuracies(file: Path) -> tuple[list[str], np.ndarray]:
         ``(15625, supernets)``; NaN where one is missing.
     :raises TableError: if the file holds no supernets.
     """
-    return _read_npz(file) if file.suffix == ".npz" else _read_score_columns(file, NasBench201Space())
+    return _read_npz(file) if file.suffix.lower() == ".npz" else _read_score_columns(file, NasBench201Space())
 
 
 def _split_file_and_names(text: str) -> tuple[Path, list[str]]:

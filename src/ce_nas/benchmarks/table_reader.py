@@ -32,6 +32,8 @@ DEFAULT_EPOCHS = 200
 _MIN_ID_ROWS = 20
 _MIN_NAMED_ID_ROWS = 3
 _ID_WORDS = {"id", "ids", "uid", "uuid", "hash", "name", "index", "idx", "key", "run"}
+#: a number with its unit
+_WITH_UNIT = r"[-+]?\d[\d.,]*\s*[A-Za-z\u00b5\u03bc/]+"
 #: columns that say something of a row rather than of its architecture
 _REMARK_WORDS = {"status", "state", "date", "timestamp", "comment", "note", "notes", "host", "hostname", "user"}
 #: an integer that fits into 64 bits
@@ -81,7 +83,7 @@ def read_table(
     factor = infer_seconds(seconds)
     if factor != 1.0:
         notes.append(f"training times are those of the column {seconds}, times {factor:g}, in seconds")
-    notes += [note for name in columns if (note := _note_mixed_shares(columns[name]))]
+    notes += [note for name in columns if (note := _note_odd_shares(columns[name]))]
     train_s = frame[seconds].to_numpy(dtype=float)[rows] * factor
     notes = [f"{note[0].upper()}{note[1:]}." for note in (*file.notes, *notes)]
     return BenchmarkTable(space.name, space, columns, train_s, DEFAULT_EPOCHS, path.name, tuple(notes))
@@ -129,7 +131,7 @@ def _require_plain_numbers(table: TableFile, name: str, text: np.ndarray, blank:
     :raises TableError: if it is one.
     """
     cells = table.frame[name].astype(str)
-    if infer_maximise(name) is not None and text.any() and cells[text].str.match(r"[-+]?[\d.]").all():
+    if infer_maximise(name) is not None and text.any() and cells[text].str.fullmatch(_WITH_UNIT).all():
         row = int(text.argmax())
         message = (
             f"Expected plain numbers in column {name!r} of {table.path.name}, got {cells.iloc[row]!r} in "
@@ -257,7 +259,7 @@ def _check_operations(frame: pd.DataFrame, names: Sequence[str], path: Path) -> 
 def _find_training_time_column(frame: pd.DataFrame, requested: str, path: Path) -> str:
     spelled = {str(name).lower(): str(name) for name in reversed(list(frame.columns))}
     wanted = (requested.lower(),) if requested else TRAINING_TIME_COLUMNS
-    present = [requested] if requested in frame else [spelled[name] for name in wanted if name in spelled]
+    present = [requested] if requested and requested in frame else [spelled[name] for name in wanted if name in spelled]
     if not present:
         message = (
             f"Expected the seconds of a training in a column named {requested or ' or '.join(TRAINING_TIME_COLUMNS)} "
@@ -286,12 +288,14 @@ def _build_space(frame: pd.DataFrame, names: Sequence[str], path: Path) -> tuple
     return Space(path.name.removesuffix(".gz").rpartition(".")[0], names, choices, members=unique), rows
 
 
-def _note_mixed_shares(metric: MetricColumn) -> str:
-    """A note where some of an accuracy's values may be shares and the others per cent; empty elsewhere."""
-    low = int(((metric.values > 0) & (metric.values <= 1)).sum())
-    if metric.unit != "%" or not low or not metric.maximise:
+def _note_odd_shares(metric: MetricColumn) -> str:
+    """A note where some values of an accuracy in per cent may be shares, or cannot be; empty elsewhere."""
+    if metric.unit != "%" or not metric.maximise:
         return ""
-    return f"{low} of {len(metric.values)} values of {metric.name} are at most 1, and are read in % as the others"
+    low, high = int(((metric.values > 0) & (metric.values < 1)).sum()), int((metric.values > 100).sum())
+    if high:
+        return f"{high} of {len(metric.values)} values of {metric.name} are above 100 %"
+    return f"{low} of {len(metric.values)} values of {metric.name} are below 1, read in % as the others" if low else ""
 
 
 def _build_metric(name: str, values: np.ndarray) -> MetricColumn:

@@ -82,17 +82,25 @@ def resolve_cuda_device(
         stated = stated if stated.startswith(("GPU-", "MIG-")) else f"GPU-{stated}"
         found = next((gpu for gpu in _list_gpus(nvml) if gpu.uuid == stated), None)
         return found or CudaDevice(stated, "MIG instance" if stated.startswith("MIG-") else "GPU", None)
-    visible = list_visible_gpus(nvml, environ)
-    if not 0 <= number < len(visible):
-        shown = environ.get("CUDA_VISIBLE_DEVICES")
-        mask = "" if shown is None else f" under CUDA_VISIBLE_DEVICES={shown!r}"
-        message = (
-            f"Expected the GPU cuda:{number}, but CUDA shows {len(visible)} device(s){mask}: "
-            f"{', '.join(gpu.name for gpu in visible) or 'none'}. "
-            f"Choose one of cuda:0 to cuda:{max(len(visible) - 1, 0)}."
-        )
-        raise EnergyError(message)
-    return visible[number]
+    return _pick(number, list_visible_gpus(nvml, environ), environ)
+
+
+def _pick(number: int, visible: tuple[CudaDevice, ...], environ: Mapping[str, str]) -> CudaDevice:
+    """The visible device of a number.
+
+    :raises EnergyError: if there is none.
+    """
+    if 0 <= number < len(visible):
+        return visible[number]
+    shown = environ.get("CUDA_VISIBLE_DEVICES")
+    mask = "" if shown is None else f" under CUDA_VISIBLE_DEVICES={shown!r}"
+    last = len(visible) - 1
+    choices = "cuda:0" if not last else f"one of cuda:0 to cuda:{last}"
+    way_out = (
+        f"{', '.join(gpu.name for gpu in visible)}. Choose {choices}." if visible else "none. Change it, or use cpu."
+    )
+    message = f"Expected the GPU cuda:{number}, but CUDA shows {len(visible)} device(s){mask}: {way_out}"
+    raise EnergyError(message)
 
 
 def cuda_uuid(number: int) -> str | None:
@@ -144,8 +152,11 @@ def _mask_entry(device: str, load_nvml: Callable[[], Any], environ: Mapping[str,
         raise EnergyError(message)
     entry = str(index) if shown is None else shown[index]
     if not entry.startswith(("GPU-", "MIG-")):
+        visible = None
         with suppress(EnergyError, MissingExtraError):  # else: the number, which CUDA reads as the parent process does
-            return resolve_cuda_device(index, load_nvml(), environ).uuid
+            visible = list_visible_gpus(load_nvml(), environ)
+        if visible is not None:
+            return _pick(index, visible, environ).uuid
     return entry
 
 
