@@ -67,10 +67,11 @@ def test_mlflow_keeps_every_period(search, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_wandb_writes_its_files_offline(search, tmp_path, monkeypatch):
-    pytest.importorskip("wandb", reason="needs the extra wandb")
+    wandb = pytest.importorskip("wandb", reason="needs the extra wandb")
     monkeypatch.setenv("WANDB_SILENT", "true")
     with WandbTracker("a-project", "offline", tmp_path) as tracker:
         ce_nas.Search(**SETTINGS).run(observer=tracker)
+    wandb.teardown()  # its service writes until then
     [file] = tmp_path.glob("wandb/offline-run-*/*.wandb")
     content = file.read_bytes()
     assert b"carbon_g" in content
