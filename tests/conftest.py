@@ -39,6 +39,7 @@ LONG_TESTS = (
     r"apps/pilot/test_paper.py.*(prints_on_two_a4|\[ja\])",
     r"datasets/importers/test_grid_traces.py.*real_tables",
     r"experiments/test_sweep.py.*parallel",
+    r"test_final_network.py.*kills",
     r"integrations/test_optuna_suite.py.*test_sample_relative_numerical\[y_distribution[1-4]",
 )
 

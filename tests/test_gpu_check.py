@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 import ce_nas  # noqa: E402
 from ce_nas import _bare_lazy_loader  # noqa: E402
-from ce_nas.gpu_check import _kendall_tau  # noqa: E402
+from ce_nas.gpu_workloads import kendall_tau  # noqa: E402
 
 SOURCE = Path(ce_nas.__file__).parents[1]
 #: what torch itself needs
@@ -42,14 +42,15 @@ def test_it_runs_bare_and_bounded(tmp_path):
     ]  # fmt: skip
     assert steps["meter"] == {"skipped": "needs a GPU", "took_s": steps["meter"]["took_s"]}
     assert steps["resume"]["identical"]
+    assert steps["throughput"]["share_of_bf16_peak"] > 0
     page = (tmp_path / "out/gpu_check.html").read_text()
     assert "supernet_tau" in page
     assert "http" not in page  # it loads nothing
 
 
 def test_kendalls_tau_by_hand():
-    assert _kendall_tau([1, 2, 3, 4], [1, 2, 4, 3]) == pytest.approx(4 / 6)
-    assert _kendall_tau([1, 2], [5, 5]) is None
+    assert kendall_tau([1, 2, 3, 4], [1, 2, 4, 3]) == pytest.approx(4 / 6)
+    assert kendall_tau([1, 2], [5, 5]) is None
 
 
 def test_the_stand_in_imports_lazily_like_the_original(tmp_path, monkeypatch):

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from ce_nas.core.errors import DataError
-from ce_nas.training.data.sources import decode_image, load_images
+from ce_nas.training.data.image_cache import decode_image
+from ce_nas.training.data.sources import load_images
 
 
 def write_idx(path, values, *, packed=False):

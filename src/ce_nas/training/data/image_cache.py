@@ -25,7 +25,7 @@ import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -36,7 +36,7 @@ from ce_nas.training.data.images import ImageDataset, Images
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["decode_to_cache", "is_image_cache", "read_image_cache"]
+__all__ = ["decode_image", "decode_to_cache", "is_image_cache", "read_image_cache"]
 
 CACHE_FILENAME, PROGRESS_FILENAME = "cache.json", "progress.json"
 _SPLITS = ("train", "val")
@@ -179,8 +179,6 @@ def _require_pillow() -> None:
 
 
 def _decode(encoded: bytes, size: int) -> np.ndarray:
-    from ce_nas.training.data.sources import decode_image
-
     return decode_image(io.BytesIO(encoded), size)
 
 
@@ -245,3 +243,23 @@ def _parquet_split(files: list[Path]) -> _Split:
                     yield (lambda content=content: content), int(row["label"])  # type: ignore[misc]
 
     return _Split(sum(parquet.ParquetFile(path).metadata.num_rows for path in files), read)
+
+
+def decode_image(source: Path | BinaryIO, size: int) -> np.ndarray:
+    """One image as RGB bytes, shape ``(3, size, size)``: its shorter side resized to ``size``, then centre-cropped.
+
+    :param source: its file, or a stream of its encoded bytes.
+    :raises DataError: if it cannot be decoded.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(source) as image:
+            scale = size / min(image.size)
+            sides = [max(round(side * scale), size) for side in image.size]
+            resized = image.convert("RGB").resize(sides)
+            left, top = ((side - size) // 2 for side in sides)
+            return np.asarray(resized.crop((left, top, left + size, top + size)), dtype=np.uint8).transpose(2, 0, 1)
+    except OSError as error:
+        message = f"Expected an image at {source}, but {error}; remove the file or download it again."
+        raise DataError(message) from error

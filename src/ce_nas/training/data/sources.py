@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ce_nas.core.bounded_files import read_gzip, read_npz
 from ce_nas.core.errors import DataError
+from ce_nas.training.data.image_cache import decode_image, is_image_cache, read_image_cache
 from ce_nas.training.data.images import ImageDataset, Images, build_image_dataset, concatenate_images
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ def load_images(source: str | Path, *, size: int | None = None) -> ImageDataset:
 
 def _layouts(size: int | None) -> Sequence[tuple[Callable[[Path], bool], Callable[[Path], ImageDataset]]]:
     """Predicate and reader of each layout, in the order of trial."""
-    from ce_nas.training.data import cifar, image_cache
+    from ce_nas.training.data import cifar
 
     return (
-        (image_cache.is_image_cache, image_cache.read_image_cache),
+        (is_image_cache, read_image_cache),
         (lambda path: path.suffix == ".npz" and path.is_file(), _read_npz),
         (cifar.is_archive, cifar.read_archive),
         (cifar.has_png_sheets, cifar.read_png_sheets),
@@ -167,23 +168,3 @@ def _read_class_folders(path: Path, class_names: Sequence[str], size: int) -> Im
         pixels = np.stack([decode_image(file, size) for file in files])
         parts.append(Images(pixels, np.full(len(files), label, dtype=np.int64)))
     return concatenate_images(parts)
-
-
-def decode_image(source: Path | BinaryIO, size: int) -> np.ndarray:
-    """One image as RGB bytes, shape ``(3, size, size)``: its shorter side resized to ``size``, then centre-cropped.
-
-    :param source: its file, or a stream of its encoded bytes.
-    :raises DataError: if it cannot be decoded.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(source) as image:
-            scale = size / min(image.size)
-            sides = [max(round(side * scale), size) for side in image.size]
-            resized = image.convert("RGB").resize(sides)
-            left, top = ((side - size) // 2 for side in sides)
-            return np.asarray(resized.crop((left, top, left + size, top + size)), dtype=np.uint8).transpose(2, 0, 1)
-    except OSError as error:
-        message = f"Expected an image at {source}, but {error}; remove the file or download it again."
-        raise DataError(message) from error
