@@ -1,6 +1,7 @@
 """Trainings that a warm start, or short trainings first, save: NAS-Bench-201 without imputed values, batches of 8.
 
-    python benchmarks/warm_start.py --table FILE [--seed N] [--seeds N] [--json FILE] [--only warm|short]
+    python benchmarks/warm_start.py --table FILE [--seed N] [--seeds N] [--json FILE] [--only warm|short|whole]
+                                    [--trace FILE]
 
 ``FILE`` is NAS-Bench-201 in the wide layout with HW-NAS-Bench's columns. Each line is the trainings to 0.99, 0.995,
 0.998, 0.999 and 0.9995 of the largest hypervolume without and with the help, medians over the seeds, and the geometric
@@ -9,6 +10,8 @@ twice as many in the ratios. No proxy scores. Costs are known.
 
 Warm: the earlier search is the surrogate's own on the other problem, 60 trainings with another seed. Short: 64
 trainings of 12 of 200 epochs come first, as ``[searcher] short_trainings`` does; each counts as 0.06 trainings.
+Whole (with ``--trace``, CarbonCast's zones): searches as by default, scores and hours included, each from an hour of
+2020 in CISO or PJM; CIFAR-100 first, for 60 trainings, then CIFAR-10; the figures are kg CO2eq by the full accounting.
 Misleading earlier searches: the accuracies of the earlier search shuffled, or negated.
 """
 
@@ -17,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +30,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy
 import numpy as np
 import searchers
 
+import ce_nas
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import random_stream
 from ce_nas.pareto.hypervolume import hypervolume
@@ -48,6 +53,12 @@ TRANSFERS = (
     *((f"cifar100 {cost} functions", f"cifar10 {cost} functions") for cost in ("raspi4_latency", "fpga_energy")),
 )
 Reached = dict[float, float]
+STARTS = (
+    ("CISO", "2020-05-05T18:00"),
+    ("PJM", "2020-09-10T06:00"),
+    ("CISO", "2020-11-20T03:00"),
+    ("PJM", "2020-02-10T12:00"),
+)
 
 
 def surrogate(
@@ -130,6 +141,29 @@ def line(title: str, without: list[Reached], with_help: list[Reached], most: int
     return f"{title} | {medians[0]} | {medians[1]} | {means} | {' / '.join(f'{one:.2f}' for one in ratios.min(axis=0))}"
 
 
+def whole(files: searchers.Files, trace: Path, cost: str, number: int, seed: int) -> tuple[Reached, Reached]:
+    """Grams to each level of a default search, cold and after one on CIFAR-100."""
+    zone, start = STARTS[number % len(STARTS)]
+
+    def run(dataset: str, trainings: int, seed: int, out: Path | None = None, **more: str) -> Reached:
+        section = {"dataset": dataset, "table": str(files.table), "objectives": ["accuracy", cost]}
+        problem = {"name": "hwnasbench", "measured_only": True, "average_equivalent": True, **section}
+        shared = {"trace": trace, "zone": zone, "start": start, "hours": 80, "stop": "never"}
+        result = ce_nas.Search(problem=problem, evaluations=trainings, seed=seed, **shared, **more).run(out)
+        largest = result.entries[0].content["hypervolume_max"]
+        grams = Reached()
+        for entry in result.entries:
+            for level in LEVELS:
+                if entry.kind == "evaluated" and entry.content["hypervolume"] >= level * largest:
+                    grams.setdefault(level, entry.content["carbon_g"])
+        return grams
+
+    with tempfile.TemporaryDirectory() as folder:
+        earlier = Path(folder) / "earlier"
+        run("cifar100", 60, seed + 500, earlier)
+        return run("cifar10", 80, seed), run("cifar10", 80, seed, warm_start=str(earlier))
+
+
 def main() -> None:
     """Print the lines, and write them to a file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -137,7 +171,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--seed", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=8)
-    parser.add_argument("--only", choices=("warm", "short"))
+    parser.add_argument("--only", choices=("warm", "short", "whole"))
+    parser.add_argument("--trace", type=Path)
     stated = parser.parse_args()
     files, seeds, lines = searchers.Files(stated.table, None), range(stated.seed, stated.seed + stated.seeds), []
 
@@ -145,14 +180,22 @@ def main() -> None:
         lines.append(line(title, [cold(name, seed, most, files) for seed in seeds], runs, most))
         print(lines[-1], flush=True)
 
-    for name, source in TRANSFERS if stated.only != "short" else ():
+    for name, source in TRANSFERS if stated.only in {None, "warm"} else ():
         add(f"{source} to {name}", name, [warm(name, source, seed, files) for seed in seeds], MOST_WARM)
-    for change in ("shuffled", "negated") if stated.only != "short" else ():
+    for change in ("shuffled", "negated") if stated.only in {None, "warm"} else ():
         name, source = TRANSFERS[0]
         runs = [warm(name, source, seed, files, change) for seed in seeds]
         add(f"{source}, {change}, to {name}", name, runs, MOST_WARM)
-    for name in (f"cifar10 {cost} {kind}" for kind in KINDS for cost in COSTS) if stated.only != "warm" else ():
+    for name in (
+        (f"cifar10 {cost} {kind}" for kind in KINDS for cost in COSTS) if stated.only in {None, "short"} else ()
+    ):
         add(f"short trainings, {name}", name, [short(name, seed, files) for seed in seeds], MOST_SHORT)
+    for cost in COSTS[::2] if stated.only == "whole" else ():
+        pairs = [whole(files, stated.trace, cost, number, seed) for number, seed in enumerate(seeds)]
+        for number, pair in enumerate(pairs):
+            kg = [" / ".join(f"{grams.get(level, np.inf) / 1000:.2f}" for level in LEVELS[:3]) for grams in pair]
+            lines.append(f"whole, {cost}, {STARTS[number % len(STARTS)]} | {kg[0]} | {kg[1]}")
+            print(lines[-1], flush=True)
     if stated.json:
         stated.json.write_text(json.dumps(lines, indent=2))
 
