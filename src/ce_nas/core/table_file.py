@@ -173,7 +173,8 @@ def _read_parquet(path: Path) -> TableFile:
     _require_small(path)
     frame = pd.read_parquet(path)
     for name in frame:
-        if frame[name].dtype.kind == "O" and any(isinstance(cell, bytes | dict | list | np.ndarray) for cell in frame[name]):
+        cells = frame[name] if frame[name].dtype.kind == "O" else ()
+        if any(isinstance(cell, bytes | dict | list | np.ndarray) for cell in cells):
             message = f"its column {str(name)!r} holds bytes or lists, not numbers or texts"
             raise ValueError(message)
     if not isinstance(frame.index, pd.RangeIndex):
