@@ -307,7 +307,10 @@ class Engine:
         self.stop_reason = self.stop_reason or self.config.budgets.stop_reason(
             self.components.clock.now_s, self.components.ledger.totals, self.progress
         )
-        if not self.stop_reason and self.progress.evaluations >= self.components.problem.space.size:
+        if (
+            not self.stop_reason
+            and self.progress.evaluations + self.progress.given_up >= self.components.problem.space.size
+        ):
             self.stop_reason = StopReason.EXHAUSTED
         if not self.stop_reason and self._is_ending and not self._started_trainings():
             self.stop_reason = self._end_reason()
@@ -343,6 +346,8 @@ class Engine:
         self._task_times.discard(event.task)
         if event.task.kind is TaskKind.SUPERNET:
             self._scheduler.mark_supernet_failed(event.task)
+        elif event.task.kind is TaskKind.EVALUATION:
+            self.progress.given_up += 1
 
     def _handle_samples(self, event: TaskEvent, outcome: Outcome) -> None:
         observations = [

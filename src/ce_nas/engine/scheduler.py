@@ -95,7 +95,8 @@ class TaskScheduler:
         self._budget_planner.reset_rejections()
         if suspended := self._pop_resumable({TaskKind.EVALUATION}, device):
             return suspended
-        if len(self._progress.started) >= self._config.budgets.evaluations or self.new_trainings_left == 0:
+        begun = len(self._progress.started) - self._progress.given_up
+        if begun >= self._config.budgets.evaluations or self.new_trainings_left == 0:
             return None
         task = next(
             filter(self._fits_alongside_running(device), map(self._training_task, self._training_candidates())), None

@@ -32,6 +32,8 @@ class SearchProgress:
         self.seen = VisitedSet(space)
         #: architectures whose training was started
         self.started = VisitedSet(space)
+        #: trainings that failed as often as they may: they take no place of the budget
+        self.given_up = 0
         #: completed full trainings
         self.evaluations = 0
         #: completed partial trainings, as requested by the searcher
