@@ -18,7 +18,7 @@ from ce_nas.core.errors import SettingsError
         ({"unit": "g/kWh"}, "--unit .*add --trace FILE"),
         ({"weather_zone": "north"}, "--weather-zone .*add --weather FILE"),
         ({"grid": {"max_fallback": "fresh"}}, "grid.max_fallback .*add --provider"),
-        ({"site": {"move_time": "20min"}}, r"site.move_time .*add \[\[site.others\]\]"),
+        ({"site": {"move_time": "20min"}}, r"site.move_time .*add --sites, or \[\[site.others\]\]"),
     ],
 )
 def test_option_without_effect_is_refused_with_the_way_out(flags, message):
