@@ -188,7 +188,7 @@ def _fashion() -> tuple[np.ndarray, ...]:
     )
     small = images.reshape(-1, 14, 2, 14, 2)[:5000].mean(axis=(2, 4)).astype(np.float32)[:, None] / 255.0
     wanted = labels[:5000].astype(np.int64)
-    return small[:1000], wanted[:1000], small[3000:], wanted[2000:]
+    return small[:1000], wanted[:1000], small[3000:], wanted[3000:]
 
 
 @cache

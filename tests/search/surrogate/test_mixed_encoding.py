@@ -44,9 +44,9 @@ def test_the_front_is_found_in_fewer_trainings_than_at_random():
 
     rng = np.random.default_rng(0)
     searcher = SurrogateSearcher(SPACE, rng, reference=REFERENCE, known_objectives=[None, known])
-    assert searcher._initial_proposals == 4
+    assert searcher._initial_proposals == 8
     seen = []
-    for _ in range(15):
+    for _ in range(22):
         (architecture,) = searcher.ask(1, set(seen))
         seen.append(architecture)
         searcher.tell([Observation(architecture, values(architecture))])

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SurrogateSearcher"]
 
-#: proposals before the model decides: by default, and of a mixed space with known costs, whose few variables soon tell
-_CELL_PROPOSALS, _MIXED_PROPOSALS = 12, 4
+#: proposals before the model decides: by default, and of a mixed space, whose few variables soon tell
+_CELL_PROPOSALS, _MIXED_PROPOSALS = 12, 8
 #: the fewest trainings that are modelled
 _MIN_TRAININGS = 3
 #: growth factors after which the kernels are refitted: of full trainings, and of proxy scores or partial trainings
@@ -88,7 +88,7 @@ class SurrogateSearcher(RegionalSearcher):
     :param votes: the estimate of an objective by these scores, larger is better, shape ``(size,)``; None: their mean
         rank. Observed scores come with their own.
     :param earlier: earlier searches of the same space, on other data, devices or recipes.
-    :param initial_proposals: proposals before the model decides, by default 12, or 4 of a mixed space with known costs
+    :param initial_proposals: proposals before the model decides, by default 12, or 8 of a mixed space
         (``benchmarks/own_code.py``): the front that scores and known costs promise, else
         spread over the first known cost, or random.
     """
@@ -113,8 +113,7 @@ class SurrogateSearcher(RegionalSearcher):
         self._rng = rng
         self._reference = np.asarray(reference, dtype=float)
         if initial_proposals is None:
-            knows_costs = any(column is not None for column in known_objectives or ())
-            initial_proposals = _MIXED_PROPOSALS if isinstance(space, MixedSpace) and knows_costs else _CELL_PROPOSALS
+            initial_proposals = _MIXED_PROPOSALS if isinstance(space, MixedSpace) else _CELL_PROPOSALS
         self._initial_proposals = initial_proposals
         trained = resolve_requires_training(len(self._reference), requires_training, known_objectives)
         require_consistent(
