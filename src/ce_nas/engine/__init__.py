@@ -1,7 +1,7 @@
 """The engine: runs a search period by period, and builds it from its settings.
 
 - engine: `Engine`, the main loop
-- components: the components of an engine, and the configuration of its run
+- run_config: the components of an engine, and the configuration of its run
 - budgets, budget_planner: budgets and stop reasons; what fits into them
 - task_times: the remaining time of each task
 - scheduler: selection of the next task of a free device
@@ -13,6 +13,7 @@
 - live_intensity: carbon intensity of a live search
 - journal_writer: the journal entries of an engine
 - inputs: the data that the settings name, loaded lazily
+- start_check: whether a search can finish a training, and when the first one begins
 - input_changes: inputs that have changed since a run began, refused or accepted
 - live_inputs: what a live search reads before it starts
 - build, build_live: construction of an engine from settings, simulated or live

@@ -102,8 +102,11 @@ def test_each_function_sees_its_own_card_and_prints_into_its_log(cluster, tmp_pa
     with OpenPool(workers) as pool:
         for device in range(4):
             pool.workers.start(device, evaluation(device))
-        outcomes = [pool.receive(WorkerEvent.FINISHED, WorkerEvent.FAILED).outcome for _ in range(4)]
-    assert sorted(-outcome.values[0][0] for outcome in outcomes) == [0, 1, 2, 3]
+        ends = [pool.receive(WorkerEvent.FINISHED, WorkerEvent.FAILED) for _ in range(4)]
+    assert [end.detail for end in ends] == [""] * 4
+    assert sorted(-end.outcome.values[0][0] for end in ends) == [0, 1, 2, 3]
+    assert len({end.places[0]["process"] for end in ends}) == 4
+    assert all(end.places[0]["node"] for end in ends)
     assert (tmp_path / "work" / "logs" / "task-2.log").read_text() == "training 3\n"
 
 

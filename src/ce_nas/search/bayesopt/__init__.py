@@ -3,7 +3,7 @@
 - base: `BayesianSearcher`, candidates, batches and local optimisation of an `AcquisitionFunction`
 - ehvi: `EhviSearcher`, noise-free, in closed form
 - qlognehvi: `QLogNehviSearcher`, noisy, by BoTorch
-- gp: Gaussian processes of smooth, noise-free functions
+- noise_free_gp: Gaussian processes of smooth, noise-free functions
 - log_ehvi: log expected hypervolume improvement, by box decomposition
 """
 
