@@ -153,9 +153,7 @@ def estimate_from_calibration(settings: Settings, calibration: DeviceCalibration
         raise SettingsError(message)
     budget, cluster = settings.budget, settings.cluster
     affordable = cluster.gpus * budget.time_s / calibration.training_s
-    most = min(
-        affordable, math.inf if budget.evaluations is None else budget.evaluations, inputs.benchmark.space.size
-    )
+    most = min(affordable, math.inf if budget.evaluations is None else budget.evaluations, inputs.benchmark.space.size)
     usual = (_USUAL_TRAININGS, _USUAL_TRAININGS / _USUAL_FACTOR, _USUAL_TRAININGS * _USUAL_FACTOR)
     trainings = Interval(*(max(min(count, most), 1.0) for count in usual))
     energy_j = trainings.scaled(calibration.training_j * cluster.pue)

@@ -408,10 +408,10 @@ def read_settings_file(path: Path) -> Mapping[str, Any]:
     for section, key in (("problem", "table"), ("live", "evaluate"), ("grid", "trace"), ("grid", "weather")):
         if isinstance(tree.get(section), dict) and isinstance(tree[section].get(key), str):
             tree[section][key] = str(path.parent / tree[section][key])
-    power = tree.get("power")
-    for key in ("cap", "profile") if isinstance(power, dict) else ():
-        if isinstance(power.get(key), str) and "." in power[key]:
-            power[key] = str(path.parent / power[key])
+    if isinstance(power := tree.get("power"), dict):
+        for key in ("cap", "profile"):
+            if isinstance(power.get(key), str) and "." in power[key]:
+                power[key] = str(path.parent / power[key])
     searcher = tree.get("searcher")
     if isinstance(searcher, dict) and (stated := searcher.get("warm_start")):
         sources = stated.split(",") if isinstance(stated, str) else stated

@@ -95,9 +95,7 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> n
         if version not in {(1, 0), (2, 0)}:
             message = f"its array {name!r} has the version {version[0]}.{version[1]}"
             raise ValueError(message)
-        read_header = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read_header(file)
         if dtype.kind not in "biufSU" or dtype.itemsize == 0:
             message = f"its array {name!r} holds {dtype}, not numbers or texts"

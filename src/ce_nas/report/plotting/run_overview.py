@@ -37,7 +37,7 @@ def draw_overview(entries: Sequence[JournalEntry]) -> bytes:
         rows, heights = [*rows, ["carbon", "front"]], [*heights, 1.4]
     with mpl.rc_context(MATPLOTLIB_STYLE):  # type: ignore[arg-type] # matplotlib types its keys as literals
         figure = Figure(figsize=(11, 7), layout="constrained")
-        axes = figure.subplot_mosaic(rows, height_ratios=heights)
+        axes = figure.subplot_mosaic(rows, height_ratios=heights)  # type: ignore[arg-type] # an invariant list
         for name, chart in charts.items():
             draw_chart(axes[name], chart)
             if name != "front" and axes[name].get_legend_handles_labels()[0]:

@@ -101,9 +101,7 @@ class EfficientNetNetwork(MacroNetwork):
     ) -> None:
         _require_architecture(architecture)
         layout = efficientnet_layout(architecture, image_size, large=large)
-        super().__init__(
-            layout, image_size=image_size, classes=classes, in_channels=in_channels, dropout=dropout
-        )
+        super().__init__(layout, image_size=image_size, classes=classes, in_channels=in_channels, dropout=dropout)
         self.architecture = tuple(architecture)
 
 
