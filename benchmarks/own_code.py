@@ -6,12 +6,11 @@ The problems are those of ``own_code_problems.py``, real trainings that were mad
 Each searcher trains 80 configurations, one after another, from the same space written in its own way: numbers as
 numbers, choices as choices, and the condition where it has one. The figure is the missing share of the largest
 hypervolume, in per cent, after 10, 20, 40 and 80 trainings, median over the seeds; a training that diverged counts and
-finds nothing. CE-NAS is shown with costs known beforehand (a function ``costs`` in the user's file) and unknown. Peers:
-random, Optuna's TPE, NSGA-II and GPSampler, BoTorch's qLogNEHVI, as far as installed; none of them can be given
-costs, so theirs are always unknown. The number of CE-NAS's first proposals was chosen on digits-cnn and tabular-mlp, seeds from
-1000 on; fashion-cnn was not looked at. Runs that ``--json`` holds already are not made again, and printed together with
-the new ones.
-"""
+finds nothing. CE-NAS is shown with costs known beforehand (a function ``costs`` in the user's file) and unknown.
+Peers: random, Optuna's TPE, NSGA-II and GPSampler, BoTorch's qLogNEHVI, as far as installed; none of them can be given
+costs, so theirs are always unknown. The number of CE-NAS's first proposals was chosen on digits-cnn and tabular-mlp,
+seeds from 1000 on; fashion-cnn was not looked at. Runs that ``--json`` holds already are not made again, and printed
+together with the new ones."""
 
 from __future__ import annotations
 
