@@ -10,7 +10,8 @@ finds nothing. CE-NAS is shown with costs known beforehand (a function ``costs``
 Peers: random, Optuna's TPE, NSGA-II and GPSampler, BoTorch's qLogNEHVI, as far as installed; none of them can be given
 costs, so theirs are always unknown. The number of CE-NAS's first proposals was chosen on digits-cnn and tabular-mlp,
 seeds from 1000 on; fashion-cnn was not looked at. Runs that ``--json`` holds already are not made again, and printed
-together with the new ones."""
+together with the new ones.
+"""
 
 from __future__ import annotations
 
