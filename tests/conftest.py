@@ -28,7 +28,10 @@ LONG_TESTS = (
     r"contracts/test_worker_pool.py::TestSlurm.*(\[[2-9]-|preempted|preemption)",
     r"search/bayesopt/test_base.py.*qlognehvi",
     r"search/surrogate/test_surrogate_searcher.py.*(misleading|unknown_costs)",
-    r"test_api.py.*killed_at_any_event.*\[(random|lamoo)",
+    r"test_api.py.*killed_at_any_event",  # tests/torture kills a run at any write
+    r"test_documents.py.*\[pilot.md\]",
+    r"apps/cli/test_pilot.py.*from_a_file_and_options",
+    r"integrations/test_optuna_budget.py.*two_real_workers",
     r"forecast/test_adaptive.py.*(leak_from_the_future|starting_from_scratch|fitted_again|wind_and_sun)",
     r"forecast/test_transformer.py.*beats_seasonal_naive",
     r"forecast/test_train_transformer.py",

@@ -25,6 +25,7 @@ REACHED_BY = {
     "forecast/": ("forecast fit", "forecast backtest"),
     "store/run_dir": SEARCHES,
     "engine/input_changes": ("resume",),
+    "cluster/failure_watch": ("resume",),
     "apps/dashboard/server": ("serve",),
     "apps/pilot/": ("pilot",),
     "report/plotting/policy_training": ("policy train",),
@@ -35,6 +36,7 @@ REACHED_BY = {
 FOREIGN = {
     ("cluster/workers/slurm_queue.py", "*"): "the options of squeue and sbatch",
     ("cluster/workers/ray.py", "--head"): "the command of Ray that starts a cluster",
+    ("gpu_check.py", "*"): "the options of python -m ce_nas.gpu_check",
     ("forecast/selection.py", "--until"): "named together with the command that fits a forecaster",
 }
 #: likewise in the checks of doctor: options of pip, squeue, ray and systemctl
