@@ -226,8 +226,8 @@ class _ModelMember:
 
     def __init__(self, forecaster: Forecaster, weight: float, strength: float, sha256: str, name: str) -> None:
         self._forecaster, self._weight, self._strength = forecaster, weight, strength
-        self._hindcasts: dict[datetime, tuple[bytes, np.ndarray]] = {}
         self.name, self.sha256 = name, sha256
+        self._hindcasts = HINDCASTS if isinstance(forecaster, PretrainedTransformer) else _Cache(CACHE_SIZE)
         #: of this model and of those before it, by what was known at the last midnight
         self.weights: _Cache[list[np.ndarray]] = _Cache(CACHE_SIZE)
 
@@ -280,14 +280,16 @@ class _ModelMember:
         cut = inputs.truncate(self._forecaster.lookback_s, stop, horizon_s)
         if self.has_seen(cut.zone, cut.end):
             return np.full(slots.horizon, np.nan)
-        key = _digest(cut, horizon_s, self._forecaster.lookback_s)
-        if cut.end not in self._hindcasts or self._hindcasts[cut.end][0] != key:
-            self._hindcasts[cut.end] = (key, self.log_forecast(cut, horizon_s, slots))
+        key = _digest(cut, horizon_s, self._forecaster.lookback_s, self.sha256)
+        forecast = self._hindcasts.get(key)
+        if forecast is None:
+            forecast = self.log_forecast(cut, horizon_s, slots)
+            self._hindcasts.put(key, forecast)
         ahead = inputs.intensity_g_per_kwh[stop : stop + slots.horizon * slots.steps_per_slot]
         by_slot = ahead[: len(ahead) // slots.steps_per_slot * slots.steps_per_slot].reshape(-1, slots.steps_per_slot)
         truth = np.full(slots.horizon, np.nan)
         truth[: len(by_slot)] = np.log(np.maximum(by_slot.mean(axis=1), MIN_INTENSITY_G_PER_KWH))
-        error: np.ndarray = truth - self._hindcasts[cut.end][1]
+        error: np.ndarray = truth - forecast
         return error
 
 
@@ -460,6 +462,8 @@ class _Cache(Generic[ValueT]):
 
 #: forecasts, shared by all ensembles of a process
 CACHE: _Cache[Forecast] = _Cache(CACHE_SIZE)
+#: what the pretrained transformer would have forecast at past midnights, logarithm, likewise
+HINDCASTS: _Cache[np.ndarray] = _Cache(4 * CACHE_SIZE)
 
 
 def _digest(inputs: ForecastInput, horizon_s: float, lookback_s: float, model: str = "") -> bytes:
