@@ -120,7 +120,8 @@ class WandbTracker(Tracker):
             package, purpose = "wandb", "WandbTracker"
             raise MissingExtraError(package, "wandb", purpose) from error
         place = None if folder is None else str(folder)
-        self._run = wandb.init(project=project, mode=mode, dir=place)
+        start: Any = wandb.init
+        self._run = start(project=project, mode=mode, dir=place)
 
     @property
     def folder(self) -> str:
