@@ -58,7 +58,9 @@ def test_arrays_are_read_as_numpy_reads_them(order, tmp_path):
         (make_header("<f8", (3,), (9, 0)) + bytes(24), "version 9.0"),
         (make_header("<c16", (1,)) + bytes(16), "complex128"),
         (make_header("|O", (1,)) + bytes(8), "object"),
-        (make_header("<f8", (3,))[:20], "EOF"),
+        (make_header("<f8", (3,))[:20], "header of its array 'a' cannot be read"),
+        (make_header("<f8", (3,)).replace(b"(3,)", b"\0\0,)") + bytes(24), "header of its array 'a' cannot be read"),
+        (make_header("<f8", (3,)).replace(b"(3,)", b"((((") + bytes(24), "header of its array 'a' cannot be read"),
         (b"", "EOF"),
     ],
 )

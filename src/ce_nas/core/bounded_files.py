@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import tarfile
+import tokenize
 import zipfile
 import zlib
 from typing import IO, TYPE_CHECKING
@@ -96,7 +97,11 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> n
             message = f"its array {name!r} has the version {version[0]}.{version[1]}"
             raise ValueError(message)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read_header(file)
+        try:
+            shape, fortran, dtype = read_header(file)
+        except (ValueError, TypeError, SyntaxError, RecursionError, tokenize.TokenError) as error:
+            message = f"the header of its array {name!r} cannot be read"
+            raise ValueError(message) from error
         if dtype.kind not in "biufSU" or dtype.itemsize == 0:
             message = f"its array {name!r} holds {dtype}, not numbers or texts"
             raise ValueError(message)
