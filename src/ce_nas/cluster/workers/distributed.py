@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["DistributedExecutor"]
 
 #: longest wait for the other processes once rank 0 has ended, s
-_END_TIMEOUT_S = 30.0
+_END_TIMEOUT_S = 120.0
 
 
 class DistributedExecutor(Executor):

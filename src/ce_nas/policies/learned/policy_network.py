@@ -160,8 +160,9 @@ def _build_network(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) 
         if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
             message = f"layer {layer} holds a value that is not finite"
             raise ValueError(message)
-    if biases[-1].shape != (len(ACTIONS),):
-        message = f"its last layer has {biases[-1].size} outputs in place of {len(ACTIONS)}"
+    outputs = len(ACTIONS if discrete else ACTIONS[0])  # a preference for each action, or the action's shares
+    if biases[-1].shape != (outputs,):
+        message = f"its last layer has {biases[-1].size} outputs in place of {outputs}"
         raise ValueError(message)
     return PolicyNetwork(weights=weights, biases=biases, discrete=discrete, provenance=provenance)
 
