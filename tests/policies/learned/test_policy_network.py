@@ -13,7 +13,7 @@ from ce_nas.policies.learned.policy_network import PolicyNetwork, load_builtin_p
 
 def random_network(seed=0, *, discrete=True):
     rng = np.random.default_rng(seed)
-    sizes = (len(FEATURE_NAMES), 5, len(ACTIONS))
+    sizes = (len(FEATURE_NAMES), 5, len(ACTIONS) if discrete else 2)
     weights = [rng.normal(size=size).astype(np.float32) for size in pairwise(sizes)]
     biases = [rng.normal(size=size).astype(np.float32) for size in sizes[1:]]
     return PolicyNetwork(weights, biases, discrete, {"settings": {"seed": seed}})
