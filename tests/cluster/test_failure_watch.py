@@ -13,19 +13,20 @@ def failed(number, detail):
     return message, Task(number, TaskKind.EVALUATION, ((0,),))
 
 
-def test_the_first_failure_of_a_kind_is_shown_with_its_traceback(tmp_path, capsys):
+def test_the_first_failure_of_a_kind_is_shown_with_its_traceback(tmp_path, caplog):
     log = task_log_path(tmp_path / "work", 0)
     log.parent.mkdir(parents=True)
     log.write_text("epoch 1\nTraceback (most recent call last):\n  File 'own.py', line 3\nValueError: of task 0\n")
     watch = FailureWatch(tmp_path / "work")
     watch.note(*failed(0, "ValueError: of task 0 (own.py, line 3)"))
-    shown = capsys.readouterr().err
+    shown = caplog.text
+    caplog.clear()
     assert "Task 0 failed: error: ValueError: of task 0 (own.py, line 3)" in shown
     assert "File 'own.py', line 3" in shown
     assert "epoch 1" not in shown
     assert f"ce-nas logs {tmp_path} 0" in shown
     watch.note(*failed(1, "ValueError: of task 1 (own.py, line 3)"))
-    assert capsys.readouterr().err == ""
+    assert not caplog.text
 
 
 def test_a_search_whose_first_architectures_all_fail_ends_with_status_1(tmp_path):

@@ -64,7 +64,7 @@ def test_a_function_takes_a_trial_and_several_threads_call_it(tmp_path):
     assert (tmp_path / "run" / "work" / "task-0" / "curve.jsonl").read_text() == '{"epoch": 1, "quality": 1.0}\n'
 
 
-def test_a_function_that_always_fails_ends_the_search_and_shows_why_once(tmp_path, capsys):
+def test_a_function_that_always_fails_ends_the_search_and_shows_why_once(tmp_path, caplog):
     def objective(architecture):
         raise ValueError(architecture["kind"])
 
@@ -72,7 +72,7 @@ def test_a_function_that_always_fails_ends_the_search_and_shows_why_once(tmp_pat
         TrainingsFailedError, match=r"first 3 architectures all failed.*ValueError: [ab] \(.*line \d+\)"
     ):
         optimize(objective, SPACE, OBJECTIVES, out=tmp_path / "run", **FAST)
-    assert capsys.readouterr().err.count("Traceback") == 1
+    assert caplog.text.count("Traceback") == 1
 
 
 def test_one_failure_is_tried_again(tmp_path):

@@ -127,7 +127,7 @@ def test_a_failed_trial_is_handed_out_again_and_given_up(tmp_path):
     assert failures[0]["detail"] == "the data are missing"
 
 
-def test_a_wait_is_announced_with_the_time_of_the_next_decision(tmp_path, capsys, monkeypatch):
+def test_a_wait_is_announced_with_the_time_of_the_next_decision(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr("ce_nas.integrations.training_loop._FIRST_ANNOUNCEMENT_S", 0.05)
     monkeypatch.setattr("ce_nas.integrations.training_loop._ANNOUNCEMENT_INTERVAL_S", 0.05)
     with loop_in(tmp_path, policy="suspend-resume", hours=60, time_scale=5000.0) as loop:
@@ -139,6 +139,6 @@ def test_a_wait_is_announced_with_the_time_of_the_next_decision(tmp_path, capsys
                 time.sleep(0.001)
             stopped = True
             loop.tell(trial, None)
-    announced = capsys.readouterr().err
-    assert "no training now: " in announced
+    announced = caplog.text
+    assert "No training now: " in announced
     assert re.search(r"decides again at 2023-07-0\d \d\d:00 UTC", announced)

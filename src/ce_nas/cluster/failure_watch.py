@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import re
-import sys
 from typing import TYPE_CHECKING
 
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Task
 
 __all__ = ["FailureWatch"]
+
+_log = logging.getLogger(__name__)
 
 #: architectures that must all have failed, before any was trained, to end the search
 MAX_FAILED_FIRST = 3
@@ -64,8 +66,7 @@ class FailureWatch:
         lines = [f"Task {task.id} failed: {message.failure}: {message.detail}", *_last_traceback(path)]
         if path.exists():
             lines.append(f"Its log: ce-nas logs {self._folder.parent} {task.id}")
-        sys.stderr.write("\n".join(lines) + "\n")
-        sys.stderr.flush()
+        _log.error("%s", "\n".join(lines))
 
 
 def _last_traceback(path: Path) -> list[str]:

@@ -7,7 +7,7 @@ that name.
 
 from __future__ import annotations
 
-import sys
+import logging
 import threading
 import traceback
 from pathlib import Path
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ce_nas.integrations.training_loop import Trial
 
 __all__ = ["optimize"]
+
+_log = logging.getLogger(__name__)
 
 
 def optimize(  # noqa: PLR0913 - what a user may know of the architectures
@@ -107,4 +109,4 @@ def _show_once(error: BaseException, trial: Trial, shown: set[str]) -> None:
     kind = type(error).__name__
     if kind not in shown and not isinstance(error, TaskError):
         shown.add(kind)
-        sys.stderr.write(f"Trial {trial.number} failed:\n{''.join(traceback.format_exception(error))}")
+        _log.error("Trial %d failed:\n%s", trial.number, "".join(traceback.format_exception(error)).rstrip())

@@ -6,9 +6,9 @@ an earlier run it resumes that run, and hands out unfinished trials again.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
-import sys
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Task
 
 __all__ = ["TrainingLoop", "Trial"]
+
+_log = logging.getLogger(__name__)
 
 _LOOP_EXITED = "the training loop was exited"
 #: real time without a trial after which the wait is announced, and after which the journal is read again, s
@@ -222,9 +224,10 @@ class TrainingLoop:
         self._announced = decided.at_s
         wait_s = self._settings.schedule.period
         ends = self._search.start + timedelta(seconds=decided.at_s + wait_s)
-        sys.stderr.write(
-            f"ce-nas: no training now: {decided.content['reason']} The policy decides again at "
-            f"{ends:%Y-%m-%d %H:%M} UTC of the run's time.\n"
+        _log.warning(
+            "No training now: %s The policy decides again at %s UTC of the run's time.",
+            decided.content["reason"],
+            f"{ends:%Y-%m-%d %H:%M}",
         )
 
     def _run_in_thread(self) -> None:
