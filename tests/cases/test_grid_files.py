@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 
 import numpy as np
@@ -491,3 +492,20 @@ def test_temperatures_by_any_name_need_a_unit(written, name):
     path = written(rows(f"time,{name}", "2024-01-01T00:00Z,5", "2024-01-01T01:00Z,-3"))
     with pytest.raises(TraceError, match="which cannot be K"):
         read_future_covariates(path)
+
+
+@pytest.mark.parametrize("time", ["2024-01-01 00:60", "2024-01-01 00:00:60"])
+def test_minutes_and_seconds_end_at_59(written, time):
+    path = written(rows("time,intensity", "2024-01-01 00:00,100", f"{time},100", "2024-01-01 02:00,100"))
+    with pytest.raises(TraceError, match=f"Expected a time .*{time}"):
+        read_trace(path)
+
+
+def test_durations_that_are_not_the_spacing_of_the_rows_are_noted(tmp_path):
+    path = tmp_path / "sdk.json"
+    at = ("2024-01-01T00:00:00+00:00", "2024-01-01T01:00:00+00:00", "2024-01-01T02:00:00+00:00")
+    ratings = [{"Location": "eastus", "Time": time, "Rating": 250, "Duration": "00:05:00"} for time in at]
+    path.write_text(json.dumps({"Emissions": ratings}))
+    assert "values last 5.00 min by the file, but rows are 1.00 h apart" in " ".join(read_trace(path).notes)
+    path.write_text(json.dumps({"Emissions": [one | {"Duration": "01:00:00"} for one in ratings]}))
+    assert "values last" not in " ".join(read_trace(path).notes)

@@ -268,7 +268,8 @@ def _from_calendar(texts: pd.Series) -> tuple[np.ndarray, np.ndarray, tuple[str,
     half = parts["half"].fillna("").str.lower().str[:1].to_numpy()
     hour = np.where(half == "", numbers["hour"], numbers["hour"] % 12 + 12 * (half == "p"))
     dates = pd.to_datetime({"year": year, "month": month, "day": day}, errors="coerce")
-    unread |= dates.isna().to_numpy() | (hour > 24) | ((hour == 24) & (numbers["minute"] + numbers["second"] > 0))
+    unread |= dates.isna().to_numpy() | (numbers["minute"] > 59) | (numbers["second"] > 59)
+    unread |= (hour > 24) | ((hour == 24) & (numbers["minute"] + numbers["second"] > 0))
     fraction_us = (parts["fraction"].fillna("0").str.ljust(6, "0").str[:6]).astype(np.int64).to_numpy()
     days_us = np.where(unread, 0, dates.to_numpy().astype("datetime64[us]").astype(np.int64))
     us = days_us + (hour * 3600 + numbers["minute"] * 60 + numbers["second"]) * _US_PER_S + fraction_us

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from ce_nas.core.errors import SettingsError, TraceError
+from ce_nas.core.formatting import format_duration
 from ce_nas.core.time_text import parse_times
 from ce_nas.core.unit_text import find_weather_unit, names_temperature
 from ce_nas.core.units import DAY_S, parse_duration_s
@@ -117,9 +118,11 @@ def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all opti
         unit=stated,
         timezone=timezone or (layout.timezone if layout else None),
         stamped_at_end=_is_stamped_at_end(layout, time),
-        single_step_s=_stated_step_s(table, layout, time),
+        single_step_s=(stated_step_s := _stated_step_s(table, layout, time)),
         largest=PLAUSIBLE_G_PER_KWH[1],
     )
+    if stated_step_s is not None and abs(stated_step_s - found.step_s) > 1.0:
+        notes = (*notes, _duration_note(stated_step_s, found.step_s))
     values = dict(found.values)
     series = Series(found.start, found.step_s, values.pop(""), f"the carbon intensity of zone {found_zone!r}")
     inferred = (_infer_factors(intensity, table), _infer_signal(intensity))
@@ -303,6 +306,13 @@ def _mix_columns(table: SeriesTable) -> dict[str, str]:
         if match and table.has_numbers(column):
             found.setdefault(FUEL_ALIASES.get(match.group(1), match.group(1)), column)
     return found
+
+
+def _duration_note(stated_s: float, step_s: float) -> str:
+    return (
+        f"values last {format_duration(stated_s)} by the file, but rows are {format_duration(step_s)} apart: each "
+        "holds until the next row"
+    )
 
 
 def _stated_step_s(table: SeriesTable, layout: Layout | None, time: str) -> float | None:
