@@ -1,7 +1,7 @@
-"""``python -m ce_nas.gpu_check --out DIR``: in at most eight minutes, what only a GPU can tell of this package.
+"""``python -m ce_nas.gpu_check --out DIR``: in at most eight minutes, what only a GPU can show of this package.
 
-Needs torch, numpy and nvidia-ml-py alone (``PYTHONPATH=src`` in a clone). Each step is bounded in time, and a failure
-of one is a line of the result, not its end. Without a GPU it runs on the CPU with small networks and leaves out what
+Needs torch, numpy and nvidia-ml-py alone (``PYTHONPATH=src`` in a clone). Each step ends at its time, but for the
+suspended training, which is of a fixed size and says whether it kept it. A failure of one is a line of the result. Without a GPU it runs on the CPU with small networks and leaves out what
 needs one. Writes ``gpu_check.json`` and ``gpu_check.html``.
 """
 

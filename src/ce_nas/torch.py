@@ -33,7 +33,7 @@ __all__ = ["Networks"]
 
 #: modules whose outputs' signs are the code of an image [NASWOT]
 _ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Tanh, nn.ELU)
-#: the score that stands for one that is no finite number
+#: the score in place of one that is no finite number
 _WORST_SCORE = -1e6
 
 

@@ -222,7 +222,7 @@ def test_check_calls_each_function_once_and_resumes_a_stopped_training(written):
     text = " ".join(said)
     assert "costs: {'bad': 1.0}" in text or "costs: {'bad': 2.0}" in text
     assert "score: [[1.0" in text
-    assert "ended before it was told to" in text
+    assert "ended before it was asked to" in text
     with pytest.raises(SettingsError, match=r"KeyError: 'good' \(.*line 5"):
         check_user_file(written(OWN, "    if checkpoint", "    architecture['good']\n    if checkpoint"), said.append)
 

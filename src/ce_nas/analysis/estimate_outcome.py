@@ -53,7 +53,7 @@ def read_estimate(path: Path) -> Mapping[str, Any]:
         for name in QUANTITIES:
             _interval(content, name)
     except (OSError, ValueError, LookupError, TypeError) as error:
-        message = f"Expected the JSON of 'ce-nas estimate --json FILE' in {str(path)!r}, got {error!r}; write it anew."
+        message = f"Expected the JSON of 'ce-nas estimate --json FILE' in {str(path)!r}, got {error!r}; write it again."
         raise DataError(message) from error
     return dict(content)
 

@@ -1,7 +1,7 @@
 """What the surrogate expected of an architecture when it chose another: its model, fitted to the journal again.
 
-The journal holds every observation; the searcher is told those up to the choice, and its model predicts the
-architecture and what was chosen in its place. Kernels are fitted anew, so that figures may differ from those of the run
+The journal holds every observation; the searcher is given those up to the choice, and its model predicts the
+architecture and what was chosen in its place. Kernels are fitted again, so figures may differ from those of the run
 in their last digits; two calls on one journal give the same.
 """
 
@@ -51,7 +51,7 @@ class Prediction:
     chance: float
     #: expected gain of the hypervolume, a share of the present one, as the searcher counts it
     gain: float
-    #: 1 for the largest gain of those that no training had begun of
+    #: 1 for the largest gain of those that no training had started of
     rank: int
 
 
@@ -71,7 +71,7 @@ class SurrogateExplanation:
     at_s: float
     #: full trainings that the model had seen
     trainings: int
-    #: architectures of which no training had begun
+    #: architectures of which no training had started
     candidates: int
     subject: Prediction
     #: what was chosen; equal to the subject if it was trained
@@ -101,14 +101,14 @@ def explain_choice_of_surrogate(
     choice = _find_choice(entries, architecture)
     if choice is None:
         return None
-    known, begun = entries[:choice], _begun_trainings(entries[:choice])
+    known, started = entries[:choice], _started_trainings(entries[:choice])
     searcher.tell(list(_observations(known, inputs)))
     chosen = tuple(entries[choice].content["architectures"][0])
     scored = {tuple(one) for entry in known if entry.kind == "task_started" for one in entry.content["architectures"]}
     appraised = searcher.appraise(list(dict.fromkeys([architecture, chosen, *sorted(scored)])))
     if appraised is None:
         return None
-    model = _Model(*appraised, _trained(known), begun, space, np.asarray(_reference(inputs)))
+    model = _ModelAtChoice(*appraised, _trained(known), started, space, np.asarray(_reference(inputs)))
     subject = model.predict(architecture)
     return SurrogateExplanation(
         entries[choice].at_s,
@@ -126,7 +126,7 @@ def _reference(inputs: RunInputs) -> list[float]:
     return [objective.sign * objective.reference for objective in inputs.objectives]
 
 
-class _Model:
+class _ModelAtChoice:
     """A posterior and the trainings that it has seen."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a prediction is made of
@@ -134,7 +134,7 @@ class _Model:
         posterior: CandidatePosterior,
         worth: np.ndarray,
         trained: dict[Architecture, tuple[float, ...]],
-        begun: set[Architecture],
+        started: set[Architecture],
         space: Space,
         reference: np.ndarray,
     ) -> None:
@@ -145,7 +145,7 @@ class _Model:
         self._front = inside[is_nondominated(inside)]
         self._hypervolume = _hypervolume(self._front, reference)
         gains = posterior.expected_improvements() * worth
-        gains[[posterior.index[one] for one in begun if one in posterior.index]] = -1.0
+        gains[[posterior.index[one] for one in started if one in posterior.index]] = -1.0
         self._gains, self.candidates = gains, int((gains >= 0).sum())
         self._nodes = random_stream(0, "explanation").standard_normal((_DRAWS, len(posterior.modelled)))
 
@@ -198,7 +198,7 @@ def _hypervolume(front: np.ndarray, reference: np.ndarray) -> float:
 
 
 def _find_choice(entries: Sequence[JournalEntry], architecture: Architecture) -> int | None:
-    """The index of the entry in which the architecture's training began, else that of the last training begun."""
+    """The index of the entry in which the architecture's training began, else that of the last training started."""
     choices: dict[Architecture, int] = {}
     for index, entry in enumerate(entries):
         if entry.kind == "task_started" and entry.content["kind"] == "evaluation":
@@ -206,7 +206,7 @@ def _find_choice(entries: Sequence[JournalEntry], architecture: Architecture) ->
     return choices.get(architecture, max(choices.values(), default=None))
 
 
-def _begun_trainings(entries: Sequence[JournalEntry]) -> set[Architecture]:
+def _started_trainings(entries: Sequence[JournalEntry]) -> set[Architecture]:
     return {
         tuple(entry.content["architectures"][0])
         for entry in entries
@@ -224,7 +224,7 @@ def _trained(entries: Sequence[JournalEntry]) -> dict[Architecture, tuple[float,
 
 
 def _observations(entries: Sequence[JournalEntry], inputs: RunInputs) -> Iterator[Observation]:
-    """What the searcher was told, in order; proxy scores, which no journal repeats, are looked up again."""
+    """What the searcher was given, in order; proxy scores, which no journal repeats, are looked up again."""
     tasks: dict[int, list[Architecture]] = {}
     for entry in entries:
         content = entry.content

@@ -63,7 +63,7 @@ def _check_scores(
     say(f"score: {scores} for two architectures, in {monotonic_s() - start_s:.2f} s.")
 
 
-def _check_training(  # noqa: PLR0913, PLR0917 - what is trained, where, and who is told
+def _check_training(  # noqa: PLR0913, PLR0917 - what is trained, where, and who is informed
     executor: UserFunctionExecutor,
     file: UserFunctionFile,
     architecture: Architecture,
@@ -85,10 +85,10 @@ def _check_training(  # noqa: PLR0913, PLR0917 - what is trained, where, and who
         found = ", ".join(left) or "nothing"
         say(f"evaluate: stopped as asked after {monotonic_s() - start_s:.2f} s, and left {found}.")
         if not left:
-            say("evaluate: a training that leaves nothing starts anew each time it is resumed.")
+            say("evaluate: a training that leaves nothing starts over each time it is resumed.")
         outcome = executor.run(task, folder, lambda: False)
     elif questions:
-        say("evaluate: asked whether to stop, but ended before it was told to.")
+        say("evaluate: asked whether to stop, but ended before it was asked to.")
     else:
         say(
             "evaluate: never asks whether to stop, so that it is waited for; ask checkpoint.should_stop() to be paused."

@@ -222,7 +222,7 @@ class UserFunctionFile:
 
     @property
     def benchmark(self) -> UserBenchmark:
-        """The file's benchmark; its fingerprint changes with the text of the file and of what it imports beside it."""
+        """The file's benchmark; its fingerprint changes with its text and that of what it imports from its folder."""
         name, sources = self.path.name, find_local_sources(self.path)
         text = "".join(f"{relative}\n{source}\n" for relative, source in sources.items())
         has_scores = self.functions.score_many is not None

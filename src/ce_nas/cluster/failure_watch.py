@@ -56,7 +56,7 @@ class FailureWatch:
         if not self._has_trained and len(self._failed_tasks) >= MAX_FAILED_FIRST:
             text = (
                 f"Expected a training to succeed, but the first {MAX_FAILED_FIRST} architectures all failed, the last "
-                f"one with: {message.failure}: {message.detail}. Mend the code and continue with: ce-nas resume "
+                f"one with: {message.failure}: {message.detail}. Fix the code and continue with: ce-nas resume "
                 f"{self._folder.parent} --accept-changes"
             )
             raise TrainingsFailedError(text)

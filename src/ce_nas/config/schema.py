@@ -360,7 +360,7 @@ class Settings(SettingsSection):
     @model_validator(mode="wrap")
     @classmethod
     def _explain_errors(cls, value: Any, handler: ModelWrapValidatorHandler[Settings]) -> Settings:  # noqa: ANN401
-        """Raise the package's own error for whatever is wrong."""
+        """Raise the package's own error for anything wrong."""
         try:
             return handler(value)
         except ValidationError as error:

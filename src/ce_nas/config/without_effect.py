@@ -1,4 +1,4 @@
-"""Options that have no effect in the case at hand are refused, so that nobody waits for what they asked for.
+"""Options that have no effect in the case at hand are refused, so that no request is silently ignored.
 
 One table says what each option needs; an option counts as stated where its value is not the default.
 """

@@ -59,7 +59,7 @@ class Budgets:
     target_hypervolume: float = math.inf
     #: accounting rule of the carbon budget
     accounting: CarbonAccounting = CarbonAccounting.FULL
-    #: whether held time is paid in advance, so that a run goes on with what is paid once the cost budget is spent
+    #: whether held time is paid in advance, so that a run continues with what is paid once the cost budget is spent
     is_prepaid: bool = False
 
     def stop_reason(self, now_s: float, totals: LedgerTotals, progress: SearchProgress) -> StopReason | None:

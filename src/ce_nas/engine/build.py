@@ -275,7 +275,7 @@ def build_searcher(inputs: RunInputs, purpose: str = "") -> Searcher:
 
 
 def _costs_by_objective(inputs: RunInputs) -> list[KnownMetric | None]:
-    """For each objective its training-free values, minimised; None if only a training tells."""
+    """For each objective its training-free values, minimised; None if known only by training."""
     costs = inputs.known_costs
     return [_to_minimised(costs[item.name], item.sign) if item.name in costs else None for item in inputs.objectives]
 

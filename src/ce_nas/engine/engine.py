@@ -300,7 +300,7 @@ class Engine:
         return sum(task.kind is TaskKind.EVALUATION for task in tasks)
 
     def _end_reason(self) -> StopReason:
-        """The reason of an end for which nothing new has begun."""
+        """The reason of an end after which nothing new has started."""
         return StopReason.CONVERGED if self._stop_rule.reason else StopReason.DONE
 
     def _check_stop(self) -> None:

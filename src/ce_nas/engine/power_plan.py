@@ -70,7 +70,7 @@ class PowerPlan:
         self.lever = lever
         self._has_lever = has_lever and not no_limit
         self._can_limit = not no_limit
-        #: what the run is to be told at its start; empty for nothing
+        #: what the run notes at its start; empty for nothing
         self.note = f"The power limit of the GPUs is left alone: {no_limit}" if no_limit else ""
         self._working_w = working_w
         self._idle_w = idle_w
@@ -104,7 +104,7 @@ class PowerPlan:
         )
 
     def check_times_s(self, start_s: float, end_s: float) -> Sequence[float]:
-        """Return the times at which the cap is to be followed anew: the notice before each change, and the change."""
+        """Return the times at which the cap is to be followed again: the notice before each change, and the change."""
         if self.cap is None:
             return []
         changes = self.cap.changes_between(start_s, end_s + self._notice_s)

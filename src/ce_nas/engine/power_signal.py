@@ -27,7 +27,7 @@ class PowerSignal:
     Each reading is logged, since decisions depend on it, and replayed when the run is resumed. A file that cannot be
     read leaves the last cap in force, which is said once.
 
-    :param path: the file; whoever writes it replaces it as a whole.
+    :param path: the file; its writer replaces it as a whole.
     :param poll_s: time between two readings, s of the run.
     """
 

@@ -27,7 +27,7 @@ _FALLBACK_PROPOSALS = 32
 class TaskScheduler:
     """Selects the tasks of free devices, and keeps the suspended tasks.
 
-    :param budget_planner: tells which trainings can finish within the budgets.
+    :param budget_planner: decides which trainings can finish within the budgets.
     """
 
     def __init__(
@@ -95,8 +95,8 @@ class TaskScheduler:
         self._budget_planner.reset_rejections()
         if suspended := self._pop_resumable({TaskKind.EVALUATION}, device):
             return suspended
-        begun = len(self._progress.started) - self._progress.given_up
-        if begun >= self._config.budgets.evaluations or self.new_trainings_left == 0:
+        started = len(self._progress.started) - self._progress.given_up
+        if started >= self._config.budgets.evaluations or self.new_trainings_left == 0:
             return None
         task = next(
             filter(self._fits_alongside_running(device), map(self._training_task, self._training_candidates())), None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AUTO_GAIN", "StopRule", "StopThreshold"]
 
-#: least gain for which a search goes on, percent of its hypervolume per kg of CO2eq; ``auto``: by what was spent
+#: least gain for which a search continues, percent of its hypervolume per kg of CO2eq; ``auto``: by what was spent
 StopThreshold = float | Literal["auto", "never"]
 
 #: ``auto``: share of the hypervolume that a third as many more trainings must be expected to add
@@ -46,7 +46,7 @@ class StopRule:
         self._threshold = threshold
         self._searcher = searcher
         self._carbon_g: list[float] = []
-        #: why the search begins nothing new, a sentence with its figures; None while it goes on
+        #: why the search begins nothing new, a sentence with its figures; None while it continues
         self.reason: str | None = None
 
     def update(self, progress: SearchProgress, totals: LedgerTotals) -> bool:

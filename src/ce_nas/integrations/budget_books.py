@@ -1,7 +1,7 @@
 """The books of a carbon budget around a loop of the caller's: meter, ledger, forecast and journal, as of a search.
 
 Everything from outside (readings, answers of a provider, results) is logged before it is booked, so that opening the
-folder again replays the log into the same books and the same journal, and goes on from there.
+folder again replays the log into the same books and the same journal, and continues there.
 """
 
 from __future__ import annotations

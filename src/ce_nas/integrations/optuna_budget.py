@@ -151,7 +151,7 @@ class CarbonCallback:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether another trial does not fit beside those that are running."""
+        """Whether another trial does not fit next to those that are running."""
         return not self._fits(1)
 
     def _fits(self, more: int) -> bool:
@@ -320,7 +320,7 @@ class _MeteringSampler(BaseSampler):
         self.inner = inner
         self._callback = callback
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the sampler has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of the sampler
         if name in ("inner", "_callback"):
             raise AttributeError(name)
         return getattr(self.inner, name)

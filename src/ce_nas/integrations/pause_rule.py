@@ -29,7 +29,7 @@ class PauseRule:
     :param cleanest_share: wait while the present hour is not among this share of the cleanest coming hours, by the
         forecast: 0.25 works in 6 hours of 24.
     :param horizon: the coming time of which that share is.
-    :param max_wait: the longest wait; the loop goes on afterwards, however dirty the grid is.
+    :param max_wait: the longest wait; the loop continues afterwards, however dirty the grid is.
     :raises SettingsError: if there is no rule, or a value is out of its range.
     """
 

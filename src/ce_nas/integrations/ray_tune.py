@@ -112,7 +112,7 @@ class TuneCarbonCallback(Callback):
         self.close()
 
     def may_start(self) -> bool:
-        """Whether another trial may start: it fits beside those that run, and the hour is clean enough."""
+        """Whether another trial may start: it fits next to those that run, and the hour is clean enough."""
         self.open()
         coming = Usage()
         coming.add(self._largest, 1.0 + len(self.budget.open_parts))

@@ -11,11 +11,7 @@ from ce_nas.integrations.optuna import SearcherSampler
 from ce_nas.search.surrogate.surrogate_searcher import SurrogateSearcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     import numpy as np
-    from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial
 
     from ce_nas.search.base import Searcher
     from ce_nas.space.mixed import MixedSpace
@@ -43,25 +39,6 @@ class SurrogateSampler(SearcherSampler):
     :param n_startup_trials: completed trials before the model; independent samples until then.
     :param reference_point: see :class:`~ce_nas.integrations.optuna.LamooSampler`, likewise the others.
     """
-
-    def __init__(  # noqa: PLR0913 - the settings of Optuna's own samplers
-        self,
-        *,
-        seed: int | None = None,
-        n_startup_trials: int = 10,
-        reference_point: Sequence[float] | None = None,
-        independent_sampler: BaseSampler | None = None,
-        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
-        warn_independent_sampling: bool = True,
-    ) -> None:
-        super().__init__(
-            seed=seed,
-            n_startup_trials=n_startup_trials,
-            reference_point=reference_point,
-            independent_sampler=independent_sampler,
-            constraints_func=constraints_func,
-            warn_independent_sampling=warn_independent_sampling,
-        )
 
     def _build_searcher(self, space: MixedSpace, reference: np.ndarray) -> Searcher:
         return SurrogateSearcher(space, self._rng, reference, initial_proposals=1)

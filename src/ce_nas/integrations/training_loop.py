@@ -156,7 +156,7 @@ class TrainingLoop:
     def __iter__(self) -> Iterator[Trial]:
         """The trials, as the policy allows them; several threads may iterate at once.
 
-        :raises SettingsError: if every device has a trial of which nothing was told.
+        :raises SettingsError: if every device has a trial without a result.
         """
         while (item := self._next_item()) is not None:
             if isinstance(item, Trial):
@@ -267,7 +267,7 @@ class _CallerWorkerPool(WorkerPool):
 
     @property
     def open_trials(self) -> list[Trial]:
-        """The trials of which nothing was told."""
+        """The trials without a result."""
         return list(self._active_trials.values())
 
     def require_active(self, trial: Trial) -> None:

@@ -113,7 +113,7 @@ class TransformersCarbonCallback(TrainerCallback):  # type: ignore[misc] # its b
         logs: dict[str, Any] | None = None,
         **_: Any,  # noqa: ANN401
     ) -> None:
-        """Log grams, kWh and intensity beside the loss."""
+        """Log grams, kWh and intensity with the loss."""
         del args, control
         if state.is_local_process_zero and logs is not None and "loss" in logs:
             metrics = self.training.metrics()

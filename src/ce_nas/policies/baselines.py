@@ -20,7 +20,7 @@ from ce_nas.config.registry import POLICIES
 from ce_nas.core.records import Allocation
 from ce_nas.core.units import HOUR_S
 from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, Decision, Policy, active_allocation
-from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, required_duty_cycle, why_all_hours
+from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, RemainingWorkSettings, required_duty_cycle, why_all_hours
 
 if TYPE_CHECKING:
     from ce_nas.core.records import State
@@ -184,20 +184,8 @@ class ThresholdPolicy(Policy):
         )
 
 
-class SuspendResumeSettings(ThresholdSettings):
+class SuspendResumeSettings(RemainingWorkSettings, ThresholdSettings):
     """Settings of the policy suspend-resume."""
-
-    warmup_scores: int = Field(
-        DEFAULT_WARMUP_SCORES,
-        ge=0,
-        description="Half of the active GPUs sample until so many architectures are scored.",
-    )
-    confidence: float = Field(
-        DEFAULT_CONFIDENCE,
-        ge=0,
-        lt=1,
-        description="Probability with which the planned hours must suffice to reach a target.",
-    )
 
 
 @POLICIES.register("suspend-resume", SuspendResumeSettings)

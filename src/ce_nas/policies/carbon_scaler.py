@@ -11,13 +11,11 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import Field
 
-from ce_nas.config.components import ComponentSettings
 from ce_nas.config.registry import POLICIES
 from ce_nas.core.units import HOUR_S
 from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, Decision, Policy, active_allocation
-from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, estimate_remaining_work
+from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, RemainingWorkSettings, estimate_remaining_work
 
 if TYPE_CHECKING:
     from ce_nas.core.records import State
@@ -25,20 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["CarbonScalerPolicy"]
 
 
-class CarbonScalerSettings(ComponentSettings):
+class CarbonScalerSettings(RemainingWorkSettings):
     """Settings of the policy carbonscaler."""
-
-    warmup_scores: int = Field(
-        DEFAULT_WARMUP_SCORES,
-        ge=0,
-        description="Half of the active GPUs sample until so many architectures are scored.",
-    )
-    confidence: float = Field(
-        DEFAULT_CONFIDENCE,
-        ge=0,
-        lt=1,
-        description="Probability with which the planned hours must suffice to reach a target.",
-    )
 
 
 @POLICIES.register("carbonscaler", CarbonScalerSettings)

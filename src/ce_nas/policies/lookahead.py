@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from ce_nas.config.components import ComponentSettings
 from ce_nas.config.quantities import Share  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.config.registry import POLICIES
 from ce_nas.core.units import HOUR_S
@@ -27,7 +26,12 @@ from ce_nas.policies.base import (
     active_allocation,
 )
 from ce_nas.policies.planning import CLOSED_PERIOD_COST, DEFAULT_LATENESS_PENALTY, RESTART_S, expected_costs
-from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, estimate_remaining_work, required_duty_cycle
+from ce_nas.policies.remaining_work import (
+    DEFAULT_CONFIDENCE,
+    RemainingWorkSettings,
+    estimate_remaining_work,
+    required_duty_cycle,
+)
 
 if TYPE_CHECKING:
     from ce_nas.core.records import State
@@ -41,16 +45,11 @@ _ACTIVITY_LEVELS = 2
 _DELAY_SURCHARGE = 1e-4
 
 
-class LookAheadSettings(ComponentSettings):
+class LookAheadSettings(RemainingWorkSettings):
     """Settings of the policy look-ahead."""
 
     cost_weight: Share = Field(
         0.0, description="Weight of money in the cost of an hour; the rest is the weight of carbon."
-    )
-    warmup_scores: int = Field(
-        DEFAULT_WARMUP_SCORES,
-        ge=0,
-        description="Half of the active GPUs sample until so many architectures are scored.",
     )
     forecast_quantile: Share | None = Field(
         None, description="Plan with this quantile of the forecast, where it has any; unset: with the mean."
@@ -60,12 +59,6 @@ class LookAheadSettings(ComponentSettings):
         ge=1,
         allow_inf_nan=False,
         description="Cost of an hour's work that is left at the deadline, in mean hours before it.",
-    )
-    confidence: float = Field(
-        DEFAULT_CONFIDENCE,
-        ge=0,
-        lt=1,
-        description="Probability with which the planned hours must suffice to reach a target.",
     )
 
 

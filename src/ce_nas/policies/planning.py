@@ -79,7 +79,7 @@ def expected_costs(  # noqa: PLR0913 - the parameters of one optimisation proble
     costs = options[None]
     for period in range(periods - 1, -1, -1):
         states, price = period * activity_levels + 1, prices[period]
-        options[0, :states] = ahead[0, :states]  # no work: the search goes on as it is
+        options[0, :states] = ahead[0, :states]  # no work: the search continues as it is
         for level in range(1, activity_levels + 1):
             option = options[level, :states]
             later = ahead[level if restart_cost else 0, level : level + states]

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import Field
 
+from ce_nas.config.components import ComponentSettings
 from ce_nas.core.units import HOUR_S, J_PER_KWH
-from ce_nas.policies.base import MAX_PLANNED_PERIODS
+from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, MAX_PLANNED_PERIODS
 
 if TYPE_CHECKING:
     from ce_nas.core.records import State
@@ -26,6 +28,7 @@ __all__ = [
     "DEFAULT_CONFIDENCE",
     "DEFAULT_TRAINING_S",
     "RemainingWork",
+    "RemainingWorkSettings",
     "estimate_remaining_work",
     "required_duty_cycle",
     "why_all_hours",
@@ -49,6 +52,22 @@ DEFAULT_TRAINING_S = 1500.0
 #: shape of the Lomax distribution of the remaining work: the survival probability falls with this power of the work
 _LOMAX_SHAPE = 2.0
 _LOMAX_SCALE_PER_MEDIAN = 1.0 / (2.0 ** (1.0 / _LOMAX_SHAPE) - 1.0)
+
+
+class RemainingWorkSettings(ComponentSettings):
+    """What policies that plan the remaining work share."""
+
+    warmup_scores: int = Field(
+        DEFAULT_WARMUP_SCORES,
+        ge=0,
+        description="Half of the active GPUs sample until this many architectures are scored.",
+    )
+    confidence: float = Field(
+        DEFAULT_CONFIDENCE,
+        ge=0,
+        lt=1,
+        description="Probability with which the planned hours must suffice to reach a target.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ _CENTRE_CHOICE_WEIGHT = 0.5
 #: number of objectives from which the front is a surface
 _MIN_SURFACE_OBJECTIVES = 3
 #: a run converges once a generation is narrower than this share of every variable's range: for a front that is a curve
-#: it is a single point by then; a surface needs so many points that short runs around many of them find more
+#: it is a single point by then; a surface needs more points, so that short runs around many of them find more
 _CONVERGED_WIDTH, _CONVERGED_WIDTH_SURFACE = 1.5e-2, 0.85
 #: initial sigma as a share of the standard deviation of the region's samples, and its minimum
 _SIGMA_SAMPLE_SHARE, _MIN_SIGMA = 0.25, 0.02

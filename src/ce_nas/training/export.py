@@ -1,7 +1,7 @@
 """Export a trained network: one Python file that imports only torch, torch.export, and ONNX.
 
 The Python file holds the network layer by layer, with the architecture resolved: what it builds needs nothing of this
-package, can be read, and can be trained further. Its weights lie beside it.
+package, can be read, and can be trained further. Its weights are next to it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ExportFormat = Literal["python", "torch", "onnx"]
 
 _FILE = '''"""{title}
 
-Written by ce-nas. Needs torch alone; the weights are in {weights} beside this file.
+Written by ce-nas. Needs torch alone; the weights are in {weights} next to this file.
 
     network = load()
     logits = network(prepare(pixels))  # bytes, shape (n, {channels}, {height}, {width})
@@ -114,7 +114,7 @@ def export_python(  # noqa: PLR0913, PLR0917 - what the file says of the network
     std: np.ndarray,
     title: str,
 ) -> list[Path]:
-    """Write ``path`` and its weights beside it, ``.pt``; returns both.
+    """Write ``path`` and its weights next to it, ``.pt``; returns both.
 
     :param network: in evaluation mode, traceable by ``torch.fx``.
     :raises SettingsError: if it holds a layer that has no text.

@@ -68,7 +68,7 @@ class SupernetTrainer(NetworkTrainer):
         if path_sampling != "uniform" and region_members is not None:
             message = f"Expected uniform paths inside a region, got {path_sampling} ones: a region may lack operations."
             raise SettingsError(message)
-        if recipe.compile:  # a new path at every step would be compiled anew
+        if recipe.compile:  # a new path at every step would be recompiled
             recipe = replace(recipe, compile=False)
         super().__init__(network, data, recipe, seed=seed, device=device)
         self._supernet = network

@@ -67,7 +67,7 @@ def _check_tasks(entries: Sequence[JournalEntry]) -> str:
             running[content["device"]] = content["task"]
         elif entry.kind in {"evaluated", "sampled", "supernet_trained", "task_suspended", "task_failed"}:
             if running.pop(content["device"], None) != content["task"]:
-                return f"task {content['task']} ended on device {content['device']}, where it had not begun"
+                return f"task {content['task']} ended on device {content['device']}, where it had not started"
             if entry.kind in {"evaluated", "sampled", "supernet_trained"}:
                 if content["task"] in completed:
                     return f"task {content['task']} was completed twice"

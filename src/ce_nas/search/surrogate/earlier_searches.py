@@ -67,7 +67,7 @@ class EarlierPredictions:
             rows = np.flatnonzero(np.isfinite(values)).tolist()
             if len(rows) < MIN_EARLIER_TRAININGS or np.ptp(values[rows]) <= 0:
                 continue
-            model = _Model([search.architectures[row] for row in rows], values[rows], encoder)
+            model = _EarlierModel([search.architectures[row] for row in rows], values[rows], encoder)
             if model.gain > _MIN_GAIN:
                 self._models.append(model)
         self._table: np.ndarray | None = None
@@ -95,7 +95,7 @@ class EarlierPredictions:
         return np.column_stack([np.empty((len(architectures), 0)), *columns]).astype(np.float32)
 
 
-class _Model:
+class _EarlierModel:
     """One objective in one earlier search."""
 
     def __init__(self, architectures: Sequence[Architecture], values: np.ndarray, encoder: FeatureEncoder) -> None:

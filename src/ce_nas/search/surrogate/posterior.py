@@ -134,7 +134,7 @@ class CandidatePosterior:
         return self._modelled
 
     def values_at(self, index: int, nodes: np.ndarray) -> np.ndarray:
-        """The objectives of one candidate, its modelled ones so many standard deviations from their mean.
+        """The objectives of one candidate, its modelled ones a number of standard deviations from their mean.
 
         :param nodes: standard deviations, shape ``(n, modelled)``.
         :returns: shape ``(n, m)``.

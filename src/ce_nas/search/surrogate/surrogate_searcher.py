@@ -166,9 +166,9 @@ class SurrogateSearcher(RegionalSearcher):
         if n < 1:
             return []
         has_model = self._finite_training_count >= _MIN_TRAININGS
-        n_begun = len(self._dataset.full_trainings) + len(self._pending.retain_accepted(exclude))
-        n_initial = n if not has_model else min(n, max(self._initial_proposals - n_begun, 0))
-        new = self._propose_promised(min(n_initial, self._initial_proposals - n_begun), exclude, region)
+        n_started = len(self._dataset.full_trainings) + len(self._pending.retain_accepted(exclude))
+        n_initial = n if not has_model else min(n, max(self._initial_proposals - n_started, 0))
+        new = self._propose_promised(min(n_initial, self._initial_proposals - n_started), exclude, region)
         n_spread = n_initial - len(new)
         new += self._propose_spread(n_spread, UnionContainer(exclude, set(new)), region)
         self._spread_proposed += n_spread
@@ -214,7 +214,7 @@ class SurrogateSearcher(RegionalSearcher):
         return list(posterior.candidates), posterior.expected_values(), improvements
 
     def appraise(self, candidates: Sequence[Architecture]) -> tuple[CandidatePosterior, np.ndarray] | None:
-        """The posterior with kernels fitted anew, and by what each candidate's expected improvement counts.
+        """The posterior with kernels fitted again, and by what each candidate's expected improvement counts.
 
         Over all members of a listable space, else over ``candidates``; None before there are enough trainings. It
         changes no later proposal.
@@ -249,12 +249,12 @@ class SurrogateSearcher(RegionalSearcher):
         if promised is None:
             return []
         values, reference = promised
-        begun = {sample.architecture for sample in self._dataset.full_trainings.observations}
-        begun.update(self._pending.retain_accepted(exclude))
+        started = {sample.architecture for sample in self._dataset.full_trainings.observations}
+        started.update(self._pending.retain_accepted(exclude))
         inside = region.contains(architectures).tolist()
-        chosen = [row for row, architecture in enumerate(architectures) if architecture in begun]
+        chosen = [row for row, architecture in enumerate(architectures) if architecture in started]
         for row, architecture in enumerate(architectures):
-            if architecture not in begun and (not inside[row] or architecture in exclude):
+            if architecture not in started and (not inside[row] or architecture in exclude):
                 values[row] = np.inf
         return [architectures[row] for row in choose_greedy_front(values, reference, chosen, n)]
 
@@ -300,7 +300,7 @@ class SurrogateSearcher(RegionalSearcher):
     def _largest_untrained(self, improvements: np.ndarray, posterior: CandidatePosterior) -> np.ndarray:
         """The largest of the expected improvements of architectures that are not trained, descending.
 
-        Whatever this ask excludes: an ask for architectures to score excludes the best, which are scored already.
+        For any exclusion of this ask: an ask for architectures to score excludes the best, which are scored already.
         """
         left = improvements.copy()
         trained = [posterior.index.get(sample.architecture) for sample in self._dataset.full_trainings.observations]
@@ -315,8 +315,8 @@ class SurrogateSearcher(RegionalSearcher):
         worth = np.ones(len(posterior.candidates))
         if self._function_of is None:
             return worth
-        begun = [sample.architecture for sample in self._dataset.full_trainings.observations]
-        rows = [self._space.index[architecture] for architecture in [*begun, *pending]]
+        started = [sample.architecture for sample in self._dataset.full_trainings.observations]
+        rows = [self._space.index[architecture] for architecture in [*started, *pending]]
         worth[np.isin(self._function_of, self._function_of[rows])] = _REPEATED_WORTH
         return worth
 
