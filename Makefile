@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 AXE := .venv/axe/axe.min.js
 
-.PHONY: help search test test-fast test-all lint bench scenarios torture clean
+.PHONY: help search test test-fast test-core test-all lint bench scenarios torture clean
 
 help:
 	@echo "make search     one carbon-aware architecture search, with its report, in runs/"
 	@echo "make test       lint, types, layers and the test suite (minutes)"
 	@echo "make test-fast  the same without the tests marked slow"
+	@echo "make test-core  the tests of the package without any extra, in an environment of its own"
 	@echo "make test-all   the tests marked long as well: every combination, real clusters, browsers"
 	@echo "make bench      the benchmarks, with their figures (minutes)"
 	@echo "make scenarios  a thousand random scenarios: budgets, books, tasks, devices (minutes)"
@@ -23,6 +24,12 @@ test: .venv/.ready-test $(AXE) lint
 
 test-fast: .venv/.ready-test lint
 	$(BIN)/pytest -n 2 -q -m "not slow and not long"
+
+# The newest versions of the core's dependencies, which some extras hold back.
+test-core:
+	$(PYTHON) -m venv .venv-core
+	.venv-core/bin/pip install --quiet --disable-pip-version-check --editable . pytest pytest-xdist hypothesis
+	CE_NAS_CORE_ONLY=1 .venv-core/bin/pytest -n 2 -q -m "not slow and not long"
 
 test-all: .venv/.ready-test $(AXE) lint
 	CE_NAS_SCENARIOS=60 $(BIN)/pytest -n 2 -q
@@ -46,7 +53,7 @@ torture: .venv/.ready-test
 		CE_NAS_SCENARIOS=1000 $(BIN)/pytest -n 2 -q tests/torture tests/engine/test_scenarios.py
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-core .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The constraints hold torch to the versions whose plain requirement gives a machine without a GPU the CPU build.
 .venv/.ready: pyproject.toml constraints.txt

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from ce_nas.core.errors import MissingExtraError
 from ce_nas.space.darts import DARTS_OPERATIONS, DartsSpace, Genotype
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +19,9 @@ ROOT = Path(__file__).parents[1]
 hypothesis_settings.register_profile("unhurried", deadline=None)  # a deadline measures the machine's load
 hypothesis_settings.load_profile("unhurried")
 
+
+#: modules of extras, without which tests skip where CE_NAS_CORE_ONLY is set (`make test-core`)
+EXTRA_MODULES = {"botorch", "httpx", "optuna", "tenacity", "torch"}
 
 #: tests that are marked long, so that `make test` leaves them out: longer forms of what its other tests check
 LONG_TESTS = (
@@ -51,6 +55,21 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if any(re.search(pattern, item.nodeid) for pattern in LONG_TESTS):
             item.add_marker(pytest.mark.long)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """A test that needs an extra which is not installed skips, and says which; with all extras none does."""
+    try:
+        return (yield)
+    except MissingExtraError as error:
+        if os.environ.get("CE_NAS_CORE_ONLY"):
+            pytest.skip(str(error))
+        raise
+    except ModuleNotFoundError as error:
+        if os.environ.get("CE_NAS_CORE_ONLY") and error.name in EXTRA_MODULES:
+            pytest.skip(f"needs an extra: {error}")
+        raise
 
 
 class SharedData:

@@ -14,12 +14,21 @@ MODULES = sorted(
     for path in SOURCE.rglob("*.py")
     if ">>> " in path.read_text()
 )
+#: the packages of extras that the examples of a module need
+PACKAGES = {
+    "ce_nas.integrations.optuna": ["optuna"],
+    "ce_nas.integrations.optuna_budget": ["optuna"],
+    "ce_nas.integrations.surrogate_sampler": ["optuna"],
+    "ce_nas.space.conversion": ["optuna", "ConfigSpace"],
+}
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     try:
+        for package in PACKAGES.get(name, ()):
+            importlib.import_module(package)
         module = importlib.import_module(name)
     except ImportError as error:
         pytest.skip(f"needs an extra: {error}")

@@ -49,6 +49,11 @@ def test_python_of_a_page_names_nothing_that_is_not_there(page):
     for block in code_blocks(f"docs/{page}", "python"):
         tree = ast.parse(block)
         for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Import | ast.ImportFrom)
+                and (root := ast.unparse(node).split()[1].split(".")[0]) != "ce_nas"
+            ):
+                pytest.importorskip(root, reason=f"{page} is of an extra's package")
             if isinstance(node, ast.ImportFrom):
                 module = importlib.import_module(node.module)
                 assert all(hasattr(module, alias.name) for alias in node.names), (page, ast.unparse(node))

@@ -11,6 +11,8 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @pytest.mark.parametrize(("name", "left"), [("own_training", "state.npz"), ("own_networks", "state.pt")])
 def test_a_file_is_trained_paused_and_resumed(name, left):
+    if name == "own_networks":
+        pytest.importorskip("torch", reason="the example needs torch")
     said = []
     check_user_file(EXAMPLES / f"{name}.py", said.append, fidelity=0.4)
     text = " ".join(said)

@@ -1,8 +1,9 @@
 """``python -m ce_nas.gpu_check --out DIR``: in at most eight minutes, what only a GPU can show of this package.
 
 Needs torch, numpy and nvidia-ml-py alone (``PYTHONPATH=src`` in a clone). Each step ends at its time, but for the
-suspended training, which is of a fixed size and says whether it kept it. A failure of one is a line of the result. Without a GPU it runs on the CPU with small networks and leaves out what
-needs one. Writes ``gpu_check.json`` and ``gpu_check.html``.
+suspended training, which is of a fixed size and says whether it kept it. A failure of one is a line of the result, not
+its end. Without a GPU it runs on the CPU with small networks and leaves out what needs one. Writes ``gpu_check.json``
+and ``gpu_check.html``.
 """
 
 from __future__ import annotations

@@ -167,3 +167,8 @@ def test_the_ends_of_intervals_are_no_offsets():
     cells = [f"2024-01-01 {hour:02d}:00-{hour + 1:02d}:00" for hour in range(5)]
     assert parsed(*cells) == [f"2024-01-01 {hour:02d}:00:00" for hour in range(5)]
     assert parsed("2024-01-01 10:00-05:00", "2024-07-01 10:00-04:00")[1] == "2024-07-01 14:00:00"
+
+
+@pytest.mark.parametrize("text", ["0006-05-24 13:00", "2999-01-01 00:00"])
+def test_years_far_off_are_not_read(text):
+    assert parse_times(pd.Series([text, text])).unread.all()

@@ -154,6 +154,7 @@ def test_a_variable_without_its_unit_is_refused(tmp_path):
 
 
 def test_the_api_is_asked_for_the_place(tmp_path, monkeypatch):
+    pytest.importorskip("httpx", reason="needs the extra live")
     now = utc_now().replace(minute=0, second=0, microsecond=0)
     midnight = now.replace(hour=0)
 

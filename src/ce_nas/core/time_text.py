@@ -30,6 +30,8 @@ _US_PER_S = 1_000_000
 _DAY_US = 86_400 * _US_PER_S
 #: the moments, s since 1970, between which a bare number is taken for one: the years 2000 to 2100
 _EPOCH_RANGE_S = (946_684_800, 4_102_444_800)
+#: the moments of texts, microseconds since 1970: the years 1900 to 2200
+_US_RANGE = (-2_208_988_800 * _US_PER_S, 7_258_118_400 * _US_PER_S)
 _EPOCH_UNITS_US = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds": 1e-3}
 
 #: days since 1899-12-30 in which Excel counts, of the same years
@@ -218,6 +220,7 @@ def _from_texts(texts: pd.Series, zone: tzinfo | None) -> ParsedTimes:
     rest = np.flatnonzero(unread)
     if len(rest):
         us[rest], unread[rest], notes = _from_calendar(texts.iloc[rest])
+    unread |= (us < _US_RANGE[0]) | (us > _US_RANGE[1])  # a year such as 0006 is a day that was taken for one
     if zone is None or has_offset.all():
         return ParsedTimes(us, unread, np.zeros(len(us), dtype=bool), notes, has_naive=not has_offset.all())
     shifted = _localise(_as_moments(us), unread, zone, notes)
@@ -252,7 +255,7 @@ def _from_calendar(texts: pd.Series) -> tuple[np.ndarray, np.ndarray, tuple[str,
     import pandas as pd
 
     parts = texts.str.extract(_CALENDAR)
-    unread = parts["a"].isna().to_numpy()
+    unread = parts["a"].isna().to_numpy(copy=True)
     numbers = {
         name: pd.to_numeric(parts[name], errors="coerce").fillna(0).to_numpy().astype(np.int64)
         for name in ("a", "b", "c", "hour", "minute", "second")

@@ -128,9 +128,12 @@ def _detect_devices(settings: Settings) -> tuple[str, ...]:
     if hasattr(workers, "device_names"):
         names: tuple[str, ...] = workers.device_names(wanted)
         return names
-    import torch
-
-    gpus = torch.cuda.device_count()
+    try:
+        import torch
+    except ImportError:  # code of one's own needs none
+        gpus = count_visible_gpus()
+    else:
+        gpus = torch.cuda.device_count()
     if gpus:
         return tuple(f"cuda:{number}" for number in range(min(wanted, gpus)))
     return ("cpu",) * min(wanted, os.cpu_count() or 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.core.errors import SettingsError
+from ce_nas.core.errors import MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,11 @@ def build_live_benchmark(settings: Settings) -> Benchmark:
         from ce_nas.benchmarks.user_function import UserFunctionFile
 
         return UserFunctionFile.read(live.evaluate).benchmark
+    try:
+        import torch  # noqa: F401 - is it there?
+    except ImportError as error:
+        package, extra, purpose = "torch", "torch", "A live search of the built-in networks"
+        raise MissingExtraError(package, extra, purpose) from error
     from ce_nas.training.network_benchmark import NetworkBenchmark
     from ce_nas.training.networks.factory import build_space
     from ce_nas.training.supernet_trainer import require_path_sampling
