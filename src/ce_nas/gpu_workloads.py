@@ -74,7 +74,7 @@ class CheckSettings:
         return self.device.startswith("cuda")
 
     @classmethod
-    def for_cpu(cls, step_s: float = 6.0, total_s: float = 90.0) -> CheckSettings:
+    def for_cpu(cls, step_s: float = 12.0, total_s: float = 240.0) -> CheckSettings:
         """Small enough for a CPU."""
         return cls("cpu", step_s, total_s, channels=4, cells=3, batch=16, images=160)
 
