@@ -24,7 +24,7 @@ import multiprocessing
 import os
 import time
 
-SPACE = {"how": ["parent", "busy", "unasking"]}
+SPACE = {"how": ["parent", "busy", "unasking", "terminating"]}
 OBJECTIVES = ["value:max:0", "size:min:9"]
 
 
@@ -38,12 +38,21 @@ def evaluate(architecture, fidelity, checkpoint):
         while not os.path.exists("go"):
             pass
         return {"value": 2, "size": 1}
+    if architecture["how"] == "terminating":  # also before they have run at all
+        for _ in range(20):
+            child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+            child.start()
+            child.terminate()
+            child.join(30)
+            if child.exitcode != -15:
+                raise RuntimeError(f"exit code {child.exitcode}")
+        return {"value": 3, "size": 1}
     print("sees", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
     with multiprocessing.get_context("fork").Pool(1) as loaders:  # as a loader of data would
         (value,) = loaders.map(abs, [-4])
     return {"value": value, "size": 1}
 """
-PARENT, BUSY, UNASKING = (Task(number, TaskKind.EVALUATION, ((number,),)) for number in range(3))
+PARENT, BUSY, UNASKING, TERMINATING = (Task(number, TaskKind.EVALUATION, ((number,),)) for number in range(4))
 
 
 @pytest.fixture
@@ -94,6 +103,15 @@ def test_a_training_starts_processes_sees_its_card_and_prints_into_its_log(own, 
     assert message.event is WorkerEvent.FINISHED, message.detail
     assert message.outcome.values == ((-4.0, 1.0),)
     assert (tmp_path / "logs" / "task-0.log").read_text() == "sees GPU-b\n"
+
+
+@pytest.mark.slow
+def test_processes_that_a_training_forks_end_when_it_terminates_them(own, tmp_path):
+    with OpenPool(own, tmp_path) as pool:
+        pool.workers.start(0, TERMINATING)
+        assert pool.receive().event is WorkerEvent.WORKING
+        message = pool.receive()
+    assert message.event is WorkerEvent.FINISHED, message.detail
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 - `run_worker`: the loop
 - `execute_task`: one task, and the message of its end; also for workers on other machines
 - `LifeSigns`: whether a task is under way or stuck
+- `end_forked_by_signals`: processes that a task forks end by the signals that the worker handles
 - `log_output`: what a task prints, in a file of its own
 """
 
@@ -40,6 +41,7 @@ __all__ = [
     "UNASKING",
     "LifeSigns",
     "PreemptionCheck",
+    "end_forked_by_signals",
     "execute_task",
     "kill_process_tree",
     "log_output",
@@ -68,12 +70,13 @@ def run_worker(  # noqa: PLR0913, PLR0917 - the device, its task's folder and it
     """Serve one device until the pipe is closed or SIGTERM arrives; the current task is suspended with a checkpoint.
 
     Commands are tasks, :data:`PREEMPT`, or None to exit. Replies are messages, or None or :data:`UNASKING` as a
-    heartbeat. The process
-    sees no GPU but its own, may start processes, and ends ``shutdown_s`` after the run is killed at the latest.
+    heartbeat. The process sees no GPU but its own, may start processes, and ends ``shutdown_s`` after the run is killed
+    at the latest.
     """
     multiprocessing.current_process().daemon = False  # a training may start processes of its own, to load data
     terminated = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: terminated.set())
+    end_forked_by_signals(signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the run, which then ends its workers
     threading.Thread(target=_end_with_parent, args=(terminated, shutdown_s), daemon=True).start()
     replies = _Replies(pipe)
@@ -99,6 +102,32 @@ def run_worker(  # noqa: PLR0913, PLR0917 - the device, its task's folder and it
                 with replies.heartbeats(check.life_signs), log_output(task_log_path(folder, command.id)):
                     message = execute_task(executor, command, number, folder, check)
                 replies.send(message)
+
+
+def end_forked_by_signals(*numbers: signal.Signals) -> None:
+    """Let the processes that this one forks from now on end by signals that it handles itself.
+
+    They inherit its handlers, which write a checkpoint first. A pool of processes that a training terminates, such as
+    the loaders of its data, would outlive the signal, and be waited for without end. Handlers that the training sets
+    itself are left to its processes.
+    """
+    if not hasattr(os, "register_at_fork"):
+        return
+    handlers, blocked = {number: signal.getsignal(number) for number in numbers}, threading.local()
+
+    def block() -> None:  # a signal to a process that has not run yet would be lost
+        blocked.before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+    def unblock() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked.before)
+
+    def reset() -> None:
+        for number, handler in handlers.items():
+            if signal.getsignal(number) is handler:
+                signal.signal(number, signal.SIG_DFL)
+        unblock()
+
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=reset)
 
 
 def execute_task(

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ce_nas.cluster.workers.process import PreemptionCheck, execute_task, log_output, task_log_path
+from ce_nas.cluster.workers.process import (
+    PreemptionCheck,
+    end_forked_by_signals,
+    execute_task,
+    log_output,
+    task_log_path,
+)
 from ce_nas.energy.cuda_devices import show_only_device
 from ce_nas.energy.nvml import load_nvml
 
@@ -60,6 +67,7 @@ class DeviceActor:
 
     def start(self) -> str:
         """Build the executor; returns why it cannot be built, empty if it is."""
+        end_forked_by_signals(signal.SIGTERM)  # which Ray handles
         try:
             name = show_only_device(self._name, load_nvml)
             self._meter = self._make_meter(name) if self._make_meter else None
