@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-tune = pytest.importorskip("ray.tune", reason="needs Ray Tune (extra ray)")
+tune = pytest.importorskip("ray.tune", reason="needs Ray Tune (extra tune)")
 
 from ce_nas.core.errors import ClusterError  # noqa: E402
 from ce_nas.integrations import ray_tune  # noqa: E402

@@ -16,7 +16,7 @@ try:
     from ray.tune import Callback
     from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 except ImportError as error:
-    raise MissingExtraError(package="ray", extra="ray", purpose="ce_nas.integrations.ray_tune") from error
+    raise MissingExtraError(package="ray[tune]", extra="tune", purpose="ce_nas.integrations.ray_tune") from error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

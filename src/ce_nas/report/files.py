@@ -12,7 +12,6 @@ from ce_nas.analysis.summary import summarise
 from ce_nas.report.html import render_html
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.markdown import render_markdown
-from ce_nas.report.plotting.run_overview import draw_overview
 from ce_nas.report.plotting.svg import render_svg
 from ce_nas.report.run_report import build_run_report
 from ce_nas.report.savings_section import savings_headline
@@ -51,6 +50,8 @@ def write_report(
     :param saved: what the run saved; None: computed here.
     :raises StoreError: if a file cannot be written; the other files and the journal stay intact.
     """
+    from ce_nas.report.plotting.run_overview import draw_overview
+
     saved = saved or savings(entries)
     page = build_run_report(entries, Translator(language), counterfactual, saved, estimate_outcomes(folder, entries))
     write_atomic(folder / "summary.json", render_summary_json(summarise(entries), saved))
