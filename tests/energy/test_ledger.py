@@ -238,3 +238,21 @@ def test_time_and_its_price_are_real_time():
     assert ledger.totals.cost == 2.0
     ledger.record([make_reading(4.0, 4.5)])
     assert ledger.totals.cost == 4.0
+
+
+def test_an_activity_without_readings_took_nothing():
+    totals = record(make_reading(energy_kwh=2.0), pue=1.5)
+    assert totals.for_activity(Activity.TRAINING) == (pytest.approx(3.0 * 3.6e6), pytest.approx(900.0))
+    assert totals.for_activity(Activity.IDLE) == (0.0, 0.0)
+
+
+def test_another_site_counts_from_then_on():
+    ledger = Ledger(INTENSITY, 1.5, Prices(electricity_per_kwh=0.2))
+    ledger.record([make_reading(0.0, 1.0)])
+    before = (ledger.totals.total_carbon_g, ledger.totals.cost)
+    assert before == (pytest.approx(450.0), pytest.approx(0.3))
+    ledger.switch_site(Series(START, HOUR_S, np.full(6, 40.0)), 1.1, Prices(electricity_per_kwh=0.5))
+    ledger.record([make_reading(1.0, 2.0)])
+    assert ledger.totals.total_carbon_g == pytest.approx(450.0 + 44.0)
+    assert ledger.totals.cost == pytest.approx(0.3 + 0.55)
+    assert ledger.totals.total_energy_j == pytest.approx((1.5 + 1.1) * 3.6e6)

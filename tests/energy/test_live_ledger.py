@@ -74,3 +74,51 @@ def test_no_revision_without_change(ledger):
     ledger.intensity.published[START] = 110.0
     assert ledger.revise() is not None
     assert ledger.revise() is None
+
+
+def test_revision_by_paper_accounting_counts_each_gpu_of_a_device():
+    ledger = LiveLedger(FakeIntensity(), 2.0, Prices(), gpus_per_device=4)
+    ledger.record([reading(), reading(Activity.IDLE)])
+    assert ledger.totals.paper_carbon_g == pytest.approx(4 * 1.0 * 100.0)
+    ledger.intensity.published[START] = 160.0
+    assert ledger.revise().paper_carbon_g == pytest.approx(4 * 0.5 * 60.0)  # of the training alone
+    assert ledger.totals.paper_carbon_g == pytest.approx(4 * (0.5 * 160.0 + 0.5 * 100.0))
+
+
+def test_carbon_is_provisional_until_every_step_with_energy_is_published(ledger):
+    assert not ledger.is_provisional
+    ledger.record([reading(Activity.IDLE)])
+    assert ledger.is_provisional
+    assert ledger.provisional_carbon_g == pytest.approx(200.0)
+    ledger.intensity.published[START] = 100.0
+    assert ledger.is_provisional
+    ledger.intensity.published[START + timedelta(hours=1)] = 100.0
+    assert not ledger.is_provisional
+    assert ledger.provisional_carbon_g == 0.0
+
+
+def test_a_training_without_measured_energy_is_provisional_by_paper_accounting(ledger):
+    empty = EnergyReading(0, Activity.IDLE, 0.0, 3600.0, 0.0, ReadingSource.COUNTER)
+    ledger.record([empty])
+    assert not ledger.is_provisional
+    ledger.record([EnergyReading(0, Activity.TRAINING, 0.0, 3600.0, 0.0, ReadingSource.COUNTER)])
+    assert ledger.is_provisional
+
+
+def test_readings_of_one_step_are_revised_together(ledger):
+    for _ in range(3):
+        ledger.record([reading(start_s=0.0, end_s=3600.0)])
+    ledger.intensity.published[START] = 150.0
+    assert ledger.revise().carbon_g == {Activity.TRAINING: pytest.approx(3 * 2 * 50.0)}
+    assert ledger.totals.total_carbon_g == pytest.approx(3 * 2 * 150.0)
+    assert ledger.provisional_carbon_g == 0.0
+
+
+def test_revisions_of_several_steps_add_up(ledger):
+    ledger.record([reading()])
+    ledger.intensity.published = {START + timedelta(hours=1): 130.0, START: 160.0}
+    revision = ledger.revise()
+    assert [step for step, _, _ in revision.steps] == sorted(step for step, _, _ in revision.steps)
+    assert revision.carbon_g == {Activity.TRAINING: pytest.approx(60.0 + 30.0)}
+    assert revision.paper_carbon_g == pytest.approx(0.25 * 60.0 + 0.25 * 30.0)
+    assert ledger.period_totals.total_carbon_g == pytest.approx(290.0)

@@ -103,6 +103,15 @@ def test_budget_planner_fast_path_is_equivalent(started, new, now_s, evaluating)
     assert results[0] == results[1]
 
 
+def test_sampling_needs_no_place_without_a_metered_budget():
+    checker = BudgetChecker(Budgets(time_s=2000.0), Ledger(FLAT, 1.0, Prices()), PEAK_W)
+    planner = BudgetPlanner(ThousandSeconds(), checker)
+    planner.task_times.start(long_training(3), 0.0)  # the longest does not fit: no fast path
+    fits = planner.fits_alongside([], 0.0)
+    assert fits(Task(8, TaskKind.SAMPLING, ((9,),)))
+    assert not fits(long_training(3))
+
+
 class Guessed(ThousandSeconds):
     """A live problem: a training is expected to take 1000 s times its first choice, and none has finished."""
 

@@ -118,7 +118,7 @@ def test_integral_over_parts_of_steps():
     assert viewed.mean(600, 600) == 100
 
 
-def test_long_gappykeeps_precision():
+def test_long_series_keeps_precision():
     viewed = Series(START, 300, np.full(400_000, 123.0)).relative_to(START + timedelta(days=1300))
     assert viewed.integral(0.1, 0.2) == pytest.approx(12.3, rel=1e-12)
     assert viewed.integral(299.9, 300.1) == pytest.approx(24.6, rel=1e-9)
@@ -220,13 +220,13 @@ def test_values_are_read_only():
         viewed.values[0] = 9
 
 
-def test_relative_view_leaves_the_gappyunchanged():
+def test_relative_view_leaves_the_series_unchanged():
     viewed = series(1, 2)
     viewed.relative_to(START + timedelta(hours=1))
     assert (viewed.reference_time, viewed.at(0)) == (START, 1)
 
 
-def test_gappyis_picklable():
+def test_series_is_picklable():
     viewed = pickle.loads(pickle.dumps(series(1, 2).relative_to(START + timedelta(hours=1))))
     assert (viewed.at(0), viewed.integral(-3600, 3600)) == (2, 3 * 3600)
 
@@ -259,3 +259,8 @@ def test_trace_delegates_to_its_series():
         "X (lifecycle factors, average signal), 2021-07-01 00:00 UTC to 2021-07-01 03:00 UTC in steps of 1.00 h, "
         "1 gap(s)"
     )
+
+
+def test_a_series_shows_its_name_and_extent():
+    named = Series(START, 1800, np.array([1.0, 2.0]), "the price")
+    assert repr(named) == "<Series the price: 2 steps of 1800 s from 2021-07-01 00:00 UTC>"

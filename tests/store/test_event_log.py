@@ -67,3 +67,20 @@ def test_an_event_reaches_the_disk_before_the_run_goes_on(tmp_path, monkeypatch)
     monkeypatch.setattr(event_log.os, "fsync", lambda _: synced.append((tmp_path / "events").read_text()))
     EventLog(tmp_path / "events").append("kind", 1.0, [2])
     assert synced == ['["kind", 1.0, [2]]\n']
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
+    from ce_nas.store import event_log
+
+    def raise_no_space(_):
+        raise OSError(28, "No space left on device")
+
+    log = EventLog(tmp_path / "events")
+    monkeypatch.setattr(event_log.os, "fsync", raise_no_space)
+    with pytest.raises(StoreError, match="No space left on device; make room and resume"):
+        log.append("kind", 1.0, [2])
+
+
+def test_a_folder_in_the_place_of_the_log_is_refused(tmp_path):
+    with pytest.raises(StoreError, match="cannot be resumed without it"):
+        EventLog(tmp_path)

@@ -1,5 +1,4 @@
 import os
-import stat
 from pathlib import Path
 
 import pytest
@@ -60,10 +59,13 @@ def test_write_atomic_keeps_file_on_error(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_create_run_directory_refuses_read_only_folder(tmp_path):
-    (tmp_path / "run").mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
-    with pytest.raises(StoreError, match="writable directory"):
+def test_create_run_directory_refuses_read_only_folder(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")  # root may write anywhere
+
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(StoreError, match=r"writable directory.*Permission denied; change its permissions"):
         RunDirectory.create(tmp_path / "run")
 
 
@@ -86,3 +88,30 @@ def test_a_file_reaches_the_disk_before_it_replaces_another(tmp_path, monkeypatc
     monkeypatch.setattr("os.fsync", lambda _: synced.append((tmp_path / ".a.draft").read_text()))
     write_atomic(tmp_path / "a", "new")
     assert synced == ["new"]
+
+
+def test_a_directory_without_a_journal_is_not_opened(tmp_path):
+    with pytest.raises(StoreError, match="found none; give the directory of a run"):
+        RunDirectory.open(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_resumed_and_another_folder_is_not(tmp_path):
+    with RunDirectory.create(tmp_path / "run") as folder:
+        folder.open_journal()
+    with pytest.raises(StoreError, match="not empty; resume the run with: ce-nas resume"):
+        RunDirectory.create(tmp_path / "run")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes").touch()
+    with pytest.raises(StoreError, match="not empty; choose another --out"):
+        RunDirectory.create(tmp_path / "other")
+
+
+def test_a_closed_directory_has_closed_journals_and_no_lock(tmp_path):
+    folder = RunDirectory.create(tmp_path / "run")
+    journal = folder.open_journal(durable=True)
+    journal.append("begun", 0.0, {})
+    assert len(read_run_entries(tmp_path / "run")) == 1  # durable at once
+    folder.close()
+    assert not (tmp_path / "run" / "journal.sqlite-wal").exists()
+    RunDirectory.open(tmp_path / "run").close()

@@ -251,3 +251,45 @@ def test_damage_within_the_schema_is_refused_in_words(path, tail):
         tail.poll()
     with pytest.raises(StoreError):
         SqliteJournal(path)
+
+
+def test_an_unreadable_journal_is_one_sentence(path, tail, monkeypatch):
+    write(SqliteJournal(path), 0, 1)
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    with pytest.raises(StoreError, match=r"Expected a readable journal at .*, but Permission denied"):
+        tail.poll()
+    assert not tail.is_current
+
+
+def test_a_journal_that_changes_all_the_time_is_given_up(path, tail, monkeypatch):
+    journal = SqliteJournal(path)
+    write(journal, 0, 3)
+    number = iter(range(10**6))
+    monkeypatch.setattr("ce_nas.store.tail._read_wal_header", lambda _: b"%032d" % next(number))
+    assert not tail.poll()
+    assert (tail.entries, tail.is_current) == ([], False)
+    with pytest.raises(StoreError, match="changes all the time; try again"):
+        read_entries(path)
+    monkeypatch.undo()
+    assert tail.poll()
+    assert tail.is_current
+    journal.close()
+
+
+def test_a_copy_of_a_closed_journal_is_used_only_if_it_did_not_change_meanwhile(path, tail, monkeypatch):
+    journal = SqliteJournal(path)
+    write(journal, 0, 3)
+    journal.close()
+    stamps = iter([(1, 1), (1, 2)])
+    monkeypatch.setattr("ce_nas.store.tail._file_stamp", lambda _: next(stamps))
+    assert not tail._try_copy()
+    monkeypatch.undo()
+    headers = iter([b"", b"a" * 32])
+    monkeypatch.setattr("ce_nas.store.tail._read_wal_header", lambda _: next(headers))
+    assert not tail._try_copy()  # a writer opened it
+    monkeypatch.undo()
+    assert tail._try_copy()

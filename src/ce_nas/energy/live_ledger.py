@@ -137,7 +137,8 @@ class LiveLedger(Ledger):
 
     def _record(self, reading: EnergyReading) -> None:
         super()._record(reading)
-        energy_j, held_s = reading.energy_j * self.pue, (reading.end_s - reading.start_s) / self.time_scale
+        energy_j = reading.energy_j * self.pue
+        held_s = (reading.end_s - reading.start_s) / self.time_scale * self.gpus_per_device
         paper_j = PAPER_TRAINING_W * held_s if reading.activity is Activity.TRAINING else 0.0
         for part in self._revisable_intensity.split_by_step(reading.start_s, reading.end_s):
             step_energy = self._energy_by_step.setdefault(part.step_start, _StepEnergy(part.g_per_kwh))
