@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -54,24 +55,64 @@ def test_metering_changes_no_proposal(make_budget, objective):
     assert [trial.params for trial in study.trials] == [trial.params for trial in plain.trials]
 
 
-def test_a_resumed_study_knows_what_was_used(make_budget, objective, tmp_path):
+def write_grid(path, intensity_of_day):
+    hours = [datetime(2023, 7, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in range(24 * 35)]
+    rows = [f"{hour:%Y-%m-%dT%H:%M:%SZ},{intensity_of_day(hour.day)}\n" for hour in hours]
+    path.write_text("time,carbon_intensity_g_per_kwh\n" + "".join(rows))
+    return str(path)
+
+
+@pytest.fixture
+def constant_grid(tmp_path):
+    """A file of 300 g/kWh at all hours: what a trial takes depends on its length alone."""
+    return write_grid(tmp_path / "constant.csv", lambda _: 300)
+
+
+@pytest.mark.parametrize("seed", [7, 42, 51])
+def test_a_resumed_study_knows_what_was_used(make_budget, objective, tmp_path, constant_grid, seed):
     storage = f"sqlite:///{tmp_path}/study.db"
-    study = optuna.create_study(storage=storage, study_name="s")
-    with CarbonCallback(study, make_budget("3kg")) as callback:
-        study.optimize(objective, n_trials=4, callbacks=[callback])
-    first = callback.budget.used
-    study = optuna.load_study(storage=storage, study_name="s")
-    with CarbonCallback(study, make_budget("3kg")) as callback:
-        assert callback.budget.used.carbon_g == pytest.approx(first.carbon_g)
-        study.optimize(objective, n_trials=500, callbacks=[callback])
+
+    def run(n_trials):
+        study = optuna.create_study(storage=storage, study_name="s", load_if_exists=True)
+        study.sampler = optuna.samplers.TPESampler(seed=seed)
+        with CarbonCallback(study, make_budget("3kg", constant_grid)) as callback:
+            used = callback.budget.used
+            study.optimize(objective, n_trials=n_trials, callbacks=[callback])
+        return study, used, callback.budget.used
+
+    _, _, first = run(4)
+    study, known, _ = run(500)
+    assert known.carbon_g == pytest.approx(first.carbon_g)
+    assert 2600 < sum(trial.user_attrs["carbon_g"] for trial in study.trials) <= 3000
     finished = len(study.trials)
-    assert sum(trial.user_attrs["carbon_g"] for trial in study.trials) <= 3000
-    study = optuna.load_study(storage=storage, study_name="s")
-    with CarbonCallback(study, make_budget("3kg")) as callback:
-        study.optimize(objective, n_trials=500, callbacks=[callback])
+    study, _, _ = run(500)
     assert [trial.state for trial in study.trials[finished:]] == [PRUNED]  # it begins, and finds nothing left
     assert study.trials[-1].user_attrs["carbon_g"] == 0.0
     assert len(study.best_trials) == 1
+
+
+def test_whether_a_trial_fits_depends_on_the_hour_in_which_a_study_is_opened(make_budget, fake_time, tmp_path):
+    grid = write_grid(tmp_path / "days.csv", lambda day: 200 if day == 5 else 500)
+
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        fake_time.advance(900)  # 78 g in a clean hour, 195 g in a dirty one
+        return x
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+
+    def run(start, n_trials):
+        begun = len(study.trials)
+        with CarbonCallback(study, make_budget("500g", grid, start=start)) as callback:
+            study.optimize(objective, n_trials=n_trials, callbacks=[callback])
+        return [trial.state for trial in study.trials[begun:]], callback.budget.used.carbon_g
+
+    clean, dirty = "2023-07-05T12:00", "2023-07-06T12:00"
+    assert run(clean, 4) == ([COMPLETE] * 4, pytest.approx(312))
+    assert run(dirty, 9) == ([PRUNED], pytest.approx(312))
+    states, used_g = run(clean, 9)
+    assert set(states) == {COMPLETE}
+    assert 312 < used_g <= 500
 
 
 def test_running_trials_of_others_keep_their_room(make_budget, objective):
