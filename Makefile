@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 AXE := .venv/axe/axe.min.js
 
-.PHONY: help search test test-fast test-core test-all lint bench scenarios torture clean
+.PHONY: help search test test-fast test-core test-all lint bench docs scenarios torture clean
 
 help:
 	@echo "make search     one carbon-aware architecture search, with its report, in runs/"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-core  the tests of the package without any extra, in an environment of its own"
 	@echo "make test-all   the tests marked long as well: every combination, real clusters, browsers"
 	@echo "make bench      the benchmarks, with their figures (minutes)"
+	@echo "make docs       the documentation site, in docs/_build/index.html; a warning is an error"
 	@echo "make scenarios  a thousand random scenarios: budgets, books, tasks, devices (minutes)"
 	@echo "make torture    kills, faults and damaged files in their long form (hours; docs/reliability.md)"
 	@echo "make clean      remove the environment and every cache (not your runs)"
@@ -45,6 +46,11 @@ bench: .venv/.ready-test
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/searchers.py
 
+docs: .venv/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs docs/_build
+	@echo "docs/_build/index.html"
+
 scenarios: .venv/.ready-test
 	CE_NAS_SCENARIOS=1000 $(BIN)/pytest -q tests/engine/test_scenarios.py
 
@@ -53,7 +59,7 @@ torture: .venv/.ready-test
 		CE_NAS_SCENARIOS=1000 $(BIN)/pytest -n 2 -q tests/torture tests/engine/test_scenarios.py
 
 clean:
-	rm -rf .venv .venv-core .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf docs/_build .venv .venv-core .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The constraints hold torch to the versions whose plain requirement gives a machine without a GPU the CPU build.
 .venv/.ready: pyproject.toml constraints.txt

@@ -63,7 +63,10 @@ def test_the_pages_that_are_not_run_have_python():
     assert set(NOT_RUN) <= set(PAGES_WITH_PYTHON)
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))])
+READMES = ("README.md", "README.ja.md")
+
+
+@pytest.mark.parametrize("page", [*READMES, *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))])
 def test_commands_of_a_page_exist_with_their_options(page):
     from typer.main import get_command
 
@@ -84,15 +87,23 @@ def test_commands_of_a_page_exist_with_their_options(page):
 
 
 @pytest.mark.slow
-def test_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("docs/command-line.md", ["search", "resume", "report", "compare", "grid", "doctor"]),
+        ("docs/choosing.md", ["search", "choose", "choose", "export", "export"]),
+        ("docs/budgets-and-sites.md", ["search", "search", "search"]),
+    ],
+)
+def test_commands_of_a_page_run(page, expected, tmp_path, monkeypatch):
     from typer.testing import CliRunner
 
     from ce_nas.apps.cli.main import app
 
     monkeypatch.chdir(tmp_path)
-    lines = [line for block in code_blocks("README.md", "console") for line in block.splitlines()]
+    lines = [line for block in code_blocks(page, "console") for line in block.splitlines()]
     commands = [shlex.split(line)[2:] for line in lines if line.startswith("$ ce-nas ")]
-    assert [command[0] for command in commands] == ["search", "resume", "report", "compare", "grid", "doctor"]
+    assert [command[0] for command in commands] == expected
     for command in commands:
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 0, (command, result.output, result.exception)
@@ -105,6 +116,31 @@ def test_the_first_example_is_the_same_everywhere():
 
 
 def test_links_between_documents():
-    for document in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
+    for document in [*(ROOT / name for name in READMES), ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_make_commands_of_the_readme_exist():
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = re.findall(r"\bmake ([a-z-]+)", (ROOT / "README.md").read_text())
+    assert {"search", "test", "docs"} <= set(named) <= set(targets)
+
+
+def test_the_japanese_readme_has_the_content_of_the_english_one():
+    """Sections, code, figures, links and rows of tables agree; only the words differ."""
+    english, japanese = ((ROOT / name).read_text() for name in READMES)
+    assert [len(heading) for heading in re.findall(r"^#+(?= )", english, flags=re.MULTILINE)] == [
+        len(heading) for heading in re.findall(r"^#+(?= )", japanese, flags=re.MULTILINE)
+    ]
+    for language in ("python", "text"):
+        assert code_blocks(READMES[0], language) == code_blocks(READMES[1], language)
+    commands = [
+        [line.split("#")[0].strip() for line in "".join(code_blocks(name, "console")).splitlines()] for name in READMES
+    ]
+    assert commands[0] == commands[1]
+    links = [sorted(set(re.findall(r"\]\(([^)]+)\)", text)) - set(READMES)) for text in (english, japanese)]
+    assert links[0] == links[1]
+    figures = [sorted(re.findall(r"\d+\.\d+|\d{2,}|∞", text)) for text in (english, japanese)]
+    assert figures[0] == figures[1]
+    assert english.count("\n|") == japanese.count("\n|")
