@@ -118,6 +118,8 @@ def _apply(tree: ast.Module, node: ast.AST, changed: ast.AST, filename: str) -> 
 
 def _is_left_out(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
     """Whether a node is, or is within, what is not mutated."""
+    if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+        return True
     child = node
     while (parent := parents.get(child)) is not None:
         if _leaves_out(parent, child):

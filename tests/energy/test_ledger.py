@@ -256,3 +256,20 @@ def test_another_site_counts_from_then_on():
     assert ledger.totals.total_carbon_g == pytest.approx(450.0 + 44.0)
     assert ledger.totals.cost == pytest.approx(0.3 + 0.55)
     assert ledger.totals.total_energy_j == pytest.approx((1.5 + 1.1) * 3.6e6)
+
+
+def test_without_prices_nothing_is_charged():
+    assert record(make_reading(), prices=Prices()).cost == 0.0
+    assert Prices(price_per_device_hour=1.0).billed_s(10.0) == 10.0  # to the second
+
+
+def test_the_price_at_the_deadline_is_that_of_its_step():
+    tariff = Series(datetime(2021, 1, 1, tzinfo=UTC), 3600.0, np.array([0.1, 0.1, 0.4]))
+    assert Prices(tariff).electricity_prices(7200.0, 3600.0, 7200.0).tolist() == [0.4]
+
+
+def test_paid_time_is_over_once_it_has_passed():
+    ledger = Ledger(INTENSITY, 1.0, Prices(price_per_device_hour=2.0, billing_period_s=100.0))
+    ledger.record([EnergyReading(0, Activity.IDLE, 0.0, 100.0, 0.0, ReadingSource.MODELLED)])
+    assert ledger.paid_s(0, 99.5) == 0.5
+    assert ledger.paid_s(0, 100.5) == 0.0

@@ -173,3 +173,125 @@ def test_power_before_the_first_reading_is_drawn_from_the_grid():
 def test_a_training_that_ends_at_the_deadline_fits():
     assert make_checker(time_s=2 * HOUR_S).binding_budget(Work(HOUR_S), HOUR_S) is None
     assert make_checker(time_s=2 * HOUR_S).count_affordable(works(HOUR_S), HOUR_S) == 1
+
+
+def test_only_finite_budgets_remain():
+    assert Budgets(10.0, cost=3.0).remaining(make_totals(cost=1.0)) == {StopReason.COST: 2.0}
+    assert Budgets(10.0).remaining(make_totals(carbon_g=1.0)) == {}
+
+
+EVERYTHING = {"carbon_g": 1e9, "energy_j": 1e12, "cost": 1e9, "device_s": 1e9}
+
+
+def required_by(work, ledger, now_s=0.0, forecast=None, **more):
+    """What one piece of work takes of each budget."""
+    checker = BudgetChecker(Budgets(1e6, **(EVERYTHING | more)), ledger, PEAK_W, checkpoint_s=60.0)
+    checker.forecast = forecast
+    available = dict.fromkeys(checker.remaining(), 0.0)
+    limits = dict.fromkeys(available, 1e12)
+    assert checker.count_within([work], now_s, limits) == 1
+    return {budget: pytest.approx(1e12 - amount, rel=1e-6, abs=1e-3) for budget, amount in limits.items()}
+
+
+FORECAST = Forecast("test", 0.0, 0.0, HOUR_S, np.array([400.0, 100.0, 300.0]))
+
+
+def test_work_takes_of_each_budget_in_real_time():
+    ledger = Ledger(FLAT, 2.0, Prices(electricity_per_kwh=0.5, price_per_device_hour=3.0), 4.0, gpus_per_device=2)
+    work = Work(HOUR_S, overhead_s=HOUR_S)  # two hours of the run, half a real one
+    energy_j = PEAK_W * 2.0 * HOUR_S / 2
+    assert required_by(work, ledger, forecast=FORECAST) == {
+        StopReason.CARBON: energy_j / J_PER_KWH * 250.0,
+        StopReason.ENERGY: energy_j,
+        StopReason.COST: 3.0 * 0.5 + energy_j / J_PER_KWH * 0.5,
+        StopReason.DEVICE_TIME: HOUR_S,
+    }
+    assert required_by(work, ledger)[StopReason.CARBON] == 0.0  # without a forecast carbon is not checked
+
+
+def test_paper_accounting_takes_a_kilowatt_for_each_training_gpu():
+    ledger = Ledger(FLAT, 2.0, Prices(), gpus_per_device=2)
+    paper = {"accounting": CarbonAccounting.PAPER, "forecast": FORECAST}
+    assert required_by(Work(HOUR_S), ledger, **paper)[StopReason.CARBON] == 2 * 400.0
+    sampling = Work(HOUR_S, activity=Activity.SAMPLING)
+    assert required_by(sampling, ledger, **paper)[StopReason.CARBON] == 0.0
+
+
+def test_measured_power_is_of_a_device_of_several_gpus():
+    ledger = Ledger(FLAT, 2.0, Prices(), gpus_per_device=2)
+    ledger.record([EnergyReading(0, Activity.TRAINING, 0.0, HOUR_S, 1000.0, ReadingSource.COUNTER)])
+    assert required_by(Work(2 * HOUR_S), ledger)[StopReason.ENERGY] == 4000.0
+    assert required_by(Work(HOUR_S, activity=Activity.IDLE), ledger)[StopReason.ENERGY] == 2 * PEAK_W * HOUR_S
+
+
+def test_electricity_is_charged_at_the_prices_of_its_hours():
+    tariff = Series(datetime(2021, 1, 1, tzinfo=UTC), HOUR_S, np.array([0.1, 0.5, 0.3]))
+    ledger = Ledger(FLAT, 1.0, Prices(electricity_per_kwh=tariff))
+    assert required_by(Work(HOUR_S), ledger, now_s=HOUR_S)[StopReason.COST] == 0.5 * 0.5
+    assert required_by(Work(2 * HOUR_S), ledger)[StopReason.COST] == 1.0 * 0.3
+
+
+def test_a_new_device_costs_a_billing_period_at_least_and_sampling_writes_no_checkpoint():
+    ledger = Ledger(FLAT, 1.0, Prices(price_per_device_hour=3.0, billing_period_s=HOUR_S))
+
+    def cost(*arguments, **more):
+        return required_by(Work(*arguments, **more), ledger)[StopReason.COST]
+
+    idle = {"activity": Activity.IDLE}
+    assert cost(0.0, **idle) == 3.0
+    assert cost(HOUR_S, **idle) == 3.0
+    assert cost(HOUR_S) == 6.0  # with the checkpoint
+    assert cost(HOUR_S - 60.0) == 3.0
+    assert cost(100.0, paid_s=100.0, **idle) == 0.0
+    assert cost(100.0, paid_s=160.0) == 0.0
+    assert cost(100.0, paid_s=159.0) == 3.0
+
+
+def test_billing_limits_only_a_cost_budget_with_a_price_by_period():
+    hourly = Prices(price_per_device_hour=3.0, billing_period_s=HOUR_S)
+    assert make_checker(cost=3.0, prices=hourly).limits_billing
+    assert not make_checker(energy_j=3.0, prices=hourly).limits_billing
+    assert not make_checker(cost=3.0, prices=Prices(price_per_device_hour=3.0)).limits_billing
+    assert not make_checker(cost=3.0, prices=Prices(billing_period_s=HOUR_S)).limits_billing
+    for budget, paid_s in (("cost", HOUR_S - 10.0), ("energy_j", 0.0)):
+        checker = make_checker(**{budget: 1e9}, prices=hourly)
+        checker._ledger.record([EnergyReading(0, Activity.IDLE, 0.0, 10.0, 0.0, ReadingSource.MODELLED)])
+        assert checker.paid_s(0, 10.0) == paid_s
+
+
+def test_trainings_with_the_least_to_pay_come_first_then_the_shortest():
+    hourly = Prices(price_per_device_hour=3.0, billing_period_s=HOUR_S)
+    order = [Work(3000.0), Work(2000.0, paid_s=2000.0), Work(500.0, paid_s=500.0), Work(100.0)]
+    assert make_checker(cost=9.0, prices=hourly).sort(order) == [2, 1, 3, 0]
+    assert make_checker().sort(order) == [3, 2, 1, 0]
+
+
+def test_a_training_has_to_end_before_the_deadline_and_sampling_has_not():
+    late = {"time_s": HOUR_S, "energy_j": 1e12}
+    assert make_checker(**late).count_affordable(works(HOUR_S), 0.0) == 1
+    assert make_checker(**late).count_affordable(works(HOUR_S), 1.0) == 0
+    sampling = Work(2 * HOUR_S, activity=Activity.SAMPLING)
+    assert make_checker(**late).count_within([sampling], 0.0, {}) == 1
+
+
+def test_later_hours_count_as_far_as_the_forecast_and_without_paid_time():
+    def checker(**budgets):
+        return make_checker(forecast=[400.0, 300.0, 100.0], **budgets)
+
+    assert checker(carbon_g=0.5 * 99.0).binding_budget(Work(HOUR_S), 0.0) is StopReason.CARBON
+    assert checker(carbon_g=0.5 * 101.0).binding_budget(Work(HOUR_S), 0.0) is None
+    assert checker(carbon_g=0.5 * 101.0, time_s=3 * HOUR_S).binding_budget(Work(HOUR_S), 0.0) is None
+    assert checker(carbon_g=0.5 * 101.0, time_s=2.9 * HOUR_S).binding_budget(Work(HOUR_S), 0.0) is StopReason.CARBON
+    hourly = Prices(price_per_device_hour=3.0, billing_period_s=HOUR_S)
+    paid = checker(carbon_g=0.5 * 101.0, cost=2.0, prices=hourly)
+    assert paid.binding_budget(Work(HOUR_S, paid_s=HOUR_S), 0.0) is StopReason.COST
+    unknown = make_checker(energy_j=1.0)
+    unknown.forecast = None
+    assert unknown.binding_budget(Work(HOUR_S), 0.0) is StopReason.ENERGY
+
+
+def test_nothing_is_left_of_a_budget_that_is_used_up():
+    assert make_checker(time_s=10.0, energy_j=5.0).has_anything_left(9.9)
+    assert not make_checker(time_s=10.0, energy_j=5.0).has_anything_left(10.0)
+    assert not make_checker(time_s=10.0, energy_j=0.0).has_anything_left(1.0)
+    assert make_checker(time_s=10.0).has_anything_left(1.0)

@@ -264,3 +264,23 @@ def test_trace_delegates_to_its_series():
 def test_a_series_shows_its_name_and_extent():
     named = Series(START, 1800, np.array([1.0, 2.0]), "the price")
     assert repr(named) == "<Series the price: 2 steps of 1800 s from 2021-07-01 00:00 UTC>"
+
+
+def test_coverage_with_a_reference_time_within_a_step():
+    viewed = series(1, 2, np.nan).relative_to(START + timedelta(minutes=30))
+    assert viewed.covers(-1800, 5400)
+    assert not viewed.covers(-1801, 5400)
+    assert not viewed.covers(-1800, 5401)
+    whole = series(1, 2, 3).relative_to(START + timedelta(minutes=30))
+    assert whole.covers(0, 9000)
+    assert not whole.covers(0, 9001)
+
+
+def test_what_an_intensity_counts_is_written_as_in_files():
+    assert [*EmissionFactorType] == ["lifecycle", "direct", "unstated"]
+    assert [*Signal] == ["average", "marginal", "unstated"]
+
+
+def test_the_sources_of_a_mix_are_part_of_the_fingerprint_in_any_order():
+    gas, coal = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    assert trace(mix_mw={"gas": gas, "coal": coal}).fingerprint == trace(mix_mw={"coal": coal, "gas": gas}).fingerprint

@@ -45,3 +45,24 @@ def test_quota_ignores_partial_checkpoint(tmp_path):
     (tmp_path / "task-2.pt").write_bytes(bytes(400))
     assert quota.enforce(finished_task_ids={0, 1}) == [0]
     assert (tmp_path / "task-1.pt.part").exists()
+
+
+def test_a_quota_that_is_just_met_removes_nothing(tmp_path):
+    quota = quota_with_checkpoints(tmp_path, {0: 500, 1: 500})
+    assert quota.enforce(finished_task_ids={0, 1}) == []
+    assert quota.enforce(finished_task_ids=set()) == []
+    (tmp_path / "task-2.pt").write_bytes(b"x")
+    assert quota.enforce(finished_task_ids={0, 1}) == [0]
+
+
+def test_a_checkpoint_that_is_replaced_meanwhile_is_skipped(tmp_path):
+    quota = quota_with_checkpoints(tmp_path, {0: 600, 1: 600})
+    (tmp_path / "task-2.pt").symlink_to(tmp_path / "gone")
+    assert quota.enforce(finished_task_ids={0, 1, 2}) == [0]
+    assert (tmp_path / "task-2.pt").is_symlink()
+
+
+def test_the_excess_is_stated_in_gigabytes(tmp_path):
+    quota = quota_with_checkpoints(tmp_path, {0: 30_000_000})
+    with pytest.raises(StoreError, match=r"within 1e-06 GB, but those of unfinished tasks alone take 0\.03 GB"):
+        quota.enforce(finished_task_ids=set())

@@ -84,3 +84,12 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
 def test_a_folder_in_the_place_of_the_log_is_refused(tmp_path):
     with pytest.raises(StoreError, match="cannot be resumed without it"):
         EventLog(tmp_path)
+
+
+def test_the_next_event_is_seen_before_it_is_taken(tmp_path):
+    (tmp_path / "events").write_text('["a", 1.0, 5]\n["b", 2.0, 6]\n["c", 3.0, 7]\n')
+    log = EventLog(tmp_path / "events")
+    for event in (LoggedEvent("a", 1.0, 5), LoggedEvent("b", 2.0, 6), LoggedEvent("c", 3.0, 7)):
+        assert log.peek == event
+        assert log.pop(event.kind) == event
+    assert log.peek is None

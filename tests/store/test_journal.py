@@ -191,3 +191,37 @@ def test_a_commit_reaches_the_disk(path):
     assert journal._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     assert journal._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     journal.close()
+
+
+def test_a_body_is_json_with_sorted_keys_and_no_blanks(path):
+    memory = MemoryJournal()
+    memory.append("x", 0.0, {"b": [1, 2], "a": {"d": 1, "c": "é"}})
+    assert memory.entries[0].body == '{"a":{"c":"\\u00e9","d":1},"b":[1,2]}'
+    with pytest.raises(ValueError, match="JSON"):
+        memory.append("x", 0.0, {"a": float("inf")})
+
+
+def test_a_change_is_recorded_at_the_time_of_the_last_entry(path):
+    write(path, [("run_started", 0.0, {}), ("period", 3600.0, {})])
+    journal = SqliteJournal(path)
+    assert [entry.kind for entry in journal.recorded] == ["run_started", "period"]
+    journal.accept_change({"changes": [1]}, "the trace")
+    for entry in (("run_started", 0.0, {}), ("period", 3600.0, {}), ("period", 7200.0, {})):
+        journal.append(*entry)
+    journal.close()
+    assert [(entry.kind, entry.at_s) for entry in read_entries(path)][2:] == [
+        (INPUT_CHANGED, 3600.0),
+        ("period", 7200.0),
+    ]
+
+
+def test_a_long_entry_is_abbreviated_in_an_error(path):
+    write(path, [("period", 3600.0, {"text": "x" * 5000})])
+    with pytest.raises(ReplayError, match=r"at entry 0: expected period at 3600 s \{.*\.\.\., got period") as caught:
+        write(path, [("period", 3600.0, {"text": "y"})])
+    assert len(str(caught.value)) < 500
+
+
+def test_a_journal_that_cannot_be_created_is_one_sentence(tmp_path):
+    with pytest.raises(StoreError, match=r"can be written at .*; check the disk and the directory"):
+        SqliteJournal(tmp_path / "missing" / "journal.sqlite")

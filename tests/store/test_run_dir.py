@@ -115,3 +115,13 @@ def test_a_closed_directory_has_closed_journals_and_no_lock(tmp_path):
     folder.close()
     assert not (tmp_path / "run" / "journal.sqlite-wal").exists()
     RunDirectory.open(tmp_path / "run").close()
+
+
+def test_the_files_of_a_run_keep_their_names(tmp_path):
+    with RunDirectory.create(tmp_path / "run") as folder:
+        folder.open_journal().commit()
+        assert {"journal.sqlite", "lock"} <= {file.name for file in folder.path.iterdir()}
+    write_atomic(tmp_path / "a", "é")
+    write_atomic(tmp_path / "b", b"\x00")
+    assert (tmp_path / "a").read_text() == "é"
+    assert (tmp_path / "b").read_bytes() == b"\x00"

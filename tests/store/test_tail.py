@@ -293,3 +293,16 @@ def test_a_copy_of_a_closed_journal_is_used_only_if_it_did_not_change_meanwhile(
     assert not tail._try_copy()  # a writer opened it
     monkeypatch.undo()
     assert tail._try_copy()
+
+
+def test_a_link_in_the_place_of_a_stale_copy_is_not_followed(path, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim" / "file").touch()
+    link = tmp_path / f"ce-nas-journal-{dead.pid}-abc"
+    link.symlink_to(tmp_path / "victim")
+    JournalTail(path).close()
+    assert link.is_symlink()
+    assert (tmp_path / "victim" / "file").exists()
