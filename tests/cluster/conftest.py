@@ -1,5 +1,6 @@
 """A Slurm cluster on this machine: munged, slurmctld and slurmd of Debian's packages."""
 
+import contextlib
 import getpass
 import os
 import shutil
@@ -13,7 +14,7 @@ import pytest
 CONF = """
 ClusterName=loopback
 SlurmctldHost={host}(127.0.0.1)
-AuthInfo=socket={folder}/munge/socket
+AuthInfo=socket={folder}/munge/socket,cred_expire=15
 SlurmUser={user}
 SlurmdUser={user}
 StateSaveLocation={folder}/state
@@ -36,7 +37,10 @@ JobRequeue=1
 KillWait=2
 ReturnToService=2
 NodeName={host} NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
-PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=30
+PartitionName=urgent Nodes={host} MaxTime=INFINITE State=UP PriorityTier=9 PreemptMode=OFF
 """
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 
@@ -61,14 +65,17 @@ def terminate(pid):
         time.sleep(0.1)
 
 
-@pytest.fixture(scope="session")
-def slurm(tmp_path_factory):
-    """A Slurm cluster with one node of two cores; skipped if it is not installed or cannot be started."""
-    pytest.importorskip("submitit", reason="needs the extra slurm")
+class NoSlurmError(Exception):
+    """Slurm cannot be started here."""
+
+
+@contextlib.contextmanager
+def run_slurm(folder):
+    """Run a Slurm cluster with one node of two cores; its configuration is in the environment meanwhile."""
     missing = [name for name in PROGRAMS if find_program(name) is None]
     if missing or os.getuid() != 0:
-        pytest.skip(f"needs slurmctld, slurmd and munge, and root; missing: {missing}")
-    folder = tmp_path_factory.mktemp("slurm")
+        message = f"needs slurmctld, slurmd and munge, and root; missing: {missing}"
+        raise NoSlurmError(message)
     for name in ("munge", "state", "spool"):
         (folder / name).mkdir(mode=0o700)
     (folder / "munge" / "key").write_bytes(os.urandom(1024))
@@ -82,16 +89,28 @@ def slurm(tmp_path_factory):
         subprocess.run([find_program("munged"), "--force", f"--socket={folder}/munge/socket", *munge], check=True)
         for name in ("slurmctld", "slurmd"):
             subprocess.run([find_program(name), "-f", str(conf)], check=True)
-        for _ in range(100):
+        for _ in range(300):
             command = ["sinfo", "-h", "-o", "%T"]
             if "idle" in subprocess.run(command, check=False, capture_output=True, text=True).stdout:
                 break
             time.sleep(0.1)
         else:
-            pytest.skip("Slurm's node did not come up")
+            message = "Slurm's node did not come up"
+            raise NoSlurmError(message)
         yield conf
     finally:
         for pid in (folder / "slurmd.pid", folder / "slurmctld.pid", folder / "munge" / "pid"):
             if pid.exists():
                 terminate(int(pid.read_text()))
         del os.environ["SLURM_CONF"]
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory):
+    """A Slurm cluster with one node of two cores; skipped if it is not installed or cannot be started."""
+    pytest.importorskip("submitit", reason="needs the extra slurm")
+    try:
+        with run_slurm(tmp_path_factory.mktemp("slurm")) as conf:
+            yield conf
+    except NoSlurmError as error:
+        pytest.skip(str(error))

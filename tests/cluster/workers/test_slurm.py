@@ -11,7 +11,8 @@ import pytest
 
 from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent
-from ce_nas.cluster.workers.slurm import SlurmJob, SlurmWorkerPool, _explain_missing_package, _read_places, _read_report
+from ce_nas.cluster.workers.slurm import SlurmJob, SlurmWorkerPool, _explain_missing_package
+from ce_nas.cluster.workers.slurm_job import DeviceFiles, read_report
 from ce_nas.config.registry import METERS
 from ce_nas.core.records import Task, TaskKind
 from ce_nas.energy.base import usage_between
@@ -21,6 +22,7 @@ from ce_nas.testing.fake_executor import FakeExecutor, FakeWorkload
 STEPS = 30
 MAKE_EXECUTOR = functools.partial(FakeExecutor, FakeWorkload(STEPS, step_s=0.1))
 TASK = Task(3, TaskKind.EVALUATION, ((1, 1),))
+OTHER = Task(4, TaskKind.EVALUATION, ((1, 1),))
 
 
 def count_steps(folder):
@@ -44,14 +46,14 @@ def run_command(*command):
 
 
 def wait_until(condition):
-    for _ in range(300):
+    for _ in range(1200):
         if condition():
             return
         time.sleep(0.1)
-    pytest.fail("the condition was not met in 30 s")
+    pytest.fail("the condition was not met in 120 s")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.slurm
 @pytest.mark.parametrize("command", [("scancel", "--signal=USR2"), ("scontrol", "requeue")])
 def test_requeued_job_resumes_from_checkpoint(slurm, tmp_path, command):
@@ -74,7 +76,7 @@ def test_requeued_job_resumes_from_checkpoint(slurm, tmp_path, command):
     pool.workers.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.slurm
 def test_jobs_of_killed_run_are_cancelled(slurm, tmp_path):
     killed = OpenPool(tmp_path)
@@ -88,24 +90,96 @@ def test_jobs_of_killed_run_are_cancelled(slurm, tmp_path):
     assert [resumed.receive().event, resumed.receive().event] == [WorkerEvent.WORKING, WorkerEvent.FINISHED]
     assert set(count_steps(tmp_path).values()) == {1}
     for pool in (killed, resumed):
-        pool.workers._running.clear()
+        pool.workers._slurm_devices[0].task = None
         pool.workers.close()
+
+
+class OneJob:
+    """A job of device 1 without Slurm, and the search's end of its files."""
+
+    def __init__(self, folder, executor=None, *, steps=2, **fields):
+        files = DeviceFiles(folder, 1, "run")
+        make_executor = executor or functools.partial(FakeExecutor, FakeWorkload(steps, step_s=0.05))
+        self.job = SlurmJob(make_executor, "cpu", files, 1, idle_s=fields.pop("idle_s", 60.0), **fields)
+        self.commands, self.replies = files.commands(), files.replies()
+        self.commands.submit(1)
+
+    def serve(self, *tasks):
+        """Let the job run tasks and end; returns its replies."""
+        thread = threading.Thread(target=self.job)
+        thread.start()
+        replies = []
+        for attempt, task in enumerate(tasks, 1):
+            self.commands.start(attempt, task)
+            while not any(reply.get("ended") == attempt for reply in replies):
+                replies += self.replies.read()
+                time.sleep(0.02)
+        self.commands.stop(1)
+        thread.join(60)
+        assert not thread.is_alive()
+        return [*replies, *self.replies.read()]
+
+
+def test_a_job_runs_one_task_after_another_and_ends_when_it_is_released(tmp_path):
+    replies = OneJob(tmp_path).serve(TASK, OTHER, TASK)
+    assert [next(iter(reply)) for reply in replies] == ["up", *["started", "ended"] * 3, "gone"]
+    assert [reply["message"].task_id for reply in replies if "message" in reply] == [3, 4, 3]
+    assert {reply["message"].event for reply in replies if "message" in reply} == {WorkerEvent.FINISHED}
+
+
+def test_a_job_without_a_task_ends_by_itself(tmp_path):
+    one = OneJob(tmp_path, idle_s=0.3)
+    assert one.job() == "it had nothing to do"
+    assert [next(iter(reply)) for reply in one.replies.read()] == ["up", "gone"]
+
+
+def test_a_job_that_was_replaced_touches_nothing(tmp_path):
+    one = OneJob(tmp_path)
+    one.commands.submit(2)
+    one.commands.start(1, TASK)
+    one.job()
+    assert [next(iter(reply)) for reply in one.replies.read()] == ["up"]
+    assert not (tmp_path / "steps").exists()
+
+
+def test_an_attempt_that_is_not_wanted_any_more_does_not_begin(tmp_path):
+    one = OneJob(tmp_path, idle_s=0.3)
+    one.commands.start(1, TASK)
+    one.commands.preempt(1)
+    one.job()
+    (message,) = [reply["message"] for reply in one.replies.read() if "message" in reply]
+    assert message.event is WorkerEvent.PREEMPTED
+    assert not (tmp_path / "steps").exists()
 
 
 def test_job_is_preempted_before_requeue(tmp_path):
     pytest.importorskip("submitit", reason="needs the extra slurm")
-    make_executor = functools.partial(FakeExecutor, FakeWorkload(STEPS, step_s=0.01))
-    job, messages = SlurmJob(make_executor, 0, "cpu", tmp_path), []
-    thread = threading.Thread(target=lambda: messages.append(job(TASK)))
+    one = OneJob(tmp_path, steps=STEPS)
+    one.commands.start(1, TASK)
+    thread = threading.Thread(target=one.job)
     thread.start()
     wait_until((tmp_path / "steps").exists)
-    requeued = job.checkpoint(TASK)
+    requeued = one.job.checkpoint()
     thread.join()
     done = len(count_steps(tmp_path))
-    assert messages[0].event is WorkerEvent.PREEMPTED
     assert 0 < done < STEPS
-    assert requeued.function(*requeued.args).event is WorkerEvent.FINISHED
+    assert not any("ended" in reply for reply in one.replies.read())  # the search is not told
+    one.commands.stop(1)
+    requeued.function(*requeued.args)
+    (message,) = [reply["message"] for reply in one.replies.read() if "message" in reply]
+    assert message.event is WorkerEvent.FINISHED
     assert set(count_steps(tmp_path).values()) == {1}
+
+
+def test_a_job_without_a_task_is_not_requeued(tmp_path):
+    pytest.importorskip("submitit", reason="needs the extra slurm")
+    one = OneJob(tmp_path)
+    thread = threading.Thread(target=one.job)
+    thread.start()
+    wait_until(lambda: any("up" in reply for reply in one.replies.read()))
+    assert one.job.checkpoint() is None
+    thread.join()
+    assert [next(iter(reply)) for reply in one.replies.read()] == ["gone"]
 
 
 def make_meter(device):
@@ -113,12 +187,13 @@ def make_meter(device):
 
 
 def test_a_job_reads_the_meter_of_its_node(tmp_path):
-    make_executor = functools.partial(FakeExecutor, FakeWorkload(2, step_s=0.01))
-    message = SlurmJob(make_executor, 1, "cpu", tmp_path, make_meter)(TASK)
+    (message,) = [
+        reply["message"] for reply in OneJob(tmp_path, make_meter=make_meter).serve(TASK) if "message" in reply
+    ]
     assert message.event is WorkerEvent.FINISHED
     assert message.report.energy_j > 0
     assert "per busy core" in message.report.origin
-    assert _read_report(tmp_path / "meter-1.json").process == message.report.process
+    assert read_report(tmp_path / "meter-1.json").process == message.report.process
 
 
 def test_a_job_without_its_executor_tells_why(tmp_path):
@@ -126,7 +201,7 @@ def test_a_job_without_its_executor_tells_why(tmp_path):
         message = "no data on this node"
         raise FileNotFoundError(message)
 
-    message = SlurmJob(fail, 0, "cpu", tmp_path)(TASK)
+    (message,) = [reply["message"] for reply in OneJob(tmp_path, fail).serve(TASK) if "message" in reply]
     assert (message.event, message.failure) == (WorkerEvent.FAILED, Failure.ERROR)
     assert message.detail == "FileNotFoundError: no data on this node"
 
@@ -138,8 +213,8 @@ def test_a_node_without_the_package_is_one_sentence():
     assert _explain_missing_package("RuntimeError: other", ["warning"]) == "RuntimeError: other"
 
 
-@pytest.mark.slow
-def test_between_jobs_nothing_is_booked(tmp_path):
+@pytest.mark.long
+def test_a_job_is_booked_while_it_is_held_and_nothing_after_its_release(tmp_path):
     pytest.importorskip("submitit", reason="needs the extra slurm")
     messages = queue.Queue()
     make_executor = functools.partial(FakeExecutor, FakeWorkload(4, step_s=0.2))
@@ -150,37 +225,38 @@ def test_between_jobs_nothing_is_booked(tmp_path):
     workers.open(messages.put)
     meter = workers.reported_meters[0]
     before = meter.snapshot()
-    workers.start(0, TASK)
-    while messages.get(timeout=100).event is not WorkerEvent.FINISHED:
-        pass
+    for task in (TASK, OTHER):
+        workers.start(0, task)
+        while messages.get(timeout=100).event is not WorkerEvent.FINISHED:
+            pass
     ended = meter.snapshot()
     assert usage_between(before, ended).energy_j > 0
+    assert workers._slurm_devices[0].jobs == 1
+    workers.release(0)
+    wait_until(lambda: workers._slurm_devices[0].job is None)
+    released = meter.snapshot()
     time.sleep(0.3)
-    idle = usage_between(ended, meter.snapshot())
-    assert (idle.energy_j, idle.coverage) == (0.0, 1.0)
+    idle = usage_between(released, meter.snapshot())
+    assert (idle.energy_j, idle.coverage) == (0.0, pytest.approx(1.0))
+    workers.start(0, TASK)  # a job of its own again
+    while messages.get(timeout=100).event is not WorkerEvent.FINISHED:
+        pass
+    assert workers._slurm_devices[0].jobs == 2
     workers.close()
 
 
 SLURM = {"SLURM_JOB_ID": "77", "SLURMD_NODENAME": "node-3", "SLURM_JOB_ACCOUNT": "lab", "SLURM_JOB_PARTITION": "gpu"}
 
 
-def test_each_start_of_a_job_says_where_it_runs(tmp_path, monkeypatch):
+def test_each_start_of_a_task_says_where_it_runs(tmp_path, monkeypatch):
     for name, value in SLURM.items():
         monkeypatch.setenv(name, value)
-    make_executor = functools.partial(FakeExecutor, FakeWorkload(2, step_s=0.01))
-    job = SlurmJob(make_executor, 1, "cpu", tmp_path)
-    job(TASK)
-    monkeypatch.setenv("SLURMD_NODENAME", "node-4")
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
-    job(TASK)
-    place = {"job": "77", "node": "node-3", "account": "lab", "partition": "gpu"}
-    assert _read_places(job.started_file(TASK.id)) == (place, {**place, "node": "node-4", "restart": "1"})
-    assert _read_places(tmp_path / "none") == ()
+    (place,) = [reply["place"] for reply in OneJob(tmp_path).serve(TASK) if "place" in reply]
+    assert place == {"job": "77", "node": "node-3", "account": "lab", "partition": "gpu", "restart": "1"}
 
 
 def test_a_job_that_slurm_says_nothing_of_has_no_place(tmp_path, monkeypatch):
     for name in SLURM:
         monkeypatch.delenv(name, raising=False)
-    job = SlurmJob(functools.partial(FakeExecutor, FakeWorkload(2, step_s=0.01)), 1, "cpu", tmp_path)
-    job(TASK)
-    assert _read_places(job.started_file(TASK.id)) == ()
+    assert [reply["place"] for reply in OneJob(tmp_path).serve(TASK) if "place" in reply] == [{}]

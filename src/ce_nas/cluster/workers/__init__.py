@@ -4,7 +4,9 @@
 - local: one process per device on this machine
 - ray: one Ray actor per device
 - ray_actor: the actor
-- slurm: one Slurm job per task
+- slurm: one Slurm job per device
+- slurm_job: the job
+- slurm_messages: what a search and its jobs say to each other, in files
 - distributed: a trial on several devices, a process each
 - process: the main loop of a worker process
 - slurm_queue: the queue of Slurm by squeue

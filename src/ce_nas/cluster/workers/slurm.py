@@ -1,19 +1,17 @@
-"""A worker pool on Slurm: one job per task, by submitit (extra ``slurm``).
+"""A worker pool on Slurm: a job for each device, which runs one task after another, by submitit (extra ``slurm``).
 
-A job that is preempted or times out writes a checkpoint, is requeued and continues from it: its task stays the same,
-and no message is sent until the task ends. Preemptions by the run, starts of jobs and readings of their meters are
-files in a shared folder. Jobs left by an interrupted run are cancelled before their tasks are started again.
+A job begins with the first task of its device, and ends when the device is released or has had no task for a while. One
+that is preempted or reaches its time limit writes a checkpoint, is requeued and continues from it: its task stays the
+same, and no message is sent until the task ends. Jobs left by an interrupted run are cancelled before their tasks are
+started again.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import signal
+import secrets
 import sys
 import threading
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,209 +19,72 @@ from pydantic import Field
 
 from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
-from ce_nas.cluster.workers.process import execute_task
+from ce_nas.cluster.workers.slurm_job import DeviceFiles, SlurmJob, read_report
 from ce_nas.cluster.workers.slurm_queue import SlurmQueue
 from ce_nas.config.components import ComponentSettings
+from ce_nas.config.quantities import Duration  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.config.registry import WORKERS
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import MissingExtraError
-from ce_nas.core.records import ReadingSource
-from ce_nas.energy.cuda_devices import show_only_device
-from ce_nas.energy.nvml import load_nvml
-from ce_nas.energy.reported_meter import MAX_REPORT_AGE_S, MeterReport, ReportedMeters
+from ce_nas.energy.reported_meter import MAX_REPORT_AGE_S, ReportedMeters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ce_nas.benchmarks.base import Executor
+    from ce_nas.cluster.workers.slurm_messages import CommandFile, ReplyFile
     from ce_nas.core.records import Task
-    from ce_nas.energy.reported_meter import WorkerMeter
+    from ce_nas.energy.reported_meter import MeterReport, WorkerMeter
 
 __all__ = ["SlurmJob", "SlurmWorkerPool"]
 
 #: wait for preempted jobs at the end of the run, s
 _SHUTDOWN_TIMEOUT_S = 60.0
-#: delay until the result of a job that left the queue is visible in the shared folder, s
+#: delay until the replies of a job that left the queue are visible in the shared folder, s
 _RESULT_LAG_S = 30.0
-#: wait of a job for its announced end, s
-_TERMINATION_WAIT_S = 120.0
+#: time without a task after which a job ends, s
+_IDLE_TIMEOUT_S = 300.0
 #: time-outs of one job
 _MAX_JOB_TIMEOUTS = 10_000
 _MAX_STDERR_LINES = 20
-#: time between two reports of a job's meter, s
-_REPORT_INTERVAL_S = 2.0
 
 
 @dataclass(slots=True)
-class SlurmJob:
-    """The callable of one job; submitit pickles it for the node, whose meter it reads."""
+class _Job:
+    """A submitted job of a device."""
 
-    make_executor: Callable[[str], Executor]
     number: int
-    name: str
-    folder: Path
-    #: creates the meter of the device on its node; None: its energy is modelled
-    make_meter: Callable[[str], WorkerMeter] | None = None
-    #: while the task runs: the preemption event, and the thread of the task
-    _preempt_requested: threading.Event | None = field(default=None, init=False, repr=False)
-    _thread: threading.Thread | None = field(default=None, init=False, repr=False)
-
-    def __call__(self, task: Task) -> WorkerMessage:
-        """Run the task in a thread, so that a signal handler can wait for its checkpoint.
-
-        On SIGTERM, by which Slurm announces the end of the job, writes a checkpoint and waits for the end.
-        """
-        with self.started_file(task.id).open("a") as file:  # once more after each requeue
-            file.write(json.dumps(_place(os.environ)) + "\n")
-        preempt_requested, terminated, messages = threading.Event(), threading.Event(), list[WorkerMessage]()
-
-        def handle_sigterm(*_: object) -> None:
-            terminated.set()
-            preempt_requested.set()
-
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handle_sigterm)
-        self._preempt_requested = preempt_requested
-        self._thread = threading.Thread(
-            target=lambda: messages.append(self._run_task(task, preempt_requested)), daemon=True
-        )
-        self._thread.start()
-        self._thread.join()
-        if (
-            terminated.is_set()
-            and messages[0].event is WorkerEvent.PREEMPTED
-            and not self.preempt_file(task.id).exists()
-        ):
-            threading.Event().wait(_TERMINATION_WAIT_S)
-            sys.exit(128 + signal.SIGTERM)  # no result: the task continues after the requeue
-        return messages[0]
-
-    def checkpoint(self, task: Task) -> Any:  # noqa: ANN401 - submitit's own class
-        """Return what submitit requeues when the job is preempted: the same task, which finds its checkpoint.
-
-        Called by a signal handler during the task: preempts the task first.
-        """
-        from submitit.helpers import DelayedSubmission
-
-        if self._preempt_requested is not None and self._thread is not None:
-            self._preempt_requested.set()
-            self._thread.join()
-        job = SlurmJob(self.make_executor, self.number, self.name, self.folder, self.make_meter)
-        return DelayedSubmission(job, task)
-
-    def preempt_file(self, task_id: int) -> Path:
-        """Return the file that requests the preemption of a task."""
-        return self.folder / f"preempt-{task_id}"
-
-    def started_file(self, task_id: int) -> Path:
-        """Return the file that signals the start of the job of a task."""
-        return self.folder / f"started-{task_id}"
-
-    @property
-    def job_id_file(self) -> Path:
-        """The file with the job id of the device, for the resumption of an interrupted run."""
-        return self.folder / f"job-{self.number}"
-
-    @property
-    def meter_file(self) -> Path:
-        """The file with the last report of the meter of the device."""
-        return self.folder / f"meter-{self.number}.json"
-
-    def _run_task(self, task: Task, preempt_requested: threading.Event) -> WorkerMessage:
-        """Run the task; a device or an executor that cannot be had is a failure with its reason."""
-        try:
-            return self._meter_task(task, preempt_requested)
-        except Exception as error:  # noqa: BLE001 - user code may raise any error
-            detail = f"{type(error).__name__}: {error}"
-            return WorkerMessage(self.number, WorkerEvent.FAILED, task.id, failure=Failure.ERROR, detail=detail)
-
-    def _meter_task(self, task: Task, preempt_requested: threading.Event) -> WorkerMessage:
-        """Run the task while its meter counts, and return its message with the last reading."""
-        name = show_only_device(self.name, load_nvml)
-        if self.make_meter is None:
-            return self._execute_task(name, task, preempt_requested)
-        meter, ended = self.make_meter(name), threading.Event()
-
-        def write_reports() -> None:
-            while True:
-                _write_report(self.meter_file, meter.report())
-                if ended.wait(_REPORT_INTERVAL_S):
-                    return
-
-        thread = threading.Thread(target=write_reports, name="ce-nas meter", daemon=True)
-        thread.start()
-        try:
-            message = self._execute_task(name, task, preempt_requested)
-            return replace(message, report=meter.report())
-        finally:
-            ended.set()
-            thread.join()
-            meter.close()
-
-    def _execute_task(self, name: str, task: Task, preempt_requested: threading.Event) -> WorkerMessage:
-        preempt_file = self.preempt_file(task.id)
-        return execute_task(
-            self.make_executor(name),
-            task,
-            self.number,
-            self.folder,
-            lambda: preempt_requested.is_set() or preempt_file.exists(),
-        )
-
-
-#: what the journal keeps of a job, to be joined with ``sacct``, by Slurm's variable
-_PLACE_VARIABLES = {
-    "job": "SLURM_JOB_ID",
-    "restart": "SLURM_RESTART_COUNT",
-    "node": "SLURMD_NODENAME",
-    "account": "SLURM_JOB_ACCOUNT",
-    "partition": "SLURM_JOB_PARTITION",
-    "cluster": "SLURM_CLUSTER_NAME",
-}
-
-
-def _place(environ: Mapping[str, str]) -> dict[str, str]:
-    """Where a job runs; what Slurm does not say is left out."""
-    return {name: environ[variable] for name, variable in _PLACE_VARIABLES.items() if environ.get(variable)}
-
-
-def _read_places(path: Path) -> tuple[Mapping[str, str], ...]:
-    """Where a job ran, a place for each of its starts; those without any word are left out."""
-    try:
-        return tuple(filter(None, map(json.loads, path.read_text().splitlines())))
-    except (OSError, ValueError):
-        return ()
-
-
-def _write_report(path: Path, report: MeterReport) -> None:
-    partial_path = path.with_suffix(".part")
-    with suppress(OSError):  # a disk that is full must not end the training: the reading comes with its end
-        partial_path.write_text(json.dumps(asdict(report)))
-        partial_path.replace(path)
-
-
-def _read_report(path: Path) -> MeterReport | None:
-    try:
-        content = json.loads(path.read_text())
-        return MeterReport(**{**content, "source": ReadingSource(content["source"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None  # not written yet, or just being replaced on a shared disk
-
-
-@dataclass(slots=True)
-class _RunningJob:
-    """A submitted job."""
-
-    task: Task
     job: Any
     #: time of its submission, monotonic, s
     submitted_s: float
-    working_reported: bool = field(default=False)
-    #: the last report of its meter
-    report: MeterReport | None = None
+    #: whether it has begun
+    is_up: bool = False
     #: time at which it was first missing in the queue, monotonic, s; None while it is queued
     missing_since_s: float | None = None
+
+
+@dataclass(slots=True)
+class _SlurmDevice:
+    """The state of one device."""
+
+    files: DeviceFiles
+    commands: CommandFile
+    replies: ReplyFile
+    job: _Job | None = None
+    #: jobs submitted so far, and attempts at tasks
+    jobs: int = 0
+    attempt: int = 0
+    #: its task, whether the run knows that it has started, and whether it is to be suspended
+    task: Task | None = None
+    has_started: bool = False
+    is_preempting: bool = False
+    #: whether Slurm ends or has requeued its job, and the task has its checkpoint
+    is_suspended: bool = False
+    #: where the attempt ran, a place for each start of the job
+    places: list[Mapping[str, str]] = field(default_factory=list)
+    #: the last report of its meter
+    report: MeterReport | None = None
 
 
 class SlurmWorkerSettings(ComponentSettings):
@@ -234,6 +95,9 @@ class SlurmWorkerSettings(ComponentSettings):
         description="Parameters of a job, as submitit names them: slurm_partition, gpus_per_node, timeout_min, ...",
     )
     use_gpus: bool = Field(True, description="Whether a device is a GPU; otherwise it is a CPU.")  # noqa: FBT003 - the default of a field
+    idle_timeout: Duration = Field(
+        _IDLE_TIMEOUT_S, gt=0, description="Time without a training after which a job ends, in real time."
+    )
 
     def device_names(self, count: int) -> tuple[str, ...]:
         """Devices of other machines."""
@@ -242,7 +106,7 @@ class SlurmWorkerSettings(ComponentSettings):
 
 @WORKERS.register("slurm", SlurmWorkerSettings, package="submitit", extra="slurm")
 class SlurmWorkerPool(WorkerPool):
-    """One job per task.
+    """One job per device.
 
     :param make_executor: creates the executor of a device on the node of the job.
     :param device_names: the devices, all of one kind.
@@ -250,7 +114,8 @@ class SlurmWorkerPool(WorkerPool):
     :param job_parameters: parameters of the jobs as named by submitit: ``slurm_partition``, ``gpus_per_node``, ...
     :param make_meter: creates the meter of a device on its node, from its name; None: its energy is modelled.
     :param poll_interval_s: time between two polls of the jobs, s.
-    :param cluster: ``slurm``; ``local`` or ``debug`` run the jobs on this machine.
+    :param idle_timeout_s: time without a task after which a job ends, s.
+    :param cluster: ``slurm``; ``local`` runs the jobs on this machine.
     :raises MissingExtraError: if submitit is not installed.
     """
 
@@ -263,7 +128,8 @@ class SlurmWorkerPool(WorkerPool):
         *,
         make_meter: Callable[[str], WorkerMeter] | None = None,
         cluster: str = "slurm",
-        poll_interval_s: float = 2.0,
+        poll_interval_s: float = 0.5,
+        idle_timeout_s: float = _IDLE_TIMEOUT_S,
     ) -> None:
         try:
             import submitit
@@ -272,18 +138,20 @@ class SlurmWorkerPool(WorkerPool):
             raise MissingExtraError(package, "slurm", "A Slurm worker pool") from error
         self.devices = len(device_names)
         self.origin = f"{len(device_names)} jobs at a time on {cluster}"
-        self._folder = folder
+        self._folder = folder.absolute()
         self._cluster = cluster
         self._poll_interval_s = poll_interval_s
         self._job_parameters = dict(job_parameters or {})
         self._submitit: Any = submitit
-        self._jobs = [
-            SlurmJob(make_executor, number, name, folder.absolute(), make_meter)
-            for number, name in enumerate(device_names)
+        run = secrets.token_hex(4)
+        files = [DeviceFiles(self._folder, number, run) for number in range(self.devices)]
+        self._make_job = [
+            partial(SlurmJob, make_executor, name, file, idle_s=idle_timeout_s, make_meter=make_meter)
+            for name, file in zip(device_names, files, strict=True)
         ]
+        self._slurm_devices = [_SlurmDevice(file, file.commands(), file.replies()) for file in files]
         self.reported_meters = ReportedMeters(self.devices) if make_meter else None
         self._queue = SlurmQueue()
-        self._running: dict[int, _RunningJob] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="ce-nas slurm", daemon=True)
@@ -299,61 +167,93 @@ class SlurmWorkerPool(WorkerPool):
     ) -> Self:
         """The pool that the settings describe."""
         whole = partial(make_meter, share=1.0) if make_meter else None
-        return cls(make_executor, devices, folder, settings.parameters, make_meter=whole)
+        return cls(
+            make_executor,
+            devices,
+            folder,
+            settings.parameters,
+            make_meter=whole,
+            idle_timeout_s=settings.idle_timeout,
+        )
 
     def open(self, on_message: Callable[[WorkerMessage], object]) -> None:
         """See :meth:`WorkerPool.open`; jobs left in the queue by an interrupted run are cancelled first."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        # a training may time out many times: each time it continues from its checkpoint
+        # a job may time out many times: each time its training continues from its checkpoint
         options = {"slurm_max_num_timeout": _MAX_JOB_TIMEOUTS} if self._cluster == "slurm" else {}
         self._executor = self._submitit.AutoExecutor(self._folder / "jobs", cluster=self._cluster, **options)
         self._executor.update_parameters(name="ce-nas", **self._job_parameters)
         if self._cluster == "slurm":
             self._cancel_orphans()
+        for pattern in ("orders-*.jsonl", "replies-*.jsonl"):  # of earlier starts of the search
+            for file in self._folder.glob(pattern):
+                file.unlink(missing_ok=True)
         self._on_message = on_message
         for device in range(self.devices):
             self._set_absent(device)
         self._thread.start()
 
     def start(self, device: int, task: Task) -> None:
-        """See :meth:`WorkerPool.start`."""
-        job_files = self._jobs[device]
-        for file in (job_files.preempt_file(task.id), job_files.started_file(task.id), job_files.meter_file):
-            file.unlink(missing_ok=True)
-        job = self._executor.submit(self._jobs[device], task)
-        self._jobs[device].job_id_file.write_text(str(job.job_id))
+        """See :meth:`WorkerPool.start`; submits a job, unless the device has one."""
+        target = self._slurm_devices[device]
         with self._lock:
-            self._running[device] = _RunningJob(task, job, monotonic_s())
+            target.attempt += 1
+            target.task, target.places = task, []
+            target.has_started = target.is_preempting = target.is_suspended = False
+            target.commands.start(target.attempt, task)
+            if target.job is None:
+                self._submit(device)
 
     def preempt(self, device: int) -> None:
-        """See :meth:`WorkerPool.preempt`; a pending job is cancelled."""
+        """See :meth:`WorkerPool.preempt`; a job that has not begun is cancelled."""
+        target = self._slurm_devices[device]
         with self._lock:
-            running = self._running.get(device)
-        if running is None:
-            return
-        self._jobs[device].preempt_file(running.task.id).touch()
-        if not self._jobs[device].started_file(running.task.id).exists():
-            running.job.cancel(check=False)
+            if target.task is None or target.is_preempting:
+                return
+            target.is_preempting = True
+            target.commands.preempt(target.attempt)
+            if target.job is not None and not target.job.is_up:
+                target.job.job.cancel(check=False)
+
+    def release(self, device: int) -> None:
+        """See :meth:`WorkerPool.release`; the job ends, and its resources are Slurm's again."""
+        target = self._slurm_devices[device]
+        with self._lock:
+            if target.job is not None and target.task is None:
+                target.commands.stop(target.job.number)
 
     def close(self) -> None:
         """See :meth:`WorkerPool.close`; a job that exceeds the time-out is cancelled."""
-        for device in list(self._running):
+        for device in range(self.devices):
             self.preempt(device)
-        for _ in range(round(_SHUTDOWN_TIMEOUT_S / self._poll_interval_s)):
-            if not self._running:
-                break
-            threading.Event().wait(self._poll_interval_s)
+        if self._thread.is_alive():
+            for _ in range(round(_SHUTDOWN_TIMEOUT_S / self._poll_interval_s)):
+                if not any(device.task for device in self._slurm_devices):
+                    break
+                threading.Event().wait(self._poll_interval_s)
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
-        for running in self._running.values():
-            running.job.cancel(check=False)
+        for target in self._slurm_devices:
+            if target.job is not None:
+                self._end_job(target.job.job)
+                target.files.job_id.unlink(missing_ok=True)
+
+    def _submit(self, device: int) -> None:
+        """Submit the next job of a device; the lock is held."""
+        target = self._slurm_devices[device]
+        target.jobs += 1
+        target.commands.submit(target.jobs)
+        target.files.meter.unlink(missing_ok=True)
+        job = self._executor.submit(self._make_job[device](number=target.jobs))
+        target.job = _Job(target.jobs, job, monotonic_s())
+        target.files.job_id.write_text(str(job.job_id))
 
     def _cancel_orphans(self) -> None:
         """Cancel the jobs of an interrupted run, and wait until they left the queue: no task runs twice."""
-        for job in self._jobs:
-            if job.job_id_file.exists():
-                orphan = self._submitit.SlurmJob(self._folder / "jobs", job.job_id_file.read_text())
+        for device in self._slurm_devices:
+            if device.files.job_id.exists():
+                orphan = self._submitit.SlurmJob(self._folder / "jobs", device.files.job_id.read_text())
                 start_s = monotonic_s()
                 orphan.cancel(check=False)
                 while (
@@ -363,76 +263,139 @@ class SlurmWorkerPool(WorkerPool):
 
     def _listen(self) -> None:
         while not self._stopped.wait(self._poll_interval_s):
-            with self._lock:
-                jobs = list(self._running.items())
-            for device, running in jobs:
-                self._poll_job(device, running)
+            for device in range(self.devices):
+                with self._lock:
+                    messages = self._poll(device)
+                for message in messages:
+                    self._on_message(message)
 
-    def _poll_job(self, device: int, running: _RunningJob) -> None:
-        """Take the reading of one job's meter, and send its messages."""
-        self._poll_meter(device, running)
-        done, vanished = self._has_result(running), self._has_vanished(running)
-        if not running.working_reported and (done or self._jobs[device].started_file(running.task.id).exists()):
-            running.working_reported = True
-            self._on_message(WorkerMessage(device, WorkerEvent.WORKING, running.task.id))
-        if done or vanished:
-            with self._lock:
-                del self._running[device]
-            if self._cluster == "slurm" and self._queue.is_pending(str(running.job.job_id), monotonic_s()):
-                running.job.cancel(check=False)  # it was requeued while it finished
-            self._jobs[device].job_id_file.unlink(missing_ok=True)
-            places = _read_places(self._jobs[device].started_file(running.task.id))
-            message = replace(self._final_message(device, running, has_result=done), places=places)
-            if self.reported_meters is not None and message.report is not None:
-                self.reported_meters.update(device, message.report)
-            self._set_absent(device)
-            self._on_message(message)
+    def _poll(self, device: int) -> list[WorkerMessage]:
+        """Take the replies and the meter of a device's job; returns the messages for the run."""
+        target = self._slurm_devices[device]
+        if target.job is None:
+            return []
+        is_over = self._has_ended(target.job)  # before the replies are read: they are complete then
+        messages = [message for reply in target.replies.read() for message in self._take_reply(device, reply)]
+        self._poll_meter(device)
+        if target.job is not None and is_over:
+            messages += self._handle_end(device, target.job)
+        return messages
 
-    def _poll_meter(self, device: int, running: _RunningJob) -> None:
+    def _take_reply(self, device: int, reply: Mapping[str, Any]) -> list[WorkerMessage]:
+        target = self._slurm_devices[device]
+        if target.job is not None and reply.get("up") == target.job.number:
+            target.job.is_up = True
+        elif target.job is not None and reply.get("gone") == target.job.number:
+            self._take_report(device, reply["report"])
+            self._forget_job(device)
+            if target.task is not None:  # which it has not seen
+                self._submit(device)
+        elif target.task is not None and reply.get("started") == target.attempt:
+            target.places.append(reply["place"])
+            target.is_suspended = False
+            return self._note_start(device)
+        elif target.task is not None and reply.get("suspended") == target.attempt:
+            target.is_suspended = True
+        elif target.task is not None and reply.get("ended") == target.attempt:
+            messages, message = self._note_start(device), reply["message"]
+            self._take_report(device, message.report)
+            target.task = None
+            places = tuple(place for place in target.places if place)
+            return [*messages, replace(message, report=None, places=places)]
+        return []
+
+    def _note_start(self, device: int) -> list[WorkerMessage]:
+        """Report the start of a task, once."""
+        target = self._slurm_devices[device]
+        if target.has_started or target.task is None:
+            return []
+        target.has_started = True
+        return [WorkerMessage(device, WorkerEvent.WORKING, target.task.id)]
+
+    def _forget_job(self, device: int) -> None:
+        """Note that the job of a device is over; one that Slurm requeued while it ended is cancelled."""
+        target = self._slurm_devices[device]
+        if target.job is not None:
+            self._end_job(target.job.job)
+        target.job = target.report = None
+        target.files.job_id.unlink(missing_ok=True)
+        self._set_absent(device)
+
+    def _end_job(self, job: Any) -> None:  # noqa: ANN401 - submitit's own class
+        """Cancel a job that may be over; a process of this machine is waited for."""
+        if self._cluster == "slurm" or self._stopped.is_set():
+            job.cancel(check=False)
+        while self._cluster != "slurm" and not job.done():
+            threading.Event().wait(0.05)
+
+    def _poll_meter(self, device: int) -> None:
         """Take the last report of a job's meter; a job that waits in the queue again draws nothing."""
-        if self.reported_meters is None:
+        target = self._slurm_devices[device]
+        if self.reported_meters is None or target.job is None:
             return
-        report = _read_report(self._jobs[device].meter_file)
-        if report is not None and report != running.report:
-            running.report = report
+        report = read_report(target.files.meter)
+        if report is not None and report != target.report:
+            target.report = report
             self.reported_meters.update(device, report)
-        elif self.reported_meters.age_s(device) > MAX_REPORT_AGE_S and self._is_pending(running):
+        elif self.reported_meters.age_s(device) > MAX_REPORT_AGE_S and self._is_pending(target.job):
             self._set_absent(device)
 
-    def _is_pending(self, running: _RunningJob) -> bool:
-        return self._cluster == "slurm" and self._queue.is_pending(str(running.job.job_id), running.submitted_s)
+    def _take_report(self, device: int, report: MeterReport | None) -> None:
+        if report is not None and self.reported_meters is not None:
+            self.reported_meters.update(device, report)
+
+    def _is_pending(self, job: _Job) -> bool:
+        return self._cluster == "slurm" and self._queue.is_pending(str(job.job.job_id), job.submitted_s)
 
     def _set_absent(self, device: int) -> None:
         """Book nothing for a device without a running job."""
         if self.reported_meters is not None:
             self.reported_meters.set_absent(device)
 
-    def _has_result(self, running: _RunningJob) -> bool:
-        """Tell whether a job has a result; submitit's own check needs ``sacct``, which not every cluster has."""
-        job = running.job
-        return bool(job.paths.result_pickle.exists() if self._cluster == "slurm" else job.done())
+    def _has_ended(self, job: _Job) -> bool:
+        """Whether a job is over: it left its result, or has left the queue for longer than a shared folder lags.
 
-    def _has_vanished(self, running: _RunningJob) -> bool:
-        """Tell whether a job left the queue without a result, after the delay of the shared folder."""
-        if self._cluster != "slurm" or self._queue.contains(str(running.job.job_id), running.submitted_s) is not False:
-            running.missing_since_s = None
+        submitit's own check needs ``sacct``, which not every cluster has.
+        """
+        if self._cluster != "slurm":
+            return bool(job.job.done())
+        if job.job.paths.result_pickle.exists():
+            return True
+        if self._queue.contains(str(job.job.job_id), job.submitted_s) is not False:
+            job.missing_since_s = None
             return False
-        running.missing_since_s = running.missing_since_s or monotonic_s()
-        return monotonic_s() - running.missing_since_s >= _RESULT_LAG_S
+        job.missing_since_s = job.missing_since_s or monotonic_s()
+        return not job.is_up or monotonic_s() - job.missing_since_s >= _RESULT_LAG_S
 
-    def _final_message(self, device: int, running: _RunningJob, *, has_result: bool) -> WorkerMessage:
-        task_id, detail = running.task.id, "its job left the queue of Slurm without a result"
+    def _handle_end(self, device: int, job: _Job) -> list[WorkerMessage]:
+        """Handle a job that ended without a word; returns the message of its task, if it had one."""
+        target = self._slurm_devices[device]
+        task, was_up = target.task, job.is_up
+        detail = self._describe_end(job) if task is not None and not target.is_preempting else ""
+        self._forget_job(device)
+        if task is None:
+            return []
+        if was_up and not target.has_started and not target.is_preempting:
+            self._submit(device)  # it ended before it saw the task
+            return []
+        target.task, places = None, tuple(filter(None, target.places))
+        if target.is_preempting or target.is_suspended:
+            detail = "its job was cancelled" if target.is_preempting else "Slurm ended its job, and did not requeue it"
+            return [WorkerMessage(device, WorkerEvent.PREEMPTED, task.id, detail=detail, places=places)]
+        failure = Failure.LOST
+        return [WorkerMessage(device, WorkerEvent.FAILED, task.id, failure=failure, detail=detail, places=places)]
+
+    @staticmethod
+    def _describe_end(job: _Job) -> str:
+        """Why a job ended without a word, with the end of what it printed."""
+        detail = "its job left the queue of Slurm without a result"
         try:
-            if has_result:
-                message: WorkerMessage = running.job.result()
-                return message
+            if job.job.paths.result_pickle.exists():
+                job.job.result()
         except Exception as error:  # noqa: BLE001 - submitit raises various errors for a lost job
             detail = f"{type(error).__name__}: {error}"
-        if self._jobs[device].preempt_file(task_id).exists():
-            return WorkerMessage(device, WorkerEvent.PREEMPTED, task_id, detail="its pending job was cancelled")
-        stderr = (running.job.stderr() or "").splitlines()[-_MAX_STDERR_LINES:]
-        detail = "\n".join([_explain_missing_package(detail, stderr), *stderr])
-        return WorkerMessage(device, WorkerEvent.FAILED, task_id, failure=Failure.LOST, detail=detail)
+        stderr = (job.job.stderr() or "").splitlines()[-_MAX_STDERR_LINES:]
+        return "\n".join([_explain_missing_package(detail, stderr), *stderr])
 
 
 def _explain_missing_package(detail: str, stderr: Sequence[str]) -> str:
