@@ -96,7 +96,7 @@ class Checked:
 def list_extras() -> list[str]:
     """The core, as the empty name, and every extra that is not for development."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    return ["", *(name for name in extras if name not in {"benchmarks", "test"})]
+    return ["", *(name for name in extras if name not in {"benchmarks", "docs", "test"})]
 
 
 def check(extra: str, folder: Path, *, uv: bool) -> Checked:

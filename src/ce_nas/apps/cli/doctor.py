@@ -26,7 +26,7 @@ __all__ = ["DoctorCheck", "Requirement", "doctor", "read_requirements"]
 
 DISTRIBUTION = "ce-nas"
 #: extras for the development of the package, which are not checked
-DEVELOPMENT_EXTRAS = frozenset({"benchmarks", "test"})
+DEVELOPMENT_EXTRAS = frozenset({"benchmarks", "docs", "test"})
 #: smallest free disk space, GB
 MIN_FREE_GB = 0.1
 _REQUIREMENT = re.compile(r"([\w.-]+)\s*(?:\[([^\]]*)\])?\s*([^;]*)(?:;(.*))?")
