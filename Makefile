@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 AXE := .venv/axe/axe.min.js
 
-.PHONY: help search test test-fast test-core test-all lint bench docs scenarios torture clean
+.PHONY: help search test test-fast test-core test-all lint bench docs scenarios torture results clean
 
 help:
 	@echo "make search     one carbon-aware architecture search, with its report, in runs/"
@@ -15,6 +15,7 @@ help:
 	@echo "make docs       the documentation site, in docs/_build/index.html; a warning is an error"
 	@echo "make scenarios  a thousand random scenarios: budgets, books, tasks, devices (minutes)"
 	@echo "make torture    kills, faults and damaged files in their long form (hours; docs/reliability.md)"
+	@echo "make results    every table and figure of docs/results.md in results/ (hours to days; QUICK=1: minutes; DATA=FOLDER)"
 	@echo "make clean      remove the environment and every cache (not your runs)"
 
 search: .venv/.ready
@@ -57,6 +58,11 @@ scenarios: .venv/.ready-test
 torture: .venv/.ready-test
 	CE_NAS_TORTURE_KILLS=1000 CE_NAS_TORTURE_SEEDS=10000 CE_NAS_TORTURE_INPUTS=16000 CE_NAS_TORTURE_WEEKS=52 \
 		CE_NAS_SCENARIOS=1000 $(BIN)/pytest -n 2 -q tests/torture tests/engine/test_scenarios.py
+
+# Finished steps are kept in results/, so that the same command continues an interrupted one.
+results: .venv/.ready-test
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[benchmarks]'
+	$(BIN)/python scripts/make_results.py --out results $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick)
 
 clean:
 	rm -rf docs/_build .venv .venv-core .pytest_cache .mypy_cache .ruff_cache .hypothesis
