@@ -199,6 +199,7 @@ def test_grid_zones_and_now(ce_nas, tmp_path):
     ],
 )
 def test_grid_now_errors(ce_nas, arguments, message):
+    pytest.importorskip("httpx", reason="needs the extra 'live'")
     result = ce_nas("grid", "now", *arguments)
     assert result.status == 2
     assert result.stderr.startswith("ce-nas: ")

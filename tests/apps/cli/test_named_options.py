@@ -37,6 +37,7 @@ FOREIGN = {
     ("cluster/workers/slurm_queue.py", "*"): "the options of squeue and sbatch",
     ("cluster/workers/ray.py", "--head"): "the command of Ray that starts a cluster",
     ("gpu_check.py", "*"): "the options of python -m ce_nas.gpu_check",
+    ("gpu_check_steps.py", "*"): "the options of python -m ce_nas.gpu_check",
     ("forecast/selection.py", "--until"): "named together with the command that fits a forecaster",
 }
 #: likewise in the checks of doctor: options of pip, squeue, ray and systemctl
