@@ -6,6 +6,8 @@ deadline counts as infinite::
 
     python benchmarks/policies.py --quick
     python benchmarks/policies.py --json policies.json      # continued where it stopped
+
+``NAME+OPTION`` is a policy with a setting of true or false turned on, such as ``look-ahead+scores_first``.
 """
 
 from __future__ import annotations
@@ -41,7 +43,15 @@ POLICIES = (
 def run(cell: tuple[str, str, str, int, float], memories: dict[Any, Any]) -> dict[str, Any]:
     """One search: grams, trainings and hours to the level; grams are None if it was not reached."""
     policy, zone, table, seed, share = cell
-    settings = settings_from_flags(policy=policy, zone=zone, dataset=table, seed=seed, stop="never", evaluations=300)
+    name, *turned_on = policy.split("+")
+    settings = settings_from_flags(
+        {"policy": {"name": name, **dict.fromkeys(turned_on, True)}},
+        zone=zone,
+        dataset=table,
+        seed=seed,
+        stop="never",
+        evaluations=300,
+    )
     engine = run_to_level(settings, share, memories)
     reached = engine.stop_reason is StopReason.TARGET
     return {

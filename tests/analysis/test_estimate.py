@@ -8,9 +8,9 @@ import pytest
 from ce_nas.analysis.estimate import (
     DeviceCalibration,
     _past_starts_s,
-    _prediction_interval,
     estimate_from_calibration,
     estimate_search,
+    prediction_interval,
 )
 from ce_nas.api import Search
 from ce_nas.config.schema import settings_from_flags
@@ -72,13 +72,13 @@ def test_prediction_interval_holds_one_further_value_in_eight_of_ten():
     held = 0
     for _ in range(400):
         *sample, further = np.exp(rng.normal(3.0, 0.4, 7)).tolist()
-        interval = _prediction_interval(sample)
+        interval = prediction_interval(sample)
         held += interval.low <= further <= interval.high
     assert 0.74 <= held / 400 <= 0.87
 
 
 def test_nothing_spent_has_an_interval_of_zero():
-    interval = _prediction_interval([0.0, 0.0, 0.0])
+    interval = prediction_interval([0.0, 0.0, 0.0])
     assert (interval.median, interval.low, interval.high) == (0.0, 0.0, 0.0)
 
 

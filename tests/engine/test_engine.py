@@ -131,6 +131,26 @@ def test_no_more_trainings_begin_than_the_policy_allows():
     assert set(started.values()) == {2}
 
 
+@pytest.mark.parametrize(("moves", "trainings"), [(True, 4), (False, 0)])
+def test_devices_with_nothing_left_to_sample_train_if_the_policy_says_so(moves, trainings):
+    class Scoring(Policy):
+        name = "scoring"
+
+        def decide(self, state):
+            return Decision(Allocation(state.cluster.devices, 0), "Scores first.", train_when_sampled=moves)
+
+    run_settings = settings_from_flags({"schedule": {"max_samples": 300}}, gpus=4, hours=1, stop="never")
+    result = Search.from_settings(run_settings, policy=Scoring()).run()
+    started = [entry for entry in result.entries if entry.kind == "task_started"]
+    scoring, training = (
+        [entry for entry in started if entry.content["kind"] == kind] for kind in ("sampling", "evaluation")
+    )
+    scored_at_s = max(entry.at_s for entry in result.entries if entry.kind == "sampled" and entry.at_s < 0.1 * HOUR_S)
+    assert len([entry for entry in scoring if entry.at_s == 0]) == 2  # for four devices
+    assert len({entry.content["device"] for entry in training}) == trainings
+    assert all(entry.at_s >= scored_at_s for entry in training)
+
+
 def test_one_shot_trains_as_many_as_it_says():
     run_settings = settings_from_flags(
         {"policy": {"name": "one-shot", "final_trainings": 7, "final_training_window": "6h"}},

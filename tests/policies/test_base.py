@@ -29,6 +29,26 @@ def test_active_allocation_samples_no_more_than_the_demand(demand, allocation):
     assert active_allocation(state, 8, warmup_scores=5) == allocation
 
 
+@pytest.mark.parametrize(
+    ("progress", "sampling"),
+    [
+        ({}, 8),
+        ({"sampling_demand": 3}, 8),
+        ({"sampling_demand": 1}, 1),  # a supernet is trained
+        ({"sampling_demand": 100}, 4),  # a whole space is not scored first
+        ({"samples": 10}, 4),
+        ({"evaluations": 1}, 4),
+        ({"running": 1}, 4),
+        ({"can_sample": False}, 0),
+    ],
+)
+def test_all_active_devices_sample_while_nothing_is_scored_or_trained(progress, sampling):
+    idle = {"running": 0, "suspended": 0}
+    state = make_state(**{"devices": 8, "samples": 0, "evaluations": 0, "sampling_demand": 8, **idle} | progress)
+    allocation = active_allocation(state, 8, warmup_scores=1000, scores_first=True)
+    assert allocation == Allocation(sampling, 8 - sampling)
+
+
 @pytest.mark.parametrize("allocation", [Allocation(0, 7), Allocation(-1, 9)])
 def test_decision_for_other_devices_is_refused(allocation):
     with pytest.raises(SettingsError, match="Expected an allocation of 8 devices"):

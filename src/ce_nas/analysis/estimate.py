@@ -38,7 +38,14 @@ if TYPE_CHECKING:
 
     from ce_nas.config.schema import Settings
 
-__all__ = ["DeviceCalibration", "Estimate", "EstimateRow", "estimate_from_calibration", "estimate_search"]
+__all__ = [
+    "DeviceCalibration",
+    "Estimate",
+    "EstimateRow",
+    "estimate_from_calibration",
+    "estimate_search",
+    "prediction_interval",
+]
 
 #: probability that an interval holds the truth
 INTERVAL_PROBABILITY = 0.8
@@ -129,9 +136,7 @@ def estimate_search(
         outcomes.append(_simulate(inputs, settings.seed + _SEED_OFFSET + number, back_s))
         if on_progress:
             on_progress(number + 1, searches)
-    row = EstimateRow(
-        "now", inputs.zone, 0.0, *(_prediction_interval(column) for column in zip(*outcomes, strict=True))
-    )
+    row = EstimateRow("now", inputs.zone, 0.0, *(prediction_interval(column) for column in zip(*outcomes, strict=True)))
     rows = [row, *_best_start_rows(inputs, row)]
     sites = [other.zone for other in settings.site.others if other.zone and not other.trace]
     named = dict.fromkeys([*zones, *sites])
@@ -217,7 +222,7 @@ def _simulate(inputs: RunInputs, seed: int, back_s: float) -> tuple[float, float
     return totals.total_carbon_g, totals.total_energy_j, totals.cost, hours, float(engine.progress.evaluations)
 
 
-def _prediction_interval(values: Sequence[float]) -> Interval:
+def prediction_interval(values: Sequence[float]) -> Interval:
     """The median, and the interval that holds one further value, by a log-normal distribution."""
     from scipy.stats import t
 

@@ -77,6 +77,8 @@ class Engine:
         self._stop_rule = StopRule(config.stop, components.searcher)
         #: whether nothing new begins, and the run ends once what has started has ended
         self._is_ending = False
+        #: whether devices with nothing left to sample train
+        self._train_when_sampled = False
         self._allocation: Allocation | None = None
         self._allocated_since_s = 0.0
 
@@ -105,6 +107,7 @@ class Engine:
         if self._stop_rule.reason:
             decision = replace(decision, reason=f"{self._stop_rule.reason} {decision.reason}", done=True, site=None)
         self._is_ending = decision.done
+        self._train_when_sampled = decision.train_when_sampled
         self._scheduler.new_trainings_left = 0 if decision.done else decision.max_new_trainings
         self._journal.write_decision(decision, state)
         return decision
@@ -206,7 +209,7 @@ class Engine:
     def _release_unneeded(self) -> None:
         """Release the devices that can finish nothing within the budgets, or have nothing to sample."""
         if self._allocation:
-            needed = self._limit_to_demand(self._limit_to_budgets(self._allocation))
+            needed = self._limit_to_demand(self._limit_to_budgets(self._move_sampling(self._allocation)))
             if needed != self._allocation:
                 self._apply_allocation(needed)
 
@@ -248,7 +251,7 @@ class Engine:
 
     def _apply_request(self, requested: Allocation) -> None:
         """Apply an allocation as far as the budgets, the demand and the site's power cap allow."""
-        allowed = self._limit_to_demand(self._limit_to_budgets(requested))
+        allowed = self._limit_to_demand(self._limit_to_budgets(self._move_sampling(requested)))
         self._apply_allocation(self._limit_power(allowed) if self._power else allowed)
 
     def _limit_power(self, allocation: Allocation) -> Allocation:
@@ -284,11 +287,25 @@ class Engine:
         self.stop_reason = self.stop_reason or stop
         return limited
 
+    def _move_sampling(self, allocation: Allocation) -> Allocation:
+        """Let the devices of an allocation that have nothing left to sample train, if the policy says so."""
+        if not (self._train_when_sampled and allocation.sampling) or self._is_ending:
+            return allocation
+        sampling = self._useful_sampling(allocation)
+        moved = allocation.sampling - sampling
+        return replace(allocation, sampling=sampling, evaluating=allocation.evaluating + moved)
+
+    def _useful_sampling(self, allocation: Allocation) -> int:
+        """The number of devices that may sample; while the first trainings wait for scores, all until the last."""
+        demand = self._scheduler.sampling_demand
+        waits = self._train_when_sampled and not allocation.evaluating and demand
+        return allocation.sampling if waits else min(allocation.sampling, demand)
+
     def _limit_to_demand(self, allocation: Allocation) -> Allocation:
         """Release the devices of an allocation that have nothing to sample, or no training to begin or to finish."""
         sampling, evaluating = allocation.sampling, allocation.evaluating
         if sampling:
-            sampling = 0 if self._is_ending else min(sampling, self._scheduler.sampling_demand)
+            sampling = 0 if self._is_ending else self._useful_sampling(allocation)
         if (left := self._scheduler.new_trainings_left) is not None:
             evaluating = min(evaluating, self._started_trainings() + left)
         surplus = allocation.sampling + allocation.evaluating - sampling - evaluating

@@ -23,6 +23,8 @@ __all__ = [
 
 #: scores from which trainings are chosen well enough by default
 DEFAULT_WARMUP_SCORES = 20_000
+#: the most batches of scores that are waited for before the first training: a whole space is not
+MAX_FIRST_BATCHES = 16
 #: the most coming periods that policies plan: a week of hours
 MAX_PLANNED_PERIODS = 168
 
@@ -45,6 +47,9 @@ class Decision:
     done: bool = False
     #: the most trainings to begin until the next decision; None: as many as the devices take
     max_new_trainings: int | None = None
+    #: whether devices that have nothing left to sample train for the rest of the period, instead of being released; if
+    #: none evaluates, all wait for the last score
+    train_when_sampled: bool = False
     #: the site to move the search to; None: it stays
     site: str | None = None
 
@@ -92,13 +97,22 @@ class Policy(ABC):
         """Allocate the ``state.cluster.devices`` devices until the next decision."""
 
 
-def active_allocation(state: State, active_devices: int, warmup_scores: int) -> Allocation:
+def active_allocation(
+    state: State, active_devices: int, warmup_scores: int, *, scores_first: bool = False
+) -> Allocation:
     """The allocation in which ``active_devices`` devices work and the others are released.
 
     Until ``warmup_scores`` architectures are scored, half of the active devices sample, rounded up, but no more than
     sampling can use.
+
+    :param scores_first: whether all of them sample while nothing is scored and nothing trained, if more than one batch
+        and few are left to score.
     """
-    search = state.search
+    search, cluster = state.search, state.cluster
     is_warmup = search.can_sample and search.samples < warmup_scores
+    begun = search.samples or search.evaluations or cluster.running or cluster.suspended
+    all_sample = scores_first and not begun and 1 < search.sampling_demand <= MAX_FIRST_BATCHES
+    if is_warmup and all_sample:
+        return Allocation(active_devices, 0, released=cluster.devices - active_devices)
     sampling = int(min((active_devices + 1) // 2, search.sampling_demand)) if is_warmup else 0
     return Allocation(sampling, active_devices - sampling, released=state.cluster.devices - active_devices)

@@ -54,6 +54,10 @@ class LookAheadSettings(RemainingWorkSettings):
     forecast_quantile: Share | None = Field(
         None, description="Plan with this quantile of the forecast, where it has any; unset: with the mean."
     )
+    scores_first: bool = Field(
+        default=False,
+        description="All active GPUs sample before the first training, and train once nothing is left to score.",
+    )
     lateness_penalty: float = Field(
         DEFAULT_LATENESS_PENALTY,
         ge=1,
@@ -72,6 +76,7 @@ class LookAheadPolicy(Policy):
     :param forecast_quantile: quantile of the forecast to plan with where it has quantiles; None: the mean.
     :param lateness_penalty: cost of an hour's work left at the deadline, in units of a mean hour before it, 1 or more.
         The higher it is, the more expensive hours are worked in as time gets short.
+    :param scores_first: all active devices sample before the first training: scores choose the first trainings.
     :param confidence: work continues in every open hour once all of them are needed to reach a target with this
         probability.
 
@@ -84,7 +89,7 @@ class LookAheadPolicy(Policy):
 
     name = "look-ahead"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword settings
         self,
         *,
         cost_weight: float = 0.0,
@@ -92,12 +97,14 @@ class LookAheadPolicy(Policy):
         forecast_quantile: float | None = None,
         lateness_penalty: float = DEFAULT_LATENESS_PENALTY,
         confidence: float = DEFAULT_CONFIDENCE,
+        scores_first: bool = False,
     ) -> None:
         self._cost_weight = cost_weight
         self._warmup_scores = warmup_scores
         self._forecast_quantile = forecast_quantile
         self._lateness_penalty = lateness_penalty
         self._confidence = confidence
+        self._scores_first = scores_first
 
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
@@ -106,8 +113,8 @@ class LookAheadPolicy(Policy):
         urgent = costs[0] < CLOSED_PERIOD_COST and required_duty_cycle(state, self._confidence) >= 1.0
         level = _ACTIVITY_LEVELS if urgent else best_activity_level(costs, work, state, self._lateness_penalty)
         active_devices = round(level / _ACTIVITY_LEVELS * state.cluster.devices)
-        allocation = active_allocation(state, active_devices, self._warmup_scores)
-        return Decision(allocation, _reason(state, work, costs, level))
+        allocation = active_allocation(state, active_devices, self._warmup_scores, scores_first=self._scores_first)
+        return Decision(allocation, _reason(state, work, costs, level), train_when_sampled=self._scores_first)
 
     def _period_costs(self, state: State) -> np.ndarray:
         """Cost of a device's hour in the coming periods, 1 on average of the open ones, shape (periods,)."""
