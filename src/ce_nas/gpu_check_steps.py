@@ -31,6 +31,7 @@ from ce_nas.gpu_workloads import (
     wait,
 )
 from ce_nas.space.nasbench201_cell import NasBench201Space
+from ce_nas.training.networks.factory import build_network
 from ce_nas.training.networks.nasbench201_network import NasBench201Network, count_flops
 from ce_nas.training.recipe import Recipe
 from ce_nas.training.supernet_trainer import score_paths
@@ -252,11 +253,12 @@ def _check_fast_recipe(settings: CheckSettings, limit_s: float) -> dict[str, Any
         label_smoothing=0.2,
         alternating_flip=True,
         shift=2,
+        whitening=2,
         precision="bf16",
     )
     torch.manual_seed(0)
-    cell = (4, 4, 1, 4, 3, 4)
-    network = NasBench201Network(cell, channels=16 if settings.is_gpu else 4, cells=3 if settings.is_gpu else 1)
+    width, cells = (16, 3) if settings.is_gpu else (4, 1)
+    network = build_network(NasBench201Space(), (4, 4, 1, 4, 3, 4), width, cells, data, recipe)
     trainer = NetworkTrainer(network, data, recipe, device=settings.device)
     start_s = monotonic_s()
     finished = trainer.advance(lambda: monotonic_s() - start_s > 0.9 * limit_s)

@@ -124,3 +124,18 @@ def test_networks_of_another_space_are_trained(tmp_path):
 def test_an_unknown_metric_is_refused():
     with pytest.raises(SettingsError, match="robustness"):
         replace(CONFIG, objectives=(Objective("robustness", "%", maximise=True, reference=0.0),))
+
+
+def test_the_latency_is_measured_once_before_the_training(tmp_path, monkeypatch):
+    """It is in the folder when a training is stopped at its first step, and the resumed one does not measure again."""
+    objectives = (OBJECTIVES[0], Objective("latency", "ms", maximise=False, reference=1000.0))
+    config = replace(CONFIG, objectives=objectives, recipe=replace(RECIPE, whitening=2))
+    task = Task(3, TaskKind.EVALUATION, (INSIDE,))
+    assert executor(config).run(task, tmp_path, lambda: True) is None
+    (file,) = tmp_path.glob("latency-*.json")
+    found = json.loads(file.read_text())
+    assert (found["architecture"], found["batch"], found["precision"]) == (list(INSIDE), 1, "float32")
+    assert 0 < found["low_s"] <= found["median_s"] <= found["high_s"]
+    monkeypatch.setattr("ce_nas.training.executor.measure_latency", lambda *_, **__: pytest.fail("measured twice"))
+    outcome = executor(config).run(task, tmp_path, never)
+    assert outcome.values[0][1] == pytest.approx(1e3 * found["median_s"])

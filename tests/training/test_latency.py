@@ -8,7 +8,7 @@ import torch
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import ReadingSource
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
-from ce_nas.training.latency import export_onnx, measure_latency
+from ce_nas.training.latency import export_onnx, measure_latency, median_interval
 from ce_nas.training.networks.nasbench201_network import NasBench201Network
 
 
@@ -78,3 +78,12 @@ def test_missing_tensorrt_is_refused(exporting):
 def test_invalid_options_are_refused(options):
     with pytest.raises(SettingsError):
         measure_latency(network(), (1, 8, 8), **options)
+
+
+def test_the_interval_of_a_median_by_hand():
+    """Of 30 values: n / 2 -+ 1.96 sqrt(n) / 2 is 9.6 and 20.4, so the 9th and the 22nd [Conover]."""
+    assert median_interval(np.arange(30.0, 0.0, -1.0)) == (9.0, 22.0)
+    assert median_interval(np.array([3.0, 1.0, 2.0])) == (1.0, 3.0)
+    latency = measure_latency(network(), (1, 8, 8), passes=30, warm_up=2)
+    assert latency.low_s <= latency.median_s <= latency.high_s
+    assert latency.precision == "float32"

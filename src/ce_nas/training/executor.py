@@ -7,9 +7,10 @@ those of the whole space in ``supernet.pt``, those of a region in ``supernet-TAS
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,7 @@ class TrainingExecutor(Executor):
 
     def run(self, task: Task, folder: Path, should_stop: Callable[[], bool]) -> Outcome | None:
         """See :meth:`Executor.run`."""
+        self._folder = folder
         runs = {
             TaskKind.EVALUATION: self._evaluate,
             TaskKind.SUPERNET: self._train_supernet,
@@ -123,6 +125,8 @@ class TrainingExecutor(Executor):
 
     def _evaluate(self, task: Task, folder: Path, should_stop: Callable[[], bool]) -> Outcome | None:
         config, architecture = self._config, task.architectures[0]
+        if any(objective.name == "latency" for objective in config.objectives):
+            self._measure_metric("latency", architecture)  # first, while nothing else of this task runs on the device
         torch.manual_seed(config.seed)
         network = build_network(config.space, architecture, config.channels, config.cells, self._data, config.recipe)
         epochs = max(round(task.fidelity * config.recipe.epochs), 1)
@@ -228,11 +232,21 @@ class TrainingExecutor(Executor):
         if name != "latency":
             counter = NetworkCounter(config.space, config.channels, config.cells, shape, self._data.classes)
             return float(counter.counts([architecture])[0, ("parameters", "flops").index(name)]) / 1e6
-        network = build_network(
-            config.space, architecture, config.channels, config.cells, self._data, replace(config.recipe, auxiliary=0.0)
-        )
+        return 1e3 * self._measure_latency(architecture, shape)
+
+    def _measure_latency(self, architecture: Architecture, shape: tuple[int, int, int]) -> float:
+        """The median latency, s: measured once per architecture, runtime and kind of device, and kept in the folder."""
+        config = self._config
         runtime, device = config.latency_runtime, str(self._device)
-        return 1e3 * measure_latency(network, shape, runtime=runtime, device=device, passes=30).median_s
+        kind = f"{runtime} {self._device.type} {architecture}"
+        file = self._folder / f"latency-{hashlib.sha256(kind.encode()).hexdigest()[:16]}.json"
+        if file.exists():
+            return float(json.loads(file.read_text())["median_s"])
+        plain = replace(config.recipe, auxiliary=0.0, whitening=0)
+        network = build_network(config.space, architecture, config.channels, config.cells, self._data, plain)
+        latency = measure_latency(network, shape, runtime=runtime, device=device, passes=30)
+        write_atomic(file, json.dumps({"architecture": architecture, **asdict(latency)}))
+        return latency.median_s
 
 
 @dataclass(frozen=True, slots=True)

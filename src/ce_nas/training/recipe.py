@@ -24,6 +24,7 @@ _SHARE_FIELDS = ("warmup", "label_smoothing", "drop_path", "dropout", "ema", "mo
 _MINIMA = {
     "epochs": 1,
     "batch": 1,
+    "whitening": 0,
     "shift": 0,
     "cutout": 0,
     "mixup": 0,
@@ -142,6 +143,9 @@ class Recipe:
     dropout: float = 0.0
     #: weight of an auxiliary head's loss; 0: the network has none
     auxiliary: float = 0.0
+    #: side of the patches that a frozen first layer of a candidate whitens, pixels [airbench]; 0: no such layer. It is
+    #: no part of the network that is counted, timed, trained finally or exported, nor of a supernet
+    whitening: int = 0
     #: decay per step of the weights' moving average, which is then evaluated; 0: no average
     ema: float = 0.0
     #: largest Euclidean norm of the gradient; None: no clipping

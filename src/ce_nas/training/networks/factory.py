@@ -18,6 +18,7 @@ from ce_nas.training.networks.nasbench201_network import NasBench201Network
 from ce_nas.training.networks.nasnet_network import NasNetNetwork, NasNetSupernet
 from ce_nas.training.networks.network_counts import MIN_IMAGENET_HEIGHT
 from ce_nas.training.networks.supernet import NasBench201Supernet
+from ce_nas.training.networks.whitening import WhitenedNetwork, whitening_channels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +117,23 @@ def build_network(  # noqa: PLR0913, PLR0917 - the size of a network
     classes, (colours, height, width) = data.classes, network_image_shape(data, recipe)
     if recipe is not None:
         require_recipe(space, recipe, data)
+    if recipe is not None and recipe.whitening:
+        colours = whitening_channels(colours, recipe.whitening)
+        network = _build(space, architecture, channels, cells, classes, (colours, height, width), recipe)
+        return WhitenedNetwork(network, data, recipe.whitening)
+    return _build(space, architecture, channels, cells, classes, (colours, height, width), recipe)
+
+
+def _build(  # noqa: PLR0913, PLR0917 - as above
+    space: Space,
+    architecture: Architecture,
+    channels: int,
+    cells: int,
+    classes: int,
+    image_shape: tuple[int, int, int],
+    recipe: Recipe | None,
+) -> nn.Module:
+    colours, height, width = image_shape
     is_large, dropout = height >= MIN_IMAGENET_HEIGHT, recipe.dropout if recipe is not None else 0.0
     if isinstance(space, NasBench201Space):
         return NasBench201Network(architecture, channels=channels, cells=cells, classes=classes, in_channels=colours)

@@ -1,0 +1,191 @@
+"""How well short trainings and supernets of growing length rank cells as a long training does, and at what price.
+
+    python benchmarks/short_trainings.py [--quick] [--json FILE] [--data digits|PATH] [--images N] [--cells N]
+        [--epochs N] [--record FILE]
+
+Cells of NAS-Bench-201's space drawn at random, 8 channels and one cell a stage, are trained for ``--epochs`` by
+NAS-Bench-201's recipe (the truth), and scored by: the same recipe in a fifth of the epochs, the fast recipe in a fifth
+of the epochs (whitening, alternating flip, label smoothing, Muon, one-cycle), and supernets of uniform paths trained
+for 1, 3 and 9 times a fifth of the epochs. Kendall's tau, the share of the best tenth (at least two cells) that is
+found again, and nDCG, each with the 95 % bootstrap interval over the cells; processor seconds per cell, a supernet's
+divided by the cells. With ``--record`` a stopped run continues.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy
+
+import numpy as np
+import torch
+
+from ce_nas.analysis.ranking import kendall_tau
+from ce_nas.core.rng import random_stream
+from ce_nas.space.nasbench201_cell import NasBench201Space
+from ce_nas.training.data.sources import load_images
+from ce_nas.training.networks.factory import build_network, build_supernet
+from ce_nas.training.recipe import Recipe
+from ce_nas.training.supernet_trainer import SupernetTrainer, score_paths
+from ce_nas.training.trainer import NetworkTrainer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHANNELS, CELLS = 8, 1
+SUPERNET_LENGTHS = (1, 3, 9)
+#: bootstrap draws
+DRAWS = 2000
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    stated = _arguments()
+    torch.set_num_threads(1)
+    space, data = NasBench201Space(), load_images(stated.data)
+    chosen = random_stream(stated.seed, "images").permutation(len(data.train))[: stated.images]
+    data = replace(data, train=data.train.subset(np.sort(chosen))).split(0.25, stated.seed)
+    flips = data.image_shape[0] == 3
+    shift, short = (2 if data.image_shape[1] > 16 else 1), max(round(stated.epochs / 5), 1)
+    plain = Recipe(epochs=stated.epochs, batch=128, shift=shift, flip=flips)
+    recipes = {
+        "long": plain,
+        "short": replace(plain, epochs=short),
+        "fast": replace(
+            plain,
+            epochs=short,
+            optimiser="muon",
+            learning_rate=0.05,
+            momentum=0.85,
+            weight_decay=0.0,
+            schedule="one-cycle",
+            warmup=0.23,
+            start_factor=0.2,
+            final_factor=0.07,
+            label_smoothing=0.2,
+            alternating_flip=flips,
+            whitening=2,
+        ),
+    }
+    cells = space.sample(random_stream(stated.seed, "cells"), stated.cells)
+    record = _Record(stated.record)
+    accuracies: dict[str, list[float]] = {}
+    price_s: dict[str, float] = {}
+    for name, recipe in recipes.items():
+        found = [
+            record.get(f"{name} {cell}", lambda c=cell, r=recipe: _train(c, data, r, stated.seed)) for cell in cells
+        ]
+        accuracies[name] = [each[0] for each in found]
+        price_s[name] = float(np.mean([each[1] for each in found]))
+    for length in SUPERNET_LENGTHS:
+        name = f"supernet, {length} times"
+        recipe = replace(plain, epochs=length * short)
+        scores, spent_s = record.get(name, lambda r=recipe: _score_by_supernet(cells, data, r, space, stated.seed))
+        accuracies[name], price_s[name] = scores, spent_s / len(cells)
+    rows = [
+        {"scores": name, "processor_s_per_cell": price_s[name], **_rank(accuracies[name], accuracies["long"])}
+        for name in accuracies
+    ]
+    header = {
+        "data": data.name,
+        "images": stated.images,
+        "cells": stated.cells,
+        "epochs": stated.epochs,
+        "short": short,
+    }
+    print(json.dumps({**header, "rows": rows}, indent=2))
+    if stated.json:
+        stated.json.write_text(json.dumps({**header, "rows": rows}, indent=2) + "\n")
+
+
+class _Record:
+    """Results on file, so that a stopped run continues."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._found: dict[str, Any] = {}
+        if path and path.exists():
+            self._found = dict(json.loads(line) for line in path.read_text().splitlines())
+
+    def get(self, key: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - what JSON holds
+        """The result of ``work``, on record or anew."""
+        if key not in self._found:
+            self._found[key] = work()
+            if self._path:
+                with self._path.open("a") as file:
+                    file.write(json.dumps([key, self._found[key]]) + "\n")
+        return self._found[key]
+
+
+def _train(cell, data, recipe, seed) -> tuple[float, float]:  # noqa: ANN001 - a script's own
+    """Validation accuracy in %, and processor seconds."""
+    start_s = time.process_time()
+    torch.manual_seed(seed)
+    network = build_network(NasBench201Space(), cell, CHANNELS, CELLS, data, recipe)
+    trainer = NetworkTrainer(network, data, recipe, seed=seed)
+    trainer.advance()
+    return trainer.evaluate(data.validation).accuracy_pct, time.process_time() - start_s
+
+
+def _score_by_supernet(cells, data, recipe, space, seed) -> tuple[list[float], float]:  # noqa: ANN001 - a script's own
+    """Scores in %, and processor seconds of training and scoring."""
+    start_s = time.process_time()
+    torch.manual_seed(seed)
+    network = build_supernet(space, CHANNELS, CELLS, data, recipe)
+    trainer = SupernetTrainer(network, space, data, recipe, seed=seed)
+    trainer.advance()
+    scores = score_paths(trainer, network, cells, data.validation, recalibration_batches=4, seed=seed)
+    return [float(score) for score in scores], time.process_time() - start_s
+
+
+def _rank(scores: list[float], truths: list[float]) -> dict[str, list[float]]:
+    """Each measure with its interval."""
+    first, second = np.array(scores), np.array(truths)
+    rng = random_stream(0, "bootstrap")
+    draws = [rng.integers(len(first), size=len(first)) for _ in range(DRAWS)]
+    found = {}
+    for name, measure in (("tau", kendall_tau), ("best_tenth", _best_tenth), ("ndcg", _ndcg)):
+        values = [measure(first[rows], second[rows]) for rows in draws]
+        found[name] = [float(measure(first, second)), *np.quantile(values, (0.025, 0.975)).tolist()]
+    return found
+
+
+def _best_tenth(scores: np.ndarray, truths: np.ndarray) -> float:
+    """Share of the truly best tenth, two cells at least, among as many of the best scores."""
+    count = max(round(len(scores) / 10), 2)
+    best = [set(np.argsort(-values, kind="stable")[:count]) for values in (scores, truths)]
+    return len(best[0] & best[1]) / count
+
+
+def _ndcg(scores: np.ndarray, truths: np.ndarray) -> float:
+    """Normalised discounted cumulative gain; the gain is the truth above the worst one."""
+    gains = truths - truths.min()
+    discounts = 1.0 / np.log2(np.arange(len(gains)) + 2.0)
+    ideal = float(np.sort(gains)[::-1] @ discounts)
+    return float(gains[np.argsort(-scores, kind="stable")] @ discounts) / ideal if ideal else 1.0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", default="digits")
+    parser.add_argument("--images", type=int, default=2000, help="training and validation images together")
+    parser.add_argument("--cells", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=15, help="of the long training")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--record", type=Path, help="file of results, with which a stopped run continues")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true", help="four cells, five epochs")
+    stated = parser.parse_args()
+    if stated.quick:
+        stated.cells, stated.epochs = 4, 5
+    return stated
+
+
+if __name__ == "__main__":
+    main()
