@@ -101,7 +101,7 @@ def test_a_training_without_measured_energy_is_provisional_by_paper_accounting(l
     empty = EnergyReading(0, Activity.IDLE, 0.0, 3600.0, 0.0, ReadingSource.COUNTER)
     ledger.record([empty])
     assert not ledger.is_provisional
-    ledger.record([EnergyReading(0, Activity.TRAINING, 0.0, 3600.0, 0.0, ReadingSource.COUNTER)])
+    ledger.record([EnergyReading(0, Activity.TRAINING, 0.0, 0.001, 0.0, ReadingSource.COUNTER)])
     assert ledger.is_provisional
 
 

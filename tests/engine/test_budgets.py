@@ -178,6 +178,8 @@ def test_a_training_that_ends_at_the_deadline_fits():
 def test_only_finite_budgets_remain():
     assert Budgets(10.0, cost=3.0).remaining(make_totals(cost=1.0)) == {StopReason.COST: 2.0}
     assert Budgets(10.0).remaining(make_totals(carbon_g=1.0)) == {}
+    held = LedgerTotals(device_s={Activity.TRAINING: 3.0, Activity.IDLE: 1.0})
+    assert Budgets(10.0, device_s=10.0).remaining(held) == {StopReason.DEVICE_TIME: 6.0}
 
 
 EVERYTHING = {"carbon_g": 1e9, "energy_j": 1e12, "cost": 1e9, "device_s": 1e9}

@@ -2,11 +2,17 @@ import gzip
 import json
 import logging
 import re
+import threading
 
 import pytest
+from starlette.testclient import TestClient
 
 from ce_nas.analysis.summary import summarise
-from ce_nas.apps.dashboard.app import MAX_QUERY_LENGTH
+from ce_nas.apps.dashboard.app import MAX_QUERY_LENGTH, Dashboard
+from ce_nas.apps.dashboard.run_folders import RunIndex
+from ce_nas.apps.dashboard.security import AccessRules
+from ce_nas.apps.dashboard.zone_forecast import ZoneForecasts
+from ce_nas.core.errors import SettingsError
 from ce_nas.store.run_dir import read_run_entries
 
 PAGES = [
@@ -139,3 +145,33 @@ def test_an_invalid_pilot_input_is_shown_above_the_form(client):
     found = client.get("/pilot?gpus=0&go=1")
     assert found.status_code == 200
     assert "Expected gpus between 1 and 512, got 0." in found.text
+
+
+def test_zones_are_shown_while_their_forecasts_are_computed(run_root):
+    started, go_on = threading.Event(), threading.Event()
+
+    class Slow(ZoneForecasts):
+        def _compute_forecast(self, name, hour):
+            started.set()
+            assert go_on.wait(600)
+            message = f"no data of {name}"
+            raise SettingsError(message)
+
+    pages = Dashboard(RunIndex([run_root]), AccessRules(), Slow({}))
+    browser = TestClient(pages, base_url="http://localhost")
+    try:
+        found = browser.get("/zones", headers={"accept-language": "en"})
+        assert found.status_code == 200
+        assert "is being computed" in found.text
+        assert 'data-refresh-s="3"' in found.text
+        assert started.wait(600)
+        assert browser.get("/").status_code == 200  # other pages do not wait for it
+        go_on.set()
+        pages._page_cache._slow_executor.submit(lambda: None).result(600)
+        pages._page_cache._entries.clear()
+        found = browser.get("/zones", headers={"accept-language": "en"})
+        assert "no data of solar" in found.text
+        assert 'data-refresh-s="60"' in found.text
+    finally:
+        go_on.set()
+        pages.close()

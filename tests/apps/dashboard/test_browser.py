@@ -27,6 +27,7 @@ from ce_nas.apps.dashboard.app import Dashboard
 from ce_nas.apps.dashboard.run_folders import RunIndex
 from ce_nas.apps.dashboard.security import AccessRules
 from ce_nas.apps.pilot.paper import decision_html
+from ce_nas.core.clock import utc_now
 from ce_nas.experiments.base import ExperimentReport
 from ce_nas.experiments.output import experiment_page
 from ce_nas.experiments.strategies import combine
@@ -178,6 +179,8 @@ def address(run_root, unfinished_run, pilot_result, zone_forecasts):
     """A server in a thread: a process at the lowest priority would wait for everything else on this machine."""
     run_index = RunIndex([run_root, unfinished_run.parent])
     run_index.list_runs(600.0)  # on a busy machine the first page would list only the runs that were read in a second
+    for zone in zone_forecasts.zone_names():  # otherwise the page of the zones changes while it is looked at
+        zone_forecasts.get(zone, utc_now())
     dashboard = Dashboard(run_index, AccessRules(), zone_forecasts)
     dashboard._pilot_queue.get_or_start = lambda *_: pilot_result  # a simulation takes longer than all of these tests
     config = uvicorn.Config(dashboard, log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1)

@@ -74,3 +74,42 @@ def test_the_layout_of_files_can_be_stated(tmp_path):
     path.write_text("when,value\n2023-07-01T00:00,0.1\n2023-07-01T01:00,0.2\n")
     layout = {"time_column": "when", "intensity_column": "value", "unit": "kg/kWh", "timezone": "Europe/Berlin"}
     assert read_file_zones([path], **layout) == {"north": {"trace": path, **layout}}
+
+
+class Computed(ZoneForecasts):
+    """Forecasts of another kind, and the zones that were computed."""
+
+    def __init__(self):
+        super().__init__({})
+        self.computed = []
+
+    def zone_names(self):
+        return ["a", "b", "broken"]
+
+    def _compute_forecast(self, name, hour):
+        self.computed.append((name, hour.hour))
+        if name == "broken":
+            raise ZeroDivisionError
+        return f"forecast of {name}"
+
+
+def test_missing_forecasts_are_computed_once_and_elsewhere(caplog):
+    forecasts, submitted = Computed(), []
+    for _ in range(3):
+        known = forecasts.known(NOW, "wait", submitted.append)
+        assert known.forecasts == {"a": "wait", "b": "wait", "broken": "wait"}
+        assert known.pending_count == 3
+    assert forecasts.computed == []
+    submitted.pop(0)()
+    assert forecasts.known(NOW, "wait", submitted.append).forecasts["a"] == "forecast of a"
+    for work in submitted:
+        work()
+    known = forecasts.known(NOW, "wait", submitted.append)
+    assert known.pending_count == 0
+    assert known.get("b", NOW) == "forecast of b"
+    assert "failed (ZeroDivisionError)" in known.get("broken", NOW)
+    assert "failed to forecast zone broken" in caplog.text
+    assert forecasts.computed == [("a", 9), ("b", 9), ("broken", 9)]
+    with pytest.raises(SettingsError, match="Did you mean 'b'"):
+        known.get("bb", NOW)
+    assert forecasts.known(NOW + timedelta(hours=1), "wait", submitted.append).pending_count == 3

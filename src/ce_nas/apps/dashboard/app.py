@@ -25,7 +25,7 @@ from ce_nas.apps.dashboard.pages.explain import ExplanationQuestion, explain_pag
 from ce_nas.apps.dashboard.pages.overview import overview_page
 from ce_nas.apps.dashboard.pages.pilot import PilotForm, PilotProgress, PilotQueue, pilot_page
 from ce_nas.apps.dashboard.pages.run import CounterfactualCache, run_page
-from ce_nas.apps.dashboard.pages.zones import JobRequest, zones_page
+from ce_nas.apps.dashboard.pages.zones import PENDING_INTERVAL_S, REFRESH_INTERVAL_S, JobRequest, zones_page
 from ce_nas.apps.dashboard.prometheus import CONTENT_TYPE, render_metrics
 from ce_nas.apps.dashboard.security import SecurityMiddleware
 from ce_nas.apps.dashboard.zone_forecast import ZoneForecasts
@@ -157,9 +157,15 @@ class Dashboard:
     async def _handle_zones(self, request: Request) -> Response:
         translate, now = self._translator_for(request), utc_now()
         job_request = JobRequest.from_query(request.query_params)
-        hour = now.replace(minute=0, second=0, microsecond=0)
-        source = PageSource(hour, lambda: zones_page(self._zone_forecasts, job_request, now, translate))
-        return await self._respond_from_cache(request, translate, lambda: source, is_slow=True)
+
+        def read_source() -> PageSource:
+            pending = translate("board.zones.pending")
+            known = self._zone_forecasts.known(now, pending, self._page_cache.submit_slow)
+            interval_s = PENDING_INTERVAL_S if known.pending_count else REFRESH_INTERVAL_S
+            version = (now.replace(minute=0, second=0, microsecond=0), known.pending_count)
+            return PageSource(version, lambda: zones_page(known, job_request, now, translate, interval_s))
+
+        return await self._respond_from_cache(request, translate, read_source)
 
     async def _handle_pilot(self, request: Request) -> Response:
         translate, form = self._translator_for(request), PilotForm.from_query(request.query_params)

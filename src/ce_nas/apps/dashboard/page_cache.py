@@ -112,7 +112,7 @@ class PageCache:
             self._locks.pop(dropped, None)
         return page
 
-    def submit_slow(self, work: Callable[[], None]) -> None:
+    def submit_slow(self, work: Callable[[], object]) -> None:
         """Run ``work`` in the thread of the slow pages."""
         self._slow_executor.submit(work)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.config.schema import settings_from_flags
@@ -12,7 +14,7 @@ from ce_nas.core.units import HOUR_S
 from ce_nas.engine.inputs import RunInputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Forecast
     from ce_nas.grid.trace import GridTrace
 
-__all__ = ["HORIZON_H", "ZoneForecast", "ZoneForecasts", "read_file_zones"]
+__all__ = ["HORIZON_H", "KnownForecasts", "ZoneForecast", "ZoneForecasts", "read_file_zones"]
+
+log = logging.getLogger(__name__)
 
 #: hours of the forecast, and of the recent past before it
 HORIZON_H, HISTORY_H = 96, 48
@@ -47,6 +51,29 @@ class ZoneForecast:
         return self.issued_at + timedelta(hours=hours)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownForecasts:
+    """The forecasts that were known at one moment; reading one computes nothing."""
+
+    #: zone -> its forecast, or a message in its place
+    forecasts: Mapping[str, ZoneForecast | str]
+    #: number of zones whose forecast is still being computed
+    pending_count: int
+
+    def zone_names(self) -> list[str]:
+        """All zones."""
+        return list(self.forecasts)
+
+    def get(self, name: str, _: datetime) -> ZoneForecast | str:
+        """The forecast of a zone, or a message.
+
+        :raises SettingsError: if the zone is unknown.
+        """
+        if name not in self.forecasts:
+            raise SettingsError(unknown_choice_message("zone", name, self.zone_names()))
+        return self.forecasts[name]
+
+
 class ZoneForecasts:
     """The zones and their forecasts, cached for the current hour.
 
@@ -57,6 +84,8 @@ class ZoneForecasts:
         self._file_zones = file_zones
         #: zone and hour to the forecast, or to the message of its error
         self._forecasts: dict[tuple[str, datetime], ZoneForecast | str] = {}
+        #: zone and hour of the forecasts that :meth:`known` had computed
+        self._submitted: set[tuple[str, datetime]] = set()
 
     def zone_names(self) -> list[str]:
         """All zones: those from files, the imported ones, and the built-in ones."""
@@ -88,6 +117,31 @@ class ZoneForecasts:
             except CeNasError as error:
                 self._forecasts[name, hour] = str(error)
         return self._forecasts[name, hour]
+
+    def known(self, now: datetime, pending: str, submit: Callable[[Callable[[], object]], object]) -> KnownForecasts:
+        """Return the forecasts of the current hour so far, and have each missing one computed once.
+
+        :param pending: the message in the place of a forecast that is being computed.
+        :param submit: runs a computation in one other thread.
+        """
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        names = self.zone_names()
+        known = {name: self._forecasts.get((name, hour)) for name in names}
+        missing = [name for name, forecast in known.items() if forecast is None]
+        self._submitted = {key for key in self._submitted if key[1] == hour}
+        for name in missing:
+            if (name, hour) not in self._submitted:
+                self._submitted.add((name, hour))
+                submit(partial(self._compute_in_background, name, hour))
+        return KnownForecasts({name: known[name] or pending for name in names}, len(missing))
+
+    def _compute_in_background(self, name: str, hour: datetime) -> None:
+        """Compute a forecast; a page waits for it, so that any failure ends in a message."""
+        try:
+            self.get(name, hour)
+        except Exception as error:
+            log.exception("failed to forecast zone %s", name)
+            self._forecasts[name, hour] = f"Expected a forecast, but computing it failed ({type(error).__name__})."
 
     def _compute_forecast(self, name: str, hour: datetime) -> ZoneForecast:
         flags = self._file_zones.get(name) or {"zone": name, "start": hour.isoformat()}

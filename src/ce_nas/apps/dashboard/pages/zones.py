@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from ce_nas.apps.dashboard.zone_forecast import ZoneForecasts
+    from ce_nas.apps.dashboard.zone_forecast import KnownForecasts, ZoneForecasts
     from ce_nas.forecast.best_start import BestStart
     from ce_nas.report.i18n.translator import Translator
 
@@ -33,6 +33,8 @@ BLACK, ORANGE, GREEN = "#1a1a1a", "#b34700", "#cfe8dd"
 BAND_COLOURS = {(0.025, 0.975): "#fbe6d8", (0.1, 0.9): "#f3c3a3"}
 #: seconds after which the page asks for an update
 REFRESH_INTERVAL_S = 60.0
+#: the same while forecasts are being computed
+PENDING_INTERVAL_S = 3.0
 MAX_GPUS = 100_000
 
 
@@ -72,9 +74,16 @@ class JobRequest:
         return format_carbon(self.power_w * self.hours * HOUR_S / J_PER_KWH * g_per_kwh)
 
 
-def zones_page(forecasts: ZoneForecasts, job_request: JobRequest, now: datetime, translate: Translator) -> str:
+def zones_page(
+    forecasts: ZoneForecasts | KnownForecasts,
+    job_request: JobRequest,
+    now: datetime,
+    translate: Translator,
+    refresh_interval_s: float = REFRESH_INTERVAL_S,
+) -> str:
     """Render the page.
 
+    :param refresh_interval_s: time after which the page asks for an update, s.
     :raises SettingsError: if the zone is unknown.
     """
     names = forecasts.zone_names()
@@ -83,7 +92,7 @@ def zones_page(forecasts: ZoneForecasts, job_request: JobRequest, now: datetime,
     by_zone = {name: forecasts.get(name, now) for name in names}
     address = f"/zones?{urlencode(asdict(job_request))}"
     title, lead = translate("board.zones.title"), translate("board.zones.lead")
-    layout = PageLayout(title, lead, "zones", address, REFRESH_INTERVAL_S)
+    layout = PageLayout(title, lead, "zones", address, refresh_interval_s)
     sections = [
         _zone_section(selected, job_request, translate),
         _all_zones_section(by_zone, job_request, translate),
@@ -266,9 +275,9 @@ def _provenance_section(
 
 def _stale_zone_notes(forecasts: Sequence[ZoneForecast], translate: Translator) -> Iterator[str]:
     """Zones whose data ends before that of the others."""
-    latest = max(forecast.issued_at for forecast in forecasts)
+    latest = max((forecast.issued_at for forecast in forecasts), default=None)
     for forecast in forecasts:
-        if (latest - forecast.issued_at).total_seconds() >= HOUR_S:
+        if latest and (latest - forecast.issued_at).total_seconds() >= HOUR_S:
             yield translate("board.zones.stale", zone=forecast.zone, until=_format_time(forecast, 0))
 
 
