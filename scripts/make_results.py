@@ -130,6 +130,26 @@ STEPS = (
         "",
     ),
     Step(
+        "peers",
+        "Searchers against other tuners",
+        "python benchmarks/problems.py --seeds 10 --json {out}/figures.json",
+        "",
+        "python benchmarks/problems.py --seeds 10 --json {out}/figures.json",
+    ),
+    Step(
+        "backtests",
+        "Forecasts against what came",
+        "python benchmarks/forecast.py --grid {data}/grid --keep {out}/models --json {out}/figures.json",
+        "",
+    ),
+    Step(
+        "learned-policy",
+        "The learned policy",
+        "ce-nas policy evaluate --scenarios 48",
+        "",
+        "ce-nas policy evaluate --scenarios 48",
+    ),
+    Step(
         "policies",
         "Policies",
         "python benchmarks/policies.py --seed 1000 --seeds 3 --json {out}/figures.json",
