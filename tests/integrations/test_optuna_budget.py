@@ -69,8 +69,8 @@ def constant_grid(tmp_path):
 
 
 @pytest.mark.parametrize("seed", [7, 42, 51])
-def test_a_resumed_study_knows_what_was_used(make_budget, objective, tmp_path, constant_grid, seed):
-    storage = f"sqlite:///{tmp_path}/study.db"
+def test_a_resumed_study_knows_what_was_used(make_budget, objective, constant_grid, seed):
+    storage = optuna.storages.InMemoryStorage()
 
     def run(n_trials):
         study = optuna.create_study(storage=storage, study_name="s", load_if_exists=True)
@@ -116,18 +116,33 @@ def test_whether_a_trial_fits_depends_on_the_hour_in_which_a_study_is_opened(mak
 
 
 def test_running_trials_of_others_keep_their_room(make_budget, objective):
-    study = optuna.create_study()
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     with CarbonCallback(study, make_budget("3kg")) as callback:
         study.optimize(objective, n_trials=3, callbacks=[callback])
         assert not callback.is_exhausted
         worker = study.user_attrs[WORKER_PREFIX + callback.budget.id]
-        study.set_user_attr(f"{WORKER_PREFIX}other", {**worker, "running": 50})
+        running = {"phase": "running", "reserved": worker["largest"], "used": dict.fromkeys(worker["largest"], 0.0)}
+        trials = {str(number): running for number in range(100, 150)}
+        study.set_user_attr(f"{WORKER_PREFIX}other", {**worker, "trials": trials})
         assert callback.is_exhausted
     later = optuna.create_study()
     with CarbonCallback(later, make_budget("3kg")) as callback:
-        later.set_user_attr(f"{WORKER_PREFIX}killed", {**worker, "running": 50, "at_s": worker["at_s"] - 3600})
+        killed = {**worker, "trials": trials, "at_s": worker["at_s"] - 3600}
+        later.set_user_attr(f"{WORKER_PREFIX}killed", killed)
         assert not callback.is_exhausted
         assert callback.budget.used.carbon_g == pytest.approx(worker["usage"]["carbon_g"])
+
+
+def test_trials_asked_together_by_one_thread_do_not_wait_for_each_other(make_budget, fake_time):
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    with CarbonCallback(study, make_budget("2kg")) as callback:
+        while not callback.is_exhausted:
+            trials = [study.ask() for _ in range(3)]
+            xs = [trial.suggest_float("x", -1, 1) for trial in trials if callback.stop_reason is None]
+            fake_time.advance(600)
+            for trial, x in zip(trials, xs, strict=False):
+                study.tell(trial, x**2)
+        assert 1000 < callback.budget.used.carbon_g <= 2000
 
 
 def test_ask_and_tell_are_metered(make_budget, fake_time):
@@ -245,10 +260,12 @@ def test_two_real_workers_one_killed_and_a_resumption_stay_within_one_budget(tmp
     assert [worker.wait(timeout=300) for worker in running] == [0, 0]
     study = optuna.load_study(storage=storage, study_name="s")
     workers = [content for name, content in study.user_attrs.items() if name.startswith(WORKER_PREFIX)]
-    used = [worker["usage"]["carbon_g"] for worker in workers]
-    assert len(used) == 3
-    largest = max(worker["largest"]["carbon_g"] for worker in workers)
-    assert 0.03 < sum(used) <= 0.06 + largest  # a trial may take longer than any before it
+    assert len(workers) == 3
+    used = sum(worker["usage"]["carbon_g"] for worker in workers)
     finished = [trial for trial in study.trials if trial.state == COMPLETE]
+    grams = [trial.user_attrs["carbon_g"] for trial in finished]
+    outside = used - sum(trial.user_attrs.get("carbon_g", 0.0) for trial in study.trials)
+    above = sum(max(one.user_attrs["carbon_g"] - one.user_attrs["carbon_reserved_g"], 0.0) for one in finished)
+    assert 0.03 < used <= 0.06 + above + max(outside, 0.0)  # the bound that CarbonCallback states
     assert len(finished) >= 3
-    assert sum(trial.user_attrs["carbon_g"] for trial in finished) <= sum(used)
+    assert sum(grams) <= used

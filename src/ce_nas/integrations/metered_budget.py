@@ -302,6 +302,12 @@ class CarbonBudget:
             return used
 
     @property
+    def own_used(self) -> Usage:
+        """What was booked so far by this process, without others."""
+        with self._lock:
+            return replace(self._opened.used)
+
+    @property
     def intensity_g_per_kwh(self) -> float:
         """The grid's carbon intensity expected now, by the latest forecast."""
         return self.expected_intensity()

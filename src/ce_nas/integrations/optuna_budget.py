@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import atexit
 import logging
-from dataclasses import asdict, dataclass, replace
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from ce_nas.core.units import J_PER_KWH
 from ce_nas.integrations.budget_books import Usage
 from ce_nas.integrations.carbon_budget import CarbonBudget, carbon_budget
 from ce_nas.integrations.expected_gain import GainRule
+from ce_nas.integrations.shared_room import SharedRoom, Verdict, largest_usage
 
 try:
     from optuna.exceptions import TrialPruned
@@ -40,32 +42,12 @@ __all__ = ["CarbonCallback", "CarbonPruner"]
 
 #: prefix of the study's attributes in which each worker says what it used
 WORKER_PREFIX = "carbon_budget:"
-#: age after which a worker's running trials no longer count: it was killed, s
-_WORKER_TIMEOUT_S = 120.0
+#: pauses between two looks at the records of the other workers: at one that decides, at a first trial that runs, s
+_LOOK_AGAIN_S, _FIRST_TRIAL_S = 0.05, 0.5
 #: trials whose intermediate values a trial is compared with, at least
 _MIN_COMPARED = 5
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Worker:
-    """What a worker says of itself in the study's attributes."""
-
-    usage: Usage
-    #: the largest usage of one of its trials
-    largest: Usage
-    #: trials that are running
-    running: int
-    #: time of the statement, s since 1970
-    at_s: float
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> _Worker:
-        return cls(Usage(**content["usage"]), Usage(**content["largest"]), content["running"], content["at_s"])
 
 
 class CarbonCallback:
@@ -81,10 +63,16 @@ class CarbonCallback:
         >>> all(trial.user_attrs["carbon_g"] >= 0 for trial in study.trials)
         True
 
-    Each trial has the attributes ``carbon_g``, ``energy_kwh``, ``duration_metered_s`` and ``intensity_g_per_kwh``;
-    trials at the same time have equal shares of the energy. What every worker used is kept in the study's storage, so
-    that a budget holds over threads, processes and resumptions. It is kept as long as no trial takes more than the
-    largest before it: the first ones run to show what a trial takes.
+    Each trial has the attributes ``carbon_g``, ``energy_kwh``, ``duration_metered_s``, ``intensity_g_per_kwh`` and
+    ``carbon_reserved_g``; trials at the same time have equal shares of the energy. What every worker used is kept in
+    the study's storage, so that a budget holds over threads, processes and resumptions.
+
+    **What holds.** Before it starts, a trial reserves the largest usage of all trials so far and a tenth more, in a
+    record that all workers see, and starts only if it fits next to what is used and reserved. Until a first trial has
+    been completed, its usage is unknown and one runs at a time, but for trials that one thread asks for together. So
+    the sum of all workers exceeds the budget by at most what running trials take above their reservations (the first
+    one has none), in energy or by an intensity above the forecast, and by what workers use outside of trials: opening,
+    closing, and idling in a pause.
 
     The sampler of the study is wrapped, which also meters trials of ``study.ask`` and ``study.tell``; there the caller
     looks at :attr:`is_exhausted`.
@@ -114,11 +102,20 @@ class CarbonCallback:
         keywords.setdefault("description", f"Optuna study {study.study_name}")
         self.budget = budget if isinstance(budget, CarbonBudget) else carbon_budget(budget, grid, **keywords)
         self._study = study
-        self._largest = Usage()
         self._is_closed = False
         self.stop_reason: str | None = None
         self.budget.open()
-        self.budget.share_with(self._used_by_others, self._publish)
+        self._room = SharedRoom(
+            WORKER_PREFIX + self.budget.id, self._records, study.set_user_attr, lambda: utc_now().timestamp()
+        )
+        self._lock = threading.RLock()
+        #: number of each trial that was begun here and has not ended to the thread that began it
+        self._threads: dict[int, int] = {}
+        #: what this worker had used when no trial ran, the last time; None: not since a pause
+        self._idle_from: Usage | None = None
+        #: what it used between two trials, at most
+        self._between = Usage()
+        self.budget.share_with(self._room.used_by_others, self._publish)
         study.sampler = _MeteringSampler(_unwrap(study.sampler), self)
         self._publish()
         atexit.register(self.close)
@@ -128,8 +125,8 @@ class CarbonCallback:
         del trial
         if self.is_exhausted or self._is_not_worth_it(study):
             study.stop()
-        elif self._pause is not None:
-            self.budget.pause(self._pause)
+        else:
+            self._wait_for_clean_hour()
 
     def __enter__(self) -> Self:
         return self
@@ -152,40 +149,61 @@ class CarbonCallback:
     @property
     def is_exhausted(self) -> bool:
         """Whether another trial does not fit next to those that are running."""
-        return not self._fits(1)
-
-    def _fits(self, more: int) -> bool:
-        """Whether the running trials of all workers, and some more, fit within what is left."""
         if self.stop_reason is not None:
-            return False
-        others = [worker for worker in self._others() if worker.at_s > utc_now().timestamp() - _WORKER_TIMEOUT_S]
-        running = len(self.budget.open_parts) + sum(worker.running for worker in others)
-        largest = _largest_of([self._largest, *(worker.largest for worker in self._others())])
-        coming = Usage()
-        coming.add(largest, float(more + running))
-        if self.budget.fits_another(coming):
             return True
-        self.stop_reason = "budget"
-        self.budget.exhaust()
-        return False
+        self.budget.read()
+        self._publish()
+        with self._lock:
+            has_room = self.budget.fits_another(self._room.coming(more=1))
+        if not has_room:
+            self._end_budget()
+        return not has_room
 
     def start_trial(self, trial: FrozenTrial) -> None:
-        """Book energy to a trial from now on."""
-        if not self.is_exhausted and self._pause is not None:
-            self.budget.pause(self._pause)
-        self.budget.start_part(_part(trial))
-        self._publish()  # first the trial is announced, then looked for room: two workers never take the same one
-        self._fits(0)
+        """Reserve what a trial may take, and book energy to it from now on; without room the budget ends."""
+        if not self.is_exhausted:
+            self._wait_for_clean_hour()
+        own = self.budget.read(own=True)
+        with self._lock:
+            if self._idle_from is not None and not self.budget.open_parts:
+                self._between = largest_usage(self._between, own.minus(self._idle_from))
+        if self.stop_reason is None and not self._reserve(trial.number):
+            self._end_budget()
+        self.budget.start_part(_part(trial.number))
+        self._publish()
+
+    def _reserve(self, number: int) -> bool:
+        """Whether there is room for a trial, which is then reserved; waits until a first trial has ended."""
+        room, thread, pause = self._room, threading.get_ident(), threading.Event()
+        while not self._is_closed and self.stop_reason is None:
+            with self._lock:
+                room.ask(number, self.budget.own_used)
+            while True:
+                with self._lock:
+                    passed = [one for one, its_thread in self._threads.items() if its_thread == thread]
+                    verdict = room.look(number, self.budget.fits_another, passed)
+                    if verdict is not Verdict.LOOK_AGAIN:
+                        room.settle(number, verdict, self.budget.own_used)
+                        break
+                pause.wait(_LOOK_AGAIN_S)
+            if verdict is not Verdict.WAIT:
+                if verdict is Verdict.START:
+                    self._threads[number] = thread
+                return verdict is Verdict.START
+            pause.wait(_FIRST_TRIAL_S)
+        with self._lock:
+            room.settle(number, Verdict.REFUSE, self.budget.own_used)
+        return False
 
     def end_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Write what a trial used to its attributes, and to the journal."""
-        used = self.budget.end_part(_part(trial))
-        self._largest = _largest_of([self._largest, used])
+        used = self.budget.end_part(_part(trial.number))
         attributes: dict[str, Any] = {
             "carbon_g": used.carbon_g,
             "energy_kwh": used.energy_j / J_PER_KWH,
             "duration_metered_s": used.duration_s,
             "intensity_g_per_kwh": used.intensity_g_per_kwh,
+            "carbon_reserved_g": self._room.reserved_by(trial.number).carbon_g,
         }
         for name, value in attributes.items():
             study._storage.set_trial_user_attr(trial._trial_id, name, value)  # noqa: SLF001 - as Optuna's own samplers
@@ -200,7 +218,22 @@ class CarbonCallback:
                 **attributes,
             },
         )
-        self._publish()
+        with self._lock:
+            self._threads.pop(trial.number, None)
+            if not self.budget.open_parts:
+                self._idle_from = self.budget.own_used
+            taken = replace(self._between)
+            taken.add(used)
+            own = self.budget.own_used
+            self._room.end(trial.number, taken, used=own, completed=state is TrialState.COMPLETE)
+
+    def _wait_for_clean_hour(self) -> None:
+        if self._pause is not None and self.budget.pause(self._pause) > 0:
+            self._idle_from = None  # what a pause took is no trial's
+
+    def _end_budget(self) -> None:
+        self.stop_reason = self.stop_reason or "budget"
+        self.budget.exhaust()
 
     def left(self) -> Usage:
         """What is left of each budget; infinite where there is none."""
@@ -210,7 +243,7 @@ class CarbonCallback:
     def used_by(self, trial: FrozenTrial) -> Usage:
         """What a running trial of this process used so far."""
         self.budget.read()
-        return self.budget.part(_part(trial))
+        return self.budget.part(_part(trial.number))
 
     def _is_not_worth_it(self, study: Study) -> bool:
         if self._rule.threshold == "never":
@@ -232,27 +265,15 @@ class CarbonCallback:
         return True
 
     def _publish(self) -> None:
-        """Say in the study's attributes what this worker used."""
-        own = self.budget.used.minus(self._used_by_others())
-        worker = _Worker(own, replace(self._largest), len(self.budget.open_parts), utc_now().timestamp())
-        self._study.set_user_attr(WORKER_PREFIX + self.budget.id, worker.to_json())
+        """Write what this worker and its trials used to the study's attributes."""
+        with self._lock:
+            self._room.update(self.budget.own_used, lambda number: self.budget.part(_part(number)))
 
-    def _others(self) -> list[_Worker]:
-        """The other workers of the study, earlier ones included."""
-        own = WORKER_PREFIX + self.budget.id
+    def _records(self) -> dict[str, Any]:
+        """The records of all workers of the study, earlier ones included."""
         study = self._study
         attributes = study._storage.get_study_user_attrs(study._study_id)  # noqa: SLF001 - as Optuna's own samplers
-        return [
-            _Worker.from_json(content)
-            for name, content in attributes.items()
-            if name.startswith(WORKER_PREFIX) and name != own
-        ]
-
-    def _used_by_others(self) -> Usage:
-        total = Usage()
-        for worker in self._others():
-            total.add(worker.usage)
-        return total
+        return {name: content for name, content in attributes.items() if name.startswith(WORKER_PREFIX)}
 
 
 class CarbonPruner(BasePruner):
@@ -358,18 +379,9 @@ def _unwrap(sampler: BaseSampler) -> BaseSampler:
     return sampler.inner if isinstance(sampler, _MeteringSampler) else sampler
 
 
-def _part(trial: FrozenTrial) -> str:
-    return f"trial {trial.number}"
+def _part(number: int) -> str:
+    return f"trial {number}"
 
 
 def _to_json(value: object) -> object:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
-
-
-def _largest_of(usages: Sequence[Usage]) -> Usage:
-    return Usage(
-        max(one.carbon_g for one in usages),
-        max(one.energy_j for one in usages),
-        max(one.cost for one in usages),
-        max(one.duration_s for one in usages),
-    )
