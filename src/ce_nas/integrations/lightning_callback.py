@@ -32,8 +32,9 @@ class LightningCarbonCallback(Callback):  # type: ignore[misc] # its base has no
 
     Between batches, at most every ``every_s`` seconds, it looks at the budget and the grid. Where the rule says so it
     writes a checkpoint and waits (``when_dirty="wait"``), or ends the training with the checkpoint
-    (``when_dirty="stop"``): ``trainer.fit(model, ckpt_path=callback.checkpoint_path)`` continues it. With several
-    processes on a machine the first one meters the machine, and all stop together.
+    (``when_dirty="stop"``): ``trainer.fit(model, ckpt_path=callback.checkpoint_path)`` continues it. In a
+    distributed training the first process of each machine meters it and decides, with a budget of its own, and all
+    pause and stop together. Where energy is modelled from CPU time, the first process's alone is counted.
 
     :param budget: see :func:`ce_nas.carbon_budget`, likewise ``grid`` and the other keywords.
     :param pause: when to pause; None: never.
@@ -69,8 +70,8 @@ class LightningCarbonCallback(Callback):  # type: ignore[misc] # its base has no
         del pl_module
         if trainer.local_rank == 0:
             self.training.open()
-            if self.training.pause is not None and self.training.when_dirty == "wait":
-                self.training.wait()
+        if self.training.pause is not None and self.training.when_dirty == "wait":
+            self.training.wait_together(leads=trainer.local_rank == 0)
         self._stop_together(trainer, stop=self.training.stop_reason is not None)
 
     def on_train_batch_end(
@@ -92,8 +93,8 @@ class LightningCarbonCallback(Callback):  # type: ignore[misc] # its base has no
             if self.training.when_dirty == "stop":
                 self.training.stop_reason = "The grid is dirtier than the rule allows."
                 stop = True
-            elif trainer.local_rank == 0:
-                self.training.wait()
+            else:
+                self.training.wait_together(leads=trainer.local_rank == 0)
         self._stop_together(trainer, stop=stop)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

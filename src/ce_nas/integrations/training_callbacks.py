@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ce_nas.core.clock import monotonic_s
@@ -16,6 +18,25 @@ __all__ = ["TrainingBudget", "WhenDirty"]
 
 #: in a dirty hour: ``wait`` in the process, or ``stop`` with a checkpoint, to be continued by another start
 WhenDirty = Literal["wait", "stop"]
+
+
+#: time between two signs of life of a process that waits, s; shorter than the timeouts of torch's process groups
+_SIGN_OF_LIFE_S = 60.0
+
+
+def any_process(*flags: bool) -> tuple[bool, ...]:
+    """Whether each flag is True in any process of a distributed training; all of them call it equally often.
+
+    Without a process group of torch the flags are returned as they are.
+    """
+    torch = sys.modules.get("torch")
+    group = getattr(torch, "distributed", None)
+    if torch is None or group is None or not group.is_available() or not group.is_initialized():
+        return flags
+    device = torch.device("cuda") if group.get_backend() == "nccl" else torch.device("cpu")
+    found = torch.tensor(flags, dtype=torch.int32, device=device)
+    group.all_reduce(found, op=group.ReduceOp.MAX)
+    return tuple(bool(one) for one in found.tolist())
 
 
 class TrainingBudget:
@@ -90,6 +111,30 @@ class TrainingBudget:
     def wait(self) -> float:
         """Wait for a cleaner hour, and return the time waited, s."""
         return 0.0 if self.pause is None else self.budget.pause(self.pause)
+
+    def wait_together(self, *, leads: bool) -> None:
+        """Wait in the processes that meter, and let the others wait for them; all processes call it.
+
+        :param leads: whether this process meters.
+        """
+        errors: list[Exception] = []
+
+        def wait() -> None:
+            try:
+                self.wait()
+            except Exception as error:  # noqa: BLE001 - raised again below
+                errors.append(error)
+
+        thread = threading.Thread(target=wait, name="ce-nas pause", daemon=True) if leads else None
+        if thread is not None:
+            thread.start()
+        is_waiting = True
+        while is_waiting:
+            if thread is not None:
+                thread.join(_SIGN_OF_LIFE_S)
+            (is_waiting,) = any_process(thread is not None and thread.is_alive())
+        if errors:
+            raise errors[0]
 
     def metrics(self) -> dict[str, float]:
         """What to log: grams and kWh used so far, and the intensity expected now."""

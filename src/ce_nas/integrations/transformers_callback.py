@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import MissingExtraError
-from ce_nas.integrations.training_callbacks import TrainingBudget
+from ce_nas.integrations.training_callbacks import TrainingBudget, any_process
 
 try:
     from transformers import TrainerCallback
@@ -29,7 +29,9 @@ class TransformersCarbonCallback(TrainerCallback):  # type: ignore[misc] # its b
 
     After a step, at most every ``every_s`` seconds, it looks at the budget and the grid. Where the rule says so the
     Trainer writes a checkpoint, and waits behind it (``when_dirty="wait"``) or ends (``when_dirty="stop"``):
-    ``trainer.train(resume_from_checkpoint=True)`` continues it. It meters in the first process of a machine.
+    ``trainer.train(resume_from_checkpoint=True)`` continues it. In a
+    distributed training the first process of each machine meters it and decides, with a budget of its own, and all
+    pause and stop together. Where energy is modelled from CPU time, the first process's alone is counted.
 
     :param budget: see :func:`ce_nas.carbon_budget`, likewise ``grid`` and the other keywords.
     :param pause: when to pause; None: never.
@@ -64,12 +66,14 @@ class TransformersCarbonCallback(TrainerCallback):  # type: ignore[misc] # its b
     ) -> None:
         """Start metering; a budget that is used ends the training with its first step."""
         del args
-        if state.is_local_process_zero:
+        leads = state.is_local_process_zero
+        if leads:
             self.training.open()
-            if self.training.pause is not None and self.training.when_dirty == "wait":
-                self.training.wait()
-            if self.training.stop_reason is not None:
-                control.should_training_stop = True
+        if self.training.pause is not None and self.training.when_dirty == "wait":
+            self.training.wait_together(leads=leads)
+        (stop,) = any_process(self.training.stop_reason is not None)
+        if stop:
+            control.should_training_stop = True
 
     def on_step_end(
         self,
@@ -80,11 +84,14 @@ class TransformersCarbonCallback(TrainerCallback):  # type: ignore[misc] # its b
     ) -> None:
         """Stop at the end of the budget; ask for a checkpoint before a pause."""
         del args
-        if not state.is_local_process_zero or not self.training.is_due():
-            return
-        if self.training.must_stop():
+        stop = pause = False
+        if state.is_local_process_zero and self.training.is_due():
+            stop = self.training.must_stop()
+            pause = not stop and self.training.why_pause() is not None
+        stop, pause = any_process(stop, pause)
+        if stop:
             control.should_training_stop = control.should_save = True
-        elif self.training.why_pause() is not None:
+        elif pause:
             control.should_save = True
             if self.training.when_dirty == "stop":
                 self.training.stop_reason = "The grid is dirtier than the rule allows."
@@ -100,10 +107,10 @@ class TransformersCarbonCallback(TrainerCallback):  # type: ignore[misc] # its b
         **_: Any,  # noqa: ANN401
     ) -> None:
         """Wait behind the checkpoint."""
-        del args, state, control
+        del args, control
         if self._waits_after_save:
             self._waits_after_save = False
-            self.training.wait()
+            self.training.wait_together(leads=state.is_local_process_zero)
 
     def on_log(
         self,
