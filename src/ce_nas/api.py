@@ -19,6 +19,7 @@ from ce_nas.analysis.live_grid import has_ended, is_provisional
 from ce_nas.analysis.recommend import choose
 from ce_nas.analysis.savings import Savings, savings
 from ce_nas.analysis.summary import run_header, summarise
+from ce_nas.benchmarks.user_space import UserBenchmark
 from ce_nas.config.components import ComponentSettings
 from ce_nas.config.registry import POLICIES
 from ce_nas.config.schema import Settings, setting_flags, settings_from_flags
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from ce_nas.analysis.estimate import DeviceCalibration, Estimate
     from ce_nas.analysis.summary import RunSummary
+    from ce_nas.benchmarks.base import Benchmark
     from ce_nas.cluster.workers.base import WorkerPool
     from ce_nas.engine.engine import Engine, Observer
     from ce_nas.forecast.base import Forecaster
@@ -61,7 +63,8 @@ _COMPONENT_KEYWORDS = ("policy", "searcher", "forecaster", "workers")
 class ChosenArchitecture:
     """One architecture of a result's front, and why it was chosen."""
 
-    architecture: str
+    #: its text; of a space of one's own a dict from each variable that counts to its value
+    architecture: str | dict[str, Any]
     #: objective to value, in the metric's own unit and direction
     objectives: dict[str, float]
     #: in words
@@ -155,7 +158,8 @@ class Result:
 
         choice = choose(self.summary, rule)
         reason = explain_choice(choice, self.summary, Translator("en"))
-        return ChosenArchitecture(choice.member.architecture, dict(choice.member.objectives), reason)
+        architecture = _read_architecture(self.entries, choice.member.architecture)
+        return ChosenArchitecture(architecture, dict(choice.member.objectives), reason)
 
     def report(self, path: str | Path, language: str | None = None) -> Path:
         """Write the report, and return where it is.
@@ -433,9 +437,31 @@ class Search:
                 "sha256": benchmark.fingerprint,
                 "proxy_scores": scores.origin if scores else _proxy_score_origin(engine, self.settings),
                 "proxy_scores_sha256": scores.fingerprint if scores else None,
+                **_record_own_space(benchmark),
             },
             "grid": inputs.grid_metadata(),
         }
+
+
+def _record_own_space(benchmark: Benchmark) -> dict[str, Any]:
+    """The space of the user's own code, by which its run is read without that code; nothing of another."""
+    if not isinstance(benchmark, UserBenchmark):
+        return {}
+    from ce_nas.benchmarks.user_space_record import record_user_space
+
+    return {"own_space": record_user_space(benchmark.user_space)}
+
+
+def _read_architecture(entries: Sequence[JournalEntry], text: str) -> str | dict[str, Any]:
+    """An architecture by its text; of a space of the user's own as a dict."""
+    header = run_header(entries)
+    record = header["benchmark"].get("own_space")
+    if record is None:
+        return text
+    from ce_nas.benchmarks.user_space_record import read_user_space
+
+    user_space = read_user_space(record, header["objectives"])
+    return user_space.decode(user_space.space.parse(text))
 
 
 def _proxy_score_origin(engine: Engine, settings: Settings) -> str:

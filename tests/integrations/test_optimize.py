@@ -162,3 +162,28 @@ def test_killed_and_resumed_in_each_way(tmp_path, way):
     trained = (tmp_path / "trained").read_text().split()
     assert trained[3] == trained[4]  # the training that was killed is trained again, and no other
     assert len(trained) == 7
+
+
+def test_what_was_chosen_and_explained_has_the_names_of_the_parameters(tmp_path):
+    from ce_nas.analysis.explanation import explain_architecture, space_from_journal
+    from ce_nas.analysis.surrogate_explanation import explain_choice_of_surrogate
+
+    settings = {**FAST, "searcher": "surrogate"}
+    result = optimize(
+        lambda architecture: {"quality": quality(architecture), **size(architecture)},
+        SPACE, OBJECTIVES, trainings=11, out=tmp_path / "run", **settings,
+    )  # fmt: skip
+    chosen = result.choose().architecture
+    assert isinstance(chosen, dict)
+    assert chosen["width"] in range(8, 65, 8)
+    assert ("rate" in chosen) == (chosen["kind"] == "a")
+    read = ce_nas.Result.read(tmp_path / "run")  # without the code of the search
+    assert read.choose().architecture == chosen
+    space = space_from_journal(read.entries)
+    trained = set(read.to_frame().architecture)
+    never = next(text for width in range(8, 65, 8) if (text := f"kind=b width={width}") not in trained)
+    assert explain_architecture(read.entries, space, space.parse(never)).events == []
+    model = explain_choice_of_surrogate(read.entries, space, space.parse(never))
+    assert model is not None
+    assert model.subject.architecture == never
+    assert model.chosen.architecture.startswith("kind=")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ce_nas.analysis.partition_rules import explain_splits, find_region
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.analysis.timeline import decided_periods
+from ce_nas.benchmarks.user_space_record import read_user_space
 from ce_nas.config.schema import Settings
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import HOUR_S, J_PER_KWH
@@ -124,10 +125,13 @@ class HourExplanation:
 
 
 def space_from_journal(entries: Sequence[JournalEntry]) -> Space:
-    """Load the space that a run searched.
+    """Load the space that a run searched; that of the user's own code is in the journal.
 
     :raises CeNasError: if its inputs cannot be read any more.
     """
+    header = run_header(entries)
+    if (record := header["benchmark"].get("own_space")) is not None:
+        return read_user_space(record, header["objectives"]).space
     return RunInputs(Settings.model_validate(run_header(entries)["settings"])).benchmark.space
 
 

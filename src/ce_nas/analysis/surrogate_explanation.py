@@ -8,11 +8,12 @@ in their last digits; two calls on one journal give the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ce_nas.analysis.summary import run_header
+from ce_nas.benchmarks.user_space_record import benchmark_of_record
 from ce_nas.config.schema import Settings
 from ce_nas.core.errors import CeNasError
 from ce_nas.core.records import Observation, Task, TaskKind
@@ -94,7 +95,9 @@ def explain_choice_of_surrogate(
     header = run_header(entries)
     if header["settings"]["searcher"]["name"] != "surrogate":
         return None
-    inputs = RunInputs(Settings.model_validate(header["settings"]))
+    inputs = _read_inputs(header)
+    if inputs is None:
+        return None
     searcher = build_searcher(inputs)
     if not isinstance(searcher, SurrogateSearcher):
         return None
@@ -118,6 +121,16 @@ def explain_choice_of_surrogate(
         subject if chosen == architecture else model.predict(chosen),
         model.find_better(subject),
         model.find_same_function(architecture),
+    )
+
+
+def _read_inputs(header: dict[str, Any]) -> RunInputs | None:
+    """The run's inputs; None of a caller's loop with costs, which are in no journal."""
+    settings, record = Settings.model_validate(header["settings"]), header["benchmark"].get("own_space")
+    if record is None or settings.live.evaluate:
+        return RunInputs(settings)
+    return (
+        None if record["known_objectives"] else RunInputs(settings, benchmark_of_record(record, header["objectives"]))
     )
 
 

@@ -160,7 +160,8 @@ class UserBenchmark(Benchmark):
         self.origin = origin
         self.notes = ()
         self.has_scores = has_scores
-        self._user_space = user_space
+        #: the space, the objectives and the costs
+        self.user_space = user_space
         self._fingerprint_text = fingerprint_text
 
     @property
@@ -168,7 +169,7 @@ class UserBenchmark(Benchmark):
         """See :attr:`Benchmark.default_objectives`: the user's, as ``NAME:max|min:REFERENCE``."""
         return tuple(
             f"{objective.name}:{'max' if objective.maximise else 'min'}:{objective.reference!r}"
-            for objective in self._user_space.objectives
+            for objective in self.user_space.objectives
         )
 
     @property
@@ -179,18 +180,18 @@ class UserBenchmark(Benchmark):
                 objective.name,
                 "",
                 objective.maximise,
-                requires_training=objective.name not in self._user_space.known_names,
+                requires_training=objective.name not in self.user_space.known_names,
                 min_value=-math.inf,
                 max_value=math.inf,
             )
-            for objective in self._user_space.objectives
+            for objective in self.user_space.objectives
         }
 
     @property
     def fingerprint(self) -> str:
         """See :attr:`Benchmark.fingerprint`."""
         content = [
-            sorted((name, repr(domain)) for name, domain in self._user_space.domains.items()),
+            sorted((name, repr(domain)) for name, domain in self.user_space.domains.items()),
             self._fingerprint_text,
         ]
         return hashlib.sha256(repr(content).encode()).hexdigest()
@@ -209,15 +210,15 @@ class UserBenchmark(Benchmark):
 
         :raises SettingsError: if it does not return this metric.
         """
-        if name not in self._user_space.known_names:
+        if name not in self.user_space.known_names:
             message = f"Expected a metric that is known without training, but {name!r} requires training."
             raise SettingsError(message)
         rows = architectures if not isinstance(architectures, np.ndarray) else self.space.architectures(architectures)
-        return np.array([self._user_space.known_metrics(architecture)[name] for architecture in rows])
+        return np.array([self.user_space.known_metrics(architecture)[name] for architecture in rows])
 
     def all_values(self, name: str) -> np.ndarray | None:
         """See :meth:`Benchmark.all_values`: known for small spaces."""
-        if name not in self._user_space.known_names or self.space.size > _MAX_LISTED_COSTS:
+        if name not in self.user_space.known_names or self.space.size > _MAX_LISTED_COSTS:
             return None
         return self.training_free_values(name, self.space.all_architectures)
 
