@@ -7,14 +7,18 @@ card, whose presence marks the end.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ce_nas._version import __version__
 from ce_nas.analysis.recommend import choose
 from ce_nas.core.errors import SettingsError
+from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.energy.ledger import Ledger
 from ce_nas.energy.power_model import PowerModel
+from ce_nas.forecast.base import FORECAST_HORIZON_S, PAST_WINDOW_S
 from ce_nas.report.front import explain_choice
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.model_card import NetworkCard, render_model_card
@@ -33,6 +37,7 @@ __all__ = ["NETWORK_DIRNAME", "finish_network", "read_network_card"]
 
 NETWORK_DIRNAME = "network"
 CARD_FILENAME = "card.json"
+DAY_HOURS = round(DAY_S / HOUR_S)
 #: activities that have a stage of their own
 _STAGES = ("sampling", "supernet", "training")
 
@@ -74,18 +79,18 @@ def finish_network(
     final, live, space = settings.final, settings.live, inputs.benchmark.space
     choice = choose(summary, final.rule)
     reason = explain_choice(choice, summary, Translator("en")).replace("`", "")
-    recipe = final.recipe or training_recipe(settings)
+    recipe = replace(final.recipe or training_recipe(settings), whitening=0)
     channels, cells = final.channels or live.channels, final.cells or live.cells
     architecture = space.parse(choice.member.architecture)
-    device = live.devices[0].partition("+")[0] if live.devices else "cpu"
-    config = FinalTrainingConfig(space, architecture, live.data, channels, cells, recipe, settings.seed, device)
+    devices = final.devices or ((live.devices[0].partition("+")[0],) if live.devices else ("cpu",))
+    config = FinalTrainingConfig(space, architecture, live.data, channels, cells, recipe, settings.seed, devices)
     folder = run / NETWORK_DIRNAME
     folder.mkdir(exist_ok=True)
     end_s = entries[-1].at_s if entries else 0.0
     training = FinalTraining(
         config, folder, PowerModel(settings.cluster.training_w), start_s=end_s, time_scale=live.time_scale
     )
-    metrics = training.run(on_step)
+    metrics = training.run(on_step, _dirty_hours(inputs, final.cleanest_share))
     ledger = Ledger(_intensity(inputs), settings.cluster.pue, inputs.prices, live.time_scale)
     ledger.record(training.readings)
     shape = network_image_shape(training.data, recipe)
@@ -98,7 +103,7 @@ def finish_network(
         std=training.data.std,
         title=f"The network that run {run.name} found: {space.name} for {training.data.name}.",
     )
-    latency = measure_latency(training.trainer.network, shape, device=device, passes=30)
+    latency = measure_latency(training.trainer.network, shape, device=devices[0], passes=30)
     parameters, macs = NetworkCounter(space, channels, cells, shape, training.data.classes).counts([architecture])[0]
     carbon, energy = summary.carbon_g_by_activity, summary.energy_j_by_activity
     card = NetworkCard(
@@ -128,6 +133,23 @@ def finish_network(
     write_atomic(folder / "card.md", render_model_card(card))
     write_atomic(folder / CARD_FILENAME, json.dumps(asdict(card), indent=2) + "\n")
     return card
+
+
+def _dirty_hours(inputs: RunInputs, cleanest_share: float | None) -> Callable[[float], bool]:
+    """Whether an hour of the run is not among the cleanest of the next 24, by the forecast made in it."""
+    if cleanest_share is None:
+        return lambda _now_s: False
+    forecaster = inputs.choose_forecaster().forecaster
+    lookback_s = max(PAST_WINDOW_S, forecaster.lookback_s)
+
+    def is_dirty(now_s: float) -> bool:
+        past = inputs.history.inputs_at(now_s, lookback_s, FORECAST_HORIZON_S)
+        if past is None:
+            return False
+        ahead = forecaster.predict(past, FORECAST_HORIZON_S).resample(now_s, HOUR_S, DAY_HOURS)
+        return bool(ahead[0] > np.quantile(ahead, cleanest_share))
+
+    return is_dirty
 
 
 def _by_stage(by_activity: dict[str, float]) -> dict[str, float]:

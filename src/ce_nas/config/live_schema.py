@@ -131,6 +131,16 @@ class FinalSettings(SettingsSection):
     )
     cells: Annotated[int, Field(ge=1)] | None = Field(None, description="Its cells; unset: as in the search.")
     recipe: Recipe | None = Field(None, description="Its training recipe; unset: that of the search.")
+    devices: tuple[str, ...] = Field(
+        (),
+        description="Devices of its training, each batch divided between a process per device; empty: the search's "
+        "first.",
+    )
+    cleanest_share: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None,
+        description="Its training waits, without a device and for a day at most, while the present hour is not among "
+        "this share of the cleanest of the next 24 by the forecast; unset: it does not wait.",
+    )
     formats: tuple[Literal["python", "torch", "onnx"], ...] = Field(
         ("python", "torch"),
         description="Exported files: python (one file that needs torch alone), torch (torch.export), onnx.",

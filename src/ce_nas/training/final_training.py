@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,11 +18,13 @@ import torch
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import StoreError
 from ce_nas.core.records import Activity, EnergyReading, ReadingSource
+from ce_nas.core.units import DAY_S
 from ce_nas.energy.base import usage_between
 from ce_nas.energy.meter_selection import select_meter
 from ce_nas.store.run_dir import write_atomic
 from ce_nas.training.data.sources import load_images
 from ce_nas.training.networks.factory import build_network
+from ce_nas.training.process_group import RankProcesses
 from ce_nas.training.trainer import NetworkTrainer
 
 if TYPE_CHECKING:
@@ -31,14 +35,19 @@ if TYPE_CHECKING:
     from ce_nas.energy.power_model import PowerModel
     from ce_nas.space.base import Space
     from ce_nas.training.data.images import ImageDataset
+    from ce_nas.training.data_parallel import BatchPart
     from ce_nas.training.recipe import Recipe
     from ce_nas.training.trainer import ClassificationMetrics
 
-__all__ = ["FinalTraining", "FinalTrainingConfig"]
+__all__ = ["FinalTraining", "FinalTrainingConfig", "build_trainer"]
 
 READINGS_FILENAME, CHECKPOINT_FILENAME = "readings.json", "training.pt"
 #: time between two checkpoints, and between two records of the energy, s
 CHECKPOINT_INTERVAL_S, RECORD_INTERVAL_S = 60.0, 5.0
+#: time of the run between two looks at the grid, s
+WAIT_INTERVAL_S = 300.0
+#: the training continues after it has waited as long, however dirty the grid is, s of the run
+LONGEST_WAIT_S = DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,22 @@ class FinalTrainingConfig:
     cells: int
     recipe: Recipe
     seed: int
-    device: str
+    #: several of the same kind: each batch is divided between a process per device
+    devices: tuple[str, ...]
+
+
+def build_trainer(
+    config: FinalTrainingConfig, device: str | None = None, part: BatchPart | None = None
+) -> NetworkTrainer:
+    """The trainer of what ``config`` says, at its start.
+
+    :param device: the first of its devices by default.
+    :param part: that of a process of several.
+    """
+    data = load_images(config.data)
+    torch.manual_seed(config.seed)
+    network = build_network(config.space, config.architecture, config.channels, config.cells, data, config.recipe)
+    return NetworkTrainer(network, data, config.recipe, seed=config.seed, device=device or config.devices[0], part=part)
 
 
 class FinalTraining:
@@ -77,13 +101,11 @@ class FinalTraining:
     ) -> None:
         self._config, self._folder, self._power = config, folder, power
         self._start_s, self._time_scale = start_s, time_scale
+        #: since the last reading, s of the run
+        self._waited_s = 0.0
         self.data: ImageDataset = load_images(config.data)
-        torch.manual_seed(config.seed)
-        network = build_network(
-            config.space, config.architecture, config.channels, config.cells, self.data, config.recipe
-        )
-        self.trainer = NetworkTrainer(network, self.data, config.recipe, seed=config.seed, device=config.device)
-        self._meter = select_meter(config.device, os.getpid)
+        self.trainer = build_trainer(config)
+        self._meter = select_meter("+".join(config.devices), os.getpid)
         self._readings = _read_readings(folder / READINGS_FILENAME)
         checkpoint = folder / CHECKPOINT_FILENAME
         if checkpoint.exists():
@@ -94,38 +116,83 @@ class FinalTraining:
         """The energy of every stay, that of work lost to crashes included."""
         return list(self._readings)
 
-    def run(self, on_step: Callable[[int, int], None] = lambda _done, _total: None) -> ClassificationMetrics:
+    def run(
+        self,
+        on_step: Callable[[int, int], None] = lambda _done, _total: None,
+        is_dirty: Callable[[float], bool] = lambda _now_s: False,
+    ) -> ClassificationMetrics:
         """Train to the end, and test once.
 
         :param on_step: called with the completed and all steps.
+        :param is_dirty: whether to wait at a time of the run, s; the training is then saved, and its devices are free.
         """
-        since = _Stay(self)
+        self._wait_while(is_dirty)
+        stay = _Stay(self)
         while not self.trainer.is_finished:
-            due_s = monotonic_s() + CHECKPOINT_INTERVAL_S
-
-            def should_pause(due_s: float = due_s) -> bool:
-                since.record()
-                on_step(self.trainer.step, self.trainer.steps)
-                return monotonic_s() >= due_s
-
+            if is_dirty(self.now_s):
+                self._wait_while(is_dirty)
+                stay = _Stay(self)
+            train = self._train_in_processes if len(self._config.devices) > 1 else self._train
             try:
-                self.trainer.advance(should_pause)
-            finally:  # also where a key or SIGTERM interrupts it
-                self.trainer.save(self._folder / CHECKPOINT_FILENAME)
-                since.record(force=True)
+                train(stay, on_step, is_dirty)
+            finally:
+                stay.record(force=True)
         on_step(self.trainer.steps, self.trainer.steps)
         metrics = self.trainer.evaluate(self.data.test)
-        since.record(force=True)
+        stay.record(force=True)
         return metrics
 
-    def _write(self, open_reading: EnergyReading) -> None:
-        """Put the reading of the present stay in the place of its former state."""
-        readings = [each for each in self._readings if each.start_s != open_reading.start_s]
-        self._readings = [*readings, open_reading]
-        write_atomic(self._folder / READINGS_FILENAME, json.dumps([asdict(each) for each in self._readings]))
+    def _train(self, stay: _Stay, on_step: Callable[[int, int], None], is_dirty: Callable[[float], bool]) -> None:
+        """Train in this process up to the next checkpoint."""
+        due_s = monotonic_s() + CHECKPOINT_INTERVAL_S
+        watch = _Watch(stay, is_dirty)
 
-    def _next_start_s(self) -> float:
-        return max((reading.end_s for reading in self._readings), default=self._start_s)
+        def should_pause() -> bool:
+            stay.record()
+            on_step(self.trainer.step, self.trainer.steps)
+            return monotonic_s() >= due_s or watch.is_dirty()
+
+        try:
+            self.trainer.advance(should_pause)
+        finally:  # also where a key or SIGTERM interrupts it
+            self.trainer.save(self._folder / CHECKPOINT_FILENAME)
+
+    def _train_in_processes(
+        self, stay: _Stay, on_step: Callable[[int, int], None], is_dirty: Callable[[float], bool]
+    ) -> None:
+        """Train in a process per device, to the end or until the grid is dirty."""
+        checkpoint, watch = self._folder / CHECKPOINT_FILENAME, _Watch(stay, is_dirty)
+        make_trainer = partial(build_trainer, self._config)
+        with RankProcesses(make_trainer, self._config.devices, checkpoint, CHECKPOINT_INTERVAL_S) as processes:
+            while not (processes.has_ended(timeout_s=0.5) or watch.is_dirty()):
+                stay.record()
+                on_step(max(processes.completed_steps, self.trainer.step), self.trainer.steps)
+        if checkpoint.exists():
+            self.trainer.load(checkpoint)
+
+    def _wait_while(self, is_dirty: Callable[[float], bool]) -> None:
+        """Wait while the grid is dirty, without a device."""
+        while not self.trainer.is_finished and self._waited_s < LONGEST_WAIT_S and is_dirty(self.now_s):
+            wait_s = WAIT_INTERVAL_S / self._time_scale
+            threading.Event().wait(wait_s)
+            self._waited_s += WAIT_INTERVAL_S
+
+    @property
+    def now_s(self) -> float:
+        """The time of the run up to which the training has worked and waited, s."""
+        worked_s = max((reading.end_s for reading in self._readings), default=self._start_s)
+        return worked_s + self._waited_s
+
+    def _write(self, begin_s: float, end_s: float, energy_j: float, source: ReadingSource, coverage: float) -> None:
+        """Put the readings of the present stay, one per device, in the place of its former ones."""
+        others = [each for each in self._readings if each.start_s != begin_s]
+        count = len(self._config.devices)
+        stay = [
+            EnergyReading(device, Activity.TRAINING, begin_s, end_s, energy_j / count, source, coverage)
+            for device in range(count)
+        ]
+        self._readings, self._waited_s = [*others, *stay], 0.0
+        write_atomic(self._folder / READINGS_FILENAME, json.dumps([asdict(each) for each in self._readings]))
 
 
 class _Stay:
@@ -134,9 +201,15 @@ class _Stay:
     def __init__(self, training: FinalTraining) -> None:
         self._training = training
         self._begin_s = self._last_s = monotonic_s()
-        self._start_s = training._next_start_s()  # noqa: SLF001 - a part of it
-        meter = training._meter  # noqa: SLF001
+        self._start_s = training.now_s
+        meter = training._meter  # noqa: SLF001 - a part of it
         self._first = meter.snapshot() if meter else None
+
+    @property
+    def now_s(self) -> float:
+        """The time of the run, s."""
+        training = self._training
+        return self._start_s + (monotonic_s() - self._begin_s) * training._time_scale  # noqa: SLF001
 
     def record(self, *, force: bool = False) -> None:
         """Write the energy so far, at most every few seconds unless it is forced."""
@@ -150,11 +223,26 @@ class _Stay:
             usage = usage_between(self._first, meter.snapshot())
             energy_j, source, coverage = usage.energy_j, meter.source, usage.coverage
         else:
-            energy_j, source, coverage = power.training_w * duration_s, ReadingSource.MODELLED, 0.0
+            devices = len(training._config.devices)  # noqa: SLF001
+            energy_j, source, coverage = devices * power.training_w * duration_s, ReadingSource.MODELLED, 0.0
         end_s = self._start_s + max(duration_s, 1e-3) * scale
-        training._write(  # noqa: SLF001
-            EnergyReading(0, Activity.TRAINING, self._start_s, end_s, energy_j, source, coverage)
-        )
+        training._write(self._start_s, end_s, energy_j, source, coverage)  # noqa: SLF001
+
+
+class _Watch:
+    """Asks at intervals whether the grid has become dirty."""
+
+    def __init__(self, stay: _Stay, is_dirty: Callable[[float], bool]) -> None:
+        self._stay, self._is_dirty = stay, is_dirty
+        self._asked_s = stay.now_s
+
+    def is_dirty(self) -> bool:
+        """Whether it was dirty at the last look."""
+        now_s = self._stay.now_s
+        if now_s - self._asked_s < WAIT_INTERVAL_S:
+            return False
+        self._asked_s = now_s
+        return self._is_dirty(now_s)
 
 
 def _read_readings(path: Path) -> list[EnergyReading]:

@@ -23,6 +23,7 @@ from ce_nas.core.rng import random_stream
 from ce_nas.training.checkpoint import load_checkpoint, save_checkpoint
 from ce_nas.training.data.augment import augment, centre_crop, cutout, mixup
 from ce_nas.training.data.batches import PixelNormaliser, TrainingBatches, derive_seed, to_device_if_it_fits
+from ce_nas.training.data_parallel import distribute, use_global_batch_norm
 from ce_nas.training.optimisers import build_optimiser
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ce_nas.training.data.images import ImageDataset, Images
+    from ce_nas.training.data_parallel import BatchPart
     from ce_nas.training.recipe import Recipe
 
 __all__ = ["ClassificationMetrics", "DivergedError", "NetworkTrainer", "TrainingUsage"]
@@ -94,6 +96,8 @@ class NetworkTrainer:
     :param seed: seed of the images' order and augmentation.
     :param device: the device, for instance ``cpu`` or ``cuda:1``.
     :param epochs: epochs to run of the recipe's, on the schedule of the whole recipe. None for all.
+    :param part: the part of each batch that this process trains on, in a process group that is initialised. None for
+        all of it.
     """
 
     def __init__(  # noqa: PLR0913 - the keywords are optional
@@ -105,6 +109,7 @@ class NetworkTrainer:
         seed: int = 0,
         device: str | torch.device = "cpu",
         epochs: int | None = None,
+        part: BatchPart | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.recipe = recipe
@@ -114,6 +119,9 @@ class NetworkTrainer:
         self._seed = seed
         self._memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self._uses_onednn = not _has_narrow_strided_conv(network)
+        self._part = part
+        if part:
+            network = use_global_batch_norm(network, self.device)
         self._network: nn.Module = network.to(self.device, memory_format=self._memory_format)  # type: ignore[call-overload]
         self._forward = torch.compile(self._network) if recipe.compile else self._network
         self._ema_network: nn.Module | None = copy.deepcopy(self._network).eval() if recipe.ema else None
@@ -121,6 +129,9 @@ class NetworkTrainer:
         self._batches = TrainingBatches(
             data.train, recipe.batch, keep_last=recipe.keep_last, seed=seed, device=self.device
         )
+        if part:
+            part.require_images(self._batches.sizes)
+            self._forward = distribute(self._forward, self.device)  # type: ignore[arg-type]
         self.steps_per_epoch = self._batches.per_epoch
         #: steps of the whole schedule, and the steps to run
         self.schedule_steps = recipe.epochs * self.steps_per_epoch
@@ -259,7 +270,8 @@ class NetworkTrainer:
         is_random = recipe.drop_path > 0 or recipe.dropout > 0
         with torch.random.fork_rng(self._forked_devices(), enabled=is_random):
             if is_random:  # networks draw dropped paths and features from torch's global generator
-                torch.manual_seed(derive_seed(self._seed, "paths", self.step))
+                purpose = f"paths {self._part.rank}" if self._part else "paths"
+                torch.manual_seed(derive_seed(self._seed, purpose, self.step))
             for loss in self._losses(images, labels, generator):
                 self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
                 self._summed_loss += loss.detach()
@@ -280,16 +292,18 @@ class NetworkTrainer:
         if recipe.mixup:  # drawn here: torch's samplers of the Beta distribution accept no generator
             share = random_stream(derive_seed(self._seed, "mixup", self.step), "mixup").beta(recipe.mixup, recipe.mixup)
             images, others = mixup(images, share, generator)
+        rows, weight = slice(None), 1.0
+        if self._part:
+            rows, weight = self._part.rows(len(labels)), self._part.weight(len(labels))
         with self._autocast():
-            output = self._forward(images)
+            output = self._forward(images[rows])
         outputs = output if isinstance(output, tuple) else (output,)
-        weights = (1.0, recipe.auxiliary)
         total = torch.zeros((), device=self.device)
-        for logits, weight in zip(outputs, weights, strict=False):
-            loss = self._cross_entropy(logits, labels)
+        for logits, factor in zip(outputs, (weight, weight * recipe.auxiliary), strict=False):
+            loss = self._cross_entropy(logits, labels[rows])
             if others is not None:
-                loss = share * loss + (1 - share) * self._cross_entropy(logits, labels[others])
-            total = total + weight * loss
+                loss = share * loss + (1 - share) * self._cross_entropy(logits, labels[others][rows])
+            total = total + factor * loss
         return total
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:

@@ -50,6 +50,11 @@ class TrainingBatches:
         self._reader = ThreadPoolExecutor(1) if device.type == "cuda" and self.pixels.device.type == "cpu" else None
         self._next: tuple[int, Future[_Batch]] | None = None
 
+    @property
+    def sizes(self) -> list[int]:
+        """The images of each batch of an epoch."""
+        return [min(self.size, len(self.labels) - number * self.size) for number in range(self.per_epoch)]
+
     def load(self, step: int) -> tuple[Tensor, Tensor]:
         """The bytes and labels of a step on the device, shapes ``(n, channels, height, width)`` and ``(n,)``."""
         if self._reader is None:
