@@ -18,7 +18,7 @@ from ce_nas.training.final_training import FinalTraining, FinalTrainingConfig, b
 from ce_nas.training.process_group import RankFailedError, RankProcesses  # noqa: E402
 from ce_nas.training.recipe import Recipe  # noqa: E402
 
-RECIPE = Recipe(epochs=1, batch=256, shift=1, flip=False, mixup=0.2, cutout=2, clip=5.0, ema=0.9, learning_rate=0.05)
+RECIPE = Recipe(epochs=1, batch=128, shift=1, flip=False, mixup=0.2, cutout=2, clip=5.0, ema=0.9, learning_rate=0.05)
 
 
 def config(recipe=RECIPE, devices=("cpu", "cpu")):
@@ -65,7 +65,7 @@ def test_two_processes_follow_one_and_a_stopped_training_ends_in_the_same_bits(t
         one.advance(steps=1)
         curve.append(weights(one))
     two = train_in_processes(config(), tmp_path / "whole.pt")
-    assert two.step == one.step == 6
+    assert two.step == one.step == 12
     for name, value in weights(two).items():
         assert torch.allclose(value, curve[-1][name], rtol=2e-3, atol=2e-4), name
     # the difference is that of rounding: far from that of another step
@@ -79,7 +79,7 @@ def test_two_processes_follow_one_and_a_stopped_training_ends_in_the_same_bits(t
 
 @pytest.mark.long
 def test_an_error_of_a_process_is_the_trainings(tmp_path):
-    plan = config(Recipe(epochs=1, batch=512, flip=False, learning_rate=1e30))
+    plan = config(Recipe(epochs=1, batch=128, flip=False, learning_rate=1e30))
     with pytest.raises(RankFailedError, match=r"Process \d of the training failed: Expected a finite loss"):
         train_in_processes(plan, tmp_path / "checkpoint.pt")
 

@@ -146,7 +146,7 @@ def _run_rank(  # noqa: PLR0913, PLR0917 - what a process is given
     """Train as one of the processes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one decides
     warnings.filterwarnings(
-        "ignore", message="`broadcast_buffers` is deprecated"
+        "ignore", category=FutureWarning, message=".*is deprecated"
     )  # its successor is not in every torch
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     on_gpus = device.startswith("cuda")
