@@ -31,8 +31,9 @@ from ray.cluster_utils import Cluster
 from ce_nas.api import Result
 from ce_nas.store.run_dir import read_run_entries
 
+#: memory of a node's object store; checkpoints go through the folder
+OBJECT_STORE_BYTES = 100 * 2**20
 OWN = """
-    import json
     import os
     import time
 
@@ -98,10 +99,10 @@ CONFIG = """
 def main() -> None:
     """Run what the command line asks for."""
     stated = _arguments()
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": OBJECT_STORE_BYTES})
     nodes = [_add_node(cluster, stated) for _ in range(stated.nodes)]
     try:
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
             figures = _run(cluster, nodes, Path(place), stated)
     finally:
         cluster.shutdown()
@@ -112,7 +113,13 @@ def main() -> None:
 
 
 def _add_node(cluster: Cluster, stated: argparse.Namespace) -> object:
-    return cluster.add_node(num_cpus=1, num_gpus=stated.gpus)
+    for _ in range(5):  # a busy machine may not start it within Ray's 30 s
+        try:
+            return cluster.add_node(num_cpus=1, num_gpus=stated.gpus, object_store_memory=OBJECT_STORE_BYTES)
+        except Exception as error:  # noqa: BLE001 - Ray raises no other class
+            print(f"a node did not start: {str(error)[:80]}", file=sys.stderr)
+    message = "no node could be started"
+    raise SystemExit(message)
 
 
 def _run(cluster: Cluster, nodes: list[Any], place: Path, stated: argparse.Namespace) -> dict[str, object]:

@@ -14,7 +14,7 @@ from ce_nas.core.records import Activity, Allocation, Outcome, ReadingSource, Ta
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 from ce_nas.energy.device_power import DevicePower
 from ce_nas.energy.power_model import PowerModel
-from ce_nas.energy.power_profile import PowerLimit
+from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 from ce_nas.energy.reported_meter import MeterReport, ReportedMeters
 from ce_nas.store.event_log import EventLog
 
@@ -461,3 +461,66 @@ def test_a_remote_device_without_a_meter_is_booked_by_its_own_limit_unless_watta
     reading = [reading for reading in cluster.read_energy() if reading.device == 0][-1]
     assert reading.activity is Activity.TRAINING
     assert reading.energy_j == pytest.approx(watts * (reading.end_s - reading.start_s) / SCALE)
+
+
+class Measurement:
+    """A measurement that has ended."""
+
+    def __init__(self, result):
+        self.result, self.calls = result, []
+
+    def start(self):
+        self.calls.append("start")
+
+    def hold(self, apply, *, is_limited):
+        self.calls.append(is_limited)
+        apply()
+
+    def close(self):
+        self.calls.append("close")
+
+
+class Limits:
+    """GPUs whose limits are only noted."""
+
+    def __init__(self, default_w):
+        self.default_w, self.applied, self.closed = default_w, [], False
+
+    def apply(self, limit):
+        self.applied.append(limit.limit_w / self.default_w)
+
+    def close(self):
+        self.closed = True
+
+
+def measuring_cluster(path, result):
+    event_log = EventLog(path)
+    clock = ReplayableClock(event_log, SCALE)
+    limits, measurement = Limits(260.0), Measurement(result)
+    cluster = LiveCluster(
+        ScriptedWorkerPool(), clock, event_log, POWER, gpu_limits=limits, power_measurement=measurement
+    )
+    return cluster, clock, limits, measurement
+
+
+def test_a_measured_profile_is_logged_and_found_again_when_the_run_is_resumed(tmp_path):
+    profile = PowerProfile([PowerLimit(400.0, 1.0, 1.0), PowerLimit(200.0, 1.1, 0.6)], "Tesla", "measured")
+    cluster, clock, limits, measurement = measuring_cluster(tmp_path / "events", None)
+    clock.next(1.0)  # real time starts
+    assert cluster.measured_profile() is None
+    cluster.limit_power(PowerLimit(260.0, 1.0, 1.0))
+    cluster.limit_power(PowerLimit(130.0, 1.2, 0.6))
+    measurement.result = profile
+    assert cluster.measured_profile().points == profile.points
+    cluster.limit_power(PowerLimit(200.0, 1.1, 0.6))
+    assert limits.applied == [1.0, 0.5, 0.5]  # the last one of the measured default
+    assert measurement.calls == ["start", False, True, "close"]
+    cluster.close()
+    assert limits.closed
+    resumed, clock, limits, measurement = measuring_cluster(tmp_path / "events", None)
+    clock.next(1.0)
+    assert resumed.measured_profile() is None
+    assert resumed.measured_profile().points == profile.points
+    assert limits.default_w == 400.0
+    resumed.close()
+    assert "start" not in measurement.calls

@@ -159,6 +159,19 @@ def test_without_permission_nothing_is_set_and_the_reason_is_given(machine, monk
         GpuLimits([CudaDevice("MIG-7", "MIG instance", None)], 200.0, nvml=load_fake(machine), folder=machine.folder)
 
 
+def test_one_gpu_alone_is_limited_while_it_is_measured(machine):
+    gpus = [CudaDevice("GPU-0", "Tesla", 0), CudaDevice("GPU-1", "Tesla", 1)]
+    limits = GpuLimits(gpus, 200.0, nvml=load_fake(machine), folder=machine.folder)
+    assert (limits.range_w("GPU-0"), limits.range_w("GPU-1")) == ((200.0, 400.0), (200.0, 350.0))
+    limits.set_one("GPU-1", 250.0)
+    assert machine.limits == {**BEFORE, "GPU-1": 250_000}
+    assert len(machine.records) == 2
+    limits.set_one("GPU-1", 10.0)
+    assert machine.limits["GPU-1"] == 200_000
+    limits.close()
+    machine.wait_until_restored()
+
+
 def test_a_limit_stays_within_what_the_gpu_takes_and_what_it_was_lowered_to(machine):
     gpus = [CudaDevice("GPU-0", "Tesla", 0), CudaDevice("GPU-1", "Tesla", 1)]
     limits = GpuLimits(gpus, 200.0, nvml=load_fake(machine), folder=machine.folder)

@@ -10,7 +10,7 @@ from ce_nas.api import Search
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation, Forecast
 from ce_nas.energy.power_lever import PowerCapSchedule, PowerLever
-from ce_nas.energy.power_profile import PowerProfile
+from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 from ce_nas.engine.power_plan import PowerPlan, later_intensity
 
 
@@ -55,6 +55,46 @@ def test_later_work_is_expected_in_the_clean_hours_before_the_deadline():
     assert later_intensity(forecast, 0.0, 3 * 3600.0) == 100.0
     assert later_intensity(forecast, 0.0, 6 * 3600.0) == 55.0
     assert later_intensity(None, 0.0, 3600.0) is None
+
+
+MEASURED = PowerProfile([PowerLimit(400.0, 1.0, 1.0), PowerLimit(300.0, 1.02, 0.7)], "Tesla", "Tesla: measured")
+
+
+def measuring_plan(*found, no_limit=""):
+    answers = iter(found)
+    lever = PowerLever(PowerProfile.builtin("rtx6000"), 0.05, 0.6)
+    return PowerPlan(
+        lever, has_lever=True, working_w=400.0, idle_w=50.0, no_limit=no_limit, measured=lambda: next(answers)
+    )
+
+
+def limits_of(power, periods):
+    decisions = []
+    for _ in range(periods):
+        power.begin_period(300.0, 300.0)
+        decisions.append(power.decide(Allocation(0, 2), 2, 0.0))
+    return decisions
+
+
+def test_the_default_limit_stays_until_the_profile_is_measured():
+    first, second, third = limits_of(measuring_plan(None, MEASURED), 3)
+    assert (first.limit.limit_w, first.limit.time_factor) == (260.0, 1.0)
+    assert "is being measured" in first.reason
+    assert (second.limit.limit_w, third.limit.limit_w) == (300.0, 300.0)
+    assert "By the profile of Tesla: measured." in third.reason
+
+
+def test_without_a_measured_profile_the_built_in_one_is_used_and_the_reason_given():
+    (decision,) = limits_of(measuring_plan("too few steps."), 1)
+    assert decision.limit.limit_w == 180.0
+    assert decision.reason.endswith("By the built-in profile rtx6000: too few steps.")
+    (decision,) = limits_of(measuring_plan(no_limit="it may not be set."), 1)  # nobody is asked
+    assert decision.limit.limit_w == 260.0
+
+
+def test_only_a_live_search_has_a_gpu_to_measure(small_search):
+    with pytest.raises(SettingsError, match="no GPU to measure"):
+        small_search(power_lever=True, power_profile="measured").run()
 
 
 def entries(result, kind):

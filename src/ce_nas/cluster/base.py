@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ce_nas.core.records import Allocation, EnergyReading, Task, TaskEvent
-    from ce_nas.energy.power_profile import PowerLimit
+    from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 
 __all__ = ["Cluster", "DeviceCluster", "ManagedDevice"]
 
@@ -82,6 +82,13 @@ class Cluster(ABC):
 
     def limit_power(self, limit: PowerLimit) -> None:  # noqa: B027 - a cluster may have no power limit to set
         """Set the power limit of every device, until the next call."""
+
+    def measured_profile(self) -> PowerProfile | str | None:
+        """Return how the devices' power and speed follow the limit as measured, or why that is not known.
+
+        None while it is being measured.
+        """
+        return "these devices are not measured."
 
     def close(self) -> None:  # noqa: B027 - a simulated cluster has nothing to release
         """Release the devices; running tasks are suspended with a checkpoint."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.cluster.assignment import TASK_ACTIVITIES, DeviceRole
@@ -13,6 +14,7 @@ from ce_nas.core.errors import ClusterError, EnergyError
 from ce_nas.core.records import Activity, EnergyReading, ReadingSource, TaskEvent, TaskEventKind
 from ce_nas.energy.base import usage_between
 from ce_nas.energy.power_model import PowerModel
+from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from ce_nas.energy.base import EnergyMeter, MeterSnapshot
     from ce_nas.energy.device_power import DevicePower
     from ce_nas.energy.gpu_limits import GpuLimits
-    from ce_nas.energy.power_profile import PowerLimit
+    from ce_nas.energy.power_measurement import PowerMeasurement
     from ce_nas.store.checkpoint_gc import CheckpointQuota
     from ce_nas.store.event_log import EventLog
 
@@ -80,6 +82,7 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         training before the first reading, so it is logged, and a resumed run keeps the logged limits.
     :param failure_watch: shows failures, and ends the search if the first trainings all fail; None keeps silent.
     :param gpu_limits: sets the power limits of the devices; why they cannot be set; None where nothing sets them.
+    :param power_measurement: measures the devices' profile; None where it is known, or nothing needs it.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the components of a live run
@@ -93,6 +96,7 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         device_power: Sequence[DevicePower] | None = None,
         failure_watch: FailureWatch | None = None,
         gpu_limits: GpuLimits | str | None = None,
+        power_measurement: PowerMeasurement | None = None,
     ) -> None:
         super().__init__([_LiveDevice(number) for number in range(workers.devices)])
         self._meters = list(meters) if meters is not None else [None] * workers.devices
@@ -107,6 +111,7 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         self.peak_w, self.power_origin = self._log_power(device_power, power_model)
         self._gpu_limits, self.no_power_limit = self._log_power_limits(gpu_limits)
         self._power_limit: PowerLimit | None = None
+        self._power_measurement = power_measurement
         self._started: set[int] = set()
         self._finished: set[int] = set()
         # task id -> working time in earlier runs of the task, s
@@ -151,21 +156,55 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         self._power_limit = limit
         if self._gpu_limits is None or not self._clock.is_live:
             return
+        apply, is_limited = partial(self._gpu_limits.apply, limit), limit.time_factor > 1 or limit.power_factor < 1
         try:
-            self._gpu_limits.apply(limit)
+            if self._power_measurement is not None:
+                self._power_measurement.hold(apply, is_limited=is_limited)
+            else:
+                apply()
         except EnergyError as error:
             _log.warning("%s The GPUs' power limits are restored, and stay so.", error)
-            self._gpu_limits.close()
-            self._gpu_limits = None
+            self._close_limits()
+
+    def measured_profile(self) -> PowerProfile | str | None:
+        """See :meth:`Cluster.measured_profile`; as logged, since decisions depend on it."""
+        recorded = self._event_log.pop("power_profile")
+        if recorded is None:
+            result = self._power_measurement.result if self._power_measurement else super().measured_profile()
+            content: Any = result
+            if isinstance(result, PowerProfile):
+                points = [[point.limit_w, point.time_factor, point.power_factor] for point in result.points]
+                content = [result.name, result.origin, points]
+            self._event_log.append("power_profile", self._clock.now_s, content)
+        else:
+            content = recorded.content
+        if content is None or isinstance(content, str):
+            reason: str | None = content
+            return reason
+        name, origin, points = content
+        profile = PowerProfile([PowerLimit(*point) for point in points], name, origin)
+        if self._power_measurement is not None:
+            self._power_measurement.close()
+            self._power_measurement = None
+        if self._gpu_limits is not None:
+            self._gpu_limits.default_w = profile.default_limit_w
+        return profile
 
     def close(self) -> None:
         """See :meth:`Cluster.close`; closes the meters, too, and restores the power limits."""
         self._workers.close()
-        if self._gpu_limits is not None:
-            self._gpu_limits.close()
+        self._close_limits()
         for meter in self._meters:
             if meter is not None:
                 meter.close()
+
+    def _close_limits(self) -> None:
+        """Measure no more, and restore the power limits."""
+        if self._power_measurement is not None:
+            self._power_measurement.close()
+        if self._gpu_limits is not None:
+            self._gpu_limits.close()
+        self._power_measurement = self._gpu_limits = None
 
     def _retention_order(self) -> Sequence[_LiveDevice]:
         """The devices by the id of their task: earlier tasks first, since remaining times are unknown."""
@@ -250,6 +289,8 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         self._workers.open(self._clock.post)
         if self._power_limit is not None:
             self.limit_power(self._power_limit)
+        if self._power_measurement is not None:
+            self._power_measurement.start()
         for device in self._devices:
             device.meter_snapshot = self._snapshot_meter(device)
             if device.is_released:

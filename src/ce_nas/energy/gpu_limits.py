@@ -68,7 +68,8 @@ class GpuLimits:
         folder: Path | None = None,
     ) -> None:
         self._nvml = nvml or load_nvml()
-        self._default_w = default_w
+        #: default limit of the profile whose limits :meth:`apply` is given, W
+        self.default_w = default_w
         self._folder = folder or Path(tempfile.gettempdir())
         self._guard: subprocess.Popen[str] | None = None
         self._gpus = [self._open(gpu) for gpu in gpus]
@@ -78,15 +79,22 @@ class GpuLimits:
 
         :raises EnergyError: if a limit cannot be set any more.
         """
-        if self._guard is None:
-            for gpu in self._gpus:
-                _write_record(self._record(gpu), gpu.device.uuid, gpu.before_mw)
-            self._guard = _start_guard([self._record(gpu) for gpu in self._gpus])
+        self._start_guard()
         for gpu in self._gpus:
-            wanted_mw = round(limit.limit_w / self._default_w * gpu.default_mw)
-            # a limit that was lowered before the run stays the highest one
-            highest_mw = min(gpu.highest_mw, gpu.before_mw)
-            self._set(gpu, min(max(wanted_mw, gpu.lowest_mw), highest_mw))
+            self._set_within(gpu, round(limit.limit_w / self.default_w * gpu.default_mw))
+
+    def range_w(self, uuid: str) -> tuple[float, float]:
+        """The lowest and the highest limit that a GPU may get, W."""
+        gpu = self._find(uuid)
+        return gpu.lowest_mw / 1e3, min(gpu.default_mw, gpu.before_mw) / 1e3
+
+    def set_one(self, uuid: str, limit_w: float) -> None:
+        """Set the limit of one GPU, W, within what it takes; starts the guard, too.
+
+        :raises EnergyError: if it cannot be set any more.
+        """
+        self._start_guard()
+        self._set_within(self._find(uuid), round(limit_w * 1e3))
 
     def close(self) -> None:
         """Restore the limits, and end the guard."""
@@ -101,6 +109,20 @@ class GpuLimits:
             guard.stdin.close()
         with suppress(subprocess.TimeoutExpired):
             guard.wait(_GUARD_TIMEOUT_S)
+
+    def _start_guard(self) -> None:
+        """Keep the present limits on record, and start the guard, once."""
+        if self._guard is None:
+            for gpu in self._gpus:
+                _write_record(self._record(gpu), gpu.device.uuid, gpu.before_mw)
+            self._guard = _start_guard([self._record(gpu) for gpu in self._gpus])
+
+    def _find(self, uuid: str) -> _Gpu:
+        return next(gpu for gpu in self._gpus if gpu.device.uuid == uuid)
+
+    def _set_within(self, gpu: _Gpu, wanted_mw: int) -> None:
+        """Set a limit within what the GPU takes; one that was lowered before the run stays the highest one."""
+        self._set(gpu, min(max(wanted_mw, gpu.lowest_mw), gpu.highest_mw, gpu.before_mw))
 
     def _open(self, device: CudaDevice) -> _Gpu:
         """Read the limits of a GPU, and check that they may be set."""

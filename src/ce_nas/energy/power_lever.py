@@ -27,11 +27,20 @@ if TYPE_CHECKING:
 
     from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 
-__all__ = ["DEFAULT_GPU_SHARE", "DEFAULT_PROFILE", "PowerCapSchedule", "PowerLever", "PowerSettings"]
+__all__ = [
+    "DEFAULT_GPU_SHARE",
+    "DEFAULT_PROFILE",
+    "MEASURED_PROFILE",
+    "PowerCapSchedule",
+    "PowerLever",
+    "PowerSettings",
+]
 
 #: the GPU of the power model, and its share of the power at the plug during training: 172 W of 287 W [EC-NAS]
 DEFAULT_PROFILE = "rtx6000"
 DEFAULT_GPU_SHARE = 0.6
+#: the profile that a live search measures
+MEASURED_PROFILE = "measured"
 
 #: the name of a built-in profile, or a file, absolute in a journal
 _ProfileSource = Annotated[
@@ -52,9 +61,12 @@ class PowerSettings(SettingsSection):
     )
     profile: _ProfileSource = Field(
         DEFAULT_PROFILE,
-        description="How power and speed follow the limit: a40, p100, rtx6000, v100 (measured by Zeus), or a CSV or "
-        "JSON file of power_limit, time_per_epoch and average_power.",
+        description="How power and speed follow the limit: a40, p100, rtx6000, v100 (measured by Zeus), a CSV or JSON "
+        "file of power_limit, time_per_epoch and average_power, or measured: in a live search's first trainings.",
         json_schema_extra=flag("power_profile"),
+    )
+    profile_slice: Duration = Field(
+        20.0, gt=0, description="Time at each limit while the profile is measured, in real time."
     )
     max_slowdown: Share = Field(0.05, description="Largest slow-down of work by the lever, as a share of its duration.")
     gpu_share: Share = Field(
@@ -102,12 +114,17 @@ class PowerLever:
     def __init__(self, profile: PowerProfile, max_slowdown: float, gpu_share: float) -> None:
         self.profile = profile
         self.max_slowdown = max_slowdown
+        self._gpu_share = gpu_share
         #: all limits, highest first, with the power at the plug
         self.limits = tuple(
             replace(limit, power_factor=1.0 - gpu_share + gpu_share * limit.power_factor) for limit in profile.limits()
         )
         self._allowed = tuple(limit for limit in self.limits if limit.time_factor <= 1.0 + max_slowdown)
         self._least_energy = min(limit.energy_factor for limit in self._allowed)
+
+    def with_profile(self, profile: PowerProfile) -> PowerLever:
+        """The same lever by another profile."""
+        return PowerLever(profile, self.max_slowdown, self._gpu_share)
 
     @property
     def unlimited(self) -> PowerLimit:

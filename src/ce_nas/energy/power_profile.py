@@ -138,6 +138,12 @@ class PowerProfile:
         """The highest limit, W."""
         return float(self._limits_w[-1])
 
+    @property
+    def points(self) -> tuple[PowerLimit, ...]:
+        """The measured limits, highest first."""
+        columns = (self._limits_w[::-1].tolist(), self._times[::-1].tolist(), self._powers[::-1].tolist())
+        return tuple(PowerLimit(*point) for point in zip(*columns, strict=True))
+
     def at(self, limit_w: float) -> PowerLimit:
         """Time and power at a limit; one outside the measured range is taken for the nearest measured one."""
         limit_w = float(np.clip(limit_w, self._limits_w[0], self._limits_w[-1]))

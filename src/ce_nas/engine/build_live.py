@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ce_nas.energy.device_power import DevicePower
     from ce_nas.energy.gpu_limits import GpuLimits
     from ce_nas.energy.meter_selection import DividedMeter
+    from ce_nas.energy.power_measurement import PowerMeasurement
     from ce_nas.engine.inputs import RunInputs
 
 __all__ = [
@@ -45,6 +46,8 @@ __all__ = [
 
 EVENT_LOG_FILENAME = "events.jsonl"
 WORK_DIRNAME = "work"
+#: the measured power profile, for ``power.profile`` of other searches
+POWER_PROFILE_FILENAME = "power-profile.json"
 #: a device of the caller's own training loop
 CALLER_DEVICE = "caller"
 
@@ -104,6 +107,7 @@ def build_live_cluster(
     )
     names, together = _physical_devices(live.devices, workers), power_model.times(live.devices_per_trial)
     shelf = CheckpointQuota(folder / WORK_DIRNAME, int(live.checkpoint_quota_gb * 1e9))
+    limits = _open_gpu_limits(inputs, names, workers)
     cluster = LiveCluster(
         workers,
         clock,
@@ -113,7 +117,8 @@ def build_live_cluster(
         shelf,
         _device_power(names, together) if workers.is_local else None,
         FailureWatch(folder / WORK_DIRNAME),
-        gpu_limits=_open_gpu_limits(inputs, names, workers),
+        gpu_limits=limits,
+        power_measurement=_power_measurement(inputs, names[0], workers, limits, folder),
     )
     return clock, cluster, recording
 
@@ -232,6 +237,33 @@ def _open_gpu_limits(inputs: RunInputs, names: Sequence[str], workers: WorkerPoo
         return GpuLimits(list(dict.fromkeys(gpus)), profile.default_limit_w, nvml=nvml)
     except (EnergyError, MissingExtraError) as error:
         return str(error)
+
+
+def _power_measurement(
+    inputs: RunInputs, name: str, workers: WorkerPool, limits: GpuLimits | str | None, folder: Path
+) -> PowerMeasurement | None:
+    """What measures the power profile, on the first device; None where it is not asked for, or no limit can be set."""
+    from ce_nas.energy.gpu_limits import GpuLimits
+    from ce_nas.energy.power_lever import MEASURED_PROFILE
+
+    power = inputs.settings.power
+    if not (power.lever and power.profile == MEASURED_PROFILE and isinstance(limits, GpuLimits)):
+        return None
+    from ce_nas.energy.cuda_devices import cuda_uuid, resolve_cuda_device
+    from ce_nas.energy.nvml import load_nvml, nvml_meter
+    from ce_nas.energy.power_measurement import PowerMeasurement, ProfilingGpu
+
+    nvml, numbers = load_nvml(), [int(part.partition(":")[2] or 0) for part in name.split("+")]
+    gpus = [resolve_cuda_device(number, nvml, os.environ, cuda_uuid) for number in numbers]
+    lowest_w, default_w = limits.range_w(gpus[0].uuid)
+
+    def set_limit_w(limit_w: float) -> None:
+        for gpu in gpus:
+            limits.set_one(gpu.uuid, limit_w)
+
+    meters, progress = [nvml_meter(gpu, nvml=nvml) for gpu in gpus], partial(workers.progress, 0)
+    profiled = ProfilingGpu(gpus[0].name, default_w, lowest_w, set_limit_w, meters, progress)
+    return PowerMeasurement(profiled, power.profile_slice, folder / POWER_PROFILE_FILENAME)
 
 
 def _device_power(names: Sequence[str], stated: PowerModel) -> list[DevicePower] | None:

@@ -65,6 +65,7 @@ class RunInputs:
         """
         _ = self.closed_windows, self.benchmark, self.objectives, self.constraints, self.proxy_scores, self.prices
         _ = self.power_profile
+        _require_profile(self.settings)
         if self.provider:
             self.provider.provider.check_zone(self.zone)
         else:
@@ -145,11 +146,16 @@ class RunInputs:
 
     @cached_property
     def power_profile(self) -> PowerProfile | None:
-        """How the devices' power and speed follow their power limit; None where nothing changes it."""
+        """How the devices' power and speed follow their power limit; None where nothing changes it.
+
+        For one that a live search measures stands the default one, until it is measured and in rehearsals.
+        """
+        from ce_nas.energy.power_lever import DEFAULT_PROFILE, MEASURED_PROFILE
         from ce_nas.energy.power_profile import read_power_profile
 
         power = self.settings.power
-        return read_power_profile(power.profile) if power.is_used else None
+        known = DEFAULT_PROFILE if power.profile == MEASURED_PROFILE else power.profile
+        return read_power_profile(known) if power.is_used else None
 
     @cached_property
     def power_cap(self) -> PowerCapSchedule | None:
@@ -434,6 +440,21 @@ def _name_keys_of_site(message: str, site: str) -> str:
         message,
     )
     return f"{in_table} This is a key of [[site.others]] {site!r}." if in_table != message else message
+
+
+def _require_profile(settings: Settings) -> None:
+    """Check that a profile that is to be measured can be.
+
+    :raises SettingsError: if the search is simulated.
+    """
+    from ce_nas.energy.power_lever import MEASURED_PROFILE
+
+    if settings.power.profile == MEASURED_PROFILE and not settings.live.enabled:
+        message = (
+            "Expected a power profile in a simulated search, which has no GPU to measure, got power.profile = "
+            "'measured'; name a built-in one or a file, or search with --live."
+        )
+        raise SettingsError(message)
 
 
 def _require_valid_sites(inputs: RunInputs) -> None:

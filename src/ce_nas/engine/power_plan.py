@@ -11,16 +11,16 @@ import numpy as np
 from ce_nas.benchmarks.base import Problem
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import HOUR_S
-from ce_nas.energy.power_lever import PowerLever
+from ce_nas.energy.power_lever import MEASURED_PROFILE, PowerLever
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ce_nas.cluster.base import Cluster
     from ce_nas.core.records import Allocation, Forecast, Task
     from ce_nas.energy.power_lever import PowerCapSchedule
     from ce_nas.energy.power_model import PowerModel
-    from ce_nas.energy.power_profile import PowerLimit
+    from ce_nas.energy.power_profile import PowerLimit, PowerProfile
     from ce_nas.engine.inputs import RunInputs
     from ce_nas.engine.power_signal import PowerSignal
 
@@ -53,6 +53,8 @@ class PowerPlan:
     :param idle_w: power of a device that is held and idle, PUE included, W.
     :param notice_s: time before a lower cap at which it is followed, s.
     :param no_limit: why no limit can be set; a cap is then followed by suspending devices alone.
+    :param measured: returns the measured profile, or why there is none, and None while it is being measured; until then
+        the lever leaves the default limit.
     """
 
     def __init__(  # noqa: PLR0913 - the lever, the cap, and the device's power
@@ -65,6 +67,7 @@ class PowerPlan:
         cap: PowerCapSchedule | PowerSignal | None = None,
         notice_s: float = 0.0,
         no_limit: str = "",
+        measured: Callable[[], PowerProfile | str | None] | None = None,
     ) -> None:
         self.cap = cap
         self.lever = lever
@@ -76,6 +79,9 @@ class PowerPlan:
         self._idle_w = idle_w
         self._notice_s = notice_s
         self._chosen, self._reason = lever.unlimited, ""
+        self._measured = measured if self._has_lever else None
+        #: what the reason says of the profile
+        self._profile_words = ""
 
     @property
     def is_active(self) -> bool:
@@ -93,7 +99,7 @@ class PowerPlan:
 
         :param now_g_per_kwh: None while nothing is known; then the limit with the least energy is chosen.
         """
-        if not self._has_lever:
+        if not self._has_lever or self._is_measuring():
             return
         now_g = 1.0 if now_g_per_kwh is None else now_g_per_kwh
         later_g = now_g if later_g_per_kwh is None else later_g_per_kwh
@@ -101,7 +107,25 @@ class PowerPlan:
         self._reason = (
             f"{limit.limit_w:.0f} W: {1 - limit.energy_factor:.1%} less energy for {limit.time_factor - 1:.1%} more "
             f"time{f', at {now_g:.0f} g/kWh now and {later_g:.0f} later' if now_g_per_kwh is not None else ''}."
+            f"{self._profile_words}"
         )
+
+    def _is_measuring(self) -> bool:
+        """Take the measured profile once it is there; whether it is still being measured."""
+        if self._measured is None:
+            return False
+        found = self._measured()
+        if found is None:
+            self._reason = "The power profile is being measured; until then the GPUs keep their default limit."
+            return True
+        self._measured = None
+        if isinstance(found, str):
+            self._profile_words = f" By the built-in profile {self.lever.profile.name}: {found}"
+        else:
+            self._profile_words = f" By the profile of {found.origin}."
+            self.lever = self.lever.with_profile(found)
+            self._chosen = self.lever.unlimited
+        return False
 
     def check_times_s(self, start_s: float, end_s: float) -> Sequence[float]:
         """Return the times at which the cap is to be followed again: the notice before each change, and the change."""
@@ -181,6 +205,7 @@ def build_power_plan(
         cap=signal or inputs.power_cap,
         notice_s=0.0 if signal else power.cap_notice,
         no_limit=cluster.no_power_limit,
+        measured=cluster.measured_profile if power.profile == MEASURED_PROFILE else None,
     )
 
 

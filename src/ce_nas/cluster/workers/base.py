@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from ce_nas.benchmarks.base import Failure
     from ce_nas.core.records import Outcome, Task
+    from ce_nas.energy.power_measurement import TrainingProgress
     from ce_nas.energy.reported_meter import MeterReport, ReportedMeters
 
 __all__ = ["WorkerEvent", "WorkerMessage", "WorkerPool"]
@@ -93,6 +94,10 @@ class WorkerPool(ABC):
 
     def process_id(self, device: int) -> int | None:  # noqa: ARG002 - workers elsewhere have no process here
         """Return the id of the process of a device on this machine; None if there is none."""
+        return None
+
+    def progress(self, device: int) -> TrainingProgress | None:  # noqa: ARG002 - workers elsewhere do not say
+        """Return how far the task of a device on this machine is; None without one that asks whether to stop."""
         return None
 
     @abstractmethod

@@ -12,11 +12,12 @@ from pydantic import Field
 
 from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
-from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S, PREEMPT, UNASKING, kill_process_tree, run_worker
+from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S, PREEMPT, UNASKING, Asked, kill_process_tree, run_worker
 from ce_nas.config.components import ComponentSettings
 from ce_nas.config.quantities import Duration  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.config.registry import WORKERS
 from ce_nas.core.clock import monotonic_s
+from ce_nas.energy.power_measurement import TrainingProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -146,6 +147,10 @@ class LocalWorkerPool(WorkerPool):
         """Return the id of the process of a device; None if there is none."""
         return self._workers[device].process_id
 
+    def progress(self, device: int) -> TrainingProgress | None:
+        """See :meth:`WorkerPool.progress`."""
+        return self._workers[device].progress
+
 
 class _LocalWorker:
     """The process of one device, and the thread that receives its messages."""
@@ -165,6 +170,8 @@ class _LocalWorker:
         self._timeouts = timeouts
         self._lock = threading.Lock()
         self._task: Task | None = None
+        #: how far its task is; None before its first heartbeat
+        self.progress: TrainingProgress | None = None
         self._shutting_down = False
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
@@ -192,7 +199,7 @@ class _LocalWorker:
         """Send a task; a process that is just being replaced gets it after its start."""
         with self._lock:
             self._ensure_process()
-            self._task, self._preempt_until_s = task, None
+            self._task, self._preempt_until_s, self.progress = task, None, None
             self._silent_until_s = max(self._silent_until_s, monotonic_s() + self._timeouts.heartbeat_s)
             self._send(task)
 
@@ -290,10 +297,12 @@ class _LocalWorker:
         assert self._pipe is not None  # noqa: S101 - there is a process
         try:
             if self._pipe.poll(min(_POLL_INTERVAL_S, self._timeouts.shutdown_s, self._timeouts.heartbeat_s)):
-                reply: WorkerMessage | str | None = self._pipe.recv()
+                reply: WorkerMessage | Asked | str = self._pipe.recv()
                 self._silent_until_s = monotonic_s() + self._timeouts.heartbeat_s
                 if reply == UNASKING:
                     self._wait_for_unasking_task()
+                elif isinstance(reply, Asked) and self._task is not None:
+                    self.progress = TrainingProgress(self._task.id, reply.times, reply.at_s)
                 message = reply if isinstance(reply, WorkerMessage) else None
                 return message, Failure.HUNG if message is None and self._is_checkpoint_late() else None
         except (EOFError, OSError):
@@ -339,7 +348,7 @@ class _LocalWorker:
         with self._lock:
             task = self._task
             if message.event not in {WorkerEvent.WORKING, WorkerEvent.DEVICE_READY}:
-                self._task, self._preempt_until_s = None, None
+                self._task = self._preempt_until_s = self.progress = None
         if message.event is not WorkerEvent.DEVICE_READY:  # the loss of a replaced process was never reported
             self._on_message(message)
         if message.event is WorkerEvent.DEVICE_LOST and task is not None:
@@ -357,7 +366,7 @@ class _LocalWorker:
         code = process.exitcode
         with self._lock:
             task, preempted = self._task, self._preempt_until_s is not None
-            self._task, self._preempt_until_s = None, None
+            self._task = self._preempt_until_s = self.progress = None
             if self._shutting_down:
                 self._pipe = None
             else:

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ __all__ = [
     "HEARTBEAT_INTERVAL_S",
     "PREEMPT",
     "UNASKING",
+    "Asked",
     "LifeSigns",
     "PreemptionCheck",
     "end_forked_by_signals",
@@ -59,6 +61,15 @@ UNASKING = "unasking"
 MIN_BUSY_SHARE = 0.02
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The heartbeat of a task that asks whether to stop."""
+
+    #: how often it has asked, and when it did last, s of the monotonic clock of the machine
+    times: int
+    at_s: float
+
+
 def run_worker(  # noqa: PLR0913, PLR0917 - the device, its task's folder and its limits
     pipe: Connection,
     make_executor: Callable[[str], Executor],
@@ -69,9 +80,9 @@ def run_worker(  # noqa: PLR0913, PLR0917 - the device, its task's folder and it
 ) -> None:
     """Serve one device until the pipe is closed or SIGTERM arrives; the current task is suspended with a checkpoint.
 
-    Commands are tasks, :data:`PREEMPT`, or None to exit. Replies are messages, or None or :data:`UNASKING` as a
-    heartbeat. The process sees no GPU but its own, may start processes, and ends ``shutdown_s`` after the run is killed
-    at the latest.
+    Commands are tasks, :data:`PREEMPT`, or None to exit. Replies are messages, or :class:`Asked` or :data:`UNASKING`
+    as a heartbeat. The process sees no GPU but its own, may start processes, and ends ``shutdown_s`` after the run is
+    killed at the latest.
     """
     multiprocessing.current_process().daemon = False  # a training may start processes of its own, to load data
     terminated = threading.Event()
@@ -168,13 +179,14 @@ class LifeSigns:
         self._now_s = now_s
         self._cpu_time_s = cpu_time_s or (lambda: tree_cpu_time_s(os.getpid()))
         self._has_asked = True
-        #: whether the task has asked at all whether to stop
-        self.ever_asked = False
+        #: the questions whether to stop so far
+        self.asked = Asked(0, 0.0)
         self._seen_s, self._seen_cpu_s = now_s(), self._cpu_time_s()
 
     def note_question(self) -> None:
         """Note that the task has asked whether to stop."""
-        self._has_asked = self.ever_asked = True
+        self._has_asked = True
+        self.asked = Asked(self.asked.times + 1, self._now_s())
 
     def __call__(self) -> bool:
         """Whether there was a sign of life since the last call."""
@@ -209,8 +221,10 @@ class _Replies:
         self._pipe = pipe
         self._lock = threading.Lock()
 
-    def send(self, reply: WorkerMessage | str | None) -> None:
-        """Send a message, or None or :data:`UNASKING` as a heartbeat; without a listener once the run is killed."""
+    def send(self, reply: WorkerMessage | Asked | str) -> None:
+        """Send a message, or :class:`Asked` or :data:`UNASKING` as a heartbeat; without a listener once the run is
+        killed.
+        """
         with self._lock, suppress(OSError):
             self._pipe.send(reply)
 
@@ -222,7 +236,7 @@ class _Replies:
         def beat() -> None:
             while not ended.wait(HEARTBEAT_INTERVAL_S):
                 if life_signs():
-                    self.send(None if life_signs.ever_asked else UNASKING)
+                    self.send(life_signs.asked if life_signs.asked.times else UNASKING)
 
         thread = threading.Thread(target=beat, name="ce-nas heartbeat", daemon=True)
         thread.start()

@@ -77,7 +77,7 @@ class RayWorkerSettings(ComponentSettings):
     )
     shutdown_timeout: Duration = Field(60.0, description="Longest end of a training, in real time.")
     release_timeout: Duration = Field(
-        30.0, description="Time from the release of a device to the end of its actor, in real time."
+        0.0, description="Time from the release of a device to the end of its actor, in real time."
     )
 
     def device_names(self, count: int) -> tuple[str, ...]:
