@@ -42,7 +42,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the times are of 
 
 from ce_nas.analysis.statistics import bootstrap_median
 from ce_nas.api import Search
-from ce_nas.config.registry import POLICIES, SEARCHERS
+from ce_nas.components.registry import POLICIES, SEARCHERS
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.engine.inputs import RunInputs

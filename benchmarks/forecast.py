@@ -46,8 +46,8 @@ from ce_nas.forecast.conformal import CalibratedForecaster, calibrate_quantiles
 from ce_nas.forecast.dataset import Span
 from ce_nas.forecast.ensemble import EnsembleForecaster, fit_ensemble
 from ce_nas.forecast.history import RecordedHistory
-from ce_nas.forecast.online import OnlineEnsemble
-from ce_nas.forecast.simple import Persistence, SeasonalNaive
+from ce_nas.forecast.online_ensemble import OnlineEnsemble
+from ce_nas.forecast.simple_forecasters import Persistence, SeasonalNaive
 from ce_nas.forecast.train_transformer import TransformerFitSettings, fit_transformer
 from ce_nas.grid.readers import read_future_covariates, read_trace
 

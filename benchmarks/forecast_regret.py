@@ -34,9 +34,9 @@ from ce_nas.core.units import HOUR_S, J_PER_KWH, parse_time
 from ce_nas.forecast.backtest import IssueTimes, run_backtest
 from ce_nas.forecast.base import FORECAST_HORIZON_S, Forecaster
 from ce_nas.forecast.conformal import CalibratedForecaster
+from ce_nas.forecast.forecaster_selection import create_forecaster, load_forecaster
 from ce_nas.forecast.history import RecordedHistory
-from ce_nas.forecast.selection import create_forecaster, load_forecaster
-from ce_nas.forecast.simple import SeasonalNaive
+from ce_nas.forecast.simple_forecasters import SeasonalNaive
 from ce_nas.grid.readers import read_future_covariates, read_trace
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ import torch
 
 from ce_nas.api import Search
 from ce_nas.cluster.workers.slurm import SlurmWorkerPool
-from ce_nas.config.registry import METERS
+from ce_nas.components.registry import METERS
 from ce_nas.energy.base import EnergyMeter, EnergyUsage, usage_between
 from ce_nas.energy.cpu_time import CpuTimeMeter
 from ce_nas.energy.device_power import device_power

@@ -34,7 +34,7 @@ from ce_nas.benchmarks.user_space import UserSpace
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import random_stream
 from ce_nas.pareto.hypervolume import hypervolume
-from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
+from ce_nas.search.bayesopt.qlognehvi_searcher import QLogNehviSearcher
 from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
 from ce_nas.search.random import RandomSearcher

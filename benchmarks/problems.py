@@ -41,8 +41,8 @@ from ce_nas.analysis.statistics import bootstrap_median
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import random_stream
 from ce_nas.pareto.hypervolume import hypervolume
-from ce_nas.search.bayesopt.ehvi import EhviSearcher
-from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
+from ce_nas.search.bayesopt.ehvi_searcher import EhviSearcher
+from ce_nas.search.bayesopt.qlognehvi_searcher import QLogNehviSearcher
 from ce_nas.search.cma_es import CmaSearcher
 from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
 from ce_nas.search.lamoo.partition_tree import PartitionSettings

@@ -27,7 +27,7 @@ from ce_nas.benchmarks.user_function import UserFunctionExecutor
 from ce_nas.cluster.workers.base import WorkerEvent
 from ce_nas.cluster.workers.local import WorkerTimeouts
 from ce_nas.cluster.workers.ray import RayResources, RayWorkerPool
-from ce_nas.config.registry import METERS
+from ce_nas.components.registry import METERS
 from ce_nas.core.records import Task, TaskKind
 from ce_nas.energy.reported_meter import WorkerMeter
 

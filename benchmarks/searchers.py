@@ -55,7 +55,7 @@ from ce_nas.benchmarks.tabular import BenchmarkTable, objective_matrix
 from ce_nas.core.records import Observation
 from ce_nas.core.rng import random_stream
 from ce_nas.pareto.hypervolume import hypervolume, hypervolume_improvements
-from ce_nas.search.bayesopt.ehvi import EhviSearcher
+from ce_nas.search.bayesopt.ehvi_searcher import EhviSearcher
 from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
 from ce_nas.search.nsga2 import Nsga2Searcher
 from ce_nas.search.random import RandomSearcher
@@ -186,7 +186,7 @@ def ehvi(it: Problem, rng: np.random.Generator) -> EhviSearcher:
 
 def qlognehvi(it: Problem, rng: np.random.Generator) -> Any:  # noqa: ANN401 - an optional part
     """The same by BoTorch, where it is installed."""
-    return importlib.import_module("ce_nas.search.bayesopt.qlognehvi").QLogNehviSearcher(
+    return importlib.import_module("ce_nas.search.bayesopt.qlognehvi_searcher").QLogNehviSearcher(
         it.table.space, rng, it.reference
     )
 

@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy
 import numpy as np
 import torch
 
-from ce_nas.analysis.ranking import kendall_tau
+from ce_nas.analysis.proxy_correlation import kendall_tau
 from ce_nas.core.rng import random_stream
 from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.training.data.sources import load_images

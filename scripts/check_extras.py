@@ -67,12 +67,13 @@ USES = {
     ),
     "rl": "from ce_nas.rl import env, ppo; import sb3_contrib; print(env.SearchEnv.__name__)",
     "ray": (
-        "from ce_nas.config.registry import WORKERS; WORKERS.require_extra('ray'); import ray; "
+        "from ce_nas.components.registry import WORKERS; WORKERS.require_extra('ray'); import ray; "
         "from ce_nas.cluster.workers.ray import RayWorkerPool as P; print(P.__name__)"
     ),
     "tune": "from ce_nas.integrations.ray_tune import TuneCarbonCallback as C; print(C.__name__)",
     "slurm": (
-        "from ce_nas.config.registry import WORKERS; WORKERS.require_extra('slurm'); import submitit; print('submitit')"
+        "from ce_nas.components.registry import WORKERS; WORKERS.require_extra('slurm'); "
+        "import submitit; print('submitit')"
     ),
 }
 

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 
 import ce_nas
 from ce_nas.core.units import HOUR_S
+from ce_nas.forecast.forecaster_selection import create_forecaster
 from ce_nas.forecast.history import RecordedHistory
-from ce_nas.forecast.selection import create_forecaster
 from ce_nas.grid.synthetic import synthetic_trace
 from ce_nas.search.lamoo.partition_tree import PartitionSettings, PartitionTree, path_contains
 

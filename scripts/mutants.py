@@ -39,7 +39,7 @@ MODULES = (
     "energy/ledger",
     "energy/live_ledger",
     "engine/budgets",
-    "engine/budget_planner",
+    "engine/admission_control",
     "grid/trace",
     "store/checkpoint_gc",
     "store/event_log",

@@ -7,11 +7,11 @@ import signal
 import pytest
 
 import ce_nas
-from ce_nas.analysis.recommend import recommend
+from ce_nas.analysis.front_choice import recommend
 from ce_nas.api import Result, Search, resume
 from ce_nas.config.schema import Settings, setting_flags, settings_from_flags
 from ce_nas.core.errors import CeNasError, ReplayError, SettingsError, StoreError, TraceError
-from ce_nas.forecast.simple import Persistence
+from ce_nas.forecast.simple_forecasters import Persistence
 from ce_nas.space.darts import DartsSpace
 from ce_nas.space.darts_counts import DartsCounts
 from ce_nas.store.journal import SqliteJournal

@@ -15,21 +15,21 @@ from threadpoolctl import threadpool_limits
 
 from ce_nas._version import __version__
 from ce_nas.analysis.estimate_outcome import ESTIMATE_FILENAME
+from ce_nas.analysis.front_choice import choose
 from ce_nas.analysis.live_grid import has_ended, is_provisional
-from ce_nas.analysis.recommend import choose
 from ce_nas.analysis.savings import Savings, savings
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.benchmarks.user_space import UserBenchmark
-from ce_nas.config.components import ComponentSettings
-from ce_nas.config.registry import POLICIES
+from ce_nas.components.base import ComponentSettings
+from ce_nas.components.registry import POLICIES
 from ce_nas.config.schema import Settings, setting_flags, settings_from_flags
 from ce_nas.core.errors import SettingsError, StoreError, unknown_choice_message
 from ce_nas.core.units import HOUR_S
 from ce_nas.engine.build import build_engine
-from ce_nas.engine.earlier_inputs import resolve_warm_starts
-from ce_nas.engine.input_changes import check_start, input_digests
+from ce_nas.engine.input_changes import check_resume, input_digests
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.live_intensity import LiveIntensity
+from ce_nas.engine.warm_start_inputs import resolve_warm_starts
 from ce_nas.report.files import render_summary_json, write_report
 from ce_nas.report.notebook import RunFront, format_run_line, render_run_html
 from ce_nas.store.journal import FORMAT_VERSION, MemoryJournal, SqliteJournal
@@ -55,7 +55,7 @@ __all__ = ["ChosenArchitecture", "Result", "Search", "read_run_settings", "resum
 
 _log = logging.getLogger(__name__)
 
-#: the keywords of a search that may also be an object of the caller's
+#: the keywords of a search that may also be objects that the caller made
 _COMPONENT_KEYWORDS = ("policy", "searcher", "forecaster", "workers")
 
 
@@ -337,7 +337,7 @@ class Search:
 
         Not with a policy or forecaster of the caller's, whose state a rehearsal would change.
         """
-        from ce_nas.engine.start_check import check_first_training
+        from ce_nas.engine.feasibility_check import check_first_training
 
         if self._overrides.get("policy") or self._overrides.get("forecaster"):
             return
@@ -401,7 +401,7 @@ class Search:
             try:
                 start = self._start_entry(engine)
                 if isinstance(journal, SqliteJournal) and folder:
-                    start = check_start(journal, start, folder, accept_changes=accept_changes)
+                    start = check_resume(journal, start, folder, accept_changes=accept_changes)
                 journal.append("run_started", 0.0, start)
                 journal.commit()
                 engine.run()

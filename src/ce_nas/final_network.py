@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas._version import __version__
-from ce_nas.analysis.recommend import choose
+from ce_nas.analysis.front_choice import choose
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.energy.ledger import Ledger

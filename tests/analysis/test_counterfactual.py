@@ -21,7 +21,7 @@ from ce_nas.core.errors import DataError, TraceError
 from ce_nas.core.units import J_PER_KWH
 from ce_nas.forecast.base import Forecaster
 from ce_nas.forecast.history import RecordedHistory
-from ce_nas.forecast.simple import SeasonalNaive
+from ce_nas.forecast.simple_forecasters import SeasonalNaive
 from ce_nas.grid.trace import Series
 from ce_nas.store.journal import JournalEntry
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ce_nas.config.registry import FORECASTERS
+from ce_nas.components.registry import FORECASTERS
 from ce_nas.forecast.conformal import CalibratedForecaster
-from ce_nas.forecast.simple import DampedProfile
+from ce_nas.forecast.simple_forecasters import DampedProfile
 from ce_nas.testing.contracts import ForecasterContract
 
 

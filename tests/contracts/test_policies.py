@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from ce_nas.config.registry import POLICIES
+from ce_nas.components.registry import POLICIES
 from ce_nas.policies.baselines import FixedSharePolicy, OneShotPolicy, SuspendResumePolicy, ThresholdPolicy
 from ce_nas.policies.learned.learned_policy import LearnedPolicy
 from ce_nas.policies.learned.observation import FEATURE_NAMES

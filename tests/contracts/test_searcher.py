@@ -2,10 +2,10 @@
 
 import pytest
 
-from ce_nas.config.registry import SEARCHERS
+from ce_nas.components.registry import SEARCHERS
 from ce_nas.search.base import SearchContext
-from ce_nas.search.bayesopt.ehvi import EhviSearcher
-from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
+from ce_nas.search.bayesopt.ehvi_searcher import EhviSearcher
+from ce_nas.search.bayesopt.qlognehvi_searcher import QLogNehviSearcher
 from ce_nas.search.cma_es import CmaSearcher
 from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
 from ce_nas.search.lamoo.partition_tree import PartitionSettings

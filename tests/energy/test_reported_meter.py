@@ -1,6 +1,6 @@
 import pytest
 
-from ce_nas.config.registry import METERS
+from ce_nas.components.registry import METERS
 from ce_nas.core.errors import EnergyError
 from ce_nas.core.records import ReadingSource
 from ce_nas.energy.base import usage_between

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from ce_nas.config.registry import FORECASTERS, POLICIES, SEARCHERS
+from ce_nas.components.registry import FORECASTERS, POLICIES, SEARCHERS
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import MissingExtraError, ModelError, SettingsError
 from ce_nas.engine.build import build_engine
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.forecast.backtest import IssueTimes
 from ce_nas.forecast.conformal import calibrate_quantiles
-from ce_nas.forecast.selection import save_forecaster
-from ce_nas.forecast.simple import SeasonalNaive
+from ce_nas.forecast.forecaster_selection import save_forecaster
+from ce_nas.forecast.simple_forecasters import SeasonalNaive
 from ce_nas.store.journal import NullJournal
 
 
@@ -34,7 +34,7 @@ def test_every_searcher_can_be_built(name):
 @pytest.mark.parametrize("settings", [{"name": "qlognehvi"}, {"name": "lamoo", "inner": "qlognehvi"}])
 def test_a_searchers_extra_is_checked_before_the_run(settings, monkeypatch):
     RunInputs(settings_from_flags({"searcher": settings})).validate()
-    monkeypatch.setattr("ce_nas.config.registry.find_spec", lambda _: None)
+    monkeypatch.setattr("ce_nas.components.registry.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"qlognehvi needs the package 'botorch'.*ce-nas\[bo\]"):
         RunInputs(settings_from_flags({"searcher": settings})).validate()
     RunInputs(settings_from_flags({"searcher": {"name": "lamoo", "inner": "nsga2"}})).validate()

@@ -12,7 +12,7 @@ import pytest
 
 from ce_nas.api import Search, resume
 from ce_nas.cluster.workers.base import WorkerPool
-from ce_nas.config.registry import METERS
+from ce_nas.components.registry import METERS
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import ReadingSource

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ce_nas.api import Search
-from ce_nas.config.registry import POLICIES as REGISTERED
+from ce_nas.components.registry import POLICIES as REGISTERED
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation

@@ -22,7 +22,7 @@ from ce_nas.energy.ledger import Ledger, Prices
 from ce_nas.energy.live_ledger import LiveLedger
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.live_intensity import LiveIntensity, ProviderForecaster
-from ce_nas.forecast.simple import Persistence
+from ce_nas.forecast.simple_forecasters import Persistence
 from ce_nas.grid.providers.base import CarbonIntensityProvider, DataQuality
 from ce_nas.grid.providers.fallback import FallbackProvider
 from ce_nas.grid.providers.fallback_levels import FallbackLevel, FreshnessLimits

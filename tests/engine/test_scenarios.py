@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ce_nas.api import Search
-from ce_nas.config.registry import POLICIES
+from ce_nas.components.registry import POLICIES
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.records import Allocation
 from ce_nas.core.rng import random_stream

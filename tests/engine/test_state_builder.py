@@ -11,7 +11,7 @@ from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.engine.build import build_engine
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.state_builder import MAX_JOURNALED_PERIODS, forecast_record
-from ce_nas.forecast.simple import Persistence, SeasonalNaive
+from ce_nas.forecast.simple_forecasters import Persistence, SeasonalNaive
 from ce_nas.policies.base import Decision, Policy
 from ce_nas.store.journal import NullJournal
 from ce_nas.testing import make_state, replace_state

@@ -3,7 +3,7 @@
 import pytest
 
 from ce_nas.api import Search
-from ce_nas.config.registry import POLICIES
+from ce_nas.components.registry import POLICIES
 from ce_nas.core.records import Activity, Objective, Observation
 from ce_nas.energy.ledger import LedgerTotals
 from ce_nas.engine.search_progress import SearchProgress

@@ -4,7 +4,7 @@ import pytest
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.adaptive import AdaptiveRidge
 from ce_nas.forecast.hourly import QUANTILE_LEVELS
-from ce_nas.forecast.simple import DampedProfile, SeasonalNaive
+from ce_nas.forecast.simple_forecasters import DampedProfile, SeasonalNaive
 
 HORIZON_S = 4 * DAY_S
 

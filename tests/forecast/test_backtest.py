@@ -13,7 +13,7 @@ from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.backtest import BacktestResult, IssueTimes, run_backtest
 from ce_nas.forecast.base import Forecaster
 from ce_nas.forecast.history import RecordedHistory
-from ce_nas.forecast.simple import SeasonalNaive
+from ce_nas.forecast.simple_forecasters import SeasonalNaive
 from ce_nas.grid.readers import read_trace
 from ce_nas.grid.trace import Series
 

@@ -10,7 +10,7 @@ from ce_nas.forecast.boosting import BoostingForecaster, BoostingSettings, fit_b
 from ce_nas.forecast.dataset import Span
 from ce_nas.forecast.hourly import QUANTILE_LEVELS
 from ce_nas.forecast.model_file import load_model, save_model
-from ce_nas.forecast.simple import DampedProfile, SeasonalNaive
+from ce_nas.forecast.simple_forecasters import DampedProfile, SeasonalNaive
 
 SMALL = BoostingSettings(max_trees=20, min_data_in_leaf=100)
 

@@ -12,7 +12,7 @@ from ce_nas.forecast.backtest import IssueTimes, run_backtest
 from ce_nas.forecast.base import Forecaster, ForecastInput
 from ce_nas.forecast.conformal import CALIBRATED_LEVELS, CalibratedForecaster, Calibration, calibrate_quantiles
 from ce_nas.forecast.history import RecordedHistory
-from ce_nas.forecast.simple import DampedProfile, SeasonalNaive
+from ce_nas.forecast.simple_forecasters import DampedProfile, SeasonalNaive
 from ce_nas.grid.readers import read_trace
 from ce_nas.grid.trace import Series
 

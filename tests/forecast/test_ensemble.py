@@ -10,7 +10,7 @@ from ce_nas.forecast.backtest import IssueTimes
 from ce_nas.forecast.base import Forecaster
 from ce_nas.forecast.ensemble import EnsembleForecaster, fit_ensemble
 from ce_nas.forecast.model_file import load_model, save_model
-from ce_nas.forecast.simple import Persistence, SeasonalNaive
+from ce_nas.forecast.simple_forecasters import Persistence, SeasonalNaive
 
 
 class Constant(Forecaster):

@@ -15,7 +15,7 @@ from ce_nas.core.records import Forecast
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.base import Forecaster
 from ce_nas.forecast.history import RecordedHistory
-from ce_nas.forecast.simple import Persistence, SeasonalNaive
+from ce_nas.forecast.simple_forecasters import Persistence, SeasonalNaive
 from ce_nas.grid.trace import Series
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "forecast_regret.py"

@@ -9,7 +9,7 @@ import pytest
 from ce_nas.core.http import Fault
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.live_history import LiveHistory, build_extrapolator
-from ce_nas.forecast.simple import DampedProfile, Persistence
+from ce_nas.forecast.simple_forecasters import DampedProfile, Persistence
 from ce_nas.grid.providers.base import CarbonIntensityProvider, DataQuality
 from ce_nas.grid.providers.fallback import FallbackProvider
 from ce_nas.grid.providers.fallback_levels import FallbackLevel

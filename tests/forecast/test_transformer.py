@@ -11,7 +11,7 @@ from ce_nas.core.errors import ModelError
 from ce_nas.forecast.dataset import Span
 from ce_nas.forecast.hourly import QUANTILE_LEVELS
 from ce_nas.forecast.model_file import load_model, save_model
-from ce_nas.forecast.simple import SeasonalNaive
+from ce_nas.forecast.simple_forecasters import SeasonalNaive
 from ce_nas.forecast.train_transformer import TransformerFitSettings, fit_transformer
 from ce_nas.forecast.transformer import TransformerForecaster
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from ce_nas.analysis.recommend import choose
+from ce_nas.analysis.front_choice import choose
 from ce_nas.analysis.summary import FrontMember
 from ce_nas.report.front import (
     abbreviate,

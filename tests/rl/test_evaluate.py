@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ce_nas.config.registry import POLICIES
+from ce_nas.components.registry import POLICIES
 from ce_nas.core.errors import CeNasError
 from ce_nas.core.records import Allocation
 from ce_nas.forecast.oracle import OracleForecaster

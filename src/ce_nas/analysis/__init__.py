@@ -9,10 +9,10 @@
 - explanation: what happened to a candidate, and why GPUs were allocated as they were
 - surrogate_explanation: what the surrogate expected of an architecture when it chose another
 - partition_rules: LaMOO's partition of the space, described by small decision trees
-- recommend: which architecture of a front to take
-- ranking: how well proxy scores rank the trainings
+- front_choice: which architecture of a front to take
+- proxy_correlation: how well proxy scores rank the trainings
 - carbon_ratio: carbon of one run against another at equal hypervolume
-- metrics: distance of a hypervolume from the largest one
+- hypervolume_gap: distance of a hypervolume from the largest one
 - statistics: bootstrap intervals and paired tests
 """
 
@@ -25,7 +25,7 @@ import lazy_loader
 if TYPE_CHECKING:
     from ce_nas.analysis.carbon_ratio import decompose_ratio, pair_runs
     from ce_nas.analysis.counterfactual import Counterfactual, compute_counterfactual, counterfactual_from_journal
-    from ce_nas.analysis.recommend import Recommendation, recommend
+    from ce_nas.analysis.front_choice import Recommendation, recommend
     from ce_nas.analysis.statistics import Interval, bootstrap_median, paired_test
     from ce_nas.analysis.summary import RunSummary, summarise
     from ce_nas.analysis.trajectory import Trajectory, build_trajectory
@@ -52,7 +52,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "carbon_ratio": ["decompose_ratio", "pair_runs"],
         "counterfactual": ["Counterfactual", "compute_counterfactual", "counterfactual_from_journal"],
-        "recommend": ["Recommendation", "recommend"],
+        "front_choice": ["Recommendation", "recommend"],
         "statistics": ["Interval", "bootstrap_median", "paired_test"],
         "summary": ["RunSummary", "summarise"],
         "trajectory": ["Trajectory", "build_trajectory"],

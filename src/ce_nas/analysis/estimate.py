@@ -145,7 +145,7 @@ def estimate_search(
 
 
 def estimate_from_calibration(settings: Settings, calibration: DeviceCalibration) -> Estimate:
-    """Estimate a search of one's own from one training on its device.
+    """Estimate a search of the user's own networks or code from one training on its device.
 
     The number of trainings is that of the budget or of the whole space, else that after which searches usually end by
     themselves.

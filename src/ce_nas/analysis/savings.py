@@ -1,4 +1,4 @@
-"""What a run saved: its grams against what other ways would have taken to the same quality.
+"""What a run saved: its emissions against those of other methods to the same quality.
 
 Interface::
 
@@ -45,7 +45,7 @@ from ce_nas.analysis.statistics import Interval, bootstrap_median
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.core.errors import CeNasError
 from ce_nas.core.units import J_PER_KWH
-from ce_nas.forecast.simple import DampedProfile
+from ce_nas.forecast.simple_forecasters import DampedProfile
 from ce_nas.grid.trace import Series
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WAYS", "Saving", "Savings", "savings"]
 
-#: the ways that a run is compared with, in the order of a report
+#: the methods that a run is compared with, in the order of a report
 WAYS = (
     "vanilla-random",
     "vanilla-lamoo",
@@ -83,7 +83,7 @@ class Saving:
 
     #: one of :data:`WAYS`
     way: str
-    #: grams of CO2eq that the way takes to the run's quality; infinite where it does not reach it
+    #: emissions of the method to the run's quality, g CO2eq; infinite where it does not reach it
     carbon_g: Interval
     #: ``recorded``: searches that ship with the package; ``simulated``: searches run for this; ``replayed``: the run's
     #: own work at other hours

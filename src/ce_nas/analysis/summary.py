@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.analysis.live_grid import sum_settlements_g, summarise_live_grid
-from ce_nas.analysis.ranking import measure_proxy_ranking
+from ce_nas.analysis.proxy_correlation import measure_proxy_ranking
 from ce_nas.core.errors import StoreError
 from ce_nas.core.records import Objective
 from ce_nas.core.units import HOUR_S
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ce_nas.analysis.live_grid import LiveGridSummary
-    from ce_nas.analysis.ranking import ProxyRanking
+    from ce_nas.analysis.proxy_correlation import ProxyRanking
     from ce_nas.store.journal import JournalEntry
 
 __all__ = [

@@ -1,13 +1,10 @@
-"""Settings: written once as models, from which files, flags, keywords, help and documentation are made.
+"""Settings of a run: written once as models, from which files, flags, keywords, help and documentation are made.
 
 - schema: `Settings`, all settings of a run; `settings_from_flags`, `read_settings_file`
 - live_schema: settings of a search on real devices
-- registry: `POLICIES`, `SEARCHERS`, ...: the components that settings name
-- components: base classes of a component's settings
-- quantities: types of settings, such as durations and masses of carbon
+- recipe_files: configurations that ship with the package
 - without_effect: options that have no effect in the case at hand are refused
 - flags: flags and keywords, from the fields of the settings
-- messages: sentences about invalid settings
 - settings_page: docs/settings.md
 - toml_reader: TOML files
 """
@@ -19,41 +16,10 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from ce_nas.config.components import ComponentSettings, ProblemSettings, SearcherSettings
-    from ce_nas.config.registry import FORECASTERS, METERS, POLICIES, PROBLEMS, PROVIDERS, SEARCHERS, WORKERS, Registry
     from ce_nas.config.schema import Settings, read_settings_file, settings_from_flags
 
-__all__ = [
-    "FORECASTERS",
-    "METERS",
-    "POLICIES",
-    "PROBLEMS",
-    "PROVIDERS",
-    "SEARCHERS",
-    "WORKERS",
-    "ComponentSettings",
-    "ProblemSettings",
-    "Registry",
-    "SearcherSettings",
-    "Settings",
-    "read_settings_file",
-    "settings_from_flags",
-]
+__all__ = ["Settings", "read_settings_file", "settings_from_flags"]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "components": ["ComponentSettings", "ProblemSettings", "SearcherSettings"],
-        "registry": [
-            "FORECASTERS",
-            "METERS",
-            "POLICIES",
-            "PROBLEMS",
-            "PROVIDERS",
-            "SEARCHERS",
-            "WORKERS",
-            "Registry",
-        ],
-        "schema": ["Settings", "read_settings_file", "settings_from_flags"],
-    },
+    __name__, submod_attrs={"schema": ["Settings", "read_settings_file", "settings_from_flags"]}
 )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from ce_nas.config.messages import unwrap_type
-from ce_nas.config.quantities import Quantity
-from ce_nas.config.registry import Choice
+from ce_nas.components.messages import unwrap_type
+from ce_nas.components.quantities import Quantity
+from ce_nas.components.registry import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ce_nas.config.components import ComponentSettings  # noqa: TC001 - pydantic evaluates the annotations at run time
-from ce_nas.config.quantities import Duration, File, SettingsSection, flag
-from ce_nas.config.registry import METERS, WORKERS, Choice
+from ce_nas.components.base import ComponentSettings  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.quantities import Duration, File, SettingsSection, flag
+from ce_nas.components.registry import METERS, WORKERS, Choice
 from ce_nas.training.recipe import Recipe  # noqa: TC001 - pydantic evaluates the annotations at run time
 
 __all__ = ["FinalSettings", "LiveSettings", "with_live_defaults"]

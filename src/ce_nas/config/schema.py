@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
-from ce_nas.config.components import (
+from ce_nas.components.base import (
     ComponentSettings,
     ProblemSettings,
     SearcherSettings,
     SurrogateSettings,
     TableSettings,
 )
-from ce_nas.config.flags import list_flags
-from ce_nas.config.live_schema import FinalSettings, LiveSettings, with_live_defaults
-from ce_nas.config.messages import describe_validation_error
-from ce_nas.config.quantities import (
+from ce_nas.components.messages import describe_validation_error
+from ce_nas.components.quantities import (
     Carbon,
     Duration,
     Energy,
@@ -33,7 +31,9 @@ from ce_nas.config.quantities import (
     Watts,
     flag,
 )
-from ce_nas.config.registry import FORECASTERS, POLICIES, PROBLEMS, PROVIDERS, SEARCHERS, Choice
+from ce_nas.components.registry import FORECASTERS, POLICIES, PROBLEMS, PROVIDERS, SEARCHERS, Choice
+from ce_nas.config.flags import list_flags
+from ce_nas.config.live_schema import FinalSettings, LiveSettings, with_live_defaults
 from ce_nas.config.toml_reader import read_toml
 from ce_nas.config.without_effect import require_effect
 from ce_nas.core.errors import SettingsError, unknown_choice_message
@@ -266,7 +266,7 @@ class BudgetSettings(SettingsSection):
     stop: StopPrice = Field(
         "auto",
         description="When the search ends by itself: 0.1%/kg, once the next kg of CO2eq is expected to add less of the "
-        "hypervolume; auto, once a third as much again is expected to add less than 0.1 %; never.",
+        "hypervolume; auto, once a third more trainings are expected to add less than 0.1 %; never.",
         json_schema_extra=flag(),
     )
     accounting: Literal["full", "paper"] = Field(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from ce_nas.config.messages import describe_type, unwrap_type
-from ce_nas.config.quantities import Quantity
-from ce_nas.config.registry import Choice
+from ce_nas.components.messages import describe_type, unwrap_type
+from ce_nas.components.quantities import Quantity
+from ce_nas.components.registry import Choice
 from ce_nas.config.schema import Settings, setting_flags
 from ce_nas.core.formatting import format_duration
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
-    from ce_nas.config.registry import Component, Registry
+    from ce_nas.components.registry import Component, Registry
 
 __all__ = ["render_settings_page"]
 

@@ -13,8 +13,8 @@ from ce_nas.core.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from ce_nas.components.quantities import SettingsSection
     from ce_nas.config.flags import Flag
-    from ce_nas.config.quantities import SettingsSection
 
 __all__ = ["require_effect"]
 

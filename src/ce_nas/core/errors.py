@@ -4,10 +4,10 @@
 
     CeNasError
     ├── SettingsError      an invalid setting, flag or argument
-    │   └── ZoneError      a zone that a carbon-intensity provider does not have (grid.providers.errors)
+    │   └── ZoneError      a zone that a carbon-intensity provider does not have (grid.providers.provider_errors)
     ├── DataError          a file or table with invalid content
     │   ├── TraceError     an invalid series of carbon intensity or prices
-    │   │   └── ProviderError  a failed request to a carbon-intensity provider (grid.providers.errors)
+    │   │   └── ProviderError  a failed request to a carbon-intensity provider (grid.providers.provider_errors)
     │   ├── DownloadError  a failed download (datasets.download)
     │   ├── TableError     an invalid benchmark table, or table of proxy scores
     │   └── ModelError     an invalid file of a fitted model

@@ -1,4 +1,4 @@
-"""Tables as people have them: one reader for every file that is handed over.
+"""One reader for all table files: CSV and its variants, Parquet, JSON.
 
 CSV in any common dialect (comma, semicolon, tab or bar; decimal commas; comment lines, metadata lines and Excel's
 ``sep=`` before the header; trailing commas; UTF-8 with or without a byte order mark, UTF-16, Windows-1252; any line

@@ -1,4 +1,4 @@
-"""Times as tables spell them, made moments in UTC.
+"""Parsing of times as tables write them, into moments in UTC.
 
 ISO 8601 with or without an offset, years and months, dates of digits alone, US and day-first dates, English months,
 intervals (their start counts), ``24:00``, AM and PM, abbreviations of zones with one meaning, Excel's days, and

@@ -1,6 +1,6 @@
 """The catalog of data sets that can be downloaded or imported: source, licence and use of each.
 
-The URLs are those that the makers publish. If a maker publishes no checksum, the download cannot be verified: its
+The URLs are those of the publishers. If a publisher gives no checksum, the download cannot be verified: its
 checksum is recorded in the manifest, and ``--sha256`` accepts one from elsewhere.
 """
 
@@ -34,7 +34,7 @@ class DownloadSource:
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """One data set, as its makers publish it.
+    """One data set, as it is published.
 
     Example:
         >>> find_catalog_entry("carboncast").how_to_get

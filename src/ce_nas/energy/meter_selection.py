@@ -7,7 +7,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from ce_nas.config.registry import METERS
+from ce_nas.components.registry import METERS
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import EnergyError, SettingsError
 from ce_nas.core.records import ReadingSource
@@ -20,7 +20,7 @@ from ce_nas.energy.rapl import RaplMeter, has_rapl, rapl_obstacle
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ce_nas.config.components import ComponentSettings
+    from ce_nas.components.base import ComponentSettings
     from ce_nas.energy.cuda_devices import CudaDevice
 
 __all__ = ["DividedMeter", "ExclusiveMeter", "MeterMode", "SharedMeter", "SummedMeter", "select_meter"]

@@ -1,7 +1,7 @@
 """The power limit of the GPUs as part of the plan: which limit, and what a site's power cap leaves.
 
 - `PowerSettings`: the section ``[power]`` of the settings
-- `PowerLever`: the limit with the fewest grams under a bound on the slow-down
+- `PowerLever`: the limit with the lowest emissions under a bound on the slow-down
 - `PowerCapSchedule`: what a site may draw over time, read from a file
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field, PlainSerializer
 
-from ce_nas.config.quantities import Duration, File, SettingsSection, Share, flag
+from ce_nas.components.quantities import Duration, File, SettingsSection, Share, flag
 from ce_nas.core.errors import EnergyError
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class PowerSettings(SettingsSection):
 
     lever: bool = Field(
         False,  # noqa: FBT003 - the default of a field
-        description="Choose the GPUs' power limit each period: the fewest grams within max_slowdown; live, it needs "
-        "the permission to set it, and is restored at the end.",
+        description="Choose the GPUs' power limit each period: the lowest emissions within max_slowdown; live, it "
+        "needs the permission to set it, and is restored at the end.",
         json_schema_extra=flag("power_lever"),
     )
     profile: _ProfileSource = Field(

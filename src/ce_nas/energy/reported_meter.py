@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ce_nas.config.registry import METERS
+from ce_nas.components.registry import METERS
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import CeNasError, EnergyError, MissingExtraError
 from ce_nas.core.records import ReadingSource
@@ -25,7 +25,7 @@ from ce_nas.energy.rapl import RaplMeter, has_rapl
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ce_nas.config.components import ComponentSettings
+    from ce_nas.components.base import ComponentSettings
 
 __all__ = ["MAX_REPORT_AGE_S", "MeterReport", "ReportedMeters", "WorkerMeter"]
 
@@ -61,7 +61,7 @@ class MeterReport:
 class WorkerMeter:
     """The meter of a worker's device, read in the worker's process.
 
-    :param settings: which meter; see :data:`ce_nas.config.registry.METERS`.
+    :param settings: which meter; see :data:`ce_nas.components.registry.METERS`.
     :param device: the device as this process sees it, for instance ``cuda:0``.
     :param share: share of a GPU that the device is.
     """
@@ -224,7 +224,7 @@ class ReportedMeters:
                 state.received_s = now_s
                 return
             if added_j < 0 or host_j < 0:
-                return  # a counter was reset: what it counted before is in the books, the rest is unknown
+                return  # a counter was reset: what it counted before is booked, the rest is unknown
             on_host = sum(
                 other.is_held and other.last is not None and other.last.host == report.host for other in self._states
             )

@@ -2,18 +2,18 @@
 
 - engine: `Engine`, the main loop
 - run_config: the components of an engine, and the configuration of its run
-- budgets, budget_planner: budgets and stop reasons; what fits into them
+- budgets, admission_control: budgets and stop reasons; what fits into them
 - task_times: the remaining time of each task
 - scheduler: selection of the next task of a free device
 - candidate_queue: queue of scored candidates
 - search_progress: scores, evaluations, front and hypervolume
 - state_builder: the state that a policy decides on
-- power_plan, power_signal: the power limit of each period, and the cap of the site, over time or from moment to moment
+- power_plan: the power limit of each period; live_power_cap: the cap of the site from moment to moment
 - sites: sites of a search, and moves between them
 - live_intensity: carbon intensity of a live search
 - journal_writer: the journal entries of an engine
 - inputs: the data that the settings name, loaded lazily
-- start_check: whether a search can finish a training, and when the first one begins
+- feasibility_check: whether a search can finish a training, and when the first one begins
 - input_changes: inputs that have changed since a run began, refused or accepted
 - live_inputs: what a live search reads before it starts
 - build, build_live: construction of an engine from settings, simulated or live
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from ce_nas.engine.budget_planner import BudgetPlanner
+    from ce_nas.engine.admission_control import AdmissionControl
     from ce_nas.engine.budgets import BudgetChecker, Budgets, CarbonAccounting
     from ce_nas.engine.build import build_engine, build_policy
     from ce_nas.engine.candidate_queue import CandidateQueue
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from ce_nas.engine.state_builder import StateBuilder
 
 __all__ = [
+    "AdmissionControl",
     "BudgetChecker",
-    "BudgetPlanner",
     "Budgets",
     "CandidateQueue",
     "CarbonAccounting",
@@ -64,7 +64,7 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "budget_planner": ["BudgetPlanner"],
+        "admission_control": ["AdmissionControl"],
         "budgets": ["BudgetChecker", "Budgets", "CarbonAccounting"],
         "build": ["build_engine", "build_policy"],
         "candidate_queue": ["CandidateQueue"],

@@ -169,7 +169,7 @@ class BudgetChecker:
         return self.count_within(in_order, now_s, self.remaining())
 
     def count_within(self, works: Sequence[Work], now_s: float, available: dict[StopReason, float]) -> int:
-        """Count how many of the works, in order, fit together; what they require is taken from ``available``.
+        """Count how many of the pieces of work, in order, fit together; what they require is taken from ``available``.
 
         Trainings must end before the deadline, too.
         """

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from ce_nas.config.registry import POLICIES, SEARCHERS
+from ce_nas.components.registry import POLICIES, SEARCHERS
 from ce_nas.core.clock import VirtualClock
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import HOUR_S
@@ -16,10 +16,10 @@ from ce_nas.energy.power_model import PowerModel
 from ce_nas.engine.budgets import Budgets, CarbonAccounting
 from ce_nas.engine.engine import Engine
 from ce_nas.engine.live_intensity import LiveIntensity, ProviderForecaster
+from ce_nas.engine.live_power_cap import LivePowerCap
 from ce_nas.engine.power_plan import SlowedProblem, build_power_plan
-from ce_nas.engine.power_signal import PowerSignal
 from ce_nas.engine.run_config import Components, RunConfig
-from ce_nas.forecast.selection import SelectedForecaster
+from ce_nas.forecast.forecaster_selection import SelectedForecaster
 from ce_nas.search.base import SearchContext
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ce_nas.cluster.base import Cluster
     from ce_nas.cluster.replay_clock import ReplayableClock
     from ce_nas.cluster.workers.base import WorkerPool
-    from ce_nas.config.components import ComponentSettings
+    from ce_nas.components.base import ComponentSettings
     from ce_nas.config.schema import Settings
     from ce_nas.core.clock import Clock
     from ce_nas.core.records import Architecture
@@ -76,7 +76,7 @@ def build_engine(  # noqa: PLR0913 - every component may be an object of the cal
         chosen = replace(chosen, forecaster=ProviderForecaster(grid, chosen.forecaster))
     ledger = _build_ledger(inputs, grid)
     power = settings.power
-    signal = PowerSignal(power.cap_signal, recording, power.cap_poll) if power.cap_signal and recording else None
+    signal = LivePowerCap(power.cap_signal, recording, power.cap_poll) if power.cap_signal and recording else None
     power_plan = build_power_plan(inputs, _power_model(settings), cluster, signal)
     if power_plan and not settings.live.enabled:
         problem = SlowedProblem(problem, power_plan.max_time_factor)

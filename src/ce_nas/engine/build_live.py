@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ce_nas.benchmarks.user_space import UserBenchmark
-from ce_nas.config.registry import METERS, WORKERS
+from ce_nas.components.registry import METERS, WORKERS
 from ce_nas.core.clock import utc_now
 from ce_nas.core.errors import EnergyError, MissingExtraError, SettingsError
 from ce_nas.energy.power_model import PowerModel
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ce_nas.cluster.live_cluster import LiveCluster
     from ce_nas.cluster.replay_clock import ReplayableClock
     from ce_nas.cluster.workers.base import WorkerPool
-    from ce_nas.config.components import ComponentSettings
+    from ce_nas.components.base import ComponentSettings
     from ce_nas.config.live_schema import LiveSettings
     from ce_nas.config.schema import Settings
     from ce_nas.energy.base import EnergyMeter

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ce_nas.cluster.assignment import DeviceRole
 from ce_nas.core.records import Allocation, Observation, StopReason, TaskEventKind, TaskKind
-from ce_nas.engine.budget_planner import BudgetPlanner
+from ce_nas.engine.admission_control import AdmissionControl
 from ce_nas.engine.budgets import BudgetChecker
 from ce_nas.engine.candidate_queue import CandidateQueue
 from ce_nas.engine.journal_writer import JournalWriter
@@ -62,18 +62,18 @@ class Engine:
         self._period_count = 0
         self._failure_counts: dict[int, int] = {}
         cluster = components.cluster
-        self._budget_planner = BudgetPlanner(
+        self._admission_control = AdmissionControl(
             components.problem,
             BudgetChecker(config.budgets, components.ledger, cluster.peak_w / cluster.devices, cluster.checkpoint_s),
             cluster,
             config.check_interval_s,
         )
-        self._task_times = self._budget_planner.task_times
+        self._task_times = self._admission_control.task_times
         self._power = components.power_plan if components.power_plan and components.power_plan.is_active else None
         #: the last decision on power, and the allocation that was asked for before the cap and the budgets
         self._power_decision: PowerDecision | None = None
         self._requested: Allocation | None = None
-        self._scheduler = TaskScheduler(components, config, self.progress, self.queue, self._budget_planner)
+        self._scheduler = TaskScheduler(components, config, self.progress, self.queue, self._admission_control)
         self._stop_rule = StopRule(config.stop, components.searcher)
         #: whether nothing new begins, and the run ends once what has started has ended
         self._is_ending = False
@@ -126,7 +126,7 @@ class Engine:
             allocated_since_s=self._allocated_since_s,
             rates=self._rates(ledger.prices, ledger.pue, now_s),
         )
-        self._budget_planner.checker.forecast = state.grid.forecast
+        self._admission_control.checker.forecast = state.grid.forecast
         sites = self.components.sites
         return replace(state, sites=sites.states(now_s, self._rates)) if sites else state
 
@@ -245,7 +245,7 @@ class Engine:
         """Choose the power limit of a period by the forecast."""
         if self._power is None:
             return
-        forecast, period_s = self._budget_planner.checker.forecast, self.config.period_s
+        forecast, period_s = self._admission_control.checker.forecast, self.config.period_s
         now_g = forecast.mean_between(start_s, start_s + period_s) if forecast else None
         self._power.begin_period(now_g, later_intensity(forecast, start_s, self.config.budgets.time_s))
 
@@ -275,14 +275,14 @@ class Engine:
         if allocation != self._allocation:
             self._allocation, self._allocated_since_s = allocation, self.components.clock.now_s
             self._journal.write_allocation(allocation)
-        self.components.cluster.assign(allocation, self._budget_planner.kept_first)
+        self.components.cluster.assign(allocation, self._admission_control.kept_first)
         self.dispatch_tasks()
 
     def _limit_to_budgets(self, allocation: Allocation) -> Allocation:
         """Limit an allocation to what the budgets allow; if they allow nothing, now or later, the run ends."""
         started = [*self.components.cluster.running_tasks(), *self._scheduler.suspended]
-        limited, stop = self._budget_planner.limit_allocation(allocation, started, self.components.clock.now_s)
-        if note := self._budget_planner.take_note():
+        limited, stop = self._admission_control.limit_allocation(allocation, started, self.components.clock.now_s)
+        if note := self._admission_control.take_note():
             self._journal.write_note(note)
         self.stop_reason = self.stop_reason or stop
         return limited

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import ReplayError
-from ce_nas.engine.earlier_inputs import list_warm_starts
+from ce_nas.engine.warm_start_inputs import list_warm_starts
 from ce_nas.store.journal import INPUT_CHANGED
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ABSENT",
     "accepted_digests",
-    "check_start",
+    "check_resume",
     "find_changes",
     "input_digests",
 ]
@@ -88,14 +88,14 @@ def find_changes(expected: Mapping[str, str], found: Mapping[str, str]) -> list[
     ]
 
 
-def check_start(
+def check_resume(
     journal: SqliteJournal, start: dict[str, Any], run: Path, *, accept_changes: bool = False
 ) -> dict[str, Any]:
     """The first entry with which a run is started or resumed, once the inputs are those of the run.
 
     :param start: the first entry as it would be written now.
     :param run: the run's folder, for the error.
-    :param accept_changes: go on with inputs that have changed; the journal then records them.
+    :param accept_changes: continue with inputs that have changed; the journal then records them.
     :raises ReplayError: if an input has changed, or this is another search than the one that began.
     """
     recorded = journal.recorded

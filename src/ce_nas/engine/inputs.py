@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ce_nas.benchmarks.tabular import require_table
-from ce_nas.config.components import ComponentSettings
-from ce_nas.config.registry import POLICIES, PROBLEMS, SEARCHERS
+from ce_nas.components.base import ComponentSettings
+from ce_nas.components.registry import POLICIES, PROBLEMS, SEARCHERS
 from ce_nas.config.schema import OtherSiteSettings, SiteSettings
 from ce_nas.core.errors import SettingsError, TraceError, unknown_choice_message
 from ce_nas.energy.ledger import Prices
-from ce_nas.engine.earlier_inputs import EarlierTrainings, list_warm_starts
 from ce_nas.engine.live_inputs import build_live_provider, live_grid_metadata
+from ce_nas.engine.warm_start_inputs import EarlierTrainings, list_warm_starts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ce_nas.core.records import Objective
     from ce_nas.energy.power_lever import PowerCapSchedule
     from ce_nas.energy.power_profile import PowerProfile
+    from ce_nas.forecast.forecaster_selection import SelectedForecaster
     from ce_nas.forecast.history import RecordedHistory
-    from ce_nas.forecast.selection import SelectedForecaster
     from ce_nas.grid.providers.fallback import Extrapolator, FallbackProvider
     from ce_nas.grid.trace import GridTrace, Series
     from ce_nas.policies.site_constraints import WeeklyWindow
@@ -244,7 +244,7 @@ class RunInputs:
             return stated
         if self.trace.synthetic:
             return TYPICAL_START
-        from ce_nas.forecast.selection import history_needed_s
+        from ce_nas.forecast.forecaster_selection import history_needed_s
 
         needed = timedelta(seconds=history_needed_s(self.settings.forecaster))
         for history in (max(needed, MIN_HISTORY), MIN_HISTORY):
@@ -297,7 +297,7 @@ class RunInputs:
     def choose_forecaster(self) -> SelectedForecaster:
         """The forecaster, a new one each time, since it may cache results."""
         from ce_nas.datasets.store import DataStore
-        from ce_nas.forecast.selection import select_forecaster
+        from ce_nas.forecast.forecaster_selection import select_forecaster
 
         start = None if self.settings.grid.provider or self.user_provider else self.start
         return select_forecaster(self.settings.forecaster, self.zone, DataStore().root / "forecasters", start)

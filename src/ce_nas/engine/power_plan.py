@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ce_nas.energy.power_model import PowerModel
     from ce_nas.energy.power_profile import PowerLimit, PowerProfile
     from ce_nas.engine.inputs import RunInputs
-    from ce_nas.engine.power_signal import PowerSignal
+    from ce_nas.engine.live_power_cap import LivePowerCap
 
 __all__ = ["PowerDecision", "PowerPlan", "SlowedProblem", "build_power_plan", "later_intensity"]
 
@@ -64,7 +64,7 @@ class PowerPlan:
         has_lever: bool,
         working_w: float,
         idle_w: float,
-        cap: PowerCapSchedule | PowerSignal | None = None,
+        cap: PowerCapSchedule | LivePowerCap | None = None,
         notice_s: float = 0.0,
         no_limit: str = "",
         measured: Callable[[], PowerProfile | str | None] | None = None,
@@ -176,7 +176,7 @@ class PowerPlan:
 
 
 def build_power_plan(
-    inputs: RunInputs, power_model: PowerModel, cluster: Cluster, signal: PowerSignal | None = None
+    inputs: RunInputs, power_model: PowerModel, cluster: Cluster, signal: LivePowerCap | None = None
 ) -> PowerPlan | None:
     """The power plan that the settings describe; None without a lever and a cap.
 

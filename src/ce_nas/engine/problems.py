@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from ce_nas.config.components import ProblemSettings, TableSettings
-from ce_nas.config.quantities import NameList  # noqa: TC001 - pydantic evaluates the annotations at run time
-from ce_nas.config.registry import PROBLEMS
+from ce_nas.components.base import ProblemSettings, TableSettings
+from ce_nas.components.quantities import NameList  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.registry import PROBLEMS
 from ce_nas.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _HW_NAS_BENCH_DEVICES = ("edgegpu", "fpga", "raspi4", "pixel3", "edgetpu", "eyer
 
 
 class _CellSettings(ProblemSettings):
-    """How the table of NAS-Bench-201's cells is looked at."""
+    """The view of the table of NAS-Bench-201's cells."""
 
     average_equivalent: bool = Field(
         False,  # noqa: FBT003 - the default of a field
@@ -126,7 +126,7 @@ def _require_table(settings: ProblemSettings, way_out: str = "") -> Benchmark:
 
 
 def _apply_view(table: BenchmarkTable, settings: _CellSettings) -> BenchmarkTable:
-    """The table as the settings look at it."""
+    """The view of the table that the settings ask for."""
     from ce_nas.benchmarks import table_views as views
 
     if settings.average_equivalent:

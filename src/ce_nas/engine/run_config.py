@@ -93,7 +93,7 @@ class RunConfig:
     retries: int = 2
     #: GPUs of one device: of a trial on several
     gpus_per_device: int = 1
-    #: whether the power of devices is what the books say once they do: on real devices, or with a power lever
+    #: whether the power of devices is taken from the ledger once known: on real devices, or with chosen power limits
     uses_metered_power: bool = False
 
     def rates(

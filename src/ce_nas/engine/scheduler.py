@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ce_nas.core.records import Architecture
-    from ce_nas.engine.budget_planner import BudgetPlanner
+    from ce_nas.engine.admission_control import AdmissionControl
     from ce_nas.engine.candidate_queue import CandidateQueue
     from ce_nas.engine.run_config import Components, RunConfig
     from ce_nas.engine.search_progress import SearchProgress
@@ -27,7 +27,7 @@ _FALLBACK_PROPOSALS = 32
 class TaskScheduler:
     """Selects the tasks of free devices, and keeps the suspended tasks.
 
-    :param budget_planner: decides which trainings can finish within the budgets.
+    :param admission_control: decides which trainings can finish within the budgets.
     """
 
     def __init__(
@@ -36,13 +36,13 @@ class TaskScheduler:
         config: RunConfig,
         progress: SearchProgress,
         queue: CandidateQueue,
-        budget_planner: BudgetPlanner,
+        admission_control: AdmissionControl,
     ) -> None:
         self._components = components
         self._config = config
         self._progress = progress
         self._queue = queue
-        self._budget_planner = budget_planner
+        self._admission_control = admission_control
         #: suspended tasks, in order of their suspension
         self.suspended: list[Task] = []
         #: how many more trainings may begin; None: any number
@@ -92,7 +92,7 @@ class TaskScheduler:
 
         :param device: the device that it is for; what is paid of it counts.
         """
-        self._budget_planner.reset_rejections()
+        self._admission_control.reset_rejections()
         if suspended := self._pop_resumable({TaskKind.EVALUATION}, device):
             return suspended
         started = len(self._progress.started) - self._progress.given_up
@@ -180,7 +180,7 @@ class TaskScheduler:
 
     def _fits_alongside_running(self, device: int) -> Callable[[Task], bool]:
         """Return a predicate: whether a task can finish within the budgets alongside the running ones."""
-        return self._budget_planner.fits_alongside(
+        return self._admission_control.fits_alongside(
             self._components.cluster.running_tasks(), self._components.clock.now_s, device
         )
 

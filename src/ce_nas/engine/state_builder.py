@@ -128,7 +128,7 @@ def forecast_record(state: State) -> dict[str, Any]:
 
 
 def acting_record(forecast: Forecast) -> dict[str, Any]:
-    """The journal's record of what a forecast was made of; empty for a forecaster without parts that acts itself."""
+    """The journal's record of the forecasters behind a forecast; empty for a single forecaster that acts itself."""
     acting: dict[str, Any] = {}
     if forecast.members:
         acting["weights"] = dict(forecast.members)

@@ -1,10 +1,10 @@
-"""The stop rule: a search begins nothing new once more is not expected to be worth its carbon.
+"""The stopping rule: a search starts no further task when the expected gain is not worth its carbon.
 
 After each training the rule estimates what a third as many more trainings would add to the hypervolume: the larger of
 what the last third of the trainings added, and of what the searcher's own model expects of the best candidates
-(expected hypervolume improvement). The model sees what is left where the record is flat by chance; the record sees what
-the model does not. Without a model the last half of the trainings counts instead of the last third, since a record
-alone may rest for long. Neither knows the table's optimum, and the rule is a function of the journal alone.
+(expected hypervolume improvement). The model finds remaining gain where the past is flat by chance; the past shows gain
+that the model does not expect. Without a model the last half of the trainings counts instead of the last third, since
+progress may be flat for long. Neither knows the table's optimum, and the rule is a function of the journal alone.
 
 The constants were chosen on the embedded tables of NAS-Bench-201 with seeds from 1000 on.
 """

@@ -6,7 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.analysis.carbon_ratio import RatioDecomposition, decompose_ratio, pair_runs
-from ce_nas.analysis.metrics import LargestHypervolume, largest_hypervolume, log_hypervolume_gap, log_missing_share
+from ce_nas.analysis.hypervolume_gap import (
+    LargestHypervolume,
+    largest_hypervolume,
+    log_hypervolume_gap,
+    log_missing_share,
+)
 from ce_nas.analysis.statistics import Interval, PairedTest, bootstrap_median, paired_test
 from ce_nas.core.formatting import format_interval, format_wins
 from ce_nas.core.units import G_PER_KG

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.config.registry import POLICIES, SEARCHERS
+from ce_nas.components.registry import POLICIES, SEARCHERS
 from ce_nas.core.errors import SettingsError, unknown_choice_message
 
 if TYPE_CHECKING:

@@ -2,17 +2,17 @@
 
 - base: `Forecaster`, the interface, and `ForecastInput`, all that a forecaster may see
 - history, live_history: the only sources of a `ForecastInput`: a recorded zone, and a provider's data during a run
-- simple: persistence, seasonal naive, damped profile, and season-trend decomposition
+- simple_forecasters: persistence, seasonal naive, damped profile, and season-trend decomposition
 - hourly: the past as hourly slots, and the base class of the forecasters that learn from it
 - features, ridge, adaptive: ridge regression on calendar and weather, refitted daily
-- online: the default, an ensemble weighed by its latest errors, with intervals
+- online_ensemble: the default, an ensemble weighed by its latest errors, with intervals
 - pretrained, transformer_inference: the transformer that ships and forecasts any zone, by numpy alone
 - dataset: training windows, shared by the transformer and the trees
 - transformer, transformer_network, train_transformer: quantiles by a patch transformer
 - boosting: gradient-boosted trees
 - ensemble, conformal: weighted means of forecasters, and calibrated quantiles
 - backtest: rolling-origin evaluation
-- model_file, selection: fitted models on disk, and the choice of a forecaster by name
+- model_file, forecaster_selection: fitted models on disk, and the choice of a forecaster by name
 - resampling, best_start: means over decision periods, and the cleanest hours for a job
 - oracle: the true future, for bounds
 """
@@ -32,13 +32,18 @@ if TYPE_CHECKING:
     from ce_nas.forecast.conformal import CalibratedForecaster, Calibration, calibrate_quantiles
     from ce_nas.forecast.dataset import Span
     from ce_nas.forecast.ensemble import EnsembleForecaster, fit_ensemble
+    from ce_nas.forecast.forecaster_selection import (
+        create_forecaster,
+        load_forecaster,
+        save_forecaster,
+        select_forecaster,
+    )
     from ce_nas.forecast.history import RecordedHistory, ZoneHistory
     from ce_nas.forecast.live_history import LiveHistory
-    from ce_nas.forecast.online import OnlineEnsemble
+    from ce_nas.forecast.online_ensemble import OnlineEnsemble
     from ce_nas.forecast.oracle import OracleForecaster
     from ce_nas.forecast.pretrained import PretrainedTransformer
-    from ce_nas.forecast.selection import create_forecaster, load_forecaster, save_forecaster, select_forecaster
-    from ce_nas.forecast.simple import DampedProfile, MstlForecaster, Persistence, SeasonalNaive
+    from ce_nas.forecast.simple_forecasters import DampedProfile, MstlForecaster, Persistence, SeasonalNaive
     from ce_nas.forecast.train_transformer import TransformerFitSettings, fit_transformer
     from ce_nas.forecast.transformer import TransformerForecaster
 
@@ -85,7 +90,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "adaptive": ["AdaptiveRidge"],
         "backtest": ["BacktestResult", "IssueTimes", "run_backtest"],
         "base": ["ForecastInput", "Forecaster"],
-        "simple": ["DampedProfile", "MstlForecaster", "Persistence", "SeasonalNaive"],
+        "simple_forecasters": ["DampedProfile", "MstlForecaster", "Persistence", "SeasonalNaive"],
         "best_start": ["BestStart", "find_best_start"],
         "boosting": ["BoostingForecaster", "BoostingSettings", "fit_boosting"],
         "conformal": ["CalibratedForecaster", "Calibration", "calibrate_quantiles"],
@@ -93,10 +98,10 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "ensemble": ["EnsembleForecaster", "fit_ensemble"],
         "history": ["RecordedHistory", "ZoneHistory"],
         "live_history": ["LiveHistory"],
-        "online": ["OnlineEnsemble"],
+        "online_ensemble": ["OnlineEnsemble"],
         "oracle": ["OracleForecaster"],
         "pretrained": ["PretrainedTransformer"],
-        "selection": ["create_forecaster", "load_forecaster", "save_forecaster", "select_forecaster"],
+        "forecaster_selection": ["create_forecaster", "load_forecaster", "save_forecaster", "select_forecaster"],
         "train_transformer": ["TransformerFitSettings", "fit_transformer"],
         "transformer": ["TransformerForecaster"],
     },

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.config.registry import FORECASTERS
+from ce_nas.components.registry import FORECASTERS
 from ce_nas.forecast.features import has_weather, standardise_covariates
 from ce_nas.forecast.hourly import QUANTILE_LEVELS, HourlyForecaster, pool_error_quantiles
 from ce_nas.forecast.ridge import HINDCAST_DAYS, RESIDUAL_DAYS, IncrementalRidges, ResidualCorrection, RidgeConfig

@@ -153,7 +153,7 @@ def run_backtest(forecaster: Forecaster, history: RecordedHistory, issues: Issue
 
     Example:
         >>> from datetime import UTC, datetime
-        >>> from ce_nas.forecast.simple import SeasonalNaive
+        >>> from ce_nas.forecast.simple_forecasters import SeasonalNaive
         >>> from ce_nas.forecast.history import RecordedHistory
         >>> from ce_nas.grid.trace import Series
         >>> start = datetime(2021, 7, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from ce_nas.config.components import ComponentSettings
+    from ce_nas.components.base import ComponentSettings
     from ce_nas.core.records import Forecast
 
 __all__ = ["FORECAST_HORIZON_S", "PAST_WINDOW_S", "ForecastInput", "Forecaster", "steps_per_day"]
@@ -106,9 +106,9 @@ class Forecaster(ABC):
 
     #: the name by which it is chosen
     name: str
-    #: the part of the past that it uses
+    #: length of the history that it uses
     lookback_s: float
-    #: the shortest past with which it is itself; with less, another one stands in, as its forecast says
+    #: shortest history that it needs; with less, a fallback acts, which its forecast names
     min_history_s: float = 0.0
 
     @classmethod

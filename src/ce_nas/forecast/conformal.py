@@ -125,7 +125,7 @@ class CalibratedForecaster(Forecaster):
     Example:
         >>> from datetime import UTC, datetime
         >>> from ce_nas.forecast.base import ForecastInput
-        >>> from ce_nas.forecast.simple import SeasonalNaive
+        >>> from ce_nas.forecast.simple_forecasters import SeasonalNaive
         >>> noise = np.random.default_rng(0).uniform(-50, 50, 40 * 24)
         >>> inputs = ForecastInput(300 + noise, 3600.0, 0.0, datetime(2021, 7, 2, tzinfo=UTC), "DE")
         >>> forecast = CalibratedForecaster(SeasonalNaive()).predict(inputs, 86400.0)

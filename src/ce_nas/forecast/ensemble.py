@@ -44,7 +44,7 @@ class EnsembleForecaster(Forecaster):
     Example:
         >>> from datetime import UTC, datetime
         >>> from ce_nas.forecast.base import ForecastInput
-        >>> from ce_nas.forecast.simple import Persistence, SeasonalNaive
+        >>> from ce_nas.forecast.simple_forecasters import Persistence, SeasonalNaive
         >>> ensemble = EnsembleForecaster([Persistence(), SeasonalNaive()], {"DE": np.array([[0.5, 0.5]])})
         >>> inputs = ForecastInput(np.full(48, 300.0), 3600.0, 0.0, datetime(2021, 7, 2, tzinfo=UTC), "DE")
         >>> ensemble.predict(inputs, 7200.0).mean_g_per_kwh.round(6).tolist()

@@ -1,4 +1,4 @@
-"""The past as hourly slots, and the base class of the forecasters that learn from two weeks or more of them.
+"""The history as hourly slots, and the base class of the forecasters that learn from two weeks or more of them.
 
 A slot is an hour, or a step of the past where steps are longer.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from ce_nas.core.records import Forecast
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.forecast.base import Forecaster
-from ce_nas.forecast.simple import DampedProfile
+from ce_nas.forecast.simple_forecasters import DampedProfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

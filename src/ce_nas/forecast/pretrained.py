@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.config.registry import FORECASTERS
+from ce_nas.components.registry import FORECASTERS
 from ce_nas.core.units import DAY_S, HOUR_S, parse_time
 from ce_nas.forecast.hourly import (
     ANCHOR_INTERVAL_DAYS,

@@ -1,4 +1,4 @@
-"""Tables out of JSON: the rows or the columns that the makers' interfaces answer with.
+"""Tables from JSON: the rows or columns with which the publishers' interfaces answer.
 
 Rows are a list of objects, at the top or in an object, as of WattTime, Electricity Maps, NESO, Energinet and
 carbon-aware-sdk. Columns are an object of lists of one length, as of Open-Meteo and Energy-Charts. What stands above

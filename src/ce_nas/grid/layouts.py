@@ -1,6 +1,6 @@
-"""Layouts of the files that makers of carbon-intensity data publish: which column is what, and in which unit.
+"""Layouts of the files that publishers of carbon-intensity data provide: which column is what, and in which unit.
 
-A layout is known by its columns. What the maker documents and the header leaves out (the unit, whether a time is a
+A layout is known by its columns. What the publisher documents and the header leaves out (the unit, whether a time is a
 step's end, the local zone) is stated here, and named in the report as coming from the layout.
 """
 

@@ -22,7 +22,7 @@ __all__ = ["read_prices"]
 
 #: prices above this are not a kWh's in euros, dollars or pounds: their unit is asked for
 MAX_PRICE_PER_KWH = 2.0
-#: columns of prices whose makers document them a MWh
+#: columns of prices that their publishers document as a price per MWh
 _PRICES_PER_MWH = ("spotpriceeur", "spotpricedkk")
 #: columns of prices, in small letters
 PRICE_COLUMNS = ("price", "price_per_kwh", "spotpriceeur", "spotpricedkk", "marketprice", "day-ahead price")

@@ -1,4 +1,4 @@
-"""Rows in time made into a regular series, with nothing invented and nothing hidden.
+"""Rows with times converted to a regular series; gaps stay gaps, and every correction is noted.
 
 A missing row, a blank cell or a value that cannot be becomes a gap, and is counted. Steps of several lengths are held
 over the shortest one. What was assumed is noted.

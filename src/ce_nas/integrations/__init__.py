@@ -2,7 +2,7 @@
 
 - carbon_budget: `ce_nas.carbon_budget`, around any loop; metered_budget: `CarbonBudget`; budget_limits: its limits,
   settings and meter; budget_books: its ledger and journal; pause_rule: `PauseRule`, when it waits for a cleaner hour
-- optuna_budget: `CarbonCallback` and `CarbonPruner` for Optuna studies (extra ``optuna``); expected_gain: when more
+- optuna_budget: `CarbonCallback` and `CarbonPruner` for Optuna studies (extra ``optuna``); marginal_gain: when more
   trials are not worth their carbon
 - optuna: `LamooSampler`; surrogate_sampler: `SurrogateSampler` (extra ``optuna``)
 - training_callbacks: what the callbacks of trainers share; lightning_callback, transformers_callback: for Lightning and

@@ -1,4 +1,4 @@
-"""The books of a carbon budget around a loop of the caller's: meter, ledger, forecast and journal, as of a search.
+"""The account of a carbon budget around a user's own loop: meter, ledger, forecast and journal, as in a search.
 
 Everything from outside (readings, answers of a provider, results) is logged before it is booked, so that opening the
 folder again replays the log into the same books and the same journal, and continues there.
@@ -105,7 +105,7 @@ class BudgetBooks:
     :param settings: the grid, prices, forecaster and budgets.
     :param description: what is metered, for the report.
     :param power_origin: how it is metered.
-    :param folder: a run's folder, new or to go on with; None keeps the books in memory.
+    :param folder: a run's folder, new or to be continued; None keeps the account in memory.
     """
 
     def __init__(
@@ -325,7 +325,7 @@ class BudgetBooks:
         return ledger
 
     def _header(self, description: str, power_origin: str, recorded: Sequence[JournalEntry]) -> dict[str, Any]:
-        """The first entry; of books that exist it must be the same but for the meter, whose words may change."""
+        """The first entry; in an existing account all of it but the meter's description must be the same."""
         known = run_header(recorded) if recorded else {}
         if known and "budget" not in known:
             message = "Expected the folder of a carbon budget, got that of a search; choose another out."
@@ -366,7 +366,7 @@ class BudgetBooks:
 
 
 def journal_started(recorded: Sequence[JournalEntry]) -> datetime | None:
-    """When the books began, UTC; None for new ones."""
+    """When the account began, UTC; None for a new one."""
     return datetime.fromisoformat(run_header(recorded)["start"]) if recorded else None
 
 

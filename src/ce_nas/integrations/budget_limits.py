@@ -1,4 +1,4 @@
-"""What a budget of a loop of the caller's is made of: its limits, its settings and its meter."""
+"""The parts of a budget around a user's own loop: its limits, its settings and its meter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.config.registry import METERS
+from ce_nas.components.registry import METERS
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import EnergyError, SettingsError
 from ce_nas.core.units import parse_carbon_g, parse_cost, parse_energy_j
@@ -17,7 +17,7 @@ from ce_nas.energy.meter_selection import SharedMeter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ce_nas.config.components import ComponentSettings
+    from ce_nas.components.base import ComponentSettings
     from ce_nas.config.schema import Settings
     from ce_nas.energy.base import EnergyMeter
     from ce_nas.integrations.budget_books import Usage
@@ -81,7 +81,7 @@ class Limits:
 
 
 def settings_of_budget(limits: Limits, grid: str | None, meter: str, flags: Mapping[str, Any]) -> Settings:
-    """The settings of the books: those of a search in real time, of which the grid, prices and budgets count."""
+    """The settings of the account: as of a search in real time; only grid, prices and budgets have an effect."""
     of_grid = {name: flags[name] for name in _GRID_KEYWORDS if name in flags}
     others = {name: value for name, value in flags.items() if name not in of_grid}
     stated: dict[str, Any] = {"hours": DEFAULT_HOURS, **others, **({"grid": of_grid} if of_grid else {})}

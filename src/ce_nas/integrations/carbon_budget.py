@@ -1,4 +1,4 @@
-"""A carbon budget around a loop of the caller's own: ``with carbon_budget("5kg", grid="GB") as budget``.
+"""A carbon budget around a user's own loop: ``with carbon_budget("5kg", grid="GB") as budget``.
 
 The energy of this process and its children is metered, charged with the grid's carbon intensity hour by hour, and
 written to a journal, as for a search: a folder given as ``out`` is read by ``ce-nas report``, and continues when it is
@@ -54,12 +54,12 @@ def carbon_budget(  # noqa: PLR0913 - keywords
     :param grid: a zone: imported, built in (synthetic), of a ``provider``, or ``GB``, which needs no key; or a file of
         carbon intensity. None: the default zone of a search.
     :param energy: an energy budget besides another one; ``cost`` likewise, with ``electricity_price``.
-    :param out: the folder of the books, new or to go on with; None keeps them in memory.
+    :param out: the account's folder, new or to be continued; None keeps the account in memory.
     :param meter: ``auto``, ``modelled``, or a meter of your own.
     :param share: share of the meter that is this process's, where several processes share what it reads.
     :param description: what is metered, for the report.
     :param reading_interval_s: time between readings; a killed process loses what it used since the last.
-    :param observer: called with each hour of the books that has ended, such as a tracker.
+    :param observer: called with each completed hour of the account; a tracker, for example.
     :param flags: settings as of a search: ``provider``, ``electricity_price``, ``start``, ``forecaster``, ...
     :raises SettingsError: if a keyword is invalid.
     """

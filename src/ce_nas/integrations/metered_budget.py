@@ -120,7 +120,7 @@ class CarbonBudget:
         return self
 
     def close(self, stop_reason: str | None = "done") -> None:
-        """End metering, and write the report where there is a folder; no reason: the loop may go on later."""
+        """End metering, and write the report where there is a folder; no reason: the loop may continue later."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
@@ -282,7 +282,7 @@ class CarbonBudget:
                 self._read()
                 self._waiting -= 1
                 waited_s = self._opened.clock.now_s - started_s
-                self._opened.record("note", {"text": f"Going on after {waited_s:.0f} s."})
+                self._opened.record("note", {"text": f"Continued after {waited_s:.0f} s."})
                 self._step_start = replace(self._opened.used)
             return waited_s
 
@@ -290,7 +290,7 @@ class CarbonBudget:
 
     @property
     def id(self) -> str:
-        """A name of these books that no others have; the same after a resumption."""
+        """The unique name of this account; the same after a resumption."""
         return self._opened.id
 
     @property
@@ -319,7 +319,7 @@ class CarbonBudget:
 
     @property
     def out(self) -> Path | None:
-        """The folder of the books; None in memory."""
+        """The account's folder; None in memory."""
         return self._out
 
     @property
@@ -342,7 +342,7 @@ class CarbonBudget:
 
     @property
     def result(self) -> Result:
-        """The books as a result, with its report."""
+        """The account as a result, with its report."""
         from ce_nas.analysis.summary import summarise
         from ce_nas.api import Result
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ce_nas.core.errors import MissingExtraError, SettingsError, unknown_choice_message
 from ce_nas.core.records import Observation
-from ce_nas.search.bayesopt.ehvi import EhviSearcher
+from ce_nas.search.bayesopt.ehvi_searcher import EhviSearcher
 from ce_nas.search.cma_es import CmaSearcher
 from ce_nas.search.lamoo.lamoo_searcher import LamooSearcher
 from ce_nas.search.lamoo.partition_tree import PartitionSettings
@@ -246,7 +246,7 @@ class LamooSampler(SearcherSampler):
     def _build_searcher(self, space: MixedSpace, reference: np.ndarray) -> LamooSearcher:
         inner: RegionalSearcher
         if self._inner == "qlognehvi":
-            from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
+            from ce_nas.search.bayesopt.qlognehvi_searcher import QLogNehviSearcher
 
             inner = QLogNehviSearcher(space, self._rng, reference)
         elif self._inner in ("cma", "ehvi"):

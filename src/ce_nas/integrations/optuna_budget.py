@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ce_nas.config.quantities import parse_stop_price
+from ce_nas.components.quantities import parse_stop_price
 from ce_nas.core.clock import utc_now
 from ce_nas.core.errors import MissingExtraError, SettingsError
 from ce_nas.core.units import J_PER_KWH
 from ce_nas.integrations.budget_books import Usage
 from ce_nas.integrations.carbon_budget import CarbonBudget, carbon_budget
-from ce_nas.integrations.expected_gain import GainRule
+from ce_nas.integrations.marginal_gain import MarginalGainRule
 from ce_nas.integrations.shared_room import SharedRoom, Verdict, largest_usage
 
 try:
@@ -97,7 +97,7 @@ class CarbonCallback:
         if isinstance(budget, CarbonBudget) and (grid is not None or keywords):
             message = "Expected no further settings with a budget that is made already; give them to carbon_budget."
             raise SettingsError(message)
-        self._rule = GainRule(parse_stop_price(stop))
+        self._rule = MarginalGainRule(parse_stop_price(stop))
         self._pause = pause
         keywords.setdefault("description", f"Optuna study {study.study_name}")
         self.budget = budget if isinstance(budget, CarbonBudget) else carbon_budget(budget, grid, **keywords)
@@ -277,7 +277,7 @@ class CarbonCallback:
 
 
 class CarbonPruner(BasePruner):
-    """Prunes a trial whose remaining grams the budget does not have, or that is too poor for what they are.
+    """Prunes a trial whose remaining emissions exceed the budget, or are not justified by its intermediate value.
 
     A trial that would take a share s of what is left must be among the best 1 - s of the trials that came as far: what
     is cheap to finish is finished, what is expensive must promise more.

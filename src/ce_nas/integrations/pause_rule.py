@@ -28,7 +28,7 @@ class PauseRule:
     :param max_g_per_kwh: wait while the intensity is above this, g CO2eq/kWh.
     :param cleanest_share: wait while the present hour is not among this share of the cleanest coming hours, by the
         forecast: 0.25 works in 6 hours of 24.
-    :param horizon: the coming time of which that share is.
+    :param horizon: the period of the forecast that the share refers to.
     :param max_wait: the longest wait; the loop continues afterwards, however dirty the grid is.
     :raises SettingsError: if there is no rule, or a value is out of its range.
     """
@@ -53,7 +53,7 @@ class PauseRule:
 
     @property
     def horizon_s(self) -> float:
-        """The coming time of which ``cleanest_share`` is, s."""
+        """The period of the forecast that ``cleanest_share`` refers to, s."""
         return parse_duration_s(self.horizon)
 
     @property
@@ -62,7 +62,7 @@ class PauseRule:
         return parse_duration_s(self.max_wait)
 
     def why_wait(self, books: BudgetBooks, waited_s: float) -> str | None:
-        """Why to wait now, a sentence; None to work.
+        """The reason to wait now, as a sentence; None to work.
 
         :param waited_s: the time waited so far.
         """

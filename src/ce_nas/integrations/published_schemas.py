@@ -83,7 +83,7 @@ def published_schema(name: SchemaName) -> dict[str, Any]:
 
 def _summary_schema() -> dict[str, Any]:
     from ce_nas.analysis.live_grid import LiveGridSummary
-    from ce_nas.analysis.ranking import ProxyRanking
+    from ce_nas.analysis.proxy_correlation import ProxyRanking
     from ce_nas.analysis.summary import FrontMember, RunSummary
 
     names = {"LiveGridSummary": LiveGridSummary, "ProxyRanking": ProxyRanking, "FrontMember": FrontMember, "Any": Any}

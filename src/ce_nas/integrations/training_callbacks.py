@@ -105,7 +105,7 @@ class TrainingBudget:
         return self.stop_reason is not None
 
     def why_pause(self) -> str | None:
-        """Why to pause now, a sentence; None to go on."""
+        """The reason to pause now, as a sentence; None to continue."""
         return None if self.pause is None else self.budget.why_wait(self.pause)
 
     def wait(self) -> float:

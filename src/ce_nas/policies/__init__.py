@@ -1,6 +1,6 @@
 """Scheduling policies: how the devices are allocated between sampling and evaluation, period by period.
 
-- base: `Policy`, `Decision`, the seam
+- base: `Policy`, `Decision`, the interface
 - baselines: vanilla, one-shot, fixed, threshold, suspend-resume, hotcarbon
 - carbon_scaler: carbonscaler, greedy by marginal work per carbon
 - lookahead: look-ahead, planned by dynamic programming

@@ -1,4 +1,4 @@
-"""The policy seam, and the allocations that several policies share."""
+"""The interface of policies, and the allocations that several policies share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation
 
 if TYPE_CHECKING:
-    from ce_nas.config.components import ComponentSettings
+    from ce_nas.components.base import ComponentSettings
     from ce_nas.core.records import State
 
 __all__ = [

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from pydantic import Field
 
-from ce_nas.config.components import ComponentSettings
-from ce_nas.config.quantities import Duration, Share  # noqa: TC001 - pydantic evaluates the annotations at run time
-from ce_nas.config.registry import POLICIES
+from ce_nas.components.base import ComponentSettings
+from ce_nas.components.quantities import Duration, Share  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.registry import POLICIES
 from ce_nas.core.records import Allocation
 from ce_nas.core.units import HOUR_S
 from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, Decision, Policy, active_allocation
@@ -135,7 +135,7 @@ class FixedSharePolicy(Policy):
         return _sampling_decision(state, sampling, f"{self._training_share:.0%} of the devices evaluate at every hour.")
 
 
-class SafeSettings(ComponentSettings):
+class DeadlineSafetySettings(ComponentSettings):
     """Settings of policies that wait for clean hours."""
 
     safe: bool = Field(
@@ -145,7 +145,7 @@ class SafeSettings(ComponentSettings):
     )
 
 
-class ThresholdSettings(SafeSettings):
+class ThresholdSettings(DeadlineSafetySettings):
     """Settings of the policy threshold."""
 
     clean_quantile: Share = Field(
@@ -227,7 +227,7 @@ class SuspendResumePolicy(Policy):
         return Decision(active_allocation(state, state.cluster.devices if clean else 0, self._warmup_scores), reason)
 
 
-@POLICIES.register("hotcarbon", SafeSettings)
+@POLICIES.register("hotcarbon", DeadlineSafetySettings)
 class HotCarbonPolicy(Policy):
     """The share of sampling grows with the intensity: (CI - CI_min) / (CI_max - CI_min) [HotCarbon, section 4].
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.config.registry import POLICIES
+from ce_nas.components.registry import POLICIES
 from ce_nas.core.units import HOUR_S
 from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, Decision, Policy, active_allocation
 from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, RemainingWorkSettings, estimate_remaining_work

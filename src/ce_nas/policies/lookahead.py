@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from ce_nas.config.quantities import Share  # noqa: TC001 - pydantic evaluates the annotations at run time
-from ce_nas.config.registry import POLICIES
+from ce_nas.components.quantities import Share  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.registry import POLICIES
 from ce_nas.core.units import HOUR_S
 from ce_nas.policies.base import (
     DEFAULT_WARMUP_SCORES,

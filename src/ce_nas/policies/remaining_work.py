@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from ce_nas.config.components import ComponentSettings
+from ce_nas.components.base import ComponentSettings
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, MAX_PLANNED_PERIODS
 

@@ -1,6 +1,6 @@
 """Reports: pages about runs and experiments, as HTML, Markdown, notebook output and figures.
 
-Everything shown is computed in `ce_nas.analysis`; this room only words, lays out and draws it.
+Everything shown is computed in `ce_nas.analysis`; this package only words, lays out and draws it.
 
 - page: `ReportPage`, `ReportSection`, `ReportTable`, `Fact`: the content of a page
 - run_report: the report of a run; savings_section: its section on savings; explanation_pages: pages that explain a run

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.analysis.recommend import recommend
+from ce_nas.analysis.front_choice import recommend
 from ce_nas.report.page import ReportSection, ReportTable
 from ce_nas.report.plotting import run_charts as charts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ce_nas.analysis.recommend import Recommendation
+    from ce_nas.analysis.front_choice import Recommendation
     from ce_nas.analysis.summary import FrontMember, RunSummary
     from ce_nas.report.i18n.translator import Translator
 

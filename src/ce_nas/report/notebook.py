@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from ce_nas.analysis.recommend import recommend
+from ce_nas.analysis.front_choice import recommend
 from ce_nas.core.formatting import format_carbon
 from ce_nas.report.front import front_table
 from ce_nas.report.html import render_fragment

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ce_nas.analysis.counterfactual import Counterfactual
     from ce_nas.analysis.estimate_outcome import EstimateOutcome
     from ce_nas.analysis.live_grid import LiveGridSummary
-    from ce_nas.analysis.ranking import ProxyRanking
+    from ce_nas.analysis.proxy_correlation import ProxyRanking
     from ce_nas.analysis.savings import Savings
     from ce_nas.analysis.summary import RunSummary
     from ce_nas.report.i18n.translator import Translator
@@ -111,7 +111,7 @@ def build_run_sections(
 ) -> list[ReportSection]:
     """Build the sections of a run's report, each of which can be shown alone."""
     summary, header, saved = summary or summarise(entries), run_header(entries), saved or savings(entries)
-    searched = bool(summary.objectives)  # the books of a loop of the caller's have no objectives
+    searched = bool(summary.objectives)  # the account of a user's own loop has no objectives
     return [
         _overview_section(summary, saved, translate),
         *([savings_section(saved, translate)] if searched else []),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.analysis.statistics import Interval, bootstrap_median
-from ce_nas.config.registry import POLICIES
+from ce_nas.components.registry import POLICIES
 from ce_nas.core.records import StopReason
 from ce_nas.engine.build import build_policy
 from ce_nas.forecast.oracle import OracleForecaster

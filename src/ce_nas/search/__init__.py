@@ -1,6 +1,6 @@
 """Searchers: which architectures to propose, from the observations so far.
 
-- base: `Searcher`, the seam; `SearcherWrapper`
+- base: `Searcher`, the interface; `SearcherWrapper`
 - random: `RandomSearcher`, uniform sampling
 - nsga2: `Nsga2Searcher`, evolutionary
 - cma_es: `CmaSearcher`, CMA-ES over mixed variables
@@ -10,7 +10,7 @@
 - constraints, deduplication, successive_halving: wrappers of any searcher
 - short_trainings: `ShortTrainingsSearcher`, the surrogate with short trainings first
 - regions: searching within a part of the space
-- archive: full trainings, and pending proposals
+- observation_history: full trainings, and pending proposals
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from ce_nas.search.base import SearchContext, Searcher, SearcherWrapper
-    from ce_nas.search.bayesopt.ehvi import EhviSearcher
-    from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
+    from ce_nas.search.bayesopt.ehvi_searcher import EhviSearcher
+    from ce_nas.search.bayesopt.qlognehvi_searcher import QLogNehviSearcher
     from ce_nas.search.cma_es import CmaSearcher
     from ce_nas.search.constraints import ConstrainedSearcher, Constraint, Constraints
     from ce_nas.search.deduplication import DeduplicatingSearcher

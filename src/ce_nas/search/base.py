@@ -1,4 +1,4 @@
-"""The searcher seam: :meth:`Searcher.ask` proposes architectures, :meth:`Searcher.tell` takes their observations."""
+"""The searcher interface: :meth:`Searcher.ask` proposes architectures, :meth:`Searcher.tell` takes observations."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from ce_nas.config.registry import SEARCHERS
+from ce_nas.components.registry import SEARCHERS
 from ce_nas.core.records import Architecture
 from ce_nas.core.rng import random_stream
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from ce_nas.config.components import SearcherSettings
+    from ce_nas.components.base import SearcherSettings
     from ce_nas.core.records import Observation
     from ce_nas.space.base import Space
 

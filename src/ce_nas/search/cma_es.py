@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from ce_nas.config.registry import SEARCHERS
+from ce_nas.components.registry import SEARCHERS
 from ce_nas.core.errors import SettingsError
 from ce_nas.pareto.hypervolume import hypervolume_contributions
-from ce_nas.search.archive import Archive, objective_values
+from ce_nas.search.observation_history import ObservationHistory, objective_values
 from ce_nas.search.random import sample_uniform
 from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace
 from ce_nas.space.distributions import Categorical, Float, Integer
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from cmaes import CatCMAwM
 
-    from ce_nas.config.components import SearcherSettings
+    from ce_nas.components.base import SearcherSettings
     from ce_nas.core.records import Architecture, Observation
     from ce_nas.search.base import SearchContext
     from ce_nas.search.regions import Region
@@ -117,7 +117,7 @@ class CmaSearcher(RegionalSearcher):
         )
         self._runs_to_convergence = len(self._reference) < _MIN_SURFACE_OBJECTIVES
         self._encoder = _SpaceEncoder(space)
-        self._archive = Archive()
+        self._history = ObservationHistory()
         self._observation_of: dict[Architecture, Observation] = {}
         self._run: _CmaRun | None = None
         self._restarted_without_proposals = False
@@ -130,7 +130,7 @@ class CmaSearcher(RegionalSearcher):
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
-        return self.ask_within(n, exclude, WholeSpace(self._archive.observations))
+        return self.ask_within(n, exclude, WholeSpace(self._history.observations))
 
     @property
     def holds_region(self) -> bool:
@@ -144,7 +144,7 @@ class CmaSearcher(RegionalSearcher):
     def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """See :meth:`RegionalSearcher.ask_within`."""
         new: dict[Architecture, None] = {}
-        if len(self._archive) >= self._startup and region.samples and self._encoder.free_variable_count:
+        if len(self._history) >= self._startup and region.samples and self._encoder.free_variable_count:
             for start in range(_MAX_STARTS_PER_ASK):
                 self._restarted_without_proposals = start > 0
                 run = self._current_run(region)
@@ -156,7 +156,7 @@ class CmaSearcher(RegionalSearcher):
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """See :meth:`Searcher.tell`."""
-        trainings = self._archive.add(observations)
+        trainings = self._history.add(observations)
         self._observation_of.update((observation.architecture, observation) for observation in trainings)
         if self._run:
             for observation in trainings:
@@ -174,7 +174,7 @@ class CmaSearcher(RegionalSearcher):
 
         Until then the best may be a dead end, and the density of the samples is no information.
         """
-        all_values = objective_values(self._archive.observations)
+        all_values = objective_values(self._history.observations)
         sigma = self._max_sigma
         if (all_values < self._reference).all(axis=1).any():
             samples = region.samples
@@ -229,7 +229,7 @@ class CmaSearcher(RegionalSearcher):
                 new[architecture] = None
 
     def _rank_values(self, values: np.ndarray) -> np.ndarray:
-        return rank_by_hypervolume_contribution(values, objective_values(self._archive.observations), self._reference)
+        return rank_by_hypervolume_contribution(values, objective_values(self._history.observations), self._reference)
 
 
 def rank_by_hypervolume_contribution(values: np.ndarray, all_values: np.ndarray, reference: np.ndarray) -> np.ndarray:

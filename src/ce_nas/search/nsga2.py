@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from ce_nas.config.components import SearcherSettings
-from ce_nas.config.quantities import Share  # noqa: TC001 - pydantic evaluates the annotations at run time
-from ce_nas.config.registry import SEARCHERS
+from ce_nas.components.base import SearcherSettings
+from ce_nas.components.quantities import Share  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.registry import SEARCHERS
 from ce_nas.core.errors import SettingsError
 from ce_nas.pareto.sorting import argsort_rank_and_crowding
-from ce_nas.search.archive import Archive, objective_values
+from ce_nas.search.observation_history import ObservationHistory, objective_values
 from ce_nas.search.random import sample_uniform
 from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace, deduplicate
 
@@ -94,13 +94,13 @@ class Nsga2Searcher(RegionalSearcher):
         self._population = population
         self._crossover = crossover
         self._mutation = 1.0 / len(space.variables) if mutation is None else mutation
-        self._archive = Archive()
+        self._history = ObservationHistory()
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
-        if len(self._archive) < self._population:
+        if len(self._history) < self._population:
             return sample_uniform(self._space, self._rng, n, exclude, WholeSpace())
-        return self.ask_within(n, exclude, WholeSpace(self._archive.observations))
+        return self.ask_within(n, exclude, WholeSpace(self._history.observations))
 
     def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """See :meth:`RegionalSearcher.ask_within`; the parents are the region's own samples."""
@@ -113,7 +113,7 @@ class Nsga2Searcher(RegionalSearcher):
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """See :meth:`Searcher.tell`."""
-        self._archive.add(observations)
+        self._history.add(observations)
 
     def _select_parents(self, samples: Sequence[Observation]) -> np.ndarray:
         """The population, best first, shape ``(up to population, variables)``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ce_nas.config.registry import SEARCHERS
+from ce_nas.components.registry import SEARCHERS
 from ce_nas.search.regions import (
     RegionalSearcher,
     UnionContainer,

@@ -1,8 +1,8 @@
 """Short trainings first: a search by them alone, from which the search by full trainings starts warm.
 
-A short training costs a few per cent of a full one and orders architectures much as it does, but for the best. So the
-first trainings are short, proposed as if they were the search; what they say is then an earlier search for the model of
-the full trainings, which weighs it by what it confirms and predicts with uncertainty where it does not (as in
+A short training costs a few per cent of a full one and ranks architectures similarly, except for the best ones. So the
+first trainings are short, proposed as if they were the search; their results then serve as an earlier search for the
+model of the full trainings, which weighs it by what it confirms and predicts with uncertainty where it does not (as in
 multi-fidelity Bayesian optimisation [MF], with one switch of the fidelity as in two-stage racing, and no learning curve
 to extrapolate).
 

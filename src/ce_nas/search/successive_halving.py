@@ -1,8 +1,8 @@
 """Successive halving: new architectures are trained in part, and the most promising of them in full.
 
-The seam stays :meth:`Searcher.ask`: a proposal is trained with the share that :meth:`Searcher.fidelity_of` returns at
-that moment. An architecture observed after a partial training may be proposed again, for a full training; so of the
-observed architectures only those trained in full belong into ``exclude``.
+The interface is still :meth:`Searcher.ask`: a proposal is trained with the share that :meth:`Searcher.fidelity_of`
+returns at that moment. An architecture observed after a partial training may be proposed again, for a full training; so
+of the observed architectures only those trained in full belong into ``exclude``.
 
 Sources
     [SH] Jamieson, Talwalkar. Non-stochastic Best Arm Identification and Hyperparameter Optimization. AISTATS 2016.
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.pareto.sorting import argsort_rank_and_crowding
-from ce_nas.search.archive import objective_values
 from ce_nas.search.base import SearcherWrapper
+from ce_nas.search.observation_history import objective_values
 from ce_nas.search.regions import ListedRegion, RegionalSearcher, UnionContainer, deduplicate
 
 if TYPE_CHECKING:

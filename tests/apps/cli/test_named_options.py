@@ -38,7 +38,7 @@ FOREIGN = {
     ("cluster/workers/ray.py", "--head"): "the command of Ray that starts a cluster",
     ("gpu_check.py", "*"): "the options of python -m ce_nas.gpu_check",
     ("gpu_check_steps.py", "*"): "the options of python -m ce_nas.gpu_check",
-    ("forecast/selection.py", "--until"): "named together with the command that fits a forecaster",
+    ("forecast/forecaster_selection.py", "--until"): "named together with the command that fits a forecaster",
 }
 #: likewise in the checks of doctor: options of pip, squeue, ray and systemctl
 FOREIGN_IN_DOCTOR = {"--upgrade", "--noheader", "--format", "--head", "--property", "--value"}

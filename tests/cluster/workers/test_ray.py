@@ -11,7 +11,7 @@ from ce_nas.benchmarks.base import Executor
 from ce_nas.benchmarks.user_function import UserFunctionExecutor
 from ce_nas.cluster.workers.base import WorkerEvent
 from ce_nas.cluster.workers.local import WorkerTimeouts
-from ce_nas.config.registry import METERS
+from ce_nas.components.registry import METERS
 from ce_nas.core.errors import ClusterError
 from ce_nas.core.records import Outcome, Task, TaskKind
 from ce_nas.energy.base import usage_between

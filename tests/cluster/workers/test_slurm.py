@@ -13,7 +13,7 @@ from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent
 from ce_nas.cluster.workers.slurm import SlurmJob, SlurmWorkerPool, _explain_missing_package
 from ce_nas.cluster.workers.slurm_job import DeviceFiles, read_report
-from ce_nas.config.registry import METERS
+from ce_nas.components.registry import METERS
 from ce_nas.core.records import Task, TaskKind
 from ce_nas.energy.base import usage_between
 from ce_nas.energy.reported_meter import WorkerMeter

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ce_nas.config.registry import PROVIDERS
+from ce_nas.components.registry import PROVIDERS
 from ce_nas.testing.fault_server import FaultServer, is_affected, true_intensity
 
 __all__ = ["is_affected", "true_intensity"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ce_nas.config.registry import PROVIDERS
+from ce_nas.components.registry import PROVIDERS
 from ce_nas.grid.emission_factors import EMISSION_FACTORS, Fuel
 from ce_nas.grid.trace import EmissionFactorType
 

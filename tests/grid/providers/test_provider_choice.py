@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ce_nas.config.registry import PROVIDERS
+from ce_nas.components.registry import PROVIDERS
 from ce_nas.core.errors import MissingExtraError, SettingsError
 from ce_nas.core.http import Fault
 from ce_nas.grid.providers.base import DataQuality

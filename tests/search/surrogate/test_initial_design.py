@@ -4,7 +4,7 @@ import pytest
 from ce_nas.core.rng import random_stream
 from ce_nas.pareto.hypervolume import hypervolume
 from ce_nas.search.surrogate.encoding import FeatureEncoder
-from ce_nas.search.surrogate.initial_design import choose_greedy_front, promised_values
+from ce_nas.search.surrogate.initial_design import choose_greedy_front, prior_values
 from ce_nas.search.surrogate.surrogate_searcher import SurrogateSearcher
 from ce_nas.search.surrogate.training_set import SurrogateDataset
 from ce_nas.space.base import Space
@@ -25,7 +25,7 @@ def dataset(votes):
 
 
 def test_greedy_front_adds_the_most_at_each_step():
-    values, reference = promised_values(dataset(VOTE), ENCODER, CELLS, REFERENCE)
+    values, reference = prior_values(dataset(VOTE), ENCODER, CELLS, REFERENCE)
     rows = choose_greedy_front(values, reference, [], 4)
     for count, row in enumerate(rows):
         before = values[rows[:count]]
@@ -40,13 +40,13 @@ def test_greedy_front_adds_the_most_at_each_step():
     ids=["negated", "shuffled", "constant"],
 )
 def test_scores_that_contradict_the_costs_choose_nothing(votes):
-    assert promised_values(dataset(votes), ENCODER, CELLS, REFERENCE) is None
+    assert prior_values(dataset(votes), ENCODER, CELLS, REFERENCE) is None
 
 
 def test_few_scores_choose_nothing():
     votes = VOTE.copy()
     votes[50:] = np.nan
-    assert promised_values(dataset(votes), ENCODER, CELLS, REFERENCE) is None
+    assert prior_values(dataset(votes), ENCODER, CELLS, REFERENCE) is None
 
 
 def test_searcher_begins_with_the_promised_front():
@@ -60,7 +60,7 @@ def test_searcher_begins_with_the_promised_front():
             votes=VOTE,
         )
 
-    values, reference = promised_values(dataset(VOTE), ENCODER, CELLS, REFERENCE)
+    values, reference = prior_values(dataset(VOTE), ENCODER, CELLS, REFERENCE)
     front = [CELLS[row] for row in choose_greedy_front(values, reference, [], 6)]
     assert searcher().ask(6, exclude=set()) == front
     one_by_one, begun = searcher(), set()

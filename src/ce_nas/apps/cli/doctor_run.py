@@ -27,7 +27,7 @@ _FORM_ERRORS = (KeyError, TypeError, ValueError, IndexError, AttributeError)
 
 
 def check_run(path: Path) -> list[DoctorCheck]:
-    """Check the journal, the books and the checkpoints of a run, finished or not."""
+    """Check the journal, the ledger and the checkpoints of a run, finished or not."""
     try:
         entries = read_run_entries(path)
     except CeNasError as error:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ce_nas.forecast.backtest import BacktestResult
     from ce_nas.forecast.base import Forecaster, ForecastInput
     from ce_nas.forecast.dataset import Span
+    from ce_nas.forecast.forecaster_selection import SelectedForecaster
     from ce_nas.forecast.history import RecordedHistory
-    from ce_nas.forecast.selection import SelectedForecaster
 
 __all__ = ["app"]
 
@@ -78,7 +78,7 @@ def fit(  # noqa: PLR0913 - one parameter per option
     from ce_nas.forecast.backtest import IssueTimes
     from ce_nas.forecast.conformal import calibrate_quantiles
     from ce_nas.forecast.dataset import Span
-    from ce_nas.forecast.selection import model_path, save_forecaster
+    from ce_nas.forecast.forecaster_selection import model_path, save_forecaster
 
     history = _load_history(grid_flags)
     start = history.intensity.start
@@ -160,7 +160,7 @@ def backtest(  # noqa: PLR0913 - one parameter per option
     from ce_nas.core.units import parse_duration_s, parse_time
     from ce_nas.forecast.backtest import IssueTimes, run_backtest
     from ce_nas.forecast.conformal import CalibratedForecaster
-    from ce_nas.forecast.selection import select_forecaster
+    from ce_nas.forecast.forecaster_selection import select_forecaster
 
     history, horizon_s = _load_history(grid_flags), parse_duration_s(horizon)
     start, end = history.intensity.start, history.intensity.end
@@ -220,7 +220,7 @@ def _fit_forecaster(
     forecaster: str, history: RecordedHistory, spans: tuple[Span, Span], seed: int, show: Callable[[str], None]
 ) -> tuple[Forecaster, datetime]:
     """The forecaster, fitted if it can be, and the end of the data that it has seen."""
-    from ce_nas.forecast.selection import create_forecaster
+    from ce_nas.forecast.forecaster_selection import create_forecaster
 
     if forecaster == "transformer":
         from ce_nas.forecast.train_transformer import FitProgress, TransformerFitSettings, fit_transformer
@@ -272,7 +272,7 @@ def _issue_forecast(
     from ce_nas.core.formatting import format_time
     from ce_nas.core.units import parse_duration_s, parse_time
     from ce_nas.forecast.conformal import CalibratedForecaster
-    from ce_nas.forecast.selection import select_forecaster
+    from ce_nas.forecast.forecaster_selection import select_forecaster
 
     issued_at: datetime = parse_time(issue_time) if issue_time else history.intensity.end
     horizon_s = parse_duration_s(horizon)

@@ -36,7 +36,7 @@ AcceptChangesOption = Annotated[
     bool,
     typer.Option(
         "--accept-changes",
-        help="Go on with files that have changed since the run began, such as a trace that has grown; the journal "
+        help="Continue with files that have changed since the run began, such as a trace that has grown; the journal "
         "records which.",
     ),
 ]
@@ -183,7 +183,7 @@ def choose(
     """Choose one architecture of a run's front by a rule, and say why."""
     from dataclasses import asdict
 
-    from ce_nas.analysis.recommend import choose as choose_architecture
+    from ce_nas.analysis.front_choice import choose as choose_architecture
     from ce_nas.api import Result
     from ce_nas.report.front import explain_choice, format_objectives
     from ce_nas.report.i18n.translator import Translator

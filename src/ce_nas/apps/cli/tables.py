@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ce_nas.analysis.recommend import choose
+from ce_nas.analysis.front_choice import choose
 from ce_nas.core.formatting import format_carbon, format_duration, format_energy
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.estimate_section import estimate_sentence

@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ce_nas.analysis.recommend import recommend
+from ce_nas.analysis.front_choice import recommend
 from ce_nas.analysis.summary import budget_usage, run_header, summarise, summarise_failures
 from ce_nas.apps.cli.display import ROLE_STYLES
 from ce_nas.core.units import HOUR_S

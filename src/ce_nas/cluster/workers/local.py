@@ -13,9 +13,9 @@ from pydantic import Field
 from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
 from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S, PREEMPT, UNASKING, Asked, kill_process_tree, run_worker
-from ce_nas.config.components import ComponentSettings
-from ce_nas.config.quantities import Duration  # noqa: TC001 - pydantic evaluates the annotations at run time
-from ce_nas.config.registry import WORKERS
+from ce_nas.components.base import ComponentSettings
+from ce_nas.components.quantities import Duration  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.registry import WORKERS
 from ce_nas.core.clock import monotonic_s
 from ce_nas.energy.power_measurement import TrainingProgress
 

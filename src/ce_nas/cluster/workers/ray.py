@@ -22,9 +22,9 @@ from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
 from ce_nas.cluster.workers.local import WorkerTimeouts
 from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S
 from ce_nas.cluster.workers.ray_actor import DeviceActor
-from ce_nas.config.components import ComponentSettings
-from ce_nas.config.quantities import Duration, Share  # noqa: TC001 - pydantic evaluates the annotations at run time
-from ce_nas.config.registry import WORKERS
+from ce_nas.components.base import ComponentSettings
+from ce_nas.components.quantities import Duration, Share  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.registry import WORKERS
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import ClusterError, MissingExtraError
 from ce_nas.energy.reported_meter import ReportedMeters

@@ -21,9 +21,9 @@ from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
 from ce_nas.cluster.workers.slurm_job import DeviceFiles, SlurmJob, read_report
 from ce_nas.cluster.workers.slurm_queue import SlurmQueue
-from ce_nas.config.components import ComponentSettings
-from ce_nas.config.quantities import Duration  # noqa: TC001 - pydantic evaluates the annotations at run time
-from ce_nas.config.registry import WORKERS
+from ce_nas.components.base import ComponentSettings
+from ce_nas.components.quantities import Duration  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.registry import WORKERS
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import MissingExtraError
 from ce_nas.energy.reported_meter import MAX_REPORT_AGE_S, ReportedMeters

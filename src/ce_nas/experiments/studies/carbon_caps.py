@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ce_nas.analysis.metrics import log_hypervolume_gap
+from ce_nas.analysis.hypervolume_gap import log_hypervolume_gap
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.formatting import format_interval, format_wins
 from ce_nas.core.units import G_PER_KG, parse_carbon_g

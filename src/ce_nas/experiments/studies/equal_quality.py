@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ce_nas.analysis.carbon_ratio import PairedUsage, decompose_ratio, pair_runs
-from ce_nas.analysis.metrics import log_missing_share
+from ce_nas.analysis.hypervolume_gap import log_missing_share
 from ce_nas.analysis.statistics import Interval, bootstrap_median
 from ce_nas.core.formatting import format_interval
 from ce_nas.core.units import G_PER_KG

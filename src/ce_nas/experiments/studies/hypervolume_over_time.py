@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ce_nas.analysis.metrics import log_hypervolume_gap
+from ce_nas.analysis.hypervolume_gap import log_hypervolume_gap
 from ce_nas.analysis.statistics import Interval, bootstrap_median
 from ce_nas.core.formatting import format_interval, format_wins
 from ce_nas.core.units import G_PER_KG

@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.config.registry import PROVIDERS
+from ce_nas.components.registry import PROVIDERS
 from ce_nas.core.errors import unknown_choice_message
 from ce_nas.core.http import Fault
 from ce_nas.core.units import DAY_S, HOUR_S

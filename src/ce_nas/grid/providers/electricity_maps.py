@@ -2,7 +2,7 @@
 
 Documentation: https://portal.electricitymaps.com/developer-hub/api/reference (version 3)
     ``/v3/carbon-intensity/history`` (the last 24 hours), ``/past-range`` (10 days of hours a request) and
-    ``/forecast``; the key in the header ``auth-token``; ``emissionFactorType`` is ``lifecycle`` or ``direct``; an
+    ``/forecast``; the key in the header ``auth-token``; ``emissionFactorType`` is ``lifecycle`` or ``direct``; a
     modelled hour has ``isEstimated``. For an unknown zone, the API may use that of the caller's address: this is
     disabled with ``shouldUseFallbackCallerLookup``, and the zone of the response is checked.
 """
@@ -13,7 +13,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.config.registry import PROVIDERS
+from ce_nas.components.registry import PROVIDERS
 from ce_nas.core.http import Fault
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.grid.providers.base import DataQuality

@@ -22,7 +22,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from ce_nas.config.registry import PROVIDERS
+from ce_nas.components.registry import PROVIDERS
 from ce_nas.core.errors import unknown_choice_message
 from ce_nas.core.http import Fault
 from ce_nas.core.units import DAY_S

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from ce_nas.config.components import ComponentSettings
-from ce_nas.config.quantities import File  # noqa: TC001 - pydantic evaluates the annotations at run time
-from ce_nas.config.registry import PROVIDERS
+from ce_nas.components.base import ComponentSettings
+from ce_nas.components.quantities import File  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.registry import PROVIDERS
 from ce_nas.core.errors import TraceError
 from ce_nas.core.http import Fault
 from ce_nas.core.units import HOUR_S

@@ -19,7 +19,7 @@ from ce_nas.grid.providers.provider_errors import ProviderError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ce_nas.config.components import ComponentSettings
+    from ce_nas.components.base import ComponentSettings
     from ce_nas.grid.providers.base import IntensitySeries
     from ce_nas.grid.trace import EmissionFactorType
 

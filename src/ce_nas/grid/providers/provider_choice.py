@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ce_nas.config.registry import PROVIDERS
+from ce_nas.components.registry import PROVIDERS
 from ce_nas.core.errors import MissingExtraError
 from ce_nas.core.formatting import format_duration, format_time
 from ce_nas.core.http import HttpOptions
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from ce_nas.config.components import ComponentSettings
+    from ce_nas.components.base import ComponentSettings
     from ce_nas.grid.providers.base import CarbonIntensityProvider, IntensityValue
     from ce_nas.grid.providers.fallback import Extrapolator
     from ce_nas.grid.providers.fallback_levels import FallbackEvent

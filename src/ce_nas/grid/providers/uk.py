@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.config.registry import PROVIDERS
+from ce_nas.components.registry import PROVIDERS
 from ce_nas.core.units import DAY_S
 from ce_nas.grid.providers.base import DataQuality
 from ce_nas.grid.providers.credentials import Credentials

@@ -14,7 +14,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.config.registry import PROVIDERS
+from ce_nas.components.registry import PROVIDERS
 from ce_nas.core.http import Fault
 from ce_nas.core.units import DAY_S, G_PER_LB, HOUR_S
 from ce_nas.grid.providers.base import DataQuality

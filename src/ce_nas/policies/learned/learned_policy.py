@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from pydantic import Field
 
-from ce_nas.config.components import ComponentSettings
-from ce_nas.config.quantities import File  # noqa: TC001 - pydantic evaluates the annotations at run time
-from ce_nas.config.registry import POLICIES
+from ce_nas.components.base import ComponentSettings
+from ce_nas.components.quantities import File  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.registry import POLICIES
 from ce_nas.forecast.resampling import intensity_by_period
 from ce_nas.policies.base import Decision, Policy
 from ce_nas.policies.learned.actions import action_mask, allocation_from_action, allocation_from_shares

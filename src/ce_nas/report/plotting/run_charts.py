@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.analysis.recommend import without_poor_ends
+from ce_nas.analysis.front_choice import without_poor_ends
 from ce_nas.analysis.timeline import allocation_intervals, allocation_totals_h, decided_periods
 from ce_nas.analysis.trajectory import build_trajectory
 from ce_nas.core.formatting import format_carbon, format_energy

@@ -1,8 +1,8 @@
 """Bayesian optimisation for real and mixed variables.
 
 - base: `BayesianSearcher`, candidates, batches and local optimisation of an `AcquisitionFunction`
-- ehvi: `EhviSearcher`, noise-free, in closed form
-- qlognehvi: `QLogNehviSearcher`, noisy, by BoTorch
+- ehvi_searcher: `EhviSearcher`, noise-free, in closed form
+- qlognehvi_searcher: `QLogNehviSearcher`, noisy, by BoTorch
 - noise_free_gp: Gaussian processes of smooth, noise-free functions
 - log_ehvi: log expected hypervolume improvement, by box decomposition
 """
@@ -15,8 +15,8 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from ce_nas.search.bayesopt.base import AcquisitionFunction, BayesianSearcher
-    from ce_nas.search.bayesopt.ehvi import EhviSearcher
-    from ce_nas.search.bayesopt.qlognehvi import QLogNehviSearcher
+    from ce_nas.search.bayesopt.ehvi_searcher import EhviSearcher
+    from ce_nas.search.bayesopt.qlognehvi_searcher import QLogNehviSearcher
 
 __all__ = ["AcquisitionFunction", "BayesianSearcher", "EhviSearcher", "QLogNehviSearcher"]
 
@@ -24,7 +24,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "base": ["AcquisitionFunction", "BayesianSearcher"],
-        "ehvi": ["EhviSearcher"],
-        "qlognehvi": ["QLogNehviSearcher"],
+        "ehvi_searcher": ["EhviSearcher"],
+        "qlognehvi_searcher": ["QLogNehviSearcher"],
     },
 )

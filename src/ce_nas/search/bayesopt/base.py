@@ -17,7 +17,7 @@ import numpy as np
 from ce_nas.core.errors import SettingsError
 from ce_nas.pareto.dominance import is_nondominated
 from ce_nas.pareto.sorting import argsort_rank_and_crowding
-from ce_nas.search.archive import Archive, PendingProposals, objective_values
+from ce_nas.search.observation_history import ObservationHistory, PendingProposals, objective_values
 from ce_nas.search.random import sample_uniform
 from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace, deduplicate
 from ce_nas.space.distributions import Float
@@ -26,7 +26,7 @@ from ce_nas.space.mixed import MixedSpace
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
-    from ce_nas.config.components import SearcherSettings
+    from ce_nas.components.base import SearcherSettings
     from ce_nas.core.records import Architecture, Observation
     from ce_nas.search.base import SearchContext
     from ce_nas.search.regions import Region
@@ -96,7 +96,7 @@ class BayesianSearcher(RegionalSearcher, ABC):
         self._continuous = _continuous_columns(space)
         self._n_restarts = n_restarts if self._continuous.any() else 0
         self._max_model_samples = max_model_samples
-        self._archive = Archive()
+        self._history = ObservationHistory()
         self._pending = PendingProposals()
 
     @abstractmethod
@@ -111,12 +111,12 @@ class BayesianSearcher(RegionalSearcher, ABC):
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
-        return self.ask_within(n, exclude, WholeSpace(self._archive.observations))
+        return self.ask_within(n, exclude, WholeSpace(self._history.observations))
 
     def ask_within(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:
         """See :meth:`RegionalSearcher.ask_within`."""
         samples = [
-            sample for sample in self._archive.observations if (np.abs(sample.values) < _MAX_MODELLED_VALUE).all()
+            sample for sample in self._history.observations if (np.abs(sample.values) < _MAX_MODELLED_VALUE).all()
         ]
         batch: list[Architecture] = []
         if n and len(samples) >= self._startup and (pool := self._candidate_pool(samples, exclude, region)):
@@ -128,7 +128,7 @@ class BayesianSearcher(RegionalSearcher, ABC):
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """See :meth:`Searcher.tell`."""
-        self._archive.add(observations)
+        self._history.add(observations)
         self._pending.discard_observed(observations)
 
     @contextmanager

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import numpy as np
 from pydantic import Field, field_serializer, field_validator
 
-from ce_nas.config.components import SearcherSettings
-from ce_nas.config.quantities import Share  # noqa: TC001 - pydantic evaluates the annotations at run time
-from ce_nas.config.registry import SEARCHERS, Choice
+from ce_nas.components.base import SearcherSettings
+from ce_nas.components.quantities import Share  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.registry import SEARCHERS, Choice
 from ce_nas.core.errors import SettingsError, unknown_choice_message
-from ce_nas.search.archive import Archive, objective_values
 from ce_nas.search.base import Searcher
 from ce_nas.search.lamoo.kernel_cache import KernelCache
 from ce_nas.search.lamoo.partition_tree import PartitionSettings, PartitionTree
 from ce_nas.search.lamoo.region_cache import RegionCache
+from ce_nas.search.observation_history import ObservationHistory, objective_values
 from ce_nas.search.random import RandomSearcher, sample_uniform
 from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace, filter_excluded
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from ce_nas.config.registry import Component
+    from ce_nas.components.registry import Component
     from ce_nas.core.records import Architecture, Observation
     from ce_nas.search.base import SearchContext
     from ce_nas.search.lamoo.partition_tree import PartitionNode
@@ -45,16 +45,16 @@ PROPOSAL_BLOCK_SIZE = 8
 class PathRegion:
     """The region on every side of a node's path."""
 
-    def __init__(self, region_cache: RegionCache, node: PartitionNode, archive: Archive) -> None:
+    def __init__(self, region_cache: RegionCache, node: PartitionNode, history: ObservationHistory) -> None:
         self._region_cache = region_cache
         self._node = node
-        self._archive = archive
+        self._history = history
         self.path = node.path
 
     @property
     def samples(self) -> Sequence[Observation]:
         """See :attr:`Region.samples`: the node's own, and those inside that came after the tree was built."""
-        observations = self._archive.observations
+        observations = self._history.observations
         later = observations[len(self._node.root.rows) :]
         inside = self.contains([sample.architecture for sample in later]) if later else ()
         return [*(observations[row] for row in self._node.rows.tolist()), *compress(later, inside)]
@@ -182,7 +182,7 @@ class LamooSearcher(Searcher):
         self._rebuild_every = rebuild_every
         self._rebuild_share = rebuild_share
         self._region_cache = RegionCache(space)
-        self._archive = Archive()
+        self._history = ObservationHistory()
         self._partition: PartitionTree | None = None
         self._kernel_cache: KernelCache | None = None
         self._current_node: PartitionNode | None = None
@@ -234,11 +234,11 @@ class LamooSearcher(Searcher):
     def tell(self, observations: Sequence[Observation]) -> None:
         """See :meth:`Searcher.tell`."""
         self._inner.tell(observations)
-        known = len(self._archive)
-        trainings = self._archive.add(observations)
+        known = len(self._history)
+        trainings = self._history.add(observations)
         self._new_since_rebuild += len(trainings)
-        repeated = len(self._archive) - known < len(trainings)  # the tree holds older values of an architecture
-        if repeated or self._new_since_rebuild >= max(self._rebuild_every, self._rebuild_share * len(self._archive)):
+        repeated = len(self._history) - known < len(trainings)  # the tree holds older values of an architecture
+        if repeated or self._new_since_rebuild >= max(self._rebuild_every, self._rebuild_share * len(self._history)):
             self._partition = None
             self._prefetched.clear()
 
@@ -252,7 +252,7 @@ class LamooSearcher(Searcher):
 
     def sample_best_region(self, n: int) -> list[Architecture]:
         """See :meth:`Searcher.sample_best_region`; for listable spaces, once there is a partition."""
-        node = self._select_node() if len(self._archive) and self._space.size <= _MAX_LISTED_SIZE else None
+        node = self._select_node() if len(self._history) and self._space.size <= _MAX_LISTED_SIZE else None
         if node is None or not node.path:
             return []
         rows = self._region_of_node(node).rows(self._space)
@@ -266,7 +266,7 @@ class LamooSearcher(Searcher):
 
     def _select_node(self) -> PartitionNode | None:
         """The node to search: the current one while the inner searcher holds it, else the partition's choice."""
-        if not len(self._archive) or (
+        if not len(self._history) or (
             self._current_node is not None and self._current_node.path and self._inner.holds_region
         ):
             return self._current_node
@@ -277,7 +277,7 @@ class LamooSearcher(Searcher):
 
     def _current_partition(self) -> PartitionTree:
         if self._partition is None:
-            samples = self._archive.observations
+            samples = self._history.observations
             self._partition = PartitionTree(
                 self._update_kernel_cache(samples), objective_values(samples), self._reference, self._settings
             )
@@ -299,8 +299,8 @@ class LamooSearcher(Searcher):
 
     def _region_of_node(self, node: PartitionNode | None) -> Region:
         if node is None or not node.path:
-            return WholeSpace(self._archive.observations)
-        return PathRegion(self._region_cache, node, self._archive)
+            return WholeSpace(self._history.observations)
+        return PathRegion(self._region_cache, node, self._history)
 
     def _sample_exploration_count(self, n: int) -> int:
         """How many of ``n`` proposals to draw outside: the share, rounded randomly."""

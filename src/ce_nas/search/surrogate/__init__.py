@@ -3,10 +3,10 @@
 - surrogate_searcher: `SurrogateSearcher`
 - training_set: full trainings, known objectives, proxy scores and partial trainings
 - initial_design: the first trainings, by what scores or earlier searches promise
-- earlier_searches: what earlier searches predict of an objective
+- transfer: what earlier searches predict of an objective
 - encoding: architectures and scores as groups of columns
 - target_transforms: objectives as targets of a Gaussian process
-- grouped_gp: Gaussian process over groups of columns, with an incremental posterior
+- gaussian_process: Gaussian process over groups of columns, with an incremental posterior
 - posterior: predictions of all objectives for all candidates
 - acquisition: expected hypervolume improvement by quadrature
 - batch_selection: a batch of the best candidates

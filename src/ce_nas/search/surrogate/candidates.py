@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.pareto.sorting import argsort_rank_and_crowding
-from ce_nas.search.archive import objective_values
+from ce_nas.search.observation_history import objective_values
 from ce_nas.search.random import sample_uniform
 from ce_nas.search.regions import deduplicate
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ce_nas.search.surrogate.encoding import FeatureEncoder
     from ce_nas.search.surrogate.training_set import SurrogateDataset
 
-__all__ = ["choose_greedy_front", "promised_values"]
+__all__ = ["choose_greedy_front", "prior_values"]
 
 #: the fewest scored architectures from which a front is chosen
 MIN_SCORED = 100
@@ -35,7 +35,7 @@ _MIN_CORRELATION_WITH_COST = 0.1
 _MIN_CHECKED = 4
 
 
-def promised_values(
+def prior_values(
     dataset: SurrogateDataset, encoder: FeatureEncoder, architectures: Sequence[Architecture], reference: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """What scores and known costs promise, minimised, shape ``(n, m)``, and a reference point in the same units.

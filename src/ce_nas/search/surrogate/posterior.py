@@ -9,10 +9,10 @@ import numpy as np
 
 from ce_nas.pareto.dominance import is_nondominated
 from ce_nas.pareto.sorting import argsort_rank_and_crowding
-from ce_nas.search.archive import objective_values
+from ce_nas.search.observation_history import objective_values
 from ce_nas.search.surrogate.acquisition import expected_hypervolume_improvements, normal_quadrature_nodes
 from ce_nas.search.surrogate.encoding import ScoreEncoder, rank_correlation
-from ce_nas.search.surrogate.grouped_gp import GpPosterior, GroupKernel, fit_kernel, leave_one_out_log_density
+from ce_nas.search.surrogate.gaussian_process import GpPosterior, GroupKernel, fit_kernel, leave_one_out_log_density
 from ce_nas.search.surrogate.target_transforms import LogTransform, StandardTransform
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from ce_nas.config.components import SurrogateSettings
-from ce_nas.config.registry import SEARCHERS
-from ce_nas.search.archive import PendingProposals
+from ce_nas.components.base import SurrogateSettings
+from ce_nas.components.registry import SEARCHERS
+from ce_nas.search.observation_history import PendingProposals
 from ce_nas.search.random import sample_uniform
 from ce_nas.search.regions import RegionalSearcher, UnionContainer, WholeSpace, deduplicate
 from ce_nas.search.surrogate.batch_selection import iter_allowed, select_batch
 from ce_nas.search.surrogate.candidates import CandidateSampler
 from ce_nas.search.surrogate.encoding import FeatureEncoder
-from ce_nas.search.surrogate.initial_design import MIN_SCORED, choose_greedy_front, promised_values
+from ce_nas.search.surrogate.initial_design import MIN_SCORED, choose_greedy_front, prior_values
 from ce_nas.search.surrogate.posterior import CandidatePosterior
 from ce_nas.search.surrogate.training_set import SurrogateDataset, require_consistent, resolve_requires_training
 from ce_nas.space.isomorphism import unique_rows
@@ -26,11 +26,11 @@ from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from ce_nas.config.components import SearcherSettings
+    from ce_nas.components.base import SearcherSettings
     from ce_nas.core.records import Architecture, Observation
     from ce_nas.search.base import EarlierSearch, KnownMetric, SearchContext
     from ce_nas.search.regions import Region
-    from ce_nas.search.surrogate.grouped_gp import GroupKernel
+    from ce_nas.search.surrogate.gaussian_process import GroupKernel
     from ce_nas.space.base import Space
 
 __all__ = ["SurrogateSearcher"]
@@ -245,7 +245,7 @@ class SurrogateSearcher(RegionalSearcher):
         elif self._dataset.earlier:
             sample = sample_uniform(self._space, self._rng, _COST_SAMPLE_SIZE, exclude, region)
             architectures = list(dict.fromkeys([*self._dataset.earlier_best, *sample]))
-        promised = promised_values(self._dataset, self._feature_encoder, architectures, self._reference)
+        promised = prior_values(self._dataset, self._feature_encoder, architectures, self._reference)
         if promised is None:
             return []
         values, reference = promised
@@ -308,7 +308,7 @@ class SurrogateSearcher(RegionalSearcher):
         return np.sort(left)[::-1][:_MIN_BATCH_CANDIDATES]
 
     def _novelty(self, posterior: CandidatePosterior, pending: Sequence[Architecture]) -> np.ndarray:
-        """By what each candidate's expected improvement counts, shape ``(candidates,)``: little for a trained function.
+        """The weight of each candidate's expected improvement, shape ``(candidates,)``: low for a trained function.
 
         Another training of the same function improves by the noise of trainings and of measured costs alone.
         """

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.search.archive import Archive
-from ce_nas.search.surrogate.earlier_searches import EarlierPredictions
+from ce_nas.search.observation_history import ObservationHistory
 from ce_nas.search.surrogate.encoding import RankNormaliser
+from ce_nas.search.surrogate.transfer import EarlierPredictions
 from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class SurrogateDataset:
         self._equivalents = equivalents or {}
         #: for each objective, whether it takes a training to observe it
         self.requires_training = np.array(requires_training, dtype=bool)
-        self.full_trainings = Archive()
+        self.full_trainings = ObservationHistory()
         #: objectives that do not require a training
         self.known_table = ArchitectureTable(space, len(requires_training))
         self._metric_functions = {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ce_nas.core.units import HOUR_S
 from ce_nas.forecast.base import ForecastInput
-from ce_nas.forecast.simple import DampedProfile
+from ce_nas.forecast.simple_forecasters import DampedProfile
 from ce_nas.grid.trace import Series
 from ce_nas.testing.states import make_state, replace_state
 

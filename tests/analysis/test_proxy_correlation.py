@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kendalltau
+
+from ce_nas.analysis.proxy_correlation import kendall_tau, measure_proxy_ranking
+from ce_nas.core.records import Objective
+from ce_nas.store.journal import MemoryJournal
+
+OBJECTIVES = [Objective("parameters", "M", maximise=False, reference=2.0), Objective("accuracy", "%", True, 0.0)]
+
+
+def journal_of(scores, results, fidelity=1.0):
+    """A run that scored architectures 0, 1, ... in two batches, and then trained them all."""
+    journal, half = MemoryJournal(), len(scores) // 2
+    for task, rows in enumerate((range(half), range(half, len(scores)))):
+        architectures = [(row, 1) for row in rows]
+        journal.append("task_started", 0.0, {"task": task, "kind": "sampling", "architectures": architectures})
+        journal.append("sampled", 1.0, {"task": task, "values": [(0.5, -scores[row]) for row in rows]})
+    for row, accuracy in enumerate(results):
+        journal.append("evaluated", 2.0, {"architecture": (row, 1), "fidelity": fidelity, "values": (0.5, -accuracy)})
+    journal.append("evaluated", 3.0, {"architecture": (99, 1), "fidelity": 1.0, "values": (0.5, -1.0)})  # never scored
+    return journal.entries
+
+
+def test_ranking_pairs_scores_and_trainings():
+    ranking = measure_proxy_ranking(journal_of([1, 2, 3, 4, 5, 6], [10, 20, 30, 40, 60, 50]), OBJECTIVES)
+    assert (ranking.objective, ranking.trainings) == ("accuracy", 6)
+    assert ranking.tau == pytest.approx(13 / 15)
+    assert -1 <= ranking.low < ranking.tau < ranking.high <= 1
+
+
+def test_too_few_or_partial_trainings_give_no_ranking():
+    assert measure_proxy_ranking(journal_of([1, 2, 3, 4], [1, 2, 3, 4]), OBJECTIVES) is None
+    assert measure_proxy_ranking(journal_of([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6], fidelity=0.1), OBJECTIVES) is None
+    assert measure_proxy_ranking([], OBJECTIVES) is None
+
+
+def test_ranking_of_a_run(finished_run):
+    ranking = finished_run.summary.proxy_ranking
+    assert ranking.objective == "accuracy"
+    assert 0 < ranking.trainings <= finished_run.summary.evaluations
+    assert -1 <= ranking.low <= ranking.tau <= ranking.high <= 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=30))
+def test_tau_equals_scipy(pairs):
+    first, second = np.array(pairs, dtype=float).T
+    expected = kendalltau(first, second).statistic
+    assert kendall_tau(first, second) == pytest.approx(0.0 if np.isnan(expected) else expected)
+
+
+def test_scores_after_the_training_count():
+    entries = journal_of([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 6, 5])
+    scored = [entry for entry in entries if entry.kind != "evaluated"]
+    trainings = [entry for entry in entries if entry.kind == "evaluated"]
+    assert measure_proxy_ranking([*trainings, *scored], OBJECTIVES) == measure_proxy_ranking(entries, OBJECTIVES)
