@@ -8,7 +8,7 @@ import pytest
 from ce_nas.api import Search
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
-from ce_nas.engine import power_signal
+from ce_nas.engine import live_power_cap
 from ce_nas.engine.live_power_cap import LivePowerCap
 from ce_nas.store.event_log import EventLog
 
@@ -53,7 +53,7 @@ def test_the_file_is_read_each_time_and_what_it_held_is_replayed(tmp_path):
 
 def test_a_file_that_cannot_be_read_leaves_the_last_cap_and_is_told_of_once(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(power_signal._log, "warning", lambda text, *parts: said.append(text % parts))
+    monkeypatch.setattr(live_power_cap._log, "warning", lambda text, *parts: said.append(text % parts))
     file = tmp_path / "cap"
     file.write_text("1500")
     signal = LivePowerCap(file, EventLog(), 60.0)
