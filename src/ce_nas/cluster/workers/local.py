@@ -50,7 +50,7 @@ class WorkerTimeouts:
     #: for a checkpoint after a preemption
     shutdown_s: float = 60.0
     #: for a new task after a release, until the process ends
-    release_s: float = 30.0
+    release_s: float = 0.0
 
 
 class LocalWorkerSettings(ComponentSettings):
@@ -62,7 +62,7 @@ class LocalWorkerSettings(ComponentSettings):
     )
     shutdown_timeout: Duration = Field(60.0, description="Longest end of a worker process, in real time.")
     release_timeout: Duration = Field(
-        30.0, description="Time from the release of a device to the end of its process, in real time."
+        0.0, description="Time from the release of a device to the end of its process, in real time."
     )
 
 
