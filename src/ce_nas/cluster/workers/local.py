@@ -247,11 +247,12 @@ class _LocalWorker:
     def _spawn_process(self) -> None:
         """Start a process with a new pipe."""
         parent_end, child_end = self._context.Pipe()
-        self._process = self._context.Process(target=run_worker, args=(child_end, *self._arguments), daemon=True)
-        self._process.start()
+        process = self._context.Process(target=run_worker, args=(child_end, *self._arguments), daemon=True)
+        process.start()
         child_end.close()
-        self._pipe = parent_end
         self._silent_until_s = monotonic_s() + self._timeouts.start_s
+        self._pipe = parent_end
+        self._process = process  # at last: the listening thread takes it as the sign that there is a pipe
 
     def _send(self, command: object) -> None:
         if self._pipe is not None:
