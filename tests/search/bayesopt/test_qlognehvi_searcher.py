@@ -42,3 +42,17 @@ def test_missing_botorch_names_the_extra_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "botorch", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'ce-nas\[bo\]'"):
         searcher_of()
+
+
+def test_no_kernel_is_compiled(monkeypatch):
+    from botorch.acquisition.multi_objective import logei
+    from torch.utils import cpp_extension
+
+    compiled = []
+    monkeypatch.setattr(cpp_extension, "load", lambda **keywords: compiled.append(keywords))
+    monkeypatch.setattr(logei, "_load_attempted", False, raising=False)
+    searcher = searcher_of()
+    points = REAL.sample(random_stream(0, "starts"), 12)
+    searcher.tell([Observation(point, (point[0], 1.0 - point[0] * point[1])) for point in points])
+    assert len(searcher.ask(1, set())) == 1
+    assert not compiled

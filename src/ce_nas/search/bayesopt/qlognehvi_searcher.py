@@ -97,13 +97,16 @@ class QLogNehviSearcher(BayesianSearcher):
             yield
 
     def _build_acquisition(self, features: np.ndarray, values: np.ndarray) -> _BotorchAcquisition:
-        from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+        from botorch.acquisition.multi_objective import logei
         from botorch.sampling.normal import SobolQMCNormalSampler
         from torch import Size
 
+        # BoTorch 0.18 compiles a kernel at its first use, and waits without end for a compilation that was killed; its
+        # proposals would depend on whether the machine has a compiler
+        logei._load_attempted = True  # noqa: SLF001 - there is no public option
         baseline = _to_tensor(features)
         return _BotorchAcquisition(
-            qLogNoisyExpectedHypervolumeImprovement(
+            logei.qLogNoisyExpectedHypervolumeImprovement(
                 model=self._fit_model(baseline, self._normalise_objectives(values)),
                 ref_point=[0.0] * len(self._reference),
                 X_baseline=baseline,
