@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ce_nas.components.quantities import (
     Carbon,
@@ -20,6 +20,7 @@ from ce_nas.components.quantities import (
     SettingsSection,
     Share,
     Timestamp,
+    Wait,
     Watts,
 )
 
@@ -84,3 +85,8 @@ def test_hours_names_and_prices_have_a_short_form():
     assert EveryQuantity(**held.model_dump(mode="json")).model_dump(exclude={"file"}) == held.model_dump(
         exclude={"file"}
     )
+
+
+@pytest.mark.parametrize(("text", "expected_s"), [(0, 0.0), ("0", 0.0), ("0.0 s", 0.0), ("0min", 0.0), ("30s", 30.0)])
+def test_a_wait_may_be_zero(text, expected_s):
+    assert TypeAdapter(Wait).validate_python(text) == expected_s

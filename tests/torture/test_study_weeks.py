@@ -159,5 +159,5 @@ def test_memory_and_handles_do_not_grow():
         gc.collect()
         sizes.append(resident_bytes())
         handles.append(len(list(Path("/proc/self/fd").iterdir())))
-    assert handles[-1] == handles[2]
+    assert handles[-1] <= handles[2]  # one of before may be closed meanwhile
     assert sizes[-1] <= sizes[2] * 1.05

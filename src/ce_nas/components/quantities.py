@@ -37,6 +37,7 @@ __all__ = [
     "Share",
     "StopPrice",
     "Timestamp",
+    "Wait",
     "Watts",
     "flag",
     "parse_stop_price",
@@ -95,6 +96,11 @@ def _parse_hours_s(value: Any) -> float:  # noqa: ANN401 - what a file or a call
     return parse_duration_s(f"{value} h" if _is_number(value) else value)
 
 
+def _parse_wait_s(value: Any) -> float:  # noqa: ANN401 - what a file or a caller holds
+    """Seconds of a duration that may be zero, with or without a unit."""
+    return 0.0 if re.fullmatch(r"0+(\.0*)?\s*(s|min|h|d)?", str(value).strip()) else parse_duration_s(value)
+
+
 def parse_stop_price(value: Any) -> float | Literal["auto", "never"]:  # noqa: ANN401 - what a file or a caller holds
     """Percent of the hypervolume per kg of CO2eq from a text with its unit, or from a plain number; a word as it is."""
     text = str(value).strip().lower()
@@ -124,6 +130,8 @@ def _describe(name: str, example: str, scale: float = 1.0) -> tuple[Quantity, Wi
 Duration = Annotated[
     float, _as_validator(parse_duration_s), _serialize_with_unit("s"), *_describe("a duration", "90min")
 ]
+#: a duration, or 0
+Wait = Annotated[float, _as_validator(_parse_wait_s), _serialize_with_unit("s"), *_describe("a duration, or 0", "30s")]
 #: seconds, written as a number of hours or as a text with its unit
 Hours = Annotated[
     float, _as_validator(_parse_hours_s), _serialize_with_unit("s"), *_describe("hours, or a duration", "3d", HOUR_S)

@@ -12,6 +12,8 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from threadpoolctl import threadpool_limits
+
 from ce_nas.benchmarks.base import Evaluator
 from ce_nas.benchmarks.tabular import BenchmarkTable
 from ce_nas.components.registry import POLICIES, SEARCHERS
@@ -153,7 +155,8 @@ def _rehearse(inputs: _RehearsedInputs) -> Sequence[JournalEntry]:
     journal = MemoryJournal()
     searcher = _FirstTrainingSearcher(inputs.benchmark.space, random_stream(0, "start-check"))
     searcher.engine = build_engine(inputs, journal, searcher=searcher)
-    searcher.engine.run()
+    with threadpool_limits(limits=1):  # as the search: its forecasts are cached, and the same to the last bit
+        searcher.engine.run()
     return journal.entries
 
 

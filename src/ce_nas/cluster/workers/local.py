@@ -14,7 +14,7 @@ from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
 from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S, PREEMPT, UNASKING, Asked, kill_process_tree, run_worker
 from ce_nas.components.base import ComponentSettings
-from ce_nas.components.quantities import Duration  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.quantities import Duration, Wait  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.components.registry import WORKERS
 from ce_nas.core.clock import monotonic_s
 from ce_nas.energy.power_measurement import TrainingProgress
@@ -61,7 +61,7 @@ class LocalWorkerSettings(ComponentSettings):
         120.0, description="Longest time in which a training neither asks whether to stop nor computes, in real time."
     )
     shutdown_timeout: Duration = Field(60.0, description="Longest end of a worker process, in real time.")
-    release_timeout: Duration = Field(
+    release_timeout: Wait = Field(
         0.0, description="Time from the release of a device to the end of its process, in real time."
     )
 

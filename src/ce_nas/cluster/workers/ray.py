@@ -23,7 +23,7 @@ from ce_nas.cluster.workers.local import WorkerTimeouts
 from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S
 from ce_nas.cluster.workers.ray_actor import DeviceActor
 from ce_nas.components.base import ComponentSettings
-from ce_nas.components.quantities import Duration, Share  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.quantities import Duration, Share, Wait  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.components.registry import WORKERS
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import ClusterError, MissingExtraError
@@ -76,7 +76,7 @@ class RayWorkerSettings(ComponentSettings):
         120.0, description="Longest time in which a training neither asks whether to stop nor computes, in real time."
     )
     shutdown_timeout: Duration = Field(60.0, description="Longest end of a training, in real time.")
-    release_timeout: Duration = Field(
+    release_timeout: Wait = Field(
         0.0, description="Time from the release of a device to the end of its actor, in real time."
     )
 
