@@ -114,7 +114,7 @@ class _Record:
             self._found = dict(json.loads(line) for line in path.read_text().splitlines())
 
     def get(self, key: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - what JSON holds
-        """The result of ``work``, on record or anew."""
+        """The result of ``work``, on record or computed."""
         if key not in self._found:
             self._found[key] = work()
             if self._path:

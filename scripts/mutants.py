@@ -311,7 +311,7 @@ def test_module(module: str, arguments: argparse.Namespace) -> Iterator[Verdict]
     started_s = time.perf_counter()
     verdict, loaded = judge(module, None, 3600.0)
     if verdict != "survived":
-        message = f"Expected the tests of {module} to pass without a mutant, but they fail; mend them first."
+        message = f"Expected the tests of {module} to pass without a mutant, but they fail; fix them first."
         raise SystemExit(message)
     limit_s = max(MIN_TIME_LIMIT_S, TIME_LIMIT_FACTOR * (time.perf_counter() - started_s))
     for name in loaded:  # imported once, for all mutants

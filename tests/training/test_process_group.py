@@ -1,5 +1,6 @@
 """Training in several processes: the course of one process, the same bits after a stop, batch norm over all of them."""
 
+import dataclasses
 import json
 from functools import partial
 
@@ -58,20 +59,29 @@ def test_a_batch_of_fewer_images_than_processes_is_refused():
 
 
 @pytest.mark.long
-def test_two_processes_follow_one_and_a_stopped_training_ends_in_the_same_bits(tmp_path):
-    one, curve = build_trainer(config()), []
+def test_two_processes_take_the_steps_of_one(tmp_path):
+    """Two steps: later on the differences of rounding grow, which double precision would not show."""
+    plan = config(dataclasses.replace(RECIPE, batch=768))
+    one = build_trainer(plan)
+    start = {name: value.clone() for name, value in weights(one).items()}
     while not one.is_finished:
         one.advance(steps=1)
-        curve.append(weights(one))
-    two = train_in_processes(config(), tmp_path / "whole.pt")
-    assert two.step == one.step == 12
-    # rounding grows from step to step, and stays far from what the steps moved
-    moved = {name: float((curve[-1][name] - curve[0][name]).norm()) for name in curve[-1] if "num" not in name}
-    apart = {name: float((weights(two)[name] - curve[-1][name]).norm()) for name in moved}
-    assert sum(apart.values()) < 0.3 * sum(moved.values())
+    two = train_in_processes(plan, tmp_path / "checkpoint.pt")
+    assert two.step == one.step == 2
+    found, expected = weights(two), weights(one)
+    names = [name for name in start if "num" not in name]
+    moved = max(float((expected[name] - start[name]).abs().max()) for name in names)
+    apart = max(float((found[name] - expected[name]).abs().max()) for name in names)
+    assert apart < 0.01 * moved
+
+
+@pytest.mark.long
+def test_a_stopped_training_ends_in_the_same_bits(tmp_path):
+    whole = train_in_processes(config(), tmp_path / "whole.pt")
+    assert whole.step == 12
     train_in_processes(config(), tmp_path / "stopped.pt", stop_after=1)
     again = train_in_processes(config(), tmp_path / "stopped.pt")
-    assert all(torch.equal(value, weights(two)[name]) for name, value in weights(again).items())
+    assert all(torch.equal(value, weights(whole)[name]) for name, value in weights(again).items())
 
 
 @pytest.mark.long

@@ -193,7 +193,7 @@ class PowerMeasurement:
             self._add(PowerLimit(piece.limit_w, self._reference[1] / rate, power_w / self._reference[2]))
 
     def _add(self, point: PowerLimit) -> None:
-        """Add a limit; the last one, or one that makes work dearer again, ends the measurement."""
+        """Add a limit; the last one, or one that makes work more expensive again, ends the measurement."""
         self._left_w.remove(point.limit_w)
         least = min(each.energy_factor for each in self._points)
         self._points.append(point)

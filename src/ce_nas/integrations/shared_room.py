@@ -1,6 +1,6 @@
 """Room in a budget that several workers share: a trial reserves what it may take before it starts.
 
-Each worker writes one record into a store that all read, such as the attributes of an Optuna study, and nobody else
+Each worker writes one record into a store that all read, such as the attributes of an Optuna study, and no other
 writes it: a store whose writes are seen by every later read is enough, no locks and no transactions. A trial is written
 as ``asking``, then the records of the others are read, then it is written as ``running`` or taken out again, as in the
 bakery algorithm [B]: of two trials that ask at once at least one sees the other, and the one with the lower number has
