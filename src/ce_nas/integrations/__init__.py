@@ -1,7 +1,7 @@
 """Integrations: carbon budgets around other loops, the searchers in other tools, and the engine around other trainings.
 
-- carbon_budget: `ce_nas.carbon_budget`, around any loop; metered_budget: `CarbonBudget`; budget_limits: its limits,
-  settings and meter; budget_books: its ledger and journal; pause_rule: `PauseRule`, when it waits for a cleaner hour
+- carbon_budget: `ce_nas.carbon_budget` and `CarbonBudget`, around any loop; budget_limits: its limits, settings and
+  meter; budget_books: its ledger and journal; pause_rule: `PauseRule`, when it waits for a cleaner hour
 - optuna_budget: `CarbonCallback` and `CarbonPruner` for Optuna studies (extra ``optuna``); marginal_gain: when more
   trials are not worth their carbon
 - optuna: `LamooSampler`; surrogate_sampler: `SurrogateSampler` (extra ``optuna``)
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from ce_nas.integrations.metered_budget import BudgetExhaustedError, CarbonBudget
+    from ce_nas.integrations.carbon_budget import BudgetExhaustedError, CarbonBudget
     from ce_nas.integrations.optuna import LamooSampler
     from ce_nas.integrations.optuna_budget import CarbonCallback, CarbonPruner
     from ce_nas.integrations.pause_rule import PauseRule
@@ -41,7 +41,7 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "metered_budget": ["BudgetExhaustedError", "CarbonBudget"],
+        "carbon_budget": ["BudgetExhaustedError", "CarbonBudget"],
         "optuna": ["LamooSampler"],
         "optuna_budget": ["CarbonCallback", "CarbonPruner"],
         "pause_rule": ["PauseRule"],
