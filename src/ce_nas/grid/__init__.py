@@ -2,6 +2,7 @@
 
 - trace: `Series`, values over time, and `GridTrace`, the carbon intensity of a zone
 - readers, price_files, series_table, layouts: traces, prices and covariates from CSV, JSON and Parquet files
+- time_steps: the step of a series of times
 - trace_units, json_tables: the unit that a trace states; tables out of JSON
 - find_columns: the columns of times and zones, long tables made wide
 - generation: intensity from a generation mix

@@ -69,28 +69,46 @@ def find_time_column(
     table: SeriesTable, layout: Layout | None, requested: str | None, option: str = "--time-column"
 ) -> tuple[SeriesTable, str]:
     """The table with its times in one column, and that column."""
-    if requested is None and layout:
-        for name in layout.time:
-            parts = name.split("+")
-            columns = [column for part in parts if (column := table.find_column([part])) is not None]
-            if len(columns) == len(parts):
-                return _join_times(table, columns)
-    calendar = [column for names in _CALENDAR_COLUMNS if (column := table.find_column(names))]
-    is_whole = len(calendar) == len(_CALENDAR_COLUMNS)
-    if requested is None and is_whole and table.find_column(TIME_COLUMNS[:10]) is None:
-        return _join_calendar(table, calendar)
-    if (
-        requested is None
-        and table.find_column(["date - heure"]) is None
-        and (date := table.find_column(["date", "day", "datum"]))
-    ):
-        hours = [column for name in HOUR_COLUMNS if (column := table.find_column([name]))]
-        if hour := next((name for name in hours if _CLOCK.fullmatch(str(table.frame[name].iloc[0]).strip())), None):
-            return _join_times(table, [date, hour])
-    if requested is None and table.find_column(TIME_COLUMNS) is None:  # such as Zeit (CET/CEST)
-        plain = {_BRACKETS.sub("", name).strip().lower(): name for name in reversed(table.columns)}
-        requested = next((plain[name] for name in TIME_COLUMNS if name in plain), None)
+    if requested is None:
+        if found := _time_of_layout(table, layout) or _time_of_calendar(table) or _time_of_day(table):
+            return found
+        requested = _time_before_brackets(table)
     return _with_clock(table, table.column("time", requested, TIME_COLUMNS, option))
+
+
+def _time_of_layout(table: SeriesTable, layout: Layout | None) -> tuple[SeriesTable, str] | None:
+    """The times where the table's layout has them."""
+    for name in layout.time if layout else ():
+        parts = name.split("+")
+        columns = [column for part in parts if (column := table.find_column([part])) is not None]
+        if len(columns) == len(parts):
+            return _join_times(table, columns)
+    return None
+
+
+def _time_of_calendar(table: SeriesTable) -> tuple[SeriesTable, str] | None:
+    """The times of a table with a column each for years, months and days, and none for the whole time."""
+    columns = [column for names in _CALENDAR_COLUMNS if (column := table.find_column(names))]
+    is_whole = len(columns) == len(_CALENDAR_COLUMNS)
+    return _join_calendar(table, columns) if is_whole and table.find_column(TIME_COLUMNS[:10]) is None else None
+
+
+def _time_of_day(table: SeriesTable) -> tuple[SeriesTable, str] | None:
+    """The times of a table with a column of dates and one of hours."""
+    date = table.find_column(["date", "day", "datum"])
+    if date is None or table.find_column(["date - heure"]) is not None:
+        return None
+    hours = [column for name in HOUR_COLUMNS if (column := table.find_column([name]))]
+    hour = next((name for name in hours if _CLOCK.fullmatch(str(table.frame[name].iloc[0]).strip())), None)
+    return _join_times(table, [date, hour]) if hour else None
+
+
+def _time_before_brackets(table: SeriesTable) -> str | None:
+    """A column of times with something in brackets after its name, such as Zeit (CET/CEST)."""
+    if table.find_column(TIME_COLUMNS) is not None:
+        return None
+    plain = {_BRACKETS.sub("", name).strip().lower(): name for name in reversed(table.columns)}
+    return next((plain[name] for name in TIME_COLUMNS if name in plain), None)
 
 
 def _with_clock(table: SeriesTable, time: str) -> tuple[SeriesTable, str]:

@@ -73,17 +73,8 @@ def _price_unit(
 
     :raises TraceError: if they contradict each other.
     """
-    documented = "per MWh" if column.strip().lower() in _PRICES_PER_MWH else column
-    stated, source = row_unit or find_price_unit(documented), f"the header {column!r}"
+    stated, source = (row_unit, "the row of units") if row_unit else _unit_in_file(table, column)
     asked = parse_price_unit(requested) if requested else None
-    if stated is None and (name := table.find_column(["unit", "units"])):
-        units = sorted({str(unit).strip() for unit in table.frame[name].unique()} - {""})
-        stated = find_price_unit(units[0]) if len(units) == 1 else None
-        source = f"the column {name!r}"
-    for line in table.preamble if stated is None else ():
-        label, _, text = line.partition(":")
-        if label.strip().lower().rpartition(".")[2] in {"unit", "units"}:
-            stated, source = find_price_unit(text), f"the line {line.strip()!r} above the header"
     if asked and stated and not is_same_unit(asked, stated):
         message = (
             f"Expected one unit of the prices in {str(table.path)!r}, but {source} says {stated.text} and "
@@ -91,6 +82,22 @@ def _price_unit(
         )
         raise TraceError(message)
     return asked or stated
+
+
+def _unit_in_file(table: SeriesTable, column: str) -> tuple[StatedUnit | None, str]:
+    """The unit that the file states: in the column's name, in a column of units, or above the header; and which."""
+    documented = "per MWh" if column.strip().lower() in _PRICES_PER_MWH else column
+    if stated := find_price_unit(documented):
+        return stated, f"the header {column!r}"
+    if name := table.find_column(["unit", "units"]):
+        units = sorted({str(unit).strip() for unit in table.frame[name].unique()} - {""})
+        if len(units) == 1 and (stated := find_price_unit(units[0])):
+            return stated, f"the column {name!r}"
+    for line in reversed(table.preamble):
+        label, _, text = line.partition(":")
+        if label.strip().lower().rpartition(".")[2] in {"unit", "units"}:
+            return find_price_unit(text), f"the line {line.strip()!r} above the header"
+    return None, ""
 
 
 def _check_one_zone(table: SeriesTable, layout: Layout | None) -> None:

@@ -125,17 +125,12 @@ def read_trace(  # noqa: PLR0913 - a file's layout has that many parts, all opti
         notes = (*notes, _duration_note(stated_step_s, found.step_s))
     values = dict(found.values)
     series = Series(found.start, found.step_s, values.pop(""), f"the carbon intensity of zone {found_zone!r}")
-    inferred = (_infer_factors(intensity, table), _infer_signal(intensity))
-    if layout:
-        inferred = (
-            layout.factors if inferred[0] is EmissionFactorType.UNSTATED else inferred[0],
-            layout.signal if inferred[1] is Signal.UNSTATED else inferred[1],
-        )
+    found_factors, found_signal = _infer_kind(table, layout, intensity)
     return GridTrace(
         zone=found_zone,
         series=series,
-        factors=_reconcile(table, intensity, inferred[0], factors),
-        signal=_reconcile(table, intensity, inferred[1], signal),
+        factors=_reconcile(table, intensity, found_factors, factors),
+        signal=_reconcile(table, intensity, found_signal, signal),
         origin=table.path.name,
         duplicates=found.duplicates,
         mix_mw=values,
@@ -355,6 +350,16 @@ def _infer_signal(column: str) -> Signal:
     if "marginal" in column.lower() or column.strip().lower() == "moer":
         return Signal.MARGINAL
     return Signal.AVERAGE if AVERAGE_COLUMNS.fullmatch(column.strip().lower()) else Signal.UNSTATED
+
+
+def _infer_kind(table: SeriesTable, layout: Layout | None, column: str) -> tuple[EmissionFactorType, Signal]:
+    """The factors and the signal by the column's name and the rows, else by the layout."""
+    factors, signal = _infer_factors(column, table), _infer_signal(column)
+    if layout and factors is EmissionFactorType.UNSTATED:
+        factors = layout.factors
+    if layout and signal is Signal.UNSTATED:
+        signal = layout.signal
+    return factors, signal
 
 
 def _reconcile(table: SeriesTable, column: str, inferred: DeclaredT, requested: DeclaredT | None) -> DeclaredT:

@@ -19,6 +19,19 @@ from ce_nas.core.formatting import format_duration, format_time
 from ce_nas.core.table_file import is_blank, parse_numbers, read_table_file
 from ce_nas.core.time_text import LOCAL_CLOCK, find_header_zone, parse_times
 from ce_nas.grid.json_tables import read_json_table
+from ce_nas.grid.time_steps import (
+    MAX_JITTER_SHARE,
+    MONTH_US,
+    US_PER_S,
+    complete_steps,
+    find_calendar_spans,
+    find_coarser,
+    find_held_times,
+    find_offsets,
+    hold_values,
+    round_step,
+    snap,
+)
 from ce_nas.grid.trace import Series
 
 if TYPE_CHECKING:
@@ -36,19 +49,8 @@ MIN_FILLED_SHARE = 0.05
 MAX_BAD_SHARE = 0.05
 #: rows at the end of an export that sum up the others
 _SUMMARY_WORDS = frozenset({"total", "totals", "sum", "mean", "average", "avg", "min", "max", "count"})
-#: times may be off their step by this share of it, as loggers write them
-_MAX_JITTER_SHARE = 0.02
-#: this many like differences in a row are a step of their own rather than gaps
-_MIN_RUN = 8
-#: rows are finer than the values where at least this share of them is blank
-_MIN_BLANK_SHARE = 0.4
-#: steps of days, months and years differ in length: a twelfth of them is no gap
-_CALENDAR_STEP_US = 23 * 3600 * 1_000_000
 _MIN_STEP_US = 60 * 1_000_000
 _MAX_STEPS = 10_000_000
-_US_PER_S = 1_000_000
-_MONTH_US = 2_629_746 * _US_PER_S
-_USUAL_STEPS_US = tuple(minutes * 60 * _US_PER_S for minutes in (1, 5, 10, 15, 20, 30, 60, 120, 180, 360, 720, 1440))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -174,16 +176,16 @@ class SeriesTable:
             values = values * unit.factor + unit.offset
         order, duplicates = self._deduplicate(time_column, main, times_us, values)
         times_us = times_us[order]
-        if (coarse := _find_coarser(times_us, np.isfinite(values[order]))) is not None:
+        if (coarse := find_coarser(times_us, np.isfinite(values[order]))) is not None:
             order, times_us = order[coarse], times_us[coarse]
             value_notes.append(
                 f"{int((~coarse).sum())} row(s) without a value, between those of a longer step, left out"
             )
-        times_us, is_last_moment = _complete_steps(times_us)
+        times_us, is_last_moment = complete_steps(times_us)
         stamped_at_end = stamped_at_end or is_last_moment
         step_us, held_us, step_notes = self._steps(time_column, order, times_us, single_step_s)
         notes = [*self.notes, *time_notes, *value_notes, *step_notes]
-        times_us = _snap(times_us, step_us)
+        times_us = snap(times_us, step_us)
         if stamped_at_end:
             times_us = times_us - held_us
             notes.append("times are the ends of their steps")
@@ -194,9 +196,9 @@ class SeriesTable:
             raise self._long_gap_error(times_us, len(order), steps)
         filled = {main: values}
         filled |= {column: parse_numbers(self.frame[column]) for column in columns.values() if column != main}
-        regular = {key: _hold(filled[column][order], first, spans, steps) for key, column in columns.items()}
+        regular = {key: hold_values(filled[column][order], first, spans, steps) for key, column in columns.items()}
         start = _EPOCH + timedelta(microseconds=int(times_us[0]))
-        return RegularColumns(start, step_us / _US_PER_S, regular, duplicates, tuple(notes))
+        return RegularColumns(start, step_us / US_PER_S, regular, duplicates, tuple(notes))
 
     def series(  # noqa: PLR0913 - as :meth:`regular`
         self,
@@ -234,16 +236,7 @@ class SeriesTable:
 
         Without a zone of the caller's that of the column's name counts.
         """
-        named = find_header_zone(column)
-        fixed = (named or "").upper()
-        same = {"UTC", "ETC/UTC", "GMT"} if fixed == "UTC" else {fixed}
-        if fixed.startswith(("UTC", "GMT")) and timezone and timezone.upper() not in same:
-            message = (
-                f"Expected one clock, but column {column!r} of {str(self.path)!r} says {named} and {option} "
-                f"{timezone}; leave {option} out, or correct the name of the column."
-            )
-            raise TraceError(message)
-        stated = named if timezone is None else None
+        stated = self._stated_zone(column, timezone, option)
         timezone = timezone or (stated if stated not in {LOCAL_CLOCK, "UTC"} else None)
         try:
             times = parse_times(self.frame[column], timezone)
@@ -271,6 +264,24 @@ class SeriesTable:
         assumed = times.has_naive and timezone is None and stated is None
         note = f"times without an offset read as UTC; name their zone with {option} if they are local"
         return times.us, (*times.notes, *([note] if assumed else []))
+
+    def _stated_zone(self, column: str, timezone: str | None, option: str) -> str | None:
+        """The zone in the column's name; None if it has none, or the caller states one.
+
+        :raises TraceError: if both state one and they differ.
+        """
+        named = find_header_zone(column)
+        if timezone is None:
+            return named
+        fixed = (named or "").upper()
+        same = {"UTC", "ETC/UTC", "GMT"} if fixed == "UTC" else {fixed}
+        if timezone and fixed.startswith(("UTC", "GMT")) and timezone.upper() not in same:
+            message = (
+                f"Expected one clock, but column {column!r} of {str(self.path)!r} says {named} and {option} "
+                f"{timezone}; leave {option} out, or correct the name of the column."
+            )
+            raise TraceError(message)
+        return None
 
     def _main_values(
         self, column: str, *, may_be_negative: bool, largest: float = math.inf
@@ -347,35 +358,35 @@ class SeriesTable:
         """The step of the regular grid, how long each row's value holds, both in microseconds, and notes."""
         if len(times_us) < 2:
             if single_step_s:
-                step_us = round(single_step_s * _US_PER_S)
+                step_us = round(single_step_s * US_PER_S)
                 notes = ["steps of a year, so that no hour of a day is cleaner than another"]
-                return step_us, np.array([step_us]), notes if step_us >= 12 * _MONTH_US - 86_400 * _US_PER_S else []
+                return step_us, np.array([step_us]), notes if step_us >= 12 * MONTH_US - 86_400 * US_PER_S else []
             cell = self._describe_cell(0, time_column)
             message = f"Expected two times or more, to know the step, got only {cell}."
             raise TraceError(message)
         differences = np.diff(times_us)
-        if (spans := _calendar_spans(times_us)) is not None:
+        if (spans := find_calendar_spans(times_us)) is not None:
             step_us = int(np.gcd.reduce([*differences.tolist(), *spans.tolist()]))
-            months = round(float(np.median(spans)) / _MONTH_US)
+            months = round(float(np.median(spans)) / MONTH_US)
             name = {1: "a month", 12: "a year"}.get(months, f"{months} months")
             return step_us, spans, [f"steps of {name}, so that no hour of a day is cleaner than another"]
-        median = _round_step(int(np.sort(differences)[(len(differences) - 1) // 2]))
-        off = np.abs(_offsets(times_us, median))
-        held_us = _held(differences, median)
-        has_one_step = bool((np.abs(held_us - median) <= _MAX_JITTER_SHARE * median).all())
-        if has_one_step and off.max() <= _MAX_JITTER_SHARE * median:
-            notes = [f"times off by up to {off.max() / _US_PER_S:g} s moved to their step"] if off.any() else []
+        median = round_step(int(np.sort(differences)[(len(differences) - 1) // 2]))
+        off = np.abs(find_offsets(times_us, median))
+        held_us = find_held_times(differences, median)
+        has_one_step = bool((np.abs(held_us - median) <= MAX_JITTER_SHARE * median).all())
+        if has_one_step and off.max() <= MAX_JITTER_SHARE * median:
+            notes = [f"times off by up to {off.max() / US_PER_S:g} s moved to their step"] if off.any() else []
             return median, np.full(len(times_us), median), notes
         step_us = int(np.gcd.reduce(differences))
         if has_one_step or step_us < _MIN_STEP_US:
-            row = int(order[int((off > _MAX_JITTER_SHARE * median).argmax())])
+            row = int(order[int((off > MAX_JITTER_SHARE * median).argmax())])
             message = (
-                f"Expected times {format_duration(median / _US_PER_S)} apart (the median here), but "
+                f"Expected times {format_duration(median / US_PER_S)} apart (the median here), but "
                 f"{self._describe_cell(row, time_column)} lies between two steps. Correct it, or bring all rows to one "
                 "step."
             )
             raise TraceError(message)
-        lengths = [format_duration(length / _US_PER_S) for length in np.unique(held_us).tolist()]
+        lengths = [format_duration(length / US_PER_S) for length in np.unique(held_us).tolist()]
         return step_us, held_us, [f"steps of {', '.join(lengths)}: each value holds for its own step"]
 
     def _long_gap_error(self, times_us: np.ndarray, rows: int, steps: int) -> TraceError:
@@ -384,92 +395,3 @@ class SeriesTable:
             f"Expected rows without long gaps, but {str(self.path)!r} has {rows} for the {steps} steps from "
             f"{format_time(first)} to {format_time(last)}. Look for a mistyped time, or cut the file."
         )
-
-
-def _find_coarser(times_us: np.ndarray, has_value: np.ndarray) -> np.ndarray | None:
-    """Which rows are on the longer step of those with a value, where every row between them is blank; else None.
-
-    A year of RTE has a row a quarter of an hour, with values every half hour.
-    """
-    if len(times_us) < 2 * _MIN_RUN or not _MIN_BLANK_SHARE <= 1 - has_value.mean() < 1:
-        return None
-    step_us, own_us = (int(np.median(np.diff(which))) for which in (times_us[has_value], times_us))
-    if step_us <= own_us or step_us % own_us:
-        return None
-    on_step = (times_us - times_us[has_value][0]) % step_us == 0
-    return on_step if (on_step | ~has_value).all() else None
-
-
-def _complete_steps(times_us: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Times of a step's last second or minute, such as 00:59:59, moved to its end; and whether they were that."""
-    if len(times_us) < _MIN_RUN:
-        return times_us, False
-    differences = np.diff(times_us)
-    step_us = int(np.sort(differences)[len(differences) // 2])
-    for short_us in (_US_PER_S, 60 * _US_PER_S):
-        if step_us >= 5 * 60 * _US_PER_S and ((times_us + short_us) % step_us == 0).all():
-            return times_us + short_us, True
-    return times_us, False
-
-
-def _round_step(step_us: int) -> int:
-    """The usual step that a median difference of jittering times is meant to be; else the difference itself."""
-    near = [usual for usual in _USUAL_STEPS_US if abs(step_us - usual) <= _MAX_JITTER_SHARE * usual]
-    return near[0] if near else step_us
-
-
-def _offsets(times_us: np.ndarray, step_us: int) -> np.ndarray:
-    """How far each time is from the grid of ``step_us`` that fits most of them, microseconds."""
-    phases, counts = np.unique(times_us % step_us, return_counts=True)
-    phase = phases[counts.argmax()]
-    if min(phase, step_us - phase) <= _MAX_JITTER_SHARE * step_us and len(phases) > 1:
-        phase = 0  # jitter around the full step
-    return np.asarray((times_us - phase + step_us // 2) % step_us - step_us // 2)
-
-
-def _snap(times_us: np.ndarray, step_us: int) -> np.ndarray:
-    """The times moved to their step; those on it already stay."""
-    return np.asarray(times_us - _offsets(times_us, step_us))
-
-
-def _held(differences: np.ndarray, median: int) -> np.ndarray:
-    """How long each row's value holds, microseconds, shape (rows,): to the next row, and no longer than its own step.
-
-    A run of like differences is a step; days, months and years are alike though they differ in length. A difference of
-    its own is a gap, in which the shorter of the steps around it holds.
-    """
-    tolerance = np.where(differences >= _CALENDAR_STEP_US, 0.12, _MAX_JITTER_SHARE) * differences
-    breaks = np.abs(np.diff(differences)) > np.minimum(tolerance[:-1], tolerance[1:])
-    run_of = np.concatenate([[0], np.cumsum(breaks)])
-    in_run = np.bincount(run_of)[run_of] >= _MIN_RUN
-    if not in_run.any():
-        return np.full(len(differences) + 1, median)
-    steps = np.where(in_run, differences, 0)
-    rows = np.arange(len(differences))
-    before = np.maximum.accumulate(np.where(in_run, rows, -1))
-    after = np.minimum.accumulate(np.where(in_run, rows, len(rows))[::-1])[::-1]
-    before_us = np.where(before >= 0, steps[before], np.iinfo(np.int64).max)
-    after_us = np.where(after < len(rows), steps[np.minimum(after, len(rows) - 1)], np.iinfo(np.int64).max)
-    own = np.where(in_run, differences, np.minimum(before_us, after_us))
-    return np.asarray(np.minimum(np.append(own, own[-1]), np.append(differences, own[-1])))
-
-
-def _calendar_spans(times_us: np.ndarray) -> np.ndarray | None:
-    """Of times that all are first days of months, or of years: how long each step is, microseconds, shape (rows,)."""
-    months = times_us.astype("datetime64[us]").astype("datetime64[M]")
-    if (months.astype("datetime64[us]").astype(np.int64) != times_us).any():
-        return None
-    unit = int(np.gcd.reduce(np.diff(months.astype(np.int64))))
-    return np.asarray((months + unit).astype("datetime64[us]").astype(np.int64) - times_us)
-
-
-def _hold(values: np.ndarray, first: np.ndarray, spans: np.ndarray, steps: int) -> np.ndarray:
-    """Each value on the steps it holds for, NaN elsewhere; not to be written to."""
-    regular = np.full(steps, np.nan)
-    if (spans == 1).all():
-        regular[first] = values
-    else:
-        at = np.repeat(first, spans) + np.arange(int(spans.sum())) - np.repeat(np.cumsum(spans) - spans, spans)
-        regular[at] = np.repeat(values, spans)
-    regular.flags.writeable = False
-    return regular

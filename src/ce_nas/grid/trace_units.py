@@ -70,17 +70,25 @@ def find_trace_unit(
         return asked, f"unit {asked.text}, as the settings state"
     if layout and layout.unit:
         return layout.unit, f"unit {layout.unit.text}, as {layout.name} documents it"
+    _require_grams(table, column)
+    return StatedUnit("g/kWh", 1.0), "no unit stated; read as g/kWh, which the values can be"
+
+
+def _require_grams(table: SeriesTable, column: str) -> None:
+    """Refuse intensities without a unit that cannot be g/kWh.
+
+    :raises TraceError: if they cannot.
+    """
     values = table.numbers(column)
     finite = values[np.isfinite(values) & (values > 0)]
     low, high = PLAUSIBLE_G_PER_KWH
     if len(finite) and (finite.max() < low or finite.min() > high):
         message = (
-            f"Expected carbon intensities in g/kWh, but column {column!r} of {where} states no unit and its values "
-            f"from {finite.min():g} to {finite.max():g} cannot be g/kWh. State the unit with --unit, such as kg/kWh or "
-            "lb/MWh."
+            f"Expected carbon intensities in g/kWh, but column {column!r} of {str(table.path)!r} states no unit and "
+            f"its values from {finite.min():g} to {finite.max():g} cannot be g/kWh. State the unit with --unit, such "
+            "as kg/kWh or lb/MWh."
         )
         raise TraceError(message)
-    return StatedUnit("g/kWh", 1.0), "no unit stated; read as g/kWh, which the values can be"
 
 
 def check_range(table: SeriesTable, column: str, unit: StatedUnit) -> tuple[str, ...]:
