@@ -65,6 +65,10 @@ USES = {
         "study = optuna.create_study(sampler=SurrogateSampler(seed=0)); "
         "study.optimize(lambda t: t.suggest_int('x', 0, 9), n_trials=14); print(len(study.trials), 'trials')"
     ),
+    "parquet": (
+        "import ce_nas; from ce_nas.integrations.exports import export; "
+        "print(len(export(ce_nas.run(grid='solar', gpus=2, hours=3, seed=0), 'parquet')) > 999)"
+    ),
     "rl": "from ce_nas.rl import env, ppo; import sb3_contrib; print(env.SearchEnv.__name__)",
     "ray": (
         "from ce_nas.components.registry import WORKERS; WORKERS.require_extra('ray'); import ray; "

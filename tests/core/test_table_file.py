@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ce_nas.core.errors import TableError, TraceError
+from ce_nas.core.errors import MissingExtraError, TableError, TraceError
 from ce_nas.core.table_file import is_blank, parse_numbers, read_table_file
 
 ROWS = "time,intensity\n2024-01-01T00:00Z,251.5\n2024-01-01T01:00Z,276\n"
@@ -208,3 +208,11 @@ def test_parquet_of_bytes_or_of_claimed_size_is_refused(tmp_path, monkeypatch):
 def test_a_name_longer_than_the_system_allows_is_refused():
     with pytest.raises(TableError, match="at most 255 bytes"):
         read_table_file("x" * 300 + ".csv")
+
+
+def test_a_parquet_file_without_the_extra_is_refused_in_words(tmp_path, monkeypatch):
+    path = tmp_path / "grid.parquet"
+    path.write_bytes(b"PAR1")
+    monkeypatch.setattr("ce_nas.core.errors.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"'grid.parquet'.*pip install 'ce-nas\[parquet\]'$"):
+        read_table_file(path)

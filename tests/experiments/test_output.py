@@ -35,7 +35,7 @@ def test_same_results_give_same_files(tmp_path, make_result):
         write_experiment_report(folder, "test", report, results)
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert written[0] == written[1]
-    assert set(written[0]) == {"test.json", "test.md", "test.html", "test.parquet", "course.png", "course.svg"}
+    assert set(written[0]) == {"test.json", "test.md", "test.html", "test.jsonl", "course.png", "course.svg"}
     text = written[0]["test.md"].decode()
     assert "![course](course.png)" in text
     assert "1\\|2" in text

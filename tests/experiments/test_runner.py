@@ -95,7 +95,7 @@ def test_files_contain_the_results(tmp_path):
     report = run_experiment(Small(), tmp_path)
     assert json.loads((tmp_path / "small.json").read_text()) == report.content
     assert "A note." in (tmp_path / "small.md").read_text()
-    rows = pd.read_parquet(tmp_path / "small.parquet")
+    rows = pd.DataFrame(map(json.loads, (tmp_path / "small.jsonl").read_text().splitlines()))
     assert rows["hypervolume"].tolist() == report.content["finals"]
     assert rows["seed"].tolist() == [0, 1]
     assert list(rows["trajectory_carbon_g"][0]) == sorted(rows["trajectory_carbon_g"][0])

@@ -27,6 +27,7 @@ prints the message alone and exits with the error's status: 2, or 1 where it was
 from __future__ import annotations
 
 import difflib
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ __all__ = [
     "TableError",
     "TraceError",
     "TrainingsFailedError",
+    "require_parquet",
     "unknown_choice_message",
 ]
 
@@ -103,6 +105,17 @@ class MissingExtraError(CeNasError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs the package {package!r}; install it with: pip install 'ce-nas[{extra}]'")
+
+
+def require_parquet(purpose: str) -> None:
+    """Make sure that Parquet files can be read and written.
+
+    :param purpose: what needs it, as the beginning of a sentence.
+    :raises MissingExtraError: if pyarrow is not installed.
+    """
+    if find_spec("pyarrow") is None:
+        package = "pyarrow"
+        raise MissingExtraError(package, "parquet", purpose)
 
 
 def unknown_choice_message(kind: str, name: str, choices: Iterable[str]) -> str:

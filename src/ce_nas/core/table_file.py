@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.core.errors import TableError
+from ce_nas.core.errors import TableError, require_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,6 +95,7 @@ def read_table_file(path: Path | str, error: type[CeNasError] = TableError) -> T
 
     :param error: the kind of error to raise.
     :raises CeNasError: if there is no such file, it is empty, holds no rows, or cannot be read as a table.
+    :raises MissingExtraError: for a Parquet file, without the extra ``parquet``.
     """
     path = Path(path)
     name = path.name.lower()
@@ -170,6 +171,7 @@ def _parse_number(text: str, *, decimal_comma: bool) -> float:
 def _read_parquet(path: Path) -> TableFile:
     import pandas as pd
 
+    require_parquet(f"Reading {path.name!r}, a Parquet file,")
     _require_small(path)
     frame = pd.read_parquet(path)
     for name in frame:

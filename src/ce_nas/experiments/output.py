@@ -1,8 +1,7 @@
-"""Output of an experiment: its page, and its files as JSON, Markdown, HTML, Parquet and figures."""
+"""Output of an experiment: its page, and its files as JSON, Markdown, HTML, JSON lines and figures."""
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -28,7 +27,7 @@ __all__ = ["experiment_page", "write_experiment_report"]
 def write_experiment_report(
     folder: Path, name: str, report: ExperimentReport, results: Sequence[TrialResult], language: str | None = None
 ) -> None:
-    """Write ``NAME.json``, ``NAME.md``, ``NAME.html``, ``NAME.parquet`` and each figure as PNG and SVG.
+    """Write ``NAME.json``, ``NAME.md``, ``NAME.html``, ``NAME.jsonl`` and each figure as PNG and SVG.
 
     :param language: of the headings around the report's content, ``en`` or ``ja``; None: that of the locale.
     :raises StoreError: if a file cannot be written; the finished trials stay intact.
@@ -36,7 +35,7 @@ def write_experiment_report(
     translate = Translator(language)
     write_atomic(folder / f"{name}.json", json.dumps(to_plain_containers(report.content), indent=2) + "\n")
     write_atomic(folder / f"{name}.md", _render_markdown(report, translate))
-    write_atomic(folder / f"{name}.parquet", _encode_parquet(results))
+    write_atomic(folder / f"{name}.jsonl", _encode_trials(results))
     svgs = {title: encode_figure(figure, "svg") for title, figure in report.figures.items()}
     for title, figure in report.figures.items():
         write_atomic(folder / f"{title}.png", encode_figure(figure, "png"))
@@ -68,10 +67,8 @@ def _render_markdown(report: ExperimentReport, translate: Translator) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _encode_parquet(results: Sequence[TrialResult]) -> bytes:
-    """Encode one row per trial: its labels, its final values, and its trajectory as lists."""
-    import pandas as pd
-
+def _encode_trials(results: Sequence[TrialResult]) -> str:
+    """Encode one line per trial: its labels, its final values, and its trajectory as lists."""
     rows = [
         {
             **result.labels,
@@ -85,6 +82,4 @@ def _encode_parquet(results: Sequence[TrialResult]) -> bytes:
         }
         for result in results
     ]
-    content = io.BytesIO()
-    pd.DataFrame(rows).to_parquet(content, index=False)
-    return content.getvalue()
+    return "".join(json.dumps(to_plain_containers(row)) + "\n" for row in rows)

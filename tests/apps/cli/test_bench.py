@@ -28,7 +28,7 @@ def test_equal_quality_writes_ratios_and_reuses_finished_runs(tmp_path):
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names >= {
         "trials.jsonl",
-        "equal-quality.parquet",
+        "equal-quality.jsonl",
         "equal-quality.json",
         "equal-quality.md",
         "equal-quality.png",

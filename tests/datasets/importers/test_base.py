@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ce_nas.core.errors import DataError
+from ce_nas.core.errors import DataError, MissingExtraError
 from ce_nas.datasets.catalog import find_catalog_entry
 from ce_nas.datasets.importers.base import ConvertedFile, ImportChange, import_files
 
@@ -106,3 +106,10 @@ def test_converted_files_are_written_in_plain_formats(tmp_path):
     (tmp_path / "c").write_bytes(b"as it is")
     ConvertedFile("c.bin", tmp_path / "c", 1, ()).write(tmp_path / "c.bin")
     assert (tmp_path / "c.bin").read_bytes() == b"as it is"
+
+
+def test_a_table_without_the_extra_is_not_stored(tmp_path, monkeypatch):
+    monkeypatch.setattr("ce_nas.core.errors.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"Storing a.parquet needs .*'ce-nas\[parquet\]'$"):
+        ConvertedFile("a.parquet", pd.DataFrame({"a": [1.5]}), 1, ()).write(tmp_path / "a.parquet")
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 import ce_nas
 from ce_nas.apps.cli.main import app
-from ce_nas.core.errors import SettingsError, StoreError
+from ce_nas.core.errors import MissingExtraError, SettingsError, StoreError
 from ce_nas.integrations.exports import FORMS, export
 from ce_nas.integrations.exports.tool_formats import CODECARBON_COLUMNS
 
@@ -114,6 +114,13 @@ def test_tables_hold_every_result(result, books):
     table = pd.read_csv(io.BytesIO(export(books, "csv")))
     assert list(table.columns) == ["number", "complete", "params.x", "values.0"]
     assert list(table["params.x"]) == [0, 1, 2, 3]
+
+
+def test_parquet_without_its_extra_is_refused_in_words(result, monkeypatch):
+    monkeypatch.setattr("ce_nas.core.errors.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"form parquet needs .*'ce-nas\[parquet\]'$"):
+        export(result, "parquet")
+    assert len(export(result, "csv")) > 0
 
 
 def test_a_boamps_report_has_its_published_structure(result, books):

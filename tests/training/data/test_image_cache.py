@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch")
 image_module = pytest.importorskip("PIL.Image")
 
-from ce_nas.core.errors import DataError, StoreError  # noqa: E402
+from ce_nas.core.errors import DataError, MissingExtraError, StoreError  # noqa: E402
 from ce_nas.training.data import image_cache  # noqa: E402
 from ce_nas.training.data.image_cache import decode_to_cache, read_image_cache  # noqa: E402
 from ce_nas.training.data.sources import load_images  # noqa: E402
@@ -70,6 +70,14 @@ def test_every_layout_gives_the_same_images(write, tmp_path):
         assert found[image_cache._decode(jpeg(number), 8).tobytes()] == number % 3
     np.testing.assert_allclose(data.mean, data.train.pixels.mean(axis=(0, 2, 3)) / 255.0)
     np.testing.assert_allclose(data.std, data.train.pixels.std(axis=(0, 2, 3)) / 255.0)
+
+
+def test_images_in_parquet_files_need_the_extra(tmp_path, monkeypatch):
+    for name in ("train-0.parquet", "val-0.parquet"):
+        (tmp_path / name).write_bytes(b"PAR1")
+    monkeypatch.setattr("ce_nas.core.errors.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"'ce-nas\[parquet\]'$"):
+        decode_to_cache(tmp_path, tmp_path / "cache", 8)
 
 
 def test_an_interrupted_decoding_goes_on_where_it_was(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.core.errors import DataError, SettingsError
+from ce_nas.core.errors import DataError, SettingsError, require_parquet
 from ce_nas.datasets.store import FileOrigin, Manifest, StoredFile, sha256_digest
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class ConvertedFile:
         """Write the content to ``path``.
 
         :raises OSError: if it cannot be written.
+        :raises MissingExtraError: for a table, without the extra ``parquet``.
         """
         import numpy as np
         import pandas as pd
@@ -81,6 +82,7 @@ class ConvertedFile:
         if isinstance(self.content, Path):
             shutil.copyfile(self.content, path)
         elif isinstance(self.content, pd.DataFrame):
+            require_parquet(f"Storing {path.name}")
             self.content.to_parquet(path, index=False)
         else:
             with path.open("wb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from ce_nas.core.errors import SettingsError, unknown_choice_message
+from ce_nas.core.errors import SettingsError, require_parquet, unknown_choice_message
 from ce_nas.integrations.exports.run_facts import RunFacts
 from ce_nas.integrations.exports.statements import render_ai_act, render_sci
 from ce_nas.integrations.exports.tool_formats import render_boamps, render_codecarbon, render_model_card
@@ -51,6 +51,7 @@ def export(
     :param embodied_g_per_device_hour: see :class:`RunFacts`, likewise ``water_l_per_kwh``.
     :raises SettingsError: if there is no such form, or a factor has no effect on it or is negative.
     :raises StoreError: if the run has not ended; the tables do not need that.
+    :raises MissingExtraError: for ``parquet``, without the extra of that name.
     """
     if to not in FORMS:
         raise SettingsError(unknown_choice_message("form", to, FORMS))
@@ -67,6 +68,7 @@ def export(
     table = results_table(result)
     if to == "csv":
         return table.to_csv(index=False, lineterminator="\n").encode()
+    require_parquet("The form parquet")
     content = io.BytesIO()
     table.to_parquet(content, index=False)
     return content.getvalue()

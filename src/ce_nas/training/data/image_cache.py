@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from ce_nas.core.errors import DataError, MissingExtraError, StoreError
+from ce_nas.core.errors import DataError, MissingExtraError, StoreError, require_parquet
 from ce_nas.store.run_dir import write_atomic
 from ce_nas.training.data.images import ImageDataset, Images
 
@@ -233,6 +233,7 @@ def _tar_split(files: list[Path]) -> _Split:
 
 
 def _parquet_split(files: list[Path]) -> _Split:
+    require_parquet("Decoding images in Parquet files")
     from pyarrow import parquet
 
     def read() -> Iterator[tuple[Callable[[], bytes], int]]:
