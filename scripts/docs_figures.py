@@ -55,7 +55,7 @@ STYLE = {
 #: of the README's picture: the strategy of the protocol's table, and its words
 STRATEGIES = {
     "vanilla LaMOO": "Today's way:\nLaMOO, all GPUs, all hours",
-    "threshold + surrogate": "A simple rule: clean hours\nby a threshold, our searcher",
+    "threshold + surrogate": "Rule 'threshold': trains in\ncleaner hours, our searcher",
     "look-ahead + surrogate": "CE-NAS:\nlook-ahead, our searcher",
 }
 
@@ -106,7 +106,7 @@ def draw_grams(figure: Figure) -> str:
     kilograms = [rows[name][1] for name in names]
     axes.barh(range(len(names)), kilograms, height=0.6, color=[GREEN, BLUE, ORANGE])
     for place, (name, mass) in enumerate(zip(names, kilograms, strict=True)):
-        missed = "" if rows[name][0] == "100 %" else f"   ({rows[name][0]} arrive)"
+        missed = "" if rows[name][0] == "100 %" else f"   ({rows[name][0]} reach it)"
         axes.text(mass + 0.4, place, f"{mass:.3g} kg{missed}", va="center", fontweight="bold" if not place else None)
     axes.set_yticks(range(len(names)), [STRATEGIES[name] for name in names])
     axes.set_xlim(0, max(kilograms) * 1.62)
