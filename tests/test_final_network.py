@@ -67,7 +67,7 @@ def whole(tmp_path_factory):
     return path
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_run_ends_with_a_tested_network_and_the_grams_of_each_stage(whole):
     card = Result.read(whole).network
     assert card.architecture in {member.architecture for member in Result.read(whole).front}
@@ -83,7 +83,7 @@ def test_the_run_ends_with_a_tested_network_and_the_grams_of_each_stage(whole):
         assert part in text
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_finished_run_is_not_tested_again(whole):
     before = (whole / "network/card.json").read_text()
     assert resume(whole).network == Result.read(whole).network

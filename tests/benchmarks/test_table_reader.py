@@ -127,6 +127,7 @@ def test_operations_can_be_called_none_or_null(write, word):
     assert word in table.space.choices[1]
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(*[st.text(min_size=1, max_size=5)] * 2), min_size=1, max_size=6, unique=True))
 def test_operations_of_any_name_round_trip(tmp_path_factory, rows):
     path = tmp_path_factory.getbasetemp() / "names.parquet"

@@ -14,7 +14,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
 BLOCKS = re.findall(r"```(python|console)\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_blocks_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CE_NAS_DATA", str(tmp_path / "data"))

@@ -139,6 +139,7 @@ else:
 """
 
 
+@pytest.mark.long
 def test_another_package_adds_a_policy_by_entry_point(tmp_path):
     (tmp_path / "half_policy.py").write_text(textwrap.dedent(PLUGIN))
     metadata = tmp_path / "half_policy-1.0.dist-info"

@@ -292,6 +292,7 @@ def test_deep_tuples_are_refused_without_arrays():
         load_pickle(b"\x80\x04)" + b"\x85" * 200_000 + b".", arrays=False)
 
 
+@pytest.mark.long
 def test_nested_and_repeated_containers_are_refused():
     with pytest.raises(DataError, match="deep"):
         load_pickle(b"\x80\x04" + b"]" * 10_000 + b"a" * 9_999 + b".")

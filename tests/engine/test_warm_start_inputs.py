@@ -108,6 +108,7 @@ def test_searchers_that_cannot_start_warm_refuse_it(runs):
     assert len(list_warm_starts(resolve_warm_starts(settings_from_flags(searcher=nested)))) == 3
 
 
+@pytest.mark.long
 def test_a_resumed_search_reads_the_same_trainings(runs, tmp_path):
     source = tmp_path / "source"
     before = Search(dataset="cifar100", seed=5, **FEW).run(source).entries

@@ -10,6 +10,7 @@ SHARED = {"hours": 4, "gpus": 2}
 STRATEGIES = [combine("vanilla", "random"), combine("suspend-resume", "random")]
 
 
+@pytest.mark.long
 def test_sweep_rows_are_medians_and_ratios_refer_to_the_first():
     runs = []
     sweep = run_sweep(STRATEGIES, ["solar", "gas"], range(3), SHARED, processes=1, on_run_finished=runs.append)

@@ -58,6 +58,7 @@ def test_only_known_covariates_leak_from_the_future(grid, issue):
     assert not np.array_equal(first, issue(AdaptiveRidge(), grid.record(known=other_weather), 60).mean_g_per_kwh)
 
 
+@pytest.mark.long
 def test_calendar_predicts_slots_without_weather(grid, issue):
     short = {name: values[: 60 * 24 + 48] for name, values in grid.known.items()}
     partly = issue(AdaptiveRidge(), grid.record(known=short), 60).mean_g_per_kwh
@@ -77,6 +78,7 @@ def test_covariate_of_unknown_meaning_is_used(grid, issue, error):
     )
 
 
+@pytest.mark.long
 def test_quantiles_are_ordered_and_covering(grid, issue):
     record = grid.record(known=grid.known)
     forecaster = AdaptiveRidge()
@@ -90,6 +92,7 @@ def test_quantiles_are_ordered_and_covering(grid, issue):
     assert 0.6 < np.mean(covered) < 0.95
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step_s", [300.0, 1800.0, 3 * HOUR_S])
 def test_other_step_lengths(windy_grid, issue, error, step_s):
     grid = windy_grid(30, 2, step_s)

@@ -57,6 +57,7 @@ def test_unknown_name_suggests_the_nearest():
         create_forecaster("adaptiv")
 
 
+@pytest.mark.long
 def test_auto_has_the_model_of_the_zone_as_a_member(history, calibration, tmp_path):
     path = save_forecaster(model_path(tmp_path, "X/1"), DampedProfile(), calibration, {"until": "some day"})
     assert path == tmp_path / "X_1.json"

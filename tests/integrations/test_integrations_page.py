@@ -34,7 +34,7 @@ def test_there_are_blocks():
     assert len(BLOCKS) == 4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["carbon_budget", "optuna_budget"])
 def test_an_example_stays_within_its_budget(name, tmp_path):
     if name == "optuna_budget":

@@ -97,7 +97,7 @@ def test_a_cluster_of_several_machines_is_refused(make_budget, monkeypatch):
         TuneCarbonCallback(make_budget()).may_start()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore")
 def test_a_real_experiment(tmp_path, monkeypatch):

@@ -127,6 +127,7 @@ def test_a_failed_trial_is_handed_out_again_and_given_up(tmp_path):
     assert failures[0]["detail"] == "the data are missing"
 
 
+@pytest.mark.long
 def test_a_wait_is_announced_with_the_time_of_the_next_decision(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr("ce_nas.integrations.training_loop._FIRST_ANNOUNCEMENT_S", 0.05)
     monkeypatch.setattr("ce_nas.integrations.training_loop._ANNOUNCEMENT_INTERVAL_S", 0.05)

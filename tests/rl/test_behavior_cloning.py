@@ -36,6 +36,7 @@ def test_demonstrations_of_weight_0_are_ignored():
     assert (predict(network, correct) == correct.actions).mean() > 0.7
 
 
+@pytest.mark.long
 def test_same_seed_trains_the_same_network():
     one, same, other = (train_behavior_cloning(make_demonstrations(120), seed) for seed in (0, 0, 1))
     assert all(np.array_equal(a, b) for a, b in zip(one.weights, same.weights, strict=True))

@@ -149,7 +149,7 @@ def resident_bytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_memory_and_handles_do_not_grow():
     """Searches one after another in one process; ``CE_NAS_TORTURE_WEEKS=52`` is a simulated year."""
     weeks = int(os.environ.get("CE_NAS_TORTURE_WEEKS", "4"))

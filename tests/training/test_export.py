@@ -31,6 +31,7 @@ def network(name):
     return built.eval()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NETWORK_SPACES)
 def test_the_python_file_needs_torch_alone(name, tmp_path):
     built = network(name)

@@ -18,6 +18,7 @@ def benchmark(request):
     return NetworkBenchmark("digits", 4, 3, Recipe(), request.param)
 
 
+@pytest.mark.long
 def test_counts_equal_the_networks_and_lie_in_their_range(benchmark, digits):
     for architecture in benchmark.space.sample(random_stream(0, "sizes"), 2):
         network = build_network(benchmark.space, architecture, 4, 3, digits)

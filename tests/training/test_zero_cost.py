@@ -49,6 +49,7 @@ def table_settings():
 GRADIENT_PROXIES = ("jacob", "grad_norm", "snip", "fisher", "zen", "train")
 
 
+@pytest.mark.long
 def test_three_cells_of_the_shipped_table_are_reproduced():
     space = NasBench201Space()
     names, scores, _ = load_zero_cost_table()

@@ -15,7 +15,7 @@ def invoke(*arguments):
     return CliRunner().invoke(app, ["bench", *map(str, arguments)])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_equal_quality_writes_ratios_and_reuses_finished_runs(tmp_path):
     target = tmp_path / "figures.json"
     result = invoke("equal-quality", *TINY, "--out", tmp_path / "out", "--json", target)
@@ -54,6 +54,7 @@ def test_invalid_settings_write_nothing(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -40,8 +40,10 @@ def test_the_package_runs_as_a_module(tmp_path):
 def test_search_report_and_resume(ce_nas, tmp_path):
     result = ce_nas("search", *SMALL, "--seed", 3, "--out", "run", "--json", "result.json")
     assert result.status == 0, result.stderr
-    first, *_ = result.stdout.splitlines()
+    first = result.stdout.partition("\n\n")[0].replace("\n", " ")
     assert first == json.loads((tmp_path / "result.json").read_text())["headline"]
+    lines = result.stdout.splitlines()
+    assert [line for line in lines if len(line) > 80 or line != line.rstrip()] == []
     assert "Recommended: " in result.stdout
     assert "synthetic" in result.stdout
     summary = (tmp_path / "run/summary.json").read_text()
@@ -86,6 +88,7 @@ def test_a_configuration_file_equals_flags(ce_nas, run_folder, tmp_path):
     assert (tmp_path / "file/summary.json").read_text() == (run_folder / "summary.json").read_text()
 
 
+@pytest.mark.long
 def test_compare_prints_and_writes_its_table(ce_nas, tmp_path):
     result = ce_nas(
         "compare", "--policies", "vanilla,fixed", "--searchers", "random", "--zones", "solar,gas", "--seeds", 2,

@@ -39,7 +39,7 @@ def test_the_simulated_search_runs(ce_nas, tmp_path):
     assert json.loads((tmp_path / "run/summary.json").read_text())["evaluations"] == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("case", ["own", "cluster"])
 def test_a_search_of_the_own_training_runs(ce_nas, tmp_path, case):
     assert ce_nas("init", case).status == 0
@@ -50,7 +50,7 @@ def test_a_search_of_the_own_training_runs(ce_nas, tmp_path, case):
     assert [one["name"] for one in summary["objectives"]] == ["accuracy", "parameters"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_search_on_images_runs_on_a_small_copy_of_their_layout(ce_nas, tmp_path):
     pytest.importorskip("torch")
     assert ce_nas("init", "cifar10").status == 0

@@ -84,6 +84,7 @@ def every_option():
     return names
 
 
+@pytest.mark.long
 def test_named_options_exist_where_they_are_named():
     wrong = []
     for module, option, command in sorted(set(named_options()), key=str):

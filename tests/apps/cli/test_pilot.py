@@ -23,6 +23,7 @@ def test_a_paper_from_a_file_and_options(ce_nas, tmp_path):
     assert "# " in (tmp_path / "pilot/decision.md").read_text()
 
 
+@pytest.mark.long
 def test_a_paper_from_a_run(ce_nas, tmp_path):
     search = ("search", "--hours", 4, "--gpus", 2, "--searcher", "random", "--policy", "fixed", "--out", "run", "-q")
     assert ce_nas(*search).status == 0

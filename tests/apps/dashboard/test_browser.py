@@ -355,6 +355,7 @@ def test_hovering_over_a_figure_shows_its_values(open_session, address):
     expect(tip).to_contain_text("CO2eq")
 
 
+@pytest.mark.long
 def test_a_running_run_is_updated_without_a_reload(open_session, address, unfinished_run):
     """The last test of the dashboard: it ends the unfinished run of the others."""
     page = open_session("en", DESKTOP, address).open_page(f"{address}run/live~going")

@@ -92,7 +92,7 @@ def evaluate(architecture, fidelity, checkpoint):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_ddp_training_is_suspended_and_resumed_to_the_same_bits(tmp_path):
     """In one pair of processes, since starting one takes longer than all of the trainings."""
     pytest.importorskip("torch", reason="needs the extra torch")

@@ -114,7 +114,7 @@ def test_processes_that_a_training_forks_end_when_it_terminates_them(own, tmp_pa
     assert message.event is WorkerEvent.FINISHED, message.detail
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_training_that_computes_without_asking_is_not_stuck(own, tmp_path):
     with OpenPool(own, tmp_path, heartbeat_s=1.5) as pool:
         pool.workers.start(0, BUSY)
@@ -151,7 +151,7 @@ def test_a_device_that_is_taken_back_in_time_keeps_its_process(tmp_path):
         assert pool.workers.process_id(0) == first
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_training_that_never_asks_is_waited_for_beyond_the_time_for_a_checkpoint(own, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # which is also the folder of the training's relative paths
     with OpenPool(own, tmp_path, shutdown_s=2.0) as pool:

@@ -146,7 +146,7 @@ def test_an_actor_without_room_is_waited_for(cluster, tmp_path):
     assert "asks for 64 CPU and 0 GPU, and the cluster has 8 CPU" in detail
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_released_device_gives_its_resources_back(cluster, tmp_path):
     make_executor = functools.partial(FakeExecutor, FakeWorkload(steps=2))
     workers = RayWorkerPool(make_executor, ["cuda"] * 4, tmp_path, RayResources(1, 1), WorkerTimeouts(release_s=0.1))

@@ -153,7 +153,7 @@ def test_trainings_on_disk_and_in_memory_are_the_same_bit_for_bit(tmp_path):
     assert torch.equal(results[0][1], results[1][1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ten_thousand_images_take_little_memory(tmp_path):
     """The cache is 92 MB of 10,000 images of 3 x 56 x 56; the process must not grow by it."""
     source = tmp_path / "source"

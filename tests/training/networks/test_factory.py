@@ -37,6 +37,7 @@ def test_a_space_without_networks_is_refused():
         build_supernet(Space("own", ["a"], ["xy"]), 4, 1, dataset(8, 1))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NETWORK_SPACES)
 @pytest.mark.parametrize(("side", "channels"), [(32, 3), (8, 1), (128, 3)])
 def test_build_supernet_whose_paths_are_the_architectures(name, side, channels):

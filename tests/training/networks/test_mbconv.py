@@ -61,6 +61,7 @@ def test_parameters_and_flops_equal_the_expected_counts(dataset, architecture):
     )
 
 
+@pytest.mark.long
 def test_every_weight_has_a_gradient():
     network = FbNetNetwork(SOME, classes=7, in_channels=1)
     logits = network(torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(0)))
@@ -102,6 +103,7 @@ def test_a_skip_is_the_identity_unless_shapes_differ():
     assert [index for index, name in enumerate(layer_types) if name != "Identity"] == [1, 5, 9, 13, 17, 21]
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's exporter warns of its deprecation
 def test_export_to_onnx():
     pytest.importorskip("onnx")
@@ -126,6 +128,7 @@ def test_an_unknown_data_set_is_refused():
         FbNetNetwork(SOME, dataset="mnist")
 
 
+@pytest.mark.long
 def test_a_supernet_path_computes_the_same_as_its_network():
     torch.manual_seed(0)
     shared = FbNetSupernet(classes=10, in_channels=1)

@@ -75,6 +75,7 @@ def test_parameters_equal_the_packaged_benchmark():
     assert sum(len(set(row["model_size"])) > 1 for row in table.values()) == 204
 
 
+@pytest.mark.long
 def test_flops_equal_the_official_table():
     file = DATA / "nasbench201" / "nb201.parquet"
     if not file.exists():
@@ -96,6 +97,7 @@ def test_counting_does_not_change_the_network():
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
+@pytest.mark.long
 @given(cell=CELLS)
 @settings(deadline=None, max_examples=15)
 def test_logits_depend_on_the_image_iff_the_cell_is_connected(cell):

@@ -67,6 +67,7 @@ def dataset(shape, classes):
     return ImageDataset("synthetic", "a test", images, images, classes, np.full(shape[0], 0.5), np.full(shape[0], 0.3))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NETWORK_SPACES)
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 8, 8), (1, 28, 28), (3, 160, 192)])
 def test_counts_equal_those_of_the_built_network(name, shape):

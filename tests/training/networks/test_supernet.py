@@ -20,6 +20,7 @@ def renamed(alone, shared, cell):
     return weights
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cell", [(4, 1, 3, 2, 0, 4), (3, 3, 3, 3, 3, 3), (0, 1, 2, 0, 0, 1)])
 def test_a_path_computes_the_same_as_its_network(cell):
     torch.manual_seed(0)
@@ -38,6 +39,7 @@ def test_a_path_of_none_gives_the_classifiers_bias():
     torch.testing.assert_close(first, second)
 
 
+@pytest.mark.long
 def test_only_weights_of_the_path_have_gradients():
     shared = NasBench201Supernet(channels=4, cells=1, in_channels=1)
     shared.path = (4, 4, 4, 4, 4, 4)

@@ -45,6 +45,7 @@ def test_a_whitened_network_is_frozen_in_front_and_keeps_the_size(data, side):
     assert torch.equal(network.weight, -network.weight.roll(len(network.weight) // 2, 0))
 
 
+@pytest.mark.long
 def test_a_candidate_is_trained_behind_it_and_its_filters_stay(data):
     recipe = Recipe(epochs=1, batch=10, whitening=2, alternating_flip=True, optimiser="muon", learning_rate=0.05)
     torch.manual_seed(0)

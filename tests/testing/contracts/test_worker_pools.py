@@ -19,7 +19,7 @@ class TestLocalWorkerPool(WorkerPoolContract):
         return lambda folder: LocalWorkerPool(cls.executor_factory(), ["cpu", "cpu"], folder, timeouts)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.ray
 class TestRayWorkerPool(WorkerPoolContract):
     loses_devices = True  # an actor is lost with its process
@@ -36,7 +36,7 @@ class TestRayWorkerPool(WorkerPoolContract):
         ray.shutdown()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 class TestSlurmWorkerPool(WorkerPoolContract):
     unhandled_faults = UNHANDLED_FAULTS
 

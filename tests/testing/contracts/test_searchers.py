@@ -67,8 +67,13 @@ SEARCHERS_BY_CASE = {name: registered(name) for name in SEARCHERS.names()} | {
     "lamoo-linear-nsga2": lamoo(lambda space, rng, _: Nsga2Searcher(space, rng), kernel="linear"),
 }
 
+#: their models are fitted over and over
+LONG = {"ehvi", "lamoo-ehvi", "lamoo-surrogate", "qlognehvi", "surrogate-cost"}
+
 
 class TestSearchers(SearcherContract):
-    @pytest.fixture(params=SEARCHERS_BY_CASE)
+    @pytest.fixture(
+        params=[pytest.param(case, marks=pytest.mark.long) if case in LONG else case for case in SEARCHERS_BY_CASE]
+    )
     def make_searcher(self, request):
         return SEARCHERS_BY_CASE[request.param]

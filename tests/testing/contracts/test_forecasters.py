@@ -52,6 +52,8 @@ FORECASTERS_BY_CASE = {component.name: registered(component.name) for component 
 
 
 class TestForecasters(ForecasterContract):
-    @pytest.fixture(params=FORECASTERS_BY_CASE)
+    @pytest.fixture(
+        params=[pytest.param(case, marks=pytest.mark.long) if case == "mstl" else case for case in FORECASTERS_BY_CASE]
+    )
     def make_forecaster(self, request):
         return FORECASTERS_BY_CASE[request.param]
