@@ -4,12 +4,11 @@ from dataclasses import replace
 import pytest
 
 from ce_nas.analysis.counterfactual import (
-    REPLAY_POLICIES,
     Counterfactual,
     CounterfactualRow,
-    DeferrableWorkload,
     SavingsSpread,
 )
+from ce_nas.analysis.policy_replay import REPLAY_POLICIES, DeferrableWorkload
 from ce_nas.analysis.savings import Saving, Savings
 from ce_nas.analysis.statistics import Interval
 from ce_nas.report.i18n.translator import Translator

@@ -5,6 +5,7 @@
 - timeline: decisions with their periods, GPU allocation over time, moves between sites
 - live_grid: how a live grid was read, and what was revised later
 - savings: `Savings`, the run's grams against what other ways would have taken to the same quality
+- policy_replay: a job that can wait, replayed under policies
 - counterfactual: carbon of the same work under other policies and on other days
 - explanation: what happened to a candidate, and why GPUs were allocated as they were
 - surrogate_explanation: what the surrogate expected of an architecture when it chose another

@@ -29,17 +29,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ce_nas.analysis.counterfactual import (
-    SIMPLE_POLICIES,
     extract_workload,
     load_grid_history,
     load_inputs,
     modelled_workload,
     parse_seconds,
-    replay_policy,
-    replay_simple_policies,
     shifted_carbon_g,
     shifted_starts,
 )
+from ce_nas.analysis.policy_replay import SIMPLE_POLICIES, replay_policy, replay_simple_policies
 from ce_nas.analysis.recorded_baselines import random_baseline, recorded_baselines
 from ce_nas.analysis.statistics import Interval, bootstrap_median
 from ce_nas.analysis.summary import run_header, summarise
@@ -51,7 +49,7 @@ from ce_nas.grid.trace import Series
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ce_nas.analysis.counterfactual import DeferrableWorkload
+    from ce_nas.analysis.policy_replay import DeferrableWorkload
     from ce_nas.analysis.recorded_baselines import Baseline
     from ce_nas.forecast.history import RecordedHistory
     from ce_nas.store.journal import JournalEntry

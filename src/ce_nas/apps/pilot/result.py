@@ -51,7 +51,7 @@ class PilotCondition:
 class RuleSaving:
     """The saving of measured runs' work under one policy."""
 
-    #: one of :data:`~ce_nas.analysis.counterfactual.REPLAY_POLICIES`, or ``run``
+    #: one of :data:`~ce_nas.analysis.policy_replay.REPLAY_POLICIES`, or ``run``
     name: str
     #: share of the carbon of ``at-once`` that it saves from the runs' own starts: median over the runs
     saving: float

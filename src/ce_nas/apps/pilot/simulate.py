@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ce_nas._version import __version__
-from ce_nas.analysis.counterfactual import DeferrableWorkload, replay_policies
+from ce_nas.analysis.policy_replay import DeferrableWorkload, replay_policies
 from ce_nas.api import Search
 from ce_nas.apps.pilot.costs import TARGET_NOT_REACHED, SearchCost, SearchMethod
 from ce_nas.apps.pilot.grids import PilotGrids, season_first_month, spread_starts
