@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -46,6 +47,11 @@ class ProviderServer(FaultServer):
         #: resolution and curve type of ENTSO-E's documents
         self.resolution_s = 3600
         self.curve_type = "A01"
+
+    @property
+    def queries(self) -> list[dict[str, str]]:
+        """The parameters of each request so far."""
+        return [dict(parse_qsl(urlsplit(path).query)) for path in self.requests]
 
 
 def step_starts(start: datetime, end: datetime, step_s: int) -> list[datetime]:

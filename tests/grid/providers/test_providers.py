@@ -1,9 +1,7 @@
-"""The particulars of each API."""
+"""What all providers have in common: provenance of values, refused answers, fuels."""
 
-import math
 import re
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -13,20 +11,12 @@ pytest.importorskip("tenacity", reason="needs the extra 'live'")
 
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.http import Fault
-from ce_nas.grid.providers import eia, entsoe, uk
+from ce_nas.grid.providers import eia, entsoe
 from ce_nas.grid.providers.base import DataQuality
-from ce_nas.grid.providers.provider_errors import ProviderError, ZoneError
+from ce_nas.grid.providers.provider_errors import ProviderError
 from ce_nas.grid.trace import EmissionFactorType, Signal
 
 DAY = timedelta(days=1)
-
-
-def only(name):
-    return pytest.mark.parametrize("case", [name], indirect=True)
-
-
-def queries(server):
-    return [dict(parse_qsl(urlsplit(path).query)) for path in server.requests]
 
 
 PROVENANCE = {
@@ -61,182 +51,11 @@ def test_unsupported_factors_are_rejected(case, connect):
         connect(case, EmissionFactorType.LIFECYCLE)
 
 
-@only("electricity-maps")
-def test_electricity_maps_endpoints_and_ten_day_requests(case, server, connect, emulators):
-    provider = connect(case)
-    provider.fetch("DE", case.now - DAY, case.now)
-    assert [path.split("?")[0].rpartition("/")[2] for path in server.requests] == ["history"]
-    server.requests.clear()
-    series = provider.fetch("DE", case.now - 25 * DAY, case.now)
-    assert [path.split("?")[0].rpartition("/")[2] for path in server.requests] == ["past-range"] * 3
-    np.testing.assert_allclose(
-        series.trace.g_per_kwh, [emulators.true_intensity(series.step_start(s)) for s in range(len(series))]
-    )
-
-
-@only("electricity-maps")
-def test_electricity_maps_estimated_hour(case, connect):
-    series = connect(case).fetch("DE", case.now - DAY, case.now)
-    by_hour = {series.step_start(step).hour: quality for step, quality in enumerate(series.qualities) if step}
-    assert by_hour[5] is DataQuality.ESTIMATED
-    assert {quality for hour, quality in by_hour.items() if hour != 5} == {DataQuality.MEASURED}
-
-
-@only("electricity-maps")
-def test_electricity_maps_direct_factors(case, server, connect):
-    series = connect(case, EmissionFactorType.DIRECT).fetch("DE", case.now - DAY, case.now)
-    assert series.trace.factors is EmissionFactorType.DIRECT
-    assert queries(server)[0]["emissionFactorType"] == "direct"
-
-
-@only("electricity-maps")
-def test_electricity_maps_caller_lookup_is_disabled(case, server, connect):
-    connect(case).fetch("DE", case.now - DAY, case.now)
-    assert queries(server)[0]["shouldUseFallbackCallerLookup"] == "false"
-
-
-@only("watttime")
-def test_watttime_token_is_renewed(case, server, connect, monkeypatch, emulators):
-    moment = [case.now]
-    provider = connect(case, now=lambda: moment[0])
-
-    def fetch():
-        return provider.fetch(case.zone, case.now - DAY, case.now)
-
-    fetch(), fetch()
-    assert server.logins == 1
-    moment[0] += timedelta(minutes=26)
-    fetch()
-    assert server.logins == 2
-    monkeypatch.setattr(emulators, "TOKEN", "hidden-other")
-    fetch()
-    assert server.logins == 3
-    server.fault, server.failures = "401", 99
-    with pytest.raises(ProviderError) as caught:
-        fetch()
-    assert caught.value.fault is Fault.UNAUTHORIZED
-    assert server.logins == 4
-
-
-@only("uk")
-def test_uk_regions_have_forecasts_only(case, connect):
-    assert sorted(uk.REGIONS) == list(range(1, 18))
-    provider = connect(case)
-    series = provider.fetch("GB-17", case.now - DAY, case.now)
-    assert set(series.qualities) == {DataQuality.FORECAST}
-    for zone in ("GB-0", "GB-18", "UK", "FR", "GB-"):
-        with pytest.raises(ZoneError, match="London"):
-            provider.check_zone(zone)
-
-
-@only("uk")
-def test_uk_requests_are_two_weeks_long(case, server, connect):
-    series = connect(case).fetch("GB", case.now - 30 * DAY, case.now)
-    assert len(server.requests) == 3
-    assert len(series) == 30 * 48 + 1
-    assert np.isnan(series.trace.g_per_kwh).sum() == 1  # the current half-hour
-
-
-@only("eia")
-def test_eia_pages(case, server, connect, emulators):
-    server.page_rows = 7
-    series = connect(case).fetch("CISO", case.now - DAY, case.now)
-    rows = 3 * 24 * 3  # three fuels; the requested day, and the two before it, which tell the fuels
-    assert [int(query["offset"]) for query in queries(server)] == list(range(0, rows, 7))
-    np.testing.assert_allclose(
-        series.trace.g_per_kwh[:-1],
-        [emulators.true_intensity(series.step_start(step)) for step in range(len(series) - 1)],
-    )
-
-
-@only("eia")
-def test_eia_daylight_saving_time(case, server, connect, emulators):
-    server.fault = "dst"
-    series = connect(case).fetch("CISO", case.now - DAY, case.now)
-    assert not np.isnan(series.trace.g_per_kwh[:-1]).any()
-
-
 def test_fuels_have_emission_factors():
     from ce_nas.grid.emission_factors import EMISSION_FACTORS, Fuel
 
     assert {*eia.FUELS.values(), *entsoe.FUELS.values()} <= {*EMISSION_FACTORS, Fuel.STORAGE}
     assert set(EMISSION_FACTORS) == set(Fuel) - {Fuel.STORAGE}
-
-
-@pytest.mark.parametrize("code", entsoe.ZONES.values())
-def test_entsoe_zone_codes_have_valid_check_characters(code):
-    alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
-    total = sum(alphabet.index(letter) * weight for letter, weight in zip(code[:15], range(16, 1, -1), strict=True))
-    assert len(code) == 16
-    assert alphabet[36 - (total - 1) % 37] == code[15]
-
-
-@only("entsoe")
-def test_entsoe_code_as_zone(case, server, connect):
-    series = connect(case).fetch(entsoe.ZONES["FR"], case.now - DAY, case.now)
-    assert series.trace.zone == entsoe.ZONES["FR"]
-    assert queries(server)[0]["in_Domain"] == entsoe.ZONES["FR"]
-
-
-@only("entsoe")
-def test_entsoe_resolutions_are_averaged(case, server, connect, emulators):
-    server.resolution_s = 900
-    series = connect(case).fetch("DE", case.now - DAY, case.now)
-    assert series.trace.step_s == 3600
-    known = series.trace.g_per_kwh[:-1]
-    np.testing.assert_allclose(known, [emulators.true_intensity(series.step_start(step)) for step in range(len(known))])
-
-
-@pytest.mark.parametrize(
-    ("quarters", "expected"),
-    [([10.0, 20.0, 30.0, 40.0], 25.0), ([10.0, 20.0, 30.0], math.nan), ([10.0, 20.0, math.nan, 40.0], math.nan)],
-)
-def test_entsoe_hour_without_a_quarter_is_missing(quarters, expected):
-    start = datetime(2024, 3, 31, 1, tzinfo=UTC)
-    points = [
-        entsoe._GenerationPoint(start + timedelta(minutes=15 * index), 900.0, "B04", power)
-        for index, power in enumerate(quarters)
-    ]
-    means = [generation.power_mw for generation in entsoe._resample(points, 3600.0)]
-    np.testing.assert_array_equal(means, [expected, expected])
-
-
-@only("entsoe")
-def test_entsoe_curve_type_repeats_omitted_positions(case, server, connect, emulators):
-    server.fault, server.curve_type = "missing", "A03"
-    series = connect(case).fetch("DE", case.now - DAY, case.now)
-    moments = [series.step_start(step) for step in range(len(series) - 1)]
-    expected = [emulators.true_intensity(m - timedelta(hours=1) if emulators.is_affected(m) else m) for m in moments]
-    np.testing.assert_allclose(series.trace.g_per_kwh[:-1], expected)
-
-
-@only("entsoe")
-def test_entsoe_no_data_is_missing(case, connect):
-    series = connect(case).fetch("DE", case.now + DAY, case.now + 2 * DAY)
-    assert np.isnan(series.trace.g_per_kwh).all()
-
-
-REFUSAL = (
-    "<Acknowledgement_MarketDocument><Reason><code>999</code><text>Too long</text></Reason>"
-    "</Acknowledgement_MarketDocument>"
-)
-
-
-@only("entsoe")
-@pytest.mark.parametrize(
-    ("document", "fault"),
-    [
-        (REFUSAL, Fault.REJECTED),
-        ("<Publication_MarketDocument/>", Fault.MALFORMED),
-        ('<!DOCTYPE x [<!ENTITY a "b">]><GL_MarketDocument>&a;</GL_MarketDocument>', Fault.MALFORMED),
-        ('{"json": 1}', Fault.MALFORMED),
-    ],
-)  # fmt: skip
-def test_entsoe_other_documents_are_rejected(case, server, connect, emulators, monkeypatch, document, fault):  # noqa: PLR0913, PLR0917
-    monkeypatch.setitem(emulators.APIS, "entsoe", lambda *_: (200, document))
-    with pytest.raises(ProviderError) as caught:
-        connect(case).fetch("DE", case.now - DAY, case.now)
-    assert caught.value.fault is fault
 
 
 JSON = ("electricity-maps", "watttime", "uk", "eia")
