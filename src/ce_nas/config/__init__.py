@@ -1,6 +1,7 @@
 """Settings of a run: written once as models, from which files, flags, keywords, help and documentation are made.
 
 - schema: `Settings`, all settings of a run; `settings_from_flags`, `read_settings_file`
+- site_schema: settings of the electricity, its prices, and the sites
 - live_schema: settings of a search on real devices
 - recipe_files: configurations that ship with the package
 - without_effect: options that have no effect in the case at hand are refused

@@ -12,7 +12,7 @@
 - sites: sites of a search, and moves between them
 - live_intensity: carbon intensity of a live search
 - journal_writer: the journal entries of an engine
-- inputs: the data that the settings name, loaded lazily
+- inputs: the data that the settings name, loaded lazily; site_inputs: the grids of the sites
 - feasibility_check: whether a search can finish a training, and when the first one begins
 - input_changes: inputs that have changed since a run began, refused or accepted
 - live_inputs: what a live search reads before it starts

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +12,18 @@ import numpy as np
 from ce_nas.benchmarks.tabular import require_table
 from ce_nas.components.base import ComponentSettings
 from ce_nas.components.registry import POLICIES, PROBLEMS, SEARCHERS
-from ce_nas.config.schema import OtherSiteSettings, SiteSettings
-from ce_nas.core.errors import SettingsError, TraceError, unknown_choice_message
+from ce_nas.core.errors import SettingsError
 from ce_nas.energy.ledger import Prices
 from ce_nas.engine.live_inputs import build_live_provider, live_grid_metadata
+from ce_nas.engine.site_inputs import TYPICAL_START, load_trace, require_valid_sites, settings_at_site
 from ce_nas.engine.warm_start_inputs import EarlierTrainings, list_warm_starts
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ce_nas.benchmarks.base import Benchmark, Evaluator, ProxyScores
     from ce_nas.benchmarks.nasbench301 import NasBench301
     from ce_nas.benchmarks.supernet_noise import SimulatedSupernetScores
     from ce_nas.benchmarks.tabular import BenchmarkTable
-    from ce_nas.config.schema import GridSettings, Settings
+    from ce_nas.config.schema import Settings
     from ce_nas.core.records import Objective
     from ce_nas.energy.power_lever import PowerCapSchedule
     from ce_nas.energy.power_profile import PowerProfile
@@ -37,11 +34,8 @@ if TYPE_CHECKING:
     from ce_nas.policies.site_constraints import WeeklyWindow
     from ce_nas.search.constraints import Constraint, Constraints, KnownMetric
 
-__all__ = ["RunInputs"]
+__all__ = ["TYPICAL_START", "RunInputs"]
 
-#: year of the built-in zones, and the default start of a run in it
-TYPICAL_YEAR = 2023
-TYPICAL_START = datetime(TYPICAL_YEAR, 7, 3, tzinfo=UTC)
 #: the part of a trace before the default start of a run, where it is long enough; more if the forecaster needs it
 MIN_HISTORY = timedelta(days=7)
 
@@ -70,7 +64,7 @@ class RunInputs:
             self.provider.provider.check_zone(self.zone)
         else:
             _ = self.history, self.power_cap
-        _require_valid_sites(self)
+        require_valid_sites(self)
         self.choose_forecaster()
         POLICIES.build(self.settings.policy)
         searcher = self.settings.searcher
@@ -234,7 +228,7 @@ class RunInputs:
     @cached_property
     def trace(self) -> GridTrace:
         """The grid."""
-        return _load_trace(self.settings)
+        return load_trace(self.settings)
 
     @cached_property
     def start(self) -> datetime:
@@ -291,7 +285,7 @@ class RunInputs:
     def other_sites(self) -> tuple[RunInputs, ...]:
         """The same run at each of the other sites: their grids and prices."""
         return tuple(
-            RunInputs(_settings_at_site(self.settings, other, self.start)) for other in self.settings.site.others
+            RunInputs(settings_at_site(self.settings, other, self.start)) for other in self.settings.site.others
         )
 
     def choose_forecaster(self) -> SelectedForecaster:
@@ -358,90 +352,6 @@ def _build_noisy_scores(wanted: str, benchmark: NasBench301, seed: int) -> Simul
     )
 
 
-def _load_trace(settings: Settings) -> GridTrace:
-    grid = settings.grid
-    if grid.trace is None:
-        from ce_nas.grid.synthetic import DEFAULT_ZONE, synthetic_trace
-
-        if imported := _load_imported_trace(settings):
-            return imported
-        return synthetic_trace(grid.zone or DEFAULT_ZONE, seed=grid.seed, year=(grid.start or TYPICAL_START).year)
-    return _read_trace_file(grid.trace, grid)
-
-
-def _load_imported_trace(settings: Settings) -> GridTrace | None:
-    """The trace of an imported zone; None if it is built in, or nothing was imported.
-
-    :raises SettingsError: if zones were imported, and it is neither one of them nor built in.
-    """
-    from ce_nas.datasets import lookup as tables
-    from ce_nas.datasets.store import DataStore
-    from ce_nas.grid.synthetic import builtin_zones
-
-    zone, built_in, library = settings.grid.zone, [item.name for item in builtin_zones()], DataStore()
-    if zone is None or zone in built_in:
-        return None
-    path = tables.find_trace_file(library, zone)
-    if path is None and (imported := tables.list_trace_zones(library)):
-        raise SettingsError(unknown_choice_message("zone", zone, [*built_in, *imported]))
-    if path is None:
-        return None
-    in_package_units = {"unit": None, "timezone": None}
-    grid = settings.grid.model_copy(update=in_package_units)
-    return replace(_read_trace_file(path, grid), origin=tables.describe_origin(library, path))
-
-
-def _read_trace_file(path: Path, grid: GridSettings) -> GridTrace:
-    from ce_nas.grid.readers import read_trace
-
-    return read_trace(
-        path,
-        zone=grid.zone,
-        factors=grid.factors,
-        signal=grid.signal,
-        time_column=grid.time_column,
-        intensity_column=grid.intensity_column,
-        unit=grid.unit,
-        timezone=grid.timezone,
-    )
-
-
-def _settings_at_site(settings: Settings, other: OtherSiteSettings, start: datetime) -> Settings:
-    """The settings of a run at another site."""
-    grid = settings.grid.model_copy(
-        update={
-            "trace": other.trace,
-            "zone": other.zone,
-            "factors": other.factors,
-            "signal": other.signal,
-            "unit": other.unit,
-            "timezone": other.timezone,
-            "time_column": other.time_column,
-            "intensity_column": other.intensity_column,
-            "start": start,
-            "weather": None,
-        }
-    )
-    paid = {name: getattr(other, name) for name in ("electricity_price", "gpu_hour_price")}
-    layout = {"timezone": settings.prices.timezone or settings.grid.timezone}  # of the prices at home
-    if other.electricity_price is not None:
-        layout = {"timezone": None, "time_column": None, "price_column": None, "price_unit": other.price_unit}
-    update = {**layout, **{name: what for name, what in paid.items() if what is not None}}
-    prices = settings.prices.model_copy(update=update)
-    return settings.model_copy(update={"grid": grid, "prices": prices, "site": SiteSettings()})
-
-
-def _name_keys_of_site(message: str, site: str) -> str:
-    """The message on a file of another site, with the keys of its table in place of the options of the command."""
-    keys = OtherSiteSettings.model_fields
-    in_table = re.sub(
-        r"--([a-z][a-z-]*)",
-        lambda option: key if (key := option[1].replace("-", "_")) in keys else option[0],
-        message,
-    )
-    return f"{in_table} This is a key of [[site.others]] {site!r}." if in_table != message else message
-
-
 def _require_profile(settings: Settings) -> None:
     """Check that a profile that is to be measured can be.
 
@@ -455,34 +365,3 @@ def _require_profile(settings: Settings) -> None:
             "'measured'; name a built-in one or a file, or search with --live."
         )
         raise SettingsError(message)
-
-
-def _require_valid_sites(inputs: RunInputs) -> None:
-    """Read the inputs of the other sites, and check that they can be compared.
-
-    :raises SettingsError: if names are equal, a move is shorter than a checkpoint, or signals are mixed.
-    """
-    site = inputs.settings.site
-    names = [site.name, *(other.name for other in site.others)]
-    if len(set(names)) < len(names):
-        message = f"Expected sites of different names, got: {', '.join(names)}; give each its own."
-        raise SettingsError(message)
-    if site.others and site.move_time < inputs.settings.cluster.checkpoint_s:
-        message = (
-            f"Expected a site.move_time of {inputs.settings.cluster.checkpoint_s:g} s or more, in which checkpoints "
-            f"are written, got {site.move_time:g} s."
-        )
-        raise SettingsError(message)
-    for other, there in zip(site.others, inputs.other_sites, strict=True):
-        trace = inputs.trace
-        try:
-            _ = (there.history, there.prices)
-        except TraceError as error:
-            message = _name_keys_of_site(str(error), other.name)
-            raise TraceError(message) from error
-        if (there.trace.factors, there.trace.signal) != (trace.factors, trace.signal):
-            message = (
-                f"Expected {trace.factors} factors and a {trace.signal} signal at every site, as at {site.name}, got "
-                f"{there.trace.factors} and {there.trace.signal} for zone {there.trace.zone}; the two do not compare."
-            )
-            raise SettingsError(message)

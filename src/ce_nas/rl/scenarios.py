@@ -23,7 +23,8 @@ from ce_nas.core.rng import random_stream
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.energy.power_model import AVERAGE_PUE, TRAINING_W
 from ce_nas.engine.build import build_engine
-from ce_nas.engine.inputs import TYPICAL_YEAR, RunInputs
+from ce_nas.engine.inputs import RunInputs
+from ce_nas.engine.site_inputs import TYPICAL_YEAR
 from ce_nas.rl.replay_data import ReplaySearcher
 from ce_nas.store.journal import NullJournal
 
