@@ -83,10 +83,7 @@ class AdmissionControl:
         affordable, available = self._count_trainings(demand, now_s)
         stop = None
         if affordable == 0 and demand.trainings:
-            stop = self._binding_budget([*demand.trainings, demand.next_training], now_s)
-            if stop is not None and demand.started <= 1 and self._may_probe(now_s):
-                self._note_probe(stop)
-                affordable, stop = 1, None
+            affordable, stop = self._allow_probe(demand, now_s)
         sampling = allocation.sampling if affordable >= demand.started else 0
         idle = allocation.idle if affordable >= len(demand.trainings) else 0
         if self.checker.is_metered:
@@ -97,6 +94,14 @@ class AdmissionControl:
         evaluating = min(affordable, allocation.evaluating)
         released = allocation.devices - sampling - evaluating - idle
         return Allocation(sampling, evaluating, idle, released), stop
+
+    def _allow_probe(self, demand: _Demand, now_s: float) -> tuple[int, StopReason | None]:
+        """Count the trainings to run although none can finish: one probe, or none, with the budget that prevents it."""
+        stop = self._binding_budget([*demand.trainings, demand.next_training], now_s)
+        if stop is None or demand.started > 1 or not self._may_probe(now_s):
+            return 0, stop
+        self._note_probe(stop)
+        return 1, None
 
     def take_note(self) -> str:
         """Return a note for the journal on decisions from assumed values since the last call; may be empty."""

@@ -18,6 +18,7 @@ from ce_nas.store.journal import INPUT_CHANGED
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ce_nas.energy.power_lever import PowerSettings
     from ce_nas.engine.inputs import RunInputs
     from ce_nas.store.journal import JournalEntry, SqliteJournal
 
@@ -45,11 +46,8 @@ def input_digests(inputs: RunInputs, forecaster_sha256: str | None) -> dict[str,
     """
     settings, benchmark = inputs.settings, inputs.benchmark
     digests = {_name_benchmark(inputs): benchmark.fingerprint}
-    if (
-        settings.live.enabled
-        and not (settings.live.evaluate or inputs.user_benchmark)
-        and settings.live.data != "digits"
-    ):
+    has_own_code = settings.live.evaluate or inputs.user_benchmark
+    if settings.live.enabled and not has_own_code and settings.live.data != "digits":
         digests[f"the images {settings.live.data}"] = _digest_path(Path(settings.live.data))
     if scores := inputs.proxy_scores:
         digests[f"the proxy scores {settings.problem.proxy_scores or 'of the package'}"] = scores.fingerprint
@@ -59,11 +57,7 @@ def input_digests(inputs: RunInputs, forecaster_sha256: str | None) -> dict[str,
             digests |= _grid_digests(there, f" of the site {other.name}")
     for source in list_warm_starts(settings):
         digests[f"the warm start {source}"] = inputs.earlier_trainings.digest(source)
-    power = settings.power
-    if power.is_used and Path(power.profile).suffix:
-        digests[f"the power profile {Path(power.profile).name}"] = _digest_path(Path(power.profile))
-    if power.cap:
-        digests[f"the power cap {power.cap.name}"] = _digest_path(power.cap)
+    digests |= _power_digests(settings.power)
     digests[f"the fitted forecaster of zone {inputs.zone}"] = forecaster_sha256 or ABSENT
     if path := getattr(settings.policy, "file", None):
         digests[f"the learned policy {path.name}"] = _digest_path(path)
@@ -176,6 +170,16 @@ def _grid_digests(inputs: RunInputs, where: str) -> dict[str, str]:
         digests[f"the weather {grid.weather.name}{where}"] = _digest_path(grid.weather)
     if not isinstance(prices.electricity_price, float):
         digests[f"the prices {prices.electricity_price.name}{where}"] = _digest_path(prices.electricity_price)
+    return digests
+
+
+def _power_digests(power: PowerSettings) -> dict[str, str]:
+    """The digests of the files of a power profile and of a power cap, where there are such."""
+    digests = {}
+    if power.is_used and Path(power.profile).suffix:
+        digests[f"the power profile {Path(power.profile).name}"] = _digest_path(Path(power.profile))
+    if power.cap:
+        digests[f"the power cap {power.cap.name}"] = _digest_path(power.cap)
     return digests
 
 
