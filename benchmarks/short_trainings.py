@@ -26,7 +26,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy
 import numpy as np
 import torch
 
-from ce_nas.analysis.proxy_correlation import kendall_tau
+from ce_nas.config.recipe_files import read_recipe_file
+from ce_nas.core.rank_correlation import kendall_tau
 from ce_nas.core.rng import random_stream
 from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.training.data.sources import load_images
@@ -54,24 +55,12 @@ def main() -> None:
     flips = data.image_shape[0] == 3
     shift, short = (2 if data.image_shape[1] > 16 else 1), max(round(stated.epochs / 5), 1)
     plain = Recipe(epochs=stated.epochs, batch=128, shift=shift, flip=flips)
+    shipped = read_recipe_file("cifar10-fast")["live"]["recipe"]
+    own = {name: getattr(plain, name) for name in ("batch", "shift", "precision", "deterministic")}
     recipes = {
         "long": plain,
         "short": replace(plain, epochs=short),
-        "fast": replace(
-            plain,
-            epochs=short,
-            optimiser="muon",
-            learning_rate=0.05,
-            momentum=0.85,
-            weight_decay=0.0,
-            schedule="one-cycle",
-            warmup=0.23,
-            start_factor=0.2,
-            final_factor=0.07,
-            label_smoothing=0.2,
-            alternating_flip=flips,
-            whitening=2,
-        ),
+        "fast": replace(plain, **{**shipped, **own, "epochs": short, "alternating_flip": flips}),
     }
     cells = space.sample(random_stream(stated.seed, "cells"), stated.cells)
     record = _Record(stated.record)
@@ -150,10 +139,15 @@ def _rank(scores: list[float], truths: list[float]) -> dict[str, list[float]]:
     rng = random_stream(0, "bootstrap")
     draws = [rng.integers(len(first), size=len(first)) for _ in range(DRAWS)]
     found = {}
-    for name, measure in (("tau", kendall_tau), ("best_tenth", _best_tenth), ("ndcg", _ndcg)):
+    for name, measure in (("tau", _tau), ("best_tenth", _best_tenth), ("ndcg", _ndcg)):
         values = [measure(first[rows], second[rows]) for rows in draws]
         found[name] = [float(measure(first, second)), *np.quantile(values, (0.025, 0.975)).tolist()]
     return found
+
+
+def _tau(scores: np.ndarray, truths: np.ndarray) -> float:
+    """Kendall's tau-b; 0 where all are equal, so that nothing is ranked."""
+    return kendall_tau(scores, truths) or 0.0
 
 
 def _best_tenth(scores: np.ndarray, truths: np.ndarray) -> float:

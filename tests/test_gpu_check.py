@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 import ce_nas  # noqa: E402
 from ce_nas import _bare_lazy_loader, gpu_check  # noqa: E402
 from ce_nas.gpu_check_steps import STEPS  # noqa: E402
-from ce_nas.gpu_workloads import CheckSettings, kendall_tau  # noqa: E402
+from ce_nas.gpu_workloads import CheckSettings  # noqa: E402
 
 SOURCE = Path(ce_nas.__file__).parents[1]
 #: what torch itself needs
@@ -116,11 +116,6 @@ def test_it_imports_what_torch_and_numpy_import_and_nothing_else():
         for name in ("torch", "ce_nas.gpu_check")
     ]
     assert {name for name in loaded[1] - loaded[0] if not name.startswith("_")} <= {"ce_nas", "lazy_loader"}
-
-
-def test_kendalls_tau_by_hand():
-    assert kendall_tau([1, 2, 3, 4], [1, 2, 4, 3]) == pytest.approx(4 / 6)
-    assert kendall_tau([1, 2], [5, 5]) is None
 
 
 def test_the_stand_in_imports_lazily_like_the_original(tmp_path, monkeypatch):

@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ce_nas.config.recipe_files import read_recipe_file
 from ce_nas.core.clock import monotonic_s
+from ce_nas.core.rank_correlation import kendall_tau
+from ce_nas.core.rng import seeded_torch
 from ce_nas.gpu_workloads import (
     CheckSettings,
     build_darts_network,
     build_darts_trainer,
     build_supernet_trainer,
     generate_images,
-    kendall_tau,
     load_cifar,
     measure_images_per_s,
     measure_plain_loop,
@@ -239,26 +241,11 @@ def _check_power_limits(settings: CheckSettings, limit_s: float) -> dict[str, An
 def _check_fast_recipe(settings: CheckSettings, limit_s: float) -> dict[str, Any]:
     """The short recipe of candidates on CIFAR-10, or on generated images."""
     data = load_cifar(settings) if settings.data else generate_images(settings, settings.images)
-    recipe = Recipe(
-        epochs=5,
-        batch=min(512, len(data.train)),
-        optimiser="muon",
-        learning_rate=0.05,
-        momentum=0.85,
-        weight_decay=0.0,
-        schedule="one-cycle",
-        warmup=0.23,
-        start_factor=0.2,
-        final_factor=0.07,
-        label_smoothing=0.2,
-        alternating_flip=True,
-        shift=2,
-        whitening=2,
-        precision="bf16",
-    )
-    torch.manual_seed(0)
+    shipped = read_recipe_file("cifar10-fast")["live"]["recipe"]
+    recipe = Recipe(**{**shipped, "batch": min(shipped["batch"], len(data.train))})
     width, cells = (16, 3) if settings.is_gpu else (4, 1)
-    network = build_network(NasBench201Space(), (4, 4, 1, 4, 3, 4), width, cells, data, recipe)
+    with seeded_torch(0):
+        network = build_network(NasBench201Space(), (4, 4, 1, 4, 3, 4), width, cells, data, recipe)
     trainer = NetworkTrainer(network, data, recipe, device=settings.device)
     start_s = monotonic_s()
     finished = trainer.advance(lambda: monotonic_s() - start_s > 0.9 * limit_s)
@@ -281,9 +268,9 @@ def _check_supernet_tau(settings: CheckSettings, limit_s: float) -> dict[str, An
         if monotonic_s() - start_s > 0.85 * limit_s:
             break
         scores.append(float(score_paths(trainer, trainer.network, [cell], sample, recalibration_batches=4)[0]))  # type: ignore[arg-type]
-        torch.manual_seed(0)
-        width = 16 if settings.is_gpu else 4
-        alone = NetworkTrainer(NasBench201Network(cell, channels=width, cells=1), data, recipe, device=settings.device)
+        with seeded_torch(0):
+            network = NasBench201Network(cell, channels=16 if settings.is_gpu else 4, cells=1)
+        alone = NetworkTrainer(network, data, recipe, device=settings.device)
         alone.advance(steps=100)
         truths.append(alone.evaluate(sample).accuracy_pct)
     return {"cells": len(truths), "tau": kendall_tau(scores, truths), "supernet_steps": trainer.step}

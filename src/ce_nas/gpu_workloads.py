@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 
 from ce_nas.core.clock import monotonic_s
+from ce_nas.core.rng import seeded_torch
 from ce_nas.space.darts import DartsSpace, Genotype
 from ce_nas.space.nasbench201_cell import NasBench201Space
 from ce_nas.training.data.images import ImageDataset, Images, build_image_dataset
@@ -26,7 +26,6 @@ __all__ = [
     "build_darts_trainer",
     "build_supernet_trainer",
     "generate_images",
-    "kendall_tau",
     "load_cifar",
     "measure_images_per_s",
     "measure_plain_loop",
@@ -79,14 +78,6 @@ class CheckSettings:
         return cls("cpu", step_s, total_s, channels=4, cells=3, batch=16, images=160)
 
 
-def kendall_tau(first: list[float], second: list[float]) -> float | None:
-    """Kendall's tau-b; None without two different values on both sides."""
-    pairs = list(itertools.combinations(range(len(first)), 2))
-    signs = [(np.sign(first[i] - first[j]), np.sign(second[i] - second[j])) for i, j in pairs]
-    ties = np.prod([sum(bool(sign[side]) for sign in signs) for side in (0, 1)])
-    return float(sum(a * b for a, b in signs) / np.sqrt(ties)) if ties else None
-
-
 def generate_images(settings: CheckSettings, count: int) -> ImageDataset:
     """Ten classes of noise around a pattern of their own, of CIFAR-10's size."""
     rng = np.random.default_rng(0)
@@ -113,11 +104,9 @@ def load_cifar(settings: CheckSettings) -> ImageDataset:
 
 def build_darts_network(settings: CheckSettings, *, auxiliary: bool = True) -> DartsNetwork:
     """DARTS-V2 at the size of the settings, with weights of seed 0."""
-    torch.manual_seed(0)
-    space = DartsSpace()
-    return DartsNetwork(
-        space.architecture(_DARTS_V2), channels=settings.channels, cells=settings.cells, auxiliary=auxiliary
-    )
+    architecture = DartsSpace().architecture(_DARTS_V2)
+    with seeded_torch(0):
+        return DartsNetwork(architecture, channels=settings.channels, cells=settings.cells, auxiliary=auxiliary)
 
 
 def build_darts_trainer(settings: CheckSettings, data: ImageDataset, recipe: Recipe) -> NetworkTrainer:
@@ -128,10 +117,10 @@ def build_darts_trainer(settings: CheckSettings, data: ImageDataset, recipe: Rec
 
 def build_supernet_trainer(settings: CheckSettings, data: ImageDataset, epochs: int) -> SupernetTrainer:
     """A trainer of NAS-Bench-201's supernet along random paths."""
-    torch.manual_seed(0)
     width, cells = (16, 5) if settings.is_gpu else (4, 1)
     recipe = Recipe(epochs=epochs, batch=min(256, len(data.train)), precision="bf16", deterministic=False)
-    network = NasBench201Supernet(channels=width, cells=cells)
+    with seeded_torch(0):
+        network = NasBench201Supernet(channels=width, cells=cells)
     return SupernetTrainer(network, NasBench201Space(), data, recipe, device=settings.device)
 
 

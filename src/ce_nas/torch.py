@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from ce_nas.core.errors import SettingsError
+from ce_nas.core.rng import seeded_torch
 from ce_nas.training.latency import measure_latency
 from ce_nas.training.networks.nasbench201_network import count_flops, count_parameters
 
@@ -74,8 +75,7 @@ class Networks:
 
     def network(self, architecture: dict[str, Any]) -> nn.Module:
         """The module with the weights of the seed; the caller's random numbers are left as they were."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)
+        with seeded_torch(self._seed):
             return self._build(architecture)
 
     def costs(self, architecture: dict[str, Any]) -> dict[str, float]:

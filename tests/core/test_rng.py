@@ -1,10 +1,11 @@
 """Random streams depend on their seed and name alone."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ce_nas.core.rng import random_stream
+from ce_nas.core.rng import random_stream, seeded_torch
 
 
 def test_random_stream_is_portable():
@@ -36,3 +37,17 @@ def test_random_streams_are_independent():
 def test_random_streams_are_uncorrelated():
     a, b = random_stream(1, "searcher").random(10_000), random_stream(2, "searcher").random(10_000)
     assert abs(np.corrcoef(a, b)[0, 1]) < 0.04
+
+
+def test_torch_is_seeded_within_the_block_alone():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(5)
+    expected = [torch.rand(3), torch.rand(3)]
+    torch.manual_seed(5)
+    before = torch.rand(3)
+    with seeded_torch(7):
+        drawn = torch.rand(3)
+    assert torch.equal(before, expected[0])
+    assert torch.equal(torch.rand(3), expected[1])
+    with seeded_torch(7):
+        assert torch.equal(torch.rand(3), drawn)

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ce_nas.core.rank_correlation import kendall_tau
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ce_nas.core.records import Objective
     from ce_nas.store.journal import JournalEntry
 
-__all__ = ["ProxyRanking", "kendall_tau", "measure_proxy_ranking"]
+__all__ = ["ProxyRanking", "measure_proxy_ranking"]
 
 #: fewer trainings give no ranking
 _MIN_TRAININGS = 5
@@ -62,13 +64,6 @@ def measure_proxy_ranking(entries: Sequence[JournalEntry], objectives: Sequence[
     return _rank_correlation(pairs, objectives)
 
 
-def kendall_tau(first: np.ndarray, second: np.ndarray) -> float:
-    """Compute Kendall's tau-b of two arrays of shape ``(n,)``; 0 if one of them is constant."""
-    signs = [np.sign(values[:, None] - values) for values in (first, second)]
-    pairs = math.sqrt(float(np.abs(signs[0]).sum()) * float(np.abs(signs[1]).sum()))
-    return float((signs[0] * signs[1]).sum()) / pairs if pairs else 0.0
-
-
 def _rank_correlation(
     pairs: list[tuple[list[float], list[float]]], objectives: Sequence[Objective]
 ) -> ProxyRanking | None:
@@ -77,7 +72,7 @@ def _rank_correlation(
     scores, results = (np.array(values, dtype=float) for values in zip(*pairs, strict=True))
     for column, objective in enumerate(objectives):
         if not np.array_equal(scores[:, column], results[:, column]):
-            tau = kendall_tau(scores[:, column], results[:, column])
+            tau = kendall_tau(scores[:, column], results[:, column]) or 0.0  # equal scores rank nothing
             margin = 1.96 * math.sqrt(2.0 * (1.0 - tau**2) / len(pairs))
             return ProxyRanking(objective.name, tau, max(tau - margin, -1.0), min(tau + margin, 1.0), len(pairs))
     return None

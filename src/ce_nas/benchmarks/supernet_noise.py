@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from importlib import resources
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ce_nas.core.errors import TableError, unknown_choice_message
+from ce_nas.core.rank_correlation import kendall_tau
 from ce_nas.core.rng import random_stream
 
 if TYPE_CHECKING:
@@ -190,8 +192,8 @@ def fit_noise_model(
         spread=_round_to_tuple(spread),
         shared=round(_explained_variance_share(residuals / (weights @ spread), features), 3),
         epochs=epochs,
-        tau=round(_kendall_tau(true_accuracies, supernet_accuracies), 3),
-        tau_best=round(_kendall_tau(true_accuracies[best], supernet_accuracies[best]), 3),
+        tau=_rounded_tau(true_accuracies, supernet_accuracies),
+        tau_best=_rounded_tau(true_accuracies[best], supernet_accuracies[best]),
     )
 
 
@@ -288,10 +290,9 @@ def _explained_variance_share(noise: np.ndarray, features: np.ndarray) -> float:
     return float(1.0 - residuals.var() / noise.var())
 
 
-def _kendall_tau(first: np.ndarray, second: np.ndarray) -> float:
-    from scipy.stats import kendalltau
-
-    return float(kendalltau(first, second).statistic)
+def _rounded_tau(true_accuracies: np.ndarray, supernet_accuracies: np.ndarray) -> float:
+    tau = kendall_tau(true_accuracies, supernet_accuracies)
+    return math.nan if tau is None else round(tau, 3)
 
 
 def _normal_quantiles(shares: np.ndarray) -> np.ndarray:

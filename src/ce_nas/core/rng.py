@@ -7,10 +7,15 @@ numbers of another, and the same seed gives the same run on every machine.
 from __future__ import annotations
 
 import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-__all__ = ["random_stream"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["random_stream", "seeded_torch"]
 
 
 def random_stream(seed: int, name: str) -> np.random.Generator:
@@ -21,3 +26,17 @@ def random_stream(seed: int, name: str) -> np.random.Generator:
         [334, 666, 836]
     """
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, zlib.crc32(name.encode())))))
+
+
+@contextmanager
+def seeded_torch(seed: int) -> Iterator[None]:
+    """Draw torch's global numbers from ``seed`` within the block, such as the weights of a network built on the CPU.
+
+    Torch initialises weights from its global generator alone. After the block the caller's numbers on the CPU continue
+    as if nothing had been drawn.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ce_nas.core.rng import random_stream
+from ce_nas.core.rng import random_stream, seeded_torch
 from ce_nas.forecast.dataset import CONTEXT_DAYS, HORIZON_DAYS, FeatureLayout, WindowBatch, build_datasets
 from ce_nas.forecast.hourly import HOURS_PER_DAY, QUANTILE_LEVELS
 from ce_nas.forecast.transformer import TransformerForecaster, TransformerSpec, require_torch
@@ -108,12 +108,9 @@ class _NetworkTraining:
 
     def run(self, on_progress: Callable[[FitProgress], None]) -> dict[str, np.ndarray]:
         """Return the weights of the validation with the least loss."""
-        import torch
-
         from ce_nas.forecast.transformer_network import QuantileTransformer, TransformerConfig
 
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(self._rng.integers(2**31)))
+        with seeded_torch(int(self._rng.integers(2**31))):
             net = QuantileTransformer(TransformerConfig(**self._network_config))
             best_loss, best_weights, waited = math.inf, _state_arrays(net), 0
             steps = self._training_steps(net)

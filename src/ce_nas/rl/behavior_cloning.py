@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ce_nas.core.rng import seeded_torch
 from ce_nas.policies.learned.actions import ACTIONS
 from ce_nas.policies.learned.policy_network import PolicyNetwork
 
@@ -34,8 +35,8 @@ def train_behavior_cloning(demonstrations: Demonstrations, seed: int, *, discret
     import torch
 
     generator = torch.Generator().manual_seed(seed)
-    torch.manual_seed(seed)
-    layers = _build_layers(demonstrations.observations.shape[1], len(ACTIONS) if discrete else 2)
+    with seeded_torch(seed):
+        layers = _build_layers(demonstrations.observations.shape[1], len(ACTIONS) if discrete else 2)
     optimiser = torch.optim.AdamW(layers.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     observations, masks = torch.as_tensor(demonstrations.observations), torch.as_tensor(demonstrations.masks)
     actions = torch.as_tensor(demonstrations.actions)

@@ -20,6 +20,7 @@ from ce_nas.benchmarks.base import Executor, Failure, TaskError
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import SettingsError, unknown_choice_message
 from ce_nas.core.records import Outcome, Task, TaskKind
+from ce_nas.core.rng import seeded_torch
 from ce_nas.energy.base import usage_between
 from ce_nas.energy.meter_selection import select_meter
 from ce_nas.store.run_dir import write_atomic
@@ -127,8 +128,10 @@ class TrainingExecutor(Executor):
         config, architecture = self._config, task.architectures[0]
         if any(objective.name == "latency" for objective in config.objectives):
             self._measure_metric("latency", architecture)  # first, while nothing else of this task runs on the device
-        torch.manual_seed(config.seed)
-        network = build_network(config.space, architecture, config.channels, config.cells, self._data, config.recipe)
+        with seeded_torch(config.seed):
+            network = build_network(
+                config.space, architecture, config.channels, config.cells, self._data, config.recipe
+            )
         epochs = max(round(task.fidelity * config.recipe.epochs), 1)
         trainer = NetworkTrainer(
             network, self._data, config.recipe, seed=config.seed, device=self._device, epochs=epochs
@@ -185,8 +188,8 @@ class TrainingExecutor(Executor):
 
     def _new_supernet(self, members: Sequence[Architecture], fidelity: float) -> _TrainedSupernet:
         config = self._config
-        torch.manual_seed(config.seed)
-        network = build_supernet(config.space, config.channels, config.cells, self._data, config.supernet_recipe)
+        with seeded_torch(config.seed):
+            network = build_supernet(config.space, config.channels, config.cells, self._data, config.supernet_recipe)
         trainer = SupernetTrainer(
             network,
             config.space,
