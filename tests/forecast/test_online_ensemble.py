@@ -13,8 +13,6 @@ from ce_nas.forecast.online_ensemble import (
     PRETRAINED_WEIGHT,
     OnlineEnsemble,
     _simple_members,
-    error_quantiles,
-    stacking_weights,
 )
 from ce_nas.forecast.simple_forecasters import DampedProfile, SeasonalNaive
 
@@ -137,29 +135,6 @@ def test_simple_members_equal_the_forecasters(grid, issue):
     for back, (one, other) in enumerate(zip(damped[::-1], naive[::-1], strict=True)):
         np.testing.assert_allclose(one, issue(DampedProfile(), record, 30 - back).mean_g_per_kwh, rtol=1e-9)
         np.testing.assert_allclose(other, issue(SeasonalNaive(), record, 30 - back).mean_g_per_kwh, rtol=1e-9)
-
-
-def test_stacking_weights_find_the_better_member():
-    rng = np.random.default_rng(0)
-    good, bad = 0.05 * rng.normal(size=(60, 24)), 0.5 * rng.normal(size=(60, 24))
-    recency = np.ones(60)
-    weights = stacking_weights(np.stack([bad, good]), recency, np.array([1.0, 0.0]))
-    assert weights.sum() == pytest.approx(1.0)
-    assert weights[1] > 0.95
-    kept = stacking_weights(np.stack([good, bad]), recency, np.array([1.0, 0.0]))
-    assert kept[0] > 0.97
-    assert not stacking_weights(np.zeros((2, 20, 24)), np.ones(20), np.array([1.0, 0.0]))[1] > 1e-6
-
-
-def test_quantiles_follow_growing_errors():
-    rng = np.random.default_rng(1)
-    calm, wild = 0.1 * rng.normal(size=(80, 24)), 0.3 * rng.normal(size=(40, 24))
-    recency = 0.5 ** (np.arange(120)[::-1] / 45)
-    bands = error_quantiles(np.concatenate([calm, wild]), recency)
-    assert bands.shape == (len(QUANTILE_LEVELS), 24)
-    later = 0.3 * rng.normal(size=(50, 24))
-    inside = (bands[2] <= later) & (later <= bands[6])
-    assert inside.mean() > 0.7
 
 
 @pytest.mark.parametrize("step_s", [1800.0, 3 * HOUR_S])

@@ -28,12 +28,8 @@ Sources
 
 from __future__ import annotations
 
-import hashlib
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, replace
-from itertools import product
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -41,6 +37,7 @@ from ce_nas.components.registry import FORECASTERS
 from ce_nas.core.records import Forecast
 from ce_nas.forecast.adaptive import AdaptiveRidge
 from ce_nas.forecast.features import has_weather
+from ce_nas.forecast.forecast_cache import ForecastCache, digest_inputs
 from ce_nas.forecast.hourly import (
     DAYS_PER_WEEK,
     HOURS_PER_DAY,
@@ -50,6 +47,13 @@ from ce_nas.forecast.hourly import (
 )
 from ce_nas.forecast.pretrained import PretrainedTransformer
 from ce_nas.forecast.simple_forecasters import PROFILE_DAYS, PROFILE_DECAY_S
+from ce_nas.forecast.stacking import (
+    NORMAL_QUANTILES,
+    PRIOR_WEIGHTS,
+    assumed_spread,
+    error_quantiles,
+    stacking_weights,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,12 +64,10 @@ if TYPE_CHECKING:
 
 __all__ = ["OnlineEnsemble"]
 
-#: the members, and the weights from which the errors move them
+#: the members, whose prior weights are :data:`~ce_nas.forecast.stacking.PRIOR_WEIGHTS`
 MEMBERS = ("adaptive", "damped-profile", "seasonal-naive", "weekly-profile")
-PRIOR_WEIGHTS = np.array([1.0, 0.0, 0.0, 0.0])
-#: strength of the prior on the weights, in mean squared errors of the best member
-PRIOR_STRENGTH = 2.0
-#: the same of the pretrained transformer and of a model fitted for the zone, and their weights before errors are known
+#: the prior's strength, and the weight before errors are known, of the pretrained transformer and of a model fitted for
+#: the zone
 PRETRAINED_PRIOR_STRENGTH, PRETRAINED_WEIGHT = 0.25, 0.4
 FITTED_PRIOR_STRENGTH, FITTED_WEIGHT = 0.5, 0.0
 #: issues from which weights and intervals are learned, and time in which their weight halves, days
@@ -74,20 +76,8 @@ MAX_ISSUES, HALF_LIFE_DAYS = 120, 45.0
 MODEL_ISSUES = 60
 #: weeks of the weekly profile
 PROFILE_WEEKS = 4
-#: hours of lead on either side whose errors are pooled
-POOLED_LEAD_HOURS = 2
-#: step of a quantile after a day on which all (or none) of the truth was below it, as a share of its distance from the
-#: median
-TRACKING_RATE = 0.2
-#: factor of the quantiles' distances from the median: the earlier issues have themselves shaped the weights
-WIDENING = 1.06
-#: spread of the logarithm's error after an hour and after a day, assumed until ten issues have shown it
-ASSUMED_SPREAD = (0.04, 0.2)
+#: issues from which on weights and intervals are learned rather than assumed
 MIN_ISSUES = 10
-#: lower bound of a spread, logarithm
-MIN_SPREAD = 1e-4
-#: levels of the standard normal distribution
-NORMAL_QUANTILES = np.array([-1.960, -1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645, 1.960])
 #: forecasts that a process keeps: runs from the same start ask for the same ones
 CACHE_SIZE = 2048
 
@@ -137,7 +127,7 @@ class OnlineEnsemble(HourlyForecaster):
 
     def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
-        key = _digest(inputs, horizon_s, self.lookback_s, self._model_key)
+        key = digest_inputs(inputs, horizon_s, self.lookback_s, self._model_key)
         forecast = CACHE.get(key)
         if forecast is None:
             forecast = self._predict(inputs, horizon_s)
@@ -202,7 +192,7 @@ class OnlineEnsemble(HourlyForecaster):
             return []
         since_midnight = len(slots) % slots.slots_per_day * slots.steps_per_slot
         midnight = inputs.truncate(self.lookback_s, len(inputs.intensity_g_per_kwh) - since_midnight, horizon_s)
-        key = _digest(midnight, horizon_s, self.lookback_s, self._model_key)
+        key = digest_inputs(midnight, horizon_s, self.lookback_s, self._model_key)
         weights = models[-1].weights.get(key)
         if weights is None:
             slots_then = self.usable_slots(midnight, horizon_s)
@@ -227,9 +217,9 @@ class _ModelMember:
     def __init__(self, forecaster: Forecaster, weight: float, strength: float, sha256: str, name: str) -> None:
         self._forecaster, self._weight, self._strength = forecaster, weight, strength
         self.name, self.sha256 = name, sha256
-        self._hindcasts = HINDCASTS if isinstance(forecaster, PretrainedTransformer) else _Cache(CACHE_SIZE)
+        self._hindcasts = HINDCASTS if isinstance(forecaster, PretrainedTransformer) else ForecastCache(CACHE_SIZE)
         #: of this model and of those before it, by what was known at the last midnight
-        self.weights: _Cache[list[np.ndarray]] = _Cache(CACHE_SIZE)
+        self.weights: ForecastCache[list[np.ndarray]] = ForecastCache(CACHE_SIZE)
 
     def suits(self, slots: HourlySeries) -> bool:
         """Whether the model forecasts slots of this length."""
@@ -280,7 +270,7 @@ class _ModelMember:
         cut = inputs.truncate(self._forecaster.lookback_s, stop, horizon_s)
         if self.has_seen(cut.zone, cut.end):
             return np.full(slots.horizon, np.nan)
-        key = _digest(cut, horizon_s, self._forecaster.lookback_s, self.sha256)
+        key = digest_inputs(cut, horizon_s, self._forecaster.lookback_s, self.sha256)
         forecast = self._hindcasts.get(key)
         if forecast is None:
             forecast = self.log_forecast(cut, horizon_s, slots)
@@ -331,7 +321,7 @@ class _Mixture:
             if is_known.sum() >= MIN_ISSUES:
                 log_quantiles[:, lead] = error_quantiles(mixed[is_known, lead], recency[is_known])
             else:
-                log_quantiles[:, lead] = NORMAL_QUANTILES[:, None] * _assumed_spread(
+                log_quantiles[:, lead] = NORMAL_QUANTILES[:, None] * assumed_spread(
                     24.0 * (np.arange(lead.start, lead.stop) + 1) / slots_per_day
                 )
         finite = np.isfinite(mixed)
@@ -339,53 +329,6 @@ class _Mixture:
         total = float((finite * recency[:, None]).sum())
         error_pct = 100 * float((shares * recency[:, None]).sum()) / total if total else None
         return cls(log_mean, log_mean + log_quantiles, weights, error_pct), mixed
-
-
-def stacking_weights(
-    errors: np.ndarray, recency: np.ndarray, prior: np.ndarray = PRIOR_WEIGHTS, strength: float = PRIOR_STRENGTH
-) -> np.ndarray:
-    """Return the weights of least mean squared error, none negative, their sum one; ``(members,)``.
-
-    :param errors: shape ``(members, issues, slots)``.
-    :param recency: weight of each issue, shape ``(issues,)``.
-    :param prior: the weights that a penalty of relative ``strength`` pulls to.
-    """
-    flat = (errors * np.sqrt(recency / recency.sum() / errors.shape[2])[None, :, None]).reshape(len(errors), -1)
-    gram = flat @ flat.T
-    penalty = strength * float(gram.diagonal().min()) + 1e-12
-    matrix, target = gram + penalty * np.eye(len(gram)), penalty * prior
-    used = np.array(list(product([False, True], repeat=len(gram))))[1:]
-    masked = np.where(used[:, :, None] & used[:, None, :], matrix, np.eye(len(gram)))
-    sides = np.stack([used * target, used * 1.0], axis=2)
-    solved = np.linalg.solve(masked, sides)
-    multiplier = (1 - solved[:, :, 0].sum(axis=1)) / solved[:, :, 1].sum(axis=1)
-    candidates = solved[:, :, 0] + multiplier[:, None] * solved[:, :, 1]
-    losses = np.einsum("ij,jk,ik->i", candidates, matrix, candidates) - 2 * candidates @ target
-    losses[(candidates < -1e-9).any(axis=1)] = np.inf
-    best = np.maximum(candidates[int(np.argmin(losses))], 0.0)
-    weights: np.ndarray = best / best.sum()
-    return weights
-
-
-def error_quantiles(errors: np.ndarray, recency: np.ndarray) -> np.ndarray:
-    """Return tracked quantiles of errors ``(issues, slots)`` of one day of lead, shape ``(levels, slots)``."""
-    n_slots = errors.shape[1]
-    squares = (errors**2 * recency[:, None]).sum(axis=0) / recency.sum()
-    near = np.clip(np.arange(n_slots)[:, None] + np.arange(-POOLED_LEAD_HOURS, POOLED_LEAD_HOURS + 1), 0, n_slots - 1)
-    spread = np.maximum(np.sqrt(squares[near].mean(axis=1)), MIN_SPREAD)
-    scaled = errors / spread
-    ordered = np.sort(scaled, axis=None)
-    quantiles = np.interp(QUANTILE_LEVELS, (np.arange(len(ordered)) + 0.5) / len(ordered), ordered)
-    middle, low, high = (QUANTILE_LEVELS.index(level) for level in (0.5, 0.25, 0.75))
-    distances = np.maximum(np.abs(quantiles - quantiles[middle]), (quantiles[high] - quantiles[low]) / 2)
-    levels = np.array(QUANTILE_LEVELS)
-    for day in np.sort(scaled, axis=1):
-        below = day.searchsorted(quantiles, side="right") / n_slots
-        quantiles = quantiles + TRACKING_RATE * distances * (levels - below)
-    quantiles = np.sort(quantiles)
-    quantiles = quantiles[middle] + WIDENING * (quantiles - quantiles[middle])
-    tracked: np.ndarray = quantiles[:, None] * spread
-    return tracked
 
 
 def _simple_members(slots: HourlySeries, n_issues: int) -> np.ndarray:
@@ -426,55 +369,12 @@ def _truth(slots: HourlySeries, n_issues: int) -> np.ndarray:
 def _with_assumed_intervals(forecast: Forecast) -> Forecast:
     """Return the forecast with the intervals that are assumed before errors are known."""
     lead_h = forecast.step_s / 3600.0 * np.arange(1, len(forecast.mean_g_per_kwh) + 1)
-    factors = np.exp(NORMAL_QUANTILES[:, None] * _assumed_spread(lead_h))
+    factors = np.exp(NORMAL_QUANTILES[:, None] * assumed_spread(lead_h))
     quantiles = dict(zip(QUANTILE_LEVELS, factors * forecast.mean_g_per_kwh, strict=True))
     return replace(forecast, quantiles_g_per_kwh=quantiles)
 
 
-def _assumed_spread(lead_h: np.ndarray) -> np.ndarray:
-    """Return the spread of the logarithm's error at each lead; it no longer grows after a day."""
-    hour, day = ASSUMED_SPREAD
-    spread: np.ndarray = hour + (day - hour) * np.sqrt(np.minimum(lead_h, 24.0) / 24.0)
-    return spread
-
-
-ValueT = TypeVar("ValueT")
-
-
-class _Cache(Generic[ValueT]):
-    """The latest results of a process, by what they were computed from."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._entries: OrderedDict[bytes, ValueT] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: bytes) -> ValueT | None:
-        with self._lock:
-            return self._entries.get(key)
-
-    def put(self, key: bytes, value: ValueT) -> None:
-        with self._lock:
-            self._entries[key] = value
-            if len(self._entries) > self._size:
-                self._entries.popitem(last=False)
-
-
 #: forecasts, shared by all ensembles of a process
-CACHE: _Cache[Forecast] = _Cache(CACHE_SIZE)
+CACHE: ForecastCache[Forecast] = ForecastCache(CACHE_SIZE)
 #: what the pretrained transformer would have forecast at past midnights, logarithm, likewise
-HINDCASTS: _Cache[np.ndarray] = _Cache(4 * CACHE_SIZE)
-
-
-def _digest(inputs: ForecastInput, horizon_s: float, lookback_s: float, model: str = "") -> bytes:
-    """Return a key of everything that a forecast depends on."""
-    seen = inputs.truncate(lookback_s)
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{seen.step_s} {seen.end.isoformat()} {seen.end_s % seen.step_s} {horizon_s} {model}".encode())
-    if model:
-        digest.update(seen.zone.encode())
-    mix = seen.mix_mw if model else {}
-    for name, values in [("", seen.intensity_g_per_kwh), *sorted(seen.future_covariates.items()), *sorted(mix.items())]:
-        digest.update(f"{name} {len(values)}".encode())
-        digest.update(np.ascontiguousarray(values, dtype=float).tobytes())
-    return digest.digest()
+HINDCASTS: ForecastCache[np.ndarray] = ForecastCache(4 * CACHE_SIZE)
