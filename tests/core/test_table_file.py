@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ce_nas.core.errors import MissingExtraError, TableError, TraceError
-from ce_nas.core.table_file import is_blank, parse_numbers, read_table_file
+from ce_nas.core.table_cells import parse_numbers
+from ce_nas.core.table_file import read_table_file
 
 ROWS = "time,intensity\n2024-01-01T00:00Z,251.5\n2024-01-01T01:00Z,276\n"
 
@@ -101,31 +102,6 @@ def test_unpacked_size_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr("ce_nas.core.table_file.MAX_TABLE_BYTES", 1000)
     with pytest.raises(TableError, match="holds more than"):
         read_table_file(write(tmp_path, gzip.compress(b"a,b\n" + b"1,2\n" * 1000), "t.csv.gz"))
-
-
-@pytest.mark.parametrize("blank", ["", "-", "NaN", "n/a", "N/E", "#N/A", "null", "None"])
-def test_words_for_a_missing_value(blank):
-    cells = pd.Series(["1", blank])
-    assert is_blank(cells).tolist() == [False, True]
-    assert np.isnan(parse_numbers(cells)[1])
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("2.5e2", 250.0), (" 250 ", 250.0), ("1,250.5", 1250.5), ("89.94%", 89.94), ("-3,5", -3.5), ("\u22123", -3.0)],
-)
-def test_spellings_of_numbers(text, number):
-    assert parse_numbers(pd.Series([text])).tolist() == [number]
-
-
-@pytest.mark.parametrize("text", ["250 g", "abc", "1.2.3", "12-13"])
-def test_what_is_no_number_is_nan(text):
-    assert np.isnan(parse_numbers(pd.Series([text])))[0]
-
-
-def test_a_comma_before_three_digits_follows_the_column():
-    assert parse_numbers(pd.Series(["1,250", "2,500"])).tolist() == [1250.0, 2500.0]
-    assert parse_numbers(pd.Series(["1,250", "2,5"])).tolist() == [1.25, 2.5]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20), st.sampled_from([",", ";", "\t"]))

@@ -12,7 +12,8 @@ from ce_nas.benchmarks.metric_names import infer_maximise, infer_seconds, infer_
 from ce_nas.benchmarks.nasbench201 import build_wide_table, is_wide_layout
 from ce_nas.benchmarks.tabular import BenchmarkTable, MetricColumn
 from ce_nas.core.errors import TableError
-from ce_nas.core.table_file import is_blank, parse_numbers, read_table_file
+from ce_nas.core.table_cells import is_blank, parse_numbers
+from ce_nas.core.table_file import read_table_file
 from ce_nas.space.base import Space
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@
 - units: conversion factors, and parsers of quantities and times
 - formatting: numbers and quantities as text for people
 - clock: virtual and wall clock, with a queue of signals
-- rng: named random streams of one seed
+- rng: named random streams of one seed; rank_correlation: Kendall's tau
 - errors: the exceptions of the package
 - retry: retries of requests with exponential backoff
 - http: HTTP requests with time-outs, retries and size limits
-- table_file: reader of CSV and Parquet tables
+- table_file, table_cells: reader of CSV and Parquet tables; their cells as numbers
 - time_text, unit_text: parsers of times and units in tables
 - safe_pickle: restricted unpickling of data sets
 """

@@ -15,11 +15,12 @@ import re
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ce_nas.core.errors import TableError, require_parquet
+from ce_nas.core.table_cells import is_number, unify_separators
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,14 +29,11 @@ if TYPE_CHECKING:
 
     from ce_nas.core.errors import CeNasError
 
-__all__ = ["BLANK_CELLS", "TableFile", "is_blank", "parse_numbers", "read_table_file"]
+__all__ = ["TableFile", "read_table_file"]
 
 #: the endings of the files that can be read, in small letters; each text ending may be followed by .gz
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".xls")  # RTE calls tables separated by tabs .xls
 PARQUET_SUFFIXES = (".parquet", ".pq")
-#: what people write into a cell that holds no number, in small letters
-BLANK_CELLS = frozenset({"", "-", "--", ".", "..", "nan", "na", "n/a", "n/e", "#n/a", "#na", "null", "none", "missing",
-                         "failed", "fail", "error", "diverged", "timeout", "oom", "crashed"})  # fmt: skip
 #: the most that a file may hold once it is unpacked: more than a year of 5-minute rows of ten zones; as texts, its
 #: cells take ten times as much
 MAX_TABLE_BYTES = 100 << 20
@@ -43,18 +41,6 @@ MAX_TABLE_BYTES = 100 << 20
 _DELIMITERS = (",", ";", "\t", "|")
 _MAX_PREAMBLE_LINES = 40
 _SNIFFED_LINES = 400
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?%?")
-_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?%?|[-+]?\d{1,3}(\.\d{3})+,\d+%?")
-#: numbers whose dots group thousands, and those whose dot cannot
-_DOT_GROUPED = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")
-_DOT_DECIMAL = re.compile(r"[-+]?(\d*\.(\d{1,2}|\d{4,})|0+\.\d+|\d{4,}\.\d+)")
-_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
-#: a comma that cannot be a decimal point, and one that may be either
-_COMMA_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+\.\d+|[-+]?[1-9]\d{0,2}(,\d{3}){2,}")
-_ONE_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?%?")
-#: thousands grouped by blanks or apostrophes
-_SPACE_GROUPED = re.compile(r"[-+]?\d{1,3}([ '\u2009\u2019]\d{3})+([.,]\d+)?")
-_SPACES = re.compile("[ '\u2009\u2019]")
 #: how files begin that are no tables of text
 _BINARY_HEADS = {
     b"PK\x03\x04": "it is a zip archive or an Excel workbook; unpack it, or save the sheet as CSV",
@@ -62,8 +48,6 @@ _BINARY_HEADS = {
     b"PAR1": "it is a Parquet file; end its name with .parquet",
 }
 _GZIP_HEAD = b"\x1f\x8b"
-_MINUS = "\u2212"
-_NO_BREAK = re.compile("[\u202f\u00a0]")
 _READ_ERRORS = (OSError, ValueError, EOFError, NotImplementedError, KeyError, zlib.error, csv.Error)
 
 
@@ -126,48 +110,6 @@ def read_table_file(path: Path | str, error: type[CeNasError] = TableError) -> T
     return table
 
 
-def is_blank(cells: pd.Series) -> np.ndarray:
-    """Which cells hold nothing, by a blank, a dash or one of the usual words, shape (rows,)."""
-    missing = np.asarray(cells.isna().to_numpy())
-    if cells.dtype.kind in "iufb":
-        return missing
-    texts = cells.astype(str).str.strip().str.lower()
-    return np.asarray(missing | texts.isin(BLANK_CELLS).to_numpy())
-
-
-def parse_numbers(cells: pd.Series, *, decimal_comma: bool | None = None) -> np.ndarray:
-    """The cells as numbers, NaN for one that is blank or holds no number, shape (rows,).
-
-    Understands decimal commas, grouped thousands (``1,250.5``, ``1 250,5``), exponents and a percent sign. Whether a
-    comma is a decimal point is decided for the column as a whole: it is where every cell with a comma reads so and one
-    of them cannot be a group of thousands.
-
-    :param decimal_comma: whether commas are decimal points, where that is known.
-    """
-    if cells.dtype.kind in "iufb":
-        return np.asarray(cells.to_numpy(dtype=np.float64))
-    texts = [_NO_BREAK.sub("", str(cell).strip().replace(_MINUS, "-")) for cell in cells.mask(is_blank(cells), "nan")]
-    texts = [_SPACES.sub("", text) if _SPACE_GROUPED.fullmatch(text) else text for text in texts]
-    try:
-        return np.array(texts, dtype=np.float64)
-    except ValueError:
-        pass
-    commas = [text for text in texts if "," in text]
-    if decimal_comma is None:
-        decimal_comma = all(map(_DECIMAL_COMMA.fullmatch, commas)) and not all(map(_GROUPED.fullmatch, commas))
-    return np.array([_parse_number(text, decimal_comma=decimal_comma) for text in texts])
-
-
-def _parse_number(text: str, *, decimal_comma: bool) -> float:
-    if decimal_comma and _DECIMAL_COMMA.fullmatch(text):
-        text = text.replace(".", "").replace(",", ".")
-    elif _GROUPED.fullmatch(text):
-        text = text.replace(",", "")
-    if not _NUMBER.fullmatch(text):
-        return float(text) if text.lower().lstrip("+-") in {"inf", "infinity"} else np.nan
-    return float(text.removesuffix("%"))
-
-
 def _read_parquet(path: Path) -> TableFile:
     import pandas as pd
 
@@ -202,7 +144,6 @@ def _require_small(path: Path) -> None:
 
 
 def _read_text_table(path: Path) -> TableFile:
-    import pandas as pd
 
     text, encoding_note = _decode(_read_bytes(path))
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -210,67 +151,40 @@ def _read_text_table(path: Path) -> TableFile:
     comments = [(number, line) for number, line in numbered if line.lstrip().startswith("#")]
     declared, numbered = _split_separator_line([pair for pair in numbered if not pair[1].lstrip().startswith("#")])
     delimiter, header_index = _sniff(numbered, declared)
-    head = numbered[header_index][1]
+    frame, n_repeated = _build_frame(numbered[header_index:], delimiter)
+    frame, number_notes = unify_separators(frame) if delimiter != "," else (frame, [])
+    n_below = _count_below(frame)
+    notes = [
+        encoding_note,
+        *number_notes,
+        n_below and f"{n_below} line(s) of text below the table left out",
+        n_repeated and f"{n_repeated} repetition(s) of the header left out",
+        delimiter != "," and f"cells are separated by {'tabs' if delimiter == chr(9) else repr(delimiter)}",
+        comments and f"{len(comments)} comment line(s) left out",
+        header_index and f"{header_index} line(s) before the header left out",
+    ]
+    preamble = [line.lstrip("# ").strip() for _, line in comments] + [line for _, line in numbered[:header_index]]
+    rows = frame.iloc[: len(frame) - n_below]
+    return TableFile(path, rows, "line", tuple(preamble), tuple(str(note) for note in notes if note))
+
+
+def _build_frame(lines: Sequence[tuple[int, str]], delimiter: str) -> tuple[pd.DataFrame, int]:
+    """The rows below a header as texts, without empty rows and columns; and how often the header is repeated.
+
+    :param lines: number and text of each, the header first.
+    """
+    import pandas as pd
+
+    head = lines[0][1]
     named = [cell.strip() for cell in next(_read_cells([head], delimiter, strict=True))]
     header = _unique(named)
-    body = [pair for pair in numbered[header_index + 1 :] if pair[1].strip() != head.strip()]
-    n_repeated = len(numbered) - header_index - 1 - len(body)
+    body = [pair for pair in lines[1:] if pair[1].strip() != head.strip()]
     rows = list(_parse_rows(body, delimiter, len(header)))
     frame = pd.DataFrame([cells for _, cells in rows], columns=header, dtype=str)
     frame.index = pd.Index([number for number, _ in rows], dtype=np.int64)
-    frame = frame.loc[
-        :, [bool(cell) or bool((frame[name] != "").any()) for cell, name in zip(named, header, strict=True)]
-    ]
-    frame = frame[(frame != "").any(axis=1)] if len(frame) else frame
-    frame, number_notes = _read_separators(frame) if delimiter != "," else (frame, [])
-    notes = [*([encoding_note] if encoding_note else []), *number_notes]
-    below = _count_below(frame)
-    if below:
-        frame = frame.iloc[:-below]
-        notes.append(f"{below} line(s) of text below the table left out")
-    if n_repeated:
-        notes.append(f"{n_repeated} repetition(s) of the header left out")
-    if delimiter != ",":
-        notes.append(f"cells are separated by {'tabs' if delimiter == chr(9) else repr(delimiter)}")
-    if comments:
-        notes.append(f"{len(comments)} comment line(s) left out")
-    if header_index:
-        notes.append(f"{header_index} line(s) before the header left out")
-    preamble = [line.lstrip("# ").strip() for _, line in comments] + [line for _, line in numbered[:header_index]]
-    return TableFile(path, frame, "line", tuple(preamble), tuple(notes))
-
-
-def _read_separators(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The cells of a table that commas do not divide, with dots as decimal points alone; and notes.
-
-    A comma is then a decimal point, also in ``0,251`` and ``85,123``, unless another cell says that it groups
-    thousands. Dots group thousands where the table has decimal commas, and where they divide some of a column's whole
-    numbers, those above 999.
-    """
-    texts = {name: frame[name][~is_blank(frame[name])] for name in frame.columns}
-    texts = {name: cells for name, cells in texts.items() if len(cells)}
-    has_dots = any(cells.str.fullmatch(_DOT_DECIMAL).any() for cells in texts.values())
-    has_grouping_commas = any(cells.str.fullmatch(_COMMA_GROUPED).any() for cells in texts.values())
-    has_commas = any(cells.str.fullmatch(_ONE_COMMA).any() for cells in texts.values())
-    notes, changed = [], {}
-    is_number = re.compile(rf"{_DOT_GROUPED.pattern}|[-+]?\d+(,\d+)?")
-    for name, cells in texts.items():
-        grouped = cells.str.fullmatch(_DOT_GROUPED)
-        if grouped.any() and not has_dots and cells.str.fullmatch(is_number).all():
-            is_mixed = not grouped.all() and cells[~grouped].str.fullmatch(r"[-+]?\d{1,3}").all()
-            if has_commas:
-                changed[name] = frame[name].str.replace(".", "", regex=False)
-                notes.append("dots group thousands, as the decimal commas in the same table say")
-            elif is_mixed and not cells.str.match(r"[-+]?0\.").any():
-                changed[name] = frame[name].str.replace(".", "", regex=False)
-                notes.append(f"dots group thousands in column {name!r}, whose other numbers are whole and below 1000")
-            continue
-        with_comma = cells[cells.str.contains(",", regex=False)]
-        may_group = len(with_comma) and with_comma.str.fullmatch(_GROUPED).all()
-        if may_group and with_comma.str.fullmatch(_ONE_COMMA).all() and not (has_dots or has_grouping_commas):
-            changed[name] = frame[name].str.replace(",", ".", regex=False)
-            notes.append(f"commas in column {name!r} are decimal points, as they do not divide the cells")
-    return frame.assign(**changed), list(dict.fromkeys(notes))
+    used = [bool(cell) or bool((frame[name] != "").any()) for cell, name in zip(named, header, strict=True)]
+    frame = frame.loc[:, used]
+    return frame[(frame != "").any(axis=1)] if len(frame) else frame, len(lines) - 1 - len(body)
 
 
 def _count_below(frame: pd.DataFrame) -> int:
@@ -326,6 +240,27 @@ def _split_separator_line(lines: list[tuple[int, str]]) -> tuple[str | None, lis
     return None, lines
 
 
+class _Header(NamedTuple):
+    """A line that may be the header, under one delimiter."""
+
+    #: share of the lines after it that are as wide
+    agreement: float
+    #: columns; 0 where no line after it agrees
+    columns: int
+    delimiter: str
+    row: int
+
+    def is_better(self, other: _Header) -> bool:
+        """Whether it explains the lines after it clearly better: by agreement, then its place, then columns."""
+        if (self.columns > 1) != (other.columns > 1):
+            return self.columns > 1 and self.agreement > 0.5
+        if abs(self.agreement - other.agreement) > 0.05:
+            return self.agreement > other.agreement
+        if self.row != other.row:  # the bars of architecture strings divide rows, but not the header above them
+            return self.row < other.row
+        return self.columns > other.columns
+
+
 def _sniff(lines: Sequence[tuple[int, str]], declared: str | None) -> tuple[str, int]:
     """The delimiter, and which of the lines is the header.
 
@@ -335,36 +270,31 @@ def _sniff(lines: Sequence[tuple[int, str]], declared: str | None) -> tuple[str,
 
     :raises ValueError: if no line is a header.
     """
-    best: tuple[float, int, str, int] | None = None
+    best: _Header | None = None
     sample = [line for _, line in lines[:_SNIFFED_LINES]]
     for delimiter in (declared,) if declared else _DELIMITERS:
-        rows = list(_read_cells(sample, delimiter))
-        widths = [_width(cells) for cells in rows]
-        for index, cells in enumerate(rows[:_MAX_PREAMBLE_LINES]):
-            width = widths[index]
-            if width < 1 or (width == 1 and len(sample) > 1 and delimiter != ",") or any(map(_is_number, cells)):
-                continue
-            after = widths[index + 1 :]
-            agreeing = sum(other <= width for other in after if other == width or other > 1 or width == 1)
-            full = sum(len(row) == len(cells) or _width(row) == width for row in rows[index + 1 :])
-            candidate = (full / max(len(after), 1), width if agreeing else 0, delimiter, index)
-            if best is None or _is_better(candidate, best):
-                best = candidate
+        for header in _list_headers(sample, delimiter):
+            if best is None or header.is_better(best):
+                best = header
     if best is None:
         message = "no line of it reads as a header of column names"
         raise ValueError(message)
-    return best[2], best[3]
+    return best.delimiter, best.row
 
 
-def _is_better(candidate: tuple[float, int, str, int], best: tuple[float, int, str, int]) -> bool:
-    """Whether a header explains the lines after it clearly better: by agreement, then its place, then columns."""
-    if (candidate[1] > 1) != (best[1] > 1):
-        return candidate[1] > 1 and candidate[0] > 0.5
-    if abs(candidate[0] - best[0]) > 0.05:
-        return candidate[0] > best[0]
-    if candidate[3] != best[3]:  # the bars of architecture strings divide rows, but not the header above them
-        return candidate[3] < best[3]
-    return candidate[1] > best[1]
+def _list_headers(sample: Sequence[str], delimiter: str) -> Iterator[_Header]:
+    """The lines that may be the header: those of names alone, in a column or more."""
+    rows = list(_read_cells(sample, delimiter))
+    widths = [_width(cells) for cells in rows]
+    fewest = 2 if len(sample) > 1 and delimiter != "," else 1
+    for index, cells in enumerate(rows[:_MAX_PREAMBLE_LINES]):
+        width = widths[index]
+        if width < fewest or any(map(is_number, cells)):
+            continue
+        after = widths[index + 1 :]
+        agrees = any(other <= width and (other == width or other > 1 or width == 1) for other in after)
+        full = sum(len(row) == len(cells) or _width(row) == width for row in rows[index + 1 :])
+        yield _Header(full / max(len(after), 1), width if agrees else 0, delimiter, index)
 
 
 def _read_cells(lines: Sequence[str], delimiter: str, *, strict: bool = False) -> Iterator[list[str]]:
@@ -375,10 +305,6 @@ def _read_cells(lines: Sequence[str], delimiter: str, *, strict: bool = False) -
 def _width(cells: Sequence[str]) -> int:
     """Cells up to the last one that holds something."""
     return max((index for index, cell in enumerate(cells, 1) if cell.strip()), default=0)
-
-
-def _is_number(cell: str) -> bool:
-    return bool(_NUMBER.fullmatch(cell.strip()))
 
 
 def _parse_rows(lines: Sequence[tuple[int, str]], delimiter: str, width: int) -> Iterator[tuple[int, list[str]]]:

@@ -190,7 +190,8 @@ class PowerCapSchedule:
         :param start: start of the run, UTC.
         :raises EnergyError: if there is no such file, a column is missing, or a value is no time or no power.
         """
-        from ce_nas.core.table_file import is_blank, parse_numbers, read_table_file
+        from ce_nas.core.table_cells import is_blank, parse_numbers
+        from ce_nas.core.table_file import read_table_file
 
         frame = read_table_file(path, EnergyError).frame
         spelled = {str(column).strip().lower(): column for column in frame.columns}
@@ -220,7 +221,7 @@ _COLUMN_NAMES = (_TIME_COLUMNS, _CAP_COLUMNS)
 
 def _read_times_s(cells: pd.Series, path: Path, start: datetime) -> np.ndarray:
     """The seconds of the run; numbers below a year are seconds already."""
-    from ce_nas.core.table_file import parse_numbers
+    from ce_nas.core.table_cells import parse_numbers
     from ce_nas.core.time_text import parse_times
     from ce_nas.core.units import DAY_S
 

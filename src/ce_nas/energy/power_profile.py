@@ -200,7 +200,7 @@ def _read_frame(path: Path) -> pd.DataFrame:
 
 
 def _profile_of_table(frame: pd.DataFrame, path: Path) -> PowerProfile:
-    from ce_nas.core.table_file import parse_numbers
+    from ce_nas.core.table_cells import parse_numbers
 
     spelled = {str(column).strip().lower(): column for column in frame.columns}
     found = {key: next((spelled[name] for name in names if name in spelled), None) for key, names in _COLUMNS.items()}

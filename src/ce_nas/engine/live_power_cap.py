@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ce_nas.core.table_file import BLANK_CELLS
+from ce_nas.core.table_cells import BLANK_CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

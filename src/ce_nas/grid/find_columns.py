@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ce_nas.core.errors import TraceError, unknown_choice_message
-from ce_nas.core.table_file import parse_numbers
+from ce_nas.core.table_cells import parse_numbers
 from ce_nas.core.time_text import find_header_zone, parse_times
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ import numpy as np
 
 from ce_nas.core.errors import SettingsError, TraceError
 from ce_nas.core.formatting import format_duration, format_time
-from ce_nas.core.table_file import is_blank, parse_numbers, read_table_file
+from ce_nas.core.table_cells import is_blank, parse_numbers
+from ce_nas.core.table_file import read_table_file
 from ce_nas.core.time_text import LOCAL_CLOCK, find_header_zone, parse_times
 from ce_nas.grid.json_tables import read_json_table
 from ce_nas.grid.time_steps import (
