@@ -15,7 +15,7 @@ from ce_nas.rl.env import SearchEnv
 from ce_nas.rl.ppo import PpoSettings, train_ppo
 
 TINY = PpoSettings(
-    rollout_steps=32, eval_interval=32, critic_warmup_steps=0, initial_temperature=1.0, batch_size=16, n_epochs=2
+    rollout_steps=32, eval_interval_steps=32, critic_warmup_steps=0, initial_temperature=1.0, batch_size=16, n_epochs=2
 )
 
 

@@ -15,7 +15,7 @@ from ce_nas.rl.train import PolicyTrainingSettings, train_policy
 QUICK = PolicyTrainingSettings(
     seeds=2, demonstrations=4, dagger_rounds=2, steps=64, env_count=2, validation_scenarios=2
 )
-TINY = PpoSettings(rollout_steps=32, eval_interval=32, critic_warmup_steps=0, batch_size=16, n_epochs=2)
+TINY = PpoSettings(rollout_steps=32, eval_interval_steps=32, critic_warmup_steps=0, batch_size=16, n_epochs=2)
 
 
 @pytest.fixture(scope="module")

@@ -225,15 +225,16 @@ class ReportedMeters:
                 return
             if added_j < 0 or host_j < 0:
                 return  # a counter was reset: what it counted before is booked, the rest is unknown
-            on_host = sum(
-                other.is_held and other.last is not None and other.last.host == report.host for other in self._states
-            )
-            added_j += host_j / max(on_host, 1)
+            added_j += host_j / max(self._held_on(report.host), 1)
             elapsed_s = now_s - state.received_s if last else 0.0
             state.power_w = added_j / elapsed_s if elapsed_s > 0 else 0.0
             state.energy_j += added_j
             state.observed_s += report.observed_s - (last.observed_s if last else 0.0)
             state.received_s = now_s
+
+    def _held_on(self, host: str) -> int:
+        """Count the devices of the run that are held on a machine; the caller has the lock."""
+        return sum(state.is_held and state.last is not None and state.last.host == host for state in self._states)
 
     def age_s(self, device: int) -> float:
         """Return the age of a device's last report, s; 0 while it is known to hold nothing."""

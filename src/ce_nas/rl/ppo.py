@@ -38,7 +38,7 @@ class PpoSettings:
     #: environment steps per rollout, of all environments together
     rollout_steps: int = 4096
     #: environment steps between two validations; each interval starts with new searches
-    eval_interval: int = 32768
+    eval_interval_steps: int = 32768
     #: initial steps in which only the critic is trained, if there is an initial network
     critic_warmup_steps: int = 8192
     #: softmax temperature applied to the initial network, so that it explores
@@ -90,9 +90,7 @@ def train_ppo(  # noqa: PLR0913 - the parameters of one training
     if initial_network:
         _load_weights(model.policy, initial_network, settings.initial_temperature if initial_network.discrete else 1.0)
     if checkpoint:
-        model.policy.load_state_dict(checkpoint["policy"])
-        model.policy.optimizer.load_state_dict(checkpoint["optimiser"])
-        model.num_timesteps = checkpoint["steps"]
+        _load_checkpoint(model, checkpoint)
     while model.num_timesteps < total_steps:
         done = model.num_timesteps
         warming_up = initial_network is not None and done < settings.critic_warmup_steps
@@ -105,18 +103,27 @@ def train_ppo(  # noqa: PLR0913 - the parameters of one training
         model.set_random_seed(seed + done)
         model._last_obs = None  # noqa: SLF001 - a checkpoint holds no running searches
         vector.set_options([{"scenario_index": first + done} for first in first_indices])
-        interval = settings.critic_warmup_steps - done if warming_up else settings.eval_interval
+        interval = settings.critic_warmup_steps - done if warming_up else settings.eval_interval_steps
         model.learn(min(interval, total_steps - done), reset_num_timesteps=False)
         if warming_up:
             continue
-        new_checkpoint = {
-            "policy": model.policy.state_dict(),
-            "optimiser": model.policy.optimizer.state_dict(),
-            "steps": model.num_timesteps,
-        }
         network = _extract_network(model.policy, discrete=hasattr(vector.action_space, "n"))
-        if not callback(model.num_timesteps, network, new_checkpoint):
+        if not callback(model.num_timesteps, network, _make_checkpoint(model)):
             break
+
+
+def _make_checkpoint(model: Any) -> PpoCheckpoint:  # noqa: ANN401 - sb3 is not typed
+    return {
+        "policy": model.policy.state_dict(),
+        "optimiser": model.policy.optimizer.state_dict(),
+        "steps": model.num_timesteps,
+    }
+
+
+def _load_checkpoint(model: Any, checkpoint: PpoCheckpoint) -> None:  # noqa: ANN401 - sb3 is not typed
+    model.policy.load_state_dict(checkpoint["policy"])
+    model.policy.optimizer.load_state_dict(checkpoint["optimiser"])
+    model.num_timesteps = checkpoint["steps"]
 
 
 def _constant_schedule(rate: float, _: float) -> float:

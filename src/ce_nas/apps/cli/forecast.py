@@ -28,7 +28,12 @@ app = typer.Typer(help="Forecasts of the grid's carbon intensity: fit, predict, 
 KindOption = Annotated[str, typer.Option(help="transformer, boosting, or a forecaster that is only calibrated.")]
 ForecasterOption = Annotated[str, typer.Option(help="A name, a fitted model's FILE.json, or auto.")]
 ForecastersOption = Annotated[
-    list[str], typer.Option(help="A name, a fitted model's FILE.json, or auto; may be repeated.")
+    list[str],
+    typer.Option(
+        help="A name, a fitted model's FILE.json, or auto; may be repeated.",
+        default_factory=lambda: ["auto"],
+        show_default="auto",
+    ),
 ]
 IssueTimeOption = Annotated[str | None, typer.Option(help="Issue time, UTC; the end of the data by default.")]
 HorizonOption = Annotated[str, typer.Option("--horizon", "--ahead", help="Horizon of the forecast.")]
@@ -146,7 +151,7 @@ def predict(
 @with_grid_flags
 def backtest(  # noqa: PLR0913 - one parameter per option
     *,
-    forecaster: ForecastersOption = ["auto"],  # noqa: B006 - typer copies it
+    forecaster: ForecastersOption,
     first_issue: FirstIssueOption = None,
     last_issue: LastIssueOption = None,
     issue_interval: IssueIntervalOption = "24h",

@@ -11,8 +11,9 @@ from ce_nas.analysis.summary import budget_usage
 from ce_nas.core.units import HOUR_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from ce_nas.analysis.summary import RunSummary
     from ce_nas.apps.dashboard.run_folders import RunStatus
 
 __all__ = ["CONTENT_TYPE", "render_metrics"]
@@ -38,65 +39,79 @@ def render_metrics(statuses: Sequence[RunStatus]) -> str:
 
 def _metrics(statuses: Sequence[RunStatus]) -> Iterator[tuple[str, str, str, list[_Sample]]]:
     """Yield name, type, help and samples of each metric."""
-    runs = [({"run": status.name}, status, status.summary) for status in statuses]
-    yield (
-        "ce_nas_run_info", "gauge", "A run, with what it searches by; always 1.",
-        [
-            _Sample(run | {"policy": one.policy, "searcher": one.searcher, "zone": one.grid["zone"],
-                           "version": one.version}, 1.0)
-            for run, _, one in runs
-        ],
-    )  # fmt: skip
+    runs = [({"run": status.name}, status.summary) for status in statuses]
+
+    def one_each(value: Callable[[RunSummary], float]) -> list[_Sample]:
+        return [_Sample(run, value(summary)) for run, summary in runs]
+
+    def by_activity(amounts: Callable[[RunSummary], Mapping[str, float]], factor: float = 1.0) -> list[_Sample]:
+        return [
+            _Sample(run | {"activity": name}, factor * amount)
+            for run, summary in runs
+            for name, amount in amounts(summary).items()
+        ]
+
+    yield "ce_nas_run_info", "gauge", "A run, with what it searches by; always 1.", _describe_runs(statuses)
     yield (
         "ce_nas_run_active", "gauge", "Whether a process seems to be running it.",
-        [_Sample(run, float(status.is_running)) for run, status, _ in runs],
+        [_Sample({"run": status.name}, float(status.is_running)) for status in statuses],
     )  # fmt: skip
     yield (
         "ce_nas_carbon_grams_total", "counter", "Carbon in CO2eq by the full accounting, by activity.",
-        [
-            _Sample(run | {"activity": name}, grams)
-            for run, _, one in runs for name, grams in one.carbon_g_by_activity.items()
-        ],
+        by_activity(lambda summary: summary.carbon_g_by_activity),
     )  # fmt: skip
     yield (
         "ce_nas_energy_joules_total", "counter", "Energy from the grid, PUE included, by activity.",
-        [
-            _Sample(run | {"activity": name}, joules)
-            for run, _, one in runs for name, joules in one.energy_j_by_activity.items()
-        ],
+        by_activity(lambda summary: summary.energy_j_by_activity),
     )  # fmt: skip
     yield (
         "ce_nas_device_seconds_total", "counter", "Time of held devices, by activity.",
-        [
-            _Sample(run | {"activity": name}, hours * HOUR_S)
-            for run, _, one in runs for name, hours in one.device_hours_by_activity.items()
-        ],
+        by_activity(lambda summary: summary.device_hours_by_activity, HOUR_S),
     )  # fmt: skip
     yield (
         "ce_nas_cost_total", "counter", "Cost in the currency of the run's prices.",
-        [_Sample(run, one.cost) for run, _, one in runs],
+        one_each(lambda summary: summary.cost),
     )  # fmt: skip
     yield (
         "ce_nas_trainings_total", "counter", "Full trainings that have finished.",
-        [_Sample(run, float(one.evaluations)) for run, _, one in runs],
+        one_each(lambda summary: float(summary.evaluations)),
     )  # fmt: skip
     yield (
         "ce_nas_samples_total", "counter", "Architectures scored by proxies.",
-        [_Sample(run, float(one.samples)) for run, _, one in runs],
+        one_each(lambda summary: float(summary.samples)),
     )  # fmt: skip
     yield (
         "ce_nas_hypervolume", "gauge", "Hypervolume, in the product of the objectives' units.",
-        [_Sample(run, one.hypervolume) for run, _, one in runs],
+        one_each(lambda summary: summary.hypervolume),
     )  # fmt: skip
-    yield (
-        "ce_nas_budget_used_ratio", "gauge", "Used share of each budget that is set.",
-        [
-            _Sample(run | {"budget": name}, used / limit)
-            for run, status, one in runs
-            for name, (used, limit) in budget_usage(one, status.budget).items()
-            if limit
-        ],
-    )  # fmt: skip
+    yield "ce_nas_budget_used_ratio", "gauge", "Used share of each budget that is set.", _budget_shares(statuses)
+
+
+def _describe_runs(statuses: Sequence[RunStatus]) -> list[_Sample]:
+    """A 1 for each run, labelled by its components."""
+    return [
+        _Sample(
+            {
+                "run": status.name,
+                "policy": status.summary.policy,
+                "searcher": status.summary.searcher,
+                "zone": status.summary.grid["zone"],
+                "version": status.summary.version,
+            },
+            1.0,
+        )
+        for status in statuses
+    ]
+
+
+def _budget_shares(statuses: Sequence[RunStatus]) -> list[_Sample]:
+    """The used share of each budget that has a limit."""
+    return [
+        _Sample({"run": status.name, "budget": name}, used / limit)
+        for status in statuses
+        for name, (used, limit) in budget_usage(status.summary, status.budget).items()
+        if limit
+    ]
 
 
 def _render_labels(labels: Mapping[str, str]) -> str:

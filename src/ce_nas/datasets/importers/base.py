@@ -125,20 +125,7 @@ def import_files(  # noqa: PLR0913 - the keywords are optional
     :raises SettingsError: if the data set is none of carbon intensity, and a layout is given.
     :raises DataError: if a file is invalid, another one is stored already, or the folder cannot be written.
     """
-    missing = next((file for file in files if not file.exists()), None)
-    if missing or not files:
-        reason = f"there is nothing at {str(missing)!r}" if missing else "no file was given"
-        message = f"Expected {entry.expected_files}, but {reason}; get it: {entry.how_to_get}."
-        raise DataError(message)
-    stated = layout if layout != TraceLayout() else None
-    if stated and IMPORTER_MODULES[entry.name] != "grid_traces":
-        message = (
-            f"Expected no zone, factors, columns or unit for {entry.name}, which holds no carbon intensity; leave them "
-            "out."
-        )
-        raise SettingsError(message)
-    importer = importlib.import_module(f"ce_nas.datasets.importers.{IMPORTER_MODULES[entry.name]}")
-    converted: list[ConvertedFile] = importer.convert_files(files, *([stated] if stated else []))
+    converted = _convert(entry, files, layout if layout != TraceLayout() else None)
     sums = {file: sha256_digest(file) for each in converted for file in each.source_files}
     origins = {file: FileOrigin((urls or {}).get(file, file.name), sha256) for file, sha256 in sums.items()}
     before = store.read_manifest(entry.name)
@@ -150,6 +137,28 @@ def import_files(  # noqa: PLR0913 - the keywords are optional
     if drafts:
         store.commit(Manifest(entry.name, entry.version, entry.licence, tuple(stored_files.values())), drafts)
     return [ImportedFile(stored_files[each.file], changes[each.file]) for each in converted]
+
+
+def _convert(entry: CatalogEntry, files: Sequence[Path], layout: TraceLayout | None) -> list[ConvertedFile]:
+    """Read the files by the data set's importer.
+
+    :raises SettingsError: if the data set is none of carbon intensity, and a layout is given.
+    :raises DataError: if a file is missing or invalid.
+    """
+    missing = next((file for file in files if not file.exists()), None)
+    if missing or not files:
+        reason = f"there is nothing at {str(missing)!r}" if missing else "no file was given"
+        message = f"Expected {entry.expected_files}, but {reason}; get it: {entry.how_to_get}."
+        raise DataError(message)
+    if layout and IMPORTER_MODULES[entry.name] != "grid_traces":
+        message = (
+            f"Expected no zone, factors, columns or unit for {entry.name}, which holds no carbon intensity; leave them "
+            "out."
+        )
+        raise SettingsError(message)
+    importer = importlib.import_module(f"ce_nas.datasets.importers.{IMPORTER_MODULES[entry.name]}")
+    converted: list[ConvertedFile] = importer.convert_files(files, *([layout] if layout else []))
+    return converted
 
 
 def _write_drafts(converted_files: Sequence[ConvertedFile], name: str, store: DataStore) -> dict[str, Path]:

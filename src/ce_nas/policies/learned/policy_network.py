@@ -152,6 +152,16 @@ def _build_network(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) 
         raise ValueError(message)
     weights = tuple(arrays[f"weights_{layer}"] for layer in range(layers))
     biases = tuple(arrays[f"biases_{layer}"] for layer in range(layers))
+    _require_fitting(weights, biases, outputs=len(ACTIONS if discrete else ACTIONS[0]))
+    return PolicyNetwork(weights=weights, biases=biases, discrete=discrete, provenance=provenance)
+
+
+def _require_fitting(weights: Sequence[np.ndarray], biases: Sequence[np.ndarray], *, outputs: int) -> None:
+    """Check that the layers fit one another, the features and the actions.
+
+    :param outputs: a preference for each action, or an action's shares.
+    :raises ValueError: if they do not, or a value is not finite.
+    """
     for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         before = weights[layer - 1].shape[1:] if layer else (len(FEATURE_NAMES),)
         if weight.ndim != 2 or weight.shape[:1] != before or bias.shape != weight.shape[1:]:
@@ -160,11 +170,9 @@ def _build_network(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) 
         if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
             message = f"layer {layer} holds a value that is not finite"
             raise ValueError(message)
-    outputs = len(ACTIONS if discrete else ACTIONS[0])  # a preference for each action, or the action's shares
     if biases[-1].shape != (outputs,):
         message = f"its last layer has {biases[-1].size} outputs in place of {outputs}"
         raise ValueError(message)
-    return PolicyNetwork(weights=weights, biases=biases, discrete=discrete, provenance=provenance)
 
 
 def _require_compatible(header: Mapping[str, Any], name: str) -> None:
