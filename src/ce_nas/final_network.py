@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ce_nas._version import __version__
 from ce_nas.analysis.front_choice import choose
+from ce_nas.analysis.statistics import Interval
 from ce_nas.core.errors import SettingsError
+from ce_nas.core.rng import random_stream
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.energy.ledger import Ledger
 from ce_nas.energy.power_model import PowerModel
@@ -32,12 +34,15 @@ if TYPE_CHECKING:
     from ce_nas.engine.inputs import RunInputs
     from ce_nas.grid.trace import Series
     from ce_nas.store.journal import JournalEntry
+    from ce_nas.training.final_training import FinalTraining, FinalTrainingConfig
 
-__all__ = ["NETWORK_DIRNAME", "finish_network", "read_network_card"]
+__all__ = ["NETWORK_DIRNAME", "estimate_training_s", "finish_network", "read_network_card"]
 
 NETWORK_DIRNAME = "network"
 CARD_FILENAME = "card.json"
 DAY_HOURS = round(DAY_S / HOUR_S)
+#: random networks whose sizes stand for the space in an estimate
+_ESTIMATE_NETWORKS = 100
 #: activities that have a stage of their own
 _STAGES = ("sampling", "supernet", "training")
 
@@ -68,32 +73,18 @@ def finish_network(
     """
     if (card := read_network_card(run)) is not None:
         return card
-    from ce_nas.engine.live_inputs import training_recipe
     from ce_nas.training.export import export_network
-    from ce_nas.training.final_training import FinalTraining, FinalTrainingConfig
-    from ce_nas.training.latency import measure_latency
     from ce_nas.training.networks.factory import network_image_shape
-    from ce_nas.training.networks.network_counts import NetworkCounter
 
-    settings = inputs.settings
-    final, live, space = settings.final, settings.live, inputs.benchmark.space
+    final = inputs.settings.final
     choice = choose(summary, final.rule)
-    reason = explain_choice(choice, summary, Translator("en")).replace("`", "")
-    recipe = replace(final.recipe or training_recipe(settings), whitening=0)
-    channels, cells = final.channels or live.channels, final.cells or live.cells
-    architecture = space.parse(choice.member.architecture)
-    devices = final.devices or ((live.devices[0].partition("+")[0],) if live.devices else ("cpu",))
-    config = FinalTrainingConfig(space, architecture, live.data, channels, cells, recipe, settings.seed, devices)
+    config = _training_config(inputs, choice.member.architecture)
     folder = run / NETWORK_DIRNAME
     folder.mkdir(exist_ok=True)
-    end_s = entries[-1].at_s if entries else 0.0
-    training = FinalTraining(
-        config, folder, PowerModel(settings.cluster.training_w), start_s=end_s, time_scale=live.time_scale
-    )
+    training = _final_training(inputs, config, folder, start_s=entries[-1].at_s if entries else 0.0)
     metrics = training.run(on_step, _dirty_hours(inputs, final.cleanest_share))
-    ledger = Ledger(_intensity(inputs), settings.cluster.pue, inputs.prices, live.time_scale)
-    ledger.record(training.readings)
-    shape = network_image_shape(training.data, recipe)
+    stages = _sum_stages(inputs, summary, training)
+    shape = network_image_shape(training.data, config.recipe)
     files = export_network(
         training.trainer.network,
         folder,
@@ -101,38 +92,113 @@ def finish_network(
         image_shape=shape,
         mean=training.data.mean,
         std=training.data.std,
-        title=f"The network that run {run.name} found: {space.name} for {training.data.name}.",
+        title=f"The network that run {run.name} found: {config.space.name} for {training.data.name}.",
     )
-    latency = measure_latency(training.trainer.network, shape, device=devices[0], passes=30)
-    parameters, macs = NetworkCounter(space, channels, cells, shape, training.data.classes).counts([architecture])[0]
-    carbon, energy = summary.carbon_g_by_activity, summary.energy_j_by_activity
     card = NetworkCard(
         architecture=choice.member.architecture,
-        space=space.name,
-        reason=reason,
+        space=config.space.name,
+        reason=explain_choice(choice, summary, Translator("en")).replace("`", ""),
         data=training.data.name,
         test_images=len(training.data.test),
         test_accuracy_pct=metrics.accuracy_pct,
-        parameters=int(parameters),
-        macs=int(macs),
         image_shape=shape,
-        latency_ms=1e3 * latency.median_s,
-        latency_device=latency.device,
-        carbon_g={**_by_stage(carbon), "final": ledger.totals.total_carbon_g},
-        energy_j={**_by_stage(energy), "final": ledger.totals.total_energy_j},
-        energy_sources=sorted(str(source) for source in ledger.totals.energy_by_source_j),
+        **_measure_network(training, config, shape),
+        **stages,
         zone=inputs.zone,
         run=run.name,
-        seed=settings.seed,
-        recipe={name: value for name, value in asdict(recipe).items() if value is not None},
-        channels=channels,
-        cells=cells,
+        seed=config.seed,
+        recipe={name: value for name, value in asdict(config.recipe).items() if value is not None},
+        channels=config.channels,
+        cells=config.cells,
         version=__version__,
         files=[path.name for path in files],
     )
     write_atomic(folder / "card.md", render_model_card(card))
     write_atomic(folder / CARD_FILENAME, json.dumps(asdict(card), indent=2) + "\n")
     return card
+
+
+def _training_config(inputs: RunInputs, architecture: str) -> FinalTrainingConfig:
+    """What is trained and how: as [final] says, and where it does not, as the search trained."""
+    from ce_nas.engine.live_inputs import training_recipe
+    from ce_nas.training.final_training import FinalTrainingConfig
+
+    settings, space = inputs.settings, inputs.benchmark.space
+    final, live = settings.final, settings.live
+    return FinalTrainingConfig(
+        space,
+        space.parse(architecture),
+        live.data,
+        channels=final.channels or live.channels,
+        cells=final.cells or live.cells,
+        recipe=replace(final.recipe or training_recipe(settings), whitening=0),
+        seed=settings.seed,
+        devices=final.devices or ((live.devices[0].partition("+")[0],) if live.devices else ("cpu",)),
+    )
+
+
+def _final_training(inputs: RunInputs, config: FinalTrainingConfig, folder: Path, *, start_s: float) -> FinalTraining:
+    """The training, which continues from the checkpoint in ``folder``.
+
+    :param start_s: its start, s since the start of the run.
+    """
+    from ce_nas.training.final_training import FinalTraining
+
+    settings = inputs.settings
+    power = PowerModel(settings.cluster.training_w)
+    return FinalTraining(config, folder, power, start_s=start_s, time_scale=settings.live.time_scale)
+
+
+def _measure_network(
+    training: FinalTraining, config: FinalTrainingConfig, image_shape: tuple[int, int, int]
+) -> dict[str, Any]:
+    """The card's size and latency of the trained network."""
+    from ce_nas.training.latency import measure_latency
+    from ce_nas.training.networks.network_counts import NetworkCounter
+
+    latency = measure_latency(training.trainer.network, image_shape, device=config.devices[0], passes=30)
+    counter = NetworkCounter(config.space, config.channels, config.cells, image_shape, training.data.classes)
+    parameters, macs = counter.counts([config.architecture])[0]
+    return {
+        "parameters": int(parameters),
+        "macs": int(macs),
+        "latency_ms": 1e3 * latency.median_s,
+        "latency_device": latency.device,
+    }
+
+
+def _sum_stages(inputs: RunInputs, summary: RunSummary, training: FinalTraining) -> dict[str, Any]:
+    """The card's carbon and energy of the search and of the final training.
+
+    :raises SettingsError: if the grid is live: then no trace covers the training.
+    """
+    settings = inputs.settings
+    ledger = Ledger(_intensity(inputs), settings.cluster.pue, inputs.prices, settings.live.time_scale)
+    ledger.record(training.readings)
+    totals = ledger.totals
+    return {
+        "carbon_g": {**_by_stage(summary.carbon_g_by_activity), "final": totals.total_carbon_g},
+        "energy_j": {**_by_stage(summary.energy_j_by_activity), "final": totals.total_energy_j},
+        "energy_sources": sorted(str(source) for source in totals.energy_by_source_j),
+    }
+
+
+def estimate_training_s(inputs: RunInputs) -> Interval:
+    """Seconds of the final training on its devices, before the search, from a few steps of the space's median network.
+
+    The interval is that of eight networks in ten of the space, by their multiply-accumulates.
+
+    :raises CeNasError: if the images cannot be read.
+    """
+    from ce_nas.training.final_training import measure_training_s
+
+    space = inputs.benchmark.space
+    networks = space.sample(random_stream(inputs.settings.seed, "final-estimate"), _ESTIMATE_NETWORKS)
+    macs = inputs.benchmark.training_free_values("flops", networks)
+    low, middle, high = np.quantile(macs, (0.1, 0.5, 0.9))
+    median = networks[int(np.argmin(np.abs(macs - middle)))]
+    median_s = measure_training_s(_training_config(inputs, space.text(median)))
+    return Interval(median_s, median_s * float(low / middle), median_s * float(high / middle))
 
 
 def _dirty_hours(inputs: RunInputs, cleanest_share: float | None) -> Callable[[float], bool]:

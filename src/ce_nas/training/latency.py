@@ -84,13 +84,7 @@ def measure_latency(  # noqa: PLR0913 - the keywords are optional
     :raises SettingsError: if the runtime is unknown, or this machine's ONNX Runtime lacks TensorRT.
     :raises MissingExtraError: if the runtime's package is not installed.
     """
-    if runtime not in _RUNTIMES:
-        raise SettingsError(unknown_choice_message("runtime", runtime, _RUNTIMES))
-    if batch < 1 or passes < 1 or warm_up < 0:
-        message = (
-            f"Expected a batch and passes of 1 or more and a warm-up of 0 or more, got {batch}, {passes}, {warm_up}."
-        )
-        raise SettingsError(message)
+    _require_valid(runtime, batch, passes, warm_up)
     images = torch.randn(batch, *input_shape, generator=torch.Generator().manual_seed(0))
     if runtime in {"eager", "compiled"}:
         run = _build_torch_pass(network, images, torch.device(device), compiled=runtime == "compiled")
@@ -115,6 +109,16 @@ def measure_latency(  # noqa: PLR0913 - the keywords are optional
         used.energy_j / passes if used else None,
         meter.source if meter else None,
     )
+
+
+def _require_valid(runtime: str, batch: int, passes: int, warm_up: int) -> None:
+    if runtime not in _RUNTIMES:
+        raise SettingsError(unknown_choice_message("runtime", runtime, _RUNTIMES))
+    if batch < 1 or passes < 1 or warm_up < 0:
+        message = (
+            f"Expected a batch and passes of 1 or more and a warm-up of 0 or more, got {batch}, {passes}, {warm_up}."
+        )
+        raise SettingsError(message)
 
 
 def median_interval(times: np.ndarray) -> tuple[float, float]:
