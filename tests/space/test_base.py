@@ -2,13 +2,14 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ce_nas.core.errors import TableError
+from ce_nas.core.errors import SettingsError, TableError
 from ce_nas.core.rng import random_stream
 from ce_nas.space.base import Space
 from ce_nas.space.nasbench201_cell import NasBench201Space
@@ -65,6 +66,8 @@ def test_listed_space_contains_listed_members_only():
 @pytest.mark.parametrize("make", [free_space, listed_space])
 def test_non_members_are_not_contained(make, stranger):
     assert not make().contains(stranger)
+    with pytest.raises(SettingsError, match=f"a choice for each of its 3 variables, got {re.escape(repr(stranger))}"):
+        make().require_member(stranger)
 
 
 @given(spaces())

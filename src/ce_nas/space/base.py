@@ -92,6 +92,18 @@ class Space:
         has_length = len(architecture) == len(self.choices)
         return has_length and min(architecture, default=0) >= 0 and all(map(lt, architecture, self._choice_counts))
 
+    def require_member(self, architecture: Architecture) -> None:
+        """Refuse what is no architecture of the space.
+
+        :raises SettingsError: if it is none.
+        """
+        if not self.contains(tuple(architecture)):
+            message = (
+                f"Expected an architecture of {self.name}, a choice for each of its {len(self.variables)} variables, "
+                f"got {architecture!r}."
+            )
+            raise SettingsError(message)
+
     def sample(self, rng: np.random.Generator, n: int) -> list[Architecture]:
         """Sample ``n`` architectures uniformly, with replacement."""
         return self.architectures(self.sample_rows(rng, n))

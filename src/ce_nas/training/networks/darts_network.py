@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ce_nas.core.errors import SettingsError
 from ce_nas.space.darts import DARTS_EDGES, DARTS_NODES, DARTS_OPERATIONS, DartsSpace
 from ce_nas.space.darts_counts import STEM_MULTIPLIER, CellSpec, cell_specs
 from ce_nas.training.networks.supernet import Supernet
@@ -68,7 +67,7 @@ class DartsNetwork(nn.Module):
         affine: bool = True,
     ) -> None:
         super().__init__()
-        _require_architecture(architecture)
+        _SPACE.require_member(architecture)
         self.architecture = tuple(architecture)
         #: probability of dropping a path while training, a tensor of shape () that the trainer sets; None: none is
         self.drop_path: Tensor | None = None
@@ -325,12 +324,3 @@ def drop_images(x: Tensor, probability: Tensor) -> Tensor:
     """
     kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= probability
     return x * (kept / (1.0 - probability)).to(x.dtype)
-
-
-def _require_architecture(architecture: Architecture) -> None:
-    if not _SPACE.contains(tuple(architecture)):
-        message = (
-            f"Expected an architecture of {_SPACE.name}, a choice for each of its {len(_SPACE.variables)} variables, "
-            f"got {architecture!r}."
-        )
-        raise SettingsError(message)

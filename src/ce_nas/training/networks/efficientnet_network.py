@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ce_nas.core.errors import SettingsError
 from ce_nas.space.efficientnet import EfficientNetSpace, MacroLayout, MbConvBlock, efficientnet_layout
 from ce_nas.training.networks.darts_network import drop_images
 
@@ -99,7 +98,7 @@ class EfficientNetNetwork(MacroNetwork):
         in_channels: int = 3,
         dropout: float = 0.0,
     ) -> None:
-        _require_architecture(architecture)
+        EfficientNetSpace().require_member(architecture)
         layout = efficientnet_layout(architecture, image_size, large=large)
         super().__init__(layout, image_size=image_size, classes=classes, in_channels=in_channels, dropout=dropout)
         self.architecture = tuple(architecture)
@@ -178,13 +177,3 @@ def mobilenet_v2_layout(resolution: tuple[int, int] = (224, 224)) -> MacroLayout
             blocks.append(MbConvBlock(before, channels, 3, first_stride if layer == 0 else 1, expansion, 0))
             before = channels
     return MacroLayout(tuple(blocks), 32, 2, 1280, resolution)
-
-
-def _require_architecture(architecture: Architecture) -> None:
-    space = EfficientNetSpace()
-    if not space.contains(tuple(architecture)):
-        message = (
-            f"Expected an architecture of {space.name}, a choice for each of its {len(space.variables)} variables, "
-            f"got {architecture!r}."
-        )
-        raise SettingsError(message)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ce_nas.core.errors import SettingsError
 from ce_nas.space.darts_counts import STEM_MULTIPLIER
 from ce_nas.space.nasnet import NASNET_NODES, NASNET_OPERATIONS, NasNetSpace, loose_ends
 from ce_nas.training.networks.darts_network import (
@@ -89,7 +88,7 @@ class NasNetNetwork(nn.Module):
         auxiliary: bool = False,
     ) -> None:
         super().__init__()
-        _require_architecture(architecture)
+        _SPACE.require_member(architecture)
         self.architecture = tuple(architecture)
         #: probability of dropping a path while training, a tensor of shape () that the trainer sets; None: none is
         self.drop_path: Tensor | None = None
@@ -241,12 +240,3 @@ def build_nasnet_operation(name: str, channels: int, stride: int) -> nn.Module:
         nn.Conv2d(channels, channels, (7, 1), (stride, 1), (3, 0), bias=False),
         nn.BatchNorm2d(channels),
     )
-
-
-def _require_architecture(architecture: Architecture) -> None:
-    if not _SPACE.contains(tuple(architecture)):
-        message = (
-            f"Expected an architecture of {_SPACE.name}, a choice for each of its {len(_SPACE.variables)} variables, "
-            f"got {architecture!r}."
-        )
-        raise SettingsError(message)
