@@ -110,8 +110,8 @@ def active_allocation(
     """
     search, cluster = state.search, state.cluster
     is_warmup = search.can_sample and search.samples < warmup_scores
-    begun = search.samples or search.evaluations or cluster.running or cluster.suspended
-    all_sample = scores_first and not begun and 1 < search.sampling_demand <= MAX_FIRST_BATCHES
+    has_started = search.samples or search.evaluations or cluster.running or cluster.suspended
+    all_sample = scores_first and not has_started and 1 < search.sampling_demand <= MAX_FIRST_BATCHES
     if is_warmup and all_sample:
         return Allocation(active_devices, 0, released=cluster.devices - active_devices)
     sampling = int(min((active_devices + 1) // 2, search.sampling_demand)) if is_warmup else 0

@@ -210,7 +210,7 @@ class _Agreement:
         return bool(decision)
 
     def _is_asked_to_stop(self, step: int) -> bool:
-        """Whether the starting process asks to stop or is gone; tells it the steps, at intervals."""
+        """Whether the starting process asks to stop or is gone; reports the steps to it at intervals."""
         try:
             if monotonic_s() - self._reported_s >= _REPORT_INTERVAL_S:
                 self._reported_s = monotonic_s()

@@ -42,7 +42,7 @@ _MIN_REGRESSION_ROWS, _RIDGE_PENALTY = 100, 1e-4
 class FeatureEncoder:
     """Encodes architectures of a space as groups of columns.
 
-    A group is scaled so that the distance between architectures with nothing in common is about 1.4, whatever its
+    A group is scaled so that the distance between architectures with nothing in common is about 1.4, independent of its
     number of columns.
 
     Example:
