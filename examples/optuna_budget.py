@@ -20,7 +20,7 @@ def objective(trial):
 if __name__ == "__main__":
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
-        storage="sqlite:///optuna-budget.db", study_name="widths", load_if_exists=True, sampler=SurrogateSampler(seed=0)
+        storage="sqlite:///optuna-budget.db", study_name="widths", load_if_exists=True, sampler=SurrogateSampler()
     )
     light = {"forecaster": "damped-profile"}  # the default one costs more energy than this budget has
     with CarbonCallback(study, budget="0.05g", grid="wind", meter="modelled", **light) as callback:

@@ -75,6 +75,22 @@ def test_cpu_time_of_children_counts_while_they_run(proc, meter):
     assert usage_between(first, meter.snapshot()).energy_j == pytest.approx(40.0)
 
 
+def test_further_processes_count_once_though_they_may_be_children(proc):
+    proc.run(9, 1.0)
+    proc.run(8, 1.0)
+    proc.run(7, 1.0)
+    (proc.root / "7" / "task" / "7").mkdir(parents=True)
+    (proc.root / "7" / "task" / "7" / "children").write_text("8 ")
+    with CpuTimeMeter(
+        lambda: 7, 10.0, 0.0, also=(8, 9), interval_s=1000.0, now_s=lambda: 0.0, proc_dir=proc.root
+    ) as meter:
+        first = meter.snapshot()
+        for pid in (7, 8, 9):
+            proc.run(pid, 3.0)
+        assert usage_between(first, meter.snapshot()).energy_j == pytest.approx(60.0)
+        assert "3 processes" in meter.origin
+
+
 def test_a_busy_child_process_is_metered():
     code = "sum(i * i for i in range(20_000_000))"
     with CpuTimeMeter(os.getpid, 10.0, 0.0, interval_s=1000.0) as meter:

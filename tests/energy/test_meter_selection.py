@@ -140,6 +140,15 @@ def test_own_children_on_the_gpu_are_no_strangers(monkeypatch, fake_nvml):
         child.communicate(b"\n")
 
 
+def test_processes_of_the_same_training_on_the_gpu_are_no_strangers(monkeypatch, fake_nvml):
+    nvml = fake_nvml()
+    monkeypatch.setattr("ce_nas.energy.meter_selection.load_nvml", lambda: nvml)
+    nvml.pids = [os.getpid(), os.getppid()]
+    with pytest.raises(EnergyError, match="cannot be divided"):
+        select_meter("cuda:0", os.getpid)
+    select_meter("cuda:0", os.getpid, also=[os.getppid()]).close()
+
+
 def test_a_masked_gpu_is_metered_by_uuid(monkeypatch, fake_nvml):
     nvml = fake_nvml(gpus=4)
     monkeypatch.setattr("ce_nas.energy.meter_selection.load_nvml", lambda: nvml)

@@ -1,6 +1,7 @@
 import itertools
 import json
 import re
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -133,6 +134,34 @@ def test_energy_is_divided_between_the_parts_of_a_time(make_budget, fake_time):
     assert total.energy_j == pytest.approx(400_000 * pue)
 
 
+def test_threads_write_to_the_same_account(make_budget, fake_time, tmp_path):
+    """The thread that reads at intervals closes the hours; others pause and record."""
+    errors = []
+
+    def in_thread(act):
+        def run():
+            try:
+                act()
+            except Exception as error:  # noqa: BLE001 - compared below
+                errors.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+
+    with make_budget("50kg", out=tmp_path / "run") as budget:
+        fake_time.advance(4000.0)
+        in_thread(budget.read)  # closes a period
+        in_thread(lambda: budget.record("result", {"complete": True}))
+        in_thread(lambda: budget.pause(ce_nas.PauseRule(max_g_per_kwh=0, max_wait="10min")))
+        budget.check()
+    assert not errors
+    kinds = [entry.kind for entry in read_run_entries(tmp_path / "run")]
+    assert kinds.count("period") == 2
+    assert kinds.count("result") == 1
+    assert kinds.count("note") == 2
+
+
 def test_a_missing_reading_is_an_error(make_budget, fake_time):
     with make_budget() as budget:
         fake_time.fails = True
@@ -168,6 +197,38 @@ def test_a_wait_ends_at_its_bound_and_at_the_end_of_the_budget(make_budget, fake
         assert budget.used.carbon_g < 1500
         with pytest.raises(BudgetExhaustedError):
             budget.check()
+
+
+def test_after_the_longest_wait_work_goes_on_until_the_grid_was_clean(make_budget, fake_time):
+    rule = ce_nas.PauseRule(cleanest_share=0.2, max_wait="2h")
+    waits = []
+    with make_budget("500kg", start="2023-07-03T06:00") as budget:
+        for _ in range(96):
+            waits.append(budget.pause(rule))
+            fake_time.advance(1800.0)
+            budget.check()
+    waited = [number for number, wait_s in enumerate(waits) if wait_s]
+    assert all(waits[number] <= 7200.0 + 1e-6 for number in waited)
+    assert 2 <= len(waited) <= 4  # once a dirty spell, of which a day has one
+    assert waits[0] == pytest.approx(7200.0)
+
+
+def test_a_record_that_begins_with_the_run(make_budget, fake_time, tmp_path):
+    start = datetime(2024, 3, 1, tzinfo=UTC)
+    rows = [f"{(start + timedelta(hours=number)).isoformat()},{300 + number % 24}" for number in range(24 * 28 + 1)]
+    path = tmp_path / "grid.csv"
+    path.write_text("\n".join(["time,carbon_intensity", *rows]) + "\n")
+    rule = ce_nas.PauseRule(max_g_per_kwh=200, max_wait="1h")
+    with make_budget("5kg", str(path), start="2024-03-01") as budget:
+        assert budget.pause(rule) == 0.0  # nothing is known: no reason to wait
+        fake_time.advance(600.0)
+        used = budget.check()  # the first hour, which no forecast covers, ends nothing
+        assert used.carbon_g > 0
+        assert budget.intensity_g_per_kwh == pytest.approx(used.intensity_g_per_kwh)
+        assert budget.pause(rule) == pytest.approx(3600.0)
+        work(budget, fake_time)
+    assert budget.exceeded == "carbon"
+    assert 4500 < budget.used.carbon_g <= 5000
 
 
 @pytest.mark.parametrize("text", ["5", "5 apples", "-1kg", "0 kg", "money"])

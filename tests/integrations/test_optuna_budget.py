@@ -46,6 +46,18 @@ def test_a_study_stops_within_its_budget_and_its_trials_have_their_grams(make_bu
     assert [result["carbon_g"] for result in results] == grams
 
 
+def test_a_value_that_is_not_finite_is_written_as_none(make_budget, fake_time):
+    def diverge(trial):
+        fake_time.advance(60)
+        return float("inf") if trial.number else 1.0
+
+    study = optuna.create_study()
+    with CarbonCallback(study, make_budget("3kg")) as callback:
+        study.optimize(diverge, n_trials=2, callbacks=[callback])
+    results = [entry.content for entry in callback.budget.entries if entry.kind == "result"]
+    assert [result["values"] for result in results] == [[1.0], [None]]
+
+
 def test_metering_changes_no_proposal(make_budget, objective):
     plain = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=1))
     plain.optimize(objective, n_trials=15)

@@ -15,7 +15,7 @@ from ce_nas.core.records import ReadingSource
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["BASELINE_W", "BUSY_CORE_W", "CpuTimeMeter", "process_tree", "tree_cpu_time_s"]
 
@@ -35,16 +35,18 @@ class CpuTimeMeter(EnergyMeter):
     :param current_pid: returns the id of the current process of the device; None if there is none.
     :param busy_core_w: power of a busy core, W.
     :param baseline_w: power of an idle device, W.
+    :param also: ids of further processes that serve the device, such as the others of a distributed training.
     """
 
     source = ReadingSource.MODELLED
 
-    def __init__(  # noqa: PLR0913 - two powers, a process and three dependencies for tests
+    def __init__(  # noqa: PLR0913 - two powers, processes and three dependencies for tests
         self,
         current_pid: Callable[[], int | None],
         busy_core_w: float = BUSY_CORE_W,
         baseline_w: float = BASELINE_W,
         *,
+        also: Sequence[int] = (),
         interval_s: float = 1.0,
         now_s: Callable[[], float] = monotonic_s,
         proc_dir: Path = PROC_DIR,
@@ -52,7 +54,10 @@ class CpuTimeMeter(EnergyMeter):
         self.origin = (
             f"{busy_core_w:.3g} W per busy core of the process, and {baseline_w:g} W per held device (estimates)"
         )
+        if also:
+            self.origin = self.origin.replace("of the process", f"of {1 + len(also)} processes")
         self._current_pid = current_pid
+        self._also = tuple(also)
         self._busy_core_w = busy_core_w
         self._baseline_w = baseline_w
         self._now_s = now_s
@@ -81,7 +86,7 @@ class CpuTimeMeter(EnergyMeter):
     def _update(self) -> None:
         """Add the CPU time since the last update; that of a new process counts from 0."""
         pid = self._current_pid()
-        cpu_time_s = None if pid is None else tree_cpu_time_s(pid, self._proc_dir)
+        cpu_time_s = None if pid is None else tree_cpu_time_s(pid, self._proc_dir, self._also)
         if cpu_time_s is None:
             return
         last_pid, last_s = self._last_reading
@@ -93,14 +98,17 @@ class CpuTimeMeter(EnergyMeter):
             self.snapshot()
 
 
-def tree_cpu_time_s(pid: int, proc_dir: Path = PROC_DIR) -> float | None:
+def tree_cpu_time_s(pid: int, proc_dir: Path = PROC_DIR, also: Sequence[int] = ()) -> float | None:
     """Read the CPU time of a process, its running descendants and those it has reaped, s; None if it has ended.
 
     A descendant's time moves to its parent's account when it is reaped, so the sum over the tree keeps it.
+
+    :param also: further processes whose time counts with theirs, each once, though they may descend from the first.
     """
     if _read_ticks(proc_dir, pid) is None:
         return None
-    ticks = sum(_read_ticks(proc_dir, process) or 0 for process in process_tree(pid, proc_dir))
+    trees = frozenset[int]().union(*(process_tree(root, proc_dir) for root in (pid, *also)))
+    ticks = sum(_read_ticks(proc_dir, process) or 0 for process in trees)
     return ticks / os.sysconf("SC_CLK_TCK")
 
 

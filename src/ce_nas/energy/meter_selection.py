@@ -226,13 +226,14 @@ class ExclusiveMeter(EnergyMeter):
         self._meter.close()
 
 
-def select_meter(
+def select_meter(  # noqa: PLR0913 - a device, its processes, and what it shares
     device: str,
     current_pid: Callable[[], int | None],
     mode: MeterMode = "auto",
     *,
     host: DividedMeter | None = None,
     share: float = 1.0,
+    also: Sequence[int] = (),
 ) -> EnergyMeter | None:
     """Select the meter of a device: NVML for a GPU; RAPL, else CPU time for a CPU; None for other devices.
 
@@ -244,27 +245,30 @@ def select_meter(
     :param host: the meter of the processors and memory where several devices share them, of the mode's own kind; None:
         the device has all of RAPL, else the CPU time of its process.
     :param share: share of a GPU that the device is; below 1, other processes may use the rest.
+    :param also: ids of further processes that serve the device, such as the others of a distributed training.
     :raises EnergyError: if the GPU does not exist, reports neither energy nor power, or is used by other processes.
     """
     parts = [part.partition(":") for part in device.split("+")]
     kinds = {kind for kind, _, _ in parts}
     if kinds == {"cuda"}:
         numbers = [int(number or 0) for _, _, number in parts]
-        return _gpu_meter(numbers, current_pid, host, share) if mode == "auto" else None
+        return _gpu_meter(numbers, current_pid, host, share, also) if mode == "auto" else None
     if kinds != {"cpu"}:
         return None
     if mode == "modelled" and host is None:
-        return CpuTimeMeter(current_pid)
-    return _host_meter(current_pid, host)
+        return CpuTimeMeter(current_pid, also=also)
+    return _host_meter(current_pid, host, also)
 
 
-def _host_meter(current_pid: Callable[[], int | None], host: DividedMeter | None) -> EnergyMeter:
+def _host_meter(
+    current_pid: Callable[[], int | None], host: DividedMeter | None, also: Sequence[int] = ()
+) -> EnergyMeter:
     """The processors and memory: RAPL where it can be read, else the CPU time of the process and its children."""
     if host is not None:
         return host.member()
     if has_rapl():
         return RaplMeter()
-    meter = CpuTimeMeter(current_pid)
+    meter = CpuTimeMeter(current_pid, also=also)
     obstacle = rapl_obstacle()
     if obstacle:
         meter.origin += f"; {obstacle}"
@@ -272,20 +276,24 @@ def _host_meter(current_pid: Callable[[], int | None], host: DividedMeter | None
 
 
 def _gpu_meter(
-    numbers: Sequence[int], current_pid: Callable[[], int | None], host: DividedMeter | None, share: float
+    numbers: Sequence[int],
+    current_pid: Callable[[], int | None],
+    host: DividedMeter | None,
+    share: float,
+    also: Sequence[int],
 ) -> EnergyMeter:
     """GPUs of one device, found by UUID, and their part of the host."""
     nvml, meters = load_nvml(), list[EnergyMeter]()
     for number in numbers:
         gpu = resolve_cuda_device(number, nvml, os.environ, cuda_uuid)
         meter = nvml_meter(gpu, nvml=nvml)
-        check = partial(_require_exclusive, gpu, os.getpid(), nvml)
+        check = partial(_require_exclusive, gpu, (os.getpid(), *also), nvml)
         meters.append(SharedMeter(meter, share) if share < 1 else ExclusiveMeter(meter, check))
-    return SummedMeter([*meters, _host_meter(current_pid, host)])
+    return SummedMeter([*meters, _host_meter(current_pid, host, also)])
 
 
-def _require_exclusive(gpu: CudaDevice, pid: int, nvml: Any) -> None:  # noqa: ANN401 - the bindings
-    require_exclusive_gpu(gpu, process_tree(pid), nvml=nvml)
+def _require_exclusive(gpu: CudaDevice, own: Sequence[int], nvml: Any) -> None:  # noqa: ANN401 - the bindings
+    require_exclusive_gpu(gpu, frozenset().union(*map(process_tree, own)), nvml=nvml)
 
 
 @METERS.register("auto", summary="the most accurate meter of each device: NVML, RAPL, CPU time")
@@ -295,8 +303,9 @@ def _build_best_meter(
     current_pid: Callable[[], int | None],
     host: DividedMeter | None = None,
     share: float = 1.0,
+    also: Sequence[int] = (),
 ) -> EnergyMeter | None:
-    return select_meter(device, current_pid, "auto", host=host, share=share)
+    return select_meter(device, current_pid, "auto", host=host, share=share, also=also)
 
 
 @METERS.register("modelled", summary="CPU time or the power model, even if there is a meter")
@@ -306,5 +315,6 @@ def _build_modelled_meter(
     current_pid: Callable[[], int | None],
     host: DividedMeter | None = None,
     share: float = 1.0,
+    also: Sequence[int] = (),
 ) -> EnergyMeter | None:
-    return select_meter(device, current_pid, "modelled", host=host, share=share)
+    return select_meter(device, current_pid, "modelled", host=host, share=share, also=also)

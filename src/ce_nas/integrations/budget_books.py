@@ -184,10 +184,14 @@ class BudgetBooks:
         self._apply_end(stop_reason)
 
     def expected_intensity(self, duration_s: float = 1.0) -> float:
-        """The mean intensity expected from now on, g CO2eq/kWh: by the forecast, which is all that is known of now."""
+        """The mean intensity expected from now on, g CO2eq/kWh: by the forecast, which is all that is known of now.
+
+        Before the grid's first step has ended there is none: then the mean of what was booked, NaN if nothing was.
+        """
         at_s = self.clock.now_s
         if self.forecast is None:
-            return math.inf  # before the first value of the grid
+            known = self.used.intensity_g_per_kwh
+            return math.nan if known is None else known
         return self.forecast.mean_between(at_s, at_s + max(duration_s, 1.0))
 
     def commit(self) -> None:

@@ -15,7 +15,7 @@ from ce_nas.core.units import parse_carbon_g, parse_cost, parse_energy_j
 from ce_nas.energy.meter_selection import SharedMeter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ce_nas.components.base import ComponentSettings
     from ce_nas.config.schema import Settings
@@ -98,13 +98,16 @@ def settings_of_budget(limits: Limits, grid: str | None, meter: str, flags: Mapp
     return settings_from_flags({"live": live}, gpus=1, **stated)
 
 
-def build_meter(settings: ComponentSettings, share: float) -> EnergyMeter:
-    """The most accurate meter of this process's devices: every visible GPU with its host, else the host."""
+def build_meter(settings: ComponentSettings, share: float, also: Sequence[int] = ()) -> EnergyMeter:
+    """The most accurate meter of this process's devices: every visible GPU with its host, else the host.
+
+    :param also: ids of further processes that are metered with this one.
+    """
     from ce_nas.engine.build_live import count_visible_gpus
 
     gpus = count_visible_gpus()
     device = "+".join(f"cuda:{number}" for number in range(gpus)) or "cpu"
-    meter: EnergyMeter | None = METERS.build(settings, device, os.getpid)
+    meter: EnergyMeter | None = METERS.build(settings, device, os.getpid, *((None, 1.0, tuple(also)) if also else ()))
     if meter is None:
         message = f"Expected a meter of {device}, got none with meter {settings.name!r}; use meter='auto'."
         raise EnergyError(message)

@@ -25,7 +25,7 @@ from ce_nas.store.journal import SqliteJournal
 from ce_nas.store.run_dir import JOURNAL_FILENAME, RunDirectory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from types import TracebackType
 
     from ce_nas.api import Result
@@ -80,7 +80,9 @@ class CarbonBudget:
         self._books: BudgetBooks | None = None
         self._parts: list[str] = []
         self._waiting = 0
-        self._dirty_since_s: float | None = None
+        #: when each rule first asked to wait, of those that still do, s
+        self._dirty_since_s: dict[PauseRule, float] = {}
+        self._also: tuple[int, ...] = ()
         self._on_read: Callable[[], object] = lambda: None
         #: called with each period of the books that has ended, as an observer of a search is; None: nothing
         self.observer: Callable[[Mapping[str, Any]], object] | None = None
@@ -109,7 +111,7 @@ class CarbonBudget:
             exists = (self._out / JOURNAL_FILENAME).exists()
             self._folder = RunDirectory.open(self._out) if exists else RunDirectory.create(self._out)
         try:
-            self._meter = self._meter or build_meter(self.settings.live.meter, self._share)
+            self._meter = self._meter or build_meter(self.settings.live.meter, self._share, self._also)
             self._books = BudgetBooks(
                 self.settings, self._description, self._meter.origin, self._folder, self._clock or RealClock()
             )
@@ -178,10 +180,20 @@ class CarbonBudget:
             return False
 
     def why_wait(self, rule: PauseRule) -> str | None:
-        """Why a rule waits now, a sentence; None to work."""
+        """Why a rule waits now, a sentence; None to work.
+
+        Its ``max_wait`` counts from the first question to which it was not None; after it, work goes on, until the grid
+        has been clean once.
+        """
         with self._lock:
             self._read()
-            return rule.why_wait(self._opened, 0.0)
+            now_s = self._opened.clock.now_s
+            reason = rule.why_wait(self._opened)
+            if reason is None:
+                self._dirty_since_s.pop(rule, None)
+                return None
+            since_s = self._dirty_since_s.setdefault(rule, now_s)
+            return reason if now_s - since_s < rule.max_wait_s else None
 
     def fits_another(self, step: Usage | None = None) -> bool:
         """Whether a step fits within what is left, at the larger of its own and the expected intensity.
@@ -237,16 +249,6 @@ class CarbonBudget:
         with self._lock:
             return replace(self._opened.parts.get(name, Usage()))
 
-    def is_clean(self, rule: PauseRule) -> bool:
-        """Whether a rule lets work begin now; it counts how long it did not, for its ``max_wait``."""
-        with self._lock:
-            self._read()
-            now_s = self._opened.clock.now_s
-            since_s = self._dirty_since_s if self._dirty_since_s is not None else now_s
-            reason = rule.why_wait(self._opened, now_s - since_s)
-            self._dirty_since_s = None if reason is None else since_s
-            return reason is None
-
     def record(self, kind: str, content: Mapping[str, object]) -> None:
         """Write an entry of JSON values to the journal; one of kind ``result`` says whether it is ``complete``."""
         with self._lock:
@@ -268,11 +270,10 @@ class CarbonBudget:
         is_waiting = False
         while not self._stopping.is_set():
             with self._lock:
-                self._read()
-                waited_s = self._opened.clock.now_s - started_s
-                reason = rule.why_wait(self._opened, waited_s) if self.fits_another(Usage()) else None
-                if reason is None:
+                reason = self.why_wait(rule)
+                if reason is None or not self.fits_another(Usage()):
                     break
+                left_s = self._dirty_since_s[rule] + rule.max_wait_s - self._opened.clock.now_s
                 if not is_waiting:
                     is_waiting, self._waiting = True, self._waiting + 1
                     self._opened.record("note", {"text": f"Waiting: {reason}"})
@@ -280,7 +281,7 @@ class CarbonBudget:
             if on_wait is not None:
                 on_wait()
                 on_wait = None
-            self._wait(min(self._interval_s, rule.max_wait_s - waited_s))
+            self._wait(min(self._interval_s, left_s))
         with self._lock:
             waited_s = 0.0
             if is_waiting:
@@ -318,7 +319,10 @@ class CarbonBudget:
         return self.expected_intensity()
 
     def expected_intensity(self, duration_s: float = 1.0) -> float:
-        """The mean carbon intensity expected from now on, g CO2eq/kWh, by the latest forecast."""
+        """The mean carbon intensity expected from now on, g CO2eq/kWh, by the latest forecast.
+
+        In the first step of a grid's record, before which nothing is known to forecast from: the mean so far.
+        """
         with self._lock:
             return self._opened.expected_intensity(duration_s)
 
@@ -373,6 +377,15 @@ class CarbonBudget:
         :param on_read: called after each reading at intervals, to let the others know.
         """
         self._outside, self._on_read = outside, on_read
+
+    def meter_also(self, processes: Collection[int]) -> None:
+        """Meter further processes of this machine with this one, such as the others of a distributed training.
+
+        Only before the budget is opened, and where the meter counts by process; a process's children count with it.
+
+        :param processes: their ids.
+        """
+        self._also = tuple(processes)
 
     # -- inside -------------------------------------------------------------------------------------------------------
 

@@ -33,8 +33,8 @@ class LightningCarbonCallback(Callback):  # type: ignore[misc] # its base has no
     Between batches, at most every ``every_s`` seconds, it looks at the budget and the grid. Where the rule says so it
     writes a checkpoint and waits (``when_dirty="wait"``), or ends the training with the checkpoint
     (``when_dirty="stop"``): ``trainer.fit(model, ckpt_path=callback.checkpoint_path)`` continues it. In a
-    distributed training the first process of each machine meters it and decides, with a budget of its own, and all
-    pause and stop together. Where energy is modelled from CPU time, the first process's alone is counted.
+    distributed training the first process of each machine meters all of them and decides, with a budget of its own, and
+    all pause and stop together.
 
     :param budget: see :func:`ce_nas.carbon_budget`, likewise ``grid`` and the other keywords.
     :param pause: when to pause; None: never.
@@ -68,11 +68,8 @@ class LightningCarbonCallback(Callback):  # type: ignore[misc] # its base has no
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start metering; a budget that is used ends the training before its first batch."""
         del pl_module
-        if trainer.local_rank == 0:
-            self.training.open()
-        if self.training.pause is not None and self.training.when_dirty == "wait":
-            self.training.wait_together(leads=trainer.local_rank == 0)
-        self._stop_together(trainer, stop=self.training.stop_reason is not None)
+        if self.training.start(leads=trainer.local_rank == 0):
+            trainer.should_stop = True
 
     def on_train_batch_end(
         self,
@@ -84,18 +81,16 @@ class LightningCarbonCallback(Callback):  # type: ignore[misc] # its base has no
     ) -> None:
         """Stop at the end of the budget; pause at a checkpoint."""
         del pl_module, outputs, batch, batch_idx
-        stop = wait = False
-        if trainer.local_rank == 0 and self.training.is_due():
-            stop = self.training.must_stop()
-            wait = not stop and self.training.why_pause() is not None
-        if trainer.strategy.reduce_boolean_decision(wait, all=False):
+        stop, pause = self.training.look(leads=trainer.local_rank == 0)
+        if pause:
             self._save(trainer)
             if self.training.when_dirty == "stop":
                 self.training.stop_reason = "The grid is dirtier than the rule allows."
                 stop = True
             else:
-                self.training.wait_together(leads=trainer.local_rank == 0)
-        self._stop_together(trainer, stop=stop)
+                self.training.wait(leads=trainer.local_rank == 0)
+        if stop:
+            trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log grams, kWh and intensity."""
@@ -115,8 +110,3 @@ class LightningCarbonCallback(Callback):  # type: ignore[misc] # its base has no
     def _save(self, trainer: Trainer) -> None:
         self.checkpoint_path = self._checkpoint or Path(trainer.default_root_dir) / CHECKPOINT_NAME
         trainer.save_checkpoint(self.checkpoint_path)
-
-    @staticmethod
-    def _stop_together(trainer: Trainer, *, stop: bool) -> None:
-        if trainer.strategy.reduce_boolean_decision(stop, all=False):
-            trainer.should_stop = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -213,7 +214,7 @@ class CarbonCallback:
                 "number": trial.number,
                 "complete": state is TrialState.COMPLETE,
                 "state": state.name.lower(),
-                "values": None if values is None else [float(value) for value in values],
+                "values": None if values is None else [_finite(float(value)) for value in values],
                 "params": {name: _to_json(value) for name, value in trial.params.items()},
                 **attributes,
             },
@@ -381,6 +382,11 @@ def _unwrap(sampler: BaseSampler) -> BaseSampler:
 
 def _part(number: int) -> str:
     return f"trial {number}"
+
+
+def _finite(value: float) -> float | None:
+    """A number as JSON has it; None for one that is not finite."""
+    return value if math.isfinite(value) else None
 
 
 def _to_json(value: object) -> object:

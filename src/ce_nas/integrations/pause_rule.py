@@ -29,7 +29,8 @@ class PauseRule:
     :param cleanest_share: wait while the present hour is not among this share of the cleanest coming hours, by the
         forecast: 0.25 works in 6 hours of 24.
     :param horizon: the period of the forecast that the share refers to.
-    :param max_wait: the longest wait; the loop continues afterwards, however dirty the grid is.
+    :param max_wait: the longest wait; the loop continues afterwards, however dirty the grid is, and waits again only
+        after an hour in which it was clean.
     :raises SettingsError: if there is no rule, or a value is out of its range.
     """
 
@@ -61,13 +62,8 @@ class PauseRule:
         """The longest wait, s."""
         return parse_duration_s(self.max_wait)
 
-    def why_wait(self, books: BudgetBooks, waited_s: float) -> str | None:
-        """The reason to wait now, as a sentence; None to work.
-
-        :param waited_s: the time waited so far.
-        """
-        if waited_s >= self.max_wait_s:
-            return None
+    def why_wait(self, books: BudgetBooks) -> str | None:
+        """The reason to wait now, however long it has been waited for, as a sentence; None to work."""
         now = books.expected_intensity()
         if self.max_g_per_kwh is not None and now > self.max_g_per_kwh:
             return f"{now:.0f} g/kWh is above {self.max_g_per_kwh:g} g/kWh."

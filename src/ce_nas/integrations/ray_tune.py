@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import ClusterError, MissingExtraError, SettingsError
@@ -121,7 +122,7 @@ class TuneCarbonCallback(Callback):
             _logger.info("no further trial: %s", self.budget.describe())
         if self.stop_reason is not None:
             return False
-        return self._pause is None or self.budget.is_clean(self._pause)
+        return self._pause is None or self.budget.why_wait(self._pause) is None
 
     def start_trial(self, name: str) -> None:
         """Book energy to a trial from now on."""
@@ -150,7 +151,8 @@ class TuneCarbonCallback(Callback):
             max(largest.cost, used.cost),
             max(largest.duration_s, used.duration_s),
         )
-        numbers = {key: value for key, value in (result or {}).items() if isinstance(value, int | float | str)}
+        kept = {key: value for key, value in (result or {}).items() if isinstance(value, int | float | str)}
+        numbers = {key: value for key, value in kept.items() if isinstance(value, str) or math.isfinite(value)}
         self.budget.record(
             "result",
             {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import MissingExtraError
-from ce_nas.integrations.training_callbacks import TrainingBudget, any_process
+from ce_nas.integrations.training_callbacks import TrainingBudget
 
 try:
     from transformers import TrainerCallback
@@ -30,8 +30,8 @@ class TransformersCarbonCallback(TrainerCallback):  # type: ignore[misc] # its b
     After a step, at most every ``every_s`` seconds, it looks at the budget and the grid. Where the rule says so the
     Trainer writes a checkpoint, and waits behind it (``when_dirty="wait"``) or ends (``when_dirty="stop"``):
     ``trainer.train(resume_from_checkpoint=True)`` continues it. In a
-    distributed training the first process of each machine meters it and decides, with a budget of its own, and all
-    pause and stop together. Where energy is modelled from CPU time, the first process's alone is counted.
+    distributed training the first process of each machine meters all of them and decides, with a budget of its own, and
+    all pause and stop together.
 
     :param budget: see :func:`ce_nas.carbon_budget`, likewise ``grid`` and the other keywords.
     :param pause: when to pause; None: never.
@@ -66,13 +66,7 @@ class TransformersCarbonCallback(TrainerCallback):  # type: ignore[misc] # its b
     ) -> None:
         """Start metering; a budget that is used ends the training with its first step."""
         del args
-        leads = state.is_local_process_zero
-        if leads:
-            self.training.open()
-        if self.training.pause is not None and self.training.when_dirty == "wait":
-            self.training.wait_together(leads=leads)
-        (stop,) = any_process(self.training.stop_reason is not None)
-        if stop:
+        if self.training.start(leads=state.is_local_process_zero):
             control.should_training_stop = True
 
     def on_step_end(
@@ -84,11 +78,7 @@ class TransformersCarbonCallback(TrainerCallback):  # type: ignore[misc] # its b
     ) -> None:
         """Stop at the end of the budget; ask for a checkpoint before a pause."""
         del args
-        stop = pause = False
-        if state.is_local_process_zero and self.training.is_due():
-            stop = self.training.must_stop()
-            pause = not stop and self.training.why_pause() is not None
-        stop, pause = any_process(stop, pause)
+        stop, pause = self.training.look(leads=state.is_local_process_zero)
         if stop:
             control.should_training_stop = control.should_save = True
         elif pause:
@@ -110,7 +100,7 @@ class TransformersCarbonCallback(TrainerCallback):  # type: ignore[misc] # its b
         del args, control
         if self._waits_after_save:
             self._waits_after_save = False
-            self.training.wait_together(leads=state.is_local_process_zero)
+            self.training.wait(leads=state.is_local_process_zero)
 
     def on_log(
         self,

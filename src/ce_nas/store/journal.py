@@ -117,6 +117,8 @@ class MemoryJournal(Journal):
 class SqliteJournal(Journal):
     """Keeps its entries in an SQLite file; entries that the file has already are compared instead of appended.
 
+    Several threads may use it, one at a time.
+
     :param path: the file; created if it does not exist.
     :param durable: make each entry durable at once, instead of at each :meth:`commit`.
     :raises StoreError: if the file is not a journal, or of another format.
@@ -255,7 +257,7 @@ def _digest(number: int, entry: JournalEntry) -> str:
 
 def _connect(path: Path) -> sqlite3.Connection:
     try:
-        connection = sqlite3.connect(path)
+        connection = sqlite3.connect(path, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'entries'").fetchone():

@@ -30,8 +30,8 @@ CODECARBON_COLUMNS = (
     "cpu_count", "cpu_model", "gpu_count", "gpu_model", "longitude", "latitude", "ram_total_size", "tracking_mode",
     "on_cloud", "pue",
 )  # fmt: skip
-#: upper bounds of BoAmps' classes of quality, relative uncertainty
-_BOAMPS_QUALITY = (("high", 0.10), ("medium", 0.25), ("low", 1.0))
+#: upper bounds of BoAmps' classes of quality, relative uncertainty; beyond them a report states none
+_BOAMPS_QUALITY = (("high", 0.10), ("medium", 0.25), ("low", 0.50))
 
 
 def render_model_card(facts: RunFacts) -> str:
@@ -101,8 +101,9 @@ def render_boamps(facts: RunFacts) -> str:
             "infraType": "other",
             "components": [{"componentType": facts.device_kind, "nbComponent": facts.summary.gpus}],
         },
-        "quality": next(name for name, bound in _BOAMPS_QUALITY if facts.uncertainty <= bound),
     }
+    if qualities := [name for name, bound in _BOAMPS_QUALITY if facts.uncertainty <= bound]:
+        report["quality"] = qualities[0]
     if facts.country is not None:
         report["environment"] = {"country": facts.country, "powerSourceCarbonIntensity": facts.intensity_g_per_kwh}
     return json.dumps(report, indent=2) + "\n"
