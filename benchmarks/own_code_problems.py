@@ -1,6 +1,6 @@
 """Three small problems of a user's own, trained for real once: a table of every training for ``own_code.py``.
 
-    python benchmarks/own_code_problems.py [--problems NAME ...] [--tables FILE.npz]
+    python benchmarks/own_code_problems.py [--problems NAME ...] [--tables FILE.npz] [--curves EPOCHS]
 
 - ``digits-cnn``: a convolutional network on scikit-learn's digits; accuracy against thousands of parameters;
 - ``fashion-cnn``: one on 1,000 images of Fashion-MNIST (Debian's package ``dataset-fashion-mnist``), 14x14 pixels;
@@ -10,7 +10,8 @@
 
 Every combination of the listed values is trained, about 1,600 trainings in 135 s of one core. The table
 ``own_code_tables.npz`` holds the metrics in the order of the combinations, NaN where a training diverged, and the
-seconds that each took.
+seconds that each took. With ``--curves 15`` the trainings are of 15 epochs, and the metric after each epoch is kept,
+shape ``(configurations, epochs)``, as ``NAME:curves`` with ``NAME:curve_seconds``: learning curves, to be ended early.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class OwnProblem:
     conditions: Mapping[str, tuple[str, Any]]
     #: ``NAME:max|min:REFERENCE``; the first takes a training, the others are counted
     objectives: tuple[str, ...]
-    train: Callable[[Mapping[str, Any]], float]
+    #: returns the metric after each epoch, NaN where it diverged; None: the problem's own number of epochs
+    train: Callable[[Mapping[str, Any], int | None], list[float]]
     costs: Callable[[Mapping[str, Any]], dict[str, float]]
 
     def configurations(self) -> Iterator[dict[str, Any]]:
@@ -209,47 +211,49 @@ def _fit(
     *,
     batch: int,
     epochs: int,
-) -> tuple[float, float]:
-    """Train; the accuracy in % and the log loss on the rest of the data."""
+) -> list[tuple[float, float]]:
+    """Train; the accuracy in % and the log loss on the rest of the data after each epoch."""
     import torch
     from torch.nn import functional
 
     train_x, train_y, rest_x, rest_y = map(torch.from_numpy, data)
     draws = torch.Generator().manual_seed(1)
+    found = []
     for _ in range(epochs):
         network.train()
         for rows in torch.randperm(len(train_x), generator=draws).split(batch):
             optimiser.zero_grad()
             functional.cross_entropy(network(train_x[rows]), train_y[rows]).backward()
             optimiser.step()
-    network.eval()
-    with torch.no_grad():
-        logits = network(rest_x)
-        loss = float(functional.cross_entropy(logits, rest_y))
-        return 100.0 * float((logits.argmax(dim=1) == rest_y).float().mean()), loss
+        network.eval()
+        with torch.no_grad():
+            logits = network(rest_x)
+            loss = float(functional.cross_entropy(logits, rest_y))
+            found.append((100.0 * float((logits.argmax(dim=1) == rest_y).float().mean()), loss))
+    return found
 
 
-def _train_digits(chosen: Mapping[str, Any]) -> float:
+def _train_digits(chosen: Mapping[str, Any], epochs: int | None = None) -> list[float]:
     import torch
 
     torch.manual_seed(0)
     network = _convolutional(chosen)
     steps = torch.optim.SGD(network.parameters(), lr=chosen["learning_rate"], momentum=0.9)
-    accuracy, loss = _fit(network, _digits(), steps, batch=50, epochs=3)
-    return accuracy if np.isfinite(loss) else float("nan")
+    found = _fit(network, _digits(), steps, batch=50, epochs=epochs or 3)
+    return [accuracy if np.isfinite(loss) else float("nan") for accuracy, loss in found]
 
 
-def _train_fashion(chosen: Mapping[str, Any]) -> float:
+def _train_fashion(chosen: Mapping[str, Any], epochs: int | None = None) -> list[float]:
     import torch
 
     torch.manual_seed(0)
     network = _convolutional(chosen)
     steps = torch.optim.Adam(network.parameters(), lr=chosen["learning_rate"])
-    accuracy, loss = _fit(network, _fashion(), steps, batch=chosen["batch"], epochs=2)
-    return accuracy if np.isfinite(loss) else float("nan")
+    found = _fit(network, _fashion(), steps, batch=chosen["batch"], epochs=epochs or 2)
+    return [accuracy if np.isfinite(loss) else float("nan") for accuracy, loss in found]
 
 
-def _train_tabular(chosen: Mapping[str, Any]) -> float:
+def _train_tabular(chosen: Mapping[str, Any], epochs: int | None = None) -> list[float]:
     import torch
 
     torch.manual_seed(0)
@@ -259,22 +263,27 @@ def _train_tabular(chosen: Mapping[str, Any]) -> float:
         steps: Any = torch.optim.SGD(network.parameters(), lr=rate, momentum=chosen["momentum"])
     else:
         steps = torch.optim.Adam(network.parameters(), lr=rate)
-    return _fit(network, _cancer(), steps, batch=32, epochs=6)[1]
+    return [loss for _, loss in _fit(network, _cancer(), steps, batch=32, epochs=epochs or 6)]
 
 
-def tabulate(problem: OwnProblem) -> dict[str, np.ndarray]:
-    """Train every configuration: ``NAME:metric``, ``NAME:costs`` and ``NAME:seconds``."""
+def tabulate(problem: OwnProblem, curve_epochs: int | None = None) -> dict[str, np.ndarray]:
+    """Train every configuration: ``NAME:metric``, ``NAME:costs`` and ``NAME:seconds``, or the curves."""
     import torch
 
     torch.set_num_threads(1)
     metrics, costs, seconds = [], [], []
     for chosen in problem.configurations():
         start_s = time.process_time()
-        metrics.append(problem.train(chosen))
+        metrics.append(problem.train(chosen, curve_epochs))
         seconds.append(time.process_time() - start_s)
         costs.append(list(problem.costs(chosen).values()))
+    if curve_epochs is not None:
+        return {
+            f"{problem.name}:curves": np.array(metrics, dtype=np.float32),
+            f"{problem.name}:curve_seconds": np.array(seconds, dtype=np.float32),
+        }
     return {
-        f"{problem.name}:metric": np.array(metrics, dtype=np.float32),
+        f"{problem.name}:metric": np.array([curve[-1] for curve in metrics], dtype=np.float32),
         f"{problem.name}:costs": np.array(costs, dtype=np.float32),
         f"{problem.name}:seconds": np.array(seconds, dtype=np.float32),
     }
@@ -285,10 +294,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--problems", nargs="*", default=list(problems()), choices=list(problems()))
     parser.add_argument("--tables", type=Path, default=TABLES)
+    parser.add_argument("--curves", type=int, metavar="EPOCHS", help="tabulate learning curves of so many epochs")
     arguments = parser.parse_args()
     for name in arguments.problems:
         known = dict(np.load(arguments.tables)) if arguments.tables.exists() else {}
-        np.savez_compressed(arguments.tables, **known | tabulate(problems()[name]))
+        np.savez_compressed(arguments.tables, **known | tabulate(problems()[name], arguments.curves))
         print(name, "done", flush=True)
 
 

@@ -1,5 +1,6 @@
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,69 @@ def test_a_script_searches(tmp_path, name, chosen):
     assert next((tmp_path / "runs").iterdir()).joinpath("report.md").exists()
 
 
+OPTUNA = """
+import optuna
+
+def objective(trial):
+    architecture = {
+        "degree": trial.suggest_int("degree", 1, 6),
+        "smoothing": trial.suggest_float("smoothing", 1e-3, 1.0, log=True),
+    }
+    return tuple(fit(architecture).values())
+
+if __name__ == "__main__":
+    study = optuna.create_study(directions=["minimize", "minimize"])
+    study.optimize(objective, n_trials=3)
+    for trial in study.best_trials:
+        print(trial.params, trial.values)
+"""
+
+
+def count_statements(nodes, training, package):
+    """The statements of a script about the search, not about the training."""
+    count = 0
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            name = node.names[0].name if isinstance(node, ast.Import) else node.module
+            count += name.partition(".")[0] == package
+        elif isinstance(node, ast.FunctionDef) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            assert getattr(node, "name", "") in {"", *training}
+        else:
+            inner = [child for part in ("body", "orelse", "finalbody") for child in getattr(node, part, [])]
+            handlers = getattr(node, "handlers", [])
+            inner += [child for handler in handlers for child in handler.body]
+            count += 1 + len(handlers) + count_statements(inner, training, package)
+    return count
+
+
+def test_the_page_counts_the_statements_of_each_way():
+    page = (EXAMPLES.parent / "docs/own-training.md").read_text()
+    own_training = {"costs", "evaluate", "accuracy", "begin", "forward", "train", "read", "write"}
+    ways = {"a call": ("own_function", {"objective", "costs"}), "a file": ("own_training", own_training)}
+    ways |= {"a loop": ("own_loop", {"fit"})}
+    counted = {
+        way: count_statements(ast.parse((EXAMPLES / f"{name}.py").read_text()).body, training, "ce_nas")
+        for way, (name, training) in ways.items()
+    }
+    counted["for comparison: an Optuna study"] = count_statements(ast.parse(OPTUNA).body, {"objective"}, "optuna")
+    stated = re.findall(
+        r"^\| \[?(a call|a file|a loop|for comparison: an Optuna study)\b.*\| (\d+) \|$", page, re.MULTILINE
+    )
+    assert {way: int(count) for way, count in stated} == counted
+
+
+@pytest.mark.slow
+def test_the_study_of_the_comparison_runs(tmp_path):
+    pytest.importorskip("optuna", reason="needs the extra optuna")
+    fit = next(
+        node for node in ast.parse((EXAMPLES / "own_loop.py").read_text()).body if getattr(node, "name", "") == "fit"
+    )
+    (tmp_path / "study.py").write_text(f"{ast.unparse(fit)}\n{OPTUNA}")
+    done = subprocess.run([sys.executable, "study.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "degree" in done.stdout
+
+
 @pytest.mark.long
 def test_a_space_has_its_condition_and_its_constraint(tmp_path):
     lines = run("own_space", tmp_path, "12").splitlines()
@@ -69,7 +133,7 @@ def test_sites_save_carbon(tmp_path):
     assert "coal to " in moves[0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_own_policy_and_an_own_searcher_run(tmp_path):
     own, vanilla = run("own_policy", tmp_path).splitlines()
     assert own.startswith("cleaner-than-yesterday: 60 trainings")
@@ -95,14 +159,14 @@ def test_a_run_is_read_with_pandas(tmp_path):
     assert "carbon_g" in run("read_with_pandas", tmp_path, str(folder))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_carbon_budget_goes_on_where_it_ended(tmp_path):
     first, second = (run("carbon_budget", tmp_path).splitlines() for _ in range(2))
     assert len(first) > len(second)
     assert (tmp_path / "carbon-books" / "report.md").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_optuna_study_keeps_its_budget(tmp_path):
     pytest.importorskip("optuna", reason="needs the extra optuna")
     lines = run("optuna_budget", tmp_path).splitlines()

@@ -36,6 +36,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.benchmarks.base import Executor, Failure, TaskError
+from ce_nas.benchmarks.learning_curves import CURVE_FILENAME, CurveJudge, curve_judge
 from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Outcome, Task, TaskKind
@@ -59,9 +60,6 @@ __all__ = [
     "sampling_outcome",
 ]
 
-#: a task's learning curve in its folder: a line of JSON for each reported epoch
-CURVE_FILENAME = "curve.jsonl"
-
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -71,6 +69,8 @@ class Checkpoint:
     folder: Path
     #: whether the training should stop now; calling it is also the heartbeat
     should_stop: Callable[[], bool]
+    #: follows the curve where trainings may be ended early
+    judge: CurveJudge | None = None
 
     def report(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Record the metrics of an epoch in ``curve.jsonl`` of the task's folder.
@@ -86,6 +86,8 @@ class Checkpoint:
         kept = [line for line in self.curve if line["epoch"] < epoch]
         lines = [json.dumps(line) + "\n" for line in [*kept, {"epoch": int(epoch), **numbers}]]
         (self.folder / CURVE_FILENAME).write_text("".join(lines), encoding="utf-8")
+        if self.judge is not None:
+            self.judge.follow(self.curve)
 
     @property
     def curve(self) -> list[dict[str, float]]:
@@ -292,6 +294,7 @@ class UserFunctionExecutor(Executor):
     :param path: the user's file, run once in each process.
     :param device: the device, for instance ``cuda:1``; the function sees no other.
     :param objectives: those of the search; None: those of the file.
+    :param early_stopping: whether a training is ended whose learning curve cannot reach the front.
 
     Example:
         >>> import tempfile
@@ -309,12 +312,20 @@ class UserFunctionExecutor(Executor):
         ((-88.0, 2.0),)
     """
 
-    def __init__(self, path: Path, device: str = "cpu", *, objectives: tuple[Objective, ...] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        device: str = "cpu",
+        *,
+        objectives: tuple[Objective, ...] | None = None,
+        early_stopping: bool = False,
+    ) -> None:
         show_only_device(device, load_nvml)
         #: the user's file, as read in this process
         self.function_file = UserFunctionFile.read(path)
         user_space = self.function_file.user_space
         self._user_space = user_space if objectives is None else replace(user_space, objectives=objectives)
+        self._early_stopping = early_stopping
         self._is_set_up = False
 
     def run(self, task: Task, folder: Path, should_stop: Callable[[], bool]) -> Outcome | None:
@@ -332,11 +343,17 @@ class UserFunctionExecutor(Executor):
             task_folder = folder / f"task-{task.id}"
             task_folder.mkdir(parents=True, exist_ok=True)
             architecture = task.architectures[0]
-            checkpoint = Checkpoint(task_folder, should_stop)
+            judge = curve_judge(folder, user_space, architecture, task.fidelity) if self._early_stopping else None
+            checkpoint = Checkpoint(task_folder, judge.or_ended(should_stop) if judge else should_stop, judge)
             metrics = functions.call_evaluate(user_space.decode(architecture), task.fidelity, checkpoint)
+            if judge and judge.ended and metrics is None:
+                return Outcome(task.id, (judge.ended[1],), note=judge.note)
             if metrics is None:
                 return None
-            return Outcome(task.id, (user_space.objective_values(metrics, architecture),))
+            values = user_space.objective_values(metrics, architecture)
+            if judge:
+                judge.keep(task_folder, values, task.fidelity)
+            return Outcome(task.id, (values,))
         except (TaskError, MemoryError):
             raise
         except (Exception, SystemExit) as error:  # user code can raise anything

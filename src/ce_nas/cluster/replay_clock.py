@@ -107,7 +107,10 @@ def _message_to_json(message: WorkerMessage) -> list[object]:
 
 def _message_from_json(content: list[Any]) -> WorkerMessage:
     device, event, task_id, outcome, failure, detail, *places = content
-    decoded = None if outcome is None else Outcome(task_id, *(tuple(map(tuple, rows)) for rows in outcome))
+    decoded = None
+    if outcome is not None:
+        values, scores = (tuple(map(tuple, rows)) for rows in outcome)
+        decoded = Outcome(task_id, values, scores)
     return WorkerMessage(
         device,
         WorkerEvent(event),

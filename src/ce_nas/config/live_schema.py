@@ -101,6 +101,11 @@ class LiveSettings(SettingsSection):
     initial_duration: Duration = Field(
         600.0, description="Estimate of a training's duration until one has finished, in simulated time."
     )
+    early_stopping: bool = Field(
+        False,  # noqa: FBT003 - the default of a field
+        description="End trainings of own code whose reported learning curve cannot reach the front.",
+        json_schema_extra=flag(),
+    )
     retries: int = Field(2, ge=0, description="Retries of a failed task.")
     checkpoint_quota_gb: float = Field(
         20.0, gt=0, description="Disk space for checkpoints, GB; those of finished tasks are removed beyond it."

@@ -51,6 +51,12 @@ _NEEDS = (
         lambda s: any(text.startswith("latency") for text in s.problem.objectives),
         "the objective latency: add it to problem.objectives",
     ),
+    _Need(
+        "live",
+        ("early_stopping",),
+        lambda s: s.live.evaluate or "caller" in s.live.devices,
+        "a training function of your own: add --evaluate FILE",
+    ),
     _Need("final", (), lambda s: s.final.enabled, "final.enabled = true"),
     _Need(
         "final",

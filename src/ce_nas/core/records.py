@@ -143,6 +143,8 @@ class Outcome:
     values: tuple[tuple[float, ...], ...]
     #: raw proxy scores of each architecture, larger is better; empty unless the task is a sampling task
     scores: tuple[tuple[float, ...], ...] = ()
+    #: a remark for the journal, such as why a training was ended early; empty: none
+    note: str = ""
 
 
 class Observation(NamedTuple):

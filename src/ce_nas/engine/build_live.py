@@ -172,7 +172,12 @@ def _executor_factory(inputs: RunInputs) -> Callable[[str], Executor]:
     if settings.live.evaluate:
         from ce_nas.benchmarks.user_function import UserFunctionExecutor
 
-        make_executor = partial(UserFunctionExecutor, settings.live.evaluate, objectives=inputs.objectives)
+        make_executor = partial(
+            UserFunctionExecutor,
+            settings.live.evaluate,
+            objectives=inputs.objectives,
+            early_stopping=settings.live.early_stopping,
+        )
         size = settings.live.devices_per_trial
         if size == 1:
             return make_executor

@@ -152,6 +152,7 @@ class JournalWriter:
             paper_carbon_g=totals.paper_carbon_g,
             energy_j=totals.total_energy_j,
             cost=totals.cost,
+            **({"note": event.detail} if event.detail else {}),
         )
 
     def write_move(self, move: SiteMove) -> None:

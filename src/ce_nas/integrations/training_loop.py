@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ce_nas.api import Search
 from ce_nas.benchmarks.base import Failure
+from ce_nas.benchmarks.learning_curves import CurveJudge, curve_judge
 from ce_nas.benchmarks.user_function import Checkpoint, UserFunctions, describe_error, sampling_outcome
 from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
@@ -59,14 +60,15 @@ class Trial:
     folder: Path
     _codes: tuple[float, ...] = ()
     _stop_requested: threading.Event = field(default_factory=threading.Event, repr=False)
+    _judge: CurveJudge | None = field(default=None, repr=False)
 
     def should_stop(self) -> bool:
         """Whether to save the training's state in :attr:`folder` and stop; then ``tell`` None."""
-        return self._stop_requested.is_set()
+        return self._stop_requested.is_set() or (self._judge is not None and self._judge.ended is not None)
 
     def report(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Record an epoch of the learning curve, see :meth:`ce_nas.benchmarks.user_function.Checkpoint.report`."""
-        Checkpoint(self.folder, self.should_stop).report(epoch, metrics)
+        Checkpoint(self.folder, self.should_stop, self._judge).report(epoch, metrics)
 
 
 class TrainingLoop:
@@ -106,7 +108,8 @@ class TrainingLoop:
         is_valid: Callable[[dict[str, Any]], bool] | None = None,
         **flags: object,
     ) -> None:
-        settings = settings_from_flags({"live": {"time_scale": 1.0}}, **{"gpus": 1, "hours": 80, **flags, "live": True})
+        live = {"time_scale": 1.0, "devices": (CALLER_DEVICE,)}
+        settings = settings_from_flags({"live": live}, **{"gpus": 1, "hours": 80, **flags, "live": True})
         gpus = settings.cluster.gpus
         self._settings = settings.model_copy(
             update={"live": settings.live.model_copy(update={"devices": (CALLER_DEVICE,) * gpus})}
@@ -116,7 +119,12 @@ class TrainingLoop:
         )
         self._functions = UserFunctions.collect(self.tell, score)
         self._run_path = Path(out)
-        self._workers = _CallerWorkerPool(gpus, self._user_space, self._run_path / WORK_DIRNAME)
+        self._workers = _CallerWorkerPool(
+            gpus,
+            self._user_space,
+            self._run_path / WORK_DIRNAME,
+            early_stopping=self._settings.live.early_stopping,
+        )
         benchmark = UserBenchmark(
             self._user_space, "training-loop", "the caller's training loop", has_scores=score is not None
         )
@@ -256,12 +264,13 @@ class _CallerWorkerPool(WorkerPool):
 
     is_local = True
 
-    def __init__(self, devices: int, user_space: UserSpace, folder: Path) -> None:
+    def __init__(self, devices: int, user_space: UserSpace, folder: Path, *, early_stopping: bool = False) -> None:
         self.devices = devices
         self.origin = "the caller's training loop"
         self.trial_queue: queue.Queue[Trial | tuple[int, Task] | None] = queue.Queue()
         self._user_space = user_space
         self._folder = folder
+        self._early_stopping = early_stopping
         self._active_trials: dict[int, Trial] = {}
         self._on_message: Callable[[WorkerMessage], object] | None = None
 
@@ -293,7 +302,9 @@ class _CallerWorkerPool(WorkerPool):
         folder = self._folder / f"task-{task.id}"
         folder.mkdir(parents=True, exist_ok=True)
         codes = task.architectures[0]
-        trial = Trial(task.id, device, self._user_space.decode(codes), task.fidelity, folder, codes)
+        judge = curve_judge(self._folder, self._user_space, codes, task.fidelity) if self._early_stopping else None
+        architecture = self._user_space.decode(codes)
+        trial = Trial(task.id, device, architecture, task.fidelity, folder, codes, _judge=judge)
         self._active_trials[device] = trial
         self.trial_queue.put(trial)
 
@@ -314,12 +325,16 @@ class _CallerWorkerPool(WorkerPool):
     def tell(self, trial: Trial, values: tuple[float, ...] | None) -> None:
         """Report a trial's values, or that it was stopped."""
         self._active_trials.pop(trial.device, None)
+        judge, note = trial._judge, ""  # noqa: SLF001 - a trial of this pool
+        if values is None and judge is not None and judge.ended is not None:
+            values, note = judge.ended[1], judge.note
+        elif values is not None and judge is not None:
+            judge.keep(trial.folder, values, trial.fidelity)
         if values is None:
             self._post_message(WorkerMessage(trial.device, WorkerEvent.PREEMPTED, trial.number))
-        else:
-            self._post_message(
-                WorkerMessage(trial.device, WorkerEvent.FINISHED, trial.number, Outcome(trial.number, (values,)))
-            )
+            return
+        outcome = Outcome(trial.number, (values,))
+        self._post_message(WorkerMessage(trial.device, WorkerEvent.FINISHED, trial.number, outcome, detail=note))
 
     def fail(self, trial: Trial, detail: str) -> None:
         """Report that a trial failed."""

@@ -161,7 +161,7 @@ def execute_task(
     if wrong := [value for row in outcome.values for value in row if not abs(value) <= MAX_METRIC]:
         detail = f"a metric is {wrong[0]}, not a number of at most {MAX_METRIC:g}"
         return WorkerMessage(number, WorkerEvent.FAILED, task.id, failure=Failure.DIVERGED, detail=detail)
-    return WorkerMessage(number, WorkerEvent.FINISHED, task.id, outcome)
+    return WorkerMessage(number, WorkerEvent.FINISHED, task.id, outcome, detail=outcome.note)
 
 
 class LifeSigns:
