@@ -10,8 +10,8 @@ and predicted benchmarks build the `Evaluator` of their problem; an `Executor` r
 - nasbench301: `NasBench301`: the DARTS space with YAHPO's surrogate
 - fbnet_costs: `FbNetCosts`: HW-NAS-Bench's costs in FBNet's space
 - table_reader: a user's CSV or Parquet table
-- user_function, user_space: a user's Python functions; user_check: a trial of each before a search; learning_curves: which
-  of their trainings are ended early
+- user_function, user_space: a user's Python functions; user_check: a trial of each before a search;
+  learning_curves: which of their trainings are ended early
 - proxy_scores: accuracies in supernets, and zero-cost proxies
 - supernet_noise: `SimulatedSupernetScores`: scores of a space without supernets
 - metric_names: direction and unit of a metric from its name
