@@ -1,15 +1,13 @@
 """The Python API: searches, results, and runs in folders that are interrupted and resumed."""
 
-import inspect
 import os
 import signal
 
 import pytest
 
 import ce_nas
-from ce_nas.analysis.front_choice import recommend
-from ce_nas.api import Result, Search, resume
-from ce_nas.config.schema import Settings, setting_flags, settings_from_flags
+from ce_nas.api import Search, resume
+from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import CeNasError, ReplayError, SettingsError, StoreError, TraceError
 from ce_nas.forecast.simple_forecasters import Persistence
 from ce_nas.space.darts import DartsSpace
@@ -175,25 +173,6 @@ def test_constraints_and_successive_halving_without_a_table(small_search, nb301_
     assert resume(tmp_path / "killed").summary == whole
 
 
-def test_the_signature_shows_every_flag_with_type_and_default():
-    parameters = inspect.signature(Search).parameters
-    assert set(setting_flags()) | set(Settings.model_fields) == set(parameters)
-    assert (parameters["gpus"].default, parameters["gpus"].annotation) == (8, int)
-    assert (parameters["hours"].default, parameters["policy"].default) == (80.0, "look-ahead")
-    assert ce_nas.Policy in parameters["policy"].annotation.__args__
-    assert next(iter(inspect.signature(ce_nas.run).parameters)) == "out"
-    assert "carbon_budget: Carbon budget: 5kg" in Search.__doc__
-
-
-def test_defaults_of_the_signature_are_those_of_the_settings():
-    stated = {
-        name: parameter.default
-        for name, parameter in inspect.signature(Search).parameters.items()
-        if parameter.default is not None
-    }
-    assert Search(**stated).settings == Settings()
-
-
 def test_keywords_are_names_tables_or_objects():
     settings = Search(policy={"name": "threshold", "clean_quantile": 0.25}, grid="coal", hours="90min").settings
     assert settings.policy.clean_quantile == 0.25
@@ -220,67 +199,6 @@ def test_a_run_with_the_users_policy_resumes_with_it(tmp_path):
     assert resume(str(tmp_path / "killed"), policy=OneGpu()).summary == whole.summary
     with pytest.raises(SettingsError, match=r"Unknown component 'polcy'.*Did you mean 'policy'"):
         resume(tmp_path / "whole", polcy=OneGpu())
-
-
-@pytest.fixture(scope="module")
-def result():
-    return ce_nas.run(policy="vanilla", searcher="random", gpus=4, hours=5, seed=2)
-
-
-def test_a_frame_has_one_row_per_evaluation(result):
-    frame = result.to_frame()
-    assert len(frame) == result.summary.evaluations
-    assert frame["on_front"].sum() == len(result.front)
-    assert frame["hours"].is_monotonic_increasing
-    assert frame["carbon_g"].is_monotonic_increasing
-    assert set(frame.loc[frame["on_front"], "accuracy"]) == {m.objectives["accuracy"] for m in result.front}
-
-
-def test_the_knee_is_the_recommended_architecture(result):
-    chosen = result.choose()
-    assert chosen.architecture == recommend(result.summary).member.architecture
-    assert "of their ranges" in chosen.reason or "only architecture" in chosen.reason
-
-
-def test_a_bound_chooses_the_best_by_the_other_objectives(result):
-    accuracies = sorted(member.objectives["accuracy"] for member in result.front)
-    chosen = result.choose(f"accuracy>={accuracies[1]}")
-    kept = [member for member in result.front if member.objectives["accuracy"] >= accuracies[1]]
-    assert chosen.objectives["latency"] == min(member.objectives["latency"] for member in kept)
-    assert f"of the {len(kept)} architectures with accuracy>=" in chosen.reason
-    assert result.choose("latency<=1").objectives["accuracy"] == accuracies[-1]
-
-
-@pytest.mark.parametrize(
-    ("rule", "message"),
-    [
-        ("kne", "Unknown rule 'kne'.*Did you mean 'knee'"),
-        ("accuracy>=101", "Expected a front with accuracy>=101, but the front's best accuracy is"),
-        ("acuracy>=90", "Did you mean 'accuracy'"),
-        ("accuracy>=high", "Expected a bound such as"),
-    ],
-)
-def test_an_invalid_rule_is_refused(result, rule, message):
-    with pytest.raises(SettingsError, match=message):
-        result.choose(rule)
-
-
-@pytest.mark.parametrize("name", ["report.html", "report.md", "report.png", "summary.json"])
-def test_a_report_is_written_by_its_suffix(result, tmp_path, name):
-    assert result.report(tmp_path / "new" / name).stat().st_size > 1000
-
-
-def test_a_report_folder_has_every_file(result, tmp_path):
-    folder = result.report(str(tmp_path / "report"))
-    assert {path.name for path in folder.iterdir()} == set(WRITTEN)
-    with pytest.raises(StoreError, match=r"ends in \.html"):
-        result.report(tmp_path / "report.pdf")
-
-
-def test_a_result_is_read_from_its_folder(tmp_path, small_search):
-    first = small_search().run(str(tmp_path / "run"))
-    found = Result.read(str(tmp_path / "run"))
-    assert (found.path, found.summary) == (tmp_path / "run", first.summary)
 
 
 def test_the_public_names_are_listed():

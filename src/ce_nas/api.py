@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -15,41 +14,36 @@ from threadpoolctl import threadpool_limits
 
 from ce_nas._version import __version__
 from ce_nas.analysis.estimate_outcome import ESTIMATE_FILENAME
-from ce_nas.analysis.front_choice import choose
 from ce_nas.analysis.live_grid import has_ended, is_provisional
-from ce_nas.analysis.savings import Savings, savings
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.benchmarks.user_space import UserBenchmark
 from ce_nas.components.base import ComponentSettings
 from ce_nas.components.registry import POLICIES
-from ce_nas.config.schema import Settings, setting_flags, settings_from_flags
-from ce_nas.core.errors import SettingsError, StoreError, unknown_choice_message
+from ce_nas.config.schema import Settings, settings_from_flags
+from ce_nas.core.errors import SettingsError, unknown_choice_message
 from ce_nas.core.units import HOUR_S
 from ce_nas.engine.build import build_engine
 from ce_nas.engine.input_changes import check_resume, input_digests
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.live_intensity import LiveIntensity
 from ce_nas.engine.warm_start_inputs import resolve_warm_starts
-from ce_nas.report.files import render_summary_json, write_report
-from ce_nas.report.notebook import RunFront, format_run_line, render_run_html
+from ce_nas.keywords import with_setting_keywords
+from ce_nas.report.files import write_report
+from ce_nas.result import ChosenArchitecture, Result
 from ce_nas.store.journal import FORMAT_VERSION, MemoryJournal, SqliteJournal
 from ce_nas.store.run_dir import RunDirectory, read_run_entries, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import pandas as pd
-
     from ce_nas.analysis.estimate import DeviceCalibration, Estimate
-    from ce_nas.analysis.summary import RunSummary
     from ce_nas.benchmarks.base import Benchmark
     from ce_nas.cluster.workers.base import WorkerPool
     from ce_nas.engine.engine import Engine, Observer
     from ce_nas.forecast.base import Forecaster
     from ce_nas.policies.base import Policy
-    from ce_nas.report.model_card import NetworkCard
     from ce_nas.search.base import Searcher
-    from ce_nas.store.journal import Journal, JournalEntry
+    from ce_nas.store.journal import Journal
 
 __all__ = ["ChosenArchitecture", "Result", "Search", "read_run_settings", "resume", "run"]
 
@@ -59,146 +53,7 @@ _log = logging.getLogger(__name__)
 _COMPONENT_KEYWORDS = ("policy", "searcher", "forecaster", "workers")
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenArchitecture:
-    """One architecture of a result's front, and why it was chosen."""
-
-    #: its text; of a space of one's own a dict from each variable that counts to its value
-    architecture: str | dict[str, Any]
-    #: objective to value, in the metric's own unit and direction
-    objectives: dict[str, float]
-    #: in words
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Result:
-    """The result of a search, finished or in progress; a notebook shows it with its figures.
-
-    Example:
-        >>> import ce_nas
-        >>> result = ce_nas.run(searcher="random", policy="vanilla", gpus=2, hours=2)
-        >>> result.summary.stop
-        'deadline'
-        >>> len(result.front) > 0
-        True
-        >>> list(result.to_frame().columns)
-        ['architecture', 'accuracy', 'latency', 'fidelity', 'hours', 'carbon_g', 'on_front']
-    """
-
-    summary: RunSummary
-    #: the journal's entries
-    entries: Sequence[JournalEntry]
-    #: the run folder; None if the run was kept in memory
-    path: Path | None = None
-
-    @classmethod
-    def read(cls, path: str | Path) -> Result:
-        """The result of the run in a folder, also while it is in progress.
-
-        :raises StoreError: if there is no run.
-        """
-        entries = read_run_entries(Path(path))
-        return cls(summarise(entries), entries, Path(path))
-
-    @property
-    def front(self) -> RunFront:
-        """The Pareto front of the trained architectures, best first by the first objective."""
-        return RunFront(self.summary)
-
-    @property
-    def network(self) -> NetworkCard | None:
-        """The trained network of the run, with its test accuracy and the grams of each stage; None without one."""
-        from ce_nas.final_network import read_network_card
-
-        return read_network_card(self.path) if self.path else None
-
-    @property
-    def savings(self) -> Savings:
-        """What the run saved, against every other way that can be computed; computed at each call."""
-        return savings(self.entries)
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row per evaluated architecture: its text, its objectives, and the hours and grams until then.
-
-        ``fidelity`` is the share of a full training; ``carbon_g`` is by the full accounting.
-        """
-        import pandas as pd
-
-        objectives = self.summary.objectives
-        front = {member.architecture for member in self.summary.front}
-        rows = [
-            {
-                "architecture": content["architecture_text"],
-                **{
-                    objective["name"]: -value if objective["maximise"] else value
-                    for objective, value in zip(objectives, content["values"], strict=True)
-                },
-                "fidelity": content["fidelity"],
-                "hours": entry.at_s / HOUR_S,
-                "carbon_g": content["carbon_g"],
-                "on_front": content["fidelity"] == 1.0 and content["architecture_text"] in front,
-            }
-            for entry in self.entries
-            if entry.kind == "evaluated" and (content := entry.content)
-        ]
-        names = [objective["name"] for objective in objectives]
-        return pd.DataFrame(rows, columns=["architecture", *names, "fidelity", "hours", "carbon_g", "on_front"])
-
-    def choose(self, rule: str = "knee") -> ChosenArchitecture:
-        """One architecture of the front, with the reason in words.
-
-        :param rule: ``knee``, where one objective can be improved only at a high price in another; weights such as
-            ``accuracy=2,latency=1``; or bounds such as ``accuracy>=91`` or ``latency<=15ms``, and among the
-            architectures that keep them the best by the other objectives.
-        :raises SettingsError: if there is no such rule, or no architecture of the front keeps the bounds.
-        """
-        from ce_nas.report.front import explain_choice
-        from ce_nas.report.i18n.translator import Translator
-
-        choice = choose(self.summary, rule)
-        reason = explain_choice(choice, self.summary, Translator("en"))
-        architecture = _read_architecture(self.entries, choice.member.architecture)
-        return ChosenArchitecture(architecture, dict(choice.member.objectives), reason)
-
-    def report(self, path: str | Path, language: str | None = None) -> Path:
-        """Write the report, and return where it is.
-
-        :param path: a file that ends in ``.html``, ``.md``, ``.png`` or ``.json``, or a folder for all of them.
-        :param language: ``en`` or ``ja``; None: the language of the locale.
-        :raises StoreError: if a file cannot be written.
-        """
-        from ce_nas.report.html import render_html
-        from ce_nas.report.i18n.translator import Translator
-        from ce_nas.report.markdown import render_markdown
-        from ce_nas.report.plotting.run_overview import draw_overview
-        from ce_nas.report.run_report import build_run_report
-
-        path = Path(path)
-        renderers: Mapping[str, Any] = {
-            ".html": lambda: render_html(build_run_report(self.entries, Translator(language))),
-            ".md": lambda: render_markdown(build_run_report(self.entries, Translator(language))),
-            ".png": lambda: draw_overview(self.entries),
-            ".json": lambda: render_summary_json(self.summary, savings(self.entries)),
-        }
-        if path.suffix in renderers:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, renderers[path.suffix]())
-        elif path.suffix:
-            message = f"Expected a folder, or a file that ends in {', '.join(renderers)}, got {str(path)!r}."
-            raise StoreError(message)
-        else:
-            path.mkdir(parents=True, exist_ok=True)
-            write_report(path, self.entries, language)
-        return path
-
-    def __repr__(self) -> str:
-        return f"<Result {format_run_line(self.summary)}>"
-
-    def _repr_html_(self) -> str:
-        return render_run_html(self.entries)
-
-
+@with_setting_keywords
 class Search:
     """One search that can be run.
 
@@ -452,18 +307,6 @@ def _record_own_space(benchmark: Benchmark) -> dict[str, Any]:
     return {"own_space": record_user_space(benchmark.user_space)}
 
 
-def _read_architecture(entries: Sequence[JournalEntry], text: str) -> str | dict[str, Any]:
-    """An architecture by its text; of a space of the user's own as a dict."""
-    header = run_header(entries)
-    record = header["benchmark"].get("own_space")
-    if record is None:
-        return text
-    from ce_nas.benchmarks.user_space_record import read_user_space
-
-    user_space = read_user_space(record, header["objectives"])
-    return user_space.decode(user_space.space.parse(text))
-
-
 def _proxy_score_origin(engine: Engine, settings: Settings) -> str:
     """The source of the proxy scores of a run that has no table of them."""
     if not engine.components.problem.has_proxy_scores:
@@ -484,6 +327,7 @@ def _resolve_devices(settings: Settings) -> Settings:
     return resolve_devices(settings)
 
 
+@with_setting_keywords
 def run(out: str | Path | None = None, **keywords: Any) -> Result:  # noqa: ANN401 - see the signature
     """Run one search: ``Search(**keywords).run(out)``.
 
@@ -549,52 +393,3 @@ def _write_result(path: Path) -> Result:
 def _is_component(value: object) -> bool:
     """Whether a keyword is an object of the caller's, not a name or a table."""
     return not (value is None or isinstance(value, str | dict | ComponentSettings))
-
-
-def _keyword_parameters() -> list[inspect.Parameter]:
-    """The keywords of a search with their types and defaults: every flag, and every section."""
-    from ce_nas.cluster.workers.base import WorkerPool
-    from ce_nas.forecast.base import Forecaster
-    from ce_nas.policies.base import Policy
-    from ce_nas.search.base import Searcher
-
-    objects = {"policy": Policy, "searcher": Searcher, "forecaster": Forecaster, "workers": WorkerPool}
-    table = dict[str, Any]
-    keywords: dict[str, tuple[Any, Any]] = {}
-    for name, flag in setting_flags().items():
-        if flag.section == "grid" and "grid" not in keywords:
-            keywords["grid"] = (str | table, None)
-        annotation = flag.annotation | objects[name] if name in objects else flag.annotation
-        # an empty default is that of an option which only some components have
-        keywords[name] = (
-            bool | table if name == "live" else annotation,
-            None if flag.default in {"", ()} else flag.default,
-        )
-    keywords |= {name: (table, None) for name in Settings.model_fields if name not in keywords}
-    return [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=default,
-            annotation=annotation | None if default is None else annotation,
-        )
-        for name, (annotation, default) in keywords.items()
-    ]
-
-
-def _keyword_documentation() -> str:
-    """The keywords for ``help()``, a line each."""
-    lines = [f"    {name}: {flag.description}" for name, flag in setting_flags().items()]
-    return "\n\n    Keywords\n    --------\n" + "\n".join(lines) + "\n"
-
-
-def _document_keywords() -> None:
-    """Give :class:`Search` and :func:`run` the signature that the settings define."""
-    keywords = _keyword_parameters()
-    out = inspect.signature(run).parameters["out"]
-    Search.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
-    run.__signature__ = inspect.Signature([out, *keywords], return_annotation="Result")  # type: ignore[attr-defined]
-    Search.__doc__ = (Search.__doc__ or "").rstrip() + _keyword_documentation()
-
-
-_document_keywords()
