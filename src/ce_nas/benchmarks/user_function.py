@@ -271,21 +271,29 @@ def _imported_files(text: str, file: Path, folder: Path) -> Iterator[Path]:
     except (SyntaxError, ValueError):
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            targets = [(folder, alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            origin = file.parents[node.level - 1] if node.level else folder
-            module = node.module or ""
-            targets = [(origin, module), *((origin, f"{module}.{alias.name}".strip(".")) for alias in node.names)]
-        else:
-            continue
-        for origin, name in targets:
-            parts = name.split(".") if name else []
-            for end in range(len(parts) + 1):
-                stem = origin.joinpath(*parts[:end])
-                for candidate in (stem.with_name(f"{stem.name}.py") if end else stem, stem / "__init__.py"):
-                    if candidate.is_file() and candidate.is_relative_to(folder):
-                        yield candidate
+        for origin, name in _imported_names(node, file, folder):
+            found = (candidate for candidate in _module_files(origin, name) if candidate.is_file())
+            yield from (candidate for candidate in found if candidate.is_relative_to(folder))
+
+
+def _imported_names(node: ast.AST, file: Path, folder: Path) -> list[tuple[Path, str]]:
+    """What a statement of ``file`` imports: the folder it is looked up in, and the dotted name; nothing of another."""
+    if isinstance(node, ast.Import):
+        return [(folder, alias.name) for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    origin, module = file.parents[node.level - 1] if node.level else folder, node.module or ""
+    return [(origin, module), *((origin, f"{module}.{alias.name}".strip(".")) for alias in node.names)]
+
+
+def _module_files(origin: Path, name: str) -> Iterator[Path]:
+    """Where a module of that dotted name in ``origin``, and the packages around it, may be."""
+    parts = name.split(".") if name else []
+    yield origin / "__init__.py"
+    for end in range(1, len(parts) + 1):
+        stem = origin.joinpath(*parts[:end])
+        yield stem.with_name(f"{stem.name}.py")
+        yield stem / "__init__.py"
 
 
 class UserFunctionExecutor(Executor):
