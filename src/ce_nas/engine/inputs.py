@@ -12,10 +12,10 @@ import numpy as np
 from ce_nas.benchmarks.tabular import require_table
 from ce_nas.components.base import ComponentSettings
 from ce_nas.components.registry import POLICIES, PROBLEMS, SEARCHERS
-from ce_nas.core.errors import SettingsError
+from ce_nas.core.errors import SettingsError, TraceError
 from ce_nas.energy.ledger import Prices
 from ce_nas.engine.live_inputs import build_live_provider, live_grid_metadata
-from ce_nas.engine.site_inputs import TYPICAL_START, load_trace, require_valid_sites, settings_at_site
+from ce_nas.engine.site_inputs import TYPICAL_START, load_trace, name_keys_of_site, settings_at_site
 from ce_nas.engine.warm_start_inputs import EarlierTrainings, list_warm_starts
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class RunInputs:
             self.provider.provider.check_zone(self.zone)
         else:
             _ = self.history, self.power_cap
-        require_valid_sites(self)
+        _require_valid_sites(self)
         self.choose_forecaster()
         POLICIES.build(self.settings.policy)
         searcher = self.settings.searcher
@@ -365,3 +365,34 @@ def _require_profile(settings: Settings) -> None:
             "'measured'; name a built-in one or a file, or search with --live."
         )
         raise SettingsError(message)
+
+
+def _require_valid_sites(inputs: RunInputs) -> None:
+    """Read the inputs of the other sites, and check that they can be compared.
+
+    :raises SettingsError: if names are equal, a move is shorter than a checkpoint, or signals are mixed.
+    """
+    site = inputs.settings.site
+    names = [site.name, *(other.name for other in site.others)]
+    if len(set(names)) < len(names):
+        message = f"Expected sites of different names, got: {', '.join(names)}; give each its own."
+        raise SettingsError(message)
+    if site.others and site.move_time < inputs.settings.cluster.checkpoint_s:
+        message = (
+            f"Expected a site.move_time of {inputs.settings.cluster.checkpoint_s:g} s or more, in which checkpoints "
+            f"are written, got {site.move_time:g} s."
+        )
+        raise SettingsError(message)
+    for other, there in zip(site.others, inputs.other_sites, strict=True):
+        trace = inputs.trace
+        try:
+            _ = (there.history, there.prices)
+        except TraceError as error:
+            message = name_keys_of_site(str(error), other.name)
+            raise TraceError(message) from error
+        if (there.trace.factors, there.trace.signal) != (trace.factors, trace.signal):
+            message = (
+                f"Expected {trace.factors} factors and a {trace.signal} signal at every site, as at {site.name}, got "
+                f"{there.trace.factors} and {there.trace.signal} for zone {there.trace.zone}; the two do not compare."
+            )
+            raise SettingsError(message)

@@ -8,17 +8,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ce_nas.config.site_schema import OtherSiteSettings, SiteSettings
-from ce_nas.core.errors import SettingsError, TraceError, unknown_choice_message
+from ce_nas.core.errors import SettingsError, unknown_choice_message
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ce_nas.config.schema import Settings
     from ce_nas.config.site_schema import GridSettings
-    from ce_nas.engine.inputs import RunInputs
     from ce_nas.grid.trace import GridTrace
 
-__all__ = ["TYPICAL_START", "TYPICAL_YEAR", "load_trace", "require_valid_sites", "settings_at_site"]
+__all__ = ["TYPICAL_START", "TYPICAL_YEAR", "load_trace", "name_keys_of_site", "settings_at_site"]
 
 #: year of the built-in zones, and the default start of a run in it
 TYPICAL_YEAR = 2023
@@ -102,7 +101,7 @@ def settings_at_site(settings: Settings, other: OtherSiteSettings, start: dateti
     return settings.model_copy(update={"grid": grid, "prices": prices, "site": SiteSettings()})
 
 
-def _name_keys_of_site(message: str, site: str) -> str:
+def name_keys_of_site(message: str, site: str) -> str:
     """The message on a file of another site, with the keys of its table in place of the options of the command."""
     keys = OtherSiteSettings.model_fields
     in_table = re.sub(
@@ -111,34 +110,3 @@ def _name_keys_of_site(message: str, site: str) -> str:
         message,
     )
     return f"{in_table} This is a key of [[site.others]] {site!r}." if in_table != message else message
-
-
-def require_valid_sites(inputs: RunInputs) -> None:
-    """Read the inputs of the other sites, and check that they can be compared.
-
-    :raises SettingsError: if names are equal, a move is shorter than a checkpoint, or signals are mixed.
-    """
-    site = inputs.settings.site
-    names = [site.name, *(other.name for other in site.others)]
-    if len(set(names)) < len(names):
-        message = f"Expected sites of different names, got: {', '.join(names)}; give each its own."
-        raise SettingsError(message)
-    if site.others and site.move_time < inputs.settings.cluster.checkpoint_s:
-        message = (
-            f"Expected a site.move_time of {inputs.settings.cluster.checkpoint_s:g} s or more, in which checkpoints "
-            f"are written, got {site.move_time:g} s."
-        )
-        raise SettingsError(message)
-    for other, there in zip(site.others, inputs.other_sites, strict=True):
-        trace = inputs.trace
-        try:
-            _ = (there.history, there.prices)
-        except TraceError as error:
-            message = _name_keys_of_site(str(error), other.name)
-            raise TraceError(message) from error
-        if (there.trace.factors, there.trace.signal) != (trace.factors, trace.signal):
-            message = (
-                f"Expected {trace.factors} factors and a {trace.signal} signal at every site, as at {site.name}, got "
-                f"{there.trace.factors} and {there.trace.signal} for zone {there.trace.zone}; the two do not compare."
-            )
-            raise SettingsError(message)
