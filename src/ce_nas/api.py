@@ -29,7 +29,7 @@ from ce_nas.engine.live_intensity import LiveIntensity
 from ce_nas.engine.warm_start_inputs import resolve_warm_starts
 from ce_nas.keywords import with_setting_keywords
 from ce_nas.report.files import write_report
-from ce_nas.result import ChosenArchitecture, Result
+from ce_nas.search_result import ChosenArchitecture, Result
 from ce_nas.store.journal import FORMAT_VERSION, MemoryJournal, SqliteJournal
 from ce_nas.store.run_dir import RunDirectory, read_run_entries, write_atomic
 

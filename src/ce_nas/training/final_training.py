@@ -13,11 +13,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
-
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import StoreError
 from ce_nas.core.records import Activity, EnergyReading, ReadingSource
+from ce_nas.core.rng import seeded_torch
 from ce_nas.core.units import DAY_S
 from ce_nas.energy.base import usage_between
 from ce_nas.energy.meter_selection import select_meter
@@ -75,8 +74,8 @@ def build_trainer(
     :param part: that of a process of several.
     """
     data = load_images(config.data)
-    torch.manual_seed(config.seed)
-    network = build_network(config.space, config.architecture, config.channels, config.cells, data, config.recipe)
+    with seeded_torch(config.seed):
+        network = build_network(config.space, config.architecture, config.channels, config.cells, data, config.recipe)
     return NetworkTrainer(network, data, config.recipe, seed=config.seed, device=device or config.devices[0], part=part)
 
 
