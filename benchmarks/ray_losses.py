@@ -1,12 +1,14 @@
 """Whether everything is booked once when nodes and the driver are lost: a search on Ray nodes with declared GPUs.
 
-    python benchmarks/ray_losses.py [--quick] [--json FILE] [--seed N] [--nodes N] [--gpus N] [--trainings N]
+    python benchmarks/ray_losses.py [--quick] [--json FILE] [--seed N] [--nodes N] [--gpus N] [--trainings N] [--apart]
 
 ``ce-nas search`` runs in a process of its own on a cluster of this machine: four nodes of eight declared GPUs, and
 200 trainings of steps that only wait. After a quarter and a half of the trainings a node is killed and another one
 joins; in between the driver is killed with SIGKILL, and ``ce-nas resume`` continues. Then the books are checked:
 every training is reported once, no card was used twice at a time, every device-second is booked or was away, and
 every joule read is booked once.
+
+With ``--apart`` no node reaches the run folder: each has one of its own, and checkpoints travel through Ray.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +50,7 @@ OWN = """
     def evaluate(architecture, fidelity, checkpoint):
         file = checkpoint.folder / "done"
         done = int(file.read_text()) if file.exists() else 0
-        started = time.time()
+        begun, started = done, time.time()
         while done < STEPS:
             if checkpoint.should_stop():
                 break
@@ -57,8 +60,8 @@ OWN = """
             part.write_text(str(done))
             os.replace(part, file)
         place = (ray.get_runtime_context().get_node_id(), os.environ["CUDA_VISIBLE_DEVICES"])
-        with (checkpoint.folder.parent / "cards").open("a") as cards:
-            cards.write(" ".join(map(str, (checkpoint.folder.name, *place, started, time.time()))) + "\\n")
+        with open(os.environ["NOTES"], "a") as notes:  # not what is searched: what was seen
+            notes.write(" ".join(map(str, (checkpoint.folder.name, *place, started, time.time(), begun))) + "\\n")
         return {"quality": 1, "size": 1} if done == STEPS else None
 """
 CONFIG = """
@@ -91,6 +94,7 @@ CONFIG = """
     [live.workers]
     name = "ray"
     address = "{address}"
+    {storage}
     cpus = 0.01
     start_timeout = "10min"
 """
@@ -99,23 +103,39 @@ CONFIG = """
 def main() -> None:
     """Run what the command line asks for."""
     stated = _arguments()
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": OBJECT_STORE_BYTES})
-    nodes = [_add_node(cluster, stated) for _ in range(stated.nodes)]
-    try:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        os.environ["NOTES"] = str(Path(place) / "notes")  # of the nodes, too
+        cluster = _start_cluster()
+        try:
+            nodes = [_add_node(cluster, stated) for _ in range(stated.nodes)]
             figures = _run(cluster, nodes, Path(place), stated)
-    finally:
-        cluster.shutdown()
+        finally:
+            cluster.shutdown()
     for name, value in figures.items():
         print(f"{name:44} {value}")
     if stated.json:
         stated.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
+def _start_cluster() -> Cluster:
+    for _ in range(5):  # a busy machine may not start it within Ray's 30 s
+        with suppress(Exception):
+            return Cluster(
+                initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": OBJECT_STORE_BYTES}
+            )
+    message = "no head could be started"
+    raise SystemExit(message)
+
+
 def _add_node(cluster: Cluster, stated: argparse.Namespace) -> object:
     for _ in range(5):  # a busy machine may not start it within Ray's 30 s
         try:
-            return cluster.add_node(num_cpus=1, num_gpus=stated.gpus, object_store_memory=OBJECT_STORE_BYTES)
+            return cluster.add_node(
+                num_cpus=1,
+                num_gpus=stated.gpus,
+                object_store_memory=OBJECT_STORE_BYTES,
+                env_vars={"TMPDIR": tempfile.mkdtemp(dir=Path(os.environ["NOTES"]).parent)},
+            )
         except Exception as error:  # noqa: BLE001 - Ray raises no other class
             print(f"a node did not start: {str(error)[:80]}", file=sys.stderr)
     message = "no node could be started"
@@ -127,19 +147,23 @@ def _run(cluster: Cluster, nodes: list[Any], place: Path, stated: argparse.Names
     (place / "own.py").write_text(textwrap.dedent(OWN))
     (place / "search.toml").write_text(
         textwrap.dedent(CONFIG).format(
-            seed=stated.seed, trainings=stated.trainings, devices=devices, address=cluster.address
+            seed=stated.seed,
+            trainings=stated.trainings,
+            devices=devices,
+            address=cluster.address,
+            storage="shared_folder = false" if stated.apart else "",
         )
     )
     command = [sys.executable, "-m", "ce_nas"]
     search = _start([*command, "search", str(place / "search.toml"), "--out", str(run), "--no-progress"])
-    _wait(search, run, stated.trainings // 4)
+    _wait(search, stated.trainings // 4)
     cluster.remove_node(nodes[0], allow_graceful=False)
     _add_node(cluster, stated)
-    _wait(search, run, stated.trainings * 3 // 8)
+    _wait(search, stated.trainings * 3 // 8)
     os.kill(search.pid, signal.SIGKILL)
     search.wait()
     search = _start([*command, "resume", str(run), "--no-progress"])
-    _wait(search, run, stated.trainings // 2)
+    _wait(search, stated.trainings // 2)
     cluster.remove_node(nodes[1], allow_graceful=False)
     _add_node(cluster, stated)
     if search.wait(900):
@@ -152,10 +176,10 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "RAY_DEDUP_LOGS": "0"})  # noqa: S603
 
 
-def _wait(search: subprocess.Popen[bytes], run: Path, trainings: int) -> None:
+def _wait(search: subprocess.Popen[bytes], trainings: int) -> None:
     """Wait until so many trainings have been finished, by what they noted."""
-    cards = run / "work" / "cards"
-    while not cards.exists() or len(cards.read_text().splitlines()) < trainings:
+    notes = Path(os.environ["NOTES"])
+    while not notes.exists() or len(notes.read_text().splitlines()) < trainings:
         if search.poll() is not None:
             message = f"the search ended with {search.returncode} before {trainings} trainings"
             raise SystemExit(message)
@@ -167,10 +191,11 @@ def _checked(result: Result, run: Path, devices: int, stated: argparse.Namespace
     for entry in read_run_entries(run):
         kinds[entry.kind].append(entry)
     told = collections.Counter(entry.content["task"] for entry in kinds["evaluated"])
-    spans = collections.defaultdict(list)
-    for line in (run / "work" / "cards").read_text().splitlines():
-        _, node, card, started, ended = line.split()
+    spans, continued = collections.defaultdict(list), 0
+    for line in Path(os.environ["NOTES"]).read_text().splitlines():
+        _, node, card, started, ended, begun = line.split()
         spans[node, card].append((float(started), float(ended)))
+        continued += int(begun) > 0
     overlaps = sum(
         second[0] < first[1] for uses in spans.values() for first, second in itertools.pairwise(sorted(uses))
     )
@@ -187,6 +212,7 @@ def _checked(result: Result, run: Path, devices: int, stated: argparse.Namespace
         "trainings reported": len(told),
         "reported twice": sum(count > 1 for count in told.values()),
         "failures": dict(collections.Counter(entry.content["failure"] for entry in kinds["task_failed"])),
+        "trainings continued from a checkpoint": continued,
         "cards used, of all nodes": len(spans),
         "cards used twice at a time": overlaps,
         "seconds of the run": round(ended_s, 1),
@@ -206,6 +232,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--gpus", type=int, default=8)
     parser.add_argument("--trainings", type=int, default=200)
+    parser.add_argument("--apart", action="store_true", help="no node reaches the run folder")
     stated = parser.parse_args()
     if stated.quick:
         stated.nodes, stated.gpus, stated.trainings = 3, 1, 24

@@ -30,9 +30,11 @@ import json
 import math
 import runpy
 import sys
+import tempfile
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.benchmarks.base import Executor, Failure, TaskError
@@ -45,13 +47,13 @@ from ce_nas.energy.nvml import load_nvml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from ce_nas.core.records import Architecture, Objective
 
 __all__ = [
     "CURVE_FILENAME",
     "Checkpoint",
+    "UserFunctionCopy",
     "UserFunctionExecutor",
     "UserFunctionFile",
     "UserFunctions",
@@ -368,6 +370,38 @@ class UserFunctionExecutor(Executor):
             traceback.print_exc()
             kind = Failure.OUT_OF_MEMORY if type(error).__name__ == "OutOfMemoryError" else Failure.ERROR
             raise TaskError(kind, describe_error(error, self.function_file.path)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class UserFunctionCopy:
+    """Builds executors on machines that may lack the user's file: with its text, and that of its own imports.
+
+    :param path: the user's file, used where it is as it was.
+    :param objectives: see :class:`UserFunctionExecutor`.
+    """
+
+    path: Path
+    sources: Mapping[str, str]
+    objectives: tuple[Objective, ...] | None = None
+    early_stopping: bool = False
+
+    @classmethod
+    def read(
+        cls, path: Path, objectives: tuple[Objective, ...] | None = None, *, early_stopping: bool = False
+    ) -> UserFunctionCopy:
+        """Read the file and what it imports from its folder, see :func:`find_local_sources`."""
+        return cls(path, find_local_sources(path), objectives, early_stopping)
+
+    def __call__(self, device: str) -> UserFunctionExecutor:
+        """Build the executor of a device."""
+        path, file = self.path, next(iter(self.sources))
+        if not (path.exists() and find_local_sources(path) == dict(self.sources)):
+            folder = Path(tempfile.mkdtemp(prefix="ce-nas-own-"))
+            for name, text in self.sources.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_text(text)
+            path = folder / file
+        return UserFunctionExecutor(path, device, objectives=self.objectives, early_stopping=self.early_stopping)
 
 
 def sampling_outcome(

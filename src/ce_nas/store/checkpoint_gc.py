@@ -23,6 +23,8 @@ _PARTIAL_SUFFIX = ".part"
 class CheckpointQuota:
     """A quota on a folder with a file ``task-NUMBER.*`` or a folder ``task-NUMBER`` for each task.
 
+    Those of attempts that followed a lost one are in ``attempts/*``.
+
     Only checkpoints of finished tasks are removed, the oldest first; that of a suspended task is never removed.
     """
 
@@ -53,7 +55,7 @@ class CheckpointQuota:
 
     def _list_checkpoints(self) -> Iterator[tuple[int, Path, int]]:
         """Yield modification time in ns, path and bytes of each checkpoint; skips those that are being written."""
-        for path in self.folder.glob("task-*"):
+        for path in [*self.folder.glob("task-*"), *self.folder.glob("attempts/*/task-*")]:
             if path.suffix == _PARTIAL_SUFFIX:
                 continue
             with suppress(FileNotFoundError):  # a worker may be replacing it

@@ -20,6 +20,7 @@ def logs(run: RunArgument, task: TaskArgument = None) -> None:
     """Show what the trainings of a live run printed: a list of the logs, or one task's log and learning curve."""
     from ce_nas.benchmarks.user_function import CURVE_FILENAME
     from ce_nas.cluster.workers.process import task_log_path
+    from ce_nas.cluster.workers.task_files import newest_task_folder
     from ce_nas.core.errors import StoreError
     from ce_nas.engine.build_live import WORK_DIRNAME
     from ce_nas.store.run_dir import read_run_entries
@@ -33,7 +34,7 @@ def logs(run: RunArgument, task: TaskArgument = None) -> None:
         if not found:
             typer.echo("No task of this run has printed anything.")
         return
-    curve = run / WORK_DIRNAME / f"task-{task}" / CURVE_FILENAME
+    curve = newest_task_folder(run / WORK_DIRNAME, task) / f"task-{task}" / CURVE_FILENAME
     if curve.exists():
         typer.echo(curve.read_text(encoding="utf-8"), nl=False)
     elif task not in found:

@@ -4,6 +4,7 @@
 - local: one process per device on this machine
 - ray: one Ray actor per device
 - ray_actor: the actor
+- task_files: where attempts at a task work, and how their files travel without a shared folder
 - slurm: one Slurm job per device
 - slurm_job: the job
 - slurm_messages: what a search and its jobs say to each other, in files

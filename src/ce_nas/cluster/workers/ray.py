@@ -1,17 +1,20 @@
 """A worker pool on a Ray cluster: one actor per device (extra ``ray``).
 
 An actor that is lost with its node is replaced on another node as soon as Ray has resources; until then its device is
-lost, and not accounted for. Its task is reported as lost, and continues from its last checkpoint in a shared folder.
+lost, and not accounted for. Its task is reported as lost, and continues from its last checkpoint: in the run's folder
+where the nodes share it; elsewhere checkpoints travel through Ray's object store, and the run keeps them in its folder.
+The next attempt works where a lost one cannot write, and nothing that a lost actor still says is taken.
 Each actor sees the GPU that Ray assigned to it alone, and reports the meter of its own node.
 """
 
 from __future__ import annotations
 
 import logging
+import secrets
 import socket
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,13 +23,14 @@ from pydantic import Field
 from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
 from ce_nas.cluster.workers.local import WorkerTimeouts
-from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S
-from ce_nas.cluster.workers.ray_actor import DeviceActor
+from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S, task_log_path
+from ce_nas.cluster.workers.ray_actor import ActorFolder, DeviceActor
+from ce_nas.cluster.workers.task_files import TaskFiles, TaskFolders
 from ce_nas.components.base import ComponentSettings
 from ce_nas.components.quantities import Duration, Share, Wait  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.components.registry import WORKERS
 from ce_nas.core.clock import monotonic_s
-from ce_nas.core.errors import ClusterError, MissingExtraError
+from ce_nas.core.errors import ClusterError, MissingExtraError, StoreError
 from ce_nas.energy.reported_meter import ReportedMeters
 
 if TYPE_CHECKING:
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ce_nas.benchmarks.base import Executor
-    from ce_nas.cluster.workers.ray_actor import Pulse
+    from ce_nas.cluster.workers.ray_actor import ActorStart, Pulse, TaskEnd
     from ce_nas.core.records import Task
     from ce_nas.energy.reported_meter import MeterReport, WorkerMeter
 
@@ -46,6 +50,10 @@ _POLL_INTERVAL_S = 0.1
 _CONNECT_TIMEOUT_S = 5.0
 #: consecutive deaths of the actor of a device, before it could work, after which the device is lost
 _MAX_CONSECUTIVE_DEATHS = 3
+#: largest part of the time in which the files of a training travel
+_MAX_TRAVEL_SHARE = 0.1
+#: beginning of the name of the file by which an actor knows the folder of the run
+_MARK_PREFIX = ".run-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,16 @@ class RayResources:
     cpus: float = 1.0
     #: a fraction shares one GPU between several devices
     gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RayStorage:
+    """How checkpoints reach other nodes."""
+
+    #: whether all nodes share the folder of the run; None: each actor finds out
+    is_shared: bool | None = None
+    #: largest checkpoint that travels through the object store, bytes
+    limit_bytes: int = 10**9
 
 
 class RayWorkerSettings(ComponentSettings):
@@ -67,6 +85,14 @@ class RayWorkerSettings(ComponentSettings):
     cpus: float = Field(1.0, ge=0, description="CPUs per device.")
     runtime_env: dict[str, Any] = Field(
         default_factory=dict, description="Ray's runtime environment of the actors: pip, env_vars, working_dir, ..."
+    )
+    shared_folder: bool | None = Field(
+        None,
+        description="Whether all nodes can read and write the run folder; unset: each node finds out. Where one "
+        "cannot, checkpoints travel through Ray's object store, and the search keeps them in the run folder.",
+    )
+    checkpoint_limit_gb: float = Field(
+        1.0, gt=0, description="Largest checkpoint of a training that travels through Ray's object store, GB."
     )
     start_timeout: Duration = Field(
         180.0,
@@ -96,6 +122,10 @@ class _RayDevice:
     start_ref: Any = None
     pulse_ref: Any = None
     task_ref: Any = None
+    files_ref: Any = None
+    #: whether its actor works in the folder of the run; otherwise the common files that it has
+    is_shared: bool = True
+    common: dict[str, Any] = field(default_factory=dict)
     is_ready: bool = False
     #: whether the run knows that its task has started
     has_started: bool = False
@@ -113,10 +143,15 @@ class _RayDevice:
     pulse_s: float = 0.0
     preempt_until_s: float | None = None
     released_until_s: float | None = None
+    #: when its files were asked for last, and are to be asked for next
+    files_asked_s: float = 0.0
+    files_due_s: float = 0.0
+    #: bytes that are kept of the log of its task
+    log_kept: int = 0
 
     def refs(self) -> list[Any]:
         """The pending results."""
-        return [ref for ref in (self.start_ref, self.pulse_ref, self.task_ref) if ref is not None]
+        return [ref for ref in (self.start_ref, self.pulse_ref, self.files_ref, self.task_ref) if ref is not None]
 
 
 @WORKERS.register("ray", RayWorkerSettings, package="ray", extra="ray")
@@ -128,9 +163,10 @@ class RayWorkerPool(WorkerPool):
 
     :param make_executor: creates the executor of a device on its node.
     :param device_names: the devices; with a share of a GPU, each sees its own GPU as ``cuda``.
-    :param folder: folder of the checkpoints, shared by all nodes.
+    :param folder: folder of the checkpoints.
     :param resources: resources that Ray reserves for a device.
     :param make_meter: creates the meter of a device on its node, from its name; None: its energy is modelled.
+    :param storage: how checkpoints reach other nodes.
     :param address: address of the Ray cluster; None for that of this machine, started if there is none.
     :raises MissingExtraError: if Ray is not installed.
     """
@@ -144,6 +180,7 @@ class RayWorkerPool(WorkerPool):
         timeouts: WorkerTimeouts | None = None,
         *,
         make_meter: Callable[[str], WorkerMeter] | None = None,
+        storage: RayStorage | None = None,
         address: str | None = None,
         runtime_env: Mapping[str, Any] | None = None,
     ) -> None:
@@ -160,10 +197,16 @@ class RayWorkerPool(WorkerPool):
         self._runtime_env = dict(runtime_env or {})
         self._resources = resources or RayResources()
         self._timeouts = timeouts or WorkerTimeouts()
-        self._folder = folder.absolute()
-        self._arguments = [
-            (make_executor, make_meter, number, name, self._folder) for number, name in enumerate(device_names)
-        ]
+        self._folders = TaskFolders(folder.absolute())
+        storage, self._mark = storage or RayStorage(), f"{_MARK_PREFIX}{secrets.token_hex(8)}"
+        way_out = (
+            "raise live.workers.checkpoint_limit_gb, or use a run folder that all nodes share "
+            "(live.workers.shared_folder = true)."
+        )
+        place = ActorFolder(self._folders.work, self._mark, storage.is_shared, storage.limit_bytes, way_out)
+        self._arguments = [(make_executor, make_meter, number, name, place) for number, name in enumerate(device_names)]
+        #: tasks with an attempt in the folder of the run whose end is not known, so that it may still be at work
+        self._unended: set[int] = set()
         self._ray_devices = [_RayDevice(number) for number in range(self.devices)]
         self._lock = threading.RLock()
         self._stopped = threading.Event()
@@ -190,6 +233,7 @@ class RayWorkerPool(WorkerPool):
             RayResources(size * settings.cpus, size * settings.gpu_share),
             timeouts,
             make_meter=partial(make_meter, share=settings.gpu_share or 1.0) if make_meter else None,
+            storage=RayStorage(settings.shared_folder, round(settings.checkpoint_limit_gb * 1e9)),
             address=settings.address,
             runtime_env=settings.runtime_env,
         )
@@ -199,7 +243,12 @@ class RayWorkerPool(WorkerPool):
 
         :raises ClusterError: if the cluster cannot be reached.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        work = self._folders.work
+        work.mkdir(parents=True, exist_ok=True)
+        for old in work.glob(f"{_MARK_PREFIX}*"):  # of a search that was killed
+            old.unlink(missing_ok=True)
+        (work / self._mark).touch()
+        self._unended = self._folders.unended()
         if not self._ray.is_initialized():
             self._connect()
         self._on_message = on_message
@@ -217,7 +266,7 @@ class RayWorkerPool(WorkerPool):
             target.attempt += 1
             target.alive_s, target.pulse_s = monotonic_s(), 0.0
             if target.is_ready:
-                target.task_ref = target.actor.run_task.remote(task, target.attempt)
+                self._run_task(target, task)
 
     def preempt(self, device: int) -> None:
         """See :meth:`WorkerPool.preempt`."""
@@ -250,8 +299,17 @@ class RayWorkerPool(WorkerPool):
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
+            self._keep_last_files()
         for closed in self._ray_devices:
             self._kill_actor(closed)
+        (self._folders.work / self._mark).unlink(missing_ok=True)
+
+    def _keep_last_files(self) -> None:
+        """Keep the files of the tasks that were suspended at the end."""
+        for device in self._ray_devices:
+            with suppress(Exception):  # the whole cluster may be gone already
+                if device.task_ref is not None and self._ray.wait([device.task_ref], timeout=0.0)[0]:
+                    self._handle_results(device, {device.task_ref})
 
     def _connect(self) -> None:
         """Connect to the cluster, or start one on this machine."""
@@ -288,6 +346,7 @@ class RayWorkerPool(WorkerPool):
         device.actor = actor_class.remote(*self._arguments[device.number])
         device.is_ready, device.created_s = False, monotonic_s()
         device.start_ref, device.pulse_ref, device.task_ref = device.actor.start.remote(), None, None
+        device.files_ref, device.common = None, {}
         if self.reported_meters is not None:
             self.reported_meters.set_absent(device.number)  # until it has started, it holds nothing
 
@@ -295,7 +354,7 @@ class RayWorkerPool(WorkerPool):
         if device.actor is not None:
             with suppress(Exception):  # it, or the whole cluster, may be gone already
                 self._ray.kill(device.actor)
-        device.actor = device.start_ref = device.pulse_ref = device.task_ref = None
+        device.actor = device.start_ref = device.pulse_ref = device.task_ref = device.files_ref = None
         device.is_ready = False
         if self.reported_meters is not None:
             self.reported_meters.set_absent(device.number)
@@ -330,21 +389,25 @@ class RayWorkerPool(WorkerPool):
             messages = []
             if device.pulse_ref in done:
                 messages += self._handle_pulse(device)
+            if device.files_ref in done:
+                self._handle_files(device)
             if device.task_ref in done:
                 messages += self._handle_end(device)
+        except StoreError as error:
+            return self._replace_actor(device, str(error), Failure.ERROR)
         except self._ray.exceptions.RayError as error:
             cause = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
             return self._replace_actor(device, f"its actor is lost: {cause[:500]}", Failure.LOST)
         return messages
 
     def _handle_start(self, device: _RayDevice) -> list[WorkerMessage]:
-        error = self._ray.get(device.start_ref)
+        start: ActorStart = self._ray.get(device.start_ref)
         device.start_ref = None
-        if error:
-            return self._give_up(device, error)
-        device.is_ready, device.alive_s = True, monotonic_s()
+        if start.error:
+            return self._give_up(device, start.error)
+        device.is_ready, device.is_shared, device.alive_s = True, start.is_shared, monotonic_s()
         if device.task is not None:
-            device.task_ref = device.actor.run_task.remote(device.task, device.attempt)
+            self._run_task(device, device.task)
         was_lost, device.is_lost = device.is_lost, False
         return [WorkerMessage(device.number, WorkerEvent.DEVICE_READY)] if was_lost else []
 
@@ -359,12 +422,53 @@ class RayWorkerPool(WorkerPool):
         return []
 
     def _handle_end(self, device: _RayDevice) -> list[WorkerMessage]:
-        message, report = self._ray.get(device.task_ref)
+        end: TaskEnd = self._ray.get(device.task_ref)
+        self._keep_files(device, end.files)
+        if end.message.event is WorkerEvent.FINISHED and device.is_shared:
+            self._folders.publish(end.message.task_id)
+        self._note_end(end.message.task_id)
         messages = self._note_start(device)
-        device.task_ref = device.task = device.preempt_until_s = None
+        device.task_ref = device.files_ref = device.task = device.preempt_until_s = None
         device.deaths = 0
-        self._take_report(device, report)
-        return [*messages, message]
+        self._take_report(device, end.report)
+        return [*messages, end.message]
+
+    def _note_end(self, task_id: int) -> None:
+        """Note that nobody works on a task in the folder of its next attempt."""
+        if task_id in self._unended:
+            self._unended.discard(task_id)
+            self._folders.note(task_id, has_ended=True)
+
+    def _run_task(self, device: _RayDevice, task: Task) -> None:
+        """Start the task of an actor that is ready, where no earlier attempt at it can write."""
+        folders, device.files_due_s, device.log_kept = self._folders, 0.0, 0
+        if task.id in self._unended:  # a lost attempt at it may still write there
+            folders.begin_anew(task.id)
+            self._note_end(task.id)
+        place: Path | TaskFiles
+        if device.is_shared:
+            folders.note(task.id, has_ended=False)
+            self._unended.add(task.id)
+            place = folders.folder(task.id)
+        else:
+            place = TaskFiles(task.id, folders.read(task.id), folders.read_common(device.common))
+        device.task_ref = device.actor.run_task.remote(task, device.attempt, place)
+
+    def _handle_files(self, device: _RayDevice) -> None:
+        """Keep the files of a running task, and say when to ask for them again: they travel a tenth of the time."""
+        files: TaskFiles | None = self._ray.get(device.files_ref)
+        device.files_ref, now_s = None, monotonic_s()
+        self._keep_files(device, files)
+        took_s = now_s - device.files_asked_s
+        device.files_due_s = now_s + max(HEARTBEAT_INTERVAL_S, took_s * (1.0 / _MAX_TRAVEL_SHARE - 1.0))
+
+    def _keep_files(self, device: _RayDevice, files: TaskFiles | None) -> None:
+        """Keep what has arrived of the files of a device's task in the folder of the run."""
+        if files is not None:
+            self._folders.write(files, device.common)
+            printed = files.log[device.log_kept - files.log_start :]  # some of it may have arrived twice
+            device.log_kept += len(printed)
+            self._folders.append_log(task_log_path(self._folders.work, files.task_id), printed)
 
     def _note_start(self, device: _RayDevice) -> list[WorkerMessage]:
         """Report the start of a task, once."""
@@ -395,6 +499,9 @@ class RayWorkerPool(WorkerPool):
             interval_s = _POLL_INTERVAL_S if device.task and not device.has_started else HEARTBEAT_INTERVAL_S
             if now_s - device.pulse_s >= interval_s:
                 device.pulse_ref = device.actor.pulse.remote()
+        is_due = device.has_started and not device.is_shared and now_s >= device.files_due_s
+        if is_due and device.task_ref is not None and device.files_ref is None:
+            device.files_ref, device.files_asked_s = device.actor.collect_files.remote(device.log_kept), now_s
         return []
 
     def _check_start(self, device: _RayDevice, now_s: float) -> list[WorkerMessage]:
