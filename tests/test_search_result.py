@@ -5,7 +5,7 @@ import pytest
 import ce_nas
 from ce_nas.analysis.front_choice import recommend
 from ce_nas.core.errors import SettingsError, StoreError
-from ce_nas.result import Result
+from ce_nas.search_result import Result
 
 WRITTEN = ("summary.json", "report.html", "report.md", "report.png")
 
