@@ -13,6 +13,7 @@ from ce_nas.core.errors import ClusterError, EnergyError
 from ce_nas.core.records import Activity, Allocation, Outcome, ReadingSource, Task, TaskEventKind, TaskKind
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 from ce_nas.energy.device_power import DevicePower
+from ce_nas.energy.mixed_lever import MeasuredTypes
 from ce_nas.energy.power_model import PowerModel
 from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 from ce_nas.energy.reported_meter import MeterReport, ReportedMeters
@@ -524,3 +525,59 @@ def test_a_measured_profile_is_logged_and_found_again_when_the_run_is_resumed(tm
     assert limits.default_w == 400.0
     resumed.close()
     assert "start" not in measurement.calls
+
+
+def test_how_long_taking_a_released_device_back_takes_is_measured(live):
+    live.cluster.assign(Allocation(0, 1, released=1))
+    released_s = live.clock.now_s
+    live.clock.next(released_s + 500.0)
+    assert live.cluster.startup_s == 0.0
+    live.cluster.assign(Allocation(0, 2))
+    live.cluster.submit(1, evaluation(1))
+    since_s = live.clock.now_s
+    live.clock.next(since_s + 700.0)
+    live.send(1, WorkerEvent.WORKING, 1)
+    live.receive()
+    (taken,) = live.cluster.take_backs()
+    assert (taken.device, taken.task_id) == (1, 1)
+    assert taken.took_s == pytest.approx((live.clock.now_s - since_s) / SCALE)
+    assert live.cluster.startup_s == live.clock.now_s - since_s >= 700.0
+    assert live.cluster.take_backs() == []
+
+
+def test_a_device_that_waited_for_its_task_or_was_lost_is_not_measured(live):
+    live.cluster.assign(Allocation(0, 1, released=1))
+    live.clock.next(live.clock.now_s + 500.0)
+    live.cluster.assign(Allocation(0, 2))
+    live.clock.next(live.clock.now_s + 100.0)
+    live.cluster.submit(1, evaluation(1))
+    live.send(1, WorkerEvent.WORKING, 1)
+    live.receive()
+    live.send(0, WorkerEvent.DEVICE_LOST)
+    live.send(0, WorkerEvent.DEVICE_READY)
+    live.receive()
+    live.receive()
+    assert live.cluster.take_backs() == []
+    assert live.cluster.startup_s == 0.0
+
+
+def test_the_profiles_of_several_types_are_found_again_when_the_run_is_resumed(tmp_path):
+    profiles = [
+        PowerProfile([PowerLimit(watts, 1.0, 1.0), PowerLimit(watts / 2, 1.1, 0.6)], name, f"{name}: measured")
+        for name, watts in (("Tesla", 400.0), ("Volta", 300.0))
+    ]
+    cluster, clock, limits, measurement = measuring_cluster(tmp_path / "events", None)
+    clock.next(1.0)
+    measurement.result = MeasuredTypes(tuple(zip(profiles, (3, 1), strict=True)))
+    found = cluster.measured_profile()
+    cluster.close()
+    assert measurement.calls == ["start", "close"]
+    assert limits.default_w == 260.0  # each type has its own
+    resumed, clock, *_ = measuring_cluster(tmp_path / "events", None)
+    clock.next(1.0)
+    again = resumed.measured_profile()
+    resumed.close()
+    for one in (found, again):
+        assert [(each.name, each.points, count) for each, count in one.profiles] == [
+            (each.name, each.points, count) for each, count in zip(profiles, (3, 1), strict=True)
+        ]

@@ -14,7 +14,7 @@ import pytest
 from ce_nas.core.errors import EnergyError
 from ce_nas.energy.cuda_devices import CudaDevice
 from ce_nas.energy.gpu_limits import GpuLimits
-from ce_nas.energy.power_profile import PowerLimit
+from ce_nas.energy.power_profile import PowerLimit, TypeLimit
 
 NVML = '''
     """NVML's calls on power limits; the limits are in a file, as those of real GPUs outlive a process."""
@@ -63,7 +63,7 @@ RUN = """
     from pathlib import Path
     from ce_nas.energy.cuda_devices import CudaDevice
     from ce_nas.energy.gpu_limits import GpuLimits
-    from ce_nas.energy.power_profile import PowerLimit
+    from ce_nas.energy.power_profile import PowerLimit, TypeLimit
 
     gpus = [CudaDevice("GPU-0", "Tesla", 0), CudaDevice("GPU-1", "Tesla", 1)]
     limits = GpuLimits(gpus, 200.0, folder=Path(sys.argv[1]))
@@ -182,3 +182,13 @@ def test_a_limit_stays_within_what_the_gpu_takes_and_what_it_was_lowered_to(mach
     limits.close()
     limits.close()
     assert machine.limits == BEFORE
+
+
+def test_each_type_of_gpu_gets_its_own_share_of_its_default(machine):
+    gpus = [CudaDevice("GPU-0", "Tesla", 0), CudaDevice("GPU-1", "Volta", 1)]
+    limits = GpuLimits(gpus, 200.0, nvml=load_fake(machine), folder=machine.folder)
+    types = (TypeLimit("Tesla", 300.0, 0.75, 0.9), TypeLimit("Volta", 120.0, 0.6, 0.8))
+    limits.apply(PowerLimit(210.0, 1.04, 0.85, types))
+    assert machine.limits == {"GPU-0": 300_000, "GPU-1": 240_000}
+    limits.close()
+    machine.wait_until_restored()

@@ -5,8 +5,14 @@ import json
 import pytest
 
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
-from ce_nas.energy.power_measurement import MIN_STEPS, PowerMeasurement, ProfilingGpu, TrainingProgress
-from ce_nas.energy.power_profile import read_power_profile
+from ce_nas.energy.power_measurement import (
+    MIN_STEPS,
+    MixedMeasurement,
+    PowerMeasurement,
+    ProfilingGpu,
+    TrainingProgress,
+)
+from ce_nas.energy.power_profile import PowerProfile, read_power_profile
 
 
 def speed(limit_w):
@@ -128,3 +134,46 @@ def test_an_end_in_between_closes_the_meters():
     measurement.start()
     measurement.close()
     assert gpu.closed
+
+
+def test_types_are_measured_at_the_same_time_and_waited_for():
+    fast, slow = TrainingGpu(), TrainingGpu(steps_per_s=30.0)
+    slow.task_id = None  # nothing trains there yet
+    measurements = [fast.measurement(), slow.measurement()]
+    mixed = MixedMeasurement([(measurements[0], 2), (measurements[1], 1)], PowerProfile.builtin("v100"))
+    assert look_until_done(fast, measurements[0])
+    assert mixed.result is None
+    slow.task_id = 7
+    assert look_until_done(slow, measurements[1])
+    assert [count for _, count in mixed.result.profiles] == [2, 1]
+    assert mixed.result.profiles[0][0].points == measurements[0].result.points
+    mixed.close()
+    assert fast.closed
+    assert slow.closed
+
+
+def test_a_type_that_cannot_be_measured_has_the_shape_of_the_built_in_profile():
+    good, rare = TrainingGpu(), TrainingGpu(steps_per_s=0.1)
+    measurements = [good.measurement(), rare.measurement()]
+    mixed = MixedMeasurement([(each, 1) for each in measurements], PowerProfile.builtin("v100"))
+    for gpu, measurement in zip((good, rare), measurements, strict=True):
+        look_until_done(gpu, measurement)
+    (_, _), (shaped, _) = mixed.result.profiles
+    assert shaped.default_limit_w == 400.0
+    assert shaped.at(400.0 * 175.0 / 250.0).time_factor == pytest.approx(1.063)
+    assert "as v100, since Expected 20 steps" in shaped.origin
+    only = MixedMeasurement([(measurements[1], 1)], PowerProfile.builtin("v100"))
+    assert "Expected 20 steps" in only.result
+
+
+def test_while_the_plan_limits_the_types_none_is_measured():
+    gpus = [TrainingGpu(), TrainingGpu()]
+    measurements = [gpu.measurement() for gpu in gpus]
+    mixed, applied = MixedMeasurement([(each, 1) for each in measurements], PowerProfile.builtin("v100")), []
+    mixed.hold(lambda: applied.append(1), is_limited=True)
+    for gpu, measurement in zip(gpus, measurements, strict=True):
+        assert look_until_done(gpu, measurement, seconds=300.0) is None
+    mixed.hold(lambda: applied.append(2), is_limited=False)
+    for gpu, measurement in zip(gpus, measurements, strict=True):
+        assert look_until_done(gpu, measurement)
+    assert applied == [1, 2]

@@ -1,5 +1,6 @@
 """The journal entries of an engine: time, kind and keys."""
 
+from ce_nas.cluster.base import TakeBack
 from ce_nas.core.clock import VirtualClock
 from ce_nas.core.records import Allocation, Observation, Outcome, StopReason, Task, TaskEvent, TaskEventKind, TaskKind
 from ce_nas.engine.candidate_queue import DroppedCandidate
@@ -53,7 +54,9 @@ def test_allocations_are_in_gpus_and_places_are_kept():
     writer.write_places(
         TaskEvent(TaskEventKind.SUSPENDED, 2, 60.0, Task(4, TaskKind.SAMPLING, ()), None, (), places=(place,))
     )
+    writer.write_take_back(TakeBack(2, 4, 2.6))
     assert [(entry.kind, entry.content) for entry in journal.entries] == [
         ("allocated", {"allocation": {"sampling": 2, "evaluating": 4, "idle": 0, "released": 2}}),
         ("task_placed", {"task": 4, "device": 2, "places": [place]}),
+        ("device_taken_back", {"device": 2, "task": 4, "took_s": 2.6}),
     ]

@@ -9,6 +9,7 @@ import pytest
 from ce_nas.api import Search
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation, Forecast
+from ce_nas.energy.mixed_lever import MeasuredTypes
 from ce_nas.energy.power_lever import PowerCapSchedule, PowerLever
 from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 from ce_nas.engine.power_plan import PowerPlan, later_intensity
@@ -90,6 +91,20 @@ def test_without_a_measured_profile_the_built_in_one_is_used_and_the_reason_give
     assert decision.reason.endswith("By the built-in profile rtx6000: too few steps.")
     (decision,) = limits_of(measuring_plan(no_limit="it may not be set."), 1)  # nobody is asked
     assert decision.limit.limit_w == 260.0
+
+
+def test_types_with_profiles_of_their_own_have_limits_of_their_own_and_keep_a_cap():
+    other = PowerProfile([PowerLimit(200.0, 1.0, 1.0), PowerLimit(100.0, 1.04, 0.5)], "Volta", "Volta: measured")
+    types = MeasuredTypes(((MEASURED, 1), (other, 1)))
+    (decision,) = limits_of(measuring_plan(types), 1)
+    assert [(each.name, each.limit_w) for each in decision.limit.of_types] == [("Tesla", 300.0), ("Volta", 100.0)]
+    assert decision.reason.startswith("Tesla 300 W, Volta 100 W: ")
+    assert decision.reason.endswith("By the profile of Tesla: measured; Volta: measured.")
+    capped = measuring_plan(types)
+    capped.cap = PowerCapSchedule((0.0,), (700.0,))
+    (decision,) = limits_of(capped, 1)
+    largest = max(each.power_factor for each in decision.limit.of_types)
+    assert decision.allocation.evaluating * 400.0 * largest <= 700.0
 
 
 def test_only_a_live_search_has_a_gpu_to_measure(small_search):

@@ -6,7 +6,7 @@ from ce_nas.analysis.counterfactual import counterfactual_from_journal
 from ce_nas.core.formatting import format_carbon, format_duration, format_energy
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.markdown import render_markdown
-from ce_nas.report.run_report import build_run_report, power_table, site_moves_table
+from ce_nas.report.run_report import build_run_report, build_run_sections, power_table, site_moves_table
 from ce_nas.report.savings_section import savings_headline
 from ce_nas.store.journal import JournalEntry
 
@@ -167,3 +167,21 @@ def test_changes_of_the_power_limit_and_of_the_cap_are_listed(finished_run, lang
         ("2.50 h", "180", "+4.7%", "-9.2%", "2,500"),
     ]
     assert power_table(finished_run.entries, Translator(language)) is None
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_how_long_taking_devices_back_took_is_said(finished_run, language):
+    taken = [
+        JournalEntry("device_taken_back", 60.0, json.dumps({"device": 0, "task": number, "took_s": took_s}))
+        for number, took_s in enumerate([2.4, 2.6, 31.0])
+    ]
+    sections = {True: [], False: []}
+    for is_taken in sections:
+        entries = [*finished_run.entries, *(taken if is_taken else [])]
+        sections[is_taken] = build_run_sections(entries, Translator(language))
+    said, plain = (
+        "\n".join(text for each in sections[is_taken] for text in each.paragraphs) for is_taken in (True, False)
+    )
+    assert "2.6 s" in said
+    assert "31.0 s" in said
+    assert "31.0 s" not in plain

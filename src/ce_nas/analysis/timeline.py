@@ -22,6 +22,7 @@ __all__ = [
     "decided_periods",
     "power_changes",
     "site_moves",
+    "take_back_times_s",
 ]
 
 
@@ -135,6 +136,11 @@ def power_changes(entries: Sequence[JournalEntry]) -> list[PowerChange]:
             energy_factor = time_factor * entry.content["power_factor"]
             changes.append(PowerChange(entry.at_s, limit_w, time_factor, energy_factor, cap_w))
     return changes
+
+
+def take_back_times_s(entries: Sequence[JournalEntry]) -> list[float]:
+    """List how long it took to take released devices back, until their task worked, in real time, s."""
+    return [float(entry.content["took_s"]) for entry in entries if entry.kind == "device_taken_back"]
 
 
 def site_moves(entries: Sequence[JournalEntry]) -> list[JournalledMove]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ce_nas.cluster.assignment import TASK_ROLES, DeviceRole, assign_roles
@@ -15,9 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ce_nas.core.records import Allocation, EnergyReading, Task, TaskEvent
+    from ce_nas.energy.mixed_lever import MeasuredTypes
     from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 
-__all__ = ["Cluster", "DeviceCluster", "ManagedDevice"]
+__all__ = ["Cluster", "DeviceCluster", "ManagedDevice", "TakeBack"]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """A released device that was taken back, as measured."""
+
+    device: int
+    #: the first task on it
+    task_id: int
+    #: time from taking it back until its task works, in real time, s
+    took_s: float
 
 
 class Cluster(ABC):
@@ -80,11 +93,15 @@ class Cluster(ABC):
         """Return the time until the work on the task of a device begins, s; 0 where unknown."""
         return 0.0
 
+    def take_backs(self) -> Sequence[TakeBack]:
+        """Return the devices that were taken back since the last call, and work; empty where that is not measured."""
+        return ()
+
     def limit_power(self, limit: PowerLimit) -> None:  # noqa: B027 - a cluster may have no power limit to set
         """Set the power limit of every device, until the next call."""
 
-    def measured_profile(self) -> PowerProfile | str | None:
-        """Return how the devices' power and speed follow the limit as measured, or why that is not known.
+    def measured_profile(self) -> PowerProfile | MeasuredTypes | str | None:
+        """Return how the devices' power and speed follow the limit as measured, by type, or why that is not known.
 
         None while it is being measured.
         """

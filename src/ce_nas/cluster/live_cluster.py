@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import statistics
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.cluster.assignment import TASK_ACTIVITIES, DeviceRole
-from ce_nas.cluster.base import DeviceCluster
+from ce_nas.cluster.base import DeviceCluster, TakeBack
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage
 from ce_nas.core.errors import ClusterError, EnergyError
 from ce_nas.core.records import Activity, EnergyReading, ReadingSource, TaskEvent, TaskEventKind
 from ce_nas.energy.base import usage_between
+from ce_nas.energy.mixed_lever import MeasuredTypes
 from ce_nas.energy.power_model import PowerModel
 from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from ce_nas.energy.base import EnergyMeter, MeterSnapshot
     from ce_nas.energy.device_power import DevicePower
     from ce_nas.energy.gpu_limits import GpuLimits
-    from ce_nas.energy.power_measurement import PowerMeasurement
+    from ce_nas.energy.power_measurement import MixedMeasurement, PowerMeasurement
     from ce_nas.store.checkpoint_gc import CheckpointQuota
     from ce_nas.store.event_log import EventLog
 
@@ -53,6 +55,8 @@ class _LiveDevice:
     #: whether it is returned to the cluster, or lost: not accounted for
     is_released: bool = False
     is_lost: bool = False
+    #: when it was taken back after a release, s, until its task works; None if it was not
+    taken_back_s: float | None = None
     activity: Activity = Activity.IDLE
     #: start of the work on its task, s; None during a restore or a checkpoint
     working_since_s: float | None = None
@@ -96,7 +100,7 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         device_power: Sequence[DevicePower] | None = None,
         failure_watch: FailureWatch | None = None,
         gpu_limits: GpuLimits | str | None = None,
-        power_measurement: PowerMeasurement | None = None,
+        power_measurement: PowerMeasurement | MixedMeasurement | None = None,
     ) -> None:
         super().__init__([_LiveDevice(number) for number in range(workers.devices)])
         self._meters = list(meters) if meters is not None else [None] * workers.devices
@@ -114,6 +118,9 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         self._power_measurement = power_measurement
         self._started: set[int] = set()
         self._finished: set[int] = set()
+        self._take_backs: list[TakeBack] = []
+        #: how long taking devices back took so far, s of the run
+        self._took_s: list[float] = []
         # task id -> working time in earlier runs of the task, s
         self._worked_s: dict[int, float] = {}
         self._checkpoint_quota = checkpoint_quota
@@ -125,6 +132,8 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         target = self._devices[device]
         target.unread_readings += self._collect_reading(target)
         target.task, target.is_preempting = task, False
+        if target.taken_back_s != self._clock.now_s:  # it waited for a task meanwhile: not to be told apart
+            target.taken_back_s = None
         target.activity = Activity.RESTORE if task.id in self._started else Activity.STARTUP
         self._started.add(task.id)
         if self._clock.is_live:
@@ -143,6 +152,7 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         if message.event is WorkerEvent.WORKING:
             device.activity = Activity.CHECKPOINT if device.is_preempting else TASK_ACTIVITIES[device.task.kind]
             device.working_since_s = None if device.is_preempting else self._clock.now_s
+            self._note_take_back(device, device.task)
             return None
         return self._complete_task(device, device.task, message)
 
@@ -150,6 +160,16 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
     def usable_devices(self) -> int:
         """The number of available devices."""
         return sum(not device.is_lost for device in self._devices)
+
+    def take_backs(self) -> Sequence[TakeBack]:
+        """See :meth:`Cluster.take_backs`."""
+        taken, self._take_backs = self._take_backs, []
+        return taken
+
+    @property
+    def startup_s(self) -> float:  # type: ignore[override]
+        """The median of what taking a released device back took so far, s of the run; 0 before the first."""
+        return statistics.median(self._took_s) if self._took_s else 0.0
 
     def limit_power(self, limit: PowerLimit) -> None:
         """See :meth:`Cluster.limit_power`."""
@@ -166,27 +186,23 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
             _log.warning("%s The GPUs' power limits are restored, and stay so.", error)
             self._close_limits()
 
-    def measured_profile(self) -> PowerProfile | str | None:
+    def measured_profile(self) -> PowerProfile | MeasuredTypes | str | None:
         """See :meth:`Cluster.measured_profile`; as logged, since decisions depend on it."""
         recorded = self._event_log.pop("power_profile")
         if recorded is None:
             result = self._power_measurement.result if self._power_measurement else super().measured_profile()
-            content: Any = result
-            if isinstance(result, PowerProfile):
-                points = [[point.limit_w, point.time_factor, point.power_factor] for point in result.points]
-                content = [result.name, result.origin, points]
+            content = _profile_to_json(result)
             self._event_log.append("power_profile", self._clock.now_s, content)
         else:
             content = recorded.content
         if content is None or isinstance(content, str):
             reason: str | None = content
             return reason
-        name, origin, points = content
-        profile = PowerProfile([PowerLimit(*point) for point in points], name, origin)
+        profile = _profile_from_json(content)
         if self._power_measurement is not None:
             self._power_measurement.close()
             self._power_measurement = None
-        if self._gpu_limits is not None:
+        if self._gpu_limits is not None and isinstance(profile, PowerProfile):
             self._gpu_limits.default_w = profile.default_limit_w
         return profile
 
@@ -234,6 +250,14 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
             places=message.places,
         )
 
+    def _note_take_back(self, device: _LiveDevice, task: Task) -> None:
+        """Note how long it took to take a device back, now that its task works."""
+        since_s, device.taken_back_s = device.taken_back_s, None
+        if since_s is not None:
+            took_s = self._clock.now_s - since_s
+            self._took_s.append(took_s)
+            self._take_backs.append(TakeBack(device.number, task.id, took_s / self._clock.time_scale))
+
     def _stop_work_timer(self, device: _LiveDevice, task: Task) -> float:
         """Stop the timer of the work on a task; returns its working time on all devices, s."""
         since_s, device.working_since_s = device.working_since_s, None
@@ -258,7 +282,7 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         self._set_held(device, held=False)
 
     def _reacquire(self, device: _LiveDevice) -> None:
-        device.is_released = False
+        device.is_released, device.taken_back_s = False, None if device.is_lost else self._clock.now_s
         self._set_held(device, held=True)
         device.read_until_s = self._clock.now_s
         device.meter_snapshot = self._snapshot_meter(device)
@@ -420,3 +444,24 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
     @staticmethod
     def _describe_meter(meter: EnergyMeter | None, power_model: PowerModel) -> str:
         return f"{power_model.source}: {power_model.origin}" if meter is None else f"{meter.source}: {meter.origin}"
+
+
+def _profile_to_json(profile: PowerProfile | MeasuredTypes | str | None) -> Any:  # noqa: ANN401 - JSON
+    """A measured profile for the event log; those of several types in an object."""
+    if isinstance(profile, PowerProfile):
+        points = [[point.limit_w, point.time_factor, point.power_factor] for point in profile.points]
+        return [profile.name, profile.origin, points]
+    if isinstance(profile, MeasuredTypes):
+        return {"types": [[_profile_to_json(each), count] for each, count in profile.profiles]}
+    return profile
+
+
+def _profile_from_json(content: Any) -> PowerProfile | MeasuredTypes:  # noqa: ANN401 - JSON
+    if isinstance(content, dict):
+        return MeasuredTypes(tuple((_one_profile(each), int(count)) for each, count in content["types"]))
+    return _one_profile(content)
+
+
+def _one_profile(content: Any) -> PowerProfile:  # noqa: ANN401 - JSON
+    name, origin, points = content
+    return PowerProfile([PowerLimit(*point) for point in points], name, origin)

@@ -10,6 +10,7 @@
 - power_model: power of a simulated device by activity
 - power_profile, power_lever: a GPU's time and power by its power limit; the choice of the limit, a site's cap
 - power_measurement: the profile of a GPU, measured in a live search's first trainings
+- mixed_lever: the power limits of GPUs of several types
 - gpu_limits: power limits of real GPUs, restored after any end
 - ledger: totals of energy, carbon, cost and time
 - live_ledger: ledger with carbon revised once the true intensity is published

@@ -80,8 +80,10 @@ class GpuLimits:
         :raises EnergyError: if a limit cannot be set any more.
         """
         self._start_guard()
+        shares = {each.name: each.share for each in limit.of_types}
         for gpu in self._gpus:
-            self._set_within(gpu, round(limit.limit_w / self.default_w * gpu.default_mw))
+            share = shares.get(gpu.device.name, limit.limit_w / self.default_w)
+            self._set_within(gpu, round(share * gpu.default_mw))
 
     def range_w(self, uuid: str) -> tuple[float, float]:
         """The lowest and the highest limit that a GPU may get, W."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from ce_nas.energy.mixed_lever import MeasuredTypes
     from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 
 __all__ = [
@@ -122,8 +123,12 @@ class PowerLever:
         self._allowed = tuple(limit for limit in self.limits if limit.time_factor <= 1.0 + max_slowdown)
         self._least_energy = min(limit.energy_factor for limit in self._allowed)
 
-    def with_profile(self, profile: PowerProfile) -> PowerLever:
-        """The same lever by another profile."""
+    def with_profile(self, profile: PowerProfile | MeasuredTypes) -> PowerLever:
+        """The same lever by another profile, or by those of several types of GPU."""
+        from ce_nas.energy.mixed_lever import MeasuredTypes, MixedLever
+
+        if isinstance(profile, MeasuredTypes):
+            return MixedLever(profile, self.max_slowdown, self._gpu_share)
         return PowerLever(profile, self.max_slowdown, self._gpu_share)
 
     @property

@@ -13,20 +13,22 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import EnergyError
+from ce_nas.energy.mixed_lever import MeasuredTypes
 from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from ce_nas.energy.base import EnergyMeter
 
-__all__ = ["MIN_STEPS", "PowerMeasurement", "ProfilingGpu", "TrainingProgress"]
+__all__ = ["MIN_STEPS", "MixedMeasurement", "PowerMeasurement", "ProfilingGpu", "TrainingProgress"]
 
 #: steps of a training that a slice has at least
 MIN_STEPS = 20
@@ -130,9 +132,20 @@ class PowerMeasurement:
 
         :param is_limited: whether it holds them below the default; nothing is measured until it does not.
         """
+        with self.paused(is_limited=is_limited):
+            apply()
+
+    @contextmanager
+    def paused(self, *, is_limited: bool) -> Iterator[None]:
+        """See :meth:`hold`, for what is done in the context."""
         with self._lock:
             self._slice, self._reference, self._is_allowed = None, None, not is_limited
-            apply()
+            yield
+
+    def shaped_like(self, profile: PowerProfile) -> PowerProfile:
+        """Return another profile's shape for this GPU, in place of one that could not be measured."""
+        scaled, reason = profile.scaled_to(self._gpu.default_w), self.result
+        return PowerProfile(scaled.points, self._gpu.name, f"{self._gpu.name}: as {profile.name}, since {reason}")
 
     def look(self) -> None:
         """Begin, end or cut off a slice, as the time and the training say.
@@ -215,3 +228,47 @@ class PowerMeasurement:
             ]
             self._path.write_text(json.dumps(rows, indent=1) + "\n")
         self.result = profile
+
+
+class MixedMeasurement:
+    """Measures the profiles of several types of GPU at the same time, each on a device of its own.
+
+    :param measurements: the measurement of each type, and the number of its devices.
+    :param fallback: the profile whose shape a type has that cannot be measured.
+    """
+
+    def __init__(self, measurements: Sequence[tuple[PowerMeasurement, int]], fallback: PowerProfile) -> None:
+        self._measurements = measurements
+        self._fallback = fallback
+
+    @property
+    def result(self) -> MeasuredTypes | str | None:
+        """The profiles, or why there is none of any type; None until those of all types are measured."""
+        results = [(measurement, measurement.result, count) for measurement, count in self._measurements]
+        if any(result is None for _, result, _ in results):
+            return None
+        if all(isinstance(result, str) for _, result, _ in results):
+            return " ".join(dict.fromkeys(str(result) for _, result, _ in results))
+        return MeasuredTypes(
+            tuple(
+                (result if isinstance(result, PowerProfile) else measurement.shaped_like(self._fallback), count)
+                for measurement, result, count in results
+            )
+        )
+
+    def start(self) -> None:
+        """Measure from now on."""
+        for measurement, _ in self._measurements:
+            measurement.start()
+
+    def close(self) -> None:
+        """Stop measuring."""
+        for measurement, _ in self._measurements:
+            measurement.close()
+
+    def hold(self, apply: Callable[[], object], *, is_limited: bool) -> None:
+        """See :meth:`PowerMeasurement.hold`."""
+        with ExitStack() as stack:
+            for measurement, _ in self._measurements:
+                stack.enter_context(measurement.paused(is_limited=is_limited))
+            apply()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["BUILTIN_PROFILES", "PowerLimit", "PowerProfile", "read_power_profile"]
+__all__ = ["BUILTIN_PROFILES", "PowerLimit", "PowerProfile", "TypeLimit", "read_power_profile"]
 
 #: watts between two limits that a profile offers
 LIMIT_STEP_W = 5.0
@@ -75,6 +75,19 @@ _COLUMNS = {
 
 
 @dataclass(frozen=True, slots=True)
+class TypeLimit:
+    """The limit of one type of GPU among several."""
+
+    #: name of the type, as NVML says it
+    name: str
+    limit_w: float
+    #: the limit as a share of the default one of its profile
+    share: float
+    #: power at work relative to the default limit, at the plug
+    power_factor: float
+
+
+@dataclass(frozen=True, slots=True)
 class PowerLimit:
     """A power limit of a device, and what it changes at work."""
 
@@ -84,6 +97,13 @@ class PowerLimit:
     time_factor: float
     #: power at work relative to the default limit: of the GPU in a profile, at the plug in a plan
     power_factor: float
+    #: the limit of each type, where the GPUs are of several with profiles of their own; the above are their means
+    of_types: tuple[TypeLimit, ...] = ()
+
+    @property
+    def largest_power_factor(self) -> float:
+        """Power at work relative to the default limit, of the type that is limited least."""
+        return max((each.power_factor for each in self.of_types), default=self.power_factor)
 
     @property
     def energy_factor(self) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ce_nas.benchmarks.user_space import UserBenchmark
@@ -20,7 +22,6 @@ from ce_nas.training.problem import LiveProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from ce_nas.benchmarks.base import Executor
     from ce_nas.cluster.live_cluster import LiveCluster
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
     from ce_nas.config.live_schema import LiveSettings
     from ce_nas.config.schema import Settings
     from ce_nas.energy.base import EnergyMeter
+    from ce_nas.energy.cuda_devices import CudaDevice
     from ce_nas.energy.device_power import DevicePower
     from ce_nas.energy.gpu_limits import GpuLimits
     from ce_nas.energy.meter_selection import DividedMeter
-    from ce_nas.energy.power_measurement import PowerMeasurement
+    from ce_nas.energy.power_measurement import MixedMeasurement, PowerMeasurement
     from ce_nas.engine.inputs import RunInputs
 
 __all__ = [
@@ -118,7 +120,7 @@ def build_live_cluster(
         _device_power(names, together) if workers.is_local else None,
         FailureWatch(folder / WORK_DIRNAME),
         gpu_limits=limits,
-        power_measurement=_power_measurement(inputs, names[0], workers, limits, folder),
+        power_measurement=_power_measurement(inputs, names, workers, limits, folder),
     )
     return clock, cluster, recording
 
@@ -170,14 +172,19 @@ def _executor_factory(inputs: RunInputs) -> Callable[[str], Executor]:
     """Creates an executor in the process in which it is called."""
     settings = inputs.settings
     if settings.live.evaluate:
-        from ce_nas.benchmarks.user_function import UserFunctionExecutor
+        from ce_nas.benchmarks.user_function import UserFunctionCopy, UserFunctionExecutor
 
-        make_executor = partial(
-            UserFunctionExecutor,
-            settings.live.evaluate,
-            objectives=inputs.objectives,
-            early_stopping=settings.live.early_stopping,
-        )
+        own = settings.live.evaluate
+        make_executor: Callable[[str], Executor]
+        if hasattr(settings.live.workers, "device_names"):  # other machines may lack the file
+            make_executor = UserFunctionCopy.read(own, inputs.objectives, early_stopping=settings.live.early_stopping)
+        else:
+            make_executor = partial(
+                UserFunctionExecutor,
+                own,
+                objectives=inputs.objectives,
+                early_stopping=settings.live.early_stopping,
+            )
         size = settings.live.devices_per_trial
         if size == 1:
             return make_executor
@@ -245,30 +252,61 @@ def _open_gpu_limits(inputs: RunInputs, names: Sequence[str], workers: WorkerPoo
 
 
 def _power_measurement(
-    inputs: RunInputs, name: str, workers: WorkerPool, limits: GpuLimits | str | None, folder: Path
-) -> PowerMeasurement | None:
-    """What measures the power profile, on the first device; None where it is not asked for, or no limit can be set."""
+    inputs: RunInputs, names: Sequence[str], workers: WorkerPool, limits: GpuLimits | str | None, folder: Path
+) -> PowerMeasurement | MixedMeasurement | None:
+    """What measures the power profile, on the first device of each type; None where it is not asked for, or no limit
+    can be set.
+    """
     from ce_nas.energy.gpu_limits import GpuLimits
     from ce_nas.energy.power_lever import MEASURED_PROFILE
 
-    power = inputs.settings.power
-    if not (power.lever and power.profile == MEASURED_PROFILE and isinstance(limits, GpuLimits)):
+    power, profile = inputs.settings.power, inputs.power_profile
+    if not (profile and power.lever and power.profile == MEASURED_PROFILE and isinstance(limits, GpuLimits)):
         return None
     from ce_nas.energy.cuda_devices import cuda_uuid, resolve_cuda_device
+    from ce_nas.energy.nvml import load_nvml
+    from ce_nas.energy.power_measurement import MixedMeasurement
+
+    nvml = load_nvml()
+    types: dict[str, list[tuple[int, list[CudaDevice]]]] = {}
+    for device, name in enumerate(names):
+        numbers = [int(part.partition(":")[2] or 0) for part in name.split("+")]
+        gpus = [resolve_cuda_device(number, nvml, os.environ, cuda_uuid) for number in numbers]
+        types.setdefault(gpus[0].name, []).append((device, gpus))
+    is_mixed, measurements = len(types) > 1, []
+    for name, devices in types.items():
+        kept = Path(POWER_PROFILE_FILENAME)
+        file = f"{kept.stem}-{_file_words(name)}{kept.suffix}" if is_mixed else kept.name
+        measurement = _measure_type(devices[0], workers, limits, power.profile_slice, folder / file)
+        measurements.append((measurement, len(devices)))
+    return MixedMeasurement(measurements, profile) if is_mixed else measurements[0][0]
+
+
+def _measure_type(
+    first: tuple[int, list[CudaDevice]], workers: WorkerPool, limits: GpuLimits, slice_s: float, path: Path
+) -> PowerMeasurement:
+    """What measures the profile of a type of GPU, on its first device.
+
+    :param first: the number of the device, and its GPUs.
+    """
     from ce_nas.energy.nvml import load_nvml, nvml_meter
     from ce_nas.energy.power_measurement import PowerMeasurement, ProfilingGpu
 
-    nvml, numbers = load_nvml(), [int(part.partition(":")[2] or 0) for part in name.split("+")]
-    gpus = [resolve_cuda_device(number, nvml, os.environ, cuda_uuid) for number in numbers]
+    device, gpus = first
     lowest_w, default_w = limits.range_w(gpus[0].uuid)
 
     def set_limit_w(limit_w: float) -> None:
         for gpu in gpus:
             limits.set_one(gpu.uuid, limit_w)
 
-    meters, progress = [nvml_meter(gpu, nvml=nvml) for gpu in gpus], partial(workers.progress, 0)
-    profiled = ProfilingGpu(gpus[0].name, default_w, lowest_w, set_limit_w, meters, progress)
-    return PowerMeasurement(profiled, power.profile_slice, folder / POWER_PROFILE_FILENAME)
+    meters, progress = [nvml_meter(gpu, nvml=load_nvml()) for gpu in gpus], partial(workers.progress, device)
+    gpu = ProfilingGpu(gpus[0].name, default_w, lowest_w, set_limit_w, meters, progress)
+    return PowerMeasurement(gpu, slice_s, path)
+
+
+def _file_words(name: str) -> str:
+    """A GPU's name for a file's."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _device_power(names: Sequence[str], stated: PowerModel) -> list[DevicePower] | None:

@@ -196,6 +196,8 @@ class Engine:
         """Handle the events up to a time, and start tasks on free devices after each."""
         while not self.stop_reason and (signal := self.components.clock.next(until_s)) is not None:
             event = self.components.cluster.handle_signal(signal)
+            for taken in self.components.cluster.take_backs():
+                self._journal.write_take_back(taken)
             if event is None:
                 continue
             self.handle_event(event)

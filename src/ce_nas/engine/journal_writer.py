@@ -10,6 +10,7 @@ from ce_nas.engine.state_builder import forecast_record
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ce_nas.cluster.base import TakeBack
     from ce_nas.core.clock import Clock
     from ce_nas.core.records import Allocation, Architecture, Observation, Outcome, State, StopReason, Task, TaskEvent
     from ce_nas.energy.ledger import LedgerTotals
@@ -63,15 +64,21 @@ class JournalWriter:
 
     def write_power(self, decision: PowerDecision) -> None:
         """Append a changed power limit, what it does, and the cap of the site; None without a cap."""
+        of_types = decision.limit.of_types
         self._append(
             "power_limited",
             limit_w=decision.limit.limit_w,
             time_factor=decision.limit.time_factor,
             power_factor=decision.limit.power_factor,
+            **({"limits_w": {each.name: each.limit_w for each in of_types}} if of_types else {}),
             cap_w=decision.cap_w if math.isfinite(decision.cap_w) else None,
             allocation=self._gpus(decision.allocation),
             reason=decision.reason,
         )
+
+    def write_take_back(self, taken: TakeBack) -> None:
+        """Append that a released device was taken back, and how long that took until its task worked."""
+        self._append("device_taken_back", device=taken.device, task=taken.task_id, took_s=taken.took_s)
 
     def write_task_start(self, task: Task, device: int) -> None:
         """Append the start or resumption of a task."""

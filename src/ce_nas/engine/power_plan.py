@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ce_nas.cluster.base import Cluster
     from ce_nas.core.records import Allocation, Forecast, Task
+    from ce_nas.energy.mixed_lever import MeasuredTypes
     from ce_nas.energy.power_lever import PowerCapSchedule
     from ce_nas.energy.power_model import PowerModel
     from ce_nas.energy.power_profile import PowerLimit, PowerProfile
@@ -67,7 +68,7 @@ class PowerPlan:
         cap: PowerCapSchedule | LivePowerCap | None = None,
         notice_s: float = 0.0,
         no_limit: str = "",
-        measured: Callable[[], PowerProfile | str | None] | None = None,
+        measured: Callable[[], PowerProfile | MeasuredTypes | str | None] | None = None,
     ) -> None:
         self.cap = cap
         self.lever = lever
@@ -105,7 +106,7 @@ class PowerPlan:
         later_g = now_g if later_g_per_kwh is None else later_g_per_kwh
         self._chosen = limit = self.lever.choose(now_g, later_g)
         self._reason = (
-            f"{limit.limit_w:.0f} W: {1 - limit.energy_factor:.1%} less energy for {limit.time_factor - 1:.1%} more "
+            f"{_words(limit)}: {1 - limit.energy_factor:.1%} less energy for {limit.time_factor - 1:.1%} more "
             f"time{f', at {now_g:.0f} g/kWh now and {later_g:.0f} later' if now_g_per_kwh is not None else ''}."
             f"{self._profile_words}"
         )
@@ -152,7 +153,7 @@ class PowerPlan:
                     limit, requested, cap_w, f"{cap_text}: all GPUs are slowed to {limit.limit_w:.0f} W."
                 )
         slowest = self._cap_limits()[-1]
-        allowed = _reduce(requested, cap_w, self._working_w * slowest.power_factor, self._idle_w)
+        allowed = _reduce(requested, cap_w, self._working_w * slowest.largest_power_factor, self._idle_w)
         left = allowed.evaluating + allowed.sampling
         if not self._can_limit:
             reason = f"{cap_text}: {left} of {working} GPUs at work, the others suspended."
@@ -163,7 +164,7 @@ class PowerPlan:
         return PowerDecision(slowest, allowed, cap_w, reason)
 
     def _draw_w(self, limit: PowerLimit, working: int, idle: int) -> float:
-        return working * self._working_w * limit.power_factor + idle * self._idle_w
+        return working * self._working_w * limit.largest_power_factor + idle * self._idle_w
 
     def _cap_limits(self) -> Sequence[PowerLimit]:
         """The limits by which a cap is followed, from the chosen one down to the most efficient one."""
@@ -171,8 +172,9 @@ class PowerPlan:
             return []
         if not self._can_limit:
             return [self.lever.unlimited]
-        lowest_w = min(self.lever.most_efficient.limit_w, self._chosen.limit_w)
-        return [limit for limit in self.lever.limits if lowest_w <= limit.limit_w <= self._chosen.limit_w]
+        efficient, chosen = self.lever.most_efficient, self._chosen
+        between = [limit for limit in self.lever.limits if efficient.limit_w < limit.limit_w < chosen.limit_w]
+        return [chosen, *between, *([efficient] if efficient.limit_w < chosen.limit_w else [])]
 
 
 def build_power_plan(
@@ -240,6 +242,13 @@ def later_intensity(forecast: Forecast | None, now_s: float, deadline_s: float) 
     hours = max(min(_AHEAD_H, math.ceil((deadline_s - now_s) / HOUR_S)), 1)
     ahead = np.sort(forecast.resample(now_s, HOUR_S, hours))
     return float(ahead[: max(math.ceil(_CLEAN_SHARE * hours), 1)].mean())
+
+
+def _words(limit: PowerLimit) -> str:
+    """The limit, or that of each type of GPU."""
+    if not limit.of_types:
+        return f"{limit.limit_w:.0f} W"
+    return ", ".join(f"{each.name} {each.limit_w:.0f} W" for each in limit.of_types)
 
 
 def _reduce(requested: Allocation, cap_w: float, working_w: float, idle_w: float) -> Allocation:

@@ -35,6 +35,7 @@ JOURNAL_KINDS: dict[str, dict[str, Any]] = {
     "note": {"text": _TEXT},
     "task_started": {"task": _COUNT, "kind": _TEXT, "device": _COUNT, "architectures": _LIST, "fidelity": _NUMBER},
     "task_placed": {"task": _COUNT, "device": _COUNT, "places": _LIST},
+    "device_taken_back": {"device": _COUNT, "task": _COUNT, "took_s": _NUMBER},
     "task_suspended": {"task": _COUNT, "device": _COUNT},
     "task_failed": {"task": _COUNT, "device": _COUNT, "failure": {"type": ["string", "null"]}, "detail": _TEXT,
                     "will_retry": _FLAG},

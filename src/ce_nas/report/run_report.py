@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.analysis.savings import savings
@@ -13,7 +14,7 @@ from ce_nas.analysis.summary import (
     summarise,
     summarise_failures,
 )
-from ce_nas.analysis.timeline import decided_periods, power_changes, site_moves
+from ce_nas.analysis.timeline import decided_periods, power_changes, site_moves, take_back_times_s
 from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_hours
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.estimate_section import estimate_section
@@ -118,7 +119,7 @@ def build_run_sections(
         *([recommendation_section(summary, translate)] if searched else []),
         _timeline_section(entries, translate),
         *([_trajectory_section(entries, summary, translate)] if searched else []),
-        _cost_section(summary, translate),
+        _cost_section(entries, summary, translate),
         _budgets_section(entries, summary, header["settings"]["budget"], translate),
         _settings_section(summary, header["settings"], translate),
         _provenance_section(summary, header["power_origin"], header["settings"]["cluster"]["pue"], translate),
@@ -229,7 +230,7 @@ def _trajectory_section(entries: Sequence[JournalEntry], summary: RunSummary, tr
     )
 
 
-def _cost_section(summary: RunSummary, translate: Translator) -> ReportSection:
+def _cost_section(entries: Sequence[JournalEntry], summary: RunSummary, translate: Translator) -> ReportSection:
     total_h = sum(summary.device_hours_by_activity.values())
     rows = [
         (
@@ -267,8 +268,16 @@ def _cost_section(summary: RunSummary, translate: Translator) -> ReportSection:
         paragraphs=[
             translate("cost.books"),
             translate("cost.coverage", share=f"{summary.energy_coverage:.1%}"),
+            *_take_back_sentences(entries, translate),
         ],
     )
+
+
+def _take_back_sentences(entries: Sequence[JournalEntry], translate: Translator) -> Iterator[str]:
+    """Say how long it took to take released devices back; nothing where none was."""
+    if took_s := take_back_times_s(entries):
+        median, longest = (f"{seconds:.1f} s" for seconds in (statistics.median(took_s), max(took_s)))
+        yield translate("cost.taken_back", count=f"{len(took_s):,}", median=median, longest=longest)
 
 
 def _budgets_section(
