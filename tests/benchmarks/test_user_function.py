@@ -1,3 +1,5 @@
+import pickle
+import shutil
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,7 @@ from ce_nas.benchmarks.base import Failure, TaskError, parse_objective
 from ce_nas.benchmarks.user_check import check_user_file
 from ce_nas.benchmarks.user_function import (
     Checkpoint,
+    UserFunctionCopy,
     UserFunctionExecutor,
     UserFunctionFile,
     UserFunctions,
@@ -232,3 +235,25 @@ def test_a_search_may_state_other_objectives_of_the_same_metrics(written, tmp_pa
     chosen = tuple(parse_objective(benchmark, text) for text in ("bad:min:5", "good:max:1"))
     executor = UserFunctionExecutor(written(OWN), objectives=chosen)
     assert executor.run(task((1, 2)), tmp_path, lambda: False).values == ((2.0, -2.0),)
+
+
+def test_a_file_that_is_elsewhere_travels_with_its_imports(tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "sizes.py").write_text("WIDTHS = [1, 2]\n")
+    (here / "own.py").write_text(
+        "from sizes import WIDTHS\n\nSPACE = {'width': WIDTHS}\nOBJECTIVES = ['quality:max:0', 'size:min:9']\n\n\n"
+        "def evaluate(architecture):\n    return {'quality': architecture['width'], 'size': 1}\n"
+    )
+    copied = pickle.loads(pickle.dumps(UserFunctionCopy.read(here / "own.py")))
+    assert copied("cpu").function_file.path == here / "own.py"
+    for change in ("edited", "gone"):
+        if change == "edited":
+            (here / "own.py").write_text("raise RuntimeError\n")
+        else:
+            shutil.rmtree(here)
+        executor = copied("cpu")
+        assert executor.function_file.path.name == "own.py"
+        assert executor.function_file.path.parent != here
+        outcome = executor.run(Task(1, TaskKind.EVALUATION, ((1,),)), tmp_path, lambda: False)
+        assert outcome.values == ((-2.0, 1.0),)

@@ -88,3 +88,19 @@ def test_requirements_are_parsed(text, extra, requirement):
 def test_extras_include_other_extras():
     requirements = ["ce-nas[b]; extra == 'a'", "ce-nas[c]; extra == 'b'", "x>=1.2; extra == 'c'"]
     assert doctor.read_requirements(requirements)["a"] == [("x", "1.2")]
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_check_of_the_gpu_follows_if_asked_for(run_doctor, monkeypatch, status):
+    pytest.importorskip("torch", reason="needs the extra torch")
+    asked = []
+    monkeypatch.setattr("ce_nas.gpu_check.main", lambda arguments: asked.append(arguments) or status)
+    result, checks = run_doctor("--gpu", "checked")
+    assert (result.status, asked) == (status, [["--out", "checked"]])
+    assert checks["machine", "python"]["ok"]
+
+
+def test_a_run_folder_has_no_gpu(ce_nas):
+    result = ce_nas("doctor", "run", "--gpu", "checked")
+    assert result.status == 2
+    assert "Expected a run folder or --gpu, got both; leave one out." in result.stderr.replace("\n", " ")

@@ -17,7 +17,7 @@ from ce_nas import __version__
 from ce_nas.apps.cli.doctor_checks import DoctorCheck, check_devices
 from ce_nas.apps.cli.doctor_run import check_run
 from ce_nas.apps.cli.shared_options import JsonOption, QuietOption, write_json
-from ce_nas.core.errors import CeNasError
+from ce_nas.core.errors import CeNasError, MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -60,19 +60,41 @@ class Requirement(NamedTuple):
 RunOption = Annotated[
     Path | None, typer.Argument(help="Run folder to check in place of this machine; nothing in it is changed.")
 ]
+GpuOption = Annotated[
+    Path | None,
+    typer.Option("--gpu", help="Folder for what only a GPU can show, measured in at most eight minutes; needs torch."),
+]
 
 
-def doctor(run: RunOption = None, *, json: JsonOption = None, quiet: QuietOption = False) -> None:
+def doctor(
+    run: RunOption = None, *, gpu: GpuOption = None, json: JsonOption = None, quiet: QuietOption = False
+) -> None:
     """Check the packages, this machine and its devices, with the way to fix each; status 1 if a search cannot run.
 
     With a run folder: its journal, its books and its checkpoints; status 1 if one of them is damaged.
     """
+    if run and gpu:
+        message = "Expected a run folder or --gpu, got both; leave one out."
+        raise SettingsError(message)
     checks = check_run(run) if run else _check_machine()
     write_json(json, [asdict(check) for check in checks])
     if not quiet:
         _print_checks(checks)
-    if not all(check.ok for check in checks if check.required):
+    if not all(check.ok for check in checks if check.required) or (gpu and _check_gpu(gpu)):
         raise typer.Exit(1)
+
+
+def _check_gpu(out: Path) -> int:
+    """Run the check of the GPU; returns its status.
+
+    :raises MissingExtraError: without torch.
+    """
+    try:
+        from ce_nas.gpu_check import main
+    except ImportError as error:
+        package = "torch"
+        raise MissingExtraError(package, "torch", "The check of the GPU") from error
+    return main(["--out", str(out)])
 
 
 def _check_machine() -> list[DoctorCheck]:
