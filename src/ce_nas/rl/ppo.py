@@ -94,12 +94,7 @@ def train_ppo(  # noqa: PLR0913 - the parameters of one training
     while model.num_timesteps < total_steps:
         done = model.num_timesteps
         warming_up = initial_network is not None and done < settings.critic_warmup_steps
-        for layer in _actor_layers(model.policy):
-            layer.requires_grad_(not warming_up)
-        rate = (
-            settings.critic_warmup_learning_rate if warming_up else settings.learning_rate * (1.0 - done / total_steps)
-        )
-        model.lr_schedule = partial(_constant_schedule, rate)
+        _set_phase(model, settings, done / total_steps, warming_up=warming_up)
         model.set_random_seed(seed + done)
         model._last_obs = None  # noqa: SLF001 - a checkpoint holds no running searches
         vector.set_options([{"scenario_index": first + done} for first in first_indices])
@@ -110,6 +105,17 @@ def train_ppo(  # noqa: PLR0913 - the parameters of one training
         network = _extract_network(model.policy, discrete=hasattr(vector.action_space, "n"))
         if not callback(model.num_timesteps, network, _make_checkpoint(model)):
             break
+
+
+def _set_phase(model: Any, settings: PpoSettings, share: float, *, warming_up: bool) -> None:  # noqa: ANN401 - sb3 is not typed
+    """Train the critic alone in the warm-up, else both; each at its learning rate.
+
+    :param share: of the steps that are done, 0 to 1.
+    """
+    for layer in _actor_layers(model.policy):
+        layer.requires_grad_(not warming_up)
+    rate = settings.critic_warmup_learning_rate if warming_up else settings.learning_rate * (1.0 - share)
+    model.lr_schedule = partial(_constant_schedule, rate)
 
 
 def _make_checkpoint(model: Any) -> PpoCheckpoint:  # noqa: ANN401 - sb3 is not typed
