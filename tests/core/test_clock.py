@@ -1,4 +1,4 @@
-"""Behaviour of the virtual and the wall clock beyond the contract in tests/contracts/test_clock.py."""
+"""Behaviour of the virtual and the wall clock beyond the contract in tests/testing/contracts/test_clocks.py."""
 
 import threading
 import time
