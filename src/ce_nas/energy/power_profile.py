@@ -9,7 +9,7 @@ Sources
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,7 +98,7 @@ class PowerLimit:
     #: power at work relative to the default limit: of the GPU in a profile, at the plug in a plan
     power_factor: float
     #: the limit of each type, where the GPUs are of several with profiles of their own; the above are their means
-    of_types: tuple[TypeLimit, ...] = ()
+    of_types: tuple[TypeLimit, ...] = field(default=(), repr=False)
 
     @property
     def largest_power_factor(self) -> float:
