@@ -54,28 +54,22 @@ def main() -> None:
     data = replace(data, train=data.train.subset(np.sort(chosen))).split(0.25, stated.seed)
     flips = data.image_shape[0] == 3
     shift, short = (2 if data.image_shape[1] > 16 else 1), max(round(stated.epochs / 5), 1)
-    plain = Recipe(epochs=stated.epochs, batch=128, shift=shift, flip=flips)
-    shipped = read_recipe_file("cifar10-fast")["live"]["recipe"]
-    own = {name: getattr(plain, name) for name in ("batch", "shift", "precision", "deterministic")}
-    recipes = {
-        "long": plain,
-        "short": replace(plain, epochs=short),
-        "fast": replace(plain, **{**shipped, **own, "epochs": short, "alternating_flip": flips}),
-    }
+    recipes = _recipes(stated.epochs, short, shift, flips=flips)
     cells = space.sample(random_stream(stated.seed, "cells"), stated.cells)
     record = _Record(stated.record)
     accuracies: dict[str, list[float]] = {}
     price_s: dict[str, float] = {}
-    for name, recipe in recipes.items():
-        found = [
-            record.get(f"{name} {cell}", lambda c=cell, r=recipe: _train(c, data, r, stated.seed)) for cell in cells
-        ]
-        accuracies[name] = [each[0] for each in found]
-        price_s[name] = float(np.mean([each[1] for each in found]))
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in recipes}
+    for cell in cells:  # cell by cell, so that a record of fewer cells is complete
+        for name, recipe in recipes.items():
+            one = record.get(f"{name} {cell}", lambda c=cell, r=recipe: _train(c, data, r, stated.seed))
+            found[name].append(one)
+    for name, each in found.items():
+        accuracies[name], price_s[name] = [one[0] for one in each], float(np.mean([one[1] for one in each]))
     for length in SUPERNET_LENGTHS:
-        name = f"supernet, {length} times"
-        recipe = replace(plain, epochs=length * short)
-        scores, spent_s = record.get(name, lambda r=recipe: _score_by_supernet(cells, data, r, space, stated.seed))
+        name, recipe = f"supernet, {length} times", replace(recipes["long"], epochs=length * short)
+        key = f"{name}, {len(cells)} cells"
+        scores, spent_s = record.get(key, lambda r=recipe: _score_by_supernet(cells, data, r, space, stated.seed))
         accuracies[name], price_s[name] = scores, spent_s / len(cells)
     rows = [
         {"scores": name, "processor_s_per_cell": price_s[name], **_rank(accuracies[name], accuracies["long"])}
@@ -91,6 +85,15 @@ def main() -> None:
     print(json.dumps({**header, "rows": rows}, indent=2))
     if stated.json:
         stated.json.write_text(json.dumps({**header, "rows": rows}, indent=2) + "\n")
+
+
+def _recipes(epochs: int, short: int, shift: int, *, flips: bool) -> dict[str, Recipe]:
+    """The long training, and the two short ones."""
+    plain = Recipe(epochs=epochs, batch=128, shift=shift, flip=flips)
+    shipped = read_recipe_file("cifar10-fast")["live"]["recipe"]
+    own = {name: getattr(plain, name) for name in ("batch", "shift", "precision", "deterministic")}
+    fast = replace(plain, **{**shipped, **own, "epochs": short, "alternating_flip": flips})
+    return {"long": plain, "short": replace(plain, epochs=short), "fast": fast}
 
 
 class _Record:

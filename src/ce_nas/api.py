@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ce_nas.analysis.estimate import DeviceCalibration, Estimate
+    from ce_nas.analysis.statistics import Interval
     from ce_nas.benchmarks.base import Benchmark
     from ce_nas.cluster.workers.base import WorkerPool
     from ce_nas.engine.engine import Engine, Observer
@@ -49,6 +50,8 @@ __all__ = ["ChosenArchitecture", "Result", "Search", "read_run_settings", "resum
 
 _log = logging.getLogger(__name__)
 
+#: where an estimate's training is shorter, the start-up of its device is told apart, s
+_SHORT_TRAINING_S = 120.0
 #: the keywords of a search that may also be objects that the caller made
 _COMPONENT_KEYWORDS = ("policy", "searcher", "forecaster", "workers")
 
@@ -170,8 +173,9 @@ class Search:
     ) -> Estimate:
         """What the search will take, before it runs: carbon, energy, money, hours and trainings with 80 % intervals.
 
-        On a table, the settings are simulated over past weeks; a live search trains once on its device. A run of this
-        search in a folder keeps the estimate, and its report sets it against the outcome.
+        On a table, the settings are simulated over past weeks; a live search trains once on its device, and its final
+        training has a row of its own. A run of this search in a folder keeps the estimate, and its report sets it
+        against the outcome.
 
         :param searches: simulated searches, 3 or more.
         :param zones: other zones to compare with.
@@ -181,7 +185,7 @@ class Search:
         from ce_nas.analysis.estimate import estimate_from_calibration, estimate_search
 
         if self.settings.live.enabled:
-            found = estimate_from_calibration(self.settings, self._calibrate())
+            found = estimate_from_calibration(self.settings, self._calibrate(), self._estimate_final_s())
         else:
             found = estimate_search(self.settings, searches=searches, zones=zones, on_progress=on_progress)
         self.estimated = found.to_dict()
@@ -201,26 +205,48 @@ class Search:
             _log.warning(first.note)
 
     def _calibrate(self) -> DeviceCalibration:
-        """One training on one device, in a folder that is removed."""
+        """One training on one device; if it is so short that the device's start-up counts, two more tell them apart."""
+        once = self._train_for_estimate(1)
+        if once.training_s >= _SHORT_TRAINING_S or self._inputs.benchmark.space.size < 2:
+            return once
+        return self._train_for_estimate(2)
+
+    def _train_for_estimate(self, trainings: int) -> DeviceCalibration:
+        """Train once, or twice to tell the start-up of the device apart, in a folder that is removed."""
         import tempfile
 
         from ce_nas.analysis.estimate import DeviceCalibration
 
         cluster = self.settings.cluster.model_copy(update={"gpus": 1})
-        budget = self.settings.budget.model_copy(update={"evaluations": 1, "stop": "never"})
+        budget = self.settings.budget.model_copy(update={"evaluations": trainings, "stop": "never"})
         live = self.settings.live.model_copy(update={"devices": self.settings.live.devices[:1]})
         final = self.settings.final.model_copy(update={"enabled": False})
         update = {"cluster": cluster, "budget": budget, "live": live, "final": final}
         update["policy"] = POLICIES.validate("vanilla")
         one = Search.from_settings(self.settings.model_copy(update=update), **self._overrides | {"policy": None})
         with tempfile.TemporaryDirectory() as folder:
-            summary = one.run(Path(folder) / "calibration").summary
-        if not summary.evaluations:
-            message = "Expected one training to finish for the estimate, got none within the deadline; raise --hours."
+            result = one.run(Path(folder) / "calibration")
+        summary, ends = result.summary, [entry for entry in result.entries if entry.kind == "evaluated"]
+        if len(ends) < trainings:
+            message = "Expected a training to finish for the estimate, got none within the deadline; raise --hours."
             raise SettingsError(message)
-        training_h = summary.device_hours_by_activity.get("training", 0.0) * live.time_scale
-        energy_j = summary.energy_j_by_activity.get("training", 0.0) / cluster.pue
-        return DeviceCalibration(training_h * HOUR_S, energy_j)
+        all_s = summary.device_hours_by_activity.get("training", 0.0) * live.time_scale * HOUR_S
+        all_j = summary.energy_j_by_activity.get("training", 0.0) / cluster.pue
+        if trainings == 1:
+            return DeviceCalibration(all_s, all_j, of_random_network=True)
+        # between the ends of both is one training; more only where something was scored in between
+        last_s = min(ends[1].at_s - ends[0].at_s, all_s / 2)
+        last_j = min((ends[1].content["energy_j"] - ends[0].content["energy_j"]) / cluster.pue, all_j / 2)
+        start_up = (all_s - 2 * last_s, all_j - 2 * last_j)
+        return DeviceCalibration(last_s, last_j, *start_up, trainings=3, of_random_network=True)
+
+    def _estimate_final_s(self) -> Interval | None:
+        """Seconds of the final training; None if none follows."""
+        if not self.settings.final.enabled:
+            return None
+        from ce_nas.final_network import estimate_training_s
+
+        return estimate_training_s(self._inputs)
 
     def _prepare(self, settings: Settings, objects: Mapping[str, Any], inputs: RunInputs | None) -> None:
         self.settings = _resolve_devices(resolve_warm_starts(settings))

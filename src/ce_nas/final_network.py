@@ -164,6 +164,7 @@ def _measure_network(
         "macs": int(macs),
         "latency_ms": 1e3 * latency.median_s,
         "latency_device": latency.device,
+        "latency_busy_share": latency.busy_share,
     }
 
 

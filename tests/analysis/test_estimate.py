@@ -1,6 +1,7 @@
 """Estimates before a search, from simulated searches and from one training."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from ce_nas.analysis.estimate import (
     estimate_search,
     prediction_interval,
 )
+from ce_nas.analysis.statistics import Interval
 from ce_nas.api import Search
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
@@ -121,7 +123,7 @@ def test_a_live_search_is_estimated_from_one_training_on_its_device(tmp_path, mo
     flags = {"evaluate": str(tmp_path / "own.py"), "gpus": 1, "hours": 1, "zone": "coal-flat"}
     search = Search(live=True, **flags)
     estimate = search.estimate()
-    assert (estimate.basis, estimate.count) == ("calibrated", 1)
+    assert (estimate.basis, estimate.count) == ("calibrated", 3)  # it is so short that start-up is told apart
     assert estimate.now.trainings.median == 9  # the whole space
     assert 0.05 * 9 / HOUR_S <= estimate.now.hours.median < 1.0
     assert estimate.now.energy_j.median > 0
@@ -134,3 +136,38 @@ def test_an_estimate_of_networks_says_that_the_supernet_comes_on_top():
     settings = settings_from_flags(live=True, gpus=1, zone="coal-flat", hours=100)
     notes = estimate_from_calibration(settings, DeviceCalibration(training_s=60.0, training_j=3.6e4)).notes
     assert any("supernet" in note for note in notes)
+
+
+def test_the_start_up_counts_once_a_device_and_sizes_widen_the_interval():
+    """Ten trainings of 60 s and 600 J on two devices, whose start-up takes 20 s and 100 J; PUE 2."""
+    flags = {"gpus": 2, "hours": 1000, "evaluations": 10, "zone": "coal-flat", "cluster": {"pue": 2.0}}
+    settings = settings_from_flags(**flags, live={"enabled": True, "data": "digits"})
+    plain = DeviceCalibration(training_s=60.0, training_j=600.0, start_up_s=20.0, start_up_j=100.0)
+    now = estimate_from_calibration(settings, plain).now
+    assert now.hours.median * HOUR_S == pytest.approx(10 * 60 / 2 + 20)
+    assert now.energy_j.low == now.energy_j.median == now.energy_j.high == pytest.approx(2 * (10 * 600 + 2 * 100))
+    wide = estimate_from_calibration(settings, replace(plain, of_random_network=True)).now
+    assert wide.energy_j.median == now.energy_j.median
+    assert 0.3 < wide.energy_j.low / now.energy_j.low < 0.9
+    assert 1.1 < wide.energy_j.high / now.energy_j.high < 4.0
+
+
+def test_the_final_training_has_a_row_of_its_own():
+    """Half an hour on the one device at the measured 10 W, after the search; the carbon of a flat zone."""
+    settings = settings_from_flags(
+        live={"enabled": True, "data": "digits"},
+        zone="coal-flat",
+        gpus=1,
+        evaluations=4,
+        hours=10,
+        cluster={"pue": 2.0},
+    )
+    calibration = DeviceCalibration(training_s=60.0, training_j=600.0)
+    found = estimate_from_calibration(settings, calibration, Interval(1800.0, 900.0, 3600.0))
+    row = found.rows[-1]
+    assert (row.when, row.trainings.median) == ("final", 1.0)
+    assert row.start_h == found.now.hours.median
+    assert row.energy_j.median == pytest.approx(2.0 * 10.0 * 1800)
+    assert row.energy_j.high == pytest.approx(2 * row.energy_j.median)
+    per_j = found.now.carbon_g.median / found.now.energy_j.median
+    assert row.carbon_g.median == pytest.approx(row.energy_j.median * per_j)

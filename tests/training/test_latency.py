@@ -8,6 +8,7 @@ import torch
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import ReadingSource
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
+from ce_nas.training import latency as latency_module
 from ce_nas.training.latency import export_onnx, measure_latency, median_interval
 from ce_nas.training.networks.nasbench201_network import NasBench201Network
 
@@ -36,6 +37,11 @@ def test_latency_records_how_it_was_measured():
     assert (latency.runtime, latency.batch, latency.passes) == ("eager", 2, 12)
     assert latency.device.startswith("cpu")
     assert latency.energy_j is None
+
+
+def test_latency_says_how_busy_its_device_was(monkeypatch):
+    monkeypatch.setattr(latency_module, "wait_until_idle", {"cpu": 0.25}.get)
+    assert measure_latency(network(), (1, 8, 8), passes=6, warm_up=0).busy_share == 0.25
 
 
 def test_energy_per_pass_comes_with_its_source():

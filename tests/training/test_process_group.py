@@ -12,7 +12,6 @@ torch = pytest.importorskip("torch")
 from ce_nas.core.errors import SettingsError  # noqa: E402
 from ce_nas.energy.power_model import PowerModel  # noqa: E402
 from ce_nas.space.nasbench201_cell import NasBench201Space  # noqa: E402
-from ce_nas.training import final_training  # noqa: E402
 from ce_nas.training.data_parallel import BatchPart  # noqa: E402
 from ce_nas.training.final_training import FinalTraining, FinalTrainingConfig, build_trainer  # noqa: E402
 from ce_nas.training.process_group import RankFailedError, RankProcesses  # noqa: E402
@@ -89,38 +88,6 @@ def test_an_error_of_a_process_is_the_trainings(tmp_path):
     plan = config(Recipe(epochs=1, batch=128, flip=False, learning_rate=1e30))
     with pytest.raises(RankFailedError, match=r"Process \d of the training failed: Expected a finite loss"):
         train_in_processes(plan, tmp_path / "checkpoint.pt")
-
-
-class Grid:
-    """A grid that is dirty from one look on, for three looks."""
-
-    def __init__(self, first):
-        self.looks, self.first, self.times = 0, first, []
-
-    def __call__(self, now_s):
-        self.looks += 1
-        self.times.append(now_s)
-        return self.first <= self.looks < self.first + 3
-
-
-@pytest.mark.slow
-def test_a_training_waits_in_dirty_hours_and_ends_in_the_same_bits(tmp_path, monkeypatch):
-    plan = config(devices=("cpu",))
-    whole = FinalTraining(plan, tmp_path, PowerModel())
-    expected = whole.run()
-    (tmp_path / "second").mkdir()
-    monkeypatch.setattr(final_training, "WAIT_INTERVAL_S", 1.0)
-    training = FinalTraining(plan, tmp_path / "second", PowerModel(), start_s=50.0, time_scale=1000.0)
-    grid = Grid(3)
-    assert training.run(is_dirty=grid) == expected
-    assert all(
-        torch.equal(a, b)
-        for a, b in zip(weights(whole.trainer).values(), weights(training.trainer).values(), strict=True)
-    )
-    assert grid.times == sorted(grid.times)
-    assert grid.times[0] == 50.0
-    first, second = training.readings
-    assert second.start_s >= first.end_s + 1.0  # it waited, and used nothing meanwhile
 
 
 @pytest.mark.long

@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from ce_nas.analysis.statistics import Interval
 from ce_nas.core.errors import SettingsError
+from ce_nas.core.rng import random_stream
 from ce_nas.core.units import DAY_S, HOUR_S, J_PER_KWH
 from ce_nas.engine.build import build_engine
 from ce_nas.engine.inputs import RunInputs
@@ -54,6 +55,8 @@ _SEED_OFFSET = 10_000
 #: trainings after which the simulated searches of the embedded tables ended by themselves: median, and the factor of an
 #: 80 % interval, for a problem of which nothing is known
 _USUAL_TRAININGS, _USUAL_FACTOR = 85.0, 1.8
+#: networks, and draws from them, behind the spread of sizes
+_SIZE_NETWORKS, _SIZE_DRAWS = 200, 2000
 _WEEK_S = 7 * DAY_S
 #: a search that takes as many times its work on all devices waits for clean hours
 _WAITING_RATIO = 1.5
@@ -64,7 +67,7 @@ class EstimateRow:
     """One way to run the search; each interval holds the truth with a probability of 80 %."""
 
     #: ``now``: at the stated start; ``best-start``: at the best time within the deadline, without a pause;
-    #: ``zone``: now, in another zone
+    #: ``zone``: now, in another zone; ``final``: the training of the chosen network, on top of the search
     when: str
     zone: str
     #: hours from the stated start to the start
@@ -102,11 +105,17 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class DeviceCalibration:
-    """What one training took on the device."""
+    """What a training took on the device; energy is at the plug, before PUE."""
 
     training_s: float
-    #: at the plug, before PUE
     training_j: float
+    #: of the device's process, on top of its first training
+    start_up_s: float = 0.0
+    start_up_j: float = 0.0
+    #: trainings measured
+    trainings: int = 1
+    #: whether they were of one network at random, and not of the mean one
+    of_random_network: bool = False
 
 
 def estimate_search(
@@ -144,12 +153,15 @@ def estimate_search(
     return Estimate(tuple(rows), "simulated", searches)
 
 
-def estimate_from_calibration(settings: Settings, calibration: DeviceCalibration) -> Estimate:
+def estimate_from_calibration(
+    settings: Settings, calibration: DeviceCalibration, final_s: Interval | None = None
+) -> Estimate:
     """Estimate a search of the user's own networks or code from one training on its device.
 
     The number of trainings is that of the budget or of the whole space, else that after which searches usually end by
     themselves.
 
+    :param final_s: duration of the final training on its devices, s, if one follows: it has a row of its own.
     :raises SettingsError: if the grid is live: its coming hours are not on record.
     """
     inputs = RunInputs(settings)
@@ -161,18 +173,14 @@ def estimate_from_calibration(settings: Settings, calibration: DeviceCalibration
     most = min(affordable, math.inf if budget.evaluations is None else budget.evaluations, inputs.benchmark.space.size)
     usual = (_USUAL_TRAININGS, _USUAL_TRAININGS / _USUAL_FACTOR, _USUAL_TRAININGS * _USUAL_FACTOR)
     trainings = Interval(*(max(min(count, most), 1.0) for count in usual))
-    energy_j = trainings.scaled(calibration.training_j * cluster.pue)
-    hours = trainings.scaled(calibration.training_s / cluster.gpus / HOUR_S)
+    sizes = _size_factors(inputs, trainings) if calibration.of_random_network else Interval(1.0, 1.0, 1.0)
+    energy_j = _shift(_spread(trainings, sizes).scaled(calibration.training_j), cluster.gpus * calibration.start_up_j)
+    energy_j = energy_j.scaled(cluster.pue)
+    hours = _spread(trainings, sizes).scaled(calibration.training_s / cluster.gpus)
+    hours = _shift(hours, calibration.start_up_s).scaled(1.0 / HOUR_S)
     ahead = _forecast_hours(inputs)
     g_per_kwh = float(ahead[: max(round(hours.median), 1)].mean())
-    prices = inputs.prices.electricity_prices(0.0, HOUR_S, budget.time_s)
-    per_kwh, per_hour = float(np.mean(prices)), cluster.gpus * inputs.prices.price_per_device_hour
-    cost = Interval(
-        *(
-            getattr(energy_j, part) / J_PER_KWH * per_kwh + getattr(hours, part) * per_hour
-            for part in ("median", "low", "high")
-        )
-    )
+    cost = _price(inputs, energy_j, hours.scaled(cluster.gpus))
     row = EstimateRow("now", inputs.zone, 0.0, energy_j.scaled(g_per_kwh / J_PER_KWH), energy_j, cost, hours, trainings)
     note = (
         f"Searches on known tables end by themselves after {_USUAL_TRAININGS:.0f} trainings, 8 in 10 of them within a "
@@ -181,7 +189,68 @@ def estimate_from_calibration(settings: Settings, calibration: DeviceCalibration
     notes = [note]
     if settings.live.supernet and settings.live.evaluate is None and settings.problem.proxy_scores != "none":
         notes.append("The training of the supernet that scores architectures, and the scores, come on top.")
-    return Estimate((row, *_best_start_rows(inputs, row)), "calibrated", 1, tuple(notes))
+    rows = [row, *_best_start_rows(inputs, row)]
+    if final_s is not None:
+        rows.append(_final_row(inputs, row, calibration, final_s))
+        notes.append("The final training is timed by a few steps of the space's median network.")
+    return Estimate(tuple(rows), "calibrated", calibration.trainings, tuple(notes))
+
+
+def _size_factors(inputs: RunInputs, trainings: Interval) -> Interval:
+    """How much longer or shorter the mean candidate trains than the measured one, an 80 % interval.
+
+    If the duration is between constant and proportional to multiply-accumulates: the factor is that of the mean of as
+    many random networks to a random one. Where these are not counted before a training, no interval is known.
+    """
+    benchmark = inputs.benchmark
+    count = round(trainings.median)
+    spec = benchmark.metric_specs.get("flops")
+    if spec is None or spec.requires_training:
+        return Interval(1.0, 1.0, 1.0)
+    rng = random_stream(inputs.settings.seed, "estimate-sizes")
+    macs = np.asarray(benchmark.training_free_values("flops", benchmark.space.sample(rng, _SIZE_NETWORKS)))
+    draws = rng.choice(macs, (_SIZE_DRAWS, count)).mean(axis=1) / rng.choice(macs, _SIZE_DRAWS)
+    tail = (1.0 - INTERVAL_PROBABILITY) / 2.0
+    low, high = np.quantile(draws, (tail, 1.0 - tail))
+    return Interval(1.0, min(float(low), 1.0), max(float(high), 1.0))
+
+
+def _spread(amount: Interval, factor: Interval) -> Interval:
+    return Interval(amount.median * factor.median, amount.low * factor.low, amount.high * factor.high)
+
+
+def _shift(amount: Interval, by: float) -> Interval:
+    return Interval(amount.median + by, amount.low + by, amount.high + by)
+
+
+def _final_row(
+    inputs: RunInputs, search: EstimateRow, calibration: DeviceCalibration, final_s: Interval
+) -> EstimateRow:
+    """The training of the chosen network after the search, at the power of the measured training."""
+    devices = max(len(inputs.settings.final.devices), 1)
+    hours = final_s.scaled(1.0 / HOUR_S)
+    watts = calibration.training_j / calibration.training_s
+    energy_j = final_s.scaled(devices * watts * inputs.settings.cluster.pue)
+    ahead = _forecast_hours(inputs)
+    begin = min(math.floor(search.hours.median), len(ahead) - 1)
+    g_per_kwh = float(ahead[begin : begin + max(round(hours.median), 1)].mean())
+    cost = _price(inputs, energy_j, hours.scaled(devices))
+    carbon_g = energy_j.scaled(g_per_kwh / J_PER_KWH)
+    return EstimateRow(
+        "final", inputs.zone, search.hours.median, carbon_g, energy_j, cost, hours, Interval(1.0, 1.0, 1.0)
+    )
+
+
+def _price(inputs: RunInputs, energy_j: Interval, device_hours: Interval) -> Interval:
+    """What energy and hours of devices cost, at the mean price of electricity until the deadline."""
+    per_kwh = float(np.mean(inputs.prices.electricity_prices(0.0, HOUR_S, inputs.settings.budget.time_s)))
+    per_hour = inputs.prices.price_per_device_hour
+    return Interval(
+        *(
+            getattr(energy_j, part) / J_PER_KWH * per_kwh + getattr(device_hours, part) * per_hour
+            for part in ("median", "low", "high")
+        )
+    )
 
 
 def _past_starts_s(inputs: RunInputs, count: int) -> list[float]:

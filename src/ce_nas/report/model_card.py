@@ -53,6 +53,8 @@ class NetworkCard:
     cells: int
     version: str
     files: list[str] = field(default_factory=list)
+    #: share of time for which others used the device just before the latency was measured; None if unknown
+    latency_busy_share: float | None = None
 
 
 def stage_lines(card: NetworkCard) -> list[str]:
@@ -73,6 +75,8 @@ def render_model_card(card: NetworkCard) -> str:
         for stage, words in STAGES.items()
     )
     recipe = ", ".join(f"{name} {value}" for name, value in card.recipe.items())
+    share = card.latency_busy_share
+    busy = "" if share is None else f", {share:.0%} busy with other work just before"
     return f"""# Network of {card.space} for {card.data}
 
 `{card.architecture}`
@@ -84,7 +88,7 @@ def render_model_card(card: NetworkCard) -> str:
 | test accuracy | {card.test_accuracy_pct:.2f} % of {card.test_images} images, looked at once, after the training |
 | parameters | {card.parameters:,} |
 | multiply-accumulates | {card.macs:,} for an image of {channels} x {height} x {width} |
-| latency | {card.latency_ms:.3g} ms, eager torch, batch of 1, {card.latency_device} |
+| latency | {card.latency_ms:.3g} ms, eager torch, batch of 1, {card.latency_device}{busy} |
 | files | {", ".join(card.files)} |
 
 | stage | g CO2eq | Wh |

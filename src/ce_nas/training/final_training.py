@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import torch
+
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import StoreError
 from ce_nas.core.records import Activity, EnergyReading, ReadingSource
@@ -38,14 +40,16 @@ if TYPE_CHECKING:
     from ce_nas.training.recipe import Recipe
     from ce_nas.training.trainer import ClassificationMetrics
 
-__all__ = ["FinalTraining", "FinalTrainingConfig", "build_trainer"]
+__all__ = ["FinalTraining", "FinalTrainingConfig", "build_trainer", "measure_training_s"]
 
-READINGS_FILENAME, CHECKPOINT_FILENAME = "readings.json", "training.pt"
+READINGS_FILENAME, CHECKPOINT_FILENAME, WAIT_FILENAME = "readings.json", "training.pt", "waited.json"
 #: time between two checkpoints, and between two records of the energy, s
 CHECKPOINT_INTERVAL_S, RECORD_INTERVAL_S = 60.0, 5.0
+#: steps before those that an estimate times, and how long it times them, s
+_WARM_UP_STEPS, _MEASURED_S = 3, 5.0
 #: time of the run between two looks at the grid, s
 WAIT_INTERVAL_S = 300.0
-#: the training continues after it has waited as long, however dirty the grid is, s of the run
+#: after it has waited as long the training goes on until the grid has been clean once, s of the run
 LONGEST_WAIT_S = DAY_S
 
 
@@ -79,6 +83,21 @@ def build_trainer(
     return NetworkTrainer(network, data, config.recipe, seed=config.seed, device=device or config.devices[0], part=part)
 
 
+def measure_training_s(config: FinalTrainingConfig) -> float:
+    """Seconds that a whole training takes on its devices, from a few of its steps on the first, after three more.
+
+    Over several devices the work is taken to be shared without loss.
+    """
+    trainer = build_trainer(config)
+    trainer.advance(steps=_WARM_UP_STEPS)
+    _wait_for(trainer.device)
+    first, start_s = trainer.step, monotonic_s()
+    trainer.advance(lambda: trainer.step > first and monotonic_s() - start_s > _MEASURED_S)
+    _wait_for(trainer.device)
+    steps = max(trainer.step - first, 1)
+    return (monotonic_s() - start_s) / steps * trainer.steps / len(config.devices)
+
+
 class FinalTraining:
     """Trains one network in a folder, from its checkpoint if there is one.
 
@@ -100,12 +119,12 @@ class FinalTraining:
     ) -> None:
         self._config, self._folder, self._power = config, folder, power
         self._start_s, self._time_scale = start_s, time_scale
-        #: since the last reading, s of the run
-        self._waited_s = 0.0
         self.data: ImageDataset = load_images(config.data)
         self.trainer = build_trainer(config)
         self._meter = select_meter("+".join(config.devices), os.getpid)
         self._readings = _read_readings(folder / READINGS_FILENAME)
+        #: since the last reading, s of the run
+        self._waited_s, self._works_until_clean = _read_wait(folder / WAIT_FILENAME, self._worked_s)
         checkpoint = folder / CHECKPOINT_FILENAME
         if checkpoint.exists():
             self.trainer.load(checkpoint)
@@ -125,6 +144,7 @@ class FinalTraining:
         :param on_step: called with the completed and all steps.
         :param is_dirty: whether to wait at a time of the run, s; the training is then saved, and its devices are free.
         """
+        is_dirty = partial(self._must_wait, is_dirty)
         self._wait_while(is_dirty)
         stay = _Stay(self)
         while not self.trainer.is_finished:
@@ -171,16 +191,38 @@ class FinalTraining:
 
     def _wait_while(self, is_dirty: Callable[[float], bool]) -> None:
         """Wait while the grid is dirty, without a device."""
-        while not self.trainer.is_finished and self._waited_s < LONGEST_WAIT_S and is_dirty(self.now_s):
+        while not self.trainer.is_finished and is_dirty(self.now_s):
             wait_s = WAIT_INTERVAL_S / self._time_scale
             threading.Event().wait(wait_s)
             self._waited_s += WAIT_INTERVAL_S
+            self._write_wait()
+
+    def _must_wait(self, is_dirty: Callable[[float], bool], now_s: float) -> bool:
+        """Whether the grid is dirty, and the longest wait is not over."""
+        dirty = is_dirty(now_s)
+        works_until_clean = dirty and (self._works_until_clean or self._waited_s >= LONGEST_WAIT_S)
+        if works_until_clean != self._works_until_clean:
+            self._works_until_clean = works_until_clean
+            self._write_wait()
+        return dirty and not works_until_clean
+
+    def _write_wait(self) -> None:
+        content = {
+            "after_s": self._worked_s,
+            "waited_s": self._waited_s,
+            "works_until_clean": self._works_until_clean,
+        }
+        write_atomic(self._folder / WAIT_FILENAME, json.dumps(content))
 
     @property
     def now_s(self) -> float:
         """The time of the run up to which the training has worked and waited, s."""
-        worked_s = max((reading.end_s for reading in self._readings), default=self._start_s)
-        return worked_s + self._waited_s
+        return self._worked_s + self._waited_s
+
+    @property
+    def _worked_s(self) -> float:
+        """The time of the run at the end of the last reading, s."""
+        return max((reading.end_s for reading in self._readings), default=self._start_s)
 
     def _write(self, begin_s: float, end_s: float, energy_j: float, source: ReadingSource, coverage: float) -> None:
         """Put the readings of the present stay, one per device, in the place of its former ones."""
@@ -242,6 +284,28 @@ class _Watch:
             return False
         self._asked_s = now_s
         return self._is_dirty(now_s)
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _read_wait(path: Path, after_s: float) -> tuple[float, bool]:
+    """How long an interrupted training had waited, s, and whether it goes on until the grid is clean.
+
+    :param after_s: end of the last reading; the time waited before it is a part of it.
+    :raises StoreError: if the file is damaged.
+    """
+    if not path.exists():
+        return 0.0, False
+    try:
+        content = json.loads(path.read_text())
+        waited_s = float(content["waited_s"]) if content["after_s"] == after_s else 0.0
+        return waited_s, bool(content["works_until_clean"])
+    except (ValueError, TypeError, KeyError) as error:
+        message = f"Expected the time waited by a training at {path}, but {error}; remove the file to wait anew."
+        raise StoreError(message) from error
 
 
 def _read_readings(path: Path) -> list[EnergyReading]:

@@ -25,6 +25,7 @@ from torch import nn
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import MissingExtraError, SettingsError, unknown_choice_message
 from ce_nas.energy.base import usage_between
+from ce_nas.training.device_load import wait_until_idle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +65,8 @@ class Latency:
     energy_j: float | None = None
     #: source of the energy reading; None without a meter
     energy_source: ReadingSource | None = None
+    #: share of time for which others used the device just before; None if unknown
+    busy_share: float | None = None
 
 
 def measure_latency(  # noqa: PLR0913 - the keywords are optional
@@ -77,7 +80,7 @@ def measure_latency(  # noqa: PLR0913 - the keywords are optional
     warm_up: int = 10,
     meter: EnergyMeter | None = None,
 ) -> Latency:
-    """Time the forward passes of a network on random images.
+    """Time the forward passes of a network on random images, once the device is idle, or has not been for 3 s.
 
     :param input_shape: channels, height and width of an image.
     :param meter: the device's meter, for the energy of a pass; nothing else should run on the device.
@@ -90,6 +93,7 @@ def measure_latency(  # noqa: PLR0913 - the keywords are optional
         run = _build_torch_pass(network, images, torch.device(device), compiled=runtime == "compiled")
     else:
         run = _build_onnx_pass(network, images, device, tensorrt=runtime == "tensorrt")
+    busy_share = wait_until_idle(device)
     for _ in range(warm_up):
         run()
     first = meter.snapshot() if meter else None
@@ -108,6 +112,7 @@ def measure_latency(  # noqa: PLR0913 - the keywords are optional
         "fp16" if runtime == "tensorrt" else "float32",
         used.energy_j / passes if used else None,
         meter.source if meter else None,
+        busy_share,
     )
 
 

@@ -64,3 +64,13 @@ def test_a_search_keeps_an_estimate_and_says_how_it_held(ce_nas, tmp_path):
     assert result.status == 0, result.stderr
     assert (tmp_path / "run" / "estimate.json").exists()
     assert "2.00 kg [1.50 kg to 3.00 kg]" in " ".join(result.stdout.split())
+
+
+def test_a_recipe_is_estimated_and_not_together_with_a_file(ce_nas, found, tmp_path):
+    result = ce_nas("estimate", "--recipe", "digits", "--json", "-")
+    assert result.status == 0, result.stderr
+    assert json.loads(result.stdout)["count"] == 6
+    (tmp_path / "own.toml").write_text("")
+    refused = ce_nas("estimate", "own.toml", "--recipe", "digits")
+    assert refused.status == 2
+    assert "Expected a file or --recipe" in " ".join(refused.stderr.split())

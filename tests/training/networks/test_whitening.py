@@ -3,7 +3,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch.nn import functional  # noqa: E402
+
 from ce_nas.space.nasbench201_cell import NasBench201Space  # noqa: E402
+from ce_nas.training.data.batches import PixelNormaliser  # noqa: E402
 from ce_nas.training.data.images import Images, build_image_dataset  # noqa: E402
 from ce_nas.training.networks.factory import build_network  # noqa: E402
 from ce_nas.training.networks.whitening import WhitenedNetwork, whitening_channels, whitening_filters  # noqa: E402
@@ -43,6 +46,13 @@ def test_a_whitened_network_is_frozen_in_front_and_keeps_the_size(data, side):
     assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 1, 32, 32)
     assert {name for name, _ in network.named_parameters()} == {"network.weight", "network.bias"}
     assert torch.equal(network.weight, -network.weight.roll(len(network.weight) // 2, 0))
+
+
+def test_the_network_sees_whitened_images_of_the_size_that_it_is_given(data):
+    """What the layer gives for normalised training images, before GELU, has a second moment of one in the mean."""
+    normalised = PixelNormaliser(data, torch.device("cpu"))(torch.from_numpy(data.train.pixels))
+    responses = functional.conv2d(normalised, WhitenedNetwork(torch.nn.Identity(), data, 2).weight)
+    assert float(responses.square().mean()) == pytest.approx(1.0, abs=0.02)
 
 
 @pytest.mark.long

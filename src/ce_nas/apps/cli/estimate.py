@@ -12,6 +12,8 @@ from ce_nas.apps.cli.shared_options import (
     LangOption,
     NoProgressOption,
     QuietOption,
+    RecipeOption,
+    read_base_settings,
     shows_text,
     with_setting_flags,
     write_json,
@@ -44,6 +46,7 @@ SearchesOption = Annotated[int, typer.Option("--searches", help="Simulated searc
 def estimate(  # noqa: PLR0913 - one parameter per option
     config: ConfigArgument = None,
     *,
+    recipe: RecipeOption = None,
     zones: ZonesOption = None,
     searches: SearchesOption = 6,
     lang: LangOption = None,
@@ -60,10 +63,10 @@ def estimate(  # noqa: PLR0913 - one parameter per option
     from ce_nas.api import Search
     from ce_nas.apps.cli.bench import split_names
     from ce_nas.apps.cli.display import show_count
-    from ce_nas.config.schema import read_settings_file, settings_from_flags
+    from ce_nas.config.schema import settings_from_flags
     from ce_nas.report.i18n.translator import Translator
 
-    settings = settings_from_flags(read_settings_file(config) if config else None, **flags)
+    settings = settings_from_flags(read_base_settings(config, recipe), **flags)
     named = split_names(zones) if zones else []
     with show_count("simulated searches", quiet=quiet or no_progress) as on_progress:
         found = Search.from_settings(settings).estimate(searches=searches, zones=named, on_progress=on_progress)

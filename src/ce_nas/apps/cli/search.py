@@ -12,7 +12,9 @@ from ce_nas.apps.cli.shared_options import (
     LangOption,
     NoProgressOption,
     QuietOption,
+    RecipeOption,
     RunArgument,
+    read_base_settings,
     shows_text,
     with_setting_flags,
     write_json,
@@ -53,16 +55,6 @@ EstimateOption = Annotated[
 OutOption = Annotated[Path | None, typer.Option(help="New run folder; by default runs/0001, runs/0002, ...")]
 
 
-RecipeOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Shipped recipe from search to a trained network: digits, fashion, cifar10, cifar10-fast, imagenet; flags "
-        "override it.",
-        show_default=False,
-    ),
-]
-
-
 @with_setting_flags()
 def search(  # noqa: PLR0913 - one parameter per option
     config: ConfigArgument = None,
@@ -80,16 +72,10 @@ def search(  # noqa: PLR0913 - one parameter per option
     from ce_nas.analysis.estimate_outcome import read_estimate
     from ce_nas.api import Search
     from ce_nas.apps.cli.display import show_progress
-    from ce_nas.config.recipe_files import read_recipe_file
-    from ce_nas.config.schema import read_settings_file, settings_from_flags
-    from ce_nas.core.errors import SettingsError
+    from ce_nas.config.schema import settings_from_flags
     from ce_nas.store.run_dir import next_run_path
 
-    if config and recipe:
-        message = f"Expected a file or --recipe, got both {config} and {recipe}; leave one out."
-        raise SettingsError(message)
-    base = read_recipe_file(recipe) if recipe else read_settings_file(config) if config else None
-    settings = settings_from_flags(base, **flags)
+    settings = settings_from_flags(read_base_settings(config, recipe), **flags)
     expected = read_estimate(estimate) if estimate else None
     if check:
         _check_functions(settings)

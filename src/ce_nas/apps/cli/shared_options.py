@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ce_nas.config.flags import Flag
 
@@ -22,9 +22,11 @@ __all__ = [
     "LangOption",
     "NoProgressOption",
     "QuietOption",
+    "RecipeOption",
     "RunArgument",
     "SettingsCommand",
     "add_flags",
+    "read_base_settings",
     "shows_text",
     "with_grid_flags",
     "with_setting_flags",
@@ -63,6 +65,14 @@ JsonOption = Annotated[
 LangOption = Annotated[str | None, typer.Option("--lang", help="Language: en or ja; that of the locale by default.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no table.")]
 NoProgressOption = Annotated[bool, typer.Option("--no-progress", help="Show no progress, only the result.")]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Shipped recipe from search to a trained network: digits, fashion, cifar10, cifar10-fast, imagenet; flags "
+        "override it.",
+        show_default=False,
+    ),
+]
 
 #: title of the panel in which --help shows the flags of a section; other sections are called by their names
 _PANELS = {"policy": "Method", "searcher": "Method", "forecaster": "Method", "live": "Real devices", "": "Run"}
@@ -111,6 +121,21 @@ def with_setting_flags(
     return lambda command: SettingsCommand(
         command, lambda flag: flag.name not in excluded and (live or not _is_live(flag)), own
     )
+
+
+def read_base_settings(config: Path | None, recipe: str | None) -> Mapping[str, Any] | None:
+    """The settings that flags override: those of a file, of a shipped recipe, or none.
+
+    :raises SettingsError: if both are given, or cannot be read.
+    """
+    from ce_nas.config.recipe_files import read_recipe_file
+    from ce_nas.config.schema import read_settings_file
+    from ce_nas.core.errors import SettingsError
+
+    if config and recipe:
+        message = f"Expected a file or --recipe, got both {config} and {recipe}; leave one out."
+        raise SettingsError(message)
+    return read_recipe_file(recipe) if recipe else read_settings_file(config) if config else None
 
 
 def with_grid_flags(command: Callable[..., None]) -> SettingsCommand:

@@ -62,7 +62,7 @@ class WhitenedNetwork(nn.Module):
         super().__init__()
         pixels = data.train.subset(np.arange(min(_IMAGES, len(data.train)))).pixels
         mean, std = (values[:, None, None] for values in (data.mean, data.std))
-        filters = whitening_filters(((pixels - mean) / std).astype(np.float32), side)
+        filters = whitening_filters(((pixels / 255.0 - mean) / std).astype(np.float32), side)
         weight = torch.from_numpy(np.concatenate([filters, -filters])).float()
         self.register_buffer("weight", weight)
         self.network = network
