@@ -232,8 +232,8 @@ class _ModelMember:
     def log_forecast(self, inputs: ForecastInput, horizon_s: float, slots: HourlySeries) -> np.ndarray:
         """Return its forecast by slot, logarithm, shape ``(ahead,)``."""
         seen = inputs.truncate(self._forecaster.lookback_s, horizon_s=horizon_s)
-        mean = self._forecaster.predict(seen, horizon_s).mean_g_per_kwh
-        by_slot = mean[: slots.horizon * slots.steps_per_slot].reshape(-1, slots.steps_per_slot).mean(axis=1)
+        mean = self._forecaster.predict(seen, slots.horizon * slots.slot_s).mean_g_per_kwh  # whole slots
+        by_slot = mean.reshape(-1, slots.steps_per_slot).mean(axis=1)
         log: np.ndarray = np.log(np.maximum(by_slot, MIN_INTENSITY_G_PER_KWH))
         return log
 

@@ -1,6 +1,10 @@
 """The live intensity of a run over the API of a provider with faults."""
 
-from datetime import timedelta
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -55,3 +59,56 @@ def test_journal_contains_no_key(live, emulators):
     intensity, journal = live
     intensity.inputs_at(0.0, DAY_S, DAY_S)
     assert not any(key in entry.body for entry in journal.entries for key in emulators.HIDDEN)
+
+
+OWN_TRAINING = """
+SPACE = {"a": [1, 2, 3], "b": [1, 2, 3]}
+OBJECTIVES = ["loss:min:10", "size:min:10"]
+
+
+def evaluate(architecture, fidelity, checkpoint):
+    return {"loss": architecture["a"], "size": architecture["b"]}
+"""
+
+#: run in a process of its own: the command, with the provider's address changed, and everything logged
+COMMAND = """
+import importlib, logging, sys
+logging.basicConfig(level=logging.DEBUG)
+module, name, url = sys.argv[1:4]
+getattr(importlib.import_module(module), name).base_url = url
+sys.argv = ["ce-nas", *sys.argv[4:]]
+from ce_nas.apps.cli.main import main
+main()
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", ["normal", "401"])
+def test_a_run_on_a_provider_leaves_no_key_anywhere(case, server, emulators, tmp_path, fault):
+    """Not in what it prints, logs and journals, not in its reports and exports, and not in a traceback."""
+    now = datetime.now(UTC)
+    server.now = now.replace(minute=now.minute // 5 * 5, second=0, microsecond=0)
+    provider = case.provider_class
+    (tmp_path / "own.py").write_text(OWN_TRAINING)
+    environment = {key: value for key, value in os.environ.items() if key not in emulators.KEYS} | emulators.KEYS
+
+    def ce_nas(*arguments):
+        address = (provider.__module__, provider.__name__, f"{server.url}/{case.name}")
+        command = [sys.executable, "-c", COMMAND, *address, *arguments]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    live = ("--live", "--evaluate", "own.py", "--provider", provider.name, "--zone", case.zone)
+    limits = ("--evaluations", "2", "--policy", "vanilla", "--searcher", "random", "--hours", "0.1")
+    server.fault, server.failures = fault, 0 if fault == "normal" else 1000
+    done = [ce_nas("search", *live, *limits, "--out", "run")]
+    if fault == "normal":
+        done += [ce_nas("report", "run"), ce_nas("export", "run", "--to", "boamps", "--out", "run.json")]
+        assert [one.returncode for one in done] == [0] * 3, done[0].stderr
+    assert server.requests
+    texts = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    texts += [(one.stdout + one.stderr).encode() for one in done]
+    keys = [*emulators.KEYS.values(), emulators.TOKEN, emulators.HIDDEN[-1]]
+    forms = {form.encode() for key in keys for form in (key, quote(key), quote_plus(key), quote(key, safe=""))}
+    assert not [form for form in forms for text in texts if form in text]

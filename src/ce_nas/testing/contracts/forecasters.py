@@ -70,6 +70,13 @@ class ForecasterContract:
             for horizon_h in (1, 24, 96):
                 assert len(forecaster.predict(_inputs(values), horizon_h * HOUR_S).mean_g_per_kwh) == horizon_h
 
+    def test_steps_shorter_than_an_hour_give_any_number_of_steps(self, forecaster: Forecaster) -> None:
+        values = 300 + 50 * np.cos(np.arange(48 * 30) / 48 * 2 * np.pi)  # a month of half hours
+        for steps in (1, 3, 48):
+            forecast = forecaster.predict(_inputs(values, HOUR_S / 2), steps * HOUR_S / 2)
+            assert len(forecast.mean_g_per_kwh) == steps
+            assert np.isfinite(forecast.mean_g_per_kwh).all()
+
     def test_future_is_unknown(self, forecaster: Forecaster) -> None:
         known = 300 + 50 * np.cos(np.arange(240))
         issued = []
