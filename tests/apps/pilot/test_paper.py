@@ -3,6 +3,7 @@
 import re
 import subprocess
 from dataclasses import replace
+from decimal import Decimal
 from shutil import which
 
 import pytest
@@ -88,3 +89,13 @@ def test_paper_prints_on_two_a4_sheets(result, language, tmp_path):
     assert len(re.findall(rb"/Type\s*/Page\b", content)) == 2
     width, height = map(float, re.search(rb"/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]", content).groups())
     assert (width, height) == pytest.approx((595, 842), abs=1.5)
+
+
+def test_the_savings_of_a_year_are_the_differences_of_the_printed_amounts(result):
+    for searches in (7.0, 12.0, 13.7, 1000.0):
+        yearly = replace(result, inputs=replace(result.inputs, searches_per_year=searches))
+        page = decision_page(yearly, TRANSLATE)
+        (section,) = (each for each in page.sections if each.name == "year")
+        for column in list(zip(*section.tables[0].rows, strict=True))[1:]:
+            today, shifted, ours, saved, saved_by_hours = (Decimal(cell.split()[0].replace(",", "")) for cell in column)
+            assert (today - ours, shifted - ours) == (saved, saved_by_hours)

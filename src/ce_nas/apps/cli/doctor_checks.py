@@ -135,7 +135,7 @@ def _check_ray() -> DoctorCheck:
             ok=True,
             required=False,
             details="not installed",
-            fix="pip install 'ce-nas[ray]' to use it",
+            fix="pip install 'ce-nas[ray]'",
         )
     address = os.environ.get("RAY_ADDRESS", "")
     host, _, port = address.removeprefix("ray://").rpartition(":")

@@ -85,7 +85,7 @@ def _print_estimate(found: Estimate, translate: Translator) -> None:
     carbon, energy, *_ = _format_row(now, translate)
     basis = translate(f"estimate.basis.{found.basis}", count=found.count)
     headline = translate("estimate.headline", carbon=carbon, energy=energy, basis=basis)
-    console.print(headline.replace("**", ""), style="bold", soft_wrap=not console.is_terminal)
+    console.print(headline.replace("**", ""), style="bold")
     console.print()
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column(translate("estimate.start"))

@@ -169,6 +169,8 @@ def choose(
     """Choose one architecture of a run's front by a rule, and say why."""
     from dataclasses import asdict
 
+    from rich.console import Console
+
     from ce_nas.analysis.front_choice import choose as choose_architecture
     from ce_nas.api import Result
     from ce_nas.report.front import explain_choice, format_objectives
@@ -181,7 +183,8 @@ def choose(
         values = format_objectives(choice.member.objectives, result.summary.objectives, translate)
         typer.echo(choice.member.architecture)
         typer.echo(values)
-        typer.echo(explain_choice(choice, result.summary, translate).replace("`", ""))
+        why = explain_choice(choice, result.summary, translate).replace("`", "")
+        Console(highlight=False).print(why, markup=False)
 
 
 def _print_result(

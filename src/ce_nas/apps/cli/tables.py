@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from rich.console import RenderableType
+
     from ce_nas.analysis.estimate_outcome import EstimateOutcome
     from ce_nas.analysis.savings import Savings
     from ce_nas.analysis.statistics import Interval
@@ -52,11 +54,11 @@ def print_summary(
     headline = Text.from_markup(
         re.sub(r"\*\*(.+?)\*\*", r"[bold green]\1[/]", escape(savings_headline(saved, translate)))
     )
-    console.print(headline, soft_wrap=not console.is_terminal)
+    _print_trimmed(console, headline)
     if saved.rows:
         console.print()
         console.print(_savings_table(saved, translate, console.width))
-        console.print(translate("saved.brackets"), style="dim")
+        _print_trimmed(console, Text(translate("saved.brackets"), style="dim"))
     if summary.front:
         _print_recommendation(console, summary, path, translate)
         same = translate.format_unique_functions(len(summary.front), summary.unique_front_functions)
@@ -64,7 +66,7 @@ def print_summary(
         console.print(translate("front.caption", count=len(summary.front), same=same), style="italic")
         console.print(_front_table(summary, translate, console.width))
         if is_cell(summary.front[0].architecture):
-            console.print(translate("term.cell"), style="dim")
+            _print_trimmed(console, Text(translate("term.cell"), style="dim"))
     _print_facts(console, summary, translate, outcomes)
     if path:
         console.print(translate("term.report", path=path / "report.html"), soft_wrap=True, markup=False)
@@ -205,12 +207,19 @@ def _print_facts(
                   zone=f"{summary.grid['zone']}{synthetic}"),
     )  # fmt: skip
     if summary.cost:
-        facts.add_row(translate("money"), f"{summary.cost:,.2f} ({translate('money.note')})")
+        facts.add_row(translate("money").lower(), f"{summary.cost:,.2f} ({translate('money.note')})")
     facts.add_row(translate("term.end"), translate.stop_reason(summary.stop))
     if notes := summary.grid.get("notes"):
         facts.add_row(translate("grid.note"), escape("; ".join(notes)))
     console.print()
-    console.print(facts)
+    _print_trimmed(console, facts)
+
+
+def _print_trimmed(console: Console, content: RenderableType) -> None:
+    """Print without the blanks at the ends of wrapped lines and of last columns."""
+    with console.capture() as capture:
+        console.print(content)
+    console.out("\n".join(line.rstrip() for line in capture.get().splitlines()), highlight=False)
 
 
 def _format_interval(interval: Interval, unit: str = "") -> str:

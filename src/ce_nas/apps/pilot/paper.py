@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.apps.pilot.costs import cost_ratio, format_percent, get_measure, intensity_ratio, relative_saving
@@ -16,7 +17,8 @@ from ce_nas.report.plotting.chart import Chart, ChartCurve
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ce_nas.apps.pilot.costs import SearchCost
+    from ce_nas.analysis.statistics import Interval
+    from ce_nas.apps.pilot.costs import SearchCost, SearchMethod
     from ce_nas.apps.pilot.questionnaire import PilotInputs
     from ce_nas.apps.pilot.result import PilotCondition, PilotResult
     from ce_nas.report.i18n.translator import Translator
@@ -193,21 +195,45 @@ def _year_section(result: PilotResult, translate: Translator) -> ReportSection:
     inputs = result.inputs
     units = {"energy": "kWh", "carbon": "kg CO2eq", **({"money": inputs.currency} if inputs.has_prices else {})}
     searches = inputs.searches_per_year
-    rows = [
-        (
-            translate(f"pilot.way.{method.name}"),
-            *(format_interval(method.median_over(get_measure(name, inputs)).scaled(searches)) for name in units),
-        )
-        for method in (result.baseline, result.shifted, result.ce_nas)
-    ]
-    for key, before in (("pilot.year.saved", result.baseline), ("pilot.year.saved_hours", result.shifted)):
-        savings = [format_interval(result.saving_per_year(name, before)) for name in units]
-        rows.append((f"**{translate(key)}**", *savings))
+    names = [translate(f"pilot.way.{method.name}") for method in _compared(result)]
+    names += [f"**{translate(key)}**" for key in ("pilot.year.saved", "pilot.year.saved_hours")]
+    columns = [_year_column(result, unit) for unit in units]
+    rows = list(zip(names, *columns, strict=True))
     caption = translate("pilot.year.caption", searches=f"{searches:g}")
     table = ReportTable(caption, (translate("pilot.way"), *units.values()), rows)
     return ReportSection(
         "year", translate("pilot.section.year"), tables=[table], paragraphs=[_payback_text(result, translate)]
     )
+
+
+def _compared(result: PilotResult) -> tuple[SearchMethod, ...]:
+    return result.baseline, result.shifted, result.ce_nas
+
+
+def _year_column(result: PilotResult, unit: str) -> list[str]:
+    """A year's amounts of the methods, and what CE-NAS saves of the first two.
+
+    All have the same decimals, and the savings are the differences of the amounts as they are printed.
+    """
+    read_amount, searches = get_measure(unit, result.inputs), result.inputs.searches_per_year
+    amounts = [method.median_over(read_amount).scaled(searches) for method in _compared(result)]
+    medians = [abs(amount.median) for amount in amounts if amount.median and math.isfinite(amount.median)]
+    sizes = [3 - len(str(int(median))) if median >= 1 else 2 - math.floor(math.log10(median)) for median in medians]
+    decimals = max(min(max(sizes), min(sizes) + 1), 0) if sizes else 0
+    printed = [round(amount.median, decimals) if math.isfinite(amount.median) else amount.median for amount in amounts]
+    savings = [
+        replace(result.saving_per_year(unit, before), median=median - printed[-1])
+        for before, median in zip(_compared(result)[:2], printed[:2], strict=True)
+    ]
+    return [_format_to(interval, decimals) for interval in (*amounts, *savings)]
+
+
+def _format_to(interval: Interval, decimals: int) -> str:
+    median, low, high = (
+        f"{value:,.{decimals}f}" if math.isfinite(value) else "-"
+        for value in (interval.median, interval.low, interval.high)
+    )
+    return f"{median} [{low}, {high}]"
 
 
 def _payback_text(result: PilotResult, translate: Translator) -> str:
