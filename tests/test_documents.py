@@ -86,7 +86,7 @@ def test_commands_of_a_page_exist_with_their_options(page):
         command.make_parser(context).parse_args(list(arguments))  # an unknown option is an error
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("page", "expected"),
     [
@@ -119,6 +119,20 @@ def test_links_between_documents():
     for document in [*(ROOT / name for name in READMES), ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_tests_and_scripts_that_documents_name_exist():
+    tests = [*(ROOT / "tests").rglob("*.py")]
+    defined = set(re.findall(r"def (test_\w+)", "".join(test.read_text() for test in tests)))
+    modules = {test.name for test in tests}
+    for document in [*(ROOT / name for name in READMES), *(ROOT / "docs").glob("*.md")]:
+        text = document.read_text()
+        for path in re.findall(r"\b(?:tests|scripts|benchmarks|examples)/[\w/]+\.py", text):
+            assert (ROOT / path).exists(), f"{document.name} names {path}"
+        for name in re.findall(r"`(test_\w+_\w+)`", text):  # test_images is an array
+            assert name in defined, f"{document.name} names {name}"
+        for name in re.findall(r"`(test_\w+\.py)`", text):
+            assert name in modules, f"{document.name} names {name}"
 
 
 def test_make_commands_of_the_readme_exist():
