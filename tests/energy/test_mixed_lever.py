@@ -2,7 +2,7 @@
 
 import pytest
 
-from ce_nas.energy.mixed_lever import MeasuredTypes, MixedLever
+from ce_nas.energy.mixed_lever import MeasuredTypes, MixedLever, replace_profile
 from ce_nas.energy.power_lever import PowerLever
 from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 
@@ -14,7 +14,7 @@ LEVERS = {profile.name: PowerLever(profile, 0.05, 0.6) for profile in (STEEP, FL
 @pytest.fixture
 def mixed():
     single = PowerLever(PowerProfile.builtin("rtx6000"), 0.05, 0.6)
-    return single.with_profile(MeasuredTypes(((STEEP, 1), (FLAT, 3))))
+    return replace_profile(single, MeasuredTypes(((STEEP, 1), (FLAT, 3))))
 
 
 @pytest.mark.parametrize(("now_g", "later_g"), [(500.0, 100.0), (300.0, 300.0), (50.0, 500.0)])

@@ -15,12 +15,17 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["Clock", "VirtualClock", "WallClock", "monotonic_s", "utc_now"]
+__all__ = ["Clock", "VirtualClock", "WallClock", "file_age_s", "monotonic_s", "utc_now"]
 
 
 def utc_now() -> datetime:
     """Return the current date and time, UTC: for requests to servers; runs are timed by their clock."""
     return datetime.now(UTC)
+
+
+def file_age_s(changed_ns: int) -> float:
+    """Return the seconds since a file was changed, from the time in its ``stat``, ns: by the clock of the files."""
+    return (time.time_ns() - changed_ns) / 1e9
 
 
 def monotonic_s() -> float:

@@ -2,6 +2,7 @@
 
 - `MeasuredTypes`: the profile of each type, as measured
 - `MixedLever`: the levers of the types, moved together
+- :func:`replace_profile`: a lever once its profiles are measured
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from ce_nas.energy.power_profile import PowerProfile
 
-__all__ = ["MeasuredTypes", "MixedLever"]
+__all__ = ["MeasuredTypes", "MixedLever", "replace_profile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +87,10 @@ class MixedLever(PowerLever):
             for (lever, _), limit in zip(self._levers, limits, strict=True)
         )
         return PowerLimit(watts, max(limit.time_factor for limit in limits), power, types)
+
+
+def replace_profile(lever: PowerLever, profile: PowerProfile | MeasuredTypes) -> PowerLever:
+    """The same lever by another profile, or by those of several types of GPU."""
+    if isinstance(profile, MeasuredTypes):
+        return MixedLever(profile, lever.max_slowdown, lever.gpu_share)
+    return PowerLever(profile, lever.max_slowdown, lever.gpu_share)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from ce_nas.energy.mixed_lever import MeasuredTypes
     from ce_nas.energy.power_profile import PowerLimit, PowerProfile
 
 __all__ = [
@@ -115,21 +114,14 @@ class PowerLever:
     def __init__(self, profile: PowerProfile, max_slowdown: float, gpu_share: float) -> None:
         self.profile = profile
         self.max_slowdown = max_slowdown
-        self._gpu_share = gpu_share
+        #: the GPU's share of the power at the plug at work
+        self.gpu_share = gpu_share
         #: all limits, highest first, with the power at the plug
         self.limits = tuple(
             replace(limit, power_factor=1.0 - gpu_share + gpu_share * limit.power_factor) for limit in profile.limits()
         )
         self._allowed = tuple(limit for limit in self.limits if limit.time_factor <= 1.0 + max_slowdown)
         self._least_energy = min(limit.energy_factor for limit in self._allowed)
-
-    def with_profile(self, profile: PowerProfile | MeasuredTypes) -> PowerLever:
-        """The same lever by another profile, or by those of several types of GPU."""
-        from ce_nas.energy.mixed_lever import MeasuredTypes, MixedLever
-
-        if isinstance(profile, MeasuredTypes):
-            return MixedLever(profile, self.max_slowdown, self._gpu_share)
-        return PowerLever(profile, self.max_slowdown, self._gpu_share)
 
     @property
     def unlimited(self) -> PowerLimit:

@@ -11,6 +11,7 @@ import numpy as np
 from ce_nas.benchmarks.base import Problem
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import HOUR_S
+from ce_nas.energy.mixed_lever import replace_profile
 from ce_nas.energy.power_lever import MEASURED_PROFILE, PowerLever
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class PowerPlan:
             self._profile_words = f" By the built-in profile {self.lever.profile.name}: {found}"
         else:
             self._profile_words = f" By the profile of {found.origin}."
-            self.lever = self.lever.with_profile(found)
+            self.lever = replace_profile(self.lever, found)
             self._chosen = self.lever.unlimited
         return False
 

@@ -16,12 +16,12 @@ import os
 import shutil
 import tempfile
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ce_nas.core.clock import file_age_s
 from ce_nas.core.errors import StoreError
 
 if TYPE_CHECKING:
@@ -345,7 +345,7 @@ def _stamp(path: Path, name: str) -> _Stamp:
 
 def _is_settled(stamps: list[_Stamp]) -> bool:
     last_ns = max((max(stamp[2], stamp[3]) for stamp in stamps), default=0)
-    return time.time_ns() - last_ns > _SETTLED_S * 1e9
+    return file_age_s(last_ns) > _SETTLED_S
 
 
 def _replace_own(folder: Path, task_id: int, files: Mapping[str, bytes]) -> None:
@@ -400,7 +400,7 @@ def _remove_left_behind(place: Path) -> None:
     """Remove the folders whose workers are gone: nobody holds their lock."""
     for folder in place.glob(f"{_SCRATCH_PREFIX}*"):
         with suppress(OSError), contextlib.closing((folder / ".held").open()) as held:
-            if time.time() - (folder / ".held").stat().st_mtime < _LEFT_BEHIND_S:
+            if file_age_s((folder / ".held").stat().st_mtime_ns) < _LEFT_BEHIND_S:
                 continue  # it may be about to be locked
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
