@@ -122,13 +122,15 @@ def test_links_between_documents():
 
 
 def test_tests_and_scripts_that_documents_name_exist():
-    tests = [*(ROOT / "tests").rglob("*.py")]
+    tests = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "src/ce_nas/testing").rglob("*.py")]
     defined = set(re.findall(r"def (test_\w+)", "".join(test.read_text() for test in tests)))
     modules = {test.name for test in tests}
     for document in [*(ROOT / name for name in READMES), *(ROOT / "docs").glob("*.md")]:
         text = document.read_text()
-        for path in re.findall(r"\b(?:tests|scripts|benchmarks|examples)/[\w/]+\.py", text):
-            assert (ROOT / path).exists(), f"{document.name} names {path}"
+        for path in re.findall(r"\b(?:tests|scripts|benchmarks|examples)/[a-z\d_/]+\.py", text):
+            assert any((folder / path).exists() for folder in (ROOT, ROOT / "src/ce_nas")), (
+                f"{document.name} names {path}"
+            )
         for name in re.findall(r"`(test_\w+_\w+)`", text):  # test_images is an array
             assert name in defined, f"{document.name} names {name}"
         for name in re.findall(r"`(test_\w+\.py)`", text):
