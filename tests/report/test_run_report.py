@@ -31,6 +31,7 @@ def test_budget_table_has_limit_and_use(finished_run):
     hours = finished_run.summary.simulated_hours
     assert rows["time"] == ("9.00 h", f"{hours:.2f} h", f"{hours / 9:.1%}")
     assert rows["carbon"] == ("none", format_carbon(finished_run.summary.carbon_g["full"]), "")
+    assert "cost" not in rows  # no price was given, so that it is not known
 
 
 def test_budget_table_shows_the_used_share():

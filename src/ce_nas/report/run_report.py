@@ -299,6 +299,8 @@ def _budgets_section(
 def _budget_rows(summary: RunSummary, budget: Mapping[str, Any], translate: Translator) -> Iterator[tuple[str, ...]]:
     for name, (used, limit) in budget_usage(summary, budget).items():
         label, format_amount = translate(f"budget.{name}"), BUDGET_FORMATTERS[name]
+        if name == "cost" and limit is None and not used:
+            continue  # no price was given, and missing is never zero
         if limit is None:
             yield (label, translate("none"), format_amount(used), "")
         else:
