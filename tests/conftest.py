@@ -60,6 +60,16 @@ def pytest_collection_modifyitems(items):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """A test that needs an extra which is not installed skips, and says which; with all extras none does."""
+    return (yield from _skipping_without_extras())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    """The same of a test's fixtures."""
+    return (yield from _skipping_without_extras())
+
+
+def _skipping_without_extras():
     try:
         return (yield)
     except MissingExtraError as error:

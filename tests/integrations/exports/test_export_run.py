@@ -224,7 +224,7 @@ def test_the_command_writes_each_form_and_overwrites_nothing(run_path, tmp_path)
     for form in FORMS:
         out = tmp_path / form
         command = ["export", str(run_path), "--to", form, "--out", str(out)]
-        assert CliRunner().invoke(app, command).exit_code == 0
+        assert CliRunner().invoke(app, command, catch_exceptions=False).exit_code == 0
         assert out.stat().st_size > 100
         assert isinstance(CliRunner().invoke(app, command).exception, StoreError)
     printed = CliRunner().invoke(app, ["export", str(run_path), "--to", "sci", "--embodied", "20"])

@@ -82,7 +82,7 @@ class ConvertedFile:
         if isinstance(self.content, Path):
             shutil.copyfile(self.content, path)
         elif isinstance(self.content, pd.DataFrame):
-            require_parquet(f"Storing {path.name}")
+            require_parquet(f"Storing {self.file}")
             self.content.to_parquet(path, index=False)
         else:
             with path.open("wb") as file:
