@@ -9,12 +9,20 @@ of the epochs (whitening, alternating flip, label smoothing, Muon, one-cycle), a
 for 1, 3 and 9 times a fifth of the epochs. Kendall's tau, the share of the best tenth (at least two cells) that is
 found again, and nDCG, each with the 95 % bootstrap interval over the cells; processor seconds per cell, a supernet's
 divided by the cells. With ``--record`` a stopped run continues.
+
+``worth`` chooses the length of a supernet: random trainings that find as good a cell as its favourite of ``SCORED``
+cells, less that one training and the supernet's price in trainings. Scores and truths are taken as jointly normal, of
+correlation sin(pi tau / 2) [Kruskal]. Below 0 a supernet costs more than it finds.
+
+Source
+    [Kruskal] Kruskal. Ordinal Measures of Association. JASA 1958: tau and the correlation of a normal pair.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import time
 from dataclasses import replace
@@ -41,6 +49,8 @@ if TYPE_CHECKING:
 
 CHANNELS, CELLS = 8, 1
 SUPERNET_LENGTHS = (1, 3, 9)
+#: cells that a supernet is taken to score in a search
+SCORED = 500
 #: bootstrap draws
 DRAWS = 2000
 
@@ -71,10 +81,14 @@ def main() -> None:
         key = f"{name}, {len(cells)} cells"
         scores, spent_s = record.get(key, lambda r=recipe: _score_by_supernet(cells, data, r, space, stated.seed))
         accuracies[name], price_s[name] = scores, spent_s / len(cells)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"scores": name, "processor_s_per_cell": price_s[name], **_rank(accuracies[name], accuracies["long"])}
         for name in accuracies
     ]
+    for row in rows:
+        if row["scores"].startswith("supernet"):
+            price = row["processor_s_per_cell"] * len(cells) / price_s["long"]
+            row["worth"] = [supernet_worth(tau, price) for tau in row["tau"]]
     header = {
         "data": data.name,
         "images": stated.images,
@@ -134,6 +148,25 @@ def _score_by_supernet(cells, data, recipe, space, seed) -> tuple[list[float], f
     trainer.advance()
     scores = score_paths(trainer, network, cells, data.validation, recalibration_batches=4, seed=seed)
     return [float(score) for score in scores], time.process_time() - start_s
+
+
+def supernet_worth(tau: float, price: float) -> float:
+    """Random trainings that a supernet saves, less its price; both in trainings of a cell.
+
+    :param tau: Kendall's tau of its scores and the truths.
+    :param price: its training and its scores.
+    """
+    favourite = np.sin(0.5 * np.pi * max(tau, 0.0)) * _expected_best(SCORED)
+    trainings = next((count for count in range(1, SCORED) if _expected_best(count) >= favourite - 1e-9), SCORED)
+    return trainings - 1.0 - price
+
+
+def _expected_best(count: int) -> float:
+    """The expected largest of ``count`` standard normal values."""
+    x = np.linspace(-8.0, 8.0, 4001)
+    share = 0.5 * (1.0 + np.vectorize(math.erf)(x / math.sqrt(2.0)))
+    density = np.exp(-0.5 * x**2) / math.sqrt(2.0 * math.pi)
+    return float(np.trapezoid(x * count * share ** (count - 1) * density, x))
 
 
 def _rank(scores: list[float], truths: list[float]) -> dict[str, list[float]]:

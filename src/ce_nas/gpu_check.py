@@ -133,7 +133,7 @@ def _serve(pipe: Connection, settings: CheckSettings) -> None:
             except (CeNasError, RuntimeError, ValueError, ImportError, OSError) as error:
                 result = {"failed": f"{type(error).__name__}: {error}"}
             pipe.send(result)
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         return
 
 
