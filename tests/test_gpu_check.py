@@ -73,7 +73,7 @@ def work(settings, limit_s):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_step_that_hangs_or_crashes_is_ended_and_the_others_run(tmp_path, monkeypatch):
     (tmp_path / "bad_steps.py").write_text(STEPS_FILE)
     monkeypatch.syspath_prepend(tmp_path)

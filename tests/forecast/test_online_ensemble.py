@@ -17,6 +17,7 @@ from ce_nas.forecast.online_ensemble import (
 from ce_nas.forecast.simple_forecasters import DampedProfile, SeasonalNaive
 
 
+@pytest.mark.long
 def test_is_near_its_best_member(grid, issue, error):
     record = grid.record(known=grid.known)
     days = range(60, 72, 4)
