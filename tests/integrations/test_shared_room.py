@@ -90,6 +90,10 @@ class Interleavings(RuleBasedStateMachine):
         self.used[worker] += taken
         room.end(number, grams(taken), used=grams(self.used[worker]), completed=completed)
 
+    @rule()
+    def wait(self):
+        """Nothing happens, as when every worker was refused."""
+
     @invariant()
     def the_budget_holds(self):
         assert self.sum_of_used() <= self.limit * (1 + 1e-9)
@@ -108,7 +112,7 @@ class Interleavings(RuleBasedStateMachine):
 
 
 TestInterleavings = Interleavings.TestCase
-TestInterleavings.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestInterleavings.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
 
 
 def start(room, number, limit, used=0.0):
@@ -150,6 +154,19 @@ def test_a_first_trial_runs_alone_but_for_those_asked_together_with_it():
     assert start(other, 1, 10.0) is Verdict.START
     other.end(1, grams(2.0), used=grams(2.0), completed=True)
     assert one.reservation().carbon_g == pytest.approx(2.0 * (1 + MARGIN))
+
+
+def test_a_trial_that_asked_before_a_length_was_known_asks_again_once_it_is():
+    store = Store()
+    first, other = store.room("first"), store.room("other")
+    assert start(first, 0, 1.0) is Verdict.START
+    other.ask(1, grams(0.0))  # nothing to reserve is known
+    first.end(0, grams(0.9), used=grams(0.9), completed=True)
+    fits = lambda coming: 0.9 + coming.carbon_g <= 1.0  # noqa: E731
+    assert other.look(1, fits) is Verdict.WAIT
+    other.settle(1, Verdict.WAIT, grams(0.0))
+    other.ask(1, grams(0.0))
+    assert other.look(1, fits) is Verdict.REFUSE
 
 
 def test_a_killed_worker_keeps_its_usage_but_not_its_room():

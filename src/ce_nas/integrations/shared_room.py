@@ -47,7 +47,7 @@ class Verdict(StrEnum):
     REFUSE = "refuse"
     #: a trial with a higher number reads at this moment: look again, the trial still asking
     LOOK_AGAIN = "look again"
-    #: what a trial takes is unknown, and a first one runs
+    #: what a trial takes is unknown, and a first one runs; or more is known to be taken than when it asked: ask again
     WAIT = "wait"
 
 
@@ -141,11 +141,14 @@ class SharedRoom:
         asking = [key for key, one in others.items() if one.phase is Phase.ASKING]
         if any(key > number for key in asking):
             return Verdict.LOOK_AGAIN
+        own = self._record.trials[number]
+        if largest_usage(own.reserved, self.reservation()) != own.reserved:
+            return Verdict.WAIT
         begun = {key: one for key, one in others.items() if one.phase is not Phase.WAITING}
         if not self._is_length_known() and set(begun) - set(passed):
             return Verdict.WAIT
         coming = Usage()
-        for one in (*begun.values(), self._record.trials[number]):
+        for one in (*begun.values(), own):
             coming.add(one.remaining)
         return Verdict.START if fits(coming) else Verdict.REFUSE
 
