@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 AXE := .venv/axe/axe.min.js
 
-.PHONY: help search test test-fast test-core test-all lint bench docs scenarios torture results clean
+.PHONY: help search test test-short test-fast test-core test-all lint bench docs scenarios torture results clean
 
 help:
 	@echo "make search     one carbon-aware architecture search, with its report, in runs/"
@@ -21,8 +21,12 @@ help:
 search: .venv/.ready
 	$(BIN)/ce-nas search
 
-test: .venv/.ready-test $(AXE) lint
-	$(BIN)/pytest -n 2 -q -m "not long"
+# Lint runs beside the tests; few examples of each property, and few kills: `make test-all` has more of both.
+test: .venv/.ready-test $(AXE)
+	$(MAKE) --no-print-directory -j 2 lint test-short
+
+test-short: .venv/.ready-test
+	CE_NAS_EXAMPLES=30 CE_NAS_TORTURE_KILLS=8 $(BIN)/pytest -n 2 -q -m "not long"
 
 test-fast: .venv/.ready-test lint
 	$(BIN)/pytest -n 2 -q -m "not slow and not long"
@@ -34,7 +38,7 @@ test-core:
 	CE_NAS_CORE_ONLY=1 .venv-core/bin/pytest -n 2 -q -m "not slow and not long"
 
 test-all: .venv/.ready-test $(AXE) lint
-	CE_NAS_SCENARIOS=60 $(BIN)/pytest -n 2 -q
+	CE_NAS_SCENARIOS=60 CE_NAS_TORTURE_KILLS=50 $(BIN)/pytest -n 2 -q
 
 lint: .venv/.ready-test
 	$(BIN)/ruff check .

@@ -16,7 +16,11 @@ from ce_nas.space.darts import DARTS_OPERATIONS, DartsSpace, Genotype
 
 ROOT = Path(__file__).parents[1]
 
-hypothesis_settings.register_profile("unhurried", deadline=None)  # a deadline measures the machine's load
+hypothesis_settings.register_profile(
+    "unhurried",
+    deadline=None,  # it would measure the machine's load
+    max_examples=int(os.environ.get("CE_NAS_EXAMPLES", "100")),
+)
 hypothesis_settings.load_profile("unhurried")
 
 

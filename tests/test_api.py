@@ -159,6 +159,7 @@ def test_every_searcher_searches_a_benchmark_without_a_table(small_search, nb301
         assert member.objectives["flops"] == DartsCounts().flops([architecture])[0] / 1e6
 
 
+@pytest.mark.long
 def test_constraints_and_successive_halving_without_a_table(small_search, nb301_flags, tmp_path):
     base = {"schedule": {"sampling_batch": 20}, "searcher": {"initial_fidelity": 0.1}}
     flags = {**nb301_flags, "constraints": "params<=0.9", "hours": 2.5, "policy": "hotcarbon"}

@@ -33,7 +33,7 @@ NOT_RUN = {
 PAGES_WITH_PYTHON = sorted(page.name for page in (ROOT / "docs").glob("*.md") if "```python" in page.read_text())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("page", [page for page in PAGES_WITH_PYTHON if page not in NOT_RUN])
 def test_python_of_a_page_runs_from_its_top_to_its_end(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -151,7 +151,7 @@ def test_policies_are_compared(tmp_path):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_is_read_with_pandas(tmp_path):
     text = run("read_with_pandas", tmp_path)
     assert "g_per_kwh" in text

@@ -101,7 +101,7 @@ def test_a_suspended_training_ends_as_an_uninterrupted_one():
     assert found == {"identical": True, "differing_tensors": 0, "steps": 12, "suspended_at": 6}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_imports_what_torch_and_numpy_import_and_nothing_else():
     code = (
         "import sys, numpy, torch, {}\n"

@@ -131,6 +131,7 @@ def test_no_more_trainings_begin_than_the_policy_allows():
     assert set(started.values()) == {2}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("moves", "trainings"), [(True, 4), (False, 0)])
 def test_devices_with_nothing_left_to_sample_train_if_the_policy_says_so(moves, trainings):
     class Scoring(Policy):

@@ -271,6 +271,7 @@ def test_what_does_not_go_with_a_live_grid_is_said(flags, said):
         _ = RunInputs(settings_from_flags(**flags)).provider
 
 
+@pytest.mark.long
 def test_a_live_search_on_a_live_grid_reads_revises_and_settles(tmp_path):
     """An hour of the grid takes two thirds of a second, as the source's clock does."""
     pytest.importorskip("torch", reason="a live search looks for GPUs by torch")

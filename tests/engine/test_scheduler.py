@@ -38,6 +38,7 @@ def test_unranked_share_of_trainings(small_search, unranked_share):
     )  # the first few start before any score
 
 
+@pytest.mark.long
 def test_max_samples_of_surrogate_searcher(small_search):
     few = {"schedule": {"max_samples": 30, "samples_per_training": 2, "sampling_batch": 8}}
     result = small_search(few, searcher="surrogate", policy="fixed", hours=3).run()
@@ -85,6 +86,7 @@ def test_no_sampling_without_proxy_scores(small_search):
     assert summary.evaluations > 0
 
 
+@pytest.mark.long
 def test_searcher_with_proxy_scores_bypasses_queue(small_search):
     result = small_search(searcher="surrogate", policy="fixed", hours=6).run()
     assert contents(result, "sampled")

@@ -44,6 +44,7 @@ def test_stand_in_is_named_and_has_intervals(grid, issue):
     assert list(forecast.quantiles_g_per_kwh) == list(QUANTILE_LEVELS)
 
 
+@pytest.mark.long
 def test_quantiles_are_ordered_and_covering(grid, issue):
     forecaster, record, covered = OnlineEnsemble(), grid.record(known=grid.known), []
     for day in range(45, 76, 2):
@@ -55,6 +56,7 @@ def test_quantiles_are_ordered_and_covering(grid, issue):
     assert 0.6 < np.mean(covered) < 0.97
 
 
+@pytest.mark.long
 def test_continuing_equals_starting_from_scratch(grid, issue, monkeypatch):
     monkeypatch.setattr("ce_nas.forecast.online_ensemble.CACHE", _NoCache())
     record, continued = grid.record(known=grid.known), OnlineEnsemble()

@@ -153,6 +153,7 @@ def test_a_variable_without_its_unit_is_refused(tmp_path):
         read_open_meteo(path, datetime(2024, 1, 1, tzinfo=UTC))
 
 
+@pytest.mark.long
 def test_the_api_is_asked_for_the_place(tmp_path, monkeypatch):
     pytest.importorskip("httpx", reason="needs the extra live")
     now = utc_now().replace(minute=0, second=0, microsecond=0)

@@ -13,7 +13,7 @@ PAGE = (Path(__file__).parents[2] / "docs/integrations.md").read_text()
 BLOCKS = re.findall(r"```py\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("index", range(len(BLOCKS)))
 def test_a_block_runs(index, tmp_path, monkeypatch, capsys):

@@ -146,7 +146,7 @@ def train(architecture):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("way", sorted(SCRIPTS))
 def test_killed_and_resumed_in_each_way(tmp_path, way):
     script = tmp_path / "own.py"

@@ -65,7 +65,7 @@ def test_mlflow_keeps_every_period(search, tmp_path, monkeypatch):
     assert client.get_run(tracker.run_id).info.status == "FINISHED"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_wandb_writes_its_files_offline(search, tmp_path, monkeypatch):
     wandb = pytest.importorskip("wandb", reason="needs the extra wandb")
     monkeypatch.setenv("WANDB_SILENT", "true")

@@ -87,6 +87,7 @@ def test_the_first_block_is_saving_network_and_figures(finished_run):
     assert nothing[1:] == [Translator("en")("no_training")]
 
 
+@pytest.mark.long
 def test_the_same_work_under_other_policies_is_a_section_of_its_own(finished_run):
     counterfactual = counterfactual_from_journal(finished_run.entries)
     page = build_run_report(finished_run.entries, Translator("en"), counterfactual)

@@ -127,6 +127,7 @@ def test_an_unknown_metric_is_refused():
 
 
 def test_the_latency_is_measured_once_before_the_training(tmp_path, monkeypatch):
+    monkeypatch.setattr("ce_nas.training.latency.wait_until_idle", lambda device: 0.0)
     """It is in the folder when a training is stopped at its first step, and the resumed one does not measure again."""
     objectives = (OBJECTIVES[0], Objective("latency", "ms", maximise=False, reference=1000.0))
     config = replace(CONFIG, objectives=objectives, recipe=replace(RECIPE, whitening=2))

@@ -13,6 +13,12 @@ from ce_nas.training.latency import export_onnx, measure_latency, median_interva
 from ce_nas.training.networks.nasbench201_network import NasBench201Network
 
 
+@pytest.fixture(autouse=True)
+def an_idle_device(monkeypatch):
+    """Timing waits for an idle device, which the tests beside it prevent."""
+    monkeypatch.setattr("ce_nas.training.latency.wait_until_idle", lambda device: 0.0)
+
+
 class CountingMeter(EnergyMeter):
     """A meter that advances by 3 J per reading."""
 

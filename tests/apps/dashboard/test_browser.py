@@ -291,6 +291,7 @@ class Tour:
         self.check("pilot")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_every_dashboard_page_is_clicked_through(open_session, address, axe, language, size):

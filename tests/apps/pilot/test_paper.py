@@ -13,7 +13,7 @@ from ce_nas.apps.pilot.paper import decision_html, decision_page
 from ce_nas.report.i18n.translator import LANGUAGES, Translator
 from ce_nas.report.markdown import render_markdown
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long  # a whole pilot, twelve searches and their baselines
 
 TRANSLATE = Translator("en")
 

@@ -7,7 +7,7 @@ from ce_nas.apps.pilot.simulate import run_pilot
 from ce_nas.core.errors import CeNasError
 from ce_nas.core.units import J_PER_KWH
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long  # a whole pilot, twelve searches and their baselines
 
 
 def costs(method):

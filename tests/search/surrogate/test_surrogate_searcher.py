@@ -261,6 +261,7 @@ def test_known_values_of_huge_space_are_rejected():
         SurrogateSearcher(HUGE, random_stream(0, "huge"), REFERENCE, known_objectives=[None, np.ones(4)])
 
 
+@pytest.mark.long
 def test_reaches_target_on_nasbench201(shared_data):
     table = read_table(shared_data / "nasbench201/nb201.parquet")
     real = np.column_stack([-table.metric("accuracy").values, table.metric("edgegpu_energy").values])
