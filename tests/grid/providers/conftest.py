@@ -114,7 +114,10 @@ def watttime(server: ProviderServer, path: str, query: dict[str, str], headers: 
     if path.endswith("forecast"):
         start, end = at, at + timedelta(hours=int(query["horizon_hours"]))
     else:
-        start, end = utc(query["start"]), min(utc(query["end"]), at)
+        first = utc(query["start"])
+        into_step = timedelta(minutes=first.minute % 5, seconds=first.second, microseconds=first.microsecond)
+        start = first - into_step + timedelta(minutes=5 if into_step else 0)  # the points of the API are whole steps
+        end = min(utc(query["end"]), at)
     rows = [
         {"point_time": server.format_time(moment), "value": None if value is None else value * 1000 / 453.59237}
         for moment, value in server.rows(step_starts(start, end, 300))
