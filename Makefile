@@ -26,7 +26,7 @@ test: .venv/.ready-test $(AXE)
 	$(MAKE) --no-print-directory -j 2 lint test-short
 
 test-short: .venv/.ready-test
-	CE_NAS_EXAMPLES=30 CE_NAS_TORTURE_KILLS=8 $(BIN)/pytest -n 2 -q -m "not long"
+	CE_NAS_EXAMPLES=20 CE_NAS_TORTURE_KILLS=5 CE_NAS_TORTURE_SEEDS=5 $(BIN)/pytest -n 2 -q -m "not long"
 
 test-fast: .venv/.ready-test lint
 	$(BIN)/pytest -n 2 -q -m "not slow and not long"

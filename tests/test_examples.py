@@ -39,7 +39,7 @@ def run(name, folder, *arguments):
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "chosen"), [("own_function", "="), ("own_loop", "'degree': ")])
 def test_a_script_searches(tmp_path, name, chosen):
     assert chosen in run(name, tmp_path, "3")
@@ -117,7 +117,7 @@ def test_a_space_has_its_condition_and_its_constraint(tmp_path):
     assert not [line for line in lines if "block=residual" in line and "depth=1 " in line]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_grid_file_is_followed(tmp_path):
     hours = [line.split() for line in run("own_grid_file", tmp_path).splitlines() if "g/kWh" in line]
     working = [float(hour[0]) for hour in hours if int(hour[2]) > 0]
@@ -126,7 +126,7 @@ def test_a_grid_file_is_followed(tmp_path):
     assert max(working) <= min(resting)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_sites_save_carbon(tmp_path):
     home, moved, *moves = run("several_sites", tmp_path).splitlines()
     assert float(moved.split()[-3]) < float(home.split()[-3])

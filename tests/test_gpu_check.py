@@ -94,7 +94,7 @@ def test_without_time_left_nothing_starts(tmp_path):
     assert {result.get("skipped") for result in found.values()} == {"no time left"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_suspended_training_ends_as_an_uninterrupted_one():
     settings = CheckSettings("cpu", channels=2, cells=3, batch=4, images=48)
     found = STEPS["resume"](settings, 600.0)

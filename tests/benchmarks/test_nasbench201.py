@@ -43,6 +43,7 @@ def packaged(dataset):
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_the_embedded_table_equals_the_package(dataset):
     table, records = load_embedded_table(dataset), packaged(dataset)

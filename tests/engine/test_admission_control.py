@@ -225,6 +225,7 @@ def test_sampling_is_within_the_budgets():
     assert planner.limit_allocation(Allocation(4, 0), [], 1.0) == (Allocation(0, 0, released=4), StopReason.ENERGY)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", ["vanilla", "hotcarbon", "one-shot", "look-ahead"])
 @pytest.mark.parametrize(("cost", "electricity"), [(4.0, 0.0), (4.0, 0.3), (1.6, 0.0), (1.6, 0.3), (9.5, 0.1)])
 def test_cost_budget_by_the_hour_is_kept_and_used(policy, cost, electricity):

@@ -21,6 +21,7 @@ def engine(base=None, /, **flags):
     return build_engine(RunInputs(settings_from_flags(base, **flags)), NullJournal())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", POLICIES.names())
 def test_every_policy_can_be_built(name):
     assert engine(policy=name).components.policy.name == name

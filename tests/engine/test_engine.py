@@ -65,6 +65,7 @@ def held_hours(result):
     return sum(result.summary.device_hours_by_activity.values()), released_h
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_policy_accounts_for_all_device_time(small_search, policy):
     result = small_search(policy=policy).run()
@@ -77,6 +78,7 @@ def test_every_policy_accounts_for_all_device_time(small_search, policy):
     assert summary.carbon_g["full"] > 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", [name for name in REGISTERED.names() if name != "one-shot"])
 def test_nothing_begins_after_a_policy_is_done(policy):
     run_settings = settings_from_flags(
@@ -163,6 +165,7 @@ def test_one_shot_trains_as_many_as_it_says():
     assert (result.summary.stop, result.summary.evaluations) == ("done", 7)
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @example(seed=13, gpus=1, hours=1, period="20min")  # the run ends when a sampling task is suspended
 @given(
@@ -194,6 +197,7 @@ def test_energy_balance_and_task_completion(seed, gpus, hours, period):
     assert len(set(architectures)) == len(architectures)
 
 
+@pytest.mark.long
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_device_runs_one_task_at_a_time(seed):

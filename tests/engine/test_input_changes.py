@@ -73,7 +73,7 @@ def kill_after(entries, folder, **options):
     os.waitpid(child, 0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_changed_trace_is_named_then_accepted_once(killed):
     before = read_run_entries(killed)
     write_trace(killed.parent / "t.csv", hours=480, late=50)  # longer: the default start would move, too

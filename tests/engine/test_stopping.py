@@ -107,6 +107,7 @@ def test_target_is_pursued_however_little_a_kilogram_brings():
     assert result.summary.stop == "deadline"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", POLICIES.names())
 def test_every_policy_keeps_a_stop(policy):
     result = Search(policy=policy, searcher="random", gpus=8, hours=40, stop="50%/kg").run()

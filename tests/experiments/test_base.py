@@ -53,6 +53,7 @@ EXPERIMENTS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_experiment_reports_in_both_languages(name, make_result):
     experiment = EXPERIMENTS[name](ExperimentConfig({"hours": 8}, (0, 1)))

@@ -148,6 +148,7 @@ def test_variance_shares_sum_to_one(zone):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("zone", NAMES)
 def test_typical_year_has_statistics_of_the_real_grid(zone, calibration, grid_data):
     source = next(source for source in calibration.ZONES if source.name == zone)

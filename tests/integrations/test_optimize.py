@@ -44,6 +44,7 @@ def test_a_function_with_conditions_and_known_costs(tmp_path):
     assert known == {"quality": False, "size": True}
 
 
+@pytest.mark.long
 def test_the_default_searcher_samples_by_a_score(tmp_path):
     result = optimize(
         quality, {"width": list(range(1, 9))}, OBJECTIVES, trainings=3, out=tmp_path / "run", costs=size, score=quality,

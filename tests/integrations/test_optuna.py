@@ -52,6 +52,7 @@ def test_a_study_over_every_kind_of_parameter(inner):
             assert distribution._contains(distribution.to_internal_repr(trial.params[name]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("inner", INNERS)
 def test_it_beats_random_sampling(inner):
     def final_hypervolume(sampler):

@@ -19,7 +19,7 @@ class TestLamooSampler(suite.BasicSamplerTestCase, suite.RelativeSamplerTestCase
         return lambda: LamooSampler(seed=0, n_startup_trials=1, warn_independent_sampling=False)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 class TestSurrogateSampler(
     suite.BasicSamplerTestCase, suite.RelativeSamplerTestCase, suite.MultiObjectiveSamplerTestCase
 ):

@@ -68,7 +68,7 @@ def test_a_lightning_training_ends_within_its_budget(make_budget, fake_time, tmp
     assert again.budget.used.carbon_g <= 3000 + 0.2 * 3000
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_a_lightning_training_pauses_at_a_checkpoint_and_goes_on(make_budget, fake_time, tmp_path):
     train = lightning_parts(fake_time, 900.0)
@@ -148,7 +148,7 @@ def test_a_hugging_face_training_ends_within_its_budget(make_budget, fake_time, 
     assert list(tmp_path.glob("checkpoint-*"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_a_hugging_face_training_pauses_at_a_checkpoint_and_goes_on(make_budget, fake_time, tmp_path):
     train = hugging_face_parts(fake_time, 1800.0)

@@ -95,6 +95,7 @@ def test_conditions_of_a_split_are_not_repeated(lamoo_run):
         assert len(clauses) == len(set(clauses))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_explanation_pages_in_both_languages(lamoo_run, finished_run, language):
     translate = Translator(language)

@@ -31,6 +31,7 @@ def test_overview_is_a_png_also_of_an_empty_run(finished_run):
         assert draw_overview(entries).startswith(b"\x89PNG")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_figures_are_svg_and_png_and_shown_in_markdown(finished_run, tmp_path, language):
     legible = write_figures(tmp_path, finished_run.entries, Translator(language))
@@ -45,6 +46,7 @@ def test_figures_are_svg_and_png_and_shown_in_markdown(finished_run, tmp_path, l
         assert f"(figures/{name}.svg)" in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.long
 def test_png_is_english_without_a_japanese_font(finished_run, tmp_path, monkeypatch):
     monkeypatch.setattr("ce_nas.report.plotting.png.find_japanese_font", lambda: None)
     assert not write_figures(tmp_path, finished_run.entries, Translator("ja"))

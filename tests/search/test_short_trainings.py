@@ -117,6 +117,7 @@ def test_options_without_effect_are_refused():
         settings_from_flags(searcher={"short_trainings": 8, "initial_fidelity": 0.1, "promotion_rate": 0.5})
 
 
+@pytest.mark.long
 def test_a_whole_search_trains_shortly_first(shared_data, tmp_path):
     problem = {"name": "hwnasbench", "table": str(shared_data / "nasbench201/nb201.parquet"), "measured_only": True}
     problem |= {"objectives": ["accuracy", "raspi4_latency"], "proxy_scores": "none"}

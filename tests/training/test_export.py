@@ -56,6 +56,7 @@ def test_the_python_file_needs_torch_alone(name, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 def test_torch_export_takes_any_batch_and_the_network_stays_as_it_is(tmp_path):
     built = network("nb201")
     before = {name: value.clone() for name, value in built.state_dict().items()}

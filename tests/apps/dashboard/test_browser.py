@@ -408,6 +408,7 @@ def static_pages(run_root, pilot_result, tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_every_page_written_by_a_command(open_session, static_pages, axe, language, size):

@@ -25,6 +25,7 @@ def runs(tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_without_baseline_runs_the_work_starts_immediately(runs):
     result = pilot_from_runs(PilotInputs(), [runs / "ours-0", runs / "ours-1"])
     assert result.is_measured

@@ -14,6 +14,7 @@ def test_problem_without_single_seeds_is_refused():
         NoiseExperiment(ExperimentConfig({}, (0,)))
 
 
+@pytest.mark.long
 def test_runs_observe_single_seeds_and_are_reevaluated(shared_data, make_result):
     flags = {"table": shared_data / "nasbench201/nb201.parquet", "problem": "hwnasbench", "hours": 2, "gpus": 2}
     experiment = NoiseExperiment(ExperimentConfig(flags, (0, 1)))

@@ -9,6 +9,7 @@ from ce_nas.space.distributions import Float
 from ce_nas.space.mixed import MixedSpace
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("objectives", [2, 3, 4, 5])
 def test_few_evaluations_cover_a_smooth_front(objectives):
     """Squared distances from the unit vectors: the points between these are the front, a thin slice of the cube."""

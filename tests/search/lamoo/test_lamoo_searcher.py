@@ -194,6 +194,7 @@ def test_invalid_settings_are_rejected(wrong):
         trained_searcher(**wrong)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("select", ["leaf", "mcts"])
 @pytest.mark.parametrize("kernel", ["rbf", "poly", "linear"])
 def test_beats_random_search_on_nasbench201(kernel, select, shared_data):

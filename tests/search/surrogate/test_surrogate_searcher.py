@@ -159,6 +159,7 @@ def sampled(cells, features):
     return [Observation(cell, (0.5, values(cell)[1]), 0.0, tuple(features[SPACE.index[cell]])) for cell in cells]
 
 
+@pytest.mark.long
 def test_proxy_scores_of_some_architectures_are_used():
     features = scores("good")
     cells = SPACE.sample(random_stream(1, "sampled"), 3000)
@@ -175,6 +176,7 @@ def test_proxy_scores_of_some_architectures_are_used():
     assert errors["with scores"] < 0.9 * errors["without scores"]
 
 
+@pytest.mark.long
 def test_proxy_scores_are_used_incrementally():
     features = scores("good")
     searcher, known = trained_searcher(30, requires_training=[True, False])

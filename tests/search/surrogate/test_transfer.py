@@ -86,6 +86,7 @@ def test_a_warm_search_needs_fewer_trainings(costs):
         assert warm[0] < 0.5 * cold[0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "errors", [OTHER.max() - OTHER, np.random.default_rng(2).permutation(OTHER)], ids=["negated", "shuffled"]
 )

@@ -10,6 +10,7 @@ from ce_nas.training.networks.nasbench201_network import NasBench201Network, cou
 CELLS = NasBench201Space().sample(np.random.default_rng(0), 12)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("options", "image"),
     [
