@@ -111,6 +111,31 @@ def test_each_function_sees_its_own_card_and_prints_into_its_log(cluster, tmp_pa
     assert (tmp_path / "work" / "logs" / "task-2.log").read_text() == "training 3\n"
 
 
+@pytest.mark.long
+def test_devices_share_cards_and_have_the_stated_environment(cluster, tmp_path):
+    own = tmp_path / "own.py"
+    environment = 'float(os.environ["OF_THE_SETTINGS"])'
+    own.write_text(
+        OWN.replace("[1, 2, 3, 4]", "list(range(8))")
+        .replace("< 4", "< 8")
+        .replace('"again": card', f'"again": {environment}')
+    )
+    workers = RayWorkerPool(
+        functools.partial(UserFunctionExecutor, own),
+        ["cuda"] * 8,
+        tmp_path / "work",
+        RayResources(0.5, 0.5),
+        runtime_env={"env_vars": {"OF_THE_SETTINGS": "2.5"}},
+    )
+    with OpenPool(workers) as pool:
+        for device in range(8):
+            pool.workers.start(device, Task(device, TaskKind.EVALUATION, ((device,),)))
+        ends = [pool.receive(WorkerEvent.FINISHED, WorkerEvent.FAILED) for _ in range(8)]
+    assert [end.detail for end in ends] == [""] * 8
+    assert sorted(-end.outcome.values[0][0] for end in ends) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert {-end.outcome.values[0][1] for end in ends} == {2.5}
+
+
 @pytest.mark.slow
 def test_a_training_is_metered_where_it_runs(cluster, tmp_path):
     make_meter = functools.partial(WorkerMeter, METERS.validate("modelled"))

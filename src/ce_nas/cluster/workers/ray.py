@@ -195,6 +195,8 @@ class RayWorkerPool(WorkerPool):
         self._ray: Any = ray
         self._address = address
         self._runtime_env = dict(runtime_env or {})
+        #: the same for each actor, where Ray was initialised by somebody else: it is the job's otherwise
+        self._actor_env: dict[str, Any] | None = None
         self._resources = resources or RayResources()
         self._timeouts = timeouts or WorkerTimeouts()
         self._folders = TaskFolders(folder.absolute())
@@ -249,7 +251,9 @@ class RayWorkerPool(WorkerPool):
             old.unlink(missing_ok=True)
         (work / self._mark).touch()
         self._unended = self._folders.unended()
-        if not self._ray.is_initialized():
+        if self._ray.is_initialized():
+            self._actor_env = self._runtime_env or None
+        else:
             self._connect()
         self._on_message = on_message
         with self._lock:
@@ -341,7 +345,10 @@ class RayWorkerPool(WorkerPool):
     def _create_actor(self, device: _RayDevice) -> None:
         """Create the actor of a device; Ray starts it once a node has the resources."""
         actor_class = self._ray.remote(DeviceActor).options(
-            num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_concurrency=4
+            num_cpus=self._resources.cpus,
+            num_gpus=self._resources.gpus,
+            max_concurrency=4,
+            runtime_env=self._actor_env,
         )
         device.actor = actor_class.remote(*self._arguments[device.number])
         device.is_ready, device.created_s = False, monotonic_s()
