@@ -21,7 +21,7 @@ help:
 search: .venv/.ready
 	$(BIN)/ce-nas search
 
-# Lint runs beside the tests; few examples of each property, and few kills: `make test-all` has more of both.
+# Lint runs at the same time as the tests; few examples of each property, and few kills: `make test-all` has more of both.
 test: .venv/.ready-test $(AXE)
 	$(MAKE) --no-print-directory -j 2 lint test-short
 

@@ -50,7 +50,7 @@ __all__ = ["ChosenArchitecture", "Result", "Search", "read_run_settings", "resum
 
 _log = logging.getLogger(__name__)
 
-#: where an estimate's training is shorter, the start-up of its device is told apart, s
+#: where an estimate's training is shorter, the start-up of its device is measured apart, s
 _SHORT_TRAINING_S = 120.0
 #: the keywords of a search that may also be objects that the caller made
 _COMPONENT_KEYWORDS = ("policy", "searcher", "forecaster", "workers")
@@ -205,14 +205,14 @@ class Search:
             _log.warning(first.note)
 
     def _calibrate(self) -> DeviceCalibration:
-        """One training on one device; if it is so short that the device's start-up counts, two more tell them apart."""
+        """One training on one device; two more measure the device's start-up apart if it counts."""
         once = self._train_for_estimate(1)
         if once.training_s >= _SHORT_TRAINING_S or self._inputs.benchmark.space.size < 2:
             return once
         return self._train_for_estimate(2)
 
     def _train_for_estimate(self, trainings: int) -> DeviceCalibration:
-        """Train once, or twice to tell the start-up of the device apart, in a folder that is removed."""
+        """Train once, or twice to measure the start-up of the device apart, in a folder that is removed."""
         import tempfile
 
         from ce_nas.analysis.estimate import DeviceCalibration

@@ -2,7 +2,7 @@
 
 A training that has reached its end shows, for each epoch, how much every objective still improved from there on. The
 largest such gain bounds what another training may still gain: where the trainings are exchangeable, one of n + 1
-exceeds the largest of n others with a probability of 1 / (n + 1), whatever the form of the curves [CP]. A training
+exceeds the largest of n others with a probability of 1 / (n + 1), for curves of any form [CP]. A training
 whose present values, improved by the largest gains, are still dominated by the front is ended; its present values,
 which are worse than what it would have reached, are its result. No model of the curve [LC] has to be fitted, and few
 trainings, or curves that rise late, end nothing.

@@ -132,7 +132,7 @@ class LiveCluster(DeviceCluster[_LiveDevice]):
         target = self._devices[device]
         target.unread_readings += self._collect_reading(target)
         target.task, target.is_preempting = task, False
-        if target.taken_back_s != self._clock.now_s:  # it waited for a task meanwhile: not to be told apart
+        if target.taken_back_s != self._clock.now_s:  # it waited for a task meanwhile: the two cannot be separated
             target.taken_back_s = None
         target.activity = Activity.RESTORE if task.id in self._started else Activity.STARTUP
         self._started.add(task.id)

@@ -182,8 +182,8 @@ class CarbonBudget:
     def why_wait(self, rule: PauseRule) -> str | None:
         """Why a rule waits now, a sentence; None to work.
 
-        Its ``max_wait`` counts from the first question to which it was not None; after it, work goes on, until the grid
-        has been clean once.
+        Its ``max_wait`` counts from the first question to which it was not None; after it, work continues until the
+        grid has been clean once.
         """
         with self._lock:
             self._read()

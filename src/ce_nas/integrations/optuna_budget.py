@@ -110,7 +110,7 @@ class CarbonCallback:
             WORKER_PREFIX + self.budget.id, self._records, study.set_user_attr, lambda: utc_now().timestamp()
         )
         self._lock = threading.RLock()
-        #: number of each trial that was begun here and has not ended to the thread that began it
+        #: number of each trial that was started here and has not ended to the thread that started it
         self._threads: dict[int, int] = {}
         #: what this worker had used when no trial ran, the last time; None: not since a pause
         self._idle_from: Usage | None = None

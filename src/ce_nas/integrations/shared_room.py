@@ -77,7 +77,7 @@ class _Record:
     largest: Usage
     #: whether one of its trials was completed
     has_completed: bool
-    #: number of each trial that has begun
+    #: number of each trial that has started
     trials: dict[int, _Trial]
     #: time of the record, s since 1970
     at_s: float
@@ -144,11 +144,11 @@ class SharedRoom:
         own = self._record.trials[number]
         if largest_usage(own.reserved, self.reservation()) != own.reserved:
             return Verdict.WAIT
-        begun = {key: one for key, one in others.items() if one.phase is not Phase.WAITING}
-        if not self._is_length_known() and set(begun) - set(passed):
+        started = {key: one for key, one in others.items() if one.phase is not Phase.WAITING}
+        if not self._is_length_known() and set(started) - set(passed):
             return Verdict.WAIT
         coming = Usage()
-        for one in (*begun.values(), own):
+        for one in (*started.values(), own):
             coming.add(one.remaining)
         return Verdict.START if fits(coming) else Verdict.REFUSE
 
@@ -193,7 +193,7 @@ class SharedRoom:
         return Usage() if trial is None else trial.reserved
 
     def coming(self, more: int = 0) -> Usage:
-        """What all trials that have begun may still take, and some more trials."""
+        """What all trials that have started may still take, and some more trials."""
         coming = Usage()
         for one in self._trials().values():
             if one.phase is not Phase.WAITING:

@@ -49,7 +49,7 @@ CHECKPOINT_INTERVAL_S, RECORD_INTERVAL_S = 60.0, 5.0
 _WARM_UP_STEPS, _MEASURED_S = 3, 5.0
 #: time of the run between two looks at the grid, s
 WAIT_INTERVAL_S = 300.0
-#: after it has waited as long the training goes on until the grid has been clean once, s of the run
+#: after it has waited as long the training continues until the grid has been clean once, s of the run
 LONGEST_WAIT_S = DAY_S
 
 
@@ -292,7 +292,7 @@ def _wait_for(device: torch.device) -> None:
 
 
 def _read_wait(path: Path, after_s: float) -> tuple[float, bool]:
-    """How long an interrupted training had waited, s, and whether it goes on until the grid is clean.
+    """How long an interrupted training had waited, s, and whether it continues until the grid is clean.
 
     :param after_s: end of the last reading; the time waited before it is a part of it.
     :raises StoreError: if the file is damaged.
@@ -304,7 +304,7 @@ def _read_wait(path: Path, after_s: float) -> tuple[float, bool]:
         waited_s = float(content["waited_s"]) if content["after_s"] == after_s else 0.0
         return waited_s, bool(content["works_until_clean"])
     except (ValueError, TypeError, KeyError) as error:
-        message = f"Expected the time waited by a training at {path}, but {error}; remove the file to wait anew."
+        message = f"Expected the time waited by a training at {path}, but {error}; remove the file to wait again."
         raise StoreError(message) from error
 
 

@@ -128,12 +128,12 @@ def test_a_lost_attempt_writes_where_nobody_reads(folders):
     write(folders.work / "task-4" / "state", b"3 steps")
     write(folders.work / "supernet.pt", b"shared")
     assert folders.folder(4) == folders.work
-    second = folders.begin_anew(4)
+    second = folders.start_next_attempt(4)
     write(folders.work / "task-4" / "state", b"of the lost one")
     assert folders.read(4) == {"task-4/state": b"3 steps"}
     assert (second / "supernet.pt").read_bytes() == b"shared"
     write(second / "task-4" / "state", b"5 steps")
-    third = folders.begin_anew(4)
+    third = folders.start_next_attempt(4)
     write(second / "task-4" / "state", b"of the lost one")
     assert third == folders.folder(4) == newest_task_folder(folders.work, 4) != second
     assert folders.read(4) == {"task-4/state": b"5 steps"}
@@ -144,7 +144,7 @@ def test_a_lost_attempt_writes_where_nobody_reads(folders):
 
 
 def test_an_attempt_that_was_lost_before_its_first_checkpoint_is_left_alone_too(folders):
-    folders.begin_anew(5)
+    folders.start_next_attempt(5)
     write(folders.work / "task-5" / "state", b"of the lost one")
     assert folders.read(5) == {}
 

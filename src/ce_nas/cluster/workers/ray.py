@@ -441,7 +441,7 @@ class RayWorkerPool(WorkerPool):
         return [*messages, end.message]
 
     def _note_end(self, task_id: int) -> None:
-        """Note that nobody works on a task in the folder of its next attempt."""
+        """Note that no actor works on a task in the folder of its next attempt."""
         if task_id in self._unended:
             self._unended.discard(task_id)
             self._folders.note(task_id, has_ended=True)
@@ -450,7 +450,7 @@ class RayWorkerPool(WorkerPool):
         """Start the task of an actor that is ready, where no earlier attempt at it can write."""
         folders, device.files_due_s, device.log_kept = self._folders, 0.0, 0
         if task.id in self._unended:  # a lost attempt at it may still write there
-            folders.begin_anew(task.id)
+            folders.start_next_attempt(task.id)
             self._note_end(task.id)
         place: Path | TaskFiles
         if device.is_shared:

@@ -31,7 +31,7 @@ __all__ = ["ATTEMPTS_DIRNAME", "TaskFiles", "TaskFolders", "WorkingCopy", "newes
 
 #: folder of the attempts that follow a lost one, each in ``TASK-NUMBER``
 ATTEMPTS_DIRNAME = "attempts"
-#: file in it that says which tasks have begun and ended in the folder of the run
+#: file in it that says which tasks have started and ended in the folder of the run
 _RECORD_FILENAME = "record"
 #: suffix of a file that is being written, and of a complete folder that is about to replace another one
 _PARTIAL_SUFFIX, _COMPLETE_SUFFIX = ".part", ".new"
@@ -98,7 +98,7 @@ class TaskFolders:
     """Where the attempts at tasks work, in a folder that several machines share.
 
     A machine that was taken for lost may still be at work. The next attempt at its task therefore has a folder of
-    its own, with a copy of the checkpoint, so that whatever the lost one writes reaches no later attempt.
+    its own, with a copy of the checkpoint, so that nothing that the lost one writes reaches a later attempt.
 
     :param work: the folder of checkpoints.
     """
@@ -118,7 +118,7 @@ class TaskFolders:
         record = self.work / ATTEMPTS_DIRNAME / _RECORD_FILENAME
         record.parent.mkdir(exist_ok=True)
         with record.open("a") as file:
-            file.write(f"{'ended' if has_ended else 'begun'} {task_id}\n")
+            file.write(f"{'ended' if has_ended else 'started'} {task_id}\n")
 
     def unended(self) -> set[int]:
         """Return the tasks whose end an earlier process has not noted: it is gone, but they may still be at work."""
@@ -126,11 +126,11 @@ class TaskFolders:
         for line in record.read_text().splitlines() if record.exists() else []:
             said, _, number = line.partition(" ")
             if number.isdigit():
-                (left.add if said == "begun" else left.discard)(int(number))
+                (left.add if said == "started" else left.discard)(int(number))
         return left
 
     @_storing()
-    def begin_anew(self, task_id: int) -> Path:
+    def start_next_attempt(self, task_id: int) -> Path:
         """Return a folder for the next attempt, with a copy of the task's files, which the last one may still write."""
         before = self.folder(task_id)
         number = 2 if before == self.work else int(before.name.partition("-")[2]) + 1
@@ -142,7 +142,7 @@ class TaskFolders:
         for path in _common_files(self.work):
             (part / path.name).symlink_to(Path("..", "..", path.name))
         part.rename(folder)
-        for path in _own_entries(before, task_id):  # nobody reads them any more
+        for path in _own_entries(before, task_id):  # no attempt reads them any more
             _delete(path)
         return folder
 
@@ -232,7 +232,7 @@ class WorkingCopy:
     def collect(self, task_id: int, log: Path, log_kept: int, *, is_over: bool = False) -> TaskFiles | None:
         """Return what has changed since the last time; None if nothing has.
 
-        During a training only files that nobody writes just now, so that they are as a crash would leave them.
+        During a training only files that are not being written, so that they are as a crash would leave them.
 
         :param log_kept: bytes of the log that the run has.
         :param is_over: whether the training has ended; then its files are removed here.
@@ -397,7 +397,7 @@ def _delete(path: Path) -> None:
 
 
 def _remove_left_behind(place: Path) -> None:
-    """Remove the folders whose workers are gone: nobody holds their lock."""
+    """Remove the folders whose workers are gone: no process holds their lock."""
     for folder in place.glob(f"{_SCRATCH_PREFIX}*"):
         with suppress(OSError), contextlib.closing((folder / ".held").open()) as held:
             if file_age_s((folder / ".held").stat().st_mtime_ns) < _LEFT_BEHIND_S:
