@@ -63,3 +63,7 @@ class TestLiveCluster(ClusterContract):
         cluster = LiveCluster(workers, clock, event_log, POWER)
         yield cluster
         cluster.close()
+
+    @pytest.mark.long  # ten seconds of real time
+    def test_released_devices_are_not_accounted_for(self, cluster, clock):
+        super().test_released_devices_are_not_accounted_for(cluster, clock)

@@ -112,7 +112,7 @@ class ClusterContract:
         cluster.assign(Allocation(0, 0, released=2))
         self.advance(cluster, clock, 1.0)
         cluster.read_energy()
-        self.advance(cluster, clock, 200.0)
+        self.advance(cluster, clock, 1000.0)
         assert sum(reading.end_s - reading.start_s for reading in cluster.read_energy()) == 0.0
 
     def advance(self, cluster: Cluster, clock: Clock, duration_s: float) -> None:
