@@ -19,9 +19,12 @@ NVML = '''
     """NVML's calls on GPUs, energy and power limits, for two GPUs of two types."""
     import json
     import os
+    import threading
     import time
     from pathlib import Path
 
+    #: the profiles of both types are measured at the same time, each in a thread
+    SET = threading.Lock()
     FILE = Path(os.environ["FAKE_NVML_FILE"])
     NAMES = {"GPU-0": "Alpha", "GPU-1": "Beta"}
     RANGES = {"GPU-0": (200_000, 400_000), "GPU-1": (100_000, 300_000)}
@@ -86,12 +89,13 @@ NVML = '''
     def nvmlDeviceSetPowerManagementLimit(handle, limit):
         if os.environ.get("FAKE_NVML_DENIES"):
             raise NVMLError("Insufficient Permissions")
-        state = read()
-        drawn = nvmlDeviceGetTotalEnergyConsumption(handle)
-        state[handle] = {"limit_mw": limit, "mj": drawn, "since": time.time()}
-        part = FILE.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(state))
-        part.replace(FILE)
+        with SET:
+            state = read()
+            drawn = nvmlDeviceGetTotalEnergyConsumption(handle)
+            state[handle] = {"limit_mw": limit, "mj": drawn, "since": time.time()}
+            part = FILE.with_suffix(f".{os.getpid()}")
+            part.write_text(json.dumps(state))
+            part.replace(FILE)
 '''
 #: steps of 40 ms, twice as long below a limit that differs by type
 OWN = """
