@@ -135,6 +135,7 @@ class Result:
         :param path: a file that ends in ``.html``, ``.md``, ``.png`` or ``.json``, or a folder for all of them.
         :param language: ``en`` or ``ja``; None: the language of the locale.
         :raises StoreError: if a file cannot be written.
+        :raises MissingExtraError: for a PNG, without the extra ``plots``; a folder then holds the others.
         """
         from ce_nas.report.html import render_html
         from ce_nas.report.i18n.translator import Translator

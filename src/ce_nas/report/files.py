@@ -12,6 +12,7 @@ from ce_nas.analysis.summary import summarise
 from ce_nas.report.html import render_html
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.markdown import render_markdown
+from ce_nas.report.plotting.plots_extra import has_plots
 from ce_nas.report.plotting.svg import render_svg
 from ce_nas.report.run_report import build_run_report
 from ce_nas.report.savings_section import savings_headline
@@ -40,7 +41,7 @@ def write_report(
     counterfactual: Counterfactual | str | None = None,
     saved: Savings | None = None,
 ) -> None:
-    """Write ``summary.json``, ``report.html``, ``report.md`` and ``report.png``.
+    """Write ``summary.json``, ``report.html``, ``report.md`` and, with the extra ``plots``, ``report.png``.
 
     The same journal and language give the same bytes. The Markdown shows the figures if :func:`write_figures` was
     called before.
@@ -50,8 +51,6 @@ def write_report(
     :param saved: what the run saved; None: computed here.
     :raises StoreError: if a file cannot be written; the other files and the journal stay intact.
     """
-    from ce_nas.report.plotting.run_overview import draw_overview
-
     saved = saved or savings(entries)
     page = build_run_report(entries, Translator(language), counterfactual, saved, estimate_outcomes(folder, entries))
     write_atomic(folder / "summary.json", render_summary_json(summarise(entries), saved))
@@ -59,7 +58,10 @@ def write_report(
     write_atomic(
         folder / "report.md", render_markdown(page, FIGURES_FOLDER if (folder / FIGURES_FOLDER).is_dir() else None)
     )
-    write_atomic(folder / "report.png", draw_overview(entries))
+    if has_plots():
+        from ce_nas.report.plotting.run_overview import draw_overview
+
+        write_atomic(folder / "report.png", draw_overview(entries))
 
 
 def estimate_outcomes(folder: Path, entries: Sequence[JournalEntry]) -> tuple[EstimateOutcome, ...]:
@@ -84,19 +86,24 @@ def write_figures(
     counterfactual: Counterfactual | str | None = None,
     saved: Savings | None = None,
 ) -> bool:
-    """Write each figure of a report as SVG and PNG into the subfolder ``figures``; ``report.md`` shows them afterwards.
+    """Write each figure of a report into the subfolder ``figures``; ``report.md`` shows them afterwards.
+
+    As SVG, and with the extra ``plots`` as PNG.
 
     :returns: whether the PNGs are in the language of ``translate``; without a font for it they are in English.
     :raises StoreError: if a file cannot be written.
     """
-    from ce_nas.report.plotting.png import find_japanese_font, render_png
-
     saved = saved or savings(entries)
     page = build_run_report(entries, translate, counterfactual, saved)
+    (folder / FIGURES_FOLDER).mkdir(exist_ok=True)
+    for chart in page.charts:
+        write_atomic(folder / FIGURES_FOLDER / f"{chart.name}.svg", render_svg(chart))
+    if not has_plots():
+        return True
+    from ce_nas.report.plotting.png import find_japanese_font, render_png
+
     legible = translate.language == "en" or find_japanese_font() is not None
     legible_page = page if legible else build_run_report(entries, Translator("en"), counterfactual, saved)
-    (folder / FIGURES_FOLDER).mkdir(exist_ok=True)
-    for chart, legible_chart in zip(page.charts, legible_page.charts, strict=True):
-        write_atomic(folder / FIGURES_FOLDER / f"{chart.name}.svg", render_svg(chart))
-        write_atomic(folder / FIGURES_FOLDER / f"{chart.name}.png", render_png(legible_chart))
+    for chart in legible_page.charts:
+        write_atomic(folder / FIGURES_FOLDER / f"{chart.name}.png", render_png(chart))
     return legible

@@ -199,8 +199,10 @@ def plot(  # noqa: PLR0913 - one parameter per option
     """Draw a forecast with its bands after the week before it, with the true values where they are known."""
     from ce_nas.core.units import DAY_S
     from ce_nas.report.plotting.forecast import draw_forecast
+    from ce_nas.report.plotting.plots_extra import require_plots
     from ce_nas.store.run_dir import write_atomic
 
+    require_plots("Drawing a forecast")
     history = _load_history(grid_flags)
     past, forecast, selected = _issue_forecast(history, forecaster, issue_time, horizon)
     truth = history.truth(past.end_s, len(forecast.mean_g_per_kwh))

@@ -70,6 +70,7 @@ def train(  # noqa: PLR0913 - one parameter per option
     """
     from rich.console import Console
 
+    from ce_nas.report.plotting.plots_extra import require_plots
     from ce_nas.report.plotting.policy_training import plot_learning_curves, read_training_report
     from ce_nas.rl.replay_data import load_recordings
     from ce_nas.rl.train import PolicyTrainingSettings, train_policy
@@ -84,8 +85,9 @@ def train(  # noqa: PLR0913 - one parameter per option
         reward=reward,
         continuous=continuous,
     )
+    require_plots("Training a policy", "rl")  # errors are raised before the training rather than after it
     for other in compare_with or ():
-        read_training_report(other)  # an error is raised before the training rather than after it
+        read_training_report(other)
     train_policy(settings, load_recordings(recordings), out, console.print)
     plot_learning_curves(out, compare_with or ())
     console.print(f"The policy is in {out / 'policy.npz'}; its learning curves are in {out / 'training.png'}.")

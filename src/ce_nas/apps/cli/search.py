@@ -135,12 +135,13 @@ def _compute_counterfactual(entries: Sequence[JournalEntry]) -> Counterfactual |
 def report(run: RunArgument, *, lang: LangOption = None, json: JsonOption = None, quiet: QuietOption = False) -> None:
     """Show what a run saved and found, also while it is in progress.
 
-    Writes report.html, report.md and report.png into its folder, and each figure as SVG and PNG into figures/, with the
-    same work under other policies.
+    Writes report.html and report.md into its folder, and each figure as SVG into figures/, with the same work under
+    other policies; with the extra plots also report.png, and each figure as PNG.
     """
     from ce_nas.api import Result
     from ce_nas.report.files import write_figures, write_report
     from ce_nas.report.i18n.translator import Translator
+    from ce_nas.report.plotting.plots_extra import has_plots
 
     translate, result = Translator(lang), Result.read(run)
     entries, saved = result.entries, result.savings
@@ -148,7 +149,9 @@ def report(run: RunArgument, *, lang: LangOption = None, json: JsonOption = None
     legible = write_figures(run, entries, translate, replayed, saved)
     write_report(run, entries, translate.language, replayed, saved)
     _print_result(result, json, quiet=quiet, lang=lang, saved=saved)
-    if not (quiet or legible):
+    if not quiet and not has_plots():
+        typer.echo(translate("no_png"), err=True)
+    elif not (quiet or legible):
         typer.echo(translate("figures_in_english"), err=True)
 
 

@@ -2,7 +2,7 @@
 
 - chart: `Chart` and `ChartCurve`, the description; ticks of the axes
 - run_charts: charts of one run; `run_comparison`: charts of several runs
-- svg, png, sparkline: the renderers
+- svg, png, sparkline: the renderers; PNG needs the extra `plots`, by `plots_extra`
 - palette: all colours, and the style of matplotlib
 - run_overview: one PNG with the main charts of a run
 - forecast: a forecast with its intervals; `policy_training`: learning curves of a policy

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator
 
 from ce_nas.core.formatting import format_time
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.report.plotting.palette import BLUE, MATPLOTLIB_STYLE
+from ce_nas.report.plotting.plots_extra import require_plots
 from ce_nas.report.plotting.png import encode_png
 
 if TYPE_CHECKING:
@@ -35,7 +33,13 @@ def draw_forecast(
     :param issued_at: time of issue, UTC; the past ends and the actual values start there.
     :param past_g_per_kwh: past values to show, g CO2eq/kWh.
     :param actual_g_per_kwh: actual values after the issue, g CO2eq/kWh; NaN where unknown.
+    :raises MissingExtraError: without the extra ``plots``.
     """
+    require_plots("Drawing a forecast")
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MultipleLocator
+
     with mpl.rc_context(MATPLOTLIB_STYLE):  # type: ignore[arg-type] # matplotlib types its keys as literals
         figure = Figure(figsize=(11, 4), layout="constrained")
         axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Draws charts as PNG with matplotlib."""
+"""Draws charts as PNG with matplotlib, of the extra ``plots``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import io
 from functools import cache
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
 from ce_nas.report.plotting.chart import log_ticks
 from ce_nas.report.plotting.palette import MATPLOTLIB_STYLE
+from ce_nas.report.plotting.plots_extra import require_plots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from ce_nas.report.plotting.chart import Chart, ChartCurve
 
@@ -28,7 +27,11 @@ JAPANESE_FONTS = (
 
 @cache
 def find_japanese_font() -> str | None:
-    """Return the name of an installed font with Japanese glyphs; None if there is none."""
+    """Return the name of an installed font with Japanese glyphs; None if there is none.
+
+    :raises MissingExtraError: without the extra ``plots``.
+    """
+    require_plots("A figure as PNG")
     from matplotlib import font_manager
 
     installed = set(font_manager.get_font_names())
@@ -36,7 +39,14 @@ def find_japanese_font() -> str | None:
 
 
 def render_png(chart: Chart) -> bytes:
-    """Render a chart as PNG; the same chart gives the same bytes."""
+    """Render a chart as PNG; the same chart gives the same bytes.
+
+    :raises MissingExtraError: without the extra ``plots``.
+    """
+    require_plots("A figure as PNG")
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     fonts = [name for name in (find_japanese_font(), "DejaVu Sans") if name]
     style = {**MATPLOTLIB_STYLE, "font.family": fonts}
     with mpl.rc_context(style):  # type: ignore[arg-type] # matplotlib types its keys as literals

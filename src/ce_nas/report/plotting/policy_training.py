@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import SettingsError
+from ce_nas.report.plotting.plots_extra import require_plots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,9 @@ def plot_learning_curves(folder: Path, compare_with: Sequence[Path] = ()) -> Pat
 
     :param compare_with: folders of other trainings to draw as well.
     :raises SettingsError: if a folder holds no finished training.
+    :raises MissingExtraError: without the extra ``plots``, which ``rl`` includes.
     """
+    require_plots("Drawing the curves of a training", "rl")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

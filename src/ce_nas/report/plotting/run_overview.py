@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
 from ce_nas.analysis.summary import summarise
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.plotting.palette import MATPLOTLIB_STYLE
+from ce_nas.report.plotting.plots_extra import require_plots
 from ce_nas.report.plotting.png import draw_chart, encode_png
 from ce_nas.report.plotting.run_charts import allocation_chart, front_chart, intensity_chart, trajectory_charts
 
@@ -22,7 +20,14 @@ __all__ = ["draw_overview"]
 
 
 def draw_overview(entries: Sequence[JournalEntry]) -> bytes:
-    """Draw the overview as PNG; the same journal gives the same bytes."""
+    """Draw the overview as PNG; the same journal gives the same bytes.
+
+    :raises MissingExtraError: without the extra ``plots``.
+    """
+    require_plots("The overview of a run as PNG")
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     summary, translate = summarise(entries), Translator("en")
     charts = {
         "grid": intensity_chart(entries, translate),
