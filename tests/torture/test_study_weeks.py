@@ -174,4 +174,4 @@ def test_memory_and_handles_do_not_grow():
 
 
 if __name__ == "__main__":
-    print(json.dumps(sizes_and_handles(int(sys.argv[1]))))
+    sys.stdout.write(json.dumps(sizes_and_handles(int(sys.argv[1]))))
