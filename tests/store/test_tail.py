@@ -94,6 +94,23 @@ def test_tail_does_not_block_writer_or_log_restart(path, tail):
     assert tail.entries == read_entries(path)
 
 
+def test_a_journal_that_is_closed_while_it_is_copied_is_copied_again(path, tail, monkeypatch):
+    journal = SqliteJournal(path)
+    write(journal, 0, 3)
+    copyfile = shutil.copyfile
+
+    def close_before_the_log_is_copied(source, target):
+        if source.name.endswith("-wal"):
+            journal.close()
+        return copyfile(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", close_before_the_log_is_copied)
+    assert tail.poll()
+    assert not path.with_name("journal.sqlite-wal").exists()
+    assert len(tail.entries) == 3
+    assert tail.entries == read_entries(path)
+
+
 def test_tail_polls_prefix_of_journal_during_run(path, tail):
     code = f"""
     from pathlib import Path
@@ -306,3 +323,50 @@ def test_a_link_in_the_place_of_a_stale_copy_is_not_followed(path, tmp_path, mon
     JournalTail(path).close()
     assert link.is_symlink()
     assert (tmp_path / "victim" / "file").exists()
+
+
+def test_only_new_entries_are_read_again(path, tail, monkeypatch):
+    from ce_nas.store import tail as module
+
+    firsts, fetch_entries = [], module.fetch_entries
+
+    def fetch(connection, first):
+        firsts.append(first)
+        return fetch_entries(connection, first)
+
+    monkeypatch.setattr(module, "fetch_entries", fetch)
+    journal = SqliteJournal(path)
+    for first, count in ((0, 3), (3, 2), (5, 1)):
+        write(journal, first, count)
+        assert tail.poll()
+    journal.close()
+    assert firsts == [0, 2, 4]  # with the last known one, to see whether the journal was replaced
+    assert len(tail.entries) == 6
+
+
+def test_nothing_is_copied_while_nothing_changes(path, tail, monkeypatch):
+    journal = SqliteJournal(path)
+    write(journal, 0, 3)
+    assert tail.poll()
+    copied, copyfile = [], shutil.copyfile
+    monkeypatch.setattr(shutil, "copyfile", lambda *files: copied.append(files[0].name) or copyfile(*files))
+    assert not tail.poll()
+    assert copied == []
+    write(journal, 3, 1)
+    assert tail.poll()
+    assert copied == ["journal.sqlite-wal"]  # the database file is copied once for each log
+    journal.close()
+
+
+def test_a_closed_tail_leaves_nothing(path, tmp_path, monkeypatch):
+    (tmp_path / "copies").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "copies"))
+    tail = JournalTail(path)
+    journal = SqliteJournal(path)
+    write(journal, 0, 3)
+    tail.poll()
+    assert [folder.name.partition("-")[0] for folder in (tmp_path / "copies").iterdir()] == ["ce"]
+    tail.close()
+    assert read_entries(path) == tail.entries
+    assert list((tmp_path / "copies").iterdir()) == []
+    journal.close()

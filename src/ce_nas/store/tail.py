@@ -103,7 +103,10 @@ class JournalTail:
         for part in ("-shm", "-wal"):
             self._copy_path.with_name(f"journal{part}").unlink(missing_ok=True)
         if header:
-            shutil.copyfile(self._wal_path, self._copy_path.with_name("journal-wal"))
+            try:
+                shutil.copyfile(self._wal_path, self._copy_path.with_name("journal-wal"))
+            except FileNotFoundError:  # the search has just closed its journal
+                return False
             return header == _read_wal_header(self._wal_path)
         return not _read_wal_header(self._wal_path) and stamp == _file_stamp(self._path)
 
