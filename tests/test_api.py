@@ -10,12 +10,13 @@ from ce_nas.api import Search, resume
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import CeNasError, ReplayError, SettingsError, StoreError, TraceError
 from ce_nas.forecast.simple_forecasters import Persistence
+from ce_nas.report.plotting.plots_extra import has_plots
 from ce_nas.space.darts import DartsSpace
 from ce_nas.space.darts_counts import DartsCounts
 from ce_nas.store.journal import SqliteJournal
 from ce_nas.store.run_dir import RunDirectory, read_run_entries
 
-WRITTEN = ("summary.json", "report.html", "report.md", "report.png")
+WRITTEN = ("summary.json", "report.html", "report.md", *(["report.png"] if has_plots() else []))
 
 
 def run_and_die(search, folder, entries):

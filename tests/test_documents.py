@@ -121,6 +121,20 @@ def test_links_between_documents():
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
 
 
+def test_sections_that_the_readmes_link_to_exist():
+    for name in READMES:
+        for target, section in re.findall(r"\]\((docs/[a-z-]+\.md)#([^)]+)\)", (ROOT / name).read_text()):
+            headings = re.findall(r"^#+ (.+)$", (ROOT / target).read_text(), flags=re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert section in slugs, f"{name} links to {target}#{section}"
+
+
+def test_the_lines_of_the_readme_are_short():
+    """128 columns, as they are read in a terminal; rows of tables excepted."""
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert [line for line in lines if len(line) > 128 and not line.startswith("|")] == []
+
+
 def test_tests_and_scripts_that_documents_name_exist():
     tests = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "src/ce_nas/testing").rglob("*.py")]
     defined = set(re.findall(r"def (test_\w+)", "".join(test.read_text() for test in tests)))

@@ -5,9 +5,10 @@ import pytest
 import ce_nas
 from ce_nas.analysis.front_choice import recommend
 from ce_nas.core.errors import SettingsError, StoreError
+from ce_nas.report.plotting.plots_extra import has_plots
 from ce_nas.search_result import Result
 
-WRITTEN = ("summary.json", "report.html", "report.md", "report.png")
+WRITTEN = ("summary.json", "report.html", "report.md", *(["report.png"] if has_plots() else []))
 
 
 @pytest.fixture(scope="module")

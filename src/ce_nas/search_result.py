@@ -151,8 +151,9 @@ class Result:
             ".json": lambda: render_summary_json(self.summary, savings(self.entries)),
         }
         if path.suffix in renderers:
+            content = renderers[path.suffix]()
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, renderers[path.suffix]())
+            write_atomic(path, content)
         elif path.suffix:
             message = f"Expected a folder, or a file that ends in {', '.join(renderers)}, got {str(path)!r}."
             raise StoreError(message)

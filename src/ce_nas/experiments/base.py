@@ -12,7 +12,7 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.experiments.provenance import ENGLISH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from matplotlib.figure import Figure
 
@@ -56,8 +56,8 @@ class ExperimentReport:
     #: for ``--json``: plain containers, all numbers finite or None
     content: Mapping[str, Any]
     tables: Sequence[ReportTable]
-    #: file name without extension to figure
-    figures: Mapping[str, Figure]
+    #: file name without extension to what draws the figure; it is called where the extra ``plots`` is installed
+    figures: Mapping[str, Callable[[], Figure]]
     #: data sources and assumptions, a sentence each
     notes: Sequence[str] = field(default_factory=tuple)
 

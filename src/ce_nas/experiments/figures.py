@@ -1,4 +1,7 @@
-"""Figures of experiments, drawn with matplotlib: panels, bands of medians with intervals, bars of carbon ratios."""
+"""Figures of experiments, drawn with matplotlib (extra ``plots``).
+
+Panels, bands of medians with intervals, bars of carbon ratios.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from ce_nas.experiments.base import to_plain_containers
@@ -12,6 +12,7 @@ from ce_nas.report.html import render_html
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.markdown import render_table
 from ce_nas.report.page import Picture, ReportPage, ReportSection
+from ce_nas.report.plotting.plots_extra import has_plots
 from ce_nas.store.run_dir import write_atomic
 
 if TYPE_CHECKING:
@@ -29,15 +30,20 @@ def write_experiment_report(
 ) -> None:
     """Write ``NAME.json``, ``NAME.md``, ``NAME.html``, ``NAME.jsonl`` and each figure as PNG and SVG.
 
+    Without the extra ``plots`` figures are left out, and a note says so.
+
     :param language: of the headings around the report's content, ``en`` or ``ja``; None: that of the locale.
     :raises StoreError: if a file cannot be written; the finished trials stay intact.
     """
     translate = Translator(language)
+    if report.figures and not has_plots():
+        report = replace(report, figures={}, notes=[*report.notes, translate("exp.no_figures")])
     write_atomic(folder / f"{name}.json", json.dumps(to_plain_containers(report.content), indent=2) + "\n")
     write_atomic(folder / f"{name}.md", _render_markdown(report, translate))
     write_atomic(folder / f"{name}.jsonl", _encode_trials(results))
-    svgs = {title: encode_figure(figure, "svg") for title, figure in report.figures.items()}
-    for title, figure in report.figures.items():
+    figures = {title: draw() for title, draw in report.figures.items()}
+    svgs = {title: encode_figure(figure, "svg") for title, figure in figures.items()}
+    for title, figure in figures.items():
         write_atomic(folder / f"{title}.png", encode_figure(figure, "png"))
         write_atomic(folder / f"{title}.svg", svgs[title])
     write_atomic(folder / f"{name}.html", render_html(experiment_page(report, svgs, translate)))

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
 
 from ce_nas.analysis.counterfactual import counterfactual_from_journal
 from ce_nas.analysis.explanation import space_from_journal
@@ -39,6 +38,7 @@ from ce_nas.report.page import ReportTable
 from ce_nas.report.run_report import build_run_report
 from ce_nas.store.run_dir import read_run_entries
 
+Figure = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed (extra plots)").Figure
 uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed (extra dashboard)")
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect

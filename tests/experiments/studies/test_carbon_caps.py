@@ -35,5 +35,5 @@ def test_caps_report_above_every_baseline(make_result):
         "Up to 5 kg CO2eq, full accounting",
         "Up to 10 kg CO2eq, full accounting",
     ]
-    (figure,) = report.figures.values()
-    assert len(figure.axes) == 2
+    (draw,) = report.figures.values()
+    assert len(draw().axes) == 2

@@ -44,5 +44,5 @@ def test_tables_and_figure_show_all_strategies(report):
     final, levels = report.tables
     assert [row[0] for row in final.rows][:2] == ["vanilla LaMOO", "vanilla random"]
     assert len(levels.rows) == 1 + len(REFERENCE_STRATEGIES)
-    (figure,) = report.figures.values()
-    assert len(figure.axes[0].lines) == 1 + len(REFERENCE_STRATEGIES)
+    (draw,) = report.figures.values()
+    assert len(draw().axes[0].lines) == 1 + len(REFERENCE_STRATEGIES)

@@ -39,5 +39,5 @@ def test_final_results_have_a_paired_test(report):
 
 
 def test_panels_show_every_strategy(report):
-    (figure,) = report.figures.values()
-    assert [len(axes.lines) for axes in figure.axes] == [len(STRATEGIES)] * 3
+    (draw,) = report.figures.values()
+    assert [len(axes.lines) for axes in draw().axes] == [len(STRATEGIES)] * 3

@@ -170,7 +170,11 @@ def _run_and_print(  # noqa: PLR0913 - the options of every experiment
 
     from ce_nas.experiments.base import to_plain_containers
     from ce_nas.experiments.runner import run_experiment
+    from ce_nas.report.i18n.translator import Translator
+    from ce_nas.report.plotting.plots_extra import has_plots
 
+    if not (quiet or has_plots()):
+        typer.echo(Translator(lang)("exp.no_figures"), err=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, disable=quiet, transient=True) as progress:
         bar = progress.add_task(f"{experiment.name}: runs")

@@ -68,4 +68,4 @@ def compare(  # noqa: PLR0913 - one parameter per option
         write_atomic(html, render_html(sweep_page(sweep, translate)))
     write_json(json, sweep.to_dict())
     if shows_text(json, quiet=quiet):
-        print_sweep(sweep)
+        print_sweep(sweep, translate)

@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from ce_nas.analysis.front_choice import choose
-from ce_nas.core.formatting import format_carbon, format_duration, format_energy
+from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_interval
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.estimate_section import estimate_sentence
 from ce_nas.report.front import abbreviate, format_objectives, is_cell, scale_unit
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from ce_nas.analysis.estimate_outcome import EstimateOutcome
     from ce_nas.analysis.savings import Savings
-    from ce_nas.analysis.statistics import Interval
     from ce_nas.analysis.summary import RunSummary
     from ce_nas.experiments.sweep import SweepSummary
     from ce_nas.report.i18n.translator import Translator
@@ -72,50 +72,79 @@ def print_summary(
         console.print(translate("term.report", path=path / "report.html"), soft_wrap=True, markup=False)
 
 
-def print_sweep(sweep: SweepSummary) -> None:
-    """Print one row per strategy and zone: medians over the seeds with 95 % bootstrap intervals."""
-    table = Table(title="Medians over seeds [95 % bootstrap interval]", title_justify="left")
-    for heading in (
-        "zone",
-        "strategy",
-        "CO2eq kg",
-        "paper's accounting kg",
-        "hypervolume",
-        "trainings",
-        "carbon ratio",
-        "reached",
-    ):
-        table.add_column(heading, justify="left" if heading in {"zone", "strategy"} else "right")
-    for index, row in enumerate(sweep.rows):
-        if index and row.zone != sweep.rows[index - 1].zone:
-            table.add_section()
-        hypervolume = row.hypervolume_share.scaled(100) if row.hypervolume_share else row.hypervolume
-        table.add_row(
-            row.zone,
-            row.strategy,
-            _format_interval(row.carbon_kg),
-            _format_interval(row.paper_carbon_kg),
-            _format_interval(hypervolume, " %" if row.hypervolume_share else ""),
-            _format_interval(row.evaluations),
-            _format_interval(row.carbon_ratio),
-            f"{row.reached_share:.0%}",
-        )
-    console = Console(highlight=False, width=None if Console().is_terminal else 160)
-    console.print(table)
-    console.print(
-        f"CO2eq: full accounting. Carbon ratio: carbon of {sweep.reference} to its own final hypervolume, divided by "
-        "that of the strategy to the same hypervolume; 0 if it was not reached. Reached: share of the seeds."
-    )
+def print_sweep(sweep: SweepSummary, translate: Translator) -> None:
+    """Print a table per zone, a row per strategy: medians over the seeds with 95 % bootstrap intervals."""
+    console = Console(highlight=False)
+    _print_trimmed(console, Text(translate("many.lead")))
+    header = [translate(f"many.{name}") for name in ("strategy", "kg", "hypervolume", "trainings", "times_less")]
+    for zone in dict.fromkeys(row.zone for row in sweep.rows):
+        rows = [
+            (
+                row.strategy,
+                format_interval(row.carbon_kg),
+                format_interval(row.hypervolume_share.scaled(100) if row.hypervolume_share else row.hypervolume),
+                format_interval(row.evaluations),
+                format_interval(row.carbon_ratio),
+                f"{row.reached_share:.0%}",
+            )
+            for row in sweep.rows
+            if row.zone == zone
+        ]
+        print_table(translate("many.zone", zone=zone), [*header, translate("many.reached.head")], rows)
+    console.print()
+    keys = ["many.kg.note", "many.ratio", "many.reached"]
+    if any(row.hypervolume_share for row in sweep.rows):
+        keys.append("many.share.note")
+    for key in keys:
+        _print_trimmed(console, Text(translate(key, reference=sweep.reference)))
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table of texts: the first column left-aligned, the others right-aligned."""
-    table = Table(title=title, title_justify="left")
-    for index, name in enumerate(header):
-        table.add_column(name, justify="right" if index else "left", overflow="fold")
+    """Print a table of texts: the first column left-aligned, the others right-aligned.
+
+    Where the terminal (80 columns in a pipe) is too narrow for it, intervals stand below what they belong to; where it
+    is too narrow for that as well, each row becomes a list.
+    """
+    console = Console(highlight=False)
+    console.print()
+    _print_trimmed(console, Text(title, style="italic"))
+    stacked = [[cell.replace(" [", "\n[") for cell in row] for row in rows]
+    for cells, wraps in ((rows, False), (stacked, True)):
+        if widths := _fit_columns([header, *cells], console.width, wraps=wraps):
+            table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+            for index, (name, width) in enumerate(zip(header, widths, strict=True)):
+                table.add_column(name, justify="right" if index else "left", width=width)
+            for row in cells:
+                table.add_row(*row)
+            _print_trimmed(console, table)
+            return
     for row in rows:
-        table.add_row(*row)
-    Console(highlight=False, width=None if Console().is_terminal else 160).print(table)
+        console.print()
+        _print_trimmed(console, Text(row[0], style="bold"))
+        for name, cell in zip(header[1:], row[1:], strict=True):
+            _print_trimmed(console, Text(f"  {name}: {cell}"))
+
+
+def _fit_columns(lines: Sequence[Sequence[str]], width: int, *, wraps: bool) -> list[int] | None:
+    """Widths of the columns of a table whose first line is its header; None where it cannot fit.
+
+    :param width: of the table, with two blanks between columns.
+    :param wraps: whether the header and the first column may be wrapped between words.
+    """
+    widest, least = [], []
+    for index, column in enumerate(zip(*lines, strict=True)):
+        parts = [part for cell in column for part in cell.splitlines()]
+        words = [word for cell in column[: 1 if index else None] for word in cell.split()]
+        unbroken = parts[1:] if index else []  # below the header
+        widest.append(max(map(cell_len, parts), default=1))
+        least.append(max(map(cell_len, [*words, *unbroken]), default=1) if wraps else widest[-1])
+    spare = width - 2 * (len(least) - 1) - sum(least)
+    if spare < 0:
+        return None
+    for index, (narrow, wide) in enumerate(zip(least, widest, strict=True)):
+        least[index] = min(wide, narrow + spare)
+        spare -= least[index] - narrow
+    return least
 
 
 def _savings_table(saved: Savings, translate: Translator, width: int) -> Table:
@@ -220,7 +249,3 @@ def _print_trimmed(console: Console, content: RenderableType) -> None:
     with console.capture() as capture:
         console.print(content)
     console.out("\n".join(line.rstrip() for line in capture.get().splitlines()), highlight=False)
-
-
-def _format_interval(interval: Interval, unit: str = "") -> str:
-    return f"{interval.median:,.4g}{unit} [{interval.low:,.4g}, {interval.high:,.4g}]"

@@ -94,7 +94,9 @@ class AblationExperiment(Experiment):
                 "against_ce_nas": [row.to_dict() for row in against_ce_nas],
             },
             tables=[table],
-            figures={self.name: draw_ratios(rows, "CE-NAS without its components, and with other proxy scores")},
+            figures={
+                self.name: lambda: draw_ratios(rows, "CE-NAS without its components, and with other proxy scores")
+            },
             notes=[
                 *provenance_notes(results, self._config.seeds, translate),
                 *(_variant_note(variant, translate) for variant in self._variants[1:]),

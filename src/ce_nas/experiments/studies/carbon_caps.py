@@ -88,7 +88,7 @@ class CarbonCapExperiment(Experiment):
                 "caps": [_cap_content(cap, by_strategy) for cap, by_strategy in summaries.items()],
             },
             tables=[_cap_table(cap, by_strategy, translate) for cap, by_strategy in summaries.items()],
-            figures={self.name: self._draw_figure(results, largest.value)},
+            figures={self.name: lambda: self._draw_figure(results, largest.value)},
             notes=[*provenance_notes(results, self._config.seeds, translate), gap_note(largest, translate)],
         )
 

@@ -94,7 +94,7 @@ class EqualQualityExperiment(Experiment):
             title=translate("exp.equal"),
             content=content,
             tables=[_final_table(finals, levels, translate), _level_table(results, largest.value, translate)],
-            figures={self.name: self._draw_figure(results, levels, largest.value)},
+            figures={self.name: lambda: self._draw_figure(results, levels, largest.value)},
             notes=[
                 *provenance_notes(results, self._config.seeds, translate),
                 gap_note(largest, translate, "exp.equal.gaps"),

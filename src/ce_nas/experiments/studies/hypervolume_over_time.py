@@ -72,7 +72,7 @@ class HypervolumeOverTimeExperiment(Experiment):
                 "final": [asdict(summary) for summary in summaries],
             },
             tables=[_curve_table(curves, hours, translate), _final_table(summaries, translate)],
-            figures={self.name: _draw_figure(results, largest.value, last_h)},
+            figures={self.name: lambda: _draw_figure(results, largest.value, last_h)},
             notes=[*provenance_notes(results, self._config.seeds, translate), gap_note(largest, translate)],
         )
 

@@ -85,7 +85,7 @@ class NoiseExperiment(Experiment):
                 comparison_table(translate("exp.against.lamoo"), "", rows, translate, titles),
                 comparison_table(translate("exp.against.random"), "", random, translate, titles),
             ],
-            figures={self.name: draw_ratios(rows, "Trainings of one seed: CE-NAS against vanilla LaMOO")},
+            figures={self.name: lambda: draw_ratios(rows, "Trainings of one seed: CE-NAS against vanilla LaMOO")},
             notes=[
                 *provenance_notes(results, self._config.seeds, translate),
                 translate("exp.noise.judged", observed=", ".join(self._single_seed_metrics)),

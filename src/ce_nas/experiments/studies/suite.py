@@ -138,7 +138,7 @@ class SuiteExperiment(Experiment):
                 _factor_table(comparison, translate),
                 waterfall_table(steps, HEADLINE_LEVEL, translate),
             ],
-            figures={"waterfall": draw_waterfall(steps, HEADLINE_LEVEL, translate)} if steps else {},
+            figures={"waterfall": lambda: draw_waterfall(steps, HEADLINE_LEVEL, translate)} if steps else {},
             notes=[
                 *provenance_notes(results, self._config.seeds, translate),
                 *(translate(f"exp.suite.note.{key}") for key in ("misses", "interval", "limit")),
