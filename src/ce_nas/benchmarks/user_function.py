@@ -350,26 +350,29 @@ class UserFunctionExecutor(Executor):
             self._is_set_up = True
             if task.kind is TaskKind.SAMPLING:
                 return sampling_outcome(task.id, task.architectures, user_space, functions)
-            task_folder = folder / f"task-{task.id}"
-            task_folder.mkdir(parents=True, exist_ok=True)
-            architecture = task.architectures[0]
-            judge = curve_judge(folder, user_space, architecture, task.fidelity) if self._early_stopping else None
-            checkpoint = Checkpoint(task_folder, judge.or_ended(should_stop) if judge else should_stop, judge)
-            metrics = functions.call_evaluate(user_space.decode(architecture), task.fidelity, checkpoint)
-            if judge and judge.ended and metrics is None:
-                return Outcome(task.id, (judge.ended[1],), note=judge.note)
-            if metrics is None:
-                return None
-            values = user_space.objective_values(metrics, architecture)
-            if judge:
-                judge.keep(task_folder, values, task.fidelity)
-            return Outcome(task.id, (values,))
+            return self._evaluate(task, folder, should_stop)
         except (TaskError, MemoryError):
             raise
         except (Exception, SystemExit) as error:  # user code can raise anything
             traceback.print_exc()
             kind = Failure.OUT_OF_MEMORY if type(error).__name__ == "OutOfMemoryError" else Failure.ERROR
             raise TaskError(kind, describe_error(error, self.function_file.path)) from error
+
+    def _evaluate(self, task: Task, folder: Path, should_stop: Callable[[], bool]) -> Outcome | None:
+        """Train an architecture with the user's function; None if the training was suspended."""
+        user_space, architecture, task_folder = self._user_space, task.architectures[0], folder / f"task-{task.id}"
+        task_folder.mkdir(parents=True, exist_ok=True)
+        judge = curve_judge(folder, user_space, architecture, task.fidelity) if self._early_stopping else None
+        checkpoint = Checkpoint(task_folder, judge.or_ended(should_stop) if judge else should_stop, judge)
+        metrics = self.function_file.functions.call_evaluate(user_space.decode(architecture), task.fidelity, checkpoint)
+        if judge and judge.ended and metrics is None:
+            return Outcome(task.id, (judge.ended[1],), note=judge.note)
+        if metrics is None:
+            return None
+        values = user_space.objective_values(metrics, architecture)
+        if judge:
+            judge.keep(task_folder, values, task.fidelity)
+        return Outcome(task.id, (values,))
 
 
 @dataclass(frozen=True, slots=True)

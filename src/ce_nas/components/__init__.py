@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from ce_nas.components.base import ComponentSettings, ProblemSettings, SearcherSettings
+    from ce_nas.components.base import ComponentSettings, ProblemSettings, SearcherSettings, WorkerSettings
     from ce_nas.components.registry import (
         FORECASTERS,
         METERS,
@@ -37,12 +37,13 @@ __all__ = [
     "ProblemSettings",
     "Registry",
     "SearcherSettings",
+    "WorkerSettings",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "base": ["ComponentSettings", "ProblemSettings", "SearcherSettings"],
+        "base": ["ComponentSettings", "ProblemSettings", "SearcherSettings", "WorkerSettings"],
         "registry": [
             "FORECASTERS",
             "METERS",

@@ -8,7 +8,14 @@ from pydantic import Field
 
 from ce_nas.components.quantities import File, NameList, SettingsSection, flag
 
-__all__ = ["ComponentSettings", "ProblemSettings", "SearcherSettings", "SurrogateSettings", "TableSettings"]
+__all__ = [
+    "ComponentSettings",
+    "ProblemSettings",
+    "SearcherSettings",
+    "SurrogateSettings",
+    "TableSettings",
+    "WorkerSettings",
+]
 
 
 class ComponentSettings(SettingsSection):
@@ -22,6 +29,17 @@ class ComponentSettings(SettingsSection):
     def options(self) -> dict[str, Any]:
         """The component's own options by name."""
         return {field: getattr(self, field) for field in type(self).model_fields if field not in self.shared}
+
+
+class WorkerSettings(ComponentSettings):
+    """What every worker pool can be given."""
+
+    #: whether its workers run on this machine, whose devices the search finds itself
+    is_local: ClassVar[bool] = True
+
+    def device_names(self, count: int) -> tuple[str, ...]:
+        """Name a number of devices of other machines, ``cuda`` or ``cpu``; each worker sees its own alone."""
+        return ("cpu",) * count
 
 
 class SearcherSettings(ComponentSettings):

@@ -29,7 +29,7 @@ from typing import Any, Generic, TypeVar, cast
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo, ValidationError, field_serializer
 from pydantic_core import core_schema
 
-from ce_nas.components.base import ComponentSettings, ProblemSettings, SearcherSettings
+from ce_nas.components.base import ComponentSettings, ProblemSettings, SearcherSettings, WorkerSettings
 from ce_nas.components.messages import describe_validation_error
 from ce_nas.core.errors import MissingExtraError, SettingsError, unknown_choice_message
 
@@ -389,7 +389,7 @@ WORKERS = Registry(
         "ray": "ce_nas.cluster.workers.ray",
         "slurm": "ce_nas.cluster.workers.slurm",
     },
-    base=ComponentSettings,
+    base=WorkerSettings,
     default="local",
 )
 METERS = Registry(

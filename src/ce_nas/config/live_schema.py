@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ce_nas.components.base import ComponentSettings  # noqa: TC001 - pydantic evaluates the annotations at run time
+from ce_nas.components.base import ComponentSettings, WorkerSettings  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.components.quantities import Duration, File, SettingsSection, flag
 from ce_nas.components.registry import METERS, WORKERS, Choice
 from ce_nas.training.recipe import Recipe  # noqa: TC001 - pydantic evaluates the annotations at run time
@@ -46,7 +46,7 @@ class LiveSettings(SettingsSection):
         description="Python file with SPACE, OBJECTIVES and a function evaluate, searched instead of networks.",
         json_schema_extra=flag(),
     )
-    workers: Annotated[ComponentSettings, Choice(WORKERS, "live.workers")] = Field(
+    workers: Annotated[WorkerSettings, Choice(WORKERS, "live.workers")] = Field(
         default_factory=lambda: WORKERS.validate(WORKERS.default),
         description="Worker pool that runs the trainings.",
         json_schema_extra=flag(),

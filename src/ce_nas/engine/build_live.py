@@ -132,9 +132,8 @@ def _uses_proxy_scores(settings: Settings) -> bool:
 def _detect_devices(settings: Settings) -> tuple[str, ...]:
     """Up to ``cluster.gpus`` devices of this machine; as many of other machines."""
     wanted, workers = settings.cluster.gpus, settings.live.workers
-    if hasattr(workers, "device_names"):
-        names: tuple[str, ...] = workers.device_names(wanted)
-        return names
+    if not workers.is_local:
+        return workers.device_names(wanted)
     try:
         import torch
     except ImportError:  # code of one's own needs none
@@ -176,7 +175,7 @@ def _executor_factory(inputs: RunInputs) -> Callable[[str], Executor]:
 
         own = settings.live.evaluate
         make_executor: Callable[[str], Executor]
-        if hasattr(settings.live.workers, "device_names"):  # other machines may lack the file
+        if not settings.live.workers.is_local:  # other machines may lack the file
             make_executor = UserFunctionCopy.read(own, inputs.objectives, early_stopping=settings.live.early_stopping)
         else:
             make_executor = partial(

@@ -13,7 +13,7 @@ from pydantic import Field
 from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
 from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S, PREEMPT, UNASKING, Asked, kill_process_tree, run_worker
-from ce_nas.components.base import ComponentSettings
+from ce_nas.components.base import WorkerSettings
 from ce_nas.components.quantities import Duration, Wait  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.components.registry import WORKERS
 from ce_nas.core.clock import monotonic_s
@@ -53,7 +53,7 @@ class WorkerTimeouts:
     release_s: float = 0.0
 
 
-class LocalWorkerSettings(ComponentSettings):
+class LocalWorkerSettings(WorkerSettings):
     """Settings of the worker pool local."""
 
     start_timeout: Duration = Field(180.0, description="Longest start of a worker process, in real time.")
@@ -298,19 +298,22 @@ class _LocalWorker:
         assert self._pipe is not None  # noqa: S101 - there is a process
         try:
             if self._pipe.poll(min(_POLL_INTERVAL_S, self._timeouts.shutdown_s, self._timeouts.heartbeat_s)):
-                reply: WorkerMessage | Asked | str = self._pipe.recv()
-                self._silent_until_s = monotonic_s() + self._timeouts.heartbeat_s
-                if reply == UNASKING:
-                    self._wait_for_unasking_task()
-                elif isinstance(reply, Asked) and self._task is not None:
-                    self.progress = TrainingProgress(self._task.id, reply.times, reply.at_s)
-                message = reply if isinstance(reply, WorkerMessage) else None
+                message = self._take_reply(self._pipe.recv())
                 return message, Failure.HUNG if message is None and self._is_checkpoint_late() else None
         except (EOFError, OSError):
             return None, Failure.LOST
         is_expected = self._task is not None or self._shutting_down
         is_silent = is_expected and monotonic_s() >= self._silent_until_s
         return None, Failure.HUNG if is_silent or self._is_checkpoint_late() else None
+
+    def _take_reply(self, reply: WorkerMessage | Asked | str) -> WorkerMessage | None:
+        """Take what the process has sent; returns it where it is for the run."""
+        self._silent_until_s = monotonic_s() + self._timeouts.heartbeat_s
+        if reply == UNASKING:
+            self._wait_for_unasking_task()
+        elif isinstance(reply, Asked) and self._task is not None:
+            self.progress = TrainingProgress(self._task.id, reply.times, reply.at_s)
+        return reply if isinstance(reply, WorkerMessage) else None
 
     def _wait_for_unasking_task(self) -> None:
         """Give a task that cannot be asked to stop, since it never asks, until its end; not during a shutdown."""

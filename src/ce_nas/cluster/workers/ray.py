@@ -14,20 +14,17 @@ import secrets
 import socket
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
-
-from pydantic import Field
 
 from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
 from ce_nas.cluster.workers.local import WorkerTimeouts
 from ce_nas.cluster.workers.process import HEARTBEAT_INTERVAL_S, task_log_path
 from ce_nas.cluster.workers.ray_actor import ActorFolder, DeviceActor
+from ce_nas.cluster.workers.ray_device import RayDevice
+from ce_nas.cluster.workers.ray_settings import RayResources, RayStorage, RayWorkerSettings
 from ce_nas.cluster.workers.task_files import TaskFiles, TaskFolders
-from ce_nas.components.base import ComponentSettings
-from ce_nas.components.quantities import Duration, Share, Wait  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.components.registry import WORKERS
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import ClusterError, MissingExtraError, StoreError
@@ -54,104 +51,6 @@ _MAX_CONSECUTIVE_DEATHS = 3
 _MAX_TRAVEL_SHARE = 0.1
 #: beginning of the name of the file by which an actor knows the folder of the run
 _MARK_PREFIX = ".run-"
-
-
-@dataclass(frozen=True, slots=True)
-class RayResources:
-    """The resources of a device."""
-
-    cpus: float = 1.0
-    #: a fraction shares one GPU between several devices
-    gpus: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RayStorage:
-    """How checkpoints reach other nodes."""
-
-    #: whether all nodes share the folder of the run; None: each actor finds out
-    is_shared: bool | None = None
-    #: largest checkpoint that travels through the object store, bytes
-    limit_bytes: int = 10**9
-
-
-class RayWorkerSettings(ComponentSettings):
-    """Settings of the worker pool ray."""
-
-    address: str | None = Field(
-        None, description="Address of the Ray cluster; unset: that of this machine, started if there is none."
-    )
-    gpu_share: Share = Field(1.0, description="Share of a GPU per device; 0: devices are CPUs.")
-    cpus: float = Field(1.0, ge=0, description="CPUs per device.")
-    runtime_env: dict[str, Any] = Field(
-        default_factory=dict, description="Ray's runtime environment of the actors: pip, env_vars, working_dir, ..."
-    )
-    shared_folder: bool | None = Field(
-        None,
-        description="Whether all nodes can read and write the run folder; unset: each node finds out. Where one "
-        "cannot, checkpoints travel through Ray's object store, and the search keeps them in the run folder.",
-    )
-    checkpoint_limit_gb: float = Field(
-        1.0, gt=0, description="Largest checkpoint of a training that travels through Ray's object store, GB."
-    )
-    start_timeout: Duration = Field(
-        180.0,
-        description="Longest start of an actor, in real time; after it the device counts as lost until it starts.",
-    )
-    heartbeat_timeout: Duration = Field(
-        120.0, description="Longest time in which a training neither asks whether to stop nor computes, in real time."
-    )
-    shutdown_timeout: Duration = Field(60.0, description="Longest end of a training, in real time.")
-    release_timeout: Wait = Field(
-        0.0, description="Time from the release of a device to the end of its actor, in real time."
-    )
-
-    def device_names(self, count: int) -> tuple[str, ...]:
-        """Devices of other machines."""
-        return ("cuda" if self.gpu_share else "cpu",) * count
-
-
-@dataclass(slots=True)
-class _RayDevice:
-    """The state of one device; references are those of results that are pending."""
-
-    number: int
-    #: its actor; None while it is released
-    actor: Any = None
-    task: Task | None = None
-    start_ref: Any = None
-    pulse_ref: Any = None
-    task_ref: Any = None
-    files_ref: Any = None
-    #: whether its actor works in the folder of the run; otherwise the common files that it has
-    is_shared: bool = True
-    common: dict[str, Any] = field(default_factory=dict)
-    is_ready: bool = False
-    #: whether the run knows that its task has started
-    has_started: bool = False
-    #: whether the run knows that the device is lost, and not yet that it is ready again
-    is_lost: bool = False
-    #: why no other actor is created for it; empty while one is
-    given_up: str = ""
-    deaths: int = 0
-    #: number of its last attempt at a task
-    attempt: int = 0
-    #: monotonic times, s: the creation of its actor, its last sign of life, its last pulse, the end of waiting for a
-    #: checkpoint, and the end of its actor after a release
-    created_s: float = 0.0
-    alive_s: float = 0.0
-    pulse_s: float = 0.0
-    preempt_until_s: float | None = None
-    released_until_s: float | None = None
-    #: when its files were asked for last, and are to be asked for next
-    files_asked_s: float = 0.0
-    files_due_s: float = 0.0
-    #: bytes that are kept of the log of its task
-    log_kept: int = 0
-
-    def refs(self) -> list[Any]:
-        """The pending results."""
-        return [ref for ref in (self.start_ref, self.pulse_ref, self.files_ref, self.task_ref) if ref is not None]
 
 
 @WORKERS.register("ray", RayWorkerSettings, package="ray", extra="ray")
@@ -209,7 +108,7 @@ class RayWorkerPool(WorkerPool):
         self._arguments = [(make_executor, make_meter, number, name, place) for number, name in enumerate(device_names)]
         #: tasks with an attempt in the folder of the run whose end is not known, so that it may still be at work
         self._unended: set[int] = set()
-        self._ray_devices = [_RayDevice(number) for number in range(self.devices)]
+        self._ray_devices = [RayDevice(number) for number in range(self.devices)]
         self._lock = threading.RLock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="ce-nas ray", daemon=True)
@@ -336,13 +235,13 @@ class RayWorkerPool(WorkerPool):
             )
             raise ClusterError(message) from error
 
-    def _ensure_actor(self, device: _RayDevice) -> None:
+    def _ensure_actor(self, device: RayDevice) -> None:
         """Take the device back: its actor was to end, or has ended."""
         device.released_until_s = None
         if device.actor is None and not device.given_up:
             self._create_actor(device)
 
-    def _create_actor(self, device: _RayDevice) -> None:
+    def _create_actor(self, device: RayDevice) -> None:
         """Create the actor of a device; Ray starts it once a node has the resources."""
         actor_class = self._ray.remote(DeviceActor).options(
             num_cpus=self._resources.cpus,
@@ -357,7 +256,7 @@ class RayWorkerPool(WorkerPool):
         if self.reported_meters is not None:
             self.reported_meters.set_absent(device.number)  # until it has started, it holds nothing
 
-    def _kill_actor(self, device: _RayDevice) -> None:
+    def _kill_actor(self, device: RayDevice) -> None:
         if device.actor is not None:
             with suppress(Exception):  # it, or the whole cluster, may be gone already
                 self._ray.kill(device.actor)
@@ -388,7 +287,7 @@ class RayWorkerPool(WorkerPool):
                 for message in messages:
                     self._on_message(message)
 
-    def _handle_results(self, device: _RayDevice, done: Collection[Any]) -> list[WorkerMessage]:
+    def _handle_results(self, device: RayDevice, done: Collection[Any]) -> list[WorkerMessage]:
         """Handle what has arrived from the actor of a device; returns the messages for the run."""
         try:
             if device.start_ref in done:
@@ -407,7 +306,7 @@ class RayWorkerPool(WorkerPool):
             return self._replace_actor(device, f"its actor is lost: {cause[:500]}", Failure.LOST)
         return messages
 
-    def _handle_start(self, device: _RayDevice) -> list[WorkerMessage]:
+    def _handle_start(self, device: RayDevice) -> list[WorkerMessage]:
         start: ActorStart = self._ray.get(device.start_ref)
         device.start_ref = None
         if start.error:
@@ -418,7 +317,7 @@ class RayWorkerPool(WorkerPool):
         was_lost, device.is_lost = device.is_lost, False
         return [WorkerMessage(device.number, WorkerEvent.DEVICE_READY)] if was_lost else []
 
-    def _handle_pulse(self, device: _RayDevice) -> list[WorkerMessage]:
+    def _handle_pulse(self, device: RayDevice) -> list[WorkerMessage]:
         pulse: Pulse = self._ray.get(device.pulse_ref)
         device.pulse_ref, device.pulse_s = None, monotonic_s()
         if pulse.is_alive:
@@ -428,7 +327,7 @@ class RayWorkerPool(WorkerPool):
             return self._note_start(device)
         return []
 
-    def _handle_end(self, device: _RayDevice) -> list[WorkerMessage]:
+    def _handle_end(self, device: RayDevice) -> list[WorkerMessage]:
         end: TaskEnd = self._ray.get(device.task_ref)
         self._keep_files(device, end.files)
         if end.message.event is WorkerEvent.FINISHED and device.is_shared:
@@ -446,7 +345,7 @@ class RayWorkerPool(WorkerPool):
             self._unended.discard(task_id)
             self._folders.note(task_id, has_ended=True)
 
-    def _run_task(self, device: _RayDevice, task: Task) -> None:
+    def _run_task(self, device: RayDevice, task: Task) -> None:
         """Start the task of an actor that is ready, where no earlier attempt at it can write."""
         folders, device.files_due_s, device.log_kept = self._folders, 0.0, 0
         if task.id in self._unended:  # a lost attempt at it may still write there
@@ -461,7 +360,7 @@ class RayWorkerPool(WorkerPool):
             place = TaskFiles(task.id, folders.read(task.id), folders.read_common(device.common))
         device.task_ref = device.actor.run_task.remote(task, device.attempt, place)
 
-    def _handle_files(self, device: _RayDevice) -> None:
+    def _handle_files(self, device: RayDevice) -> None:
         """Keep the files of a running task, and say when to ask for them again: they travel a tenth of the time."""
         files: TaskFiles | None = self._ray.get(device.files_ref)
         device.files_ref, now_s = None, monotonic_s()
@@ -469,7 +368,7 @@ class RayWorkerPool(WorkerPool):
         took_s = now_s - device.files_asked_s
         device.files_due_s = now_s + max(HEARTBEAT_INTERVAL_S, took_s * (1.0 / _MAX_TRAVEL_SHARE - 1.0))
 
-    def _keep_files(self, device: _RayDevice, files: TaskFiles | None) -> None:
+    def _keep_files(self, device: RayDevice, files: TaskFiles | None) -> None:
         """Keep what has arrived of the files of a device's task in the folder of the run."""
         if files is not None:
             self._folders.write(files, device.common)
@@ -477,41 +376,55 @@ class RayWorkerPool(WorkerPool):
             device.log_kept += len(printed)
             self._folders.append_log(task_log_path(self._folders.work, files.task_id), printed)
 
-    def _note_start(self, device: _RayDevice) -> list[WorkerMessage]:
+    def _note_start(self, device: RayDevice) -> list[WorkerMessage]:
         """Report the start of a task, once."""
         if device.has_started or device.task is None:
             return []
         device.has_started, device.deaths = True, 0
         return [WorkerMessage(device.number, WorkerEvent.WORKING, device.task.id)]
 
-    def _take_report(self, device: _RayDevice, report: MeterReport | None) -> None:
+    def _take_report(self, device: RayDevice, report: MeterReport | None) -> None:
         if report is not None and self.reported_meters is not None:
             self.reported_meters.update(device.number, report)
 
-    def _check_limits(self, device: _RayDevice) -> list[WorkerMessage]:
-        """End an actor that exceeds a limit, or ask for its next pulse; returns the messages for the run."""
+    def _check_limits(self, device: RayDevice) -> list[WorkerMessage]:
+        """End an actor that exceeds a limit, or ask for its next pulse and files; returns the messages for the run."""
         if device.actor is None:
             return []
-        now_s, timeouts = monotonic_s(), self._timeouts
+        now_s = monotonic_s()
         if not device.is_ready:
             return self._check_start(device, now_s)
-        if device.preempt_until_s is not None and now_s >= device.preempt_until_s:
-            return self._replace_actor(device, "killed after its shutdown timeout", Failure.HUNG)
-        if device.task is not None and now_s - device.alive_s >= timeouts.heartbeat_s:
-            detail = f"it neither asked whether to stop nor computed for {timeouts.heartbeat_s:g} s"
+        detail = self._describe_hang(device, now_s)
+        if detail:
             return self._replace_actor(device, detail, Failure.HUNG)
         if device.task is None and device.released_until_s is not None and now_s >= device.released_until_s:
             self._kill_actor(device)
-        elif device.pulse_ref is None:
-            interval_s = _POLL_INTERVAL_S if device.task and not device.has_started else HEARTBEAT_INTERVAL_S
-            if now_s - device.pulse_s >= interval_s:
-                device.pulse_ref = device.actor.pulse.remote()
+        else:
+            self._ask_for_pulse(device, now_s)
+            self._ask_for_files(device, now_s)
+        return []
+
+    def _describe_hang(self, device: RayDevice, now_s: float) -> str:
+        """Which limit a working actor exceeds; empty if none."""
+        if device.preempt_until_s is not None and now_s >= device.preempt_until_s:
+            return "killed after its shutdown timeout"
+        heartbeat_s = self._timeouts.heartbeat_s
+        if device.task is not None and now_s - device.alive_s >= heartbeat_s:
+            return f"it neither asked whether to stop nor computed for {heartbeat_s:g} s"
+        return ""
+
+    def _ask_for_pulse(self, device: RayDevice, now_s: float) -> None:
+        interval_s = _POLL_INTERVAL_S if device.task and not device.has_started else HEARTBEAT_INTERVAL_S
+        if device.pulse_ref is None and now_s - device.pulse_s >= interval_s:
+            device.pulse_ref = device.actor.pulse.remote()
+
+    def _ask_for_files(self, device: RayDevice, now_s: float) -> None:
+        """Ask for the files of a task that works outside the folder of the run, once they are due."""
         is_due = device.has_started and not device.is_shared and now_s >= device.files_due_s
         if is_due and device.task_ref is not None and device.files_ref is None:
             device.files_ref, device.files_asked_s = device.actor.collect_files.remote(device.log_kept), now_s
-        return []
 
-    def _check_start(self, device: _RayDevice, now_s: float) -> list[WorkerMessage]:
+    def _check_start(self, device: RayDevice, now_s: float) -> list[WorkerMessage]:
         """Give back the task of an actor that has not started, if it is preempted, or waits for too long."""
         if device.task is not None and device.preempt_until_s is not None:
             task_id = device.task.id
@@ -521,7 +434,7 @@ class RayWorkerPool(WorkerPool):
             return []
         return self._report_loss(device, self._describe_wait(), Failure.LOST)  # it may start yet
 
-    def _replace_actor(self, device: _RayDevice, detail: str, failure: Failure) -> list[WorkerMessage]:
+    def _replace_actor(self, device: RayDevice, detail: str, failure: Failure) -> list[WorkerMessage]:
         """Report the loss of an actor, and create another one, unless too many were lost before they could work."""
         device.deaths += 1
         self._kill_actor(device)
@@ -531,7 +444,7 @@ class RayWorkerPool(WorkerPool):
         self._create_actor(device)
         return messages
 
-    def _give_up(self, device: _RayDevice, detail: str) -> list[WorkerMessage]:
+    def _give_up(self, device: RayDevice, detail: str) -> list[WorkerMessage]:
         """Report that a device is lost for good."""
         self._kill_actor(device)
         device.given_up = detail
@@ -544,7 +457,7 @@ class RayWorkerPool(WorkerPool):
             for message in messages:
                 self._on_message(message)
 
-    def _report_loss(self, device: _RayDevice, detail: str, failure: Failure) -> list[WorkerMessage]:
+    def _report_loss(self, device: RayDevice, detail: str, failure: Failure) -> list[WorkerMessage]:
         """The messages of a lost device and of its task."""
         task, was_preempted = device.task, device.preempt_until_s is not None
         device.task = device.preempt_until_s = None

@@ -13,7 +13,7 @@ import sys
 import threading
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -21,7 +21,7 @@ from ce_nas.benchmarks.base import Failure
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
 from ce_nas.cluster.workers.slurm_job import DeviceFiles, SlurmJob, read_report
 from ce_nas.cluster.workers.slurm_queue import SlurmQueue
-from ce_nas.components.base import ComponentSettings
+from ce_nas.components.base import WorkerSettings
 from ce_nas.components.quantities import Duration  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.components.registry import WORKERS
 from ce_nas.core.clock import monotonic_s
@@ -87,8 +87,10 @@ class _SlurmDevice:
     report: MeterReport | None = None
 
 
-class SlurmWorkerSettings(ComponentSettings):
+class SlurmWorkerSettings(WorkerSettings):
     """Settings of the worker pool slurm."""
+
+    is_local: ClassVar[bool] = False
 
     parameters: dict[str, str | int] = Field(
         default_factory=dict,
@@ -290,13 +292,20 @@ class SlurmWorkerPool(WorkerPool):
             self._forget_job(device)
             if target.task is not None:  # which it has not seen
                 self._submit(device)
-        elif target.task is not None and reply.get("started") == target.attempt:
+        elif target.task is not None:
+            return self._take_task_reply(device, reply)
+        return []
+
+    def _take_task_reply(self, device: int, reply: Mapping[str, Any]) -> list[WorkerMessage]:
+        """Take a reply about a device's task; one about an earlier attempt at it is ignored."""
+        target = self._slurm_devices[device]
+        if reply.get("started") == target.attempt:
             target.places.append(reply["place"])
             target.is_suspended = False
             return self._note_start(device)
-        elif target.task is not None and reply.get("suspended") == target.attempt:
+        if reply.get("suspended") == target.attempt:
             target.is_suspended = True
-        elif target.task is not None and reply.get("ended") == target.attempt:
+        elif reply.get("ended") == target.attempt:
             messages, message = self._note_start(device), reply["message"]
             self._take_report(device, message.report)
             target.task = None

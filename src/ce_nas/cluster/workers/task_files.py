@@ -238,14 +238,7 @@ class WorkingCopy:
         :param is_over: whether the training has ended; then its files are removed here.
         """
         with self._lock:
-            stamps = list(_stamps(self.folder, task_id))
-            own, error = None, ""
-            if stamps != self._sent and (is_over or _is_settled(stamps)):
-                own, error = self._read(stamps, f"the checkpoint of task {task_id}")
-                if own is not None and not is_over and list(_stamps(self.folder, task_id)) != stamps:
-                    own = None  # written meanwhile
-                elif own is not None:
-                    self._sent = stamps
+            own, error = self._collect_own(task_id, is_over=is_over)
             common, wrong = self._collect_common() if is_over else ({}, "")
             printed = _read_log(log, log_kept, self._limit_bytes)
             if is_over:
@@ -273,6 +266,18 @@ class WorkingCopy:
             return {stamp[0]: (self.folder / stamp[0]).read_bytes() for stamp in stamps}, ""
         except FileNotFoundError:  # replaced meanwhile
             return None, ""
+
+    def _collect_own(self, task_id: int, *, is_over: bool) -> tuple[dict[str, bytes] | None, str]:
+        """The files of a task where they have changed and none is being written; or why they cannot be sent."""
+        stamps = list(_stamps(self.folder, task_id))
+        if stamps == self._sent or not (is_over or _is_settled(stamps)):
+            return None, ""
+        own, error = self._read(stamps, f"the checkpoint of task {task_id}")
+        if own is not None and not is_over and list(_stamps(self.folder, task_id)) != stamps:
+            return None, error  # written meanwhile
+        if own is not None:
+            self._sent = stamps
+        return own, error
 
     def _collect_common(self) -> tuple[dict[str, bytes], str]:
         found: dict[str, bytes] = {}
