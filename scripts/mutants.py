@@ -3,9 +3,10 @@
     python scripts/mutants.py [MODULE ...] [--sample N] [--seed N] [--json FILE] [--only LINE] [--list]
 
 A mutant is a module with one operator, constant, condition, call or returned value changed. It is killed if the
-module's own tests (``tests/x/test_y.py`` for ``src/ce_nas/x/y.py``) then fail, or do not end within the time limit; the
-score is the killed share. ``--sample`` takes so many mutants of each module at random, by ``--seed``; without it all
-are run. Code is mutated in memory, in a process of its own: an interrupted run leaves no changed file.
+module's own tests (``tests/x/test_y.py`` for ``src/ce_nas/x/y.py``, without those marked long) then fail, or do not end
+within the time limit; the score is the killed share. ``--sample`` takes so many mutants of each module at random, by
+``--seed``; without it all are run. Code is mutated in memory, in a process of its own: an interrupted
+run leaves no changed file.
 
 Not mutated: texts of errors, annotations, docstrings, ``__repr__`` and imports.
 """
@@ -268,7 +269,7 @@ def run_tests(module: str, code: CodeType | None, answer: Connection) -> None:
     room, name = module.split("/")
     if code is not None:
         sys.meta_path.insert(0, MutantFinder(f"ce_nas.{room}.{name}", ROOT / f"src/ce_nas/{module}.py", code))
-    options = ["-x", "-q", "--hypothesis-profile=mutants", "-p", "no:cacheprovider"]
+    options = ["-x", "-q", "--hypothesis-profile=mutants", "-p", "no:cacheprovider", "-m", "not long"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     status = pytest.main([*options, f"tests/{room}/test_{name}.py"])
     answer.send((int(status), sorted(name for name in sys.modules if not name.startswith(("ce_nas", "test")))))

@@ -225,6 +225,127 @@ def test_sampling_is_within_the_budgets():
     assert planner.limit_allocation(Allocation(4, 0), [], 1.0) == (Allocation(0, 0, released=4), StopReason.ENERGY)
 
 
+def sampling_task(number, length=1):
+    return Task(number, TaskKind.SAMPLING, ((length,),))
+
+
+def metered_planner(problem=None, devices=None, **budgets):
+    checker = BudgetChecker(Budgets(**{"time_s": 1e6} | budgets), Ledger(FLAT, 1.0, Prices()), PEAK_W)
+    return AdmissionControl(problem or ThousandSeconds(), checker, devices, 300.0)
+
+
+@pytest.mark.parametrize(("device_s", "fits"), [(1150.0, True), (1149.0, False)])
+def test_start_up_and_restore_count_for_what_is_not_running(device_s, fits):
+    devices = Devices({0: None})
+    devices.startup_s, devices.restore_s = 100.0, 50.0
+    planner = metered_planner(devices=devices, device_s=device_s)
+    assert planner.fits_alongside([], 0.0)(long_training(1)) is fits
+    assert planner.fits_alongside([], 0.0)(sampling_task(9)) is fits
+    planner.task_times.start(long_training(1), 0.0)  # suspended, as no device has it
+    assert planner.limit_allocation(Allocation(0, 1), [long_training(1)], 0.0)[0].evaluating == fits
+    assert planner.limit_allocation(Allocation(0, 1), [], 0.0)[0].evaluating == fits
+    devices.held = {0: 1}
+    assert planner.limit_allocation(Allocation(0, 1), [long_training(1)], 0.0)[0].evaluating == 1
+    without_devices = metered_planner(device_s=1000.0)
+    assert without_devices.fits_alongside([], 0.0)(long_training(1))
+
+
+def test_no_more_trainings_run_than_the_policy_wants(planner):
+    wanted = Allocation(0, 1, released=1)
+    assert planner.limit_allocation(wanted, [long_training(1), long_training(2)], 0.0) == (wanted, None)
+
+
+def test_idle_devices_are_held_for_a_check_interval_each():
+    planner = metered_planner(device_s=700.0)
+    assert planner.limit_allocation(Allocation(0, 0, 3), [], 0.0) == (Allocation(0, 0, 2, 1), None)
+    assert planner.checker.remaining() == {StopReason.DEVICE_TIME: 700.0}  # nothing is spent by asking
+    assert metered_planner(device_s=900.0).limit_allocation(Allocation(0, 0, 3), [], 0.0)[0] == Allocation(0, 0, 3)
+
+
+def test_a_guessed_sampling_is_checked_again_after_an_interval():
+    for length, count in ((9, 2), (0.1, 3)):
+        planner = metered_planner(Guessed(), device_s=700.0)
+        batch = sampling_task(7, length)
+        planner.task_times.start(batch, 0.0)
+        allocation, stop = planner.limit_allocation(Allocation(3, 0), [batch], 0.0)
+        assert (allocation.sampling, allocation.released, stop) == (count, 3 - count, None)
+        assert planner.fits_alongside([batch], 0.0)(sampling_task(8, 9))
+
+
+def test_a_run_goes_on_while_a_training_fits_where_no_sampling_does():
+    planner = metered_planner(device_s=500.0)
+    planner.task_times.start(sampling_task(7), 0.0)
+    planner.task_times.start(long_training(0.4), 0.0)
+    assert planner.limit_allocation(Allocation(1, 0), [], 0.0) == (Allocation(0, 0, released=1), None)
+    assert planner.limit_allocation(Allocation(0, 0, released=1), [], 0.0) == (Allocation(0, 0, released=1), None)
+    short = metered_planner(device_s=300.0)
+    short.task_times.start(sampling_task(7), 0.0)
+    short.task_times.start(long_training(0.4), 0.0)
+    assert short.limit_allocation(Allocation(1, 0), [], 0.0)[1] is StopReason.DEVICE_TIME
+
+
+def test_free_devices_are_taken_with_their_paid_time_by_number():
+    planner = billed_planner(2.0, {1: None, 0: None}, (0.0, 1000.0))  # at 3000 s, 600 s and 1600 s are paid
+    planner.task_times.start(long_training(1), 0.0)
+    planner.task_times.discard(long_training(1))
+    assert planner.limit_allocation(Allocation(0, 1), [], 3000.0) == (Allocation(0, 0, released=1), None)
+    assert planner.limit_allocation(Allocation(0, 2), [], 3000.0) == (Allocation(0, 1, released=1), None)
+    assert planner.limit_allocation(Allocation(0, 3), [], 3000.0) == (Allocation(0, 1, released=2), None)
+
+
+def test_a_device_whose_sampling_is_to_end_is_free():
+    for allocation, expected in (
+        (Allocation(1, 1), Allocation(1, 1)),
+        (Allocation(0, 2), Allocation(0, 1, released=1)),
+        (Allocation(0, 1), Allocation(0, 0, released=1)),  # the lower number comes first
+    ):
+        planner = billed_planner(2.0, {0: 7, 1: None}, (0.0, 1000.0))
+        planner.task_times.start(long_training(1), 0.0)
+        planner.task_times.discard(long_training(1))
+        planner.task_times.start(sampling_task(7), 2500.0)
+        assert planner.limit_allocation(allocation, [sampling_task(7)], 3000.0) == (expected, None)
+
+
+def test_without_billing_periods_no_task_keeps_its_device_first():
+    planner = metered_planner(devices=Devices({0: 1}), device_s=5000.0)
+    planner.task_times.start(long_training(1), 0.0)
+    planner.limit_allocation(Allocation(0, 1), [long_training(1)], 0.0)
+    assert planner.kept_first == ()
+
+
+def test_a_suspended_sampling_is_continued_within_the_budget():
+    planner = metered_planner(devices=Devices({0: None}), device_s=1999.0)
+    batch, long_batch = sampling_task(7), sampling_task(8, 2)
+    for task in (batch, long_batch):
+        planner.task_times.start(task, 0.0)
+        planner.task_times.pause(task, 500.0)
+    assert planner.limit_allocation(Allocation(1, 0), [batch], 500.0)[0].sampling == 1
+    assert planner.limit_allocation(Allocation(2, 0), [batch, long_batch], 500.0)[0].sampling == 1
+    assert planner.limit_allocation(Allocation(1, 0), [long_batch], 500.0)[0].sampling == 1  # 1500 s are left of it
+    assert planner.limit_allocation(Allocation(1, 0), [], 500.0)[0].sampling == 0  # another takes 2000 s
+
+
+def test_of_several_started_trainings_none_is_a_probe():
+    planner = make_guess(energy_j=1.0)
+    two = [long_training(1), long_training(2)]
+    for task in two:
+        planner.task_times.start(task, 0.0)
+    assert planner.limit_allocation(Allocation(0, 2), two, 0.0) == (Allocation(0, 0, released=2), StopReason.ENERGY)
+    assert planner.take_note() == ""
+    assert planner.limit_allocation(Allocation(1, 1), two[:1], 0.0)[0] == Allocation(1, 1)
+    assert planner.take_note().startswith(f"By the guessed duration and the bound of the power: {StopReason.ENERGY}")
+
+
+@pytest.mark.parametrize("lengths", [(3, 2), (2, 3)])
+def test_the_next_training_is_the_shortest_that_was_rejected(lengths):
+    planner = metered_planner(device_s=2500.0)
+    fits = planner.fits_alongside([long_training(1)], 0.0)
+    assert [fits(long_training(length)) for length in lengths] == [False, False]
+    assert planner.limit_allocation(Allocation(0, 3), [], 0.0)[0] == Allocation(0, 1, released=2)
+    planner.reset_rejections()
+    assert planner.limit_allocation(Allocation(0, 3), [], 0.0)[0] == Allocation(0, 3)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("policy", ["vanilla", "hotcarbon", "one-shot", "look-ahead"])
 @pytest.mark.parametrize(("cost", "electricity"), [(4.0, 0.0), (4.0, 0.3), (1.6, 0.0), (1.6, 0.3), (9.5, 0.1)])

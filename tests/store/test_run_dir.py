@@ -125,3 +125,36 @@ def test_the_files_of_a_run_keep_their_names(tmp_path):
     write_atomic(tmp_path / "b", b"\x00")
     assert (tmp_path / "a").read_text() == "é"
     assert (tmp_path / "b").read_bytes() == b"\x00"
+
+
+def test_a_directory_is_created_with_those_above_it(tmp_path):
+    with RunDirectory.create(tmp_path / "a" / "b") as folder:
+        assert folder.path == tmp_path / "a" / "b"
+    assert (tmp_path / "a" / "b" / "lock").is_file()
+
+
+def test_entries_are_durable_at_once_only_on_request(tmp_path):
+    with RunDirectory.create(tmp_path / "run") as folder:
+        journal = folder.open_journal()
+        journal.append("begun", 0.0, {})
+        assert read_run_entries(tmp_path / "run") == []
+        journal.commit()
+        assert len(read_run_entries(tmp_path / "run")) == 1
+
+
+def test_the_lock_of_a_run_is_found_in_the_table_of_locks_by_its_file(tmp_path):
+    (tmp_path / "lock").touch()
+    status = (tmp_path / "lock").stat()
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+    table = tmp_path / "locks"
+    other = f"1: FLOCK  ADVISORY  WRITE 1 {device}:{status.st_ino + 1} 0 EOF\n"
+    posix = f"2: POSIX  ADVISORY  WRITE 2 {device}:{status.st_ino} 0 EOF\n"
+    own = f"3: FLOCK  ADVISORY  WRITE 3 {device}:{status.st_ino} 0 EOF\n"
+    for lines, expected in ((other + own + posix, True), (other + posix, False), (own, True), ("", False)):
+        table.write_text(lines)
+        assert is_locked(tmp_path, table) is expected
+
+
+def test_a_file_in_a_missing_folder_is_one_sentence(tmp_path):
+    with pytest.raises(StoreError, match=r"Expected to write .*, but No such file or directory; the journal is safe"):
+        write_atomic(tmp_path / "missing" / "a", "new")
