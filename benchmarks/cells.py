@@ -16,7 +16,7 @@ class Cells:
     """Runs by key, kept in a file, if there is one, from where they are taken the next time.
 
     :param path: the file; None keeps nothing.
-    :param minutes: after so many no further run is begun.
+    :param minutes: after so many no further run is started.
     """
 
     def __init__(self, path: Path | None, minutes: float = math.inf) -> None:

@@ -5,11 +5,11 @@
 
 Accuracy is searched against parameters, or FLOPs, both of which are known without a training. The figure is
 log10(1 - HV/HV_top) after 50, 100 and 200 full trainings, where HV_top is 0.01 % above the largest hypervolume that any
-of the runs found: nobody knows the true one. Smaller is better. Medians over the seeds with 95 % bootstrap intervals.
+of the runs found: the true one is not known. Smaller is better. Medians over the seeds with 95 % bootstrap intervals.
 Every searcher is asked for 8 architectures at a time; an architecture that was trained before counts nothing.
 
-Optuna and pymoo see the variables of the same space. The surrogates are told how to count the cost; the scores of
-``surrogate, scores`` are those of 2,000 architectures, drawn at random and told beforehand, with the noise of a
+Optuna and pymoo see the variables of the same space. The surrogates know how to count the cost; the scores of
+``surrogate, scores`` are those of 2,000 architectures, drawn at random and known beforehand, with the noise of a
 one-shot supernet.
 """
 

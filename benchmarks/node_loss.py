@@ -5,10 +5,10 @@
 A search of two minutes hands rehearsed trainings (steps that only wait, kept in checkpoints) to three actors. A node is
 killed every ``--every`` seconds, and another one joins. Then the books and the journal are checked:
 
-- every training that was begun is told of once, has failed for good under its name, or is named as unfinished;
-- every step of those told of was taken once, or twice where the kill fell between a step's checkpoint and its record;
+- every training that was started is reported once, has failed for good under its name, or is named as unfinished;
+- every step of those reported was taken once, or twice where the kill fell between a step's checkpoint and its record;
 - every device's time is on the books once, but for the time in which it was gone, and the grams of the books are the
-  readings' joules, PUE and the grid's intensity multiplied out anew.
+  readings' joules, PUE and the grid's intensity multiplied out again.
 """
 
 from __future__ import annotations
@@ -88,25 +88,25 @@ def _checked(result: Result, seconds: float, pue: float) -> dict[str, object]:
     run, kinds = result.path, collections.defaultdict(list)
     for entry in result.entries:
         kinds[entry.kind].append(entry.content)
-    told = collections.Counter(content["task"] for content in kinds["evaluated"])
-    begun = {content["task"] for content in kinds["task_started"]}
+    reported = collections.Counter(content["task"] for content in kinds["evaluated"])
+    started_tasks = {content["task"] for content in kinds["task_started"]}
     given_up = {content["task"] for content in kinds["task_failed"] if not content["will_retry"]}
     unfinished = set(kinds["run_ended"][0]["unfinished_tasks"])
     lines = (run / "work" / "steps").read_text().splitlines()
     steps = collections.Counter(tuple(map(int, line.split())) for line in lines)
-    finished = [task for task in told if all((task, step) in steps for step in range(STEPS))]
+    finished = [task for task in reported if all((task, step) in steps for step in range(STEPS))]
     booked_s = sum(result.summary.device_hours_by_activity.values()) * 3600
     recorded = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
     away_s = gone_s(recorded, seconds)
     drawn_j = sum(content[0] for kind, _, content in recorded if kind == "energy_reading")
     return {
-        "tasks begun": len(begun),
-        "finished": len(told),
+        "tasks started": len(started_tasks),
+        "finished": len(reported),
         "given up": len(given_up),
         "unfinished at the end": len(unfinished),
-        "unaccounted for": len(begun - set(told) - given_up - unfinished),
-        "told of twice": sum(count > 1 for count in told.values()),
-        "finished without all their steps": len(told) - len(finished),
+        "unaccounted for": len(started_tasks - set(reported) - given_up - unfinished),
+        "reported twice": sum(count > 1 for count in reported.values()),
+        "finished without all their steps": len(reported) - len(finished),
         "failures": dict(collections.Counter(content["failure"] for content in kinds["task_failed"])),
         "steps taken": len(steps),
         "steps taken again": sum(count - 1 for count in steps.values()),

@@ -3,7 +3,7 @@
     python benchmarks/problems.py [--quick] [--json FILE] [--seed N] [--seeds N] [--only SEARCHER ...]
                                   [--problems PROBLEM ...] [--minutes N]
 
-Ten starts are drawn at random, then 18 batches of 5 are asked for: 100 evaluations [LaMOO]; CMA-ES goes on to 1000.
+Ten starts are drawn at random, then 18 batches of 5 are asked for: 100 evaluations [LaMOO]; CMA-ES continues to 1000.
 The figure is log10(HV_max - HV): smaller is better. Medians over the seeds with 95 % bootstrap intervals, and the
 ratio of the hypervolume missing at the end to what pymoo's NSGA-II misses after as many evaluations.
 

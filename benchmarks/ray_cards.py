@@ -3,8 +3,8 @@
     python benchmarks/ray_cards.py [--quick] [--json FILE] [--nodes N] [--gpus N] [--tasks N]
 
 Every training notes its node, the card that it sees, and when it began and ended. A third of the way one node is
-killed, and another one joins. At the end no card may have been used twice at a time, and every training must be told
-of once. Then a device is released and taken back five times: how long does it take until its training works?
+killed, and another one joins. At the end no card may have been used twice at a time, and every training must be
+reported once. Then a device is released and taken back five times: how long does it take until its training works?
 """
 
 from __future__ import annotations
@@ -105,13 +105,13 @@ def _run(cluster: Cluster, nodes: list[object], place: Path, stated: argparse.Na
         WorkerTimeouts(),
         make_meter=functools.partial(WorkerMeter, METERS.validate("auto")),
     )
-    messages, told = queue.Queue(), collections.Counter()
+    messages, reported = queue.Queue(), collections.Counter()
     free, waiting, running = set(range(devices)), list(range(stated.tasks)), {}
     lost = failed = 0
     is_killed = False
     workers.open(messages.put)
     begun_s = time.perf_counter()
-    while sum(told.values()) < stated.tasks:
+    while sum(reported.values()) < stated.tasks:
         while waiting and free:
             device = free.pop()
             running[device] = waiting.pop(0)
@@ -126,10 +126,10 @@ def _run(cluster: Cluster, nodes: list[object], place: Path, stated: argparse.Na
             failed += 1
             waiting.insert(0, running.pop(message.device))
         elif message.event is WorkerEvent.FINISHED:
-            told[message.task_id] += 1
+            reported[message.task_id] += 1
             running.pop(message.device)
             free.add(message.device)
-        if not is_killed and sum(told.values()) >= stated.tasks // 3:
+        if not is_killed and sum(reported.values()) >= stated.tasks // 3:
             is_killed = True
             cluster.remove_node(nodes[0], allow_graceful=False)
             _add_node(cluster, stated)
@@ -146,8 +146,8 @@ def _run(cluster: Cluster, nodes: list[object], place: Path, stated: argparse.Na
     return {
         "nodes, one killed and replaced": stated.nodes,
         "declared GPUs a node": stated.gpus,
-        "trainings told of": len(told),
-        "told of twice": sum(count > 1 for count in told.values()),
+        "trainings reported": len(reported),
+        "reported twice": sum(count > 1 for count in reported.values()),
         "failed with their node, and tried again": failed,
         "devices lost and replaced": lost,
         "cards used, of all nodes": len(uses),

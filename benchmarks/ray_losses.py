@@ -50,7 +50,7 @@ OWN = """
     def evaluate(architecture, fidelity, checkpoint):
         file = checkpoint.folder / "done"
         done = int(file.read_text()) if file.exists() else 0
-        begun, started = done, time.time()
+        resumed_at, started = done, time.time()
         while done < STEPS:
             if checkpoint.should_stop():
                 break
@@ -61,7 +61,7 @@ OWN = """
             os.replace(part, file)
         place = (ray.get_runtime_context().get_node_id(), os.environ["CUDA_VISIBLE_DEVICES"])
         with open(os.environ["NOTES"], "a") as notes:  # not what is searched: what was seen
-            notes.write(" ".join(map(str, (checkpoint.folder.name, *place, started, time.time(), begun))) + "\\n")
+            notes.write(" ".join(map(str, (checkpoint.folder.name, *place, started, time.time(), resumed_at))) + "\\n")
         return {"quality": 1, "size": 1} if done == STEPS else None
 """
 CONFIG = """
@@ -190,12 +190,12 @@ def _checked(result: Result, run: Path, devices: int, stated: argparse.Namespace
     kinds = collections.defaultdict(list)
     for entry in read_run_entries(run):
         kinds[entry.kind].append(entry)
-    told = collections.Counter(entry.content["task"] for entry in kinds["evaluated"])
+    reported = collections.Counter(entry.content["task"] for entry in kinds["evaluated"])
     spans, continued = collections.defaultdict(list), 0
     for line in Path(os.environ["NOTES"]).read_text().splitlines():
-        _, node, card, started, ended, begun = line.split()
+        _, node, card, started, ended, resumed_at = line.split()
         spans[node, card].append((float(started), float(ended)))
-        continued += int(begun) > 0
+        continued += int(resumed_at) > 0
     overlaps = sum(
         second[0] < first[1] for uses in spans.values() for first, second in itertools.pairwise(sorted(uses))
     )
@@ -209,8 +209,8 @@ def _checked(result: Result, run: Path, devices: int, stated: argparse.Namespace
         "nodes, two killed and replaced": stated.nodes,
         "declared GPUs a node": stated.gpus,
         "driver killed and resumed": 1,
-        "trainings reported": len(told),
-        "reported twice": sum(count > 1 for count in told.values()),
+        "trainings reported": len(reported),
+        "reported twice": sum(count > 1 for count in reported.values()),
         "failures": dict(collections.Counter(entry.content["failure"] for entry in kinds["task_failed"])),
         "trainings continued from a checkpoint": continued,
         "cards used, of all nodes": len(spans),

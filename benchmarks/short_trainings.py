@@ -1,14 +1,15 @@
 """How well short trainings and supernets of growing length rank cells as a long training does, and at what price.
 
-    python benchmarks/short_trainings.py [--quick] [--json FILE] [--data digits|PATH] [--images N] [--cells N]
-        [--epochs N] [--record FILE]
+    python benchmarks/short_trainings.py [--quick] [--json FILE] [--data digits|PATH] [--images N] [--compare-on N]
+        [--cells N] [--epochs N] [--record FILE]
 
 Cells of NAS-Bench-201's space drawn at random, 8 channels and one cell a stage, are trained for ``--epochs`` by
 NAS-Bench-201's recipe (the truth), and scored by: the same recipe in a fifth of the epochs, the fast recipe in a fifth
 of the epochs (whitening, alternating flip, label smoothing, Muon, one-cycle), and supernets of uniform paths trained
 for 1, 3 and 9 times a fifth of the epochs. Kendall's tau, the share of the best tenth (at least two cells) that is
 found again, and nDCG, each with the 95 % bootstrap interval over the cells; processor seconds per cell, a supernet's
-divided by the cells. With ``--record`` a stopped run continues.
+divided by the cells. Accuracies are those on a quarter of ``--images``, or on ``--compare-on`` images that are not
+trained on. With ``--record`` a stopped run continues.
 
 ``worth`` chooses the length of a supernet: random trainings that find as good a cell as its favourite of ``SCORED``
 cells, less that one training and the supernet's price in trainings. Scores and truths are taken as jointly normal, of
@@ -60,8 +61,12 @@ def main() -> None:
     stated = _arguments()
     torch.set_num_threads(1)
     space, data = NasBench201Space(), load_images(stated.data)
-    chosen = random_stream(stated.seed, "images").permutation(len(data.train))[: stated.images]
-    data = replace(data, train=data.train.subset(np.sort(chosen))).split(0.25, stated.seed)
+    order = random_stream(stated.seed, "images").permutation(len(data.train))
+    others = np.sort(order[stated.images : stated.images + stated.compare_on])
+    compared, chosen = data.train.subset(others), np.sort(order[: stated.images])
+    data = replace(data, train=data.train.subset(chosen)).split(0.25, stated.seed)
+    if stated.compare_on:
+        data = replace(data, validation=compared)
     flips = data.image_shape[0] == 3
     shift, short = (2 if data.image_shape[1] > 16 else 1), max(round(stated.epochs / 5), 1)
     recipes = _recipes(stated.epochs, short, shift, flips=flips)
@@ -205,6 +210,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", default="digits")
     parser.add_argument("--images", type=int, default=2000, help="training and validation images together")
+    parser.add_argument("--compare-on", type=int, default=0, help="other images that accuracies are compared on")
     parser.add_argument("--cells", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=15, help="of the long training")
     parser.add_argument("--seed", type=int, default=0)

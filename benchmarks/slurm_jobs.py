@@ -76,11 +76,11 @@ def _run(folder: Path, stated: argparse.Namespace) -> dict[str, object]:
     messages: queue.Queue = queue.Queue()
     workers.open(messages.put)
     waiting, running = list(range(stated.trainings)), {}
-    told, tried, waits, jobs = collections.Counter(), collections.Counter(), [], set()
+    reported, tried, waits, jobs = collections.Counter(), collections.Counter(), [], set()
     disturbed, due = collections.Counter(), _moments(stated)
     started_s, first_s = {}, time.perf_counter()
     busy_s = 0.0
-    while sum(told.values()) < stated.trainings:
+    while sum(reported.values()) < stated.trainings:
         for device in {0, 1} - set(running):
             if waiting:
                 running[device] = waiting.pop(0)
@@ -91,7 +91,7 @@ def _run(folder: Path, stated: argparse.Namespace) -> dict[str, object]:
         jobs |= {file.read_text() for file in folder.glob("job-?")}
         if message.event is WorkerEvent.WORKING:
             waits.append(time.perf_counter() - started_s[message.device])
-            if due and sum(told.values()) >= due[0]:
+            if due and sum(reported.values()) >= due[0]:
                 due.pop(0)
                 kind = KINDS[len(due) % len(KINDS)]
                 if _disturb(kind, workers, message.device, folder):
@@ -100,7 +100,7 @@ def _run(folder: Path, stated: argparse.Namespace) -> dict[str, object]:
             busy_s += time.perf_counter() - started_s[message.device]
             task = running.pop(message.device)
             if message.event is WorkerEvent.FINISHED:
-                told[task] += 1
+                reported[task] += 1
             else:
                 print(message.event, task, message.detail[-300:])
                 waiting.insert(0, task)
@@ -110,8 +110,8 @@ def _run(folder: Path, stated: argparse.Namespace) -> dict[str, object]:
     cpu = dict(line.split() for line in (folder / "cpu").read_text().splitlines())
     n = stated.trainings
     return {
-        "trainings reported": len(told),
-        "reported twice": sum(count > 1 for count in told.values()),
+        "trainings reported": len(reported),
+        "reported twice": sum(count > 1 for count in reported.values()),
         "steps done": len(steps),
         "steps done twice": sum(count > 1 for count in steps.values()),
         "disturbances": dict(disturbed),

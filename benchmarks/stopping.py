@@ -1,4 +1,4 @@
-"""Where the stop rule ends a search, against what the same search reaches when it goes on.
+"""Where the stop rule ends a search, against what the same search reaches when it continues.
 
 Each search of the default configuration runs without a stop, while the rule ``auto`` is asked after every training; the
 trainings that run when it says stop are finished. For each search: the share of the final hypervolume that is missing

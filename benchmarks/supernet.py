@@ -3,7 +3,7 @@
     python benchmarks/supernet.py [--quick] [--json FILE] [--seed N] [--architectures N] [--data digits|PATH]
 
 A supernet of NAS-Bench-201's cells is trained once with uniform and once with fair paths, for as many images; then
-cells drawn at random are trained for real and scored by both, with the normalisation of each path measured anew and
+cells drawn at random are trained for real and scored by both, with the normalisation of each path measured again and
 without. The interval is the bootstrap's over the cells.
 """
 
@@ -77,7 +77,7 @@ def _scores(space, cells, data, recipe, paths, seed) -> dict[str, np.ndarray]:  
         plain.append(training.evaluate(data.validation).accuracy_pct)
     return {
         "as trained": np.array(plain),
-        "normalised anew": score_paths(training, network, cells, data.validation, seed=seed),
+        "normalised again": score_paths(training, network, cells, data.validation, seed=seed),
     }
 
 

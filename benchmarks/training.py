@@ -10,12 +10,12 @@ by one in a DataLoader, as most training scripts do. They take turns, and the fi
 with its bootstrap interval. On a CPU images are counted by a second of processor time, of one thread, since a machine
 that is busy otherwise says nothing by its clock; images by the clock stand beside. On a GPU the clock counts.
 
-Then the overhead, of which two things are told:
+Then the overhead, of which two things are measured:
 
 - *in the worker*: a training that is asked before every step whether to leave, gives its signs of life, has its meter
-  read beside it every second and writes a checkpoint a minute; each of these by itself, told to more digits than a busy
-  machine lets two trainings differ, and the same training so watched against alone, in turns (without checkpoints).
-- *beside it*: the processor time of the engine's own process while a live search goes on.
+  read beside it every second and writes a checkpoint a minute; each of these by itself, measured to more digits than a
+  busy machine lets two trainings differ, and the same training so watched against alone, in turns (without checkpoints).
+- *next to it*: the processor time of the engine's own process during a live search.
 
 On a GPU the share of the device's peak of bf16 matrix products is stated besides, and the time that a 200-epoch
 training of each cell on 25,000 images would take.
@@ -204,7 +204,7 @@ def _pairs(training: NetworkTrainer, leave: PreemptionCheck, mine, stated: argpa
 
 
 def _engine_share(stated: argparse.Namespace) -> tuple[float, float]:
-    """Processor time of the engine's process while a search of real seconds goes on, and how long it went on.
+    """Processor time of the engine's process during a search of real seconds, and how long that took.
 
     Its trainings only wait, five seconds each, so that nothing else is in the figure; what is loaded before is not.
     """

@@ -58,7 +58,7 @@ class _Job:
     job: Any
     #: time of its submission, monotonic, s
     submitted_s: float
-    #: whether it has begun
+    #: whether it has started
     is_up: bool = False
     #: time at which it was first missing in the queue, monotonic, s; None while it is queued
     missing_since_s: float | None = None
@@ -207,7 +207,7 @@ class SlurmWorkerPool(WorkerPool):
                 self._submit(device)
 
     def preempt(self, device: int) -> None:
-        """See :meth:`WorkerPool.preempt`; a job that has not begun is cancelled."""
+        """See :meth:`WorkerPool.preempt`; a job that has not started is cancelled."""
         target = self._slurm_devices[device]
         with self._lock:
             if target.task is None or target.is_preempting:

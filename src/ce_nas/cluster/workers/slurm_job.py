@@ -1,4 +1,4 @@
-"""The Slurm job of a device: it runs one task after another, and goes on with its task after a requeue."""
+"""The Slurm job of a device: it runs one task after another, and continues its task after a requeue."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class DeviceFiles:
 class SlurmJob:
     """The callable of one job; submitit pickles it for the node, whose meter it reads.
 
-    It ends once it is told to and has nothing to do, or after ``idle_s`` without a task: a search that was killed holds
+    It ends once it is asked to and has nothing to do, or after ``idle_s`` without a task: a search that was killed holds
     no device.
     """
 
@@ -117,7 +117,7 @@ class SlurmJob:
     def checkpoint(self) -> Any:  # noqa: ANN401 - submitit's own class
         """Return what submitit requeues when the job reaches its time limit or is preempted; None without a task.
 
-        Called by a signal handler: suspends the task first, which goes on after the requeue.
+        Called by a signal handler: suspends the task first, which continues after the requeue.
         """
         from submitit.helpers import DelayedSubmission
 
@@ -173,7 +173,7 @@ class SlurmJob:
                     message = self._run_task(task, name, error, should_stop)
                     if message.event is WorkerEvent.PREEMPTED and not should_stop.is_asked:
                         replies.suspended(attempt)
-                        return False  # the job is to end: the task goes on after its requeue
+                        return False  # the job is to end: the task continues after its requeue
                 report = meter.report() if meter is not None else None
                 replies.ended(attempt, replace(message, report=report))
                 answered, idle_since_s, self._has_task = attempt, monotonic_s(), False

@@ -118,15 +118,15 @@ class ReplyFile:
     lines: LineFile
 
     def up(self, job: int) -> None:
-        """Say that a job has begun."""
+        """Say that a job has started."""
         self.lines.append({"up": job})
 
     def started(self, attempt: int, place: Mapping[str, str]) -> None:
-        """Say that an attempt has begun, or goes on after a requeue, and where."""
+        """Say that an attempt has started, or continues after a requeue, and where."""
         self.lines.append({"started": attempt, "place": dict(place)})
 
     def suspended(self, attempt: int) -> None:
-        """Say that an attempt has its checkpoint, since Slurm ends the job; it goes on after a requeue."""
+        """Say that an attempt has its checkpoint, since Slurm ends the job; it continues after a requeue."""
         self.lines.append({"suspended": attempt})
 
     def ended(self, attempt: int, message: WorkerMessage) -> None:
