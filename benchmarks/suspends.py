@@ -5,7 +5,8 @@
 Nine trainings, of every space and with all that a recipe can ask for, are run through once without a break. Then each
 random point is a training and a step of it: the training is started from the beginning, left at that step with a
 checkpoint on disk, and continued with fresh objects as in another process, after random numbers were drawn from every
-generator there is. Weights, their average, momenta, accuracy and loss on the validation images are compared to the last bit.
+generator there is. Weights, their average, momenta, accuracy and loss on the validation images are compared to the
+last bit.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ Then the overhead, of which two things are measured:
 
 - *in the worker*: a training that is asked before every step whether to leave, gives its signs of life, has its meter
   read beside it every second and writes a checkpoint a minute; each of these by itself, measured to more digits than a
-  busy machine lets two trainings differ, and the same training so watched against alone, in turns (without checkpoints).
+  busy machine lets two trainings differ, and the same training so watched against alone, in turns (without
+  checkpoints).
 - *next to it*: the processor time of the engine's own process during a live search.
 
 On a GPU the share of the device's peak of bf16 matrix products is stated besides, and the time that a 200-epoch
