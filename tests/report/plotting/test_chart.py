@@ -21,6 +21,8 @@ def test_ticks_are_round_numbers():
     assert linear_ticks(3.0, 3.0) == [3.0]
     assert log_ticks(0.3, 30.0) == [0.5, 1.0, 2.0, 5.0, 10.0, 20.0]
     assert log_ticks(1e-3, 1e3) == [1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1000.0]
+    assert log_ticks(14.1, 19.8) == [16.0, 18.0]  # none of 10, 20 and 50 is in it
+    assert log_ticks(4.0, 6.0) == [4.0, 4.5, 5.0, 5.5, 6.0]  # 5 alone would be no scale
     assert integer_ticks(8.3) == [0.0, 2.0, 4.0, 6.0, 8.0]
     assert integer_ticks(1.04) == [0.0, 1.0]
 

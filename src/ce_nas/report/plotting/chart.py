@@ -107,8 +107,12 @@ def integer_ticks(high: float) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Return the powers of ten from ``low`` to ``high`` (both above 0), and 2 and 5 times each if there are few."""
+    """Return the powers of ten from ``low`` to ``high`` (both above 0), and 2 and 5 times each if there are few.
+
+    Where at most one of these is in the range, a few round numbers.
+    """
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     factors = (1.0, 2.0, 5.0) if len(powers) <= 4 else (1.0,)
     ticks = [round(factor * 10.0**power, 12) for power in powers for factor in factors]
-    return [tick for tick in ticks if low <= tick <= high]
+    inside = [tick for tick in ticks if low <= tick <= high]
+    return inside if len(inside) > 1 else linear_ticks(low, high)
