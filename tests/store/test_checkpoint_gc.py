@@ -66,3 +66,14 @@ def test_the_excess_is_stated_in_gigabytes(tmp_path):
     quota = quota_with_checkpoints(tmp_path, {0: 30_000_000})
     with pytest.raises(StoreError, match=r"within 1e-06 GB, but those of unfinished tasks alone take 0\.03 GB"):
         quota.enforce(finished_task_ids=set())
+
+
+def test_checkpoints_of_later_attempts_count_and_are_removed(tmp_path):
+    quota = quota_with_checkpoints(tmp_path, {5: 400})
+    (tmp_path / "attempts" / "1").mkdir(parents=True)
+    later = tmp_path / "attempts" / "1" / "task-3.pt"
+    later.write_bytes(bytes(700))
+    os.utime(later, ns=(3, 3))
+    assert quota.enforce(finished_task_ids={5, 3}) == [3]
+    assert not later.exists()
+    assert (tmp_path / "task-5.pt").exists()
