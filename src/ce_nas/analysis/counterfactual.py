@@ -13,6 +13,8 @@ from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from threadpoolctl import threadpool_limits
+
 from ce_nas.analysis.policy_replay import DeferrableWorkload, PolicyReplay, replay_policies
 from ce_nas.analysis.summary import run_header
 from ce_nas.analysis.timeline import site_moves
@@ -223,7 +225,8 @@ def counterfactual_from_journal(entries: Sequence[JournalEntry]) -> Counterfactu
     :raises CeNasError: if the grid's file is missing or has changed, or there is no work yet.
     """
     inputs = load_inputs(entries)
-    return compute_counterfactual(entries, inputs.history, inputs.choose_forecaster().forecaster)
+    with threadpool_limits(limits=1):  # as the search: small matrices, whose threads wait for one another
+        return compute_counterfactual(entries, inputs.history, inputs.choose_forecaster().forecaster)
 
 
 def load_grid_history(entries: Sequence[JournalEntry]) -> RecordedHistory:
