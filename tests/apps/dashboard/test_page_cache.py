@@ -112,3 +112,15 @@ def test_cache_size_is_bounded(cache, source):
 
     asyncio.run(many())
     assert len(cache._entries) == len(cache._locks) == MAX_CACHED_PAGES
+
+
+def test_no_page_waits_for_a_computation(cache, source):
+    finish, done = threading.Event(), []
+    cache.submit_computation(lambda: done.append(finish.wait(60)))
+    cache.submit_background(lambda: done.append(finish.wait(60)))
+    try:
+        assert asyncio.run(cache.get("quick", source.read)).body == b"page a"
+        assert asyncio.run(cache.get("slow", source.read, is_slow=True)).body == b"page a"
+        assert done == []
+    finally:
+        finish.set()

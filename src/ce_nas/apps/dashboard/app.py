@@ -80,7 +80,7 @@ class Dashboard:
         self._zone_forecasts = forecasts or ZoneForecasts({})
         self._language = language
         self._page_cache = PageCache()
-        self._counterfactuals = CounterfactualCache(self._page_cache.submit_slow)
+        self._counterfactuals = CounterfactualCache(self._page_cache.submit_computation)
         self._pilot_queue = PilotQueue(self._page_cache.submit_background)
         self._assets = {
             name: (media_type, RenderedPage.from_text(text)) for name, (media_type, text) in load_assets().items()
@@ -160,7 +160,7 @@ class Dashboard:
 
         def read_source() -> PageSource:
             pending = translate("board.zones.pending")
-            known = self._zone_forecasts.known(now, pending, self._page_cache.submit_slow)
+            known = self._zone_forecasts.known(now, pending, self._page_cache.submit_computation)
             interval_s = PENDING_INTERVAL_S if known.pending_count else REFRESH_INTERVAL_S
             version = (now.replace(minute=0, second=0, microsecond=0), known.pending_count)
             return PageSource(version, lambda: zones_page(known, job_request, now, translate, interval_s))

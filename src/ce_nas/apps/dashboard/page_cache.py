@@ -63,7 +63,10 @@ class _CacheEntry:
 
 
 class PageCache:
-    """The latest rendering of each page, and the threads that render: one for quick pages, one for slow ones."""
+    """The latest rendering of each page, and the threads that work: one for each of four kinds of work.
+
+    Quick pages, slow pages, what pages show once it is computed, and what takes minutes: none waits for another kind.
+    """
 
     def __init__(self, now: Callable[[], float] = monotonic_s) -> None:
         self._now = now
@@ -71,6 +74,7 @@ class PageCache:
         self._locks: dict[Hashable, asyncio.Lock] = {}
         self._fast_executor = ThreadPoolExecutor(1, "pages")
         self._slow_executor = ThreadPoolExecutor(1, "slow-pages")
+        self._computing_executor = ThreadPoolExecutor(1, "computing")
         self._background_executor = ThreadPoolExecutor(1, "background")
 
     async def get(self, key: Hashable, read_source: Callable[[], PageSource], *, is_slow: bool = False) -> RenderedPage:
@@ -112,9 +116,9 @@ class PageCache:
             self._locks.pop(dropped, None)
         return page
 
-    def submit_slow(self, work: Callable[[], object]) -> None:
-        """Run ``work`` in the thread of the slow pages."""
-        self._slow_executor.submit(work)
+    def submit_computation(self, work: Callable[[], object]) -> None:
+        """Run ``work``, whose result pages show once it is there, in a thread on which no page waits."""
+        self._computing_executor.submit(work)
 
     def submit_background(self, work: Callable[[], None]) -> None:
         """Run ``work``, which may take minutes, in a thread on which no page waits."""
@@ -122,5 +126,5 @@ class PageCache:
 
     def close(self) -> None:
         """Start no further work."""
-        for executor in (self._fast_executor, self._slow_executor, self._background_executor):
+        for executor in (self._fast_executor, self._slow_executor, self._computing_executor, self._background_executor):
             executor.shutdown(wait=False, cancel_futures=True)
