@@ -162,6 +162,8 @@ def backtest(  # noqa: PLR0913 - one parameter per option
     **grid_flags: Any,  # noqa: ANN401 - settings of the grid
 ) -> None:
     """Issue forecasts over the data of a zone, and show their errors and the coverage of their intervals."""
+    from threadpoolctl import threadpool_limits
+
     from ce_nas.core.units import parse_duration_s, parse_time
     from ce_nas.forecast.backtest import IssueTimes, run_backtest
     from ce_nas.forecast.conformal import CalibratedForecaster
@@ -173,12 +175,13 @@ def backtest(  # noqa: PLR0913 - one parameter per option
     last = parse_time(last_issue) if last_issue else end - timedelta(seconds=horizon_s)
     issue_times = IssueTimes(first, last, parse_duration_s(issue_interval), horizon_s)
     backtests = []
-    for name in forecaster:
-        selected = select_forecaster(name, history.zone, _models_folder(), first).forecaster
-        if not calibrate and (result := run_backtest(selected, history, issue_times)).quantiles:
-            backtests.append(result)
-        else:
-            backtests.append(run_backtest(CalibratedForecaster(selected), history, issue_times))
+    with threadpool_limits(limits=1):  # the matrices are small: threads would only wait for one another
+        for name in forecaster:
+            selected = select_forecaster(name, history.zone, _models_folder(), first).forecaster
+            if not calibrate and (result := run_backtest(selected, history, issue_times)).quantiles:
+                backtests.append(result)
+            else:
+                backtests.append(run_backtest(CalibratedForecaster(selected), history, issue_times))
     write_json(json, [backtest.to_json() for backtest in backtests])
     if not quiet:
         _print_backtests(backtests)
@@ -275,6 +278,8 @@ def _issue_forecast(
 
     :raises SettingsError: if there is no data right before the issue time.
     """
+    from threadpoolctl import threadpool_limits
+
     from ce_nas.core.errors import SettingsError
     from ce_nas.core.formatting import format_time
     from ce_nas.core.units import parse_duration_s, parse_time
@@ -293,11 +298,12 @@ def _issue_forecast(
             f"before it; got {format_time(issued_at)}."
         )
         raise SettingsError(message)
-    forecast = selected.forecaster.predict(past, horizon_s)
-    if not forecast.quantiles_g_per_kwh:
-        calibrated = CalibratedForecaster(selected.forecaster)
-        longer = history.inputs_at(now_s, calibrated.lookback_s, horizon_s)
-        forecast = calibrated.predict(longer or past, horizon_s)
+    with threadpool_limits(limits=1):  # as in a backtest
+        forecast = selected.forecaster.predict(past, horizon_s)
+        if not forecast.quantiles_g_per_kwh:
+            calibrated = CalibratedForecaster(selected.forecaster)
+            longer = history.inputs_at(now_s, calibrated.lookback_s, horizon_s)
+            forecast = calibrated.predict(longer or past, horizon_s)
     return past, forecast, selected
 
 
