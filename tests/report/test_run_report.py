@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -94,6 +95,15 @@ def test_the_same_work_under_other_policies_is_a_section_of_its_own(finished_run
     assert "lower bound" in section(page, "replay").paragraphs[1].lower()
     without = build_run_report(finished_run.entries, Translator("en"), "the trace is gone.")
     assert "replay" not in {one.name for one in without.sections}
+
+
+@pytest.mark.parametrize(("covered", "expected"), [(1.0, "all of the accounted time."), (0.951, "cover 95.1% of")])
+def test_what_was_not_observed_is_named_where_there_is_some(finished_run, monkeypatch, covered, expected):
+    summary = replace(finished_run.summary, energy_coverage=covered)
+    monkeypatch.setattr("ce_nas.report.run_report.summarise", lambda _: summary)
+    cost = section(build_run_report(finished_run.entries, Translator("en")), "cost")
+    assert expected in cost.paragraphs[1]
+    assert ("not observed" in cost.paragraphs[1]) == (covered < 1.0)
 
 
 def test_the_papers_accounting_is_behind_a_fold(finished_run):

@@ -252,6 +252,7 @@ def _cost_section(entries: Sequence[JournalEntry], summary: RunSummary, translat
         (translate(f"source.{name}"), format_energy(energy_j)) for name, energy_j in summary.energy_j_by_source.items()
     ]
     paper = [(translate("accounting.paper"), format_carbon(summary.carbon_g["paper"]))]
+    share = f"{summary.energy_coverage:.1%}"
     tables = [ReportTable(translate("cost.caption"), header, [*rows, total])]
     if sources:
         tables.append(
@@ -267,7 +268,7 @@ def _cost_section(entries: Sequence[JournalEntry], summary: RunSummary, translat
         tables=tables,
         paragraphs=[
             translate("cost.books"),
-            translate("cost.coverage", share=f"{summary.energy_coverage:.1%}"),
+            translate("cost.covered" if share == "100.0%" else "cost.coverage", share=share),
             *_take_back_sentences(entries, translate),
         ],
     )

@@ -4,9 +4,11 @@ import pytest
 from rich.cells import cell_len
 
 from ce_nas.analysis.statistics import Interval
-from ce_nas.apps.cli.tables import print_sweep, print_table
+from ce_nas.apps.cli.tables import print_page, print_summary, print_sweep, print_table
 from ce_nas.experiments.sweep import SweepRow, SweepSummary
+from ce_nas.report.explanation_pages import build_hour_page
 from ce_nas.report.i18n.translator import Translator
+from ce_nas.report.page import Fact, ReportPage, ReportSection
 
 STRATEGIES = ("vanilla + random", "suspend-resume + surrogate")
 
@@ -52,6 +54,33 @@ def test_an_interval_stands_beside_or_below_its_median(monkeypatch, capsys, colu
     print_sweep(sweep(), Translator("en"))
     lines = capsys.readouterr().out.splitlines()
     assert any("12.3 [11.2, 14.6]" in line for line in lines) == same_line
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_nothing_of_a_japanese_summary_is_cut(finished_run, monkeypatch, capsys, columns):
+    """Between its few blanks, lines of Japanese are longer than a column."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    print_summary(finished_run.summary, finished_run.savings, None, Translator("ja"))
+    shown = capsys.readouterr().out
+    assert "…" not in shown
+    assert max(map(cell_len, (line for line in shown.splitlines() if not line.startswith("  |")))) <= columns
+    assert "合成した標準年" in "".join(shown.split())
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_page_is_no_wider_than_the_terminal(finished_run, monkeypatch, capsys, language):
+    monkeypatch.setenv("COLUMNS", "80")
+    print_page(build_hour_page(finished_run.entries, 2, Translator(language)))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    assert not [line for line in lines if line.startswith(("#", "|", "**")) or line != line.rstrip()]
+
+
+def test_a_page_has_its_texts_without_marks(capsys):
+    section = ReportSection("s", "Part", facts=[Fact("kg", "1.5", "full")], paragraphs=["**All** of `x[0]`."],
+                            notes=["A [note]."])  # fmt: skip
+    print_page(ReportPage("Title", "Lead.", [section], Translator("en")))
+    assert capsys.readouterr().out == "Title\nLead.\n\nPart\nAll of x[0].\nkg: 1.5 (full)\n- A [note].\n"
 
 
 def test_a_hypervolume_without_a_known_maximum_is_no_percentage(capsys):

@@ -37,9 +37,9 @@ def explain(  # noqa: PLR0913 - one parameter per option
     quiet: QuietOption = False,
 ) -> None:
     """Explain why candidates were dropped, how the space was partitioned, and how GPUs were allocated in an hour."""
+    from ce_nas.apps.cli.tables import print_page
     from ce_nas.report.html import render_html
     from ce_nas.report.i18n.translator import Translator
-    from ce_nas.report.markdown import render_markdown
     from ce_nas.store.run_dir import read_run_entries, write_atomic
 
     translate = Translator(lang)
@@ -48,7 +48,7 @@ def explain(  # noqa: PLR0913 - one parameter per option
         write_atomic(html, render_html(page))
     write_json(json, _page_content(page))
     if shows_text(json, quiet=quiet):
-        typer.echo(render_markdown(page))
+        print_page(page)
 
 
 def _build_page(

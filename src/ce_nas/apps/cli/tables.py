@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from ce_nas.analysis.summary import RunSummary
     from ce_nas.experiments.sweep import SweepSummary
     from ce_nas.report.i18n.translator import Translator
+    from ce_nas.report.page import ReportPage
 
-__all__ = ["print_summary", "print_sweep", "print_table"]
+__all__ = ["print_page", "print_summary", "print_sweep", "print_table"]
 
 #: architectures of the front that are shown, besides the recommended one
 FRONT_ROWS = 8
@@ -99,6 +100,29 @@ def print_sweep(sweep: SweepSummary, translate: Translator) -> None:
         _print_trimmed(console, Text(translate(key, reference=sweep.reference)))
 
 
+def print_page(page: ReportPage) -> None:
+    """Print the texts and tables of a page, as wide as the terminal; its figures are left out."""
+    console = Console(highlight=False)
+    _print_trimmed(console, Text(page.title, style="bold"))
+    _print_trimmed(console, _inline(page.lead))
+    for section in page.sections:
+        console.print()
+        _print_trimmed(console, Text(section.title, style="bold"))
+        for paragraph in section.paragraphs:
+            _print_trimmed(console, _inline(paragraph))
+        for fact in section.facts:
+            _print_trimmed(console, Text(f"{fact.label}: {fact.value}{f' ({fact.note.strip()})' if fact.note else ''}"))
+        for table in section.tables:
+            print_table(table.caption, table.header, table.rows)
+        for note in section.notes:
+            _print_trimmed(console, _inline(f"- {note}"))
+
+
+def _inline(text: str) -> Text:
+    """A text with its ``**bold**`` parts in bold, and its code as it is."""
+    return Text.from_markup(re.sub(r"\*\*(.+?)\*\*", r"[bold]\1[/]", escape(re.sub(r"`([^`]+)`", r"\1", text))))
+
+
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table of texts: the first column left-aligned, the others right-aligned.
 
@@ -152,7 +176,8 @@ def _savings_table(saved: Savings, translate: Translator, width: int) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     keys = ["against", "taken", "less", *(["basis"] if width >= WIDE else [])]
     for index, key in enumerate(keys):
-        table.add_column(translate(f"saved.{key}"), justify="left" if index in {0, 3} else "right", no_wrap=index > 0)
+        side: Literal["left", "right"] = "left" if index in {0, 3} else "right"
+        table.add_column(translate(f"saved.{key}"), justify=side, no_wrap=index > 0, overflow="fold")
     for row in savings_rows(saved, translate, short=width < WIDE):
         table.add_row(*row[: len(keys)])
     return table
@@ -207,7 +232,7 @@ def _print_facts(
     """What the run found, what it took, and why it ended."""
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
-    facts.add_column()
+    facts.add_column(overflow="fold")  # Japanese has few blanks to break a line at
     share = (
         "" if summary.hypervolume_share is None else translate("of_maximum", share=f"{summary.hypervolume_share:.2%}")
     )
