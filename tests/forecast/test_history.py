@@ -114,3 +114,11 @@ def test_the_past_that_is_handed_out_cannot_change_the_record():
     assert second.intensity_g_per_kwh.tolist() == [0, 1, 2, 3, 4, 5]
     assert second.mix_mw["gas"].tolist() == [0, 1, 2, 3, 4, 5]
     assert second.future_covariates["wind"].min() >= 0
+
+
+def test_nothing_that_is_handed_out_leads_to_the_whole_record():
+    """An array that shares the record's memory has the future in its ``base``."""
+    history = RecordedHistory("X", series(range(10)), {"gas": np.arange(10.0)}, {"wind": series(range(10))})
+    inputs = history.inputs_at(6 * HOUR_S, DAY_S, HOUR_S)
+    for values in (inputs.intensity_g_per_kwh, inputs.mix_mw["gas"], inputs.future_covariates["wind"]):
+        assert values.base is None
