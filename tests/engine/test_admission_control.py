@@ -346,6 +346,14 @@ def test_the_next_training_is_the_shortest_that_was_rejected(lengths):
     assert planner.limit_allocation(Allocation(0, 3), [], 0.0)[0] == Allocation(0, 3)
 
 
+def test_a_run_ends_by_the_budget_that_stops_its_first_training():
+    planner = metered_planner(time_s=2000.0, energy_j=1.0)
+    for task in (long_training(5), long_training(1)):
+        planner.task_times.start(task, 0.0)
+    assert planner.limit_allocation(Allocation(0, 1), [long_training(5)], 0.0)[1] is StopReason.DEADLINE
+    assert planner.limit_allocation(Allocation(0, 1), [long_training(1)], 0.0)[1] is StopReason.ENERGY
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("policy", ["vanilla", "hotcarbon", "one-shot", "look-ahead"])
 @pytest.mark.parametrize(("cost", "electricity"), [(4.0, 0.0), (4.0, 0.3), (1.6, 0.0), (1.6, 0.3), (9.5, 0.1)])
