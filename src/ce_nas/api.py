@@ -18,10 +18,8 @@ from ce_nas.analysis.live_grid import has_ended, is_provisional
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.benchmarks.user_space import UserBenchmark
 from ce_nas.components.base import ComponentSettings
-from ce_nas.components.registry import POLICIES
 from ce_nas.config.schema import Settings, settings_from_flags
 from ce_nas.core.errors import SettingsError, unknown_choice_message
-from ce_nas.core.units import HOUR_S
 from ce_nas.engine.build import build_engine
 from ce_nas.engine.input_changes import check_resume, input_digests
 from ce_nas.engine.inputs import RunInputs
@@ -36,7 +34,7 @@ from ce_nas.store.run_dir import RunDirectory, read_run_entries, write_atomic
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ce_nas.analysis.estimate import DeviceCalibration, Estimate
+    from ce_nas.analysis.estimate import Estimate
     from ce_nas.analysis.statistics import Interval
     from ce_nas.benchmarks.base import Benchmark
     from ce_nas.cluster.workers.base import WorkerPool
@@ -50,8 +48,6 @@ __all__ = ["ChosenArchitecture", "Result", "Search", "read_run_settings", "resum
 
 _log = logging.getLogger(__name__)
 
-#: where an estimate's training is shorter, the start-up of its device is measured apart, s
-_SHORT_TRAINING_S = 120.0
 #: the keywords of a search that may also be objects that the caller made
 _COMPONENT_KEYWORDS = ("policy", "searcher", "forecaster", "workers")
 
@@ -173,8 +169,9 @@ class Search:
     ) -> Estimate:
         """What the search will take, before it runs: carbon, energy, money, hours and trainings with 80 % intervals.
 
-        On a table, the settings are simulated over past weeks; a live search trains once on its device, and its final
-        training has a row of its own. A run of this search in a folder keeps the estimate, and its report sets it
+        On a table, the settings are simulated over past weeks; a live search trains and scores on its device for about
+        a minute, a function of the user's own for as long as one or two calls take, and its final training has a row of
+        its own. A run of this search in a folder keeps the estimate, and its report sets it
         against the outcome.
 
         :param searches: simulated searches, 3 or more.
@@ -185,7 +182,11 @@ class Search:
         from ce_nas.analysis.estimate import estimate_from_calibration, estimate_search
 
         if self.settings.live.enabled:
-            found = estimate_from_calibration(self.settings, self._calibrate(), self._estimate_final_s())
+            from ce_nas.engine.device_calibration import calibrate_device
+
+            self._inputs.validate()
+            measured = calibrate_device(self._inputs, self._overrides.get("workers"))
+            found = estimate_from_calibration(self.settings, measured, self._estimate_final_s(), zones=zones)
         else:
             found = estimate_search(self.settings, searches=searches, zones=zones, on_progress=on_progress)
         self.estimated = found.to_dict()
@@ -203,42 +204,6 @@ class Search:
         first = check_first_training(self._inputs)
         if first and first.note and self.settings.live.enabled:
             _log.warning(first.note)
-
-    def _calibrate(self) -> DeviceCalibration:
-        """One training on one device; two more measure the device's start-up apart if it counts."""
-        once = self._train_for_estimate(1)
-        if once.training_s >= _SHORT_TRAINING_S or self._inputs.benchmark.space.size < 2:
-            return once
-        return self._train_for_estimate(2)
-
-    def _train_for_estimate(self, trainings: int) -> DeviceCalibration:
-        """Train once, or twice to measure the start-up of the device apart, in a folder that is removed."""
-        import tempfile
-
-        from ce_nas.analysis.estimate import DeviceCalibration
-
-        cluster = self.settings.cluster.model_copy(update={"gpus": 1})
-        budget = self.settings.budget.model_copy(update={"evaluations": trainings, "stop": "never"})
-        live = self.settings.live.model_copy(update={"devices": self.settings.live.devices[:1]})
-        final = self.settings.final.model_copy(update={"enabled": False})
-        update = {"cluster": cluster, "budget": budget, "live": live, "final": final}
-        update["policy"] = POLICIES.validate("vanilla")
-        one = Search.from_settings(self.settings.model_copy(update=update), **self._overrides | {"policy": None})
-        with tempfile.TemporaryDirectory() as folder:
-            result = one.run(Path(folder) / "calibration")
-        summary, ends = result.summary, [entry for entry in result.entries if entry.kind == "evaluated"]
-        if len(ends) < trainings:
-            message = "Expected a training to finish for the estimate, got none within the deadline; raise --hours."
-            raise SettingsError(message)
-        all_s = summary.device_hours_by_activity.get("training", 0.0) * live.time_scale * HOUR_S
-        all_j = summary.energy_j_by_activity.get("training", 0.0) / cluster.pue
-        if trainings == 1:
-            return DeviceCalibration(all_s, all_j, of_random_network=True)
-        # between the ends of both is one training; more only where something was scored in between
-        last_s = min(ends[1].at_s - ends[0].at_s, all_s / 2)
-        last_j = min((ends[1].content["energy_j"] - ends[0].content["energy_j"]) / cluster.pue, all_j / 2)
-        start_up = (all_s - 2 * last_s, all_j - 2 * last_j)
-        return DeviceCalibration(last_s, last_j, *start_up, trainings=3, of_random_network=True)
 
     def _estimate_final_s(self) -> Interval | None:
         """Seconds of the final training; None if none follows."""

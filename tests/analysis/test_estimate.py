@@ -40,6 +40,35 @@ def test_estimate_holds_every_quantity_and_the_other_zones():
     assert estimate.to_dict()["rows"][0]["carbon_g"]["median"] == now.carbon_g.median
 
 
+def test_each_of_several_sites_has_a_row_of_its_own_beside_the_search_that_moves():
+    told = []
+    estimate = Search(**SMALL, sites="coal-flat,hydro,gas", site={"move_energy_j": 0.0}).estimate(
+        searches=3, zones=["nuclear"], on_progress=lambda done, of: told.append((done, of))
+    )
+    assert told[-1] == (6, 6)
+    moving, home, hydro, gas, nuclear = estimate.rows
+    assert [(row.when, row.zone) for row in estimate.rows[1:]] == [
+        ("site", "coal-flat"),
+        ("site", "hydro"),
+        ("site", "gas"),
+        ("zone", "nuclear"),
+    ]
+    alone = Search(**SMALL, zone="coal-flat").estimate(searches=3)
+    assert home.carbon_g == alone.now.carbon_g  # the same searches, at home
+    assert hydro.carbon_g.median < gas.carbon_g.median < home.carbon_g.median
+    assert moving.carbon_g.median < 0.6 * home.carbon_g.median
+    assert nuclear.carbon_g.median < 0.2 * home.carbon_g.median
+    assert hydro.energy_j == home.energy_j
+
+
+def test_a_site_is_charged_by_its_own_pue():
+    others = [{"name": "there", "zone": "coal-flat", "pue": 3.0}]
+    search = Search(**SMALL, zone="coal-flat", site={"others": others}, cluster={"pue": 1.5})
+    _, home, there = search.estimate(searches=3).rows
+    assert there.energy_j.median == pytest.approx(2 * home.energy_j.median)
+    assert there.carbon_g.median == pytest.approx(2 * home.carbon_g.median)
+
+
 def write_trace(path, values):
     rows = [f"2021-01-{1 + hour // 24:02d}T{hour % 24:02d}:00,{value:.3f}" for hour, value in enumerate(values)]
     path.write_text("\n".join(["time,intensity [g/kWh]", *rows]) + "\n")
@@ -123,7 +152,7 @@ def test_a_live_search_is_estimated_from_one_training_on_its_device(tmp_path, mo
     flags = {"evaluate": str(tmp_path / "own.py"), "gpus": 1, "hours": 1, "zone": "coal-flat"}
     search = Search(live=True, **flags)
     estimate = search.estimate()
-    assert (estimate.basis, estimate.count) == ("calibrated", 3)  # it is so short that start-up is told apart
+    assert (estimate.basis, estimate.count) == ("calibrated", 2)  # the first bears the start-up
     assert estimate.now.trainings.median == 9  # the whole space
     assert 0.9 * 9 / HOUR_S <= estimate.now.hours.median < 1.0  # trainings of 1 s, whose ends are noticed some ms late
     assert estimate.now.energy_j.median > 0
@@ -132,10 +161,52 @@ def test_a_live_search_is_estimated_from_one_training_on_its_device(tmp_path, mo
     assert search.estimated["basis"] == "calibrated"
 
 
-def test_an_estimate_of_networks_says_that_the_supernet_comes_on_top():
-    settings = settings_from_flags(live=True, gpus=1, zone="coal-flat", hours=100)
-    notes = estimate_from_calibration(settings, DeviceCalibration(training_s=60.0, training_j=3.6e4)).notes
-    assert any("supernet" in note for note in notes)
+NETWORKS = {"live": {"enabled": True, "data": "digits"}, "zone": "coal-flat", "hours": 1000, "cluster": {"pue": 2.0}}
+SCORED = DeviceCalibration(
+    training_s=60.0, training_j=600.0, score_s=0.5, score_j=5.0, supernet_s=300.0, supernet_j=3e3
+)
+
+
+def test_scores_and_the_supernet_are_in_the_estimate_of_networks():
+    """Ten trainings on one device, which first scores 1,500 architectures, and ten more for each training; PUE 2."""
+    found = estimate_from_calibration(settings_from_flags(**NETWORKS, gpus=1, evaluations=10), SCORED)
+    assert found.now.hours.median * HOUR_S == pytest.approx(10 * 60 + 300 + 1600 * 0.5)
+    assert found.now.energy_j.median == pytest.approx(2 * (10 * 600 + 3e3 + 1600 * 5))
+    assert any("1,600 scores" in note and "supernet" in note for note in found.notes)
+
+
+def test_scores_take_half_of_several_devices_while_the_others_train():
+    """Slow scores: no more than three of five devices can score beside two that train ten times a minute."""
+    slow = replace(SCORED, score_s=50.0, score_j=500.0, supernet_s=0.0, supernet_j=0.0)
+    found = estimate_from_calibration(settings_from_flags(**NETWORKS, gpus=5, evaluations=10), slow)
+    assert found.now.hours.median * HOUR_S == pytest.approx((600 + 1.5 * 600) / 5)
+    assert found.now.energy_j.median == pytest.approx(2 * (6000 + 9000))
+    assert any("18 scores" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("changed", [{"policy": "vanilla"}, {"scores": None}])
+def test_nothing_is_added_where_nothing_is_scored(changed):
+    measured = DeviceCalibration(60.0, 600.0) if "scores" in changed else SCORED
+    flags = {name: value for name, value in changed.items() if name != "scores"}
+    found = estimate_from_calibration(settings_from_flags(**NETWORKS, **flags, gpus=1, evaluations=10), measured)
+    assert found.now.energy_j.median == pytest.approx(2 * 6000)
+    assert not any("score" in note for note in found.notes)
+
+
+def test_a_searcher_without_scores_has_the_whole_space_scored_at_most():
+    flags = {**NETWORKS, "searcher": "lamoo", "gpus": 1, "evaluations": 10, "hours": 3000}
+    found = estimate_from_calibration(settings_from_flags(**flags), SCORED)
+    assert any("15,625 scores" in note for note in found.notes)
+
+
+def test_a_live_search_is_compared_with_other_zones():
+    settings = settings_from_flags(**NETWORKS, gpus=1, evaluations=10)
+    found = estimate_from_calibration(settings, SCORED, zones=["hydro", "coal-flat"])
+    assert [(row.when, row.zone) for row in found.rows if row.when != "best-start"] == [
+        ("now", "coal-flat"),
+        ("zone", "hydro"),
+    ]
+    assert found.rows[-1].carbon_g.median < 0.2 * found.now.carbon_g.median
 
 
 def test_the_start_up_counts_once_a_device_and_sizes_widen_the_interval():

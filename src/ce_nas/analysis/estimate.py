@@ -7,8 +7,9 @@ Interface::
 
 Where the benchmark is a table, the settings are simulated over past weeks of the grid, each with a seed of its own, and
 the interval is the prediction interval of a log-normal variable from these searches. For a function of one's own or a
-live search the quantities follow from one training on its device (``ce_nas.Search.estimate`` runs it) and the range of
-trainings after which searches end by themselves. Nothing after the run's start is read from the grid's record.
+live search the quantities follow from a training and a batch of scores on its device (``ce_nas.Search.estimate`` runs
+them) and the range of trainings after which searches end by themselves. Nothing after the run's start is read from the
+grid's record.
 
 Source
     Hahn, Meeker. Statistical Intervals. 1991 (prediction interval of one further observation, section 4.7).
@@ -26,18 +27,23 @@ from threadpoolctl import threadpool_limits
 
 from ce_nas.analysis.statistics import Interval
 from ce_nas.core.errors import SettingsError
+from ce_nas.core.formatting import format_energy
 from ce_nas.core.rng import random_stream
 from ce_nas.core.units import DAY_S, HOUR_S, J_PER_KWH
-from ce_nas.engine.build import build_engine
+from ce_nas.engine.build import build_engine, build_searcher
+from ce_nas.engine.device_calibration import DeviceCalibration
 from ce_nas.engine.inputs import RunInputs
+from ce_nas.engine.site_inputs import settings_at_site
 from ce_nas.forecast.base import FORECAST_HORIZON_S, PAST_WINDOW_S
 from ce_nas.forecast.best_start import find_best_start
+from ce_nas.policies.baselines import VanillaPolicy
 from ce_nas.store.journal import NullJournal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ce_nas.config.schema import Settings
+    from ce_nas.config.site_schema import OtherSiteSettings
 
 __all__ = [
     "DeviceCalibration",
@@ -67,7 +73,8 @@ class EstimateRow:
     """One way to run the search; each interval holds the truth with a probability of 80 %."""
 
     #: ``now``: at the stated start; ``best-start``: at the best time within the deadline, without a pause;
-    #: ``zone``: now, in another zone; ``final``: the training of the chosen network, on top of the search
+    #: ``site``: now, at one of several sites without a move; ``zone``: now, in another zone; ``final``: the training of
+    #: the chosen network, on top of the search
     when: str
     zone: str
     #: hours from the stated start to the start
@@ -86,7 +93,7 @@ class Estimate:
 
     #: the first is for a start as stated
     rows: tuple[EstimateRow, ...]
-    #: ``simulated``: searches on the table in past weeks; ``calibrated``: from one training
+    #: ``simulated``: searches on the table in past weeks; ``calibrated``: from what was measured on the device
     basis: str
     #: simulated searches, or trainings measured
     count: int
@@ -103,21 +110,6 @@ class Estimate:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceCalibration:
-    """What a training took on the device; energy is at the plug, before PUE."""
-
-    training_s: float
-    training_j: float
-    #: of the device's process, on top of its first training
-    start_up_s: float = 0.0
-    start_up_j: float = 0.0
-    #: trainings measured
-    trainings: int = 1
-    #: whether they were of one network at random, and not of the mean one
-    of_random_network: bool = False
-
-
 def estimate_search(
     settings: Settings,
     *,
@@ -127,8 +119,10 @@ def estimate_search(
 ) -> Estimate:
     """Estimate a simulated search by simulating its settings over past weeks, each with a seed of its own.
 
-    :param searches: simulated searches, 3 or more.
-    :param zones: built-in or imported zones to compare with, besides those of the search's own sites.
+    Of a search with several sites the first row is of a search that moves; each site has a row of its own.
+
+    :param searches: simulated searches, 3 or more; of a search with several sites also as many that stay at home.
+    :param zones: built-in or imported zones to compare with.
     :param on_progress: called with the numbers of finished and of all searches.
     :raises SettingsError: if the search is live (see :func:`estimate_from_calibration`), or no past is on record.
     """
@@ -140,27 +134,51 @@ def estimate_search(
         raise SettingsError(message)
     inputs = RunInputs(settings)
     inputs.validate()
-    outcomes = []
-    for number, back_s in enumerate(_past_starts_s(inputs, searches)):
-        outcomes.append(_simulate(inputs, settings.seed + _SEED_OFFSET + number, back_s))
+    others, done = settings.site.others, 0
+    simulated = searches * (2 if others else 1)
+
+    def report_progress() -> None:
+        nonlocal done
+        done += 1
         if on_progress:
-            on_progress(number + 1, searches)
-    row = EstimateRow("now", inputs.zone, 0.0, *(prediction_interval(column) for column in zip(*outcomes, strict=True)))
-    rows = [row, *_best_start_rows(inputs, row)]
-    sites = [other.zone for other in settings.site.others if other.zone and not other.trace]
-    named = dict.fromkeys([*zones, *sites])
-    rows += [_row_in_zone(inputs, row, zone) for zone in named if zone != inputs.zone]
+            on_progress(done, simulated)
+
+    stays = row = _simulate_past(inputs, searches, report_progress)
+    if others:
+        at_home = settings.site.model_copy(update={"others": ()})
+        home = replace(inputs, settings=settings.model_copy(update={"site": at_home}))
+        stays = replace(_simulate_past(home, searches, report_progress), when="site")
+        rows = [row, stays, *(_row_at_site(inputs, stays, other) for other in others)]
+    else:
+        rows = [row, *_best_start_rows(inputs, row)]
+    rows += [_row_in_zone(inputs, stays, zone) for zone in dict.fromkeys(zones) if zone != inputs.zone]
     return Estimate(tuple(rows), "simulated", searches)
 
 
+def _simulate_past(inputs: RunInputs, searches: int, report_progress: Callable[[], None]) -> EstimateRow:
+    """The row of a start now, from so many searches simulated in the past."""
+    outcomes = []
+    for number, back_s in enumerate(_past_starts_s(inputs, searches)):
+        outcomes.append(_simulate(inputs, inputs.settings.seed + _SEED_OFFSET + number, back_s))
+        report_progress()
+    intervals = [prediction_interval(column) for column in zip(*outcomes, strict=True)]
+    return EstimateRow("now", inputs.zone, 0.0, *intervals)
+
+
 def estimate_from_calibration(
-    settings: Settings, calibration: DeviceCalibration, final_s: Interval | None = None
+    settings: Settings,
+    calibration: DeviceCalibration,
+    final_s: Interval | None = None,
+    *,
+    zones: Sequence[str] = (),
 ) -> Estimate:
-    """Estimate a search of the user's own networks or code from one training on its device.
+    """Estimate a search of the user's own networks or code from a training and a batch of scores on its device.
 
     The number of trainings is that of the budget or of the whole space, else that after which searches usually end by
-    themselves.
+    themselves. Of scores it is what the settings allow, as far as the devices that a policy leaves to them come while
+    the others train.
 
+    :param zones: built-in or imported zones to compare with.
     :param final_s: duration of the final training on its devices, s, if one follows: it has a row of its own.
     :raises SettingsError: if the grid is live: its coming hours are not on record.
     """
@@ -169,15 +187,17 @@ def estimate_from_calibration(
         message = "Expected a zone or a trace to estimate with, got a live provider; name one with --zone or --trace."
         raise SettingsError(message)
     budget, cluster = settings.budget, settings.cluster
-    affordable = cluster.gpus * budget.time_s / calibration.training_s
+    scoring = _plan_scoring(inputs, calibration)
+    affordable = max(cluster.gpus * budget.time_s - scoring.device_s(1.0), 0.0) / calibration.training_s
     most = min(affordable, math.inf if budget.evaluations is None else budget.evaluations, inputs.benchmark.space.size)
     usual = (_USUAL_TRAININGS, _USUAL_TRAININGS / _USUAL_FACTOR, _USUAL_TRAININGS * _USUAL_FACTOR)
     trainings = Interval(*(max(min(count, most), 1.0) for count in usual))
     sizes = _size_factors(inputs, trainings) if calibration.of_random_network else Interval(1.0, 1.0, 1.0)
-    energy_j = _shift(_spread(trainings, sizes).scaled(calibration.training_j), cluster.gpus * calibration.start_up_j)
-    energy_j = energy_j.scaled(cluster.pue)
-    hours = _spread(trainings, sizes).scaled(calibration.training_s / cluster.gpus)
-    hours = _shift(hours, calibration.start_up_s).scaled(1.0 / HOUR_S)
+    networks = _spread(trainings, sizes)
+    energy_j = _add(networks.scaled(calibration.training_j), _map(trainings, scoring.energy_j))
+    energy_j = _shift(energy_j, cluster.gpus * calibration.start_up_j).scaled(cluster.pue)
+    device_s = _add(networks.scaled(calibration.training_s), _map(trainings, scoring.device_s))
+    hours = _shift(device_s.scaled(1.0 / cluster.gpus), calibration.start_up_s).scaled(1.0 / HOUR_S)
     ahead = _forecast_hours(inputs)
     g_per_kwh = float(ahead[: max(round(hours.median), 1)].mean())
     cost = _price(inputs, energy_j, hours.scaled(cluster.gpus))
@@ -186,14 +206,66 @@ def estimate_from_calibration(
         f"Searches on known tables end by themselves after {_USUAL_TRAININGS:.0f} trainings, 8 in 10 of them within a "
         f"factor of {_USUAL_FACTOR:g}."
     )
-    notes = [note]
-    if settings.live.supernet and settings.live.evaluate is None and settings.problem.proxy_scores != "none":
-        notes.append("The training of the supernet that scores architectures, and the scores, come on top.")
+    notes = [note, *scoring.notes(trainings.median)]
     rows = [row, *_best_start_rows(inputs, row)]
+    rows += [_row_in_zone(inputs, row, zone) for zone in dict.fromkeys(zones) if zone != inputs.zone]
     if final_s is not None:
         rows.append(_final_row(inputs, row, calibration, final_s))
         notes.append("The final training is timed by a few steps of the space's median network.")
     return Estimate(tuple(rows), "calibrated", calibration.trainings, tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scoring:
+    """What is scored beside the trainings, at the prices of a calibration."""
+
+    calibration: DeviceCalibration
+    #: architectures that are scored at the start, and for each training
+    at_start: float
+    per_training: float
+    #: architectures that there are
+    most: float
+    #: device time of scores for each second of training; infinite where a single device scores first
+    share: float
+
+    def count(self, trainings: float) -> float:
+        """Architectures scored beside so many trainings."""
+        wanted, price_s = min(self.at_start + self.per_training * trainings, self.most), self.calibration.score_s
+        if not price_s:
+            return 0.0
+        return min(wanted, self.share * trainings * self.calibration.training_s / price_s)
+
+    def device_s(self, trainings: float) -> float:
+        """Device time of the scores beside so many trainings, and of the supernet, s."""
+        return self.calibration.supernet_s + self.count(trainings) * self.calibration.score_s
+
+    def energy_j(self, trainings: float) -> float:
+        """Energy of the same at the plug, J."""
+        return self.calibration.supernet_j + self.count(trainings) * self.calibration.score_j
+
+    def notes(self, trainings: float) -> list[str]:
+        """What is in the estimate, a sentence; none where nothing is scored."""
+        count, measured = self.count(trainings), self.calibration
+        if not count:
+            return []
+        energy = format_energy(count * measured.score_j)
+        note = f"About {count:,.0f} scores are in it, {energy} before PUE, at the {measured.score_s:.2g} s of each here"
+        if measured.supernet_s:
+            supernet = format_energy(measured.supernet_j)
+            note += f"; so is the training of the supernet, {supernet}, carried on from its first epoch"
+        return [f"{note}."]
+
+
+def _plan_scoring(inputs: RunInputs, calibration: DeviceCalibration) -> _Scoring:
+    """How much the search scores: what its searcher asks for, in half of the devices while the others train."""
+    settings = inputs.settings
+    if not calibration.score_s or settings.policy.name == VanillaPolicy.name:
+        return _Scoring(replace(calibration, score_s=0.0, supernet_s=0.0, supernet_j=0.0), 0.0, 0.0, 0.0, 0.0)
+    schedule, size, gpus = settings.schedule, float(inputs.benchmark.space.size), settings.cluster.gpus
+    share = math.inf if gpus == 1 else ((gpus + 1) // 2) / (gpus // 2)
+    if build_searcher(inputs).uses_proxy_scores or math.isinf(size):
+        return _Scoring(calibration, schedule.max_samples, schedule.samples_per_training, size, share)
+    return _Scoring(calibration, size, 0.0, size, share)
 
 
 def _size_factors(inputs: RunInputs, trainings: Interval) -> Interval:
@@ -217,6 +289,14 @@ def _size_factors(inputs: RunInputs, trainings: Interval) -> Interval:
 
 def _spread(amount: Interval, factor: Interval) -> Interval:
     return Interval(amount.median * factor.median, amount.low * factor.low, amount.high * factor.high)
+
+
+def _map(amount: Interval, function: Callable[[float], float]) -> Interval:
+    return Interval(function(amount.median), function(amount.low), function(amount.high))
+
+
+def _add(one: Interval, other: Interval) -> Interval:
+    return Interval(one.median + other.median, one.low + other.low, one.high + other.high)
 
 
 def _shift(amount: Interval, by: float) -> Interval:
@@ -334,12 +414,28 @@ def _row_in_zone(inputs: RunInputs, row: EstimateRow, zone: str) -> EstimateRow:
     """The row of the same search in another zone, by the mean of the week before the start there and here."""
     grid = inputs.settings.grid.model_copy(update={"zone": zone, "trace": None, "start": inputs.start})
     there = RunInputs(inputs.settings.model_copy(update={"grid": grid}))
+    return replace(row, when="zone", zone=zone, carbon_g=row.carbon_g.scaled(_relative_intensity(inputs, there)))
+
+
+def _row_at_site(inputs: RunInputs, stays: EstimateRow, other: OtherSiteSettings) -> EstimateRow:
+    """The row of a search that stays at another site, from that of one that stays at home; money as at home."""
+    there = RunInputs(settings_at_site(inputs.settings, other, inputs.start))
+    energy = other.pue / inputs.settings.cluster.pue
+    return replace(
+        stays,
+        zone=there.zone,
+        carbon_g=stays.carbon_g.scaled(energy * _relative_intensity(inputs, there)),
+        energy_j=stays.energy_j.scaled(energy),
+    )
+
+
+def _relative_intensity(here: RunInputs, there: RunInputs) -> float:
+    """The mean intensity there over that here, in the week before the start."""
     means = []
-    for place in (inputs, there):
-        series = place.trace.relative_to(inputs.start)
+    for place in (here, there):
+        series = place.trace.relative_to(here.start)
         if not series.covers(-_WEEK_S, 0.0):
-            message = f"Expected a record of zone {place.zone} for the week before {inputs.start:%Y-%m-%d}, got none."
+            message = f"Expected a record of zone {place.zone} for the week before {here.start:%Y-%m-%d}, got none."
             raise SettingsError(message)
         means.append(series.mean(-_WEEK_S, 0.0))
-    share = means[1] / means[0] if means[0] > 0 else 1.0
-    return replace(row, when="zone", zone=zone, carbon_g=row.carbon_g.scaled(share))
+    return means[1] / means[0] if means[0] > 0 else 1.0

@@ -14,6 +14,7 @@
 - journal_writer: the journal entries of an engine
 - inputs: the data that the settings name, loaded lazily; site_inputs: the grids of the sites
 - feasibility_check: whether a search can finish a training, and when the first one begins
+- device_calibration: what a training and a score take on a live search's device, for an estimate
 - input_changes: inputs that have changed since a run began, refused or accepted
 - live_inputs: what a live search reads before it starts
 - build, build_live: construction of an engine from settings, simulated or live

@@ -31,6 +31,16 @@ def found(monkeypatch):
     return asked
 
 
+def test_a_row_for_each_site(monkeypatch):
+    output = io.StringIO()
+    monkeypatch.setattr("rich.console.Console", lambda **_: Console(file=output, width=80))
+    rows = (make_row("now", "solar"), make_row("site", "solar"), make_row("site", "hydro"))
+    _print_estimate(Estimate(rows, "simulated", 6), Translator("en"))
+    lines = [" ".join(line.split()) for line in output.getvalue().splitlines()]
+    for start in ("now, moving between sites 2.00 kg", "at solar alone 2.00 kg", "at hydro alone 2.00 kg"):
+        assert any(line.startswith(start) for line in lines)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("width", [80, 140])
 def test_the_estimate_fits_its_terminal(monkeypatch, width, language):

@@ -57,8 +57,8 @@ def estimate(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Estimate what a search will take before it runs: kg, kWh, money, hours and trainings, with 80 % intervals.
 
-    Starting now, at the best time within the deadline, and in other zones. A search on a table is simulated over past
-    weeks; a live one trains once on its device.
+    Starting now, at the best time within the deadline, in other zones, and at each of several sites. A search on a
+    table is simulated over past weeks; a live one trains and scores on its device for about a minute.
     """
     from ce_nas.api import Search
     from ce_nas.apps.cli.bench import split_names
@@ -99,9 +99,11 @@ def _print_estimate(found: Estimate, translate: Translator) -> None:
     shown = names if console.width >= WIDE else names[:2]
     for name in shown:
         table.add_column(translate(f"estimate.{name}"), justify="right", no_wrap=True)
+    moves = any(row.when == "site" for row in found.rows)
     for row in found.rows:
         cells = dict(zip(_NAMES, _format_row(row, translate), strict=True))
-        label = translate(f"estimate.{row.when}", zone=row.zone, hours=f"{row.start_h:.0f}")
+        when = "moving" if moves and row is now else row.when
+        label = translate(f"estimate.{when}", zone=row.zone, hours=f"{row.start_h:.0f}")
         table.add_row(label, *(cells[name] for name in shown))
     console.print(table)
     cells = dict(zip(_NAMES, _format_row(now, translate), strict=True))
