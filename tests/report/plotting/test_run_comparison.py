@@ -38,5 +38,13 @@ def test_compared_values_match_the_runs(runs):
     assert len(compared_fronts_chart(runs, Translator("en")).curves[0].x) == len(runs[0].summary.front)
 
 
+def test_what_the_fronts_of_several_runs_share_is_seen_of_each(runs):
+    same = [runs[0], runs[0], runs[1]]
+    chart = compared_fronts_chart(same, Translator("en"))
+    radii = [curve.radius for curve in chart.curves]
+    assert radii == sorted(set(radii), reverse=True)
+    assert f'r="{radii[0]:g}" fill="{chart.curves[0].colour}"' in render_svg(chart)
+
+
 def test_runs_beyond_the_maximum_are_left_out(runs):
     assert len(compared_trajectory_charts(runs * MAX_RUNS, Translator("en"))[0].curves) == MAX_RUNS

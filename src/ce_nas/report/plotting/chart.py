@@ -25,6 +25,8 @@ class ChartCurve:
     #: the lower edge of a ``band``, as long as ``y``
     lower: tuple[float, ...] = ()
     dashed: bool = False
+    #: radius of ``points``, px of the SVG
+    radius: float = 4.5
     #: text shown when a reader points at each value; as long as ``y``, or empty
     tooltips: tuple[str, ...] = ()
 

@@ -88,7 +88,7 @@ def _draw_curve(axes: Axes, curve: ChartCurve, chart: Chart) -> None:
     elif curve.kind == "band":
         axes.stairs(curve.y, curve.x, baseline=curve.lower, fill=True, color=curve.colour, linewidth=0, label=name)
     elif curve.kind == "points":
-        axes.plot(curve.x, curve.y, "o", color=curve.colour, markersize=4, label=name)
+        axes.plot(curve.x, curve.y, "o", color=curve.colour, markersize=4 * curve.radius / 4.5, label=name)
     elif curve.kind == "bars":
         axes.barh(chart.categories, curve.y, color=curve.colour, label=name)
         axes.invert_yaxis()

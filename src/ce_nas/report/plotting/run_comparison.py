@@ -67,8 +67,10 @@ def compared_trajectory_charts(runs: Sequence[ChartedRun], translate: Translator
 
 
 def compared_fronts_chart(runs: Sequence[ChartedRun], translate: Translator) -> Chart:
-    """Chart the front of each run, in the first two objectives."""
+    """Chart the front of each run, in the first two objectives; what several have is shown as rings."""
     first, second = runs[0].summary.objectives[:2]
+    count = min(len(runs), MAX_RUNS)
+    step = min(2.5, 8.0 / max(count - 1, 1))
     curves = tuple(
         ChartCurve(
             run.name,
@@ -76,9 +78,10 @@ def compared_fronts_chart(runs: Sequence[ChartedRun], translate: Translator) -> 
             tuple(member.objectives[second["name"]] for member in run.summary.front),
             tuple(member.objectives[first["name"]] for member in run.summary.front),
             colour,
+            radius=4.5 + step * (count - 1 - index),  # a later run is drawn over the earlier ones
             tooltips=tuple(f"{run.name}\n{member.architecture}" for member in run.summary.front),
         )
-        for run, colour in zip(runs, RUN_COLOURS, strict=False)
+        for index, (run, colour) in enumerate(zip(runs, RUN_COLOURS, strict=False))
     )
     title = translate("board.compare.fronts")
     alt = f"{title}: " + "; ".join(f"{run.name} {len(run.summary.front)}" for run in runs)

@@ -100,9 +100,9 @@ def _draw_axes(chart: Chart, area: _PlotArea) -> Iterator[str]:
 def _draw_curve(curve: ChartCurve, area: _PlotArea) -> list[str]:
     dash = ' stroke-dasharray="5 4"' if curve.dashed else ""
     if curve.kind == "points":
+        look = f'r="{curve.radius:g}" fill="{curve.colour}" stroke="#fff"'
         return [
-            f'<circle cx="{area.x(x):.1f}" cy="{area.y(y):.1f}" r="4.5" fill="{curve.colour}" stroke="#fff"/>'
-            for x, y in zip(curve.x, curve.y, strict=True)
+            f'<circle cx="{area.x(x):.1f}" cy="{area.y(y):.1f}" {look}/>' for x, y in zip(curve.x, curve.y, strict=True)
         ]
     if curve.kind == "bars":
         return [

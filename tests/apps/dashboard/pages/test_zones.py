@@ -52,6 +52,16 @@ def test_start_now_if_waiting_saves_nothing():
     assert "<strong>Start now</strong>" in text
 
 
+def test_zones_that_wait_for_the_same_share_a_line():
+    forecasts = FixedForecasts()
+    forecasts.forecasts = dict.fromkeys(("later", "flat"), "Wait.") | {"lost": "Expected a file, found none."}
+    text = zones_page(forecasts, JobRequest("flat"), NOW, Translator("en"))
+    assert "<li>later, flat: Wait.</li>" in text
+    assert "lost: Expected a file, found none." in text
+    assert "Forecasters: " not in text  # there is none to name
+    assert "<table" not in text
+
+
 def test_an_unreadable_zone_leaves_the_others():
     text = zones_page(FixedForecasts(), JobRequest(), NOW, Translator("en"))
     assert "lost: Expected a file, found none." in text

@@ -144,10 +144,11 @@ def _all_zones_section(
     forecasts: Mapping[str, ZoneForecast | str], job_request: JobRequest, translate: Translator
 ) -> ReportSection:
     """One row per zone."""
-    rows, failed = [], []
+    rows: list[tuple[str, ...]] = []
+    missing: dict[str, list[str]] = {}
     for name, forecast in forecasts.items():
         if isinstance(forecast, str):
-            failed.append(f"{name}: {forecast}")
+            missing.setdefault(forecast, []).append(name)
             continue
         best = find_best_start(forecast.forecast_g_per_kwh, job_request.hours, job_request.within)
         rows.append(
@@ -170,7 +171,12 @@ def _all_zones_section(
         "board.zones.caption", hours=job_request.hours, within=job_request.within, gpus=job_request.gpus
     )
     table = ReportTable(caption, header, rows, copyable=True)
-    return ReportSection("zones", translate("board.zones.all"), tables=[table], notes=failed)
+    return ReportSection(
+        "zones",
+        translate("board.zones.all"),
+        tables=[table] if rows else [],
+        notes=[f"{translate.join(names)}: {message}" for message, names in missing.items()],
+    )
 
 
 def _best_starts_table(forecast: ZoneForecast, job_request: JobRequest, translate: Translator) -> ReportTable:
@@ -265,7 +271,7 @@ def _provenance_section(
     watts, pue = f"{cluster.training_w:,.0f}", f"{cluster.pue:g}"
     notes = [
         *([translate("board.zones.synthetic")] if any(forecast.trace.synthetic for forecast in available) else []),
-        translate("board.zones.forecaster", names=translate.join(forecasters)),
+        *([translate("board.zones.forecaster", names=translate.join(forecasters))] if forecasters else []),
         translate("board.zones.power", gpus=job_request.gpus, watts=watts, pue=pue),
         translate("board.zones.pausing"),
         *_stale_zone_notes(available, translate),
