@@ -13,6 +13,7 @@ nitpick_ignore_regex = [("py:.*", r".*")]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence"]
 myst_heading_anchors = 3
+smartquotes_action = "qe"  # two hyphens begin an option: they are no dash
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

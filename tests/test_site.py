@@ -39,6 +39,8 @@ def test_the_site_builds_without_a_warning(tmp_path):
     quick_start = (tmp_path / "site/quick-start.html").read_text()
     assert "<h1>Quick start" in quick_start
     assert "ce-nas search" in re.sub("<[^>]*>", "", quick_start)  # each word has its colour
+    settings = re.sub("<[^>]*>", "", (tmp_path / "site/settings.html").read_text())
+    assert "a table of your own: --table FILE" in settings  # an option can be copied from the page
     assert 'id="ce_nas.Search.run"' in (tmp_path / "site/api.html").read_text()
 
 
