@@ -126,8 +126,7 @@ def _check_resume(settings: CheckSettings, limit_s: float) -> dict[str, Any]:
         cutout=16,
         drop_path=0.2,
         auxiliary=0.4,
-        # oneDNN's bf16 on a CPU does not repeat itself even without a pause
-        precision="bf16" if settings.is_gpu else "float32",
+        precision="bf16",
         learning_rate=0.025,
         ema=0.9,
     )

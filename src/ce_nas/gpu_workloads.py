@@ -137,10 +137,12 @@ def measure_images_per_s(trainer: NetworkTrainer, settings: CheckSettings, limit
 
 def measure_plain_loop(network: torch.nn.Module, data: ImageDataset, settings: CheckSettings, limit_s: float) -> float:
     """A loop as in any tutorial: the same network, batch and precision, images on the device, no augmentation."""
-    network.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # on a CPU dilated convolutions in bf16 have no such order, see ce_nas.training.trainer
+    order = torch.channels_last if settings.is_gpu else torch.contiguous_format
+    network.to(settings.device, memory_format=order)  # type: ignore[call-overload]
     optimiser = torch.optim.SGD(network.parameters(), 0.025, 0.9, weight_decay=3e-4)
     pixels = torch.from_numpy(data.train.pixels[: settings.batch]).to(settings.device).float() / 255.0
-    pixels = pixels.contiguous(memory_format=torch.channels_last)
+    pixels = pixels.contiguous(memory_format=order)
     labels = torch.from_numpy(data.train.labels[: settings.batch]).to(settings.device)
 
     def step() -> None:

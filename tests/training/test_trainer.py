@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ce_nas.core.errors import StoreError
+from ce_nas.gpu_workloads import CheckSettings, generate_images
 from ce_nas.training.networks.nasbench201_network import NasBench201Network
 from ce_nas.training.recipe import Recipe
 from ce_nas.training.trainer import DivergedError, NetworkTrainer, TrainingUsage
@@ -182,3 +183,35 @@ def test_a_constant_drop_path_is_there_from_the_first_step(digits):
     )
     trainer.advance(steps=1)
     assert float(trainer._drop_path) == pytest.approx(0.3)
+
+
+class DilatedNetwork(torch.nn.Module):
+    """A dilated depthwise convolution, as in DARTS' space, and a classifier."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 1),
+            torch.nn.Conv2d(4, 4, 3, padding=2, dilation=2, groups=4),
+            torch.nn.ReLU(),
+            torch.nn.AdaptiveAvgPool2d(1),
+            torch.nn.Flatten(),
+            torch.nn.Linear(4, 10),
+        )
+
+    def forward(self, images):
+        return self.inner(images)
+
+
+def dilated_weights(precision):
+    torch.manual_seed(0)
+    recipe = Recipe(epochs=1, batch=16, learning_rate=0.1, cutout=0, precision=precision)
+    trainer = NetworkTrainer(DilatedNetwork(), generate_images(CheckSettings.for_cpu(), 160), recipe)
+    trainer.advance(steps=5)
+    return next(weight for name, weight in trainer.network.named_parameters() if name == "inner.1.weight").detach()
+
+
+def test_dilated_depthwise_convolutions_train_in_bf16_on_a_cpu():
+    first, second, exact = (dilated_weights(precision) for precision in ("bf16", "bf16", "float32"))
+    assert torch.equal(first, second)
+    assert torch.allclose(first, exact, atol=0.05)

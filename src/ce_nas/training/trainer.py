@@ -78,6 +78,18 @@ def _has_narrow_strided_conv(network: nn.Module) -> bool:
     )
 
 
+def _has_dilated_depthwise_conv(network: nn.Module) -> bool:
+    """Whether there is a dilated depthwise convolution, as in DARTS' space.
+
+    oneDNN's gradient of its weights in bf16 and channels-last order reads memory that was never written (torch 2.13,
+    images of 32 pixels a side): it differs each time, by any factor, up to nan.
+    """
+    return any(
+        isinstance(module, nn.Conv2d) and module.groups > 1 and module.dilation != (1, 1)
+        for module in network.modules()
+    )
+
+
 @contextmanager
 def _without_onednn() -> Iterator[None]:
     torch.backends.mkldnn.set_flags(_enabled=False)  # type: ignore[no-untyped-call]
@@ -117,7 +129,8 @@ class NetworkTrainer:
         #: completed steps
         self.step = 0
         self._seed = seed
-        self._memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        is_unsafe = self.device.type == "cpu" and recipe.precision == "bf16" and _has_dilated_depthwise_conv(network)
+        self._memory_format = torch.channels_last if recipe.channels_last and not is_unsafe else torch.contiguous_format
         self._uses_onednn = not _has_narrow_strided_conv(network)
         self._part = part
         if part:
