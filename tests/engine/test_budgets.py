@@ -142,6 +142,9 @@ def test_cost_budget_is_used_up_while_paid_time_runs():
     prepaid = Budgets(10.0, cost=3.0, is_prepaid=True)
     assert prepaid.stop_reason(0.0, make_totals(cost=3.0), FakeProgress()) is None
     assert prepaid.stop_reason(0.0, make_totals(cost=3.1), FakeProgress()) is StopReason.COST
+    large = Budgets(10.0, cost=3e6, is_prepaid=True)  # the rounding error of a sum grows with it
+    assert large.stop_reason(0.0, make_totals(cost=3e6 + 2e-3), FakeProgress()) is None
+    assert large.stop_reason(0.0, make_totals(cost=3e6 + 4e-3), FakeProgress()) is StopReason.COST
     assert not make_checker(cost=3.0).limits_billing
 
 
@@ -297,3 +300,8 @@ def test_nothing_is_left_of_a_budget_that_is_used_up():
     assert not make_checker(time_s=10.0, energy_j=5.0).has_anything_left(10.0)
     assert not make_checker(time_s=10.0, energy_j=0.0).has_anything_left(1.0)
     assert make_checker(time_s=10.0).has_anything_left(1.0)
+
+
+def test_work_of_no_time_takes_nothing():
+    nothing = required_by(Work(0.0), Ledger(FLAT, 1.0, Prices()), forecast=FORECAST)
+    assert nothing == dict.fromkeys(nothing, 0.0)

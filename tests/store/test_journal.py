@@ -225,3 +225,24 @@ def test_a_long_entry_is_abbreviated_in_an_error(path):
 def test_a_journal_that_cannot_be_created_is_one_sentence(tmp_path):
     with pytest.raises(StoreError, match=r"can be written at .*; check the disk and the directory"):
         SqliteJournal(tmp_path / "missing" / "journal.sqlite")
+
+
+@pytest.mark.parametrize(("letters", "is_whole"), [(112, True), (113, False)])
+def test_an_entry_of_up_to_120_letters_is_shown_whole(path, letters, is_whole):
+    write(path, [("period", 0.0, {"x": "y" * letters})])
+    body = f'{{"x":"{"y" * letters}"}}'
+    assert (len(body) <= 120) is is_whole
+    with pytest.raises(ReplayError) as caught:
+        write(path, [("period", 0.0, {})])
+    assert (f"period at 0 s {body}, got" in str(caught.value)) is is_whole
+
+
+def test_a_closed_journal_needs_no_log_and_takes_no_entry(path):
+    journal = SqliteJournal(path)
+    journal.append(*ENTRIES[0])
+    journal.close()
+    with pytest.raises(StoreError, match="closed"):
+        journal.append(*ENTRIES[1])
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    connection.close()

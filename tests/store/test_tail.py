@@ -370,3 +370,13 @@ def test_a_closed_tail_leaves_nothing(path, tmp_path, monkeypatch):
     assert read_entries(path) == tail.entries
     assert list((tmp_path / "copies").iterdir()) == []
     journal.close()
+
+
+def test_what_an_interrupted_reading_left_is_not_read(path, tail):
+    journal = SqliteJournal(path)
+    write(journal, 0, 3)
+    journal.close()
+    for name in ("journal-wal", "journal-shm"):
+        tail._copy_path.with_name(name).write_bytes(b"of another log")
+    assert tail._try_copy()
+    assert [file.name for file in tail._copy_path.parent.iterdir()] == ["journal"]

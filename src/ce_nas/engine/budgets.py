@@ -225,7 +225,7 @@ class BudgetChecker:
         energy_j = held_s * self._mean_w(work.activity)
         prices, gpus = self._ledger.prices, self._ledger.gpus_per_device
         unpaid_s = self._unpaid_s(work) if self.limits_billing else held_s
-        g_per_kwh = self.forecast.mean_between(start_s, end_s) if self.forecast and end_s > start_s else 0.0
+        g_per_kwh = self.forecast.mean_between(start_s, end_s) if self.forecast else 0.0
         paper_w = PAPER_TRAINING_W if work.activity is Activity.TRAINING else 0.0
         paper = self._budgets.accounting is CarbonAccounting.PAPER
         return {

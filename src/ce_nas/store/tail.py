@@ -153,7 +153,7 @@ def _remove_stale_copies() -> None:
         with suppress(OSError, ValueError):
             is_own = folder.lstat().st_uid == os.getuid() and not folder.is_symlink()
             if is_own and not Path(f"/proc/{int(number)}").exists() and Path("/proc/self").exists():
-                shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(folder)
 
 
 def _has_no_tables(connection: sqlite3.Connection) -> bool:
