@@ -115,3 +115,11 @@ def _optimum(prices, work, penalty):
         return this_period + survives * ahead(period + 1, level, done + level)
 
     return {level: cost(0, 0, 0, level) for level in (0, 1, 2)}
+
+
+def test_a_search_that_is_expected_to_be_short_waits_for_cleaner_hours():
+    """Ten hours that are a quarter cleaner come last before the deadline: room for 190 trainings."""
+    ahead = {"forecast": [130.0] * 30 + [100.0] * 130, "time_left_s": 40 * 3600.0, "evaluations": 0, "trained_s": 0.0}
+    state = make_state(**ahead)
+    assert LookAheadPolicy().decide(state).allocation.evaluating > 0
+    assert LookAheadPolicy(expected_trainings=20).decide(state).allocation.released == 8

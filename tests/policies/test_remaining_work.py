@@ -46,6 +46,15 @@ def test_started_trainings_count_half_in_the_mean_duration():
         assert estimate_remaining_work(state).training_s == 36_000.0
 
 
+@pytest.mark.parametrize(("done", "left"), [(0, 70), (40, 30), (60, 21), (100, 35)])
+def test_a_search_that_usually_ends_after_some_trainings_has_so_many_left(done, left):
+    state = make_state(evaluations=done, trained_s=done * 900.0)
+    assert estimate_remaining_work(state, expected_trainings=70).median_trainings == pytest.approx(left)
+    record = {"hypervolume_by_evaluation": (4000.0,) * done, "target_hypervolume": 5000.0}
+    with_target = make_state(evaluations=done, trained_s=done * 900.0, **record)
+    assert estimate_remaining_work(with_target, 70) == estimate_remaining_work(with_target)
+
+
 def test_closing_gap_to_the_target_lowers_the_estimate():
     def median_trainings(*by_evaluation):
         fields = {"hypervolume": by_evaluation[-1], "hypervolume_by_evaluation": by_evaluation}

@@ -10,7 +10,7 @@ Source
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -58,6 +58,11 @@ class LookAheadSettings(RemainingWorkSettings):
         default=False,
         description="All active GPUs sample before the first training, and train once nothing is left to score.",
     )
+    expected_trainings: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None,
+        description="Trainings after which searches without a target usually end, to plan with; unset: those of a "
+        "search that only a budget ends.",
+    )
     lateness_penalty: float = Field(
         DEFAULT_LATENESS_PENALTY,
         ge=1,
@@ -77,6 +82,7 @@ class LookAheadPolicy(Policy):
     :param lateness_penalty: cost of an hour's work left at the deadline, in units of a mean hour before it, 1 or more.
         The higher it is, the more expensive hours are worked in as time gets short.
     :param scores_first: all active devices sample before the first training: scores choose the first trainings.
+    :param expected_trainings: see :func:`~ce_nas.policies.remaining_work.estimate_remaining_work`.
     :param confidence: work continues in every open hour once all of them are needed to reach a target with this
         probability.
 
@@ -98,6 +104,7 @@ class LookAheadPolicy(Policy):
         lateness_penalty: float = DEFAULT_LATENESS_PENALTY,
         confidence: float = DEFAULT_CONFIDENCE,
         scores_first: bool = False,
+        expected_trainings: float | None = None,
     ) -> None:
         self._cost_weight = cost_weight
         self._warmup_scores = warmup_scores
@@ -105,10 +112,11 @@ class LookAheadPolicy(Policy):
         self._lateness_penalty = lateness_penalty
         self._confidence = confidence
         self._scores_first = scores_first
+        self._expected_trainings = expected_trainings
 
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
-        work = estimate_remaining_work(state)
+        work = estimate_remaining_work(state, self._expected_trainings)
         costs = self._period_costs(state)
         urgent = costs[0] < CLOSED_PERIOD_COST and required_duty_cycle(state, self._confidence) >= 1.0
         level = _ACTIVITY_LEVELS if urgent else best_activity_level(costs, work, state, self._lateness_penalty)

@@ -37,6 +37,8 @@ __all__ = [
 #: median number of trainings of a search before its first, and its growth per training done
 INITIAL_MEDIAN_TRAININGS = 200
 MEDIAN_GROWTH_WITH_TARGET, MEDIAN_GROWTH_WITHOUT_TARGET = 1.5, 0.4
+#: median of the trainings left of a search that ends by itself, as a share of those done, once as many as usual are
+LEAST_SHARE_LEFT = 0.35
 #: the gap to the target is compared with the gap after 1 / divisor of the trainings; the lowest ratio that counts
 _GAP_LOOKBACK_DIVISOR, _MIN_GAP_RATIO = 4, 0.05
 #: probability with which planned work must be enough, by default
@@ -141,11 +143,15 @@ def why_all_hours(state: State, confidence: float) -> str | None:
     return None
 
 
-def estimate_remaining_work(state: State) -> RemainingWork:
-    """The remaining work, as far as budgets allow it."""
+def estimate_remaining_work(state: State, expected_trainings: float | None = None) -> RemainingWork:
+    """The remaining work, as far as budgets allow it.
+
+    :param expected_trainings: median number of trainings after which searches without a target end; None: of those that
+        only a budget ends.
+    """
     training_s = _mean_training_s(state)
     affordable = min(_affordable_device_s(state) / training_s, state.budget.evaluations_left)
-    return RemainingWork(max(min(_median_trainings_left(state), affordable), 1.0), training_s)
+    return RemainingWork(max(min(_median_trainings_left(state, expected_trainings), affordable), 1.0), training_s)
 
 
 def _affordable_device_s(state: State) -> float:
@@ -172,8 +178,10 @@ def _mean_training_s(state: State) -> float:
     return state.search.trained_s / (state.search.evaluations + started / 2)
 
 
-def _median_trainings_left(state: State) -> float:
+def _median_trainings_left(state: State, expected_trainings: float | None) -> float:
     done = state.search.evaluations
+    if math.isinf(state.search.target_hypervolume) and expected_trainings is not None:
+        return max(expected_trainings - done, LEAST_SHARE_LEFT * done)
     if math.isinf(state.search.target_hypervolume):
         return INITIAL_MEDIAN_TRAININGS + MEDIAN_GROWTH_WITHOUT_TARGET * done
     trust = 0.5 * done / (done + _HALF_TRUST_TRAININGS)  # the gap closes fast in the first trainings of any search
