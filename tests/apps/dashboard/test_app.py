@@ -167,7 +167,9 @@ def test_zones_are_shown_while_their_forecasts_are_computed(run_root):
         assert started.wait(600)
         assert browser.get("/").status_code == 200  # other pages do not wait for it
         go_on.set()
-        pages._page_cache._computing_executor.submit(lambda: None).result(600)
+        computed = threading.Event()
+        pages._page_cache.submit_computation(computed.set)
+        assert computed.wait(600)
         pages._page_cache._entries.clear()
         found = browser.get("/zones", headers={"accept-language": "en"})
         assert "no data of solar" in found.text

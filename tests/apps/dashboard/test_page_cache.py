@@ -1,5 +1,8 @@
 import asyncio
 import gzip
+import subprocess
+import sys
+import textwrap
 import threading
 
 import pytest
@@ -124,3 +127,38 @@ def test_no_page_waits_for_a_computation(cache, source):
         assert done == []
     finally:
         finish.set()
+
+
+def test_a_failed_computation_is_logged_and_the_next_one_is_run(cache, caplog):
+    done = threading.Event()
+    cache.submit_computation(lambda: {}["no"])
+    cache.submit_computation(done.set)
+    assert done.wait(60)
+    assert "KeyError" in caplog.text
+
+
+def test_nothing_is_computed_after_the_end():
+    others = set(threading.enumerate())
+    cache = PageCache()
+    (computing,) = (thread for thread in {*threading.enumerate()} - others if thread.name == "computing")
+    finish, begun, done = threading.Event(), threading.Event(), []
+    cache.submit_computation(lambda: (begun.set(), finish.wait(60)))
+    assert begun.wait(60)
+    cache.submit_computation(lambda: done.append(1))
+    cache.close()
+    finish.set()
+    computing.join(60)
+    assert not computing.is_alive()
+    assert done == []
+
+
+def test_the_end_of_the_process_does_not_wait_for_a_computation():
+    code = """
+    from threading import Event
+    from ce_nas.apps.dashboard.page_cache import PageCache
+    cache = PageCache()
+    cache.submit_computation(Event().wait)
+    cache.submit_background(Event().wait)
+    cache.close()
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, timeout=60)

@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import logging
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from ce_nas.core.clock import monotonic_s
@@ -26,6 +29,8 @@ __all__ = ["PageCache", "PageSource", "RenderedPage"]
 CACHE_TIME_FACTOR, MIN_CACHE_TIME_S, MAX_CACHE_TIME_S = 20.0, 2.0, 60.0
 #: pages in the cache; the least recently rendered ones are dropped
 MAX_CACHED_PAGES = 96
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,8 @@ class PageCache:
         self._locks: dict[Hashable, asyncio.Lock] = {}
         self._fast_executor = ThreadPoolExecutor(1, "pages")
         self._slow_executor = ThreadPoolExecutor(1, "slow-pages")
-        self._computing_executor = ThreadPoolExecutor(1, "computing")
-        self._background_executor = ThreadPoolExecutor(1, "background")
+        self._computing_thread = _DaemonThread("computing")
+        self._background_thread = _DaemonThread("background")
 
     async def get(self, key: Hashable, read_source: Callable[[], PageSource], *, is_slow: bool = False) -> RenderedPage:
         """Return the page of a key. While it is rendered again, other callers get the previous rendering.
@@ -118,13 +123,42 @@ class PageCache:
 
     def submit_computation(self, work: Callable[[], object]) -> None:
         """Run ``work``, whose result pages show once it is there, in a thread on which no page waits."""
-        self._computing_executor.submit(work)
+        self._computing_thread.submit(work)
 
     def submit_background(self, work: Callable[[], None]) -> None:
         """Run ``work``, which may take minutes, in a thread on which no page waits."""
-        self._background_executor.submit(work)
+        self._background_thread.submit(work)
+
+    def close(self) -> None:
+        """Start no further work. The end of the process waits for pages, and for nothing that takes longer."""
+        for executor in (self._fast_executor, self._slow_executor):
+            executor.shutdown(wait=False, cancel_futures=True)
+        for thread in (self._computing_thread, self._background_thread):
+            thread.close()
+
+
+class _DaemonThread:
+    """A thread that works off what is submitted; the process may end meanwhile, unlike with an executor's thread."""
+
+    def __init__(self, name: str) -> None:
+        self._works: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        self._is_closed = False
+        Thread(target=self._run, name=name, daemon=True).start()
+
+    def submit(self, work: Callable[[], object]) -> None:
+        """Run ``work`` after all that was submitted before."""
+        self._works.put(work)
 
     def close(self) -> None:
         """Start no further work."""
-        for executor in (self._fast_executor, self._slow_executor, self._computing_executor, self._background_executor):
-            executor.shutdown(wait=False, cancel_futures=True)
+        self._is_closed = True
+        self._works.put(lambda: None)
+
+    def _run(self) -> None:
+        while not self._is_closed:
+            work = self._works.get()
+            if not self._is_closed:
+                try:
+                    work()
+                except Exception:
+                    log.exception("failed in the background")
