@@ -91,6 +91,29 @@ def test_paper_prints_on_two_a4_sheets(result, language, tmp_path):
     assert (width, height) == pytest.approx((595, 842), abs=1.5)
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_names_of_the_stages_are_not_broken_on_paper(result, language, tmp_path):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    browser = which("chromium")
+    if browser is None:
+        pytest.skip("no Chromium to print with")
+    (tmp_path / "decision.html").write_text(decision_html(result, Translator(language)))
+    with (
+        sync_api.sync_playwright() as driver,
+        driver.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"]) as opened,
+    ):
+        page = opened.new_page(viewport={"width": 695, "height": 1000})  # A4 within its margins
+        page.emulate_media(media="print")
+        page.goto((tmp_path / "decision.html").as_uri())
+        lines = page.evaluate("""[...document.querySelectorAll("#plan th[scope=row]")].map((cell) => {
+          const text = document.createRange();
+          text.selectNodeContents(cell);
+          return text.getClientRects().length;
+        })""")
+    assert lines == [1, 1, 1]
+
+
 def test_the_savings_of_a_year_are_the_differences_of_the_printed_amounts(result):
     for searches in (7.0, 12.0, 13.7, 1000.0):
         yearly = replace(result, inputs=replace(result.inputs, searches_per_year=searches))
