@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ce_nas.report.plotting.chart import log_ticks
@@ -23,6 +26,10 @@ JAPANESE_FONTS = (
     "Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "IPAGothic", "TakaoGothic", "VL Gothic", "Hiragino Sans",
     "Yu Gothic", "MS Gothic", "Meiryo",
 )  # fmt: skip
+#: names of files of such fonts
+JAPANESE_FONT_FILES = re.compile(
+    r"(noto ?sans(cjk|jp)|ipaex?g|takao|vl-gothic|hiragino|yugoth|msgothic|meiryo)", re.IGNORECASE
+)
 
 
 @cache
@@ -34,6 +41,12 @@ def find_japanese_font() -> str | None:
     require_plots("A figure as PNG")
     from matplotlib import font_manager
 
+    if not set(JAPANESE_FONTS) & set(font_manager.get_font_names()):
+        # matplotlib keeps its list of fonts: those installed since it was made are missing in it
+        for file in font_manager.findSystemFonts():
+            if JAPANESE_FONT_FILES.match(Path(file).name):
+                with suppress(OSError, RuntimeError):  # a file that is no font
+                    font_manager.fontManager.addfont(file)
     installed = set(font_manager.get_font_names())
     return next((name for name in JAPANESE_FONTS if name in installed), None)
 
