@@ -67,6 +67,17 @@ def test_nothing_of_a_japanese_summary_is_cut(finished_run, monkeypatch, capsys,
     assert "合成した標準年" in "".join(shown.split())
 
 
+def test_a_japanese_name_of_a_row_is_folded_before_the_table_becomes_a_list(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    amounts = ["44.9 [42.1, 53.7]"] * 4
+    rows = [["現在の方法、最後の学習まで", *amounts], ["CE-NAS", *amounts]]
+    print_table("表", ["方法", "kWh", "kg", "EUR", "h"], rows)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    assert sum("[42.1, 53.7]  [42.1, 53.7]" in line for line in lines) == 2
+    assert "現在の方法、最後の学習まで" in "".join(line.split("  ")[0] for line in lines)
+
+
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_page_is_no_wider_than_the_terminal(finished_run, monkeypatch, capsys, language):
     monkeypatch.setenv("COLUMNS", "80")

@@ -39,8 +39,6 @@ BaselineRunsOption = Annotated[
 ]
 
 
-#: columns of a terminal from which medians and intervals fit into a line
-WIDE = 120
 #: columns in a terminal: the method, and its kWh, kg, cost and hours
 MAX_TERMINAL_COLUMNS = 5
 
@@ -135,23 +133,15 @@ def _compute_result(
 
 def _print_page(page: ReportPage, path: Path) -> None:
     """Print the recommendation and the table of one search."""
-    from rich.console import Console
-    from rich.table import Table
+    from ce_nas.apps.cli.tables import print_table, print_text
 
-    console = Console(highlight=False)
     decision, search = page.sections[:2]
     for text in (page.lead, *decision.paragraphs):
-        console.print(_strip_markup(text), markup=False)
-    (report_table,) = search.tables
-    table = Table(title=decision.title, title_justify="left")
-    for index, name in enumerate(report_table.header[:MAX_TERMINAL_COLUMNS]):
-        is_text = index < report_table.n_text_columns
-        table.add_column(name, justify="left" if is_text else "right", overflow="fold", no_wrap=not is_text)
-    gap = " [" if console.width >= WIDE else "\n["  # an interval below its median, where both do not fit in a line
-    for row in report_table.rows:
-        table.add_row(*(_strip_markup(cell).replace(" [", gap) for cell in row[:MAX_TERMINAL_COLUMNS]))
-    console.print(table)
-    console.print(str(path), markup=False, soft_wrap=True)
+        print_text(text)
+    (table,) = search.tables
+    rows = [[_strip_markup(cell) for cell in row[:MAX_TERMINAL_COLUMNS]] for row in table.rows]
+    print_table(search.title, table.header[:MAX_TERMINAL_COLUMNS], rows)
+    typer.echo(str(path))
 
 
 def _strip_markup(text: str) -> str:

@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from ce_nas.report.i18n.translator import Translator
     from ce_nas.report.page import ReportPage
 
-__all__ = ["print_page", "print_summary", "print_sweep", "print_table"]
+__all__ = ["print_page", "print_summary", "print_sweep", "print_table", "print_text"]
 
 #: architectures of the front that are shown, besides the recommended one
 FRONT_ROWS = 8
+#: signs of a Japanese word in the first column of a narrow table, after which it may be broken
+FOLDED_SIGNS = 8
 #: columns of a terminal from which everything fits
 WIDE = 110
 
@@ -118,6 +120,11 @@ def print_page(page: ReportPage) -> None:
             _print_trimmed(console, _inline(f"- {note}"))
 
 
+def print_text(text: str) -> None:
+    """Print a paragraph of a page, as wide as the terminal."""
+    _print_trimmed(Console(highlight=False), _inline(text))
+
+
 def _inline(text: str) -> Text:
     """A text with its ``**bold**`` parts in bold, and its code as it is."""
     return Text.from_markup(re.sub(r"\*\*(.+?)\*\*", r"[bold]\1[/]", escape(re.sub(r"`([^`]+)`", r"\1", text))))
@@ -137,7 +144,7 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
         if widths := _fit_columns([header, *cells], console.width, wraps=wraps):
             table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
             for index, (name, width) in enumerate(zip(header, widths, strict=True)):
-                table.add_column(name, justify="right" if index else "left", width=width)
+                table.add_column(name, justify="right" if index else "left", width=width, overflow="fold")
             for row in cells:
                 table.add_row(*row)
             _print_trimmed(console, table)
@@ -159,6 +166,8 @@ def _fit_columns(lines: Sequence[Sequence[str]], width: int, *, wraps: bool) -> 
     for index, column in enumerate(zip(*lines, strict=True)):
         parts = [part for cell in column for part in cell.splitlines()]
         words = [word for cell in column[: 1 if index else None] for word in cell.split()]
+        if index == 0:  # Japanese has few blanks, and may be broken anywhere
+            words = [word if word.isascii() else word[:FOLDED_SIGNS] for word in words]
         unbroken = parts[1:] if index else []  # below the header
         widest.append(max(map(cell_len, parts), default=1))
         least.append(max(map(cell_len, [*words, *unbroken]), default=1) if wraps else widest[-1])
