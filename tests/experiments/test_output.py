@@ -51,6 +51,7 @@ def test_without_the_extra_plots_the_tables_are_there_and_a_note_says_so(tmp_pat
 
 
 def test_same_results_give_same_files(tmp_path, make_result):
+    pytest.importorskip("matplotlib", reason="needs the extra plots")
     results = [make_result("ce-nas", 0, [(50, 1, 300, 4), (60, 2, 300, 5)], zone="DE")]
     written = []
     for folder in (tmp_path / "one", tmp_path / "two"):
