@@ -1,6 +1,6 @@
 """How many requests a second the dashboard answers, how fast, and in how much memory.
 
-    python benchmarks/dashboard_load.py [--quick] [--json FILE] [--seed N]
+    python benchmarks/dashboard_load.py [--quick] [--seconds N] [--json FILE] [--seed N]
 
 Six searches are made, and ``ce-nas serve`` shows them. Then 200 requests a second are sent for a minute, to pages drawn
 at random: the list, comparisons, zones, the pilot's form, the metrics, the style, and each run's page, explanation,
@@ -189,10 +189,11 @@ def main() -> None:
     """Measure, print, and write what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="five seconds instead of a minute, and shorter searches")
+    parser.add_argument("--seconds", type=int, default=60, help="the length of each minute, for a shorter measurement")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    hours, seconds = (8.0, 5) if arguments.quick else (80.0, 60)
+    hours, seconds = (8.0, 5) if arguments.quick else (80.0, arguments.seconds)
     minutes = (("first, kept", True), ("second, kept", True), ("third, one each", False))
     with TemporaryDirectory() as folder, ExitStack() as stack:
         runs = Path(folder) / "runs"
@@ -204,8 +205,9 @@ def main() -> None:
             client = Client(str(where.hostname), int(where.port or 0), keep=keep)
             paths = draw_pages(pages, seconds * RATE, arguments.seed + number)
             found.append(measure(name, pid, client, paths))
-    print(f"{RUNS} runs of {hours:.0f} h, {RATE} requests a second for {seconds} s, {CONNECTIONS} connections,")
-    print(f"{os.cpu_count()} cores, seed {arguments.seed}; a connection is kept open, or made for one request each")
+    print(f"{RUNS} runs of {hours:.0f} h, {RATE} requests a second for {seconds} s each, {CONNECTIONS} connections,")
+    print(f"{os.cpu_count()} cores, seed {arguments.seed}; a connection is kept open, or made for one request each;")
+    print(f"processes that wanted a core in the last 5 minutes, these included: {os.getloadavg()[1]:.1f}")
     for one in found:
         print(
             f"{one.name:16} {one.answered_per_s:6.1f} answered/s  p50 {one.p50_ms:7.1f} ms  p99 {one.p99_ms:7.1f} ms  "

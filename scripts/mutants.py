@@ -159,6 +159,8 @@ def _changes(node: ast.AST) -> list[ast.AST]:
 
 def _arithmetic(node: ast.BinOp) -> list[ast.AST]:
     """Another operator, and the left operand alone."""
+    if isinstance(node.right, ast.Constant) and node.right.value is None:
+        return []  # the name of a type, ``X | None``
     other = ARITHMETIC.get(type(node.op))
     return [ast.BinOp(node.left, other(), node.right), node.left] if other else []
 

@@ -129,6 +129,7 @@ def test_an_accepted_change_follows_what_was_recorded_and_is_not_repeated(path):
     journal.close()
     kinds = [entry.kind for entry in read_entries(path)]
     assert kinds == ["run_started", "decided", INPUT_CHANGED, "period"]
+    assert INPUT_CHANGED == "input_changed"  # as in the journals of earlier runs
     write(path, ENTRIES)
     assert [entry.kind for entry in read_entries(path)] == kinds
 
