@@ -90,6 +90,12 @@ def _has_dilated_depthwise_conv(network: nn.Module) -> bool:
     )
 
 
+def _memory_format(recipe: Recipe, network: nn.Module, device: torch.device) -> torch.memory_format:
+    """The recipe's order of memory, as far as torch's kernels for it are right on the device."""
+    is_wrong = device.type == "cpu" and recipe.precision == "bf16" and _has_dilated_depthwise_conv(network)
+    return torch.channels_last if recipe.channels_last and not is_wrong else torch.contiguous_format
+
+
 @contextmanager
 def _without_onednn() -> Iterator[None]:
     torch.backends.mkldnn.set_flags(_enabled=False)  # type: ignore[no-untyped-call]
@@ -129,8 +135,7 @@ class NetworkTrainer:
         #: completed steps
         self.step = 0
         self._seed = seed
-        is_unsafe = self.device.type == "cpu" and recipe.precision == "bf16" and _has_dilated_depthwise_conv(network)
-        self._memory_format = torch.channels_last if recipe.channels_last and not is_unsafe else torch.contiguous_format
+        self._memory_format = _memory_format(recipe, network, self.device)
         self._uses_onednn = not _has_narrow_strided_conv(network)
         self._part = part
         if part:
@@ -152,10 +157,9 @@ class NetworkTrainer:
         self._optimiser = build_optimiser(self._network, recipe)
         #: shared by all modules that drop paths, so that a compiled network need not be compiled again as it changes
         self._drop_path = torch.zeros((), device=self.device)
-        if recipe.drop_path > 0:
-            for module in self._network.modules():
-                if hasattr(module, "drop_path"):
-                    setattr(module, "drop_path", self._drop_path)  # noqa: B010 - nn.Module has no such attribute
+        for module in self._network.modules() if recipe.drop_path > 0 else ():
+            if hasattr(module, "drop_path"):
+                setattr(module, "drop_path", self._drop_path)  # noqa: B010 - nn.Module has no such attribute
         if recipe.deterministic and self.device.type == "cuda":  # read when cuBLAS starts
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
