@@ -172,10 +172,9 @@ def choose(
     """Choose one architecture of a run's front by a rule, and say why."""
     from dataclasses import asdict
 
-    from rich.console import Console
-
     from ce_nas.analysis.front_choice import choose as choose_architecture
     from ce_nas.api import Result
+    from ce_nas.apps.cli.tables import print_text
     from ce_nas.report.front import explain_choice, format_objectives
     from ce_nas.report.i18n.translator import Translator
 
@@ -186,8 +185,7 @@ def choose(
         values = format_objectives(choice.member.objectives, result.summary.objectives, translate)
         typer.echo(choice.member.architecture)
         typer.echo(values)
-        why = explain_choice(choice, result.summary, translate).replace("`", "")
-        Console(highlight=False).print(why, markup=False)
+        print_text(explain_choice(choice, result.summary, translate))
 
 
 def _print_result(
