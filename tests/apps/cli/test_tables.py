@@ -67,6 +67,12 @@ def test_nothing_of_a_japanese_summary_is_cut(finished_run, monkeypatch, capsys,
     assert "合成した標準年" in "".join(shown.split())
 
 
+def test_a_list_leaves_out_what_is_empty(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "20")
+    print_table("T", ("who", "kilogrammes", "maximum"), [("us", "12", "")])
+    assert capsys.readouterr().out.split() == ["T", "us", "kilogrammes:", "12"]
+
+
 def test_a_japanese_name_of_a_row_is_folded_before_the_table_becomes_a_list(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     amounts = ["44.9 [42.1, 53.7]"] * 4

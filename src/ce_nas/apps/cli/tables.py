@@ -153,7 +153,8 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
         console.print()
         _print_trimmed(console, Text(row[0], style="bold"))
         for name, cell in zip(header[1:], row[1:], strict=True):
-            _print_trimmed(console, Text(f"  {name}: {cell}"))
+            if cell:
+                _print_trimmed(console, Text(f"  {name}: {cell}"))
 
 
 def _fit_columns(lines: Sequence[Sequence[str]], width: int, *, wraps: bool) -> list[int] | None:
