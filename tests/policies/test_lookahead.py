@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ce_nas.api import Search
 from ce_nas.core.records import Allocation, Rates
 from ce_nas.policies.lookahead import LookAheadPolicy, best_activity_level
 from ce_nas.policies.remaining_work import RemainingWork
@@ -123,3 +124,15 @@ def test_a_search_that_is_expected_to_be_short_waits_for_cleaner_hours():
     state = make_state(**ahead)
     assert LookAheadPolicy().decide(state).allocation.evaluating > 0
     assert LookAheadPolicy(expected_trainings=20).decide(state).allocation.released == 8
+
+
+def test_a_single_device_trains_as_soon_as_it_has_scored():
+    """Some 1,500 scores take less than an hour, in which it would rest until the next decision."""
+    entries = Search(gpus=1, hours=3, zone="coal-flat", stop="never", evaluations=1).run().entries
+    begins = {
+        kind: [one.at_s for one in entries if one.content.get("kind") == kind] for kind in ("sampling", "evaluation")
+    }
+    last_sampled = max(one.at_s for one in entries if one.kind == "sampled")
+    assert begins["sampling"][0] == 0.0
+    assert begins["evaluation"] == [last_sampled]
+    assert last_sampled < 3600.0

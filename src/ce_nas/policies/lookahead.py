@@ -122,7 +122,9 @@ class LookAheadPolicy(Policy):
         level = _ACTIVITY_LEVELS if urgent else best_activity_level(costs, work, state, self._lateness_penalty)
         active_devices = round(level / _ACTIVITY_LEVELS * state.cluster.devices)
         allocation = active_allocation(state, active_devices, self._warmup_scores, scores_first=self._scores_first)
-        return Decision(allocation, _reason(state, work, costs, level), train_when_sampled=self._scores_first)
+        # a single active device scores first, and is not to rest until the next decision
+        trains_then = self._scores_first or not allocation.evaluating
+        return Decision(allocation, _reason(state, work, costs, level), train_when_sampled=trains_then)
 
     def _period_costs(self, state: State) -> np.ndarray:
         """Cost of a device's hour in the coming periods, 1 on average of the open ones, shape (periods,)."""
