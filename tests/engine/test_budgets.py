@@ -290,6 +290,10 @@ def test_later_hours_count_as_far_as_the_forecast_and_without_paid_time():
     hourly = Prices(price_per_device_hour=3.0, billing_period_s=HOUR_S)
     paid = checker(carbon_g=0.5 * 101.0, cost=2.0, prices=hourly)
     assert paid.binding_budget(Work(HOUR_S, paid_s=HOUR_S), 0.0) is StopReason.COST
+    longer = Work(HOUR_S + 0.5, paid_s=2 * HOUR_S)
+    assert checker(carbon_g=0.5 * 101.0, cost=4.0, prices=hourly).binding_budget(longer, 0.0) is StopReason.COST
+    just_missed = {"carbon_g": 0.5 * 101.0, "time_s": 3 * HOUR_S - 1.5}  # the clean hour begins after the last start
+    assert checker(**just_missed).binding_budget(Work(HOUR_S), 0.0) is StopReason.CARBON
     unknown = make_checker(energy_j=1.0)
     unknown.forecast = None
     assert unknown.binding_budget(Work(HOUR_S), 0.0) is StopReason.ENERGY

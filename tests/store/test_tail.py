@@ -11,7 +11,7 @@ import pytest
 
 from ce_nas.core.errors import StoreError
 from ce_nas.store.journal import SqliteJournal
-from ce_nas.store.tail import JournalTail, read_entries
+from ce_nas.store.tail import JournalTail, _read_wal_header, read_entries
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_a_copy_is_used_only_if_the_log_was_not_restarted_meanwhile(path, tail, 
     write(journal, 0, 3)
     headers = iter([b"a" * 32, b"b" * 32])
     monkeypatch.setattr("ce_nas.store.tail._read_wal_header", lambda _: next(headers))
-    assert not tail._try_copy()
+    assert tail._try_copy() is False
     monkeypatch.undo()
     assert tail._try_copy()
     journal.close()
@@ -303,11 +303,11 @@ def test_a_copy_of_a_closed_journal_is_used_only_if_it_did_not_change_meanwhile(
     journal.close()
     stamps = iter([(1, 1), (1, 2)])
     monkeypatch.setattr("ce_nas.store.tail._file_stamp", lambda _: next(stamps))
-    assert not tail._try_copy()
+    assert tail._try_copy() is False
     monkeypatch.undo()
     headers = iter([b"", b"a" * 32])
     monkeypatch.setattr("ce_nas.store.tail._read_wal_header", lambda _: next(headers))
-    assert not tail._try_copy()  # a writer opened it
+    assert tail._try_copy() is False  # a writer opened it
     monkeypatch.undo()
     assert tail._try_copy()
 
@@ -350,7 +350,7 @@ def test_nothing_is_copied_while_nothing_changes(path, tail, monkeypatch):
     assert tail.poll()
     copied, copyfile = [], shutil.copyfile
     monkeypatch.setattr(shutil, "copyfile", lambda *files: copied.append(files[0].name) or copyfile(*files))
-    assert not tail.poll()
+    assert tail.poll() is False
     assert copied == []
     write(journal, 3, 1)
     assert tail.poll()
@@ -380,3 +380,16 @@ def test_what_an_interrupted_reading_left_is_not_read(path, tail):
         tail._copy_path.with_name(name).write_bytes(b"of another log")
     assert tail._try_copy()
     assert [file.name for file in tail._copy_path.parent.iterdir()] == ["journal"]
+
+
+def test_a_log_that_grows_is_the_same_log(path, tail):
+    """The header of SQLite's logs has 32 bytes; what follows are pages."""
+    path.touch()
+    log = path.with_name("journal.sqlite-wal")
+    assert _read_wal_header(log) == b""
+    log.write_bytes(b"h" * 32)
+    assert tail._try_copy()
+    copied = tail._copied_wal_header
+    log.write_bytes(b"h" * 32 + b"page")
+    assert tail._try_copy()
+    assert tail._copied_wal_header == copied == b"h" * 32

@@ -97,7 +97,6 @@ class JournalTail:
     def _try_copy(self) -> bool:
         header, stamp = _read_wal_header(self._wal_path), _file_stamp(self._path)
         if not header or header != self._copied_wal_header:
-            self._discard_copy()
             shutil.copyfile(self._path, self._copy_path)
             self._copied_wal_header = header
         for part in ("-shm", "-wal"):
@@ -126,7 +125,7 @@ class JournalTail:
 
     def _discard_copy(self) -> None:
         self._copied_wal_header = None
-        self._copy_path.unlink(missing_ok=True)
+        self._copy_path.unlink()
 
 
 def read_entries(path: Path) -> list[JournalEntry]:
