@@ -128,12 +128,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two cases")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--seed", type=int, default=0, help="the first case: its seed is 1000 more")
     parser.add_argument("--cases", type=int, default=24)
     parser.add_argument("--policies", nargs="+", default=list(POLICIES[1:]), help="besides the default one")
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin nothing new after so many")
     stated = parser.parse_args()
     kept = Cells(stated.json, stated.minutes)
-    for case in range(2 if stated.quick else stated.cases):
+    for case in range(stated.seed, stated.seed + (2 if stated.quick else stated.cases)):
         memories: dict[Any, Any] = {}
         for policy in (POLICIES[0], *stated.policies):
             key = json.dumps([case, policy])

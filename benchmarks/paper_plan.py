@@ -15,6 +15,7 @@ import argparse
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +27,12 @@ from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.training.networks.factory import build_space
 from ce_nas.training.networks.network_counts import NetworkCounter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ce_nas.config.schema import Settings
+    from ce_nas.core.records import Architecture
 
 #: training images, classes and side of the images
 SETS = {"cifar10": (50_000, 10, 32), "cifar10-fast": (50_000, 10, 32), "imagenet": (1_281_167, 1000, 224)}
@@ -39,28 +46,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tflops", type=float, default=20.0, help="sustained by one GPU, 1e12 operations/s")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--seed", type=int, default=0, help="of the random networks")
+    parser.add_argument("--quick", action="store_true", help=f"5 random networks, not {NETWORKS}")
     stated = parser.parse_args()
-    rows = [plan(name, stated.tflops) for name in SETS]
+    rows = [plan(name, stated.tflops, stated.seed, 5 if stated.quick else NETWORKS) for name in SETS]
     print(json.dumps(rows, indent=2))
     if stated.json:
         stated.json.write_text(json.dumps(rows, indent=2) + "\n")
 
 
-def plan(name: str, tflops: float) -> dict[str, object]:
+def plan(name: str, tflops: float, seed: int, networks: int) -> dict[str, object]:
     """GPU-hours, kWh and kg of the search and the final training of one recipe."""
     images, classes, side = SETS[name]
     with TemporaryDirectory() as folder:
-        return _plan(name, images, classes, side, tflops, _write_stand_in(Path(folder), classes, side))
+        data = _write_stand_in(Path(folder), classes, side)
+        tree = dict(read_recipe_file(name))
+        settings = settings_from_flags({**tree, "live": {**tree["live"], "data": str(data)}})
+        random = build_space(settings.live.space).sample(random_stream(seed, "plan"), networks)
+        return _plan(name, images, classes, side, tflops, settings, random)
 
 
 def _plan(  # noqa: PLR0913, PLR0917 - what is known of the images
-    name: str, images: int, classes: int, side: int, tflops: float, data: Path
+    name: str, images: int, classes: int, side: int, tflops: float, settings: Settings, networks: Sequence[Architecture]
 ) -> dict[str, object]:
-    tree = dict(read_recipe_file(name))
-    settings = settings_from_flags({**tree, "live": {**tree["live"], "data": str(data)}})
     live, final, cluster = settings.live, settings.final, settings.cluster
     space = build_space(live.space)
-    networks = space.sample(random_stream(0, "plan"), NETWORKS)
 
     def training_s(channels: int, cells: int, crop: int, epochs: int, count: float) -> tuple[float, np.ndarray]:
         shape = (3, crop or side, crop or side)

@@ -131,7 +131,7 @@ def _run(cluster: Cluster, nodes: list[object], place: Path, stated: argparse.Na
             free.add(message.device)
         if not is_killed and sum(reported.values()) >= stated.tasks // 3:
             is_killed = True
-            cluster.remove_node(nodes[0], allow_graceful=False)
+            cluster.remove_node(nodes[stated.seed % len(nodes)], allow_graceful=False)
             _add_node(cluster, stated)
     took_s = time.perf_counter() - begun_s
     taken_s = [_take_back(workers, messages, stated.tasks + number) for number in range(5)]
@@ -181,6 +181,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--gpus", type=int, default=8)
     parser.add_argument("--tasks", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0, help="which node is killed")
     stated = parser.parse_args()
     if stated.quick:
         stated.nodes, stated.gpus, stated.tasks = 2, 2, 24

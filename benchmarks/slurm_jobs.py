@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from ce_nas.cluster.workers.base import WorkerEvent
 from ce_nas.cluster.workers.slurm import SlurmWorkerPool
 from ce_nas.core.records import Task, TaskKind
+from ce_nas.core.rng import random_stream
 from ce_nas.testing.fake_executor import FakeExecutor, FakeWorkload
 
 if TYPE_CHECKING:
@@ -127,7 +128,10 @@ def _run(folder: Path, stated: argparse.Namespace) -> dict[str, object]:
 
 def _moments(stated: argparse.Namespace) -> list[float]:
     """The numbers of ended trainings after which something is done to one."""
-    return [(number + 0.5) * stated.trainings / stated.disturb for number in range(stated.disturb)]
+    shares = (
+        random_stream(stated.seed, "disturbances").random(stated.disturb) if stated.seed else [0.5] * stated.disturb
+    )
+    return [(number + share) * stated.trainings / stated.disturb for number, share in enumerate(shares)]
 
 
 def _disturb(kind: str, workers: SlurmWorkerPool, device: int, folder: Path) -> bool:
@@ -148,7 +152,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--trainings", type=int, default=60)
     parser.add_argument("--disturb", type=int, default=12, help="how often a job is requeued, pre-empted or suspended")
     parser.add_argument("--json", type=Path, help="file for the figures")
-    return parser.parse_args()
+    parser.add_argument("--seed", type=int, default=0, help="of their moments; 0: in the middle of equal spans")
+    parser.add_argument("--quick", action="store_true", help="8 trainings, 2 disturbances")
+    stated = parser.parse_args()
+    if stated.quick:
+        stated.trainings, stated.disturb = 8, 2
+    return stated
 
 
 if __name__ == "__main__":

@@ -154,7 +154,8 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
 def main() -> None:
     """Run the searches that the file lacks, and print a line each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--seed", type=int, default=0, help="the first of five")
+    parser.add_argument("--seeds", type=int, nargs="+", help="in place of these five")
     parser.add_argument("--zones", nargs="+", default=list(ZONES))
     parser.add_argument("--hours", type=float, default=80.0)
     parser.add_argument("--trainings", type=int, default=200)
@@ -171,7 +172,8 @@ def main() -> None:
     have = [row["flags"] for row in rows]
     memories: dict[Any, dict[bytes, Any]] = {}
     remembered = None
-    cells = [*itertools.product(stated.seeds, TABLES, stated.zones)][: 1 if stated.quick else None]
+    seeds = stated.seeds or range(stated.seed, stated.seed + 5)
+    cells = [*itertools.product(seeds, TABLES, stated.zones)][: 1 if stated.quick else None]
     for seed, (dataset, objectives), zone in cells:
         flags = {"zone": zone, "seed": seed, "dataset": dataset, "hours": stated.hours, "evaluations": stated.trainings}
         flags |= {name: value for name in ("policy", "searcher") if (value := getattr(stated, name))}

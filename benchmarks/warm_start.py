@@ -174,10 +174,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--seed", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--quick", action="store_true", help="one seed")
     parser.add_argument("--only", choices=("warm", "short", "whole"))
     parser.add_argument("--trace", type=Path)
     stated = parser.parse_args()
-    files, seeds, lines = searchers.Files(stated.table, None), range(stated.seed, stated.seed + stated.seeds), []
+    files, seeds, lines = (
+        searchers.Files(stated.table, None),
+        range(stated.seed, stated.seed + (1 if stated.quick else stated.seeds)),
+        [],
+    )
 
     def add(title: str, name: str, runs: list[Reached], most: int) -> None:
         lines.append(line(title, [cold(name, seed, most, files) for seed in seeds], runs, most))
