@@ -178,11 +178,8 @@ def main() -> None:
     parser.add_argument("--only", choices=("warm", "short", "whole"))
     parser.add_argument("--trace", type=Path)
     stated = parser.parse_args()
-    files, seeds, lines = (
-        searchers.Files(stated.table, None),
-        range(stated.seed, stated.seed + (1 if stated.quick else stated.seeds)),
-        [],
-    )
+    seeds = range(stated.seed, stated.seed + (1 if stated.quick else stated.seeds))
+    files, lines = searchers.Files(stated.table, None), []
 
     def add(title: str, name: str, runs: list[Reached], most: int) -> None:
         lines.append(line(title, [cold(name, seed, most, files) for seed in seeds], runs, most))
