@@ -1,15 +1,16 @@
 """How well short trainings and supernets of growing length rank cells as a long training does, and at what price.
 
     python benchmarks/short_trainings.py [--quick] [--json FILE] [--data digits|PATH] [--images N] [--compare-on N]
-        [--cells N] [--epochs N] [--record FILE]
+        [--cells N] [--epochs N] [--record FILE] [--no-supernets]
 
 Cells of NAS-Bench-201's space drawn at random, 8 channels and one cell a stage, are trained for ``--epochs`` by
-NAS-Bench-201's recipe (the truth), and scored by: the same recipe in a fifth of the epochs, the fast recipe in a fifth
-of the epochs (whitening, alternating flip, label smoothing, Muon, one-cycle), and supernets of uniform paths trained
-for 1, 3 and 9 times a fifth of the epochs. Kendall's tau, the share of the best tenth (at least two cells) that is
-found again, and nDCG, each with the 95 % bootstrap interval over the cells; processor seconds per cell, a supernet's
-divided by the cells. Accuracies are those on a quarter of ``--images``, or on ``--compare-on`` images that are not
-trained on. With ``--record`` a stopped run continues.
+NAS-Bench-201's recipe (the truth), and scored by: the same training with another seed (as well as a training can),
+the same recipe in a fifth of the epochs, the fast recipe in a fifth of the epochs (whitening, alternating flip, label
+smoothing, Muon, one-cycle), and supernets of uniform paths trained for 1, 3 and 9 times a fifth of the epochs.
+Kendall's tau, the share of the best tenth (at least two cells) that is found again, and nDCG, each with the 95 %
+bootstrap interval over the cells; processor seconds per cell, a supernet's divided by the cells. Accuracies are those
+on a quarter of ``--images``, or on ``--compare-on`` images that are not trained on. With ``--record`` a stopped run
+continues.
 
 ``worth`` chooses the length of a supernet: random trainings that find as good a cell as its favourite of ``SCORED``
 cells, less that one training and the supernet's price in trainings. Scores and truths are taken as jointly normal, of
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 
 CHANNELS, CELLS = 8, 1
 SUPERNET_LENGTHS = (1, 3, 9)
+#: the long training with another seed
+AGAIN = "long again"
 #: cells that a supernet is taken to score in a search
 SCORED = 500
 #: bootstrap draws
@@ -77,11 +80,12 @@ def main() -> None:
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in recipes}
     for cell in cells:  # cell by cell, so that a record of fewer cells is complete
         for name, recipe in recipes.items():
-            one = record.get(f"{name} {cell}", lambda c=cell, r=recipe: _train(c, data, r, stated.seed))
+            seed = stated.seed + (name == AGAIN)
+            one = record.get(f"{name} {cell}", lambda c=cell, r=recipe, s=seed: _train(c, data, r, s))
             found[name].append(one)
     for name, each in found.items():
         accuracies[name], price_s[name] = [one[0] for one in each], float(np.mean([one[1] for one in each]))
-    for length in SUPERNET_LENGTHS:
+    for length in SUPERNET_LENGTHS if stated.supernets else ():
         name, recipe = f"supernet, {length} times", replace(recipes["long"], epochs=length * short)
         key = f"{name}, {len(cells)} cells"
         scores, spent_s = record.get(key, lambda r=recipe: _score_by_supernet(cells, data, r, space, stated.seed))
@@ -112,7 +116,7 @@ def _recipes(epochs: int, short: int, shift: int, *, flips: bool) -> dict[str, R
     shipped = read_recipe_file("cifar10-fast")["live"]["recipe"]
     own = {name: getattr(plain, name) for name in ("batch", "shift", "precision", "deterministic")}
     fast = replace(plain, **{**shipped, **own, "epochs": short, "alternating_flip": flips})
-    return {"long": plain, "short": replace(plain, epochs=short), "fast": fast}
+    return {"long": plain, "short": replace(plain, epochs=short), "fast": fast, AGAIN: plain}
 
 
 class _Record:
@@ -214,6 +218,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cells", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=15, help="of the long training")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-supernets", dest="supernets", action="store_false", help="trainings only")
     parser.add_argument("--record", type=Path, help="file of results, with which a stopped run continues")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true", help="four cells, five epochs")
