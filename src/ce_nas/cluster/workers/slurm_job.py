@@ -73,8 +73,8 @@ class DeviceFiles:
 class SlurmJob:
     """The callable of one job; submitit pickles it for the node, whose meter it reads.
 
-    It ends once it is asked to and has nothing to do, or after ``idle_s`` without a task: a search that was killed holds
-    no device.
+    It ends once it is asked to and has nothing to do, or after ``idle_s`` without a task: a killed search holds no
+    device.
     """
 
     make_executor: Callable[[str], Executor]
