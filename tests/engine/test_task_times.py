@@ -38,6 +38,17 @@ def test_remaining_time_of_task():
     assert times.remaining_s(task, 99999.0) == 0.0
 
 
+def test_work_of_a_failed_attempt_is_not_counted_as_done():
+    times, task = TaskTimes(HundredSeconds()), make_training(0, 10)
+    times.start(task, 100.0)
+    times.pause(task, 300.0)
+    times.start(task, 1000.0)
+    times.fail(task)  # at its end: it may have to do all of this attempt again
+    assert times.remaining_s(task, 1900.0) == 800.0
+    times.start(task, 2000.0)
+    assert times.remaining_s(task, 2100.0) == 700.0
+
+
 def test_shortest_started_training():
     times = TaskTimes(HundredSeconds())
     assert times.shortest_training_s == 0.0

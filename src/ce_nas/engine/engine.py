@@ -177,7 +177,7 @@ class Engine:
             self._scheduler.suspend(event.task)
             self._journal.write_suspension(event)
         elif event.kind is TaskEventKind.FAILED:
-            self._task_times.pause(event.task, event.at_s)
+            self._task_times.fail(event.task)
             self._handle_failure(event)
         elif event.task.kind is TaskKind.SUPERNET:
             self._task_times.finish(event.task, event.at_s, event.active_s)

@@ -16,7 +16,8 @@ __all__ = ["TaskTimes"]
 class TaskTimes:
     """The remaining time of each task: its duration by the problem, less its time on devices.
 
-    Checkpoints and restores count as work here, so that the remaining time is an estimate.
+    Checkpoints and restores count as work here, so that the remaining time is an estimate. The time of an attempt that
+    failed does not count, since its work may be lost.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -50,6 +51,10 @@ class TaskTimes:
     def pause(self, task: Task, now_s: float) -> None:
         """Record the suspension of a task."""
         self._elapsed_s[task.id] += max(now_s - self._started_at_s.pop(task.id), 0.0)
+
+    def fail(self, task: Task) -> None:
+        """Record a failed attempt, whose work may be lost: the next one may start where this one did."""
+        self._started_at_s.pop(task.id, None)
 
     def finish(self, task: Task, now_s: float, active_s: float | None = None) -> None:
         """Record the end of a task, and report its duration to the problem.
