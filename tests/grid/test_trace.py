@@ -72,6 +72,14 @@ def test_mean_times_duration_is_the_integral(drawn):
         assert viewed.values.min() - 1e-6 <= viewed.mean(a, c) <= viewed.values.max() + 1e-6
 
 
+def test_mean_of_an_interval_without_length_within_rounding_is_the_value():
+    series = Series(datetime(2021, 7, 1, tzinfo=UTC), 300.0, [1.875, 2.5])
+    assert series.mean(0.0, 1.48e-321) == 1.875
+    assert series.mean(400.0, 400.0) == 2.5
+    with pytest.raises(TraceError):
+        series.mean(1.0, 0.0)
+
+
 @given(intervals(), st.floats(-0.2, 1.2), st.integers(0, 80))
 def test_past_ends_before_now(drawn, part, steps):
     viewed, _ = drawn

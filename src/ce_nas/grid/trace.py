@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EmissionFactorType", "Gap", "GridTrace", "Series", "Signal"]
 
+#: a shorter interval is empty within rounding, s
+_EMPTY_S = 1e-9
+
 
 class EmissionFactorType(StrEnum):
     """The emissions that an intensity counts."""
@@ -140,11 +143,11 @@ class Series:
         return self.step_s * ((i + 1 - first) * steps[a] + between + (last - j) * steps[b])
 
     def mean(self, start_s: float, end_s: float) -> float:
-        """Return the mean from ``start_s`` to ``end_s``; of an empty interval, the value there.
+        """Return the mean from ``start_s`` to ``end_s``; of an interval that is empty within rounding, the value there.
 
         :raises TraceError: if the series does not cover the interval, or the interval ends before it starts.
         """
-        if start_s == end_s:
+        if 0.0 <= end_s - start_s < _EMPTY_S:
             return self.at(start_s)
         return self.integral(start_s, end_s) / (end_s - start_s)
 
