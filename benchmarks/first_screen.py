@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="the first case: its seed is 1000 more")
     parser.add_argument("--cases", type=int, default=24)
     parser.add_argument("--policies", nargs="+", default=list(POLICIES[1:]), help="besides the default one")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="begin nothing new after so many")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="start nothing new after so many")
     stated = parser.parse_args()
     kept = Cells(stated.json, stated.minutes)
     for case in range(stated.seed, stated.seed + (2 if stated.quick else stated.cases)):

@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--seed", type=int, default=0, help="the first one")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="begin nothing new after so many")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="start nothing new after so many")
     stated = parser.parse_args()
     kept = Cells(stated.json, stated.minutes)
     seeds = range(stated.seed, stated.seed + stated.seeds)

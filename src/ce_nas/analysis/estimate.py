@@ -217,7 +217,7 @@ def estimate_from_calibration(
 
 @dataclass(frozen=True, slots=True)
 class _Scoring:
-    """What is scored beside the trainings, at the prices of a calibration."""
+    """The scores of a search next to its trainings, at the prices of a calibration."""
 
     calibration: DeviceCalibration
     #: architectures that are scored at the start, and for each training
@@ -229,14 +229,14 @@ class _Scoring:
     share: float
 
     def count(self, trainings: float) -> float:
-        """Architectures scored beside so many trainings."""
+        """Architectures scored during a number of trainings."""
         wanted, price_s = min(self.at_start + self.per_training * trainings, self.most), self.calibration.score_s
         if not price_s:
             return 0.0
         return min(wanted, self.share * trainings * self.calibration.training_s / price_s)
 
     def device_s(self, trainings: float) -> float:
-        """Device time of the scores beside so many trainings, and of the supernet, s."""
+        """Device time of the scores during a number of trainings, and of the supernet, s."""
         return self.calibration.supernet_s + self.count(trainings) * self.calibration.score_s
 
     def energy_j(self, trainings: float) -> float:

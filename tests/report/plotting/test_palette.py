@@ -1,4 +1,4 @@
-"""The colours of charts: told from their background, and from one another."""
+"""The colours of charts: distinct from their background, and from one another."""
 
 import itertools
 
