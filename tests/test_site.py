@@ -66,3 +66,10 @@ def test_the_figures_are_drawn_again(tmp_path):
 
 def description(picture):
     return re.search(r"<dc:description>(.*?)</dc:description>", picture.read_text()).group(1)
+
+
+def test_the_text_states_what_the_figure_of_a_week_shows():
+    figures = re.findall(r"[0-9]+ g/kWh", description(DOCS / "figures/week.svg"))
+    text = (DOCS / "concepts.md").read_text()
+    assert len(figures) == 2
+    assert all(figure in text for figure in figures)
