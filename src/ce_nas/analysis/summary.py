@@ -36,6 +36,11 @@ __all__ = [
     "summarise_failures",
 ]
 
+#: summaries that are kept; the first computed is dropped first
+MAX_CACHED_SUMMARIES = 32
+#: SHA-256 of a journal -> its summary
+_SUMMARIES: dict[str, RunSummary] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class FrontMember:
@@ -105,10 +110,19 @@ class RunSummary:
 
 
 def summarise(entries: Sequence[JournalEntry]) -> RunSummary:
-    """Summarise a journal.
+    """Summarise a journal. A summary is kept for the other pages and sections that ask for that of the same journal.
 
     :raises StoreError: if the journal lacks the first entry of a run.
     """
+    digest = _digest(entries)
+    summary = _SUMMARIES.get(digest) or _compute_summary(entries, digest)
+    _SUMMARIES[digest] = summary
+    for oldest in list(_SUMMARIES)[:-MAX_CACHED_SUMMARIES]:
+        _SUMMARIES.pop(oldest, None)
+    return summary
+
+
+def _compute_summary(entries: Sequence[JournalEntry], digest: str) -> RunSummary:
     header = run_header(entries)
     settings, objectives = header["settings"], [Objective(**objective) for objective in header["objectives"]]
     periods = [entry.content for entry in entries if entry.kind == "period"]
@@ -158,7 +172,7 @@ def summarise(entries: Sequence[JournalEntry]) -> RunSummary:
         input_changes=[
             change["input"] for one in entries if one.kind == INPUT_CHANGED for change in one.content["changes"]
         ],
-        journal_sha256=_digest(entries),
+        journal_sha256=digest,
     )
 
 

@@ -12,7 +12,7 @@ import json
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -88,10 +88,11 @@ def builtin_zones() -> tuple[Zone, ...]:
     return tuple(model.zone for _, model in sorted(_load_zone_statistics().items()))
 
 
+@lru_cache(maxsize=64)
 def synthetic_trace(zone: str = DEFAULT_ZONE, *, seed: int = 0, year: int = 2023) -> GridTrace:
     """Generate a typical year of ``zone``, hourly, with two weeks before and after it; life-cycle, average, above zero.
 
-    The same arguments always give the same trace. Weekends are those of ``year``.
+    The same arguments always give the same trace, which cannot be changed. Weekends are those of ``year``.
 
     Example:
         >>> trace = synthetic_trace("solar", seed=1)

@@ -97,7 +97,7 @@ def serve(config: DashboardConfig, address: ServerAddress, on_ready: Callable[[S
     try:
         import uvicorn
 
-        from ce_nas.apps.dashboard.app import Dashboard
+        from ce_nas.apps.dashboard.app import LISTING_TIME_LIMIT_S, Dashboard
     except ImportError as error:
         raise MissingExtraError(error.name or "starlette", "dashboard", "The dashboard") from error
     from threadpoolctl import threadpool_limits
@@ -118,6 +118,7 @@ def serve(config: DashboardConfig, address: ServerAddress, on_ready: Callable[[S
         http=LimitedProtocol, limit_concurrency=MAX_CONNECTIONS, timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=2,
     )  # fmt: skip
+    run_index.list_runs(LISTING_TIME_LIMIT_S)  # what the first page would wait for
     on_ready(replace(address, port=listener.getsockname()[1]), len(run_index.scan()))
     try:
         with threadpool_limits(limits=1):
