@@ -232,8 +232,9 @@ class Forecast:
         Steps are weighted by their overlap; the first step extends to all earlier times, the last to all later ones.
         """
         ends_s = self.start_s + self.step_s * np.arange(1, len(self.mean_g_per_kwh))
-        if end_s <= start_s:
-            return float(self.mean_g_per_kwh[np.searchsorted(ends_s, start_s, side="right")])
+        first = np.searchsorted(ends_s, start_s, side="right")
+        if end_s <= start_s or first == len(ends_s) or end_s <= ends_s[first]:  # within one step
+            return float(self.mean_g_per_kwh[first])
         shares = np.diff(np.clip(ends_s, start_s, end_s), prepend=start_s, append=end_s) / (end_s - start_s)
         return float(self.mean_g_per_kwh @ shares)
 
