@@ -1,6 +1,7 @@
 """A run on a live grid: what was read and what stood in is told, and the books end as if the truth had been known."""
 
 import functools
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -33,6 +34,7 @@ from ce_nas.grid.trace import EmissionFactorType, Series, Signal
 from ce_nas.store.event_log import EventLog
 from ce_nas.store.journal import MemoryJournal
 from ce_nas.store.run_dir import RunDirectory
+from ce_nas.testing.fault_server import ApiFault, FaultServer, is_affected
 
 START = datetime(2024, 5, 15, 0, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -243,18 +245,123 @@ def test_time_between_two_lives_of_a_run_is_not_its_own():
     assert [part.step_start.hour for part in world.grid.split_by_step(2 * HOUR_S, 2.5 * HOUR_S)] == [10]
 
 
-def test_the_sources_own_forecast_goes_before_ours_as_far_as_it_reaches():
+def test_the_sources_own_forecast_is_a_member_as_far_as_it_reaches():
     world = World(foretells=True)
     past = world.at(0)
     forecast = ProviderForecaster(world.grid, Persistence()).predict(past, 2 * DAY_S)
     assert forecast.start_s == past.end_s
-    assert forecast.mean_g_per_kwh[:3].tolist() == [truth(START + step * HOUR) + 7 for step in range(3)]
-    assert forecast.mean_g_per_kwh[-1] == past.intensity_g_per_kwh[-1]
+    last = past.intensity_g_per_kwh[-1]
+    both = [np.sqrt(last * (truth(START + step * HOUR) + 7)) for step in range(3)]
+    np.testing.assert_allclose(forecast.mean_g_per_kwh[:3], both)
+    np.testing.assert_array_equal(forecast.mean_g_per_kwh[25:], last)  # a day was requested
+    share = forecast.members["published by told"]
+    assert share == pytest.approx(0.5 * 25 / 48, abs=1e-3)
+    assert forecast.members["persistence"] == pytest.approx(1 - share)
+    assert forecast.forecaster == "persistence with the provider's forecast"
     world.draws(0, 0.5)
     assert world.books.totals.total_carbon_g == pytest.approx(1.5 * (truth(START) + 7))
     silent = World()
     past = silent.at(0)
     assert ProviderForecaster(silent.grid, Persistence()).predict(past, DAY_S).forecaster == Persistence().name
+    assert ProviderForecaster(silent.grid, Persistence()).name == Persistence().name
+
+
+def live_through(world, hours):
+    """The forecasts of a run's decisions, one in two hours."""
+    forecaster = ProviderForecaster(world.grid, Persistence())
+    return [forecaster.predict(world.at(hour), DAY_S) for hour in range(0, hours, 2)]
+
+
+def test_the_sources_own_forecast_is_judged_by_its_errors_and_a_replay_repeats_it(tmp_path):
+    first = World(tmp_path / "recording", foretells=True, late_h=2)
+    forecasts = live_through(first, 96)
+    assert forecasts[0].members["published by told"] == 0.5
+    assert forecasts[-1].members["published by told"] > 0.8  # it is 7 g off; the last value says nothing about a day
+    assert 2.0 < forecasts[-1].rolling_error_pct < 25.0
+    again = World(tmp_path / "recording", out=True, foretells=True)
+    for one, other in zip(forecasts, live_through(again, 96), strict=True):
+        np.testing.assert_array_equal(one.mean_g_per_kwh, other.mean_g_per_kwh)
+        assert one.members == other.members
+    assert again.source.asked == []
+    start, values, issued = first.told("intensity_read")[0]["ahead"]
+    assert (start, issued) == ("2024-05-15T00:00:00+00:00", START.isoformat())
+    assert len(values) == 25
+
+
+def test_no_later_value_reaches_the_weights_of_the_sources_forecast():
+    world = World(foretells=True)
+    forecaster, past = ProviderForecaster(world.grid, Persistence()), None
+    for hours in range(0, 72, 6):
+        past = world.at(hours)
+        forecast = forecaster.predict(past, DAY_S)
+    known = dict(world.grid._known.values)
+    other_future = World(foretells=True)
+    again = ProviderForecaster(other_future.grid, Persistence())
+    for hours in range(0, 72, 6):
+        past = other_future.at(hours)
+        for step in range(1, 48):  # what the grid will be, were it known
+            other_future.grid._known.values[past.end + step * HOUR] = (1.0, "measured")
+        repeated = again.predict(past, DAY_S)
+        other_future.grid._known.values = {step: known[step] for step in known if step < past.end}
+    np.testing.assert_array_equal(repeated.mean_g_per_kwh, forecast.mean_g_per_kwh)
+
+
+def uk_api(server, path, query, headers):
+    """Half hours as the API of Great Britain publishes them: the current one has no actual value yet."""
+    del query, headers
+    _, _, first, last = path.split("/")
+    start = datetime.fromisoformat(first)
+    end = start + 48 * HOUR if last == "fw48h" else datetime.fromisoformat(last)
+    moments = [start + step * HOUR / 2 for step in range(int((end - start) / HOUR * 2))]
+    rows = [
+        {
+            "from": f"{moment:%Y-%m-%dT%H:%MZ}",
+            "intensity": {
+                "forecast": value and value + 3,
+                "actual": value if moment + HOUR / 2 <= server.now else None,
+            },
+        }
+        for moment, value in server.rows(moments)
+    ]
+    return 200, json.dumps({"data": rows})
+
+
+@pytest.mark.parametrize("fault", [ApiFault.NONE, ApiFault.NULLS, ApiFault.ENDS_AT_MIDNIGHT])
+def test_a_published_forecast_with_faults_is_a_member_where_it_has_values(fault):
+    pytest.importorskip("httpx", reason="needs the extra 'live'")
+    pytest.importorskip("tenacity", reason="needs the extra 'live'")
+    from ce_nas.grid.providers.network_provider import ProviderContext
+    from ce_nas.grid.providers.uk import UkCarbonIntensity
+
+    with FaultServer({"uk": uk_api}) as server:
+        server.now = START
+        context = ProviderContext(now=lambda: server.now, environ={}, base_url=f"{server.url}/uk")
+        feed = FallbackProvider(UkCarbonIntensity(context), now=lambda: server.now)
+        grid = LiveIntensity(feed, "GB", Clock(), EventLog(), MemoryJournal())
+        forecaster = ProviderForecaster(grid, Persistence())
+        server.fault = fault
+        past = grid.inputs_at(0.0, 2 * DAY_S, 4 * DAY_S)
+        forecast = forecaster.predict(past, 4 * DAY_S)
+    alone = forecast.mean_g_per_kwh == past.intensity_g_per_kwh[-1]
+    reach = {ApiFault.ENDS_AT_MIDNIGHT: 48}.get(fault, 96)  # half hours
+    assert alone[reach:].all()
+    gaps = [step for step in range(reach) if fault is ApiFault.NULLS and is_affected(past.end + step * HOUR / 2)]
+    assert alone[gaps].all()
+    assert not np.delete(alone[:reach], gaps).all()
+    assert 0.0 < forecast.members["published by uk"] <= 0.25
+    assert grid.provider_forecast.issued_at == START
+
+
+def test_a_provider_whose_forecast_fails_leaves_the_other_forecaster_alone(monkeypatch):
+    world = World(foretells=True)
+    monkeypatch.setattr(world.source, "fetch_forecast", fail)
+    forecast = ProviderForecaster(world.grid, Persistence()).predict(world.at(0), DAY_S)
+    assert forecast.forecaster == Persistence().name
+    assert world.told("intensity_read")[0]["error"] is None
+
+
+def fail(zone, horizon_s):
+    raise ProviderError(Told.name, Fault.SERVER_ERROR, f"status 500 for {horizon_s} s of {zone}")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ from ce_nas.core.units import DAY_S
 from ce_nas.energy.live_ledger import StepShare
 from ce_nas.forecast.base import Forecaster, ForecastInput
 from ce_nas.forecast.history import ZoneHistory
+from ce_nas.forecast.hourly import MIN_INTENSITY_G_PER_KWH
 from ce_nas.forecast.live_history import LiveHistory
+from ce_nas.forecast.published_forecasts import ForecastJudge, PublishedForecast
 from ce_nas.grid.providers.base import DataQuality
 from ce_nas.grid.providers.provider_errors import ProviderError
 
@@ -51,9 +53,8 @@ class _KnownIntensity:
     step_s: float
     #: intensity, g CO2eq/kWh, and quality
     values: dict[datetime, tuple[float, str]] = field(default_factory=dict)
-    #: forecast of the provider: start of its first step, and values, g CO2eq/kWh; empty if it has none
-    forecast_start: datetime | None = None
-    forecast_values: list[float] = field(default_factory=list)
+    #: the provider's latest forecast, if it has any
+    forecast: PublishedForecast | None = None
 
     def floor_to_step(self, moment: datetime) -> datetime:
         """Return the start of the step of a moment."""
@@ -63,20 +64,13 @@ class _KnownIntensity:
         """Return the best known value of a step: published, forecast, one day before, or the last; g CO2eq/kWh."""
         if step in self.values:
             return self.values[step][0]
-        forecast = self.forecast_at(step)
+        forecast = self.forecast.value_at(step) if self.forecast else None
         if forecast is not None:
             return forecast
         day_before = step - timedelta(seconds=DAY_S)
         if day_before in self.values:
             return self.values[day_before][0]
         return self.values[max(self.values)][0]
-
-    def forecast_at(self, step: datetime) -> float | None:
-        """Return the forecast of the provider for a step, if any, g CO2eq/kWh."""
-        if self.forecast_start is None:
-            return None
-        index = round((step - self.forecast_start).total_seconds() / self.step_s)
-        return self.forecast_values[index] if 0 <= index < len(self.forecast_values) else None
 
 
 class LiveIntensity(ZoneHistory):
@@ -168,14 +162,20 @@ class LiveIntensity(ZoneHistory):
         """Tell whether the provider has published the value of a step."""
         return step_start in self._known.values and self._known.values[step_start][1] in _PROVIDER_QUALITIES
 
-    def provider_forecast(self) -> tuple[datetime, Sequence[float]] | None:
-        """Return the forecast of the provider at the last query: start of its first step, and values; None if none."""
-        known = self._known
-        return (
-            (known.forecast_start, known.forecast_values)
-            if known.forecast_start is not None and known.forecast_values
-            else None
-        )
+    def published_intensity(self, step_start: datetime) -> float | None:
+        """Return the value that the provider has published of a past step, g CO2eq/kWh; None if there is none yet."""
+        return self._known.values[step_start][0] if self.is_published(step_start) else None
+
+    @property
+    def provider_forecast(self) -> PublishedForecast | None:
+        """The forecast of the provider as of the last query; None if it has none."""
+        return self._known.forecast
+
+    @property
+    def forecast_source(self) -> str | None:
+        """Name of the provider's forecasts; None if it publishes none."""
+        provider = self._provider.provider
+        return f"published by {provider.name}" if provider.has_forecasts else None
 
     def _to_datetime(self, at_s: float) -> datetime:
         """Convert a time of the run to date and time; interruptions of the run do not count in its seconds."""
@@ -211,20 +211,16 @@ class LiveIntensity(ZoneHistory):
         try:
             history = LiveHistory(self._provider, self._zone, now - timedelta(seconds=now_s), add_fallback)
             past = history.inputs_at(now_s, max(lookback_s, _REVISION_WINDOW_S))
-            forecast = (
-                self._provider.fetch_forecast(self._zone, ahead_s)
-                if ahead_s and self._provider.provider.has_forecasts
-                else None
-            )
+            published = self._provider.fetch_published_forecast(self._zone, ahead_s) if ahead_s else None
         except ProviderError as error:
             if self._fail_when_unavailable or not self._known.values:
                 raise
             return {**content, "step_s": self.step_s, "fallbacks": fallbacks, "error": str(error)}
         if past is not None:
             content |= {"steps": len(past.intensity_g_per_kwh), "values": self._changed_values(past, history)}
-        if forecast is not None:
-            values = [round(value, 3) for value in forecast.series.trace.g_per_kwh.tolist()]
-            content["ahead"] = [forecast.series.trace.start.isoformat(), values]
+        if published is not None and published.trace.step_s == history.step_s:
+            values = [None if math.isnan(value) else round(value, 3) for value in published.trace.g_per_kwh.tolist()]
+            content["ahead"] = [published.trace.start.isoformat(), values, (published.issued_at or now).isoformat()]
         return {**content, "step_s": history.step_s, "fallbacks": fallbacks, "error": None}
 
     def _changed_values(self, past: ForecastInput, history: LiveHistory) -> list[tuple[str, float, str]]:
@@ -247,8 +243,13 @@ class LiveIntensity(ZoneHistory):
         for text, value, quality in content["values"]:
             self._known.values[datetime.fromisoformat(text)] = (value, quality)
         if content["ahead"] is not None:
-            self._known.forecast_start = datetime.fromisoformat(content["ahead"][0])
-            self._known.forecast_values = content["ahead"][1]
+            start, values, *issued = content["ahead"]
+            self._known.forecast = PublishedForecast(
+                issued_at=datetime.fromisoformat(issued[0]) if issued else now,  # absent in logs of earlier versions
+                start=datetime.fromisoformat(start),
+                step_s=self.step_s,
+                g_per_kwh=np.array(values, dtype=float),  # None is NaN
+            )
         if content["error"] is not None:
             self._carry_forward(now)
         self._journal_response(content, now_s)
@@ -286,29 +287,41 @@ class LiveIntensity(ZoneHistory):
 
 
 class ProviderForecaster(Forecaster):
-    """The forecast of the provider, continued by another forecaster beyond its end or without one.
+    """Another forecaster with the provider's own forecast as a member, weighed by the errors of both so far.
+
+    Where the provider has no forecast, or beyond its end, the other forecaster's remains.
 
     :param intensity: the live intensity with the forecast of the provider.
-    :param fallback: the other forecaster.
+    :param other: the other forecaster.
     """
 
-    def __init__(self, intensity: LiveIntensity, fallback: Forecaster) -> None:
-        self.name = f"{fallback.name} beyond the provider's forecast"
-        self.lookback_s = fallback.lookback_s
+    def __init__(self, intensity: LiveIntensity, other: Forecaster) -> None:
+        source = intensity.forecast_source
+        self.name = other.name if source is None else f"{other.name} with the provider's forecast"
+        self.lookback_s = other.lookback_s
+        self.min_history_s = other.min_history_s
         self._intensity = intensity
-        self._fallback = fallback
+        self._other = other
+        self._source = source
+        self._judge = ForecastJudge(intensity.step_s)
 
     def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
-        base, provided = self._fallback.predict(inputs, horizon_s), self._intensity.provider_forecast()
-        if provided is None:
-            return base
-        start, values = provided
-        first = round((start - inputs.end).total_seconds() / inputs.step_s)
-        mean = base.mean_g_per_kwh.copy()
-        for index, value in enumerate(values):
-            if 0 <= first + index < len(mean):
-                mean[first + index] = value
-        shifts = mean - base.mean_g_per_kwh  # the other forecaster's intervals, about the provider's mean
-        quantiles = {level: np.maximum(one + shifts, 0.0) for level, one in base.quantiles_g_per_kwh.items()}
-        return replace(base, forecaster=self.name, mean_g_per_kwh=mean, quantiles_g_per_kwh=quantiles)
+        other, published = self._other.predict(inputs, horizon_s), self._intensity.provider_forecast
+        if self._source is None or published is None:
+            return other
+        if self._judge.step_s != inputs.step_s:
+            self._judge = ForecastJudge(inputs.step_s)
+        own = published.values_from(inputs.end, len(other.mean_g_per_kwh))
+        combined = self._judge.combine(inputs.end, other.mean_g_per_kwh, own, self._intensity.published_intensity)
+        share, others = float(combined.weights.mean()), other.members or {self._other.name: 1.0}
+        members = {name: round((1 - share) * weight, 3) for name, weight in others.items()}
+        factors = combined.g_per_kwh / np.maximum(other.mean_g_per_kwh, MIN_INTENSITY_G_PER_KWH)
+        return replace(
+            other,
+            forecaster=self.name,
+            mean_g_per_kwh=combined.g_per_kwh,
+            quantiles_g_per_kwh={level: values * factors for level, values in other.quantiles_g_per_kwh.items()},
+            members=members | {self._source: round(share, 3)},
+            rolling_error_pct=other.rolling_error_pct if combined.error_pct is None else combined.error_pct,
+        )

@@ -325,6 +325,20 @@ def test_provider_forecast_is_unchanged(build):
     assert moments(filled)[0] <= NOON < moments(filled)[1]
 
 
+def test_published_forecast_is_the_providers_alone_and_nothing_fills_it(provider, build):
+    provider.forecast_until = NOON + 12 * HOUR
+    forecast = build().fetch_published_forecast("DE", 48 * 3600)
+    assert np.isnan(forecast.trace.g_per_kwh).sum() == 36
+    assert forecast.issued_at == NOON
+    provider.error, provider.now = server_error(), NOON + 3 * HOUR
+    assert build().fetch_published_forecast("DE", 48 * 3600).issued_at == NOON
+    assert build(max_fallback=FallbackLevel.FRESH).fetch_published_forecast("DE", 48 * 3600) is None
+    provider.now = NOON + 2 * DAY
+    assert build().fetch_published_forecast("DE", 48 * 3600) is None
+    provider.has_forecasts = False
+    assert build().fetch_published_forecast("DE", 48 * 3600) is None
+
+
 def test_short_forecast_is_extrapolated_and_recorded(provider, build):
     provider.forecast_until = NOON.replace(hour=0, minute=0) + DAY
     filled = build().fetch_forecast("DE", 48 * 3600)

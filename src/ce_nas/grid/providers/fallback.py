@@ -180,6 +180,17 @@ class FallbackProvider:
         known = self._caching_provider.fetch(zone, now - timedelta(seconds=DAY_S), now)
         return self._finish(builder, known.series, (*forecast.notes, *known.notes))
 
+    def fetch_published_forecast(self, zone: str, horizon_s: float) -> IntensitySeries | None:
+        """Return the provider's own forecast from the current step on, NaN where it has none; nothing is filled.
+
+        If the request fails, it is the last one, as far as the levels and the limits of age allow; None without any.
+
+        :raises ZoneError: if the provider does not have the zone.
+        """
+        self.provider.check_zone(zone)
+        response = self._caching_provider.fetch_forecast(zone, horizon_s)
+        return None if response.error and self.max_fallback is FallbackLevel.FRESH else response.series
+
     def _fill_from_forecast(self, builder: _SeriesBuilder, *, allow_request: bool) -> None:
         """Fill missing values with the provider's forecast: the last cached one, then a new one if allowed."""
         for load in (
