@@ -325,6 +325,20 @@ def test_a_link_in_the_place_of_a_stale_copy_is_not_followed(path, tmp_path, mon
     assert (tmp_path / "victim" / "file").exists()
 
 
+def test_a_stale_copy_of_another_user_is_left_alone(path, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    stale = tmp_path / f"ce-nas-journal-{dead.pid}-abc"
+    stale.mkdir()
+    with monkeypatch.context() as as_another_user:
+        as_another_user.setattr("os.getuid", lambda: stale.stat().st_uid + 1)
+        JournalTail(path).close()
+    assert stale.exists()
+    JournalTail(path).close()
+    assert not stale.exists()
+
+
 def test_only_new_entries_are_read_again(path, tail, monkeypatch):
     from ce_nas.store import tail as module
 
