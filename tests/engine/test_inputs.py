@@ -125,3 +125,11 @@ def test_runs_that_share_inputs_share_the_evaluator():
     run_inputs = RunInputs(settings_from_flags())
     assert run_inputs.evaluator is run_inputs.evaluator
     assert run_inputs.evaluator.space is run_inputs.benchmark.space
+
+
+def test_a_trace_is_read_once_for_all_runs_until_its_file_changes(trace):
+    first = inputs(trace=trace, hours=48).trace
+    assert inputs(trace=trace, hours=100).trace is first
+    lines = trace.read_text().splitlines()
+    trace.write_text("\n".join(lines[:-24]) + "\n")
+    assert len(inputs(trace=trace, hours=48).trace.g_per_kwh) == len(first.g_per_kwh) - 24

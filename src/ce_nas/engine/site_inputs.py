@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from ce_nas.config.site_schema import OtherSiteSettings, SiteSettings
 from ce_nas.core.errors import SettingsError, unknown_choice_message
@@ -62,18 +63,23 @@ def _load_imported_trace(settings: Settings) -> GridTrace | None:
 
 
 def _read_trace_file(path: Path, grid: GridSettings) -> GridTrace:
+    columns = {"time_column": grid.time_column, "intensity_column": grid.intensity_column}
+    meaning = {"factors": grid.factors, "signal": grid.signal, "unit": grid.unit, "timezone": grid.timezone}
+    state = path.stat() if path.is_file() else None
+    stamp = (state.st_mtime_ns, state.st_size, state.st_ino) if state else None
+    return _read_trace_once(path, stamp, tuple({"zone": grid.zone, **columns, **meaning}.items()))
+
+
+@lru_cache(maxsize=16)
+def _read_trace_once(
+    path: Path,
+    stamp: tuple[int, int, int] | None,  # noqa: ARG001 - a file that has changed is read again
+    options: tuple[tuple[str, Any], ...],
+) -> GridTrace:
+    """Read a trace, for all the runs of an experiment that lie in it."""
     from ce_nas.grid.readers import read_trace
 
-    return read_trace(
-        path,
-        zone=grid.zone,
-        factors=grid.factors,
-        signal=grid.signal,
-        time_column=grid.time_column,
-        intensity_column=grid.intensity_column,
-        unit=grid.unit,
-        timezone=grid.timezone,
-    )
+    return read_trace(path, **dict(options))
 
 
 def settings_at_site(settings: Settings, other: OtherSiteSettings, start: datetime) -> Settings:
