@@ -186,7 +186,10 @@ class Search:
 
             self._inputs.validate()
             measured = calibrate_device(self._inputs, self._overrides.get("workers"))
-            found = estimate_from_calibration(self.settings, measured, self._estimate_final_s(), zones=zones)
+            final_s, share = self._estimate_final_s()
+            found = estimate_from_calibration(
+                self.settings, measured, final_s, final_processor_share=share, zones=zones
+            )
         else:
             found = estimate_search(self.settings, searches=searches, zones=zones, on_progress=on_progress)
         self.estimated = found.to_dict()
@@ -205,10 +208,10 @@ class Search:
         if first and first.note and self.settings.live.enabled:
             _log.warning(first.note)
 
-    def _estimate_final_s(self) -> Interval | None:
-        """Seconds of the final training; None if none follows."""
+    def _estimate_final_s(self) -> tuple[Interval | None, float | None]:
+        """Seconds of the final training, None if none follows, and its processor time per second where it counts."""
         if not self.settings.final.enabled:
-            return None
+            return None, None
         from ce_nas.final_network import estimate_training_s
 
         return estimate_training_s(self._inputs)
@@ -300,9 +303,10 @@ def _record_own_space(benchmark: Benchmark) -> dict[str, Any]:
 
 def _proxy_score_origin(engine: Engine, settings: Settings) -> str:
     """The source of the proxy scores of a run that has no table of them."""
-    if not engine.components.problem.has_proxy_scores:
-        return "none: nothing can be sampled"
-    if not engine.components.problem.supernet_training_s:
+    problem = engine.components.problem
+    if not problem.has_proxy_scores:
+        return "none: latency alone is measured first" if problem.measures_costs else "none: nothing can be sampled"
+    if not problem.supernet_training_s:
         return "the user's own scoring function"
     live = settings.live
     epochs = f"{live.supernet_epochs:g} times a network's epochs"

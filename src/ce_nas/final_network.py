@@ -184,10 +184,11 @@ def _sum_stages(inputs: RunInputs, summary: RunSummary, training: FinalTraining)
     }
 
 
-def estimate_training_s(inputs: RunInputs) -> Interval:
+def estimate_training_s(inputs: RunInputs) -> tuple[Interval, float | None]:
     """Seconds of the final training on its devices, before the search, from a few steps of the space's median network.
 
-    The interval is that of eight networks in ten of the space, by their multiply-accumulates.
+    The interval is that of eight networks in ten of the space, by their multiply-accumulates; also returned is the
+    processor time per second of the steps, None on a GPU.
 
     :raises CeNasError: if the images cannot be read.
     """
@@ -198,8 +199,8 @@ def estimate_training_s(inputs: RunInputs) -> Interval:
     macs = inputs.benchmark.training_free_values("flops", networks)
     low, middle, high = np.quantile(macs, (0.1, 0.5, 0.9))
     median = networks[int(np.argmin(np.abs(macs - middle)))]
-    median_s = measure_training_s(_training_config(inputs, space.text(median)))
-    return Interval(median_s, median_s * float(low / middle), median_s * float(high / middle))
+    median_s, processor_share = measure_training_s(_training_config(inputs, space.text(median)))
+    return Interval(median_s, median_s * float(low / middle), median_s * float(high / middle)), processor_share
 
 
 def _dirty_hours(inputs: RunInputs, cleanest_share: float | None) -> Callable[[float], bool]:

@@ -45,3 +45,11 @@ def test_scores_after_the_training_count():
     scored = [entry for entry in entries if entry.kind != "evaluated"]
     trainings = [entry for entry in entries if entry.kind == "evaluated"]
     assert measure_proxy_ranking([*trainings, *scored], OBJECTIVES) == measure_proxy_ranking(entries, OBJECTIVES)
+
+
+def test_costs_that_are_measured_without_scores_rank_nothing():
+    entries = journal_of([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6])
+    for entry in entries:
+        if entry.kind == "sampled":
+            entry.content["values"] = [[0.5, None] for _ in entry.content["values"]]
+    assert measure_proxy_ranking(entries, OBJECTIVES) is None

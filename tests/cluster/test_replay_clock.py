@@ -1,5 +1,6 @@
 """The clock of a live run replays its messages and the starts of real time."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 from ce_nas.benchmarks.base import Failure
@@ -57,3 +58,12 @@ def test_live_clock_cancels_signal(tmp_path):
     signal_id = clock.post(MESSAGES[0], delay_s=1e9)
     clock.cancel(signal_id)
     assert clock.next(clock.now_s + 100.0) is None
+
+
+def test_an_objective_of_which_nothing_is_known_is_replayed_as_such(tmp_path):
+    measured = WorkerMessage(0, WorkerEvent.FINISHED, 3, Outcome(3, ((math.nan, 2.0),), ((),)))
+    run_clock(tmp_path / "events.jsonl", NOON, [measured])
+    _, ((replayed, _),), _ = run_clock(tmp_path / "events.jsonl", NOON, [measured])
+    assert replayed.outcome.values_or_none() == [[None, 2.0]]
+    assert math.isnan(replayed.outcome.values[0][0])
+    assert "NaN" not in (tmp_path / "events.jsonl").read_text()

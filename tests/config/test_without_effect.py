@@ -12,6 +12,7 @@ from ce_nas.core.errors import SettingsError
         ({"space": "darts"}, "--space .*add --live"),
         ({"time_scale": 60}, "--time-scale .*add --live"),
         ({"live": {"supernet": False}}, "The setting live.supernet has no effect without .*add --live"),
+        ({"live": {"enabled": True, "latency_samples": 8}}, "live.latency_samples .*without the objective latency"),
         ({"cost_budget": 5}, "--cost-budget .*add --electricity-price or --gpu-hour-price"),
         ({"budget": {"accounting": "paper"}}, "budget.accounting .*add --carbon-budget"),
         ({"price_unit": "EUR/MWh"}, "--price-unit .*add --electricity-price FILE"),

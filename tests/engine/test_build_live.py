@@ -18,9 +18,10 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import ReadingSource
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 from ce_nas.energy.power_model import PowerModel
-from ce_nas.engine.build_live import _build_meters, _device_power, resolve_devices
+from ce_nas.engine.build import _requires_training, build_searcher
+from ce_nas.engine.build_live import _build_meters, _device_power, build_live_problem, resolve_devices
 from ce_nas.engine.inputs import RunInputs
-from ce_nas.engine.live_inputs import live_grid_metadata
+from ce_nas.engine.live_inputs import live_grid_metadata, sampling_limit
 from ce_nas.grid.providers.provider_errors import ZoneError
 from ce_nas.store.run_dir import read_run_entries
 
@@ -325,3 +326,47 @@ def test_the_power_limits_of_a_trial_s_gpus_are_set_where_that_can_be_done(monke
     assert "only GPUs have one, got cpu" in _open_gpu_limits(inputs, ("cpu", "cpu"), local)
     assert "cuda:7" in _open_gpu_limits(inputs, ("cuda:7",), local)
     assert _open_gpu_limits(SimpleNamespace(power_profile=None), ("cuda:0",), local) is None
+
+
+def network_inputs(**flags):
+    live = {"enabled": True, "data": "digits", "supernet": False, **flags.pop("live", {})}
+    return RunInputs(settings_from_flags(objectives="accuracy,latency", live=live, zone="solar", **flags))
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="the built-in networks need the extra torch")
+@pytest.mark.parametrize(
+    ("flags", "costs_alone", "trained"),
+    [
+        ({"searcher": "surrogate"}, True, [True, False]),
+        ({"searcher": "random"}, False, [True, False]),  # it would rank by latency alone
+        ({"searcher": "surrogate", "policy": "vanilla"}, False, [True, False]),
+        ({"searcher": "surrogate", "live": {"latency_samples": 0}}, False, None),
+        ({"searcher": "surrogate", "live": {"supernet": True}}, False, [True, False]),  # it comes with the scores
+    ],
+)
+def test_latencies_are_measured_before_trainings_where_the_searcher_uses_them(flags, costs_alone, trained):
+    inputs = network_inputs(**flags)
+    searcher = build_searcher(inputs)
+    problem = build_live_problem(inputs, searcher)
+    assert problem.measures_costs is costs_alone
+    assert problem.score_trained_architectures is inputs.settings.live.supernet
+    assert _requires_training(inputs) == trained
+    assert sampling_limit(inputs.settings, costs_alone=costs_alone) == (64 if costs_alone else 1500)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("torch") is None, reason="the built-in networks need the extra torch")
+def test_a_search_knows_latencies_before_its_first_training_and_pays_for_them(tmp_path):
+    """A resumed search goes on as if it had never ended."""
+    live = {"enabled": True, "supernet": False, "channels": 4, "latency_samples": 6, "recipe": {"epochs": 1}}
+    flags = {"searcher": "surrogate", "objectives": "accuracy,latency", "zone": "coal-flat", "hours": 1, "gpus": 1}
+    policy, schedule = {"name": "look-ahead", "scores_first": True}, {"sampling_batch": 3, "samples_per_training": 1}
+    search = Search(live=live, policy=policy, evaluations=3, schedule=schedule, time_scale=1.0, **flags)
+    result = search.run(tmp_path / "run")
+    kinds = [entry.kind for entry in result.entries if entry.kind in {"sampled", "evaluated"}]
+    assert kinds.count("evaluated") == 3
+    assert kinds[:2] == ["sampled", "sampled"]
+    first = next(entry.content for entry in result.entries if entry.kind == "sampled")
+    assert all(accuracy is None and latency > 0 for accuracy, latency in first["values"])
+    assert result.summary.energy_j_by_activity["sampling"] > 0
+    assert resume(tmp_path / "run").entries == result.entries

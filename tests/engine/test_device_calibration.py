@@ -104,7 +104,7 @@ def make_engine(has_scores=True, supernet_s=0.0, supernet_j=0.0):
         ledger=ledger,
         cluster=SimpleNamespace(read_energy=list),
         clock=SimpleNamespace(now_s=0.0),
-        problem=SimpleNamespace(has_proxy_scores=has_scores),
+        problem=SimpleNamespace(has_proxy_scores=has_scores, measures_costs=False),
     )
     return SimpleNamespace(components=parts, stop_reason=None)
 
@@ -142,7 +142,8 @@ def test_the_second_batch_has_as_many_scores_as_fit_into_ten_seconds(real_time, 
         (0, 30.0, [1.0]),
         (10, 1.0, [0.1, 1.0]),  # the whole training fits into 25 s
         (100, 5.0, [0.01, 0.05]),  # five epochs do
-        (100, 20.0, [0.01]),
+        (100, 20.0, [0.01, 0.01]),  # most of it may be start-up
+        (100, 100.0, [0.01]),
         (1, 20.0, [1.0, 1.0]),
     ],
 )
@@ -187,7 +188,7 @@ def test_the_settings_of_the_search_are_left_as_they_are(tmp_path):
     file = tmp_path / "own.py"
     file.write_text(OWN)
     inputs = Search(live=True, evaluate=file, gpus=1, hours=5, evaluations=7, zone="coal-flat")._inputs
-    reduced = device_calibration._reduce(inputs.settings, 0)
+    reduced = device_calibration._reduce(inputs.settings, 0, costs_alone=False)
     assert (reduced.budget.evaluations, reduced.budget.time_s, reduced.budget.stop) == (None, 5 * 3600.0, "never")
     assert inputs.settings.budget.evaluations == 7
     assert RunInputs(reduced).benchmark.space.size == 16

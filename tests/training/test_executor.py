@@ -1,6 +1,7 @@
 """Training tasks resume to the same result, and cells are scored by the supernet of their region."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -127,8 +128,8 @@ def test_an_unknown_metric_is_refused():
 
 
 def test_the_latency_is_measured_once_before_the_training(tmp_path, monkeypatch):
-    monkeypatch.setattr("ce_nas.training.latency.wait_until_idle", lambda device: 0.0)
     """It is in the folder when a training is stopped at its first step, and the resumed one does not measure again."""
+    monkeypatch.setattr("ce_nas.training.latency.wait_until_idle", lambda device: 0.0)
     objectives = (OBJECTIVES[0], Objective("latency", "ms", maximise=False, reference=1000.0))
     config = replace(CONFIG, objectives=objectives, recipe=replace(RECIPE, whitening=2))
     task = Task(3, TaskKind.EVALUATION, (INSIDE,))
@@ -140,3 +141,21 @@ def test_the_latency_is_measured_once_before_the_training(tmp_path, monkeypatch)
     monkeypatch.setattr("ce_nas.training.executor.measure_latency", lambda *_, **__: pytest.fail("measured twice"))
     outcome = executor(config).run(task, tmp_path, never)
     assert outcome.values[0][1] == pytest.approx(1e3 * found["median_s"])
+
+
+def test_without_a_supernet_sampling_measures_the_latency_alone(tmp_path, monkeypatch):
+    """Of the accuracy it says nothing; a resumed task and the training measure nothing again."""
+    monkeypatch.setattr("ce_nas.training.latency.wait_until_idle", lambda device: 0.0)
+    objectives = (OBJECTIVES[0], Objective("latency", "ms", maximise=False, reference=1000.0))
+    worker = executor(replace(CONFIG, objectives=objectives, has_supernet=False))
+    task = Task(0, TaskKind.SAMPLING, (INSIDE, CELL))
+    assert worker.run(task, tmp_path, after(1)) is None
+    assert len(list(tmp_path.glob("latency-*.json"))) == 1
+    outcome = worker.run(task, tmp_path, never)
+    assert outcome.scores == ((), ())
+    assert [math.isnan(accuracy) for accuracy, _ in outcome.values] == [True, True]
+    monkeypatch.setattr("ce_nas.training.executor.measure_latency", lambda *_, **__: pytest.fail("measured twice"))
+    assert worker.run(task, tmp_path, never).values_or_none() == outcome.values_or_none()
+    trained = worker.run(Task(1, TaskKind.EVALUATION, (CELL,)), tmp_path, never)
+    assert trained.values[0][1] == outcome.values[1][1] > 0
+    assert not (tmp_path / "supernet.pt").exists()

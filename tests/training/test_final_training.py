@@ -97,4 +97,8 @@ def test_a_training_is_timed_before_it_by_a_few_of_its_steps(monkeypatch):
     monkeypatch.setattr(final_training, "monotonic_s", iter(range(1000)).__next__)
     steps = -(-1438 // 128) if RECIPE.keep_last else 1438 // 128
     # looks at 1 .. 6 s end the timing once more than 5 s have passed; six steps and the last look are 7 s
-    assert measure_training_s(PLAN) == pytest.approx(7 / 6 * steps, rel=0.2)
+    processor_s = iter((3.0, 6.5))
+    monkeypatch.setattr(final_training, "tree_cpu_time_s", lambda _: next(processor_s))
+    duration_s, processor_share = measure_training_s(PLAN)
+    assert duration_s == pytest.approx(7 / 6 * steps, rel=0.2)
+    assert processor_share == pytest.approx(0.5)

@@ -41,3 +41,11 @@ def test_durations_follow_finished_tasks(problem):
 def test_without_a_supernet_there_are_no_proxy_scores():
     problem = LiveProblem(SPACE, OBJECTIVES, 600.0, has_supernet=False)
     assert (problem.has_proxy_scores, problem.supernet_training_s) == (False, 0.0)
+
+
+def test_costs_are_measured_without_scores_to_validate():
+    problem = LiveProblem(SPACE, OBJECTIVES, 600.0, has_supernet=False, measures_costs=True)
+    assert problem.measures_costs
+    assert not problem.has_proxy_scores
+    assert not problem.score_trained_architectures
+    assert problem.supernet_training_s == 0.0

@@ -30,9 +30,11 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.formatting import format_energy
 from ce_nas.core.rng import random_stream
 from ce_nas.core.units import DAY_S, HOUR_S, J_PER_KWH
+from ce_nas.energy.cpu_time import BASELINE_W, BUSY_CORE_W
 from ce_nas.engine.build import build_engine, build_searcher
-from ce_nas.engine.device_calibration import DeviceCalibration
+from ce_nas.engine.device_calibration import DeviceCalibration, slowdown_of
 from ce_nas.engine.inputs import RunInputs
+from ce_nas.engine.live_inputs import measures_costs, sampling_limit
 from ce_nas.engine.site_inputs import settings_at_site
 from ce_nas.forecast.base import FORECAST_HORIZON_S, PAST_WINDOW_S
 from ce_nas.forecast.best_start import find_best_start
@@ -64,6 +66,8 @@ _USUAL_TRAININGS, _USUAL_FACTOR = 85.0, 1.8
 #: networks, and draws from them, behind the spread of sizes
 _SIZE_NETWORKS, _SIZE_DRAWS = 200, 2000
 _WEEK_S = 7 * DAY_S
+#: a slowdown of which an estimate speaks
+_BUSY_SLOWDOWN = 1.25
 #: a search that takes as many times its work on all devices waits for clean hours
 _WAITING_RATIO = 1.5
 
@@ -170,6 +174,7 @@ def estimate_from_calibration(
     calibration: DeviceCalibration,
     final_s: Interval | None = None,
     *,
+    final_processor_share: float | None = None,
     zones: Sequence[str] = (),
 ) -> Estimate:
     """Estimate a search of the user's own networks or code from a training and a batch of scores on its device.
@@ -178,8 +183,12 @@ def estimate_from_calibration(
     themselves. Of scores it is what the settings allow, as far as the devices that a policy leaves to them come while
     the others train.
 
-    :param zones: built-in or imported zones to compare with.
+    On a processor whose energy is modelled by processor time the intervals hold how busy the machine is: from idle to
+    as many times busier than it was during the measurement.
+
     :param final_s: duration of the final training on its devices, s, if one follows: it has a row of its own.
+    :param final_processor_share: processor time per second of its measured steps, where energy is modelled by it.
+    :param zones: built-in or imported zones to compare with.
     :raises SettingsError: if the grid is live: its coming hours are not on record.
     """
     inputs = RunInputs(settings)
@@ -197,6 +206,9 @@ def estimate_from_calibration(
     energy_j = _add(networks.scaled(calibration.training_j), _map(trainings, scoring.energy_j))
     energy_j = _shift(energy_j, cluster.gpus * calibration.start_up_j).scaled(cluster.pue)
     device_s = _add(networks.scaled(calibration.training_s), _map(trainings, scoring.device_s))
+    held_s = _shift(device_s, cluster.gpus * calibration.start_up_s).scaled(1.0 / calibration.time_scale)
+    energy_j = _add(energy_j, _waiting_j(held_s, calibration.slowdown).scaled(cluster.pue))
+    device_s = _spread(device_s, _slowdown_factors(calibration.slowdown))
     hours = _shift(device_s.scaled(1.0 / cluster.gpus), calibration.start_up_s).scaled(1.0 / HOUR_S)
     ahead = _forecast_hours(inputs)
     g_per_kwh = float(ahead[: max(round(hours.median), 1)].mean())
@@ -209,8 +221,13 @@ def estimate_from_calibration(
     notes = [note, *scoring.notes(trainings.median)]
     rows = [row, *_best_start_rows(inputs, row)]
     rows += [_row_in_zone(inputs, row, zone) for zone in dict.fromkeys(zones) if zone != inputs.zone]
+    if calibration.slowdown > _BUSY_SLOWDOWN:
+        notes.append(
+            f"The machine was busy: a training got {1.0 / calibration.slowdown:.0%} of a processor. The intervals "
+            "reach from an idle machine to one as many times busier."
+        )
     if final_s is not None:
-        rows.append(_final_row(inputs, row, calibration, final_s))
+        rows.append(_final_row(inputs, row, calibration, final_s, final_processor_share))
         notes.append("The final training is timed by a few steps of the space's median network.")
     return Estimate(tuple(rows), "calibrated", calibration.trainings, tuple(notes))
 
@@ -263,8 +280,10 @@ def _plan_scoring(inputs: RunInputs, calibration: DeviceCalibration) -> _Scoring
         return _Scoring(replace(calibration, score_s=0.0, supernet_s=0.0, supernet_j=0.0), 0.0, 0.0, 0.0, 0.0)
     schedule, size, gpus = settings.schedule, float(inputs.benchmark.space.size), settings.cluster.gpus
     share = math.inf if gpus == 1 else ((gpus + 1) // 2) / (gpus // 2)
-    if build_searcher(inputs).uses_proxy_scores or math.isinf(size):
-        return _Scoring(calibration, schedule.max_samples, schedule.samples_per_training, size, share)
+    searcher = build_searcher(inputs)
+    if searcher.uses_proxy_scores or math.isinf(size):
+        at_start = sampling_limit(settings, costs_alone=measures_costs(inputs, searcher))
+        return _Scoring(calibration, at_start, schedule.samples_per_training, size, share)
     return _Scoring(calibration, size, 0.0, size, share)
 
 
@@ -287,6 +306,22 @@ def _size_factors(inputs: RunInputs, trainings: Interval) -> Interval:
     return Interval(1.0, min(float(low), 1.0), max(float(high), 1.0))
 
 
+def _slowdown_factors(slowdown: float) -> Interval:
+    """How much longer work takes than measured: from on an idle machine to on one as many times busier."""
+    return Interval(1.0, 1.0 / slowdown, slowdown)
+
+
+def _waiting_j(held_s: Interval, slowdown: float) -> Interval:
+    """Energy for which a held device waits more or less than measured, J at the plug.
+
+    :param held_s: real time on the device as measured, s.
+    """
+    factors = _slowdown_factors(slowdown)
+    return Interval(
+        0.0, *(BASELINE_W * getattr(held_s, part) * (getattr(factors, part) - 1.0) for part in ("low", "high"))
+    )
+
+
 def _spread(amount: Interval, factor: Interval) -> Interval:
     return Interval(amount.median * factor.median, amount.low * factor.low, amount.high * factor.high)
 
@@ -304,13 +339,19 @@ def _shift(amount: Interval, by: float) -> Interval:
 
 
 def _final_row(
-    inputs: RunInputs, search: EstimateRow, calibration: DeviceCalibration, final_s: Interval
+    inputs: RunInputs,
+    search: EstimateRow,
+    calibration: DeviceCalibration,
+    final_s: Interval,
+    processor_share: float | None,
 ) -> EstimateRow:
-    """The training of the chosen network after the search, at the power of the measured training."""
+    """The training of the chosen network after the search, at the power of its steps, else of the measured training."""
     devices = max(len(inputs.settings.final.devices), 1)
-    hours = final_s.scaled(1.0 / HOUR_S)
-    watts = calibration.training_j / calibration.training_s
-    energy_j = final_s.scaled(devices * watts * inputs.settings.cluster.pue)
+    watts, slowdown = calibration.training_j / calibration.training_s, 1.0
+    if calibration.processor_share is not None and processor_share is not None:
+        watts, slowdown = BASELINE_W + BUSY_CORE_W * processor_share, slowdown_of(processor_share)
+    energy_j = _add(final_s.scaled(watts), _waiting_j(final_s, slowdown)).scaled(devices * inputs.settings.cluster.pue)
+    hours = _spread(final_s, _slowdown_factors(slowdown)).scaled(1.0 / HOUR_S)
     ahead = _forecast_hours(inputs)
     begin = min(math.floor(search.hours.median), len(ahead) - 1)
     g_per_kwh = float(ahead[begin : begin + max(round(hours.median), 1)].mean())

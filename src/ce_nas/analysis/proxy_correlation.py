@@ -47,7 +47,7 @@ def measure_proxy_ranking(entries: Sequence[JournalEntry], objectives: Sequence[
     Uses the first objective that the scores only estimate. The scores partly decide what is trained, so its range, and
     thus tau, is smaller than over the whole space.
     """
-    scored: dict[tuple[int, ...], list[float]] = {}
+    scored: dict[tuple[int, ...], list[float | None]] = {}
     batches: dict[int, list[list[int]]] = {}
     trained: dict[tuple[int, ...], list[float]] = {}
     for entry in entries:
@@ -60,8 +60,12 @@ def measure_proxy_ranking(entries: Sequence[JournalEntry], objectives: Sequence[
             scored |= dict(zip(map(tuple, batches.pop(content["task"])), content["values"], strict=True))
         elif entry.kind == "evaluated" and content["fidelity"] == 1.0:
             trained[tuple(content["architecture"])] = content["values"]
-    pairs = [(scored[architecture], values) for architecture, values in trained.items() if architecture in scored]
-    return _rank_correlation(pairs, objectives)
+    pairs = [
+        (estimates, values)
+        for architecture, values in trained.items()
+        if (estimates := scored.get(architecture)) is not None and None not in estimates
+    ]
+    return _rank_correlation(pairs, objectives)  # type: ignore[arg-type]  # none is None
 
 
 def _rank_correlation(

@@ -7,6 +7,7 @@ in their last digits; two calls on one journal give the same.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -249,7 +250,8 @@ def _observations(entries: Sequence[JournalEntry], inputs: RunInputs) -> Iterato
             architectures = tasks[content["task"]]
             scores = _look_up_scores(inputs, architectures)
             for architecture, values, its_scores in zip(architectures, content["values"], scores, strict=True):
-                yield Observation(architecture, tuple(values), 0.0, its_scores)
+                known = tuple(math.nan if value is None else value for value in values)
+                yield Observation(architecture, known, 0.0, its_scores)
 
 
 def _look_up_scores(inputs: RunInputs, architectures: list[Architecture]) -> Sequence[tuple[float, ...]]:

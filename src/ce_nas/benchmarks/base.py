@@ -269,6 +269,8 @@ class Problem(ABC):
     has_proxy_scores: bool
     #: whether architectures that were trained without a score are scored later, to measure the scores' quality
     score_trained_architectures: bool = False
+    #: whether a sampling task measures a cost of architectures and scores none, for a searcher that models the rest
+    measures_costs: bool = False
     #: whether durations are recorded or measured; False while no training has finished, so that they are guesses
     has_measured_durations: bool = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,7 @@ class ReplayableClock(Clock):
 
 
 def _message_to_json(message: WorkerMessage) -> list[object]:
-    outcome = None if message.outcome is None else [message.outcome.values, message.outcome.scores]
+    outcome = None if message.outcome is None else [message.outcome.values_or_none(), message.outcome.scores]
     content = [message.device, message.event, message.task_id, outcome, message.failure, message.detail]
     return [*content, list(map(dict, message.places))] if message.places else content
 
@@ -109,7 +110,8 @@ def _message_from_json(content: list[Any]) -> WorkerMessage:
     device, event, task_id, outcome, failure, detail, *places = content
     decoded = None
     if outcome is not None:
-        values, scores = (tuple(map(tuple, rows)) for rows in outcome)
+        values = tuple(tuple(math.nan if value is None else value for value in row) for row in outcome[0])
+        scores = tuple(map(tuple, outcome[1]))
         decoded = Outcome(task_id, values, scores)
     return WorkerMessage(
         device,

@@ -91,6 +91,12 @@ class LiveSettings(SettingsSection):
     latency_runtime: Literal["eager", "compiled", "onnxruntime", "tensorrt"] = Field(
         "eager", description="How the objective latency is measured, on the training's device, a batch of one."
     )
+    latency_samples: int = Field(
+        64,
+        ge=0,
+        description="Latencies measured before the trainings without a supernet, for a searcher that learns from them; "
+        "schedule.samples_per_training more for each training; 0: none.",
+    )
     few_shot: int = Field(
         0, ge=0, description="Largest number of regions with a supernet of their own, initialised from the shared one."
     )

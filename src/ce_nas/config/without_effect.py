@@ -53,6 +53,13 @@ _NEEDS = (
     ),
     _Need(
         "live",
+        ("latency_samples",),
+        lambda s: not s.live.supernet and any(text.startswith("latency") for text in s.problem.objectives),
+        "the objective latency, or with a supernet, which measures it with its scores: add latency to "
+        "problem.objectives and state supernet = false",
+    ),
+    _Need(
+        "live",
         ("early_stopping",),
         lambda s: s.live.evaluate or "caller" in s.live.devices,
         "a training function of your own: add --evaluate FILE",

@@ -49,7 +49,7 @@ Architecture = tuple[int, ...]
 class TaskKind(StrEnum):
     """The purpose of a task."""
 
-    SAMPLING = "sampling"  #: score a batch of architectures by proxies
+    SAMPLING = "sampling"  #: score a batch of architectures by proxies, or measure a cost of them
     SUPERNET = "supernet"  #: train the weight-sharing network used for scoring
     EVALUATION = "evaluation"  #: train one architecture
 
@@ -139,21 +139,26 @@ class Outcome:
     """The result of a task."""
 
     task_id: int
-    #: objectives of each architecture, minimised, shape (architectures, objectives); estimates for a sampling task
+    #: objectives of each architecture, minimised, shape (architectures, objectives); estimates for a sampling task, nan
+    #: where it says nothing of an objective
     values: tuple[tuple[float, ...], ...]
     #: raw proxy scores of each architecture, larger is better; empty unless the task is a sampling task
     scores: tuple[tuple[float, ...], ...] = ()
     #: a remark for the journal, such as why a training was ended early; empty: none
     note: str = ""
 
+    def values_or_none(self) -> list[list[float | None]]:
+        """The values for JSON, which has no nan: None in its place."""
+        return [[None if math.isnan(value) else value for value in row] for row in self.values]
+
 
 class Observation(NamedTuple):
     """The observed objectives of one architecture; a tuple, since a search makes hundreds of thousands of them."""
 
     architecture: Architecture
-    #: objectives, minimised
+    #: objectives, minimised; at fidelity 0 nan where nothing is known
     values: tuple[float, ...]
-    #: share of a full training; 0 for an estimate from proxy scores
+    #: share of a full training; 0 for an estimate from proxy scores, and for a cost measured without a training
     fidelity: float = 1.0
     #: raw proxy scores, larger is better; may be empty
     scores: tuple[float, ...] = ()

@@ -15,6 +15,7 @@ from ce_nas.energy.live_ledger import LiveLedger
 from ce_nas.energy.power_model import PowerModel
 from ce_nas.engine.budgets import Budgets, CarbonAccounting
 from ce_nas.engine.engine import Engine
+from ce_nas.engine.live_inputs import measured_before_training, sampling_limit
 from ce_nas.engine.live_intensity import LiveIntensity, ProviderForecaster
 from ce_nas.engine.live_power_cap import LivePowerCap
 from ce_nas.engine.power_plan import SlowedProblem, build_power_plan
@@ -69,7 +70,9 @@ def build_engine(  # noqa: PLR0913 - every component may be an object of the cal
     sites = _build_sites(inputs, chosen.forecaster)
     searcher = _wrap_searcher(searcher or build_searcher(inputs), inputs)
     clock, cluster, problem, recording = (
-        _live_components(inputs, folder, workers) if settings.live.enabled else (*_simulated_components(inputs), None)
+        _live_components(inputs, folder, workers, searcher)
+        if settings.live.enabled
+        else (*_simulated_components(inputs), None)
     )
     grid = _build_live_intensity(inputs, clock, recording, journal) if inputs.provider else None
     if grid is not None:
@@ -96,7 +99,7 @@ def build_engine(  # noqa: PLR0913 - every component may be an object of the cal
         forecaster_reason=chosen.reason,
         forecaster_sha256=chosen.sha256,
     )
-    return Engine(parts, _run_config(inputs), observer)
+    return Engine(parts, _run_config(inputs, costs_alone=problem.measures_costs), observer)
 
 
 def _simulated_components(inputs: RunInputs) -> tuple[Clock, Cluster, Problem]:
@@ -132,7 +135,7 @@ def _build_live_intensity(
 
 
 def _live_components(
-    inputs: RunInputs, folder: Path | None, workers: WorkerPool | None
+    inputs: RunInputs, folder: Path | None, workers: WorkerPool | None, searcher: Searcher
 ) -> tuple[Clock, Cluster, Problem, EventLog | None]:
     """A real clock, real devices and the live problem."""
     from ce_nas.engine.build_live import build_live_cluster, build_live_problem
@@ -141,10 +144,10 @@ def _live_components(
         message = "Expected a folder for the checkpoints of a live search, got none; name one with out."
         raise SettingsError(message)
     clock, cluster, recording = build_live_cluster(inputs, _power_model(inputs.settings), folder, workers)
-    return clock, cluster, build_live_problem(inputs), recording
+    return clock, cluster, build_live_problem(inputs, searcher), recording
 
 
-def _run_config(inputs: RunInputs) -> RunConfig:
+def _run_config(inputs: RunInputs, *, costs_alone: bool) -> RunConfig:
     settings = inputs.settings
     return RunConfig(
         start=inputs.start,
@@ -156,7 +159,7 @@ def _run_config(inputs: RunInputs) -> RunConfig:
         sampling_batch=settings.schedule.sampling_batch,
         queue_capacity=settings.schedule.queue_capacity,
         unranked_share=settings.schedule.unranked_share,
-        max_samples=settings.schedule.max_samples,
+        max_samples=sampling_limit(settings, costs_alone=costs_alone),
         samples_per_training=settings.schedule.samples_per_training,
         training_w=settings.cluster.training_w * settings.live.gpus_per_device,
         sampling_w=settings.cluster.sampling_w * settings.live.gpus_per_device,
@@ -269,6 +272,7 @@ def build_searcher(inputs: RunInputs, purpose: str = "") -> Searcher:
         known_objectives=lambda: _costs_by_objective(inputs),
         read_earlier=inputs.earlier_trainings.read,
         purpose=purpose,
+        requires_training=_requires_training(inputs),
     )
     searcher: Searcher = SEARCHERS.build(inputs.settings.searcher, context)
     return searcher
@@ -278,6 +282,13 @@ def _costs_by_objective(inputs: RunInputs) -> list[KnownMetric | None]:
     """For each objective its training-free values, minimised; None if known only by training."""
     costs = inputs.known_costs
     return [_to_minimised(costs[item.name], item.sign) if item.name in costs else None for item in inputs.objectives]
+
+
+def _requires_training(inputs: RunInputs) -> list[bool] | None:
+    """For each objective whether it takes a training; None where nothing is measured before one."""
+    if not (measured := measured_before_training(inputs)):
+        return None
+    return [item.name not in measured and item.name not in inputs.known_costs for item in inputs.objectives]
 
 
 def _to_minimised(cost: KnownMetric, sign: float) -> KnownMetric:

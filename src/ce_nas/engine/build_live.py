@@ -15,7 +15,7 @@ from ce_nas.core.clock import utc_now
 from ce_nas.core.errors import EnergyError, MissingExtraError, SettingsError
 from ce_nas.energy.power_model import PowerModel
 from ce_nas.energy.reported_meter import WorkerMeter
-from ce_nas.engine.live_inputs import training_recipe
+from ce_nas.engine.live_inputs import measures_costs, training_recipe, trains_supernet
 from ce_nas.store.checkpoint_gc import CheckpointQuota
 from ce_nas.store.event_log import EventLog
 from ce_nas.training.problem import LiveProblem
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ce_nas.energy.meter_selection import DividedMeter
     from ce_nas.energy.power_measurement import MixedMeasurement, PowerMeasurement
     from ce_nas.engine.inputs import RunInputs
+    from ce_nas.search.base import Searcher
 
 __all__ = [
     "CALLER_DEVICE",
@@ -71,18 +72,17 @@ def resolve_devices(settings: Settings) -> Settings:
     )
 
 
-def build_live_problem(inputs: RunInputs) -> LiveProblem:
-    """The problem of a live search."""
+def build_live_problem(inputs: RunInputs, searcher: Searcher) -> LiveProblem:
+    """The problem of a live search by ``searcher``."""
     live = inputs.settings.live
-    networks = not (live.evaluate or inputs.user_benchmark)
-    supernet = live.supernet and networks and _uses_proxy_scores(inputs.settings)
     scores = isinstance(inputs.benchmark, UserBenchmark) and inputs.benchmark.has_scores
     return LiveProblem(
         inputs.benchmark.space,
         inputs.objectives,
         live.initial_duration,
-        has_supernet=supernet,
-        has_scores=scores and _uses_proxy_scores(inputs.settings),
+        has_supernet=trains_supernet(inputs),
+        has_scores=scores and inputs.settings.problem.proxy_scores != "none",
+        measures_costs=measures_costs(inputs, searcher),
     )
 
 
@@ -123,10 +123,6 @@ def build_live_cluster(
         power_measurement=_power_measurement(inputs, names, workers, limits, folder),
     )
     return clock, cluster, recording
-
-
-def _uses_proxy_scores(settings: Settings) -> bool:
-    return settings.problem.proxy_scores != "none"
 
 
 def _detect_devices(settings: Settings) -> tuple[str, ...]:
@@ -204,6 +200,7 @@ def _executor_factory(inputs: RunInputs) -> Callable[[str], Executor]:
         supernet_recipe=replace(recipe, epochs=max(round(live.supernet_epochs * recipe.epochs), 1)),
         path_sampling=live.path_sampling,
         latency_runtime=live.latency_runtime,
+        has_supernet=trains_supernet(inputs),
         seed=settings.seed,
     )
     return partial(TrainingExecutor, plan)

@@ -8,9 +8,9 @@ The engine of the search runs on one device, with a searcher of its own, until i
 
 1. Where the search can score: a batch of one, which bears the start-up of the device, and a second batch of as many as
    fit into :data:`_BATCH_S`. A supernet is trained for one epoch before.
-2. A training. That of the built-in networks lasts an epoch; a longer one of the same network follows, of as many epochs
+2. A training. That of the built-in networks lasts an epoch; another one of the same network follows, of as many epochs
    as fit into :data:`_TRAINING_S`, all if possible, from which all are extrapolated. A function of the user's own is
-   called in full, and once more for another architecture if that is quick, so that start-up does not count as training.
+   called in full, and once more for another architecture if that is quick. So start-up does not count as training.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ from ce_nas.config.schema import BudgetSettings
 from ce_nas.config.site_schema import SiteSettings
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.records import Activity, Allocation, StopReason
+from ce_nas.core.records import Activity, Allocation, ReadingSource, StopReason
 from ce_nas.core.rng import random_stream
-from ce_nas.engine.build import build_engine
+from ce_nas.energy.cpu_time import BASELINE_W, BUSY_CORE_W
+from ce_nas.energy.rapl import has_rapl
+from ce_nas.engine.build import build_engine, build_searcher
+from ce_nas.engine.live_inputs import measures_costs
 from ce_nas.policies.base import Decision, Policy
 from ce_nas.search.random import RandomSearcher
 from ce_nas.store.journal import NullJournal
@@ -43,17 +46,24 @@ if TYPE_CHECKING:
     from ce_nas.engine.inputs import RunInputs
     from ce_nas.space.base import Space
 
-__all__ = ["DeviceCalibration", "calibrate_device"]
+__all__ = ["DeviceCalibration", "calibrate_device", "slowdown_of"]
 
 #: real time of the second batch of scores and of the second training, s
 _BATCH_S, _TRAINING_S = 10.0, 25.0
 #: real time of the first score, start-up included, above which no second batch follows, s
 _LONG_SCORE_S = 25.0
+#: real time of the first epoch, start-up included, above which no second training follows, s
+_LONG_EPOCH_S = 90.0
+#: the least processor time per second that is believed of a training
+_MIN_PROCESSOR_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceCalibration:
-    """What a training and a score took on the device; energy is at the plug, before PUE, and times are of the run."""
+    """What a training and a score took on the device; energy is at the plug, before PUE, and times are of the run.
+
+    Where latencies are measured without a supernet, such a measurement is the score.
+    """
 
     #: of a full training
     training_s: float
@@ -73,6 +83,21 @@ class DeviceCalibration:
     supernet_j: float = 0.0
     #: architectures scored
     scores: int = 0
+    #: processor time per second of the training, where its energy is modelled by it: below 1 it waits for others; None:
+    #: it is not known
+    processor_share: float | None = None
+    #: seconds of the run per real second
+    time_scale: float = 1.0
+
+    @property
+    def slowdown(self) -> float:
+        """How many times as long a training takes as on an idle processor; 1 where that is not known."""
+        return slowdown_of(self.processor_share)
+
+
+def slowdown_of(processor_share: float | None) -> float:
+    """How many times as long work takes as on an idle processor, by its processor time per second; 1 if unknown."""
+    return 1.0 if processor_share is None else 1.0 / min(max(processor_share, _MIN_PROCESSOR_SHARE), 1.0)
 
 
 def calibrate_device(inputs: RunInputs, workers: WorkerPool | None = None) -> DeviceCalibration:
@@ -82,7 +107,9 @@ def calibrate_device(inputs: RunInputs, workers: WorkerPool | None = None) -> De
     :raises SettingsError: if no training finishes within the deadline.
     """
     epochs = _network_epochs(inputs)
-    reduced = replace(inputs, settings=_reduce(inputs.settings, epochs), fixed_start=inputs.start)
+    costs_alone = measures_costs(inputs, build_searcher(inputs))
+    settings = _reduce(inputs.settings, epochs, costs_alone=costs_alone)
+    reduced = replace(inputs, settings=settings, fixed_start=inputs.start)
     searcher = _Probe(reduced.benchmark.space, reduced.settings.seed, epochs)
     with tempfile.TemporaryDirectory() as folder:
         engine = build_engine(
@@ -98,7 +125,20 @@ def calibrate_device(inputs: RunInputs, workers: WorkerPool | None = None) -> De
         message = "Expected a training to finish for the estimate, got none within the deadline; raise --hours."
         raise SettingsError(message)
     supernet_epochs = max(round(inputs.settings.live.supernet_epochs * epochs), 1) if epochs else 0
-    return _evaluate(searcher, engine, supernet_epochs)
+    found = _evaluate(searcher, engine, supernet_epochs)
+    return replace(found, processor_share=_processor_share(found)) if _is_by_processor_time(inputs, engine) else found
+
+
+def _is_by_processor_time(inputs: RunInputs, engine: Engine) -> bool:
+    """Whether the energy of the device is its processor time at a constant power."""
+    sources = set(engine.components.ledger.totals.energy_by_source_j)
+    return inputs.settings.live.devices[0] == "cpu" and sources <= {ReadingSource.MODELLED} and not has_rapl()
+
+
+def _processor_share(found: DeviceCalibration) -> float:
+    """Processor time per second of real time of the training, by its power."""
+    power_w = found.training_j / found.training_s * found.time_scale
+    return max((power_w - BASELINE_W) / BUSY_CORE_W, _MIN_PROCESSOR_SHARE)
 
 
 def _network_epochs(inputs: RunInputs) -> int:
@@ -110,17 +150,25 @@ def _network_epochs(inputs: RunInputs) -> int:
     return training_recipe(inputs.settings).epochs
 
 
-def _reduce(settings: Settings, epochs: int) -> Settings:
-    """The settings of a search on one device, without a stop, a site's rules and what follows it."""
-    live = settings.live.model_copy(update={"devices": settings.live.devices[:1], "few_shot": 0})
+def _reduce(settings: Settings, epochs: int, *, costs_alone: bool) -> Settings:
+    """The settings of a search on one device, without a stop, a site's rules and what follows it.
+
+    :param costs_alone: whether the search samples without scores.
+    """
+    samples = 1 + settings.schedule.sampling_batch
+    live = settings.live.model_copy(
+        update={
+            "devices": settings.live.devices[:1],
+            "few_shot": 0,
+            "latency_samples": samples if costs_alone else 0,
+        }
+    )
     if epochs:
         live = live.model_copy(update={"supernet_epochs": 1.0 / epochs})
     update = {
         "cluster": settings.cluster.model_copy(update={"gpus": live.gpus_per_device}),
         "budget": BudgetSettings().model_copy(update={"hours": settings.budget.hours, "stop": "never"}),
-        "schedule": settings.schedule.model_copy(
-            update={"max_samples": 1 + settings.schedule.sampling_batch, "samples_per_training": 0}
-        ),
+        "schedule": settings.schedule.model_copy(update={"max_samples": samples, "samples_per_training": 0}),
         "live": live,
         "site": SiteSettings(),
         "final": settings.final.model_copy(update={"enabled": False}),
@@ -181,7 +229,8 @@ class _Probe(RandomSearcher):
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`; the engine asks for the batches before anything is trained."""
-        scores = self._engine.components.problem.has_proxy_scores
+        problem = self._engine.components.problem
+        scores = problem.has_proxy_scores or problem.measures_costs
         if scores and self._batches_asked < 2 and not self.trainings:
             self._batches_asked += 1
             return super().ask(min(n, self._batch_size()), exclude)
@@ -225,8 +274,10 @@ class _Probe(RandomSearcher):
             return 0.0
         if not self._epochs:
             return 1.0 if taken_s <= _TRAINING_S and self._space.size > 1 else 0.0
-        epochs = min(int(_TRAINING_S / max(taken_s, 1e-3)), self._epochs)
-        return epochs / self._epochs if epochs > 1 or (self._epochs == 1 and epochs) else 0.0
+        if taken_s > _LONG_EPOCH_S:
+            return 0.0
+        epochs = min(max(int(_TRAINING_S / max(taken_s, 1e-3)), 1), self._epochs)
+        return epochs / self._epochs
 
 
 def _evaluate(probe: _Probe, engine: Engine, supernet_epochs: int) -> DeviceCalibration:
@@ -254,6 +305,7 @@ def _evaluate(probe: _Probe, engine: Engine, supernet_epochs: int) -> DeviceCali
         supernet_s=supernet_epochs * epoch_s,
         supernet_j=supernet_epochs * epoch_j,
         scores=round(sum(end.amount for end in probe.batches)),
+        time_scale=ledger.time_scale,
     )
 
 

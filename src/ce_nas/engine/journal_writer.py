@@ -115,7 +115,7 @@ class JournalWriter:
         self._append("supernet_trained", task=event.task.id, device=event.device)
 
     def write_samples(self, event: TaskEvent, outcome: Outcome, dropped: Sequence[DroppedCandidate]) -> None:
-        """Append the scores of a batch, and why candidates were dropped from the queue."""
+        """Append the estimates of a batch, and why candidates were dropped from the queue."""
         reasons = [
             (
                 candidate.architecture,
@@ -126,7 +126,8 @@ class JournalWriter:
             )
             for candidate in dropped
         ]
-        self._append("sampled", task=event.task.id, device=event.device, values=outcome.values, dropped=reasons)
+        values = outcome.values_or_none()
+        self._append("sampled", task=event.task.id, device=event.device, values=values, dropped=reasons)
 
     def write_evaluation(  # noqa: PLR0913 - the keys of the entry
         self,

@@ -5,16 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import MissingExtraError, SettingsError
+from ce_nas.policies.baselines import VanillaPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ce_nas.benchmarks.base import Benchmark
     from ce_nas.config.schema import Settings
+    from ce_nas.engine.inputs import RunInputs
     from ce_nas.grid.providers.fallback import Extrapolator, FallbackProvider
+    from ce_nas.search.base import Searcher
     from ce_nas.training.recipe import Recipe
 
-__all__ = ["build_live_benchmark", "build_live_provider", "live_grid_metadata", "training_recipe"]
+__all__ = [
+    "build_live_benchmark",
+    "build_live_provider",
+    "live_grid_metadata",
+    "measured_before_training",
+    "measures_costs",
+    "sampling_limit",
+    "training_recipe",
+    "trains_supernet",
+]
 
 
 def build_live_benchmark(settings: Settings) -> Benchmark:
@@ -47,6 +59,43 @@ def training_recipe(settings: Settings) -> Recipe:
     from ce_nas.training.recipe import default_recipe
 
     return settings.live.recipe or default_recipe(min(load_images(settings.live.data).image_shape[1:]))
+
+
+def trains_supernet(inputs: RunInputs) -> bool:
+    """Whether a supernet scores the networks of a live search."""
+    settings = inputs.settings
+    return settings.live.supernet and _searches_networks(inputs) and settings.problem.proxy_scores != "none"
+
+
+def measured_before_training(inputs: RunInputs) -> frozenset[str]:
+    """The objectives that sampling tasks measure as a training does: a network's latency."""
+    if not (_searches_networks(inputs) and (trains_supernet(inputs) or inputs.settings.live.latency_samples)):
+        return frozenset()
+    return frozenset({"latency"} & {objective.name for objective in inputs.objectives})
+
+
+def measures_costs(inputs: RunInputs, searcher: Searcher) -> bool:
+    """Whether sampling tasks measure latencies without scoring, for a searcher that models the other objectives.
+
+    One that does not would rank the architectures by their latency alone.
+    """
+    samples = searcher.uses_proxy_scores and inputs.settings.policy.name != VanillaPolicy.name
+    return samples and bool(measured_before_training(inputs)) and not trains_supernet(inputs)
+
+
+def sampling_limit(settings: Settings, *, costs_alone: bool) -> int:
+    """The most architectures that are sampled before the trainings, for a searcher that learns from it.
+
+    :param costs_alone: whether they are measured without being scored.
+    """
+    limit = settings.schedule.max_samples
+    return min(limit, settings.live.latency_samples) if costs_alone else limit
+
+
+def _searches_networks(inputs: RunInputs) -> bool:
+    """Whether the built-in networks are trained."""
+    live = inputs.settings.live
+    return live.enabled and not (live.evaluate or inputs.user_benchmark)
 
 
 def build_live_provider(settings: Settings, build_extrapolator: Callable[[], Extrapolator]) -> FallbackProvider | None:

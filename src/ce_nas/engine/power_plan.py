@@ -225,6 +225,7 @@ class SlowedProblem(Problem):
         self.supernet_training_s = inner.supernet_training_s
         self.has_proxy_scores = inner.has_proxy_scores
         self.score_trained_architectures = inner.score_trained_architectures
+        self.measures_costs = inner.measures_costs
         self._inner = inner
         self._time_factor = time_factor
 

@@ -70,8 +70,10 @@ class TaskScheduler:
 
     @property
     def can_sample(self) -> bool:
-        """Whether there are architectures left to score, or a suspended sampling task."""
-        if not self._components.problem.has_proxy_scores or self._supernet_failed or self._proposals_exhausted:
+        """Whether there are architectures left to score or measure, or a suspended sampling task."""
+        problem = self._components.problem
+        samples = problem.has_proxy_scores or problem.measures_costs
+        if not samples or self._supernet_failed or self._proposals_exhausted:
             return False
         pending = any(task.kind is not TaskKind.EVALUATION for task in self.suspended)
         return pending or self._remaining_samples() > 0

@@ -58,6 +58,8 @@ class SearchContext:
     read_earlier: Callable[[Sequence[str]], Sequence[EarlierSearch]] = lambda _: ()
     #: ends the name of its random stream, where a search has several searchers of a name
     purpose: str = ""
+    #: for each objective whether it takes a training to observe it; None: those that are not known in advance
+    requires_training: Sequence[bool] | None = None
 
     def random_stream(self, searcher: str) -> np.random.Generator:
         """The random stream of a searcher of that name."""

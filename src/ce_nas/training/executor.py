@@ -1,4 +1,4 @@
-"""The executor that trains real networks on one device.
+"""The executor that trains real networks on one device, and scores them by a supernet or measures their latency.
 
 A supernet's final weights are stored in the run's folder of checkpoints, where every device's executor finds them:
 those of the whole space in ``supernet.pt``, those of a region in ``supernet-TASK.pt``, its members in
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -72,6 +73,8 @@ class TrainingConfig:
     path_sampling: PathSampling = "uniform"
     #: how the objective latency is measured
     latency_runtime: Runtime = "eager"
+    #: whether sampling tasks score by a supernet; if not, they measure the latency alone
+    has_supernet: bool = True
     #: batches that recalibrate a path's batch normalisation before it is scored
     recalibration_batches: int = 8
     seed: int = 0
@@ -83,7 +86,9 @@ class TrainingConfig:
 
 
 class TrainingExecutor(Executor):
-    """Trains networks and supernets, and scores architectures by a supernet, on one device.
+    """Trains networks and supernets, and samples architectures, on one device.
+
+    Without a supernet a sampling task measures the latency alone, and says nothing of the accuracy.
 
     :param config: what is trained and how.
     :param device: the device, for instance ``cuda:0``.
@@ -104,7 +109,7 @@ class TrainingExecutor(Executor):
         runs = {
             TaskKind.EVALUATION: self._evaluate,
             TaskKind.SUPERNET: self._train_supernet,
-            TaskKind.SAMPLING: self._score_architectures,
+            TaskKind.SAMPLING: self._score_architectures if self._config.has_supernet else self._measure_costs,
         }
         try:
             return runs[task.kind](task, folder, should_stop)
@@ -176,6 +181,15 @@ class TrainingExecutor(Executor):
         values = tuple(self._objective_values(architecture, score) for architecture, score in pairs)
         return Outcome(task.id, values, tuple((score,) for score in scores))
 
+    def _measure_costs(self, task: Task, _: Path, should_stop: Callable[[], bool]) -> Outcome | None:
+        """Measure what needs no training; a resumed task reads the latencies in the folder."""
+        values: list[tuple[float, ...]] = []
+        for architecture in task.architectures:
+            if should_stop():
+                return None
+            values.append(self._objective_values(architecture, math.nan))
+        return Outcome(task.id, tuple(values), ((),) * len(values))
+
     def _load_supernet(self, name: str, folder: Path) -> _TrainedSupernet:
         """A trained supernet, loaded once."""
         if name not in self._supernets:
@@ -222,7 +236,10 @@ class TrainingExecutor(Executor):
         return True
 
     def _objective_values(self, architecture: Architecture, accuracy_pct: float) -> tuple[float, ...]:
-        """The objectives, minimised."""
+        """The objectives, minimised.
+
+        :param accuracy_pct: nan where it is not known.
+        """
         return tuple(
             objective.sign
             * (accuracy_pct if objective.name == "accuracy" else self._measure_metric(objective.name, architecture))

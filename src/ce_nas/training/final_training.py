@@ -21,6 +21,7 @@ from ce_nas.core.records import Activity, EnergyReading, ReadingSource
 from ce_nas.core.rng import seeded_torch
 from ce_nas.core.units import DAY_S
 from ce_nas.energy.base import usage_between
+from ce_nas.energy.cpu_time import tree_cpu_time_s
 from ce_nas.energy.meter_selection import select_meter
 from ce_nas.store.run_dir import write_atomic
 from ce_nas.training.data.sources import load_images
@@ -83,19 +84,25 @@ def build_trainer(
     return NetworkTrainer(network, data, config.recipe, seed=config.seed, device=device or config.devices[0], part=part)
 
 
-def measure_training_s(config: FinalTrainingConfig) -> float:
+def measure_training_s(config: FinalTrainingConfig) -> tuple[float, float | None]:
     """Seconds that a whole training takes on its devices, from a few of its steps on the first, after three more.
 
     Over several devices the work is taken to be shared without loss.
+
+    :return: also the processor time per second of these steps, None on a GPU.
     """
     trainer = build_trainer(config)
     trainer.advance(steps=_WARM_UP_STEPS)
     _wait_for(trainer.device)
-    first, start_s = trainer.step, monotonic_s()
+    first, start_s, start_processor_s = trainer.step, monotonic_s(), tree_cpu_time_s(os.getpid())
     trainer.advance(lambda: trainer.step > first and monotonic_s() - start_s > _MEASURED_S)
     _wait_for(trainer.device)
     steps = max(trainer.step - first, 1)
-    return (monotonic_s() - start_s) / steps * trainer.steps / len(config.devices)
+    elapsed_s, processor_s = monotonic_s() - start_s, tree_cpu_time_s(os.getpid())
+    share = None
+    if trainer.device.type == "cpu" and processor_s is not None and start_processor_s is not None:
+        share = (processor_s - start_processor_s) / elapsed_s
+    return elapsed_s / steps * trainer.steps / len(config.devices), share
 
 
 class FinalTraining:

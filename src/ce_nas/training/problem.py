@@ -23,6 +23,7 @@ class LiveProblem(Problem):
         trainings, a score as a hundredth.
     :param has_supernet: whether a supernet scores architectures.
     :param has_scores: whether a function of the user's scores them, without a supernet.
+    :param measures_costs: whether a cost of them is measured before trainings, without a score.
 
     Example:
         >>> from ce_nas.core.records import Objective, Task
@@ -37,7 +38,7 @@ class LiveProblem(Problem):
         240.0
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what there is beside trainings is stated by keywords
         self,
         space: Space,
         objectives: Sequence[Objective],
@@ -45,11 +46,13 @@ class LiveProblem(Problem):
         *,
         has_supernet: bool,
         has_scores: bool = False,
+        measures_costs: bool = False,
     ) -> None:
         self.space = space
         self.objectives = tuple(objectives)
         self.supernet_training_s = 5.0 * initial_duration_s if has_supernet else 0.0
         self.has_proxy_scores = self.score_trained_architectures = has_supernet or has_scores
+        self.measures_costs = measures_costs
         self.has_measured_durations = False
         self._mean_unit_s = {TaskKind.EVALUATION: initial_duration_s, TaskKind.SAMPLING: 0.01 * initial_duration_s}
         # finished units of each kind, and their total duration, s

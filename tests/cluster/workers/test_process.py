@@ -108,3 +108,10 @@ def test_a_metric_that_is_no_measurement_is_a_failure(value):
     message = execute(lambda: Outcome(3, ((0.5, value),)))
     assert (message.event, message.failure) == (WorkerEvent.FAILED, Failure.DIVERGED)
     assert execute(lambda: Outcome(3, ((0.5, 1e40),))).event is WorkerEvent.FINISHED
+
+
+@pytest.mark.parametrize(("scores", "event"), [((), WorkerEvent.FINISHED), ((1.0,), WorkerEvent.FAILED)])
+def test_a_task_that_measures_a_cost_alone_may_know_nothing_of_the_rest(scores, event):
+    outcome = Outcome(3, ((float("nan"), 2.0),), (scores,))
+    task = Task(3, TaskKind.SAMPLING, ((0,),))
+    assert execute_task(Ending(lambda: outcome), task, 0, None, lambda: False).event is event

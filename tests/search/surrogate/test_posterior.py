@@ -89,3 +89,18 @@ def test_kernel_samples_are_the_best_and_a_share_of_the_rest():
     assert len(rows) == len(set(rows.tolist())) < 200
     assert set(np.flatnonzero((some < 0.2).all(axis=1))) <= set(rows.tolist())
     assert len(_select_kernel_samples(some[:100])) == 100
+
+
+def test_a_cost_measured_before_trainings_is_modelled_from_its_measurements():
+    """Forty measurements beside ten trainings predict it better, and are added one by one."""
+    dataset = dataset_of(CELLS[:10])
+    without, real = fit_posterior(dataset), np.array([values(cell)[1] for cell in MEMBERS])
+    errors = np.abs(without.expected_values()[:, 1] - real).mean()
+    dataset.tell([Observation(cell, (np.nan, values(cell)[1]), 0.0) for cell in CELLS[10:50]])
+    posterior = fit_posterior(dataset)
+    others = [SPACE.index[cell] for cell in MEMBERS if cell not in CELLS]
+    assert np.abs(posterior.expected_values()[others, 1] - real[others]).mean() < 0.5 * errors
+    without.refresh(sorted(dataset.changed_architectures))
+    without.update()
+    again = CandidatePosterior(MEMBERS, FeatureEncoder(SPACE), dataset, REFERENCE, without.kernels, fit=False)
+    np.testing.assert_allclose(without.expected_values(), again.expected_values(), rtol=5e-3)

@@ -84,6 +84,17 @@ def test_initial_proposals_are_spread_over_the_known_cost():
     assert np.diff(ranks).max() < 0.35
 
 
+def test_initial_proposals_are_spread_over_the_costs_that_were_measured():
+    searcher = make_searcher(requires_training=[True, False])
+    measured = SPACE.sample(random_stream(0, "cells"), 40)
+    searcher.tell([Observation(cell, (np.nan, values(cell)[1]), 0.0) for cell in measured])
+    proposed = searcher.ask(8, set())
+    assert set(proposed) <= set(measured)
+    ranks = np.searchsorted(sorted(values(cell)[1] for cell in measured), sorted(values(cell)[1] for cell in proposed))
+    assert ranks[0] < 10
+    assert ranks[-1] > 25
+
+
 def test_pending_proposals_are_taken_into_account():
     searcher, known = trained_searcher(known_objectives=COSTS)
     candidates, expected, improvements = searcher.predict(known)

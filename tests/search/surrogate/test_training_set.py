@@ -74,3 +74,20 @@ def test_equivalent_architectures_share_scores_they_lack():
     assert dataset.changed_architectures == {(0,), (1,)}
     dataset.tell([Observation((1,), (-0.7,), 0.0, (4.0,))])
     assert dataset.votes.lookup([(0,), (1,)]).tolist() == [[0.5], [0.7]]
+
+
+def test_a_measured_cost_is_modelled_from_what_was_measured_before_trainings_too():
+    """The first value of an architecture stays, so that a model may add what is new at the end."""
+    dataset = SurrogateDataset(SMALL, [True, False])
+    assert dataset.measured == [1]
+    dataset.tell([Observation((0, 0), (np.nan, 5.0), 0.0), Observation((0, 1), (np.nan, np.inf), 0.0)])
+    dataset.tell([Observation((2, 2), (-90.0, 7.0)), Observation((0, 0), (-80.0, 5.5))])
+    architectures, values = dataset.samples(1)
+    assert (architectures, values.tolist()) == ([(0, 0), (2, 2)], [5.0, 7.0])
+    architectures, values = dataset.samples(0)
+    assert (architectures, values.tolist()) == ([(2, 2), (0, 0)], [-90.0, -80.0])
+    assert dataset.votes.count == 0
+
+
+def test_a_cost_that_is_known_in_advance_is_not_measured():
+    assert SurrogateDataset(SMALL, [True, False], [None, np.arange(9.0)]).measured == []

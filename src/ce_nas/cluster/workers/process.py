@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -24,6 +25,7 @@ from ce_nas.benchmarks.metric_names import MAX_METRIC
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import ClusterError
+from ce_nas.core.records import TaskKind
 from ce_nas.energy.cpu_time import process_tree, tree_cpu_time_s
 from ce_nas.energy.cuda_devices import show_only_device
 from ce_nas.energy.nvml import load_nvml
@@ -158,7 +160,10 @@ def execute_task(
         return WorkerMessage(number, WorkerEvent.FAILED, task.id, failure=Failure.ERROR, detail=f"{kind}: {error}")
     if outcome is None:
         return WorkerMessage(number, WorkerEvent.PREEMPTED, task.id)
-    if wrong := [value for row in outcome.values for value in row if not abs(value) <= MAX_METRIC]:
+    values = [value for row in outcome.values for value in row]
+    if task.kind is TaskKind.SAMPLING and not any(outcome.scores):  # costs alone: nothing is known of the rest
+        values = [value for value in values if not math.isnan(value)]
+    if wrong := [value for value in values if not abs(value) <= MAX_METRIC]:
         detail = f"a metric is {wrong[0]}, not a number of at most {MAX_METRIC:g}"
         return WorkerMessage(number, WorkerEvent.FAILED, task.id, failure=Failure.DIVERGED, detail=detail)
     return WorkerMessage(number, WorkerEvent.FINISHED, task.id, outcome, detail=outcome.note)

@@ -62,7 +62,9 @@ class CandidateSampler:
         self._scored.update((estimate.architecture, estimate) for estimate in observations if estimate.fidelity == 0.0)
         if len(self._scored) > _MAX_SCORED:
             estimates = list(self._scored.values())
-            best = argsort_rank_and_crowding(objective_values(estimates))[:_MAX_SCORED]
+            values = objective_values(estimates)
+            values[np.isnan(values)] = 0.0  # an objective of which nothing is known ranks none
+            best = argsort_rank_and_crowding(values)[:_MAX_SCORED]
             self._scored = {estimates[row].architecture: estimates[row] for row in best}
 
     def sample(

@@ -77,16 +77,17 @@ class CandidatePosterior:
         self.update()
 
     def update(self) -> None:
-        """Add the new full trainings, and update all values."""
-        samples = self._dataset.full_trainings.observations
-        values = objective_values(samples)
-        new = [sample.architecture for sample in samples[self._sample_count :]]
-        groups = self._feature_groups(new) if new else {}
+        """Add the new full trainings and measurements, and update all values."""
+        groups_of: dict[tuple[Architecture, ...], dict[int, list[np.ndarray]]] = {}
         for objective, posterior in self._posteriors.items():
-            if new:
-                posterior.add(groups[objective])
-            transform = self._transforms[objective] = self._output_transform(objective, values[:, objective])
-            self._means[objective] = posterior.mean(transform.transform(values[:, objective]))
+            architectures, targets = self._dataset.samples(objective)
+            if new := tuple(architectures[len(posterior) :]):
+                if new not in groups_of:  # the trained objectives have the same
+                    groups_of[new] = self._feature_groups(new)
+                posterior.add(groups_of[new][objective])
+            transform = self._transforms[objective] = self._output_transform(objective, targets)
+            self._means[objective] = posterior.mean(transform.transform(targets))
+        values = objective_values(self._dataset.full_trainings.observations)
         inside = values[(values < self._reference).all(axis=1)]
         self._front = inside[is_nondominated(inside)]
 
@@ -150,24 +151,23 @@ class CandidatePosterior:
             if objective in self.kernels
         )
 
-    @property
-    def _sample_count(self) -> int:
-        return min((len(posterior) for posterior in self._posteriors.values()), default=0)
-
     def _fit_kernels(self, kernels: Mapping[int, GroupKernel], *, fit: bool) -> None:
         samples = self._dataset.full_trainings.observations
-        values = objective_values(samples)
-        rows = _select_kernel_samples(values)
-        groups = self._feature_groups([samples[row].architecture for row in rows])
+        trained_rows = _select_kernel_samples(objective_values(samples))
+        trained_groups = self._feature_groups([samples[row].architecture for row in trained_rows])
         for objective in self._modelled:
+            architectures, values = self._dataset.samples(objective)
+            rows, groups = trained_rows, trained_groups
+            if objective in self._dataset.measured:
+                rows = _select_kernel_samples(values[:, None])
+                groups = self._feature_groups([architectures[row] for row in rows])
             kernel = kernels.get(objective)
             if kernel is None or len(kernel.length_scales) != len(groups[objective]):
                 kernel = GroupKernel.prior(len(groups[objective]), self._linear_group_counts[objective])
             elif not fit:
                 self.kernels[objective] = kernel
                 continue
-            transform = self._output_transform(objective, values[:, objective])
-            targets = transform.transform(values[rows, objective])
+            targets = self._output_transform(objective, values).transform(values[rows])
             self.kernels[objective] = self._fit_with_judged_features(objective, groups[objective], targets, kernel)
 
     def _fit_with_judged_features(

@@ -49,6 +49,8 @@ _MIN_BATCH_CANDIDATES = 384
 _COST_SAMPLE_SIZE = 768
 #: neighbouring architectures by cost of which an initial proposal is drawn
 _COST_WINDOW_SIZE = 48
+#: the fewest architectures with a measured cost over which initial proposals are spread
+_MIN_MEASURED = 16
 #: what the expected improvement of another training of a trained function counts
 _REPEATED_WORTH = 0.1
 
@@ -153,6 +155,7 @@ class SurrogateSearcher(RegionalSearcher):
             context.space,
             context.random_stream(settings.name),
             context.reference,
+            requires_training=context.requires_training,
             known_objectives=context.known_objectives(),
             earlier=context.read_earlier(getattr(settings, "warm_start", ())),
         )
@@ -263,8 +266,9 @@ class SurrogateSearcher(RegionalSearcher):
         by_cost = self._architectures_by_cost(exclude, region) if n else ()
         new: dict[Architecture, None] = {}
         for step in range(self._spread_proposed, self._spread_proposed + n) if len(by_cost) else ():
-            start = int(_van_der_corput(step) * max(len(by_cost) - _COST_WINDOW_SIZE, 1))
-            window = self._rng.permutation(by_cost[start : start + _COST_WINDOW_SIZE])
+            size = _COST_WINDOW_SIZE if len(by_cost) > 2 * _COST_WINDOW_SIZE else max(len(by_cost) // 8, 1)
+            start = int(_van_der_corput(step) * max(len(by_cost) - size, 1))
+            window = self._rng.permutation(by_cost[start : start + size])
             inside = map(tuple, window[region.contains(window)].tolist())
             new.update(dict.fromkeys(deduplicate(inside, UnionContainer(exclude, new))[:1]))
         return [*new, *sample_uniform(self._space, self._rng, n - len(new), UnionContainer(exclude, new), region)]
@@ -282,6 +286,14 @@ class SurrogateSearcher(RegionalSearcher):
             rows = np.flatnonzero(np.isfinite(column))
             if len(rows) > 2 * _COST_WINDOW_SIZE:
                 return architectures[rows[np.argsort(column[rows], kind="stable")]]
+        return self._measured_by_cost()
+
+    def _measured_by_cost(self) -> np.ndarray:
+        """Architectures whose first measured cost is known before a training, cheapest first, shape ``(n, d)``."""
+        for objective in self._dataset.measured:
+            architectures, values = self._dataset.samples(objective)
+            if len(architectures) >= _MIN_MEASURED:
+                return np.array(architectures)[np.argsort(values, kind="stable")]
         return np.empty((0, 0))
 
     def _propose_best(self, n: int, exclude: Container[Architecture], region: Region) -> list[Architecture]:

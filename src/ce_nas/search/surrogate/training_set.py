@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.search.observation_history import ObservationHistory
+from ce_nas.search.observation_history import ObservationHistory, objective_values
 from ce_nas.search.surrogate.encoding import RankNormaliser
 from ce_nas.search.surrogate.transfer import EarlierPredictions
 from ce_nas.space.visited import MAX_EXHAUSTIVE_SIZE
@@ -26,6 +26,10 @@ __all__ = ["ArchitectureTable", "SurrogateDataset", "require_consistent", "resol
 
 #: the best architectures of an earlier search that are kept, by one objective
 _MAX_EARLIER_BEST = 128
+
+
+#: the architectures without a training that a measured objective is modelled from at most
+_MAX_MEASURED = 256
 
 
 class ArchitectureTable:
@@ -113,6 +117,14 @@ class SurrogateDataset:
             self.known_table.fill(
                 np.column_stack([columns.get(objective, unknown) for objective in range(len(requires_training))])
             )
+        #: objectives that are measured, before a training or by it, and not known in advance
+        self.measured = [
+            objective
+            for objective, is_trained in enumerate(requires_training)
+            if not (is_trained or objective in self._known_in_advance)
+        ]
+        # their values, each architecture in the order in which it was first observed
+        self._measurements: dict[Architecture, tuple[float, ...]] = {}
         #: estimates of the objectives that require a training by the proxy scores, larger is better
         self.votes = ArchitectureTable(space, int(self.requires_training.sum()))
         #: proxy scores, larger is better; None before the first
@@ -161,6 +173,18 @@ class SurrogateDataset:
             return []
         return [column[:, None] for column in self.earlier[objective].columns(architectures).T]
 
+    def samples(self, objective: int) -> tuple[list[Architecture], np.ndarray]:
+        """What an objective is modelled from: architectures, and its values, minimised, shape ``(n,)``.
+
+        The full trainings; of a measured objective also what was measured without one, of a limited number of
+        architectures. New ones come last.
+        """
+        if objective in self.measured:
+            values = [each[objective] for each in self._measurements.values()]
+            return list(self._measurements), np.array(values, dtype=float)
+        trained = self.full_trainings.observations
+        return [sample.architecture for sample in trained], objective_values(trained)[:, objective]
+
     def known_values(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """The objectives of ``architectures`` that are known without a training, shape ``(n, m)``, else NaN."""
         rows = self.known_table.lookup(architectures)
@@ -188,6 +212,9 @@ class SurrogateDataset:
                 self.known_table.update_row(
                     observation.architecture, np.where(self.requires_training, np.nan, _mask_infinite(values))
                 )
+            has_room = observation.fidelity >= 1.0 or len(self._measurements) < _MAX_MEASURED
+            if self.measured and has_room and np.isfinite(values[self.measured]).all():
+                self._measurements.setdefault(observation.architecture, observation.values)
             if observation.fidelity >= 1.0:
                 self.full_trainings.add([observation])
                 continue
