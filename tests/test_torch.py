@@ -15,7 +15,7 @@ from ce_nas.torch import Networks
 @pytest.fixture(autouse=True)
 def an_idle_device(monkeypatch):
     """Timing waits for an idle device, which the tests beside it prevent."""
-    monkeypatch.setattr("ce_nas.training.latency.wait_until_idle", lambda device: 0.0)
+    monkeypatch.setattr("ce_nas.training.latency.wait_until_idle", lambda *_: 0.0)
 
 
 def build(chosen):

@@ -129,7 +129,7 @@ def test_an_unknown_metric_is_refused():
 
 def test_the_latency_is_measured_once_before_the_training(tmp_path, monkeypatch):
     """It is in the folder when a training is stopped at its first step, and the resumed one does not measure again."""
-    monkeypatch.setattr("ce_nas.training.latency.wait_until_idle", lambda device: 0.0)
+    monkeypatch.setattr("ce_nas.training.latency.wait_until_idle", lambda *_: 0.0)
     objectives = (OBJECTIVES[0], Objective("latency", "ms", maximise=False, reference=1000.0))
     config = replace(CONFIG, objectives=objectives, recipe=replace(RECIPE, whitening=2))
     task = Task(3, TaskKind.EVALUATION, (INSIDE,))
@@ -145,7 +145,7 @@ def test_the_latency_is_measured_once_before_the_training(tmp_path, monkeypatch)
 
 def test_without_a_supernet_sampling_measures_the_latency_alone(tmp_path, monkeypatch):
     """Of the accuracy it says nothing; a resumed task and the training measure nothing again."""
-    monkeypatch.setattr("ce_nas.training.latency.wait_until_idle", lambda device: 0.0)
+    monkeypatch.setattr("ce_nas.training.latency.wait_until_idle", lambda *_: 0.0)
     objectives = (OBJECTIVES[0], Objective("latency", "ms", maximise=False, reference=1000.0))
     worker = executor(replace(CONFIG, objectives=objectives, has_supernet=False))
     task = Task(0, TaskKind.SAMPLING, (INSIDE, CELL))
@@ -159,3 +159,14 @@ def test_without_a_supernet_sampling_measures_the_latency_alone(tmp_path, monkey
     trained = worker.run(Task(1, TaskKind.EVALUATION, (CELL,)), tmp_path, never)
     assert trained.values[0][1] == outcome.values[1][1] > 0
     assert not (tmp_path / "supernet.pt").exists()
+
+
+def test_a_busy_device_is_waited_for_once_a_task(tmp_path, monkeypatch):
+    waits = []
+    monkeypatch.setattr("ce_nas.training.latency.wait_until_idle", lambda _, longest_s: waits.append(longest_s) or 0.8)
+    objectives = (OBJECTIVES[0], Objective("latency", "ms", maximise=False, reference=1000.0))
+    worker = executor(replace(CONFIG, objectives=objectives, has_supernet=False))
+    worker.run(Task(0, TaskKind.SAMPLING, (INSIDE, CELL)), tmp_path, never)
+    worker.run(Task(1, TaskKind.SAMPLING, (OUTSIDE,)), tmp_path, never)
+    assert waits == [3.0, 0.0, 3.0]
+    assert {json.loads(file.read_text())["busy_share"] for file in tmp_path.glob("latency-*.json")} == {0.8}

@@ -20,16 +20,18 @@ from ce_nas.core.errors import CeNasError
 from ce_nas.energy.cuda_devices import cuda_uuid, resolve_cuda_device
 from ce_nas.energy.nvml import load_nvml
 
-__all__ = ["IDLE_SHARE", "read_busy_share", "wait_until_idle"]
+__all__ = ["IDLE_SHARE", "LONGEST_WAIT_S", "read_busy_share", "wait_until_idle"]
 
 #: a device that is busy for no more than this share is idle
 IDLE_SHARE = 0.1
+#: for how long an idle device is waited for, s
+LONGEST_WAIT_S = 3.0
 STAT_FILE = Path("/proc/stat")
 #: time over which the CPU is looked at, and after which NVML's sample holds nothing of this process, s
 _CPU_LOOK_S, _GPU_REST_S = 0.2, 1.0
 
 
-def wait_until_idle(device: str, longest_s: float = 3.0) -> float | None:
+def wait_until_idle(device: str, longest_s: float = LONGEST_WAIT_S) -> float | None:
     """Look at a device until it is idle, for about ``longest_s``; returns the busy share of the last look.
 
     :return: a share of 1; None if it cannot be known.

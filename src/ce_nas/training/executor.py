@@ -26,6 +26,7 @@ from ce_nas.energy.base import usage_between
 from ce_nas.energy.meter_selection import select_meter
 from ce_nas.store.run_dir import write_atomic
 from ce_nas.training.data.sources import load_images
+from ce_nas.training.device_load import IDLE_SHARE, LONGEST_WAIT_S
 from ce_nas.training.latency import Runtime, measure_latency
 from ce_nas.training.networks.factory import build_network, build_supernet, network_image_shape
 from ce_nas.training.networks.network_counts import NetworkCounter
@@ -106,6 +107,7 @@ class TrainingExecutor(Executor):
     def run(self, task: Task, folder: Path, should_stop: Callable[[], bool]) -> Outcome | None:
         """See :meth:`Executor.run`."""
         self._folder = folder
+        self._idle_wait_s = LONGEST_WAIT_S
         runs = {
             TaskKind.EVALUATION: self._evaluate,
             TaskKind.SUPERNET: self._train_supernet,
@@ -264,7 +266,10 @@ class TrainingExecutor(Executor):
             return float(json.loads(file.read_text())["median_s"])
         plain = replace(config.recipe, auxiliary=0.0, whitening=0)
         network = build_network(config.space, architecture, config.channels, config.cells, self._data, plain)
-        latency = measure_latency(network, shape, runtime=runtime, device=device, passes=30)
+        wait_s = self._idle_wait_s
+        latency = measure_latency(network, shape, runtime=runtime, device=device, passes=30, longest_wait_s=wait_s)
+        if (latency.busy_share or 0.0) > IDLE_SHARE:
+            self._idle_wait_s = 0.0  # others work on it: the rest of the task does not wait for it again
         write_atomic(file, json.dumps({"architecture": architecture, **asdict(latency)}))
         return latency.median_s
 

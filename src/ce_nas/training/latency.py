@@ -25,7 +25,7 @@ from torch import nn
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import MissingExtraError, SettingsError, unknown_choice_message
 from ce_nas.energy.base import usage_between
-from ce_nas.training.device_load import wait_until_idle
+from ce_nas.training.device_load import LONGEST_WAIT_S, wait_until_idle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,11 +79,13 @@ def measure_latency(  # noqa: PLR0913 - the keywords are optional
     passes: int = 100,
     warm_up: int = 10,
     meter: EnergyMeter | None = None,
+    longest_wait_s: float = LONGEST_WAIT_S,
 ) -> Latency:
-    """Time the forward passes of a network on random images, once the device is idle, or has not been for 3 s.
+    """Time the forward passes of a network on random images, once the device is idle or has not been for some time.
 
     :param input_shape: channels, height and width of an image.
     :param meter: the device's meter, for the energy of a pass; nothing else should run on the device.
+    :param longest_wait_s: for how long an idle device is waited for, s; 0 looks once.
     :raises SettingsError: if the runtime is unknown, or this machine's ONNX Runtime lacks TensorRT.
     :raises MissingExtraError: if the runtime's package is not installed.
     """
@@ -93,7 +95,7 @@ def measure_latency(  # noqa: PLR0913 - the keywords are optional
         run = _build_torch_pass(network, images, torch.device(device), compiled=runtime == "compiled")
     else:
         run = _build_onnx_pass(network, images, device, tensorrt=runtime == "tensorrt")
-    busy_share = wait_until_idle(device)
+    busy_share = wait_until_idle(device, longest_wait_s)
     for _ in range(warm_up):
         run()
     first = meter.snapshot() if meter else None
