@@ -1,11 +1,14 @@
 """Numbers and quantities are formatted to three significant digits."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ce_nas
 from ce_nas.analysis.statistics import Interval, PairedTest
 from ce_nas.core.formatting import (
     format_carbon,
@@ -15,6 +18,7 @@ from ce_nas.core.formatting import (
     format_interval,
     format_number,
     format_p_value,
+    format_percentage,
     format_wins,
 )
 from ce_nas.core.units import parse_carbon_g, parse_duration_s, parse_energy_j
@@ -72,3 +76,18 @@ def test_format_wins_of_paired_test():
     assert format_wins(PairedTest(10, 9, 0.002), Translator("en")) == "9 of 10, p = 0.002"
     assert format_wins(PairedTest(10, 9, 0.002), Translator("ja")) == "10 組中 9、p = 0.002"
     assert format_wins(None, Translator("en")) == ""
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "signed", "text"),
+    [(0.88, 0, False, "88 %"), (0.9988, 2, False, "99.88 %"), (0.04, 1, True, "+4.0 %"), (-0.05, 0, True, "-5 %")],
+)
+def test_format_percentage(share, digits, signed, text):
+    assert format_percentage(share, digits, signed=signed) == text
+
+
+def test_what_people_read_writes_percent_in_one_way():
+    """A space before the sign, as before every unit: on a screen two ways stand side by side."""
+    package = Path(ce_nas.__file__).parent
+    files = [file for room in ("report", "apps", "experiments") for file in (package / room).rglob("*.py")]
+    assert [file.name for file in files if re.search(r"\{[^{}]+:[+]?\.\d%\}", file.read_text())] == []

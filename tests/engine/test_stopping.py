@@ -85,8 +85,8 @@ def test_reason_gives_the_figures_in_one_sentence():
     rule = StopRule("auto", Scripted(0.0))
     trainings_until_stop(rule, flat_after(30))
     assert rule.reason == (
-        "After 44 trainings, 14 more, about 1.40 kg of CO2eq, are expected to add 0.000% of the hypervolume at most; "
-        "less than 0.100% is not worth its carbon."
+        "After 44 trainings, 14 more, about 1.40 kg of CO2eq, are expected to add 0.000 % of the hypervolume at most; "
+        "less than 0.100 % is not worth its carbon."
     )
 
 

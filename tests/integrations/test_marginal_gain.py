@@ -16,7 +16,7 @@ def test_a_study_that_still_gains_goes_on():
 @pytest.mark.parametrize("threshold", [0.1, "auto"])
 def test_a_study_that_gains_nothing_stops_with_its_figures(threshold):
     reason = MarginalGainRule(threshold).why_stop(flat_after(10, 40), np.full(40, 100.0))
-    assert reason.startswith("After 40 trials, 13 more, about 1.30 kg of CO2eq, are expected to bring 0.000%")
+    assert reason.startswith("After 40 trials, 13 more, about 1.30 kg of CO2eq, are expected to bring 0.000 %")
 
 
 def test_grams_decide_what_a_gain_is_worth():

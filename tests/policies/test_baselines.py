@@ -199,7 +199,7 @@ def test_other_baselines_never_end_the_run(policy):
 
 def test_reason_gives_the_deciding_figures():
     reason = HotCarbonPolicy().decide(make_state(forecast=200.0)).reason
-    assert reason == "Forecast 200 g/kWh between the past week's 100 and 500: 25% sampling."
+    assert reason == "Forecast 200 g/kWh between the past week's 100 and 500: 25 % sampling."
     reason = ThresholdPolicy(0.25).decide(make_state(forecast=210.0)).reason
     assert reason == "Forecast 210 g/kWh, bound 200 (quantile 0.25 of a week): dirty."
 

@@ -63,8 +63,8 @@ def test_run_page_describes_candidates_and_splits(lamoo_run):
     candidates, *splits = build_run_page(lamoo_run.entries, SPACE, TRANSLATE).sections
     assert f"{lamoo_run.summary.samples:,} architectures were scored" in candidates.notes[0]
     assert "of the whole space" in splits[0].title
-    assert re.search(r"\d+% of the dropped part: ", splits[0].paragraphs[0])
-    assert re.search(r"agrees with it on \d+% of all 15,625", splits[0].paragraphs[1])
+    assert re.search(r"\d+ % of the dropped part: ", splits[0].paragraphs[0])
+    assert re.search(r"agrees with it on \d+ % of all 15,625", splits[0].paragraphs[1])
     assert "Check for excluding too much" in splits[0].notes[0]
 
 

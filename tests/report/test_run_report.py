@@ -30,7 +30,7 @@ def test_budget_table_has_limit_and_use(finished_run):
     (table,) = section(build_run_report(finished_run.entries, Translator("en")), "budgets").tables
     rows = {row[0]: row[1:] for row in table.rows}
     hours = finished_run.summary.simulated_hours
-    assert rows["time"] == ("9.00 h", f"{hours:.2f} h", f"{hours / 9:.1%}")
+    assert rows["time"] == ("9.00 h", f"{hours:.2f} h", f"{hours / 9 * 100:.1f} %")
     assert rows["carbon"] == ("none", format_carbon(finished_run.summary.carbon_g["full"]), "")
     assert "cost" not in rows  # no price was given, so that it is not known
 
@@ -41,9 +41,9 @@ def test_budget_table_shows_the_used_share():
     entries = Search(hours=4, gpus=1, searcher="random", policy="vanilla", carbon_budget="10kg", evaluations=2).run()
     (table,) = section(build_run_report(entries.entries, Translator("en")), "budgets").tables
     rows = {row[0]: row[1:] for row in table.rows}
-    assert rows["trainings"] == ("2", "2", "100.0%")
+    assert rows["trainings"] == ("2", "2", "100.0 %")
     used = entries.summary.carbon_g["full"] / 10_000
-    assert rows["carbon (full accounting)"] == ("10.0 kg", format_carbon(used * 10_000), f"{used:.1%}")
+    assert rows["carbon (full accounting)"] == ("10.0 kg", format_carbon(used * 10_000), f"{used * 100:.1f} %")
 
 
 def test_recommended_architecture_is_on_the_front(finished_run):
@@ -97,7 +97,7 @@ def test_the_same_work_under_other_policies_is_a_section_of_its_own(finished_run
     assert "replay" not in {one.name for one in without.sections}
 
 
-@pytest.mark.parametrize(("covered", "expected"), [(1.0, "all of the accounted time."), (0.951, "cover 95.1% of")])
+@pytest.mark.parametrize(("covered", "expected"), [(1.0, "all of the accounted time."), (0.951, "cover 95.1 % of")])
 def test_what_was_not_observed_is_named_where_there_is_some(finished_run, monkeypatch, covered, expected):
     summary = replace(finished_run.summary, energy_coverage=covered)
     monkeypatch.setattr("ce_nas.report.run_report.summarise", lambda _: summary)
@@ -174,9 +174,9 @@ def test_changes_of_the_power_limit_and_of_the_cap_are_listed(finished_run, lang
     entries = [JournalEntry("power_limited", at_s, json.dumps(what)) for at_s, what in steps]
     table = power_table(entries, Translator(language))
     assert table.rows == [
-        (format_duration(0.0), "260", "+0.0%", "+0.0%", ""),
-        ("1.00 h", "180", "+4.7%", "-9.2%", ""),
-        ("2.50 h", "180", "+4.7%", "-9.2%", "2,500"),
+        (format_duration(0.0), "260", "+0.0 %", "+0.0 %", ""),
+        ("1.00 h", "180", "+4.7 %", "-9.2 %", ""),
+        ("2.50 h", "180", "+4.7 %", "-9.2 %", "2,500"),
     ]
     assert power_table(finished_run.entries, Translator(language)) is None
 

@@ -123,7 +123,7 @@ def test_the_replay_has_every_policy_and_its_bound(language):
     section = replay_section(COUNTERFACTUAL, Translator(language))
     (table,) = section.tables
     assert table.collapsed
-    assert table.rows[0][4:] == ("+10.0%", "+10.0% [-5.0%, +20.0%]")
+    assert table.rows[0][4:] == ("+10.0 %", "+10.0 % [-5.0 %, +20.0 %]")
     assert table.rows[1][4:] == ("", "")
     assert "800 g" in section.paragraphs[1]
     assert "20 %" in section.paragraphs[1]

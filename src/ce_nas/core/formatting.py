@@ -1,6 +1,7 @@
 """Numbers and quantities as text for people: three significant digits, with a unit where there is one.
 
 - quantities: `format_carbon`, `format_energy`, `format_duration`, `format_hours`, `format_time`
+- shares in percent: `format_percentage`
 - statistics: `format_number`, `format_interval`, `format_p_value`, `format_wins`
 """
 
@@ -24,6 +25,7 @@ __all__ = [
     "format_interval",
     "format_number",
     "format_p_value",
+    "format_percentage",
     "format_time",
     "format_wins",
 ]
@@ -78,6 +80,11 @@ def format_hours(hours: float, total_hours: float) -> str:
 def format_time(moment: datetime) -> str:
     """Format a moment in UTC, to the minute: ``"2021-07-02 06:00 UTC"``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def format_percentage(share: float, digits: int = 0, *, signed: bool = False) -> str:
+    """Format a share in percent, with a space as before every unit: ``"88 %"``, ``"99.88 %"``, ``"+4.0 %"``."""
+    return f"{100.0 * share:{'+' if signed else ''}.{digits}f} %"
 
 
 def format_number(value: float) -> str:

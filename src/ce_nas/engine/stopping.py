@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ce_nas.core.formatting import format_carbon
+from ce_nas.core.formatting import format_carbon, format_percentage
 from ce_nas.core.units import G_PER_KG
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class StopRule:
         if gain < required:
             self.reason = (
                 f"After {trainings} trainings, {coming} more, about {format_carbon(window_g)} of CO2eq, are expected "
-                f"to add {gain:.3%} of the hypervolume at most; less than {required:.3%} is not worth its carbon."
+                f"to add {format_percentage(gain, 3)} of the hypervolume at most; less than "
+                f"{format_percentage(required, 3)} is not worth its carbon."
             )
         return self.reason is not None
 

@@ -13,7 +13,7 @@ from ce_nas.analysis.hypervolume_gap import (
     log_missing_share,
 )
 from ce_nas.analysis.statistics import Interval, PairedTest, bootstrap_median, paired_test
-from ce_nas.core.formatting import format_interval, format_wins
+from ce_nas.core.formatting import format_interval, format_percentage, format_wins
 from ce_nas.core.units import G_PER_KG
 from ce_nas.experiments.base import ENGLISH, results_of_strategy
 from ce_nas.experiments.strategies import CE_NAS
@@ -169,7 +169,7 @@ def _comparison_row(comparison: ReferenceComparison, condition: str, translate: 
         format_interval(comparison.decomposition.carbon_ratio),
         format_interval(comparison.decomposition.energy_ratio),
         format_interval(comparison.decomposition.intensity_ratio),
-        f"{comparison.decomposition.reached_share:.0%}",
+        format_percentage(comparison.decomposition.reached_share),
         format_interval(comparison.log_missing_share),
         format_interval(comparison.reference_log_missing_share),
         format_wins(comparison.paired_test, translate),

@@ -10,6 +10,7 @@ from ce_nas.analysis.carbon_ratio import pair_runs
 from ce_nas.analysis.statistics import Interval, bootstrap_median
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError
+from ce_nas.core.formatting import format_percentage
 from ce_nas.core.units import G_PER_KG, J_PER_KWH
 from ce_nas.experiments.parallel import run_in_parallel
 from ce_nas.report.page import ReportPage, ReportSection, ReportTable
@@ -209,7 +210,7 @@ def _zone_section(zone: str, rows: Sequence[SweepRow], index: int, translate: Tr
             _format_hypervolume(row),
             _format_interval(row.evaluations),
             _format_interval(row.carbon_ratio),
-            f"{row.reached_share:.0%}",
+            format_percentage(row.reached_share),
         )
         for row in rows
     ]

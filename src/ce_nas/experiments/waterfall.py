@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ce_nas.core.formatting import format_interval
+from ce_nas.core.formatting import format_interval, format_percentage
 from ce_nas.experiments.figures import create_panels
 from ce_nas.report.page import ReportTable
 from ce_nas.report.plotting.palette import strategy_colour
@@ -79,7 +79,7 @@ def waterfall_table(steps: Sequence[WaterfallStep], level: float, translate: Tra
             format_interval(step.total.ratio),
             format_interval(step.added.ratio) if step.added else "",
             format_interval(step.left_out.ratio) if step.left_out else "",
-            f"{step.total.arrival:.0%}",
+            format_percentage(step.total.arrival),
         )
         for step in steps
     ]

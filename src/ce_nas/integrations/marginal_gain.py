@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ce_nas.core.formatting import format_carbon
+from ce_nas.core.formatting import format_carbon, format_percentage
 from ce_nas.core.units import G_PER_KG
 from ce_nas.engine.stopping import AUTO_GAIN, StopThreshold
 from ce_nas.pareto.hypervolume import hypervolume
@@ -62,7 +62,8 @@ class MarginalGainRule:
             return None
         return (
             f"After {trials} trials, {window} more, about {format_carbon(window_g)} of CO2eq, are expected to bring "
-            f"{gain:.3%} of the progress so far; less than {required:.3%} is not worth its carbon."
+            f"{format_percentage(gain, 3)} of the progress so far; less than {format_percentage(required, 3)} "
+            "is not worth its carbon."
         )
 
     @staticmethod

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.formatting import format_duration
+from ce_nas.core.formatting import format_duration, format_percentage
 from ce_nas.core.units import HOUR_S, parse_duration_s
 
 if TYPE_CHECKING:
@@ -75,6 +75,6 @@ class PauseRule:
         if now <= bound:
             return None
         return (
-            f"{now:.0f} g/kWh is not among the cleanest {self.cleanest_share:.0%} of the next "
+            f"{now:.0f} g/kWh is not among the cleanest {format_percentage(self.cleanest_share)} of the next "
             f"{format_duration(self.horizon_s)} by the forecast, at most {bound:.0f} g/kWh."
         )

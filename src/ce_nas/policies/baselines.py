@@ -17,6 +17,7 @@ from pydantic import Field
 from ce_nas.components.base import ComponentSettings
 from ce_nas.components.quantities import Duration, Share  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.components.registry import POLICIES
+from ce_nas.core.formatting import format_percentage
 from ce_nas.core.records import Allocation
 from ce_nas.core.units import HOUR_S
 from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, Decision, Policy, active_allocation
@@ -132,7 +133,9 @@ class FixedSharePolicy(Policy):
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
         sampling = round((1 - self._training_share) * state.cluster.devices)
-        return _sampling_decision(state, sampling, f"{self._training_share:.0%} of the devices evaluate at every hour.")
+        return _sampling_decision(
+            state, sampling, f"{format_percentage(self._training_share)} of the devices evaluate at every hour."
+        )
 
 
 class DeadlineSafetySettings(ComponentSettings):
@@ -258,7 +261,8 @@ class HotCarbonPolicy(Policy):
         coming = state.grid.forecast.mean_between(state.now_s, state.now_s + state.period_s)
         low, high = float(past.min()), float(past.max())
         share = min(max((coming - low) / (high - low), 0.0), 1.0) if high > low else 0.5
-        reason = f"Forecast {coming:.0f} g/kWh between the past week's {low:.0f} and {high:.0f}: {share:.0%} sampling."
+        range_text = f"between the past week's {low:.0f} and {high:.0f}"
+        reason = f"Forecast {coming:.0f} g/kWh {range_text}: {format_percentage(share)} sampling."
         devices = share * state.cluster.devices
         # with nothing to sample the share rests, but a device that the share does not fill trains
         return _sampling_decision(state, round(devices) if state.search.can_sample else math.floor(devices), reason)

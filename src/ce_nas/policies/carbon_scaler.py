@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.components.registry import POLICIES
+from ce_nas.core.formatting import format_percentage
 from ce_nas.core.units import HOUR_S
 from ce_nas.policies.base import DEFAULT_WARMUP_SCORES, Decision, Policy, active_allocation
 from ce_nas.policies.remaining_work import DEFAULT_CONFIDENCE, RemainingWorkSettings, estimate_remaining_work
@@ -69,8 +70,8 @@ class CarbonScalerPolicy(Policy):
         planned_s = work.quantile_s(self._confidence)
         count = _greedy_device_count(intensities, marginal_work, planned_s / state.period_s)
         reason = (
-            f"{planned_s / HOUR_S:.0f} GPU-hours are enough with a chance of {self._confidence:.0%}: {count} "
-            f"of {cluster.devices} GPUs are among the cheapest of the {periods} periods left at "
+            f"{planned_s / HOUR_S:.0f} GPU-hours are enough with a chance of {format_percentage(self._confidence)}: "
+            f"{count} of {cluster.devices} GPUs are among the cheapest of the {periods} periods left at "
             f"{intensities[0]:.0f} g/kWh."
         )
         return Decision(active_allocation(state, count, self._warmup_scores), reason)

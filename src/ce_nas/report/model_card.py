@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ce_nas.core.formatting import format_carbon, format_energy
+from ce_nas.core.formatting import format_carbon, format_energy, format_percentage
 
 __all__ = ["NetworkCard", "render_model_card", "stage_lines"]
 
@@ -76,7 +76,7 @@ def render_model_card(card: NetworkCard) -> str:
     )
     recipe = ", ".join(f"{name} {value}" for name, value in card.recipe.items())
     share = card.latency_busy_share
-    busy = "" if share is None else f", {share:.0%} busy with other work just before"
+    busy = "" if share is None else f", {format_percentage(share)} busy with other work just before"
     return f"""# Network of {card.space} for {card.data}
 
 `{card.architecture}`

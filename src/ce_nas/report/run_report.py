@@ -15,7 +15,7 @@ from ce_nas.analysis.summary import (
     summarise_failures,
 )
 from ce_nas.analysis.timeline import decided_periods, power_changes, site_moves, take_back_times_s
-from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_hours
+from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_hours, format_percentage
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.estimate_section import estimate_section
 from ce_nas.report.front import format_percent, recommendation_section, recommendation_sentences
@@ -129,7 +129,9 @@ def build_run_sections(
 def _overview_section(summary: RunSummary, saved: Savings, translate: Translator) -> ReportSection:
     """The saving, why the run ended and the recommended network, then the key figures."""
     share = (
-        "" if summary.hypervolume_share is None else translate("of_maximum", share=f"{summary.hypervolume_share:.2%}")
+        ""
+        if summary.hypervolume_share is None
+        else translate("of_maximum", share=format_percentage(summary.hypervolume_share, 2))
     )
     held_s = sum(summary.device_hours_by_activity.values()) * HOUR_S
     functions = translate.format_unique_functions(summary.evaluations, summary.unique_functions)
@@ -210,8 +212,8 @@ def power_table(entries: Sequence[JournalEntry], translate: Translator) -> Repor
         (
             format_duration(change.at_s),
             f"{change.limit_w:.0f}",
-            f"{change.time_factor - 1.0:+.1%}",
-            f"{change.energy_factor - 1.0:+.1%}",
+            format_percentage(change.time_factor - 1.0, 1, signed=True),
+            format_percentage(change.energy_factor - 1.0, 1, signed=True),
             "" if change.cap_w is None else f"{change.cap_w:,.0f}",
         )
         for change in power_changes(entries)
@@ -252,7 +254,7 @@ def _cost_section(entries: Sequence[JournalEntry], summary: RunSummary, translat
         (translate(f"source.{name}"), format_energy(energy_j)) for name, energy_j in summary.energy_j_by_source.items()
     ]
     paper = [(translate("accounting.paper"), format_carbon(summary.carbon_g["paper"]))]
-    share = f"{summary.energy_coverage:.1%}"
+    share = format_percentage(summary.energy_coverage, 1)
     tables = [ReportTable(translate("cost.caption"), header, [*rows, total])]
     if sources:
         tables.append(
@@ -268,7 +270,7 @@ def _cost_section(entries: Sequence[JournalEntry], summary: RunSummary, translat
         tables=tables,
         paragraphs=[
             translate("cost.books"),
-            translate("cost.covered" if share == "100.0%" else "cost.coverage", share=share),
+            translate("cost.covered" if share == "100.0 %" else "cost.coverage", share=share),
             *_take_back_sentences(entries, translate),
         ],
     )
@@ -307,7 +309,7 @@ def _budget_rows(summary: RunSummary, budget: Mapping[str, Any], translate: Tran
         else:
             if name == "carbon":
                 label += f" ({translate('accounting.' + budget['accounting'])})"
-            yield (label, format_amount(limit), format_amount(used), f"{used / limit:.1%}")
+            yield (label, format_amount(limit), format_amount(used), format_percentage(used / limit, 1))
 
 
 def _settings_section(summary: RunSummary, settings: Mapping[str, Any], translate: Translator) -> ReportSection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ce_nas.core.formatting import format_carbon, format_duration, format_energy
+from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_percentage
 from ce_nas.core.units import G_PER_KG, G_PER_TONNE
 from ce_nas.report.front import format_percent
 from ce_nas.report.page import ReportSection, ReportTable
@@ -195,12 +195,10 @@ def _format_replay(row: CounterfactualRow, translate: Translator) -> tuple[str, 
     amounts = (format_carbon(row.carbon_g), format_energy(row.energy_j), format_duration(row.end_s))
     if row.policy == "at-once":
         return (name, *amounts, "", "")
-    return (
-        f"**{name}**" if row.policy == "run" else name,
-        *amounts,
-        f"{row.saved_share:+.1%}",
-        f"{row.spread.median:+.1%} [{row.spread.low:+.1%}, {row.spread.high:+.1%}]",
-    )
+    spread = row.spread
+    shares = (row.saved_share, spread.median, spread.low, spread.high)
+    saved, median, low, high = (format_percentage(share, 1, signed=True) for share in shares)
+    return (f"**{name}**" if row.policy == "run" else name, *amounts, saved, f"{median} [{low}, {high}]")
 
 
 def _savings_chart(saved: Savings, translate: Translator) -> Chart:

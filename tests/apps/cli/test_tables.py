@@ -43,7 +43,20 @@ def test_a_sweep_fits_the_terminal_and_says_all_of_it(monkeypatch, capsys, langu
     assert max(map(cell_len, lines)) <= columns
     assert [line for line in lines if line != line.rstrip()] == []
     words = " ".join(lines).split()
-    for part in ("solar", "wind", "surrogate", "12.3", "[11.2,", "14.6]", "91.2", "1,234", "[1,200,", "1.23", "80%"):
+    for part in (
+        "solar",
+        "wind",
+        "surrogate",
+        "12.3",
+        "[11.2,",
+        "14.6]",
+        "91.2",
+        "1,234",
+        "[1,200,",
+        "1.23",
+        "80",
+        "%",
+    ):
         assert part in words, part
     assert sum("[11.2, 14.6]" in line for line in lines) == 4  # no interval is broken over lines
 

@@ -79,4 +79,4 @@ def test_a_missed_target_saves_nothing():
     assert relative_saving(BEFORE, late, carbon).median == -math.inf
     assert cost_ratio(BEFORE, late, carbon).median == 0.0
     assert format_percent(relative_saving(BEFORE, late, carbon)).startswith("- [-, ")
-    assert format_percent(relative_saving(BEFORE, BEFORE, carbon)) == "0%"
+    assert format_percent(relative_saving(BEFORE, BEFORE, carbon)) == "0 %"

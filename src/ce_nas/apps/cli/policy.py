@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ce_nas.apps.cli.shared_options import JsonOption, QuietOption, shows_text, write_json
+from ce_nas.core.formatting import format_percentage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +125,7 @@ def _print_results(results: Sequence[PolicyEvaluation]) -> None:
                 result.policy,
                 _format_interval(result.normalized_carbon),
                 _format_interval(result.carbon_ratio),
-                f"{result.success_rate:.0%}",
+                format_percentage(result.success_rate),
                 f"{result.mean_cost:.3f}",
                 f"{result.trainings.median:.0f}",
                 f"{result.hours.median:.0f}",

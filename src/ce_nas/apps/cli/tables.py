@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ce_nas.analysis.front_choice import choose
-from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_interval
+from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_interval, format_percentage
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.estimate_section import estimate_sentence
 from ce_nas.report.front import abbreviate, format_objectives, is_cell, scale_unit
@@ -88,7 +88,7 @@ def print_sweep(sweep: SweepSummary, translate: Translator) -> None:
                 format_interval(row.hypervolume_share.scaled(100) if row.hypervolume_share else row.hypervolume),
                 format_interval(row.evaluations),
                 format_interval(row.carbon_ratio),
-                f"{row.reached_share:.0%}",
+                format_percentage(row.reached_share),
             )
             for row in sweep.rows
             if row.zone == zone
@@ -244,7 +244,9 @@ def _print_facts(
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")  # Japanese has few blanks to break a line at
     share = (
-        "" if summary.hypervolume_share is None else translate("of_maximum", share=f"{summary.hypervolume_share:.2%}")
+        ""
+        if summary.hypervolume_share is None
+        else translate("of_maximum", share=format_percentage(summary.hypervolume_share, 2))
     )
     functions = translate.format_unique_functions(summary.evaluations, summary.unique_functions)
     found = translate(

@@ -13,6 +13,7 @@ from rich.text import Text
 from ce_nas.analysis.front_choice import recommend
 from ce_nas.analysis.summary import budget_usage, run_header, summarise, summarise_failures
 from ce_nas.apps.cli.display import ROLE_STYLES
+from ce_nas.core.formatting import format_percentage
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.plotting.sparkline import progress_bar, sparkline
 from ce_nas.report.run_report import BUDGET_FORMATTERS
@@ -114,7 +115,7 @@ def _result_rows(
     entries: Sequence[JournalEntry], summary: RunSummary, labels: _RowLabels
 ) -> Iterator[tuple[str, RenderableType]]:
     translate = labels.translate
-    share = "" if summary.hypervolume_share is None else f" ({summary.hypervolume_share:.2%})"
+    share = "" if summary.hypervolume_share is None else f" ({format_percentage(summary.hypervolume_share, 2)})"
     text = translate(
         "watch.found.text", hypervolume=f"{summary.hypervolume:,.5g}", share=share, samples=f"{summary.samples:,}",
         trainings=f"{summary.evaluations:,}",

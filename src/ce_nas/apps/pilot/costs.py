@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.analysis.statistics import Interval, bootstrap_crossed
+from ce_nas.core.formatting import format_percentage
 from ce_nas.core.units import G_PER_KG, G_PER_TONNE, HOUR_S, J_PER_KWH
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _estimate(
 def format_percent(share: Interval) -> str:
     """Format a saved share with its interval, if it has one; a dash where the quality was not reached."""
     ends = [
-        f"{round(value, 2) + 0.0:.0%}" if math.isfinite(value) else "-"  # never -0%
+        format_percentage(round(value, 2) + 0.0) if math.isfinite(value) else "-"  # never -0%
         for value in (share.median, share.low, share.high)
     ]
     return ends[0] if share.low == share.high else f"{ends[0]} [{ends[1]}, {ends[2]}]"

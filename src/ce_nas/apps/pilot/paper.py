@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ce_nas.apps.pilot.costs import cost_ratio, format_percent, get_measure, intensity_ratio, relative_saving
 from ce_nas.apps.pilot.proxy_benchmark import BASELINE_SEARCHER
-from ce_nas.core.formatting import format_duration, format_interval, format_number
+from ce_nas.core.formatting import format_duration, format_interval, format_number, format_percentage
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.html import render_paper_html
 from ce_nas.report.page import Fact, ReportPage, ReportSection, ReportTable
@@ -71,7 +71,7 @@ def _lead_text(result: PilotResult, translate: Translator) -> str:
     if result.is_measured:
         return translate(
             "pilot.lead.measured", runs=provenance.benchmark, count=len(provenance.seeds), bounds=bounds,
-            share=f"{result.metered_share:.0%}", **shared,
+            share=format_percentage(result.metered_share), **shared,
         )  # fmt: skip
     return translate(
         "pilot.lead.simulated", gpu_hours=f"{inputs.gpu_hours:,g}", trainings=inputs.trainings,
@@ -96,7 +96,7 @@ def _verdict_text(result: PilotResult, translate: Translator) -> str:
     if result.is_measured and len(result.provenance.seeds) < MIN_RUNS_FOR_VERDICT:
         return translate("pilot.verdict.few", count=len(result.provenance.seeds), **shares)
     if not math.isfinite(saving.median):
-        return translate("pilot.verdict.late", reached=f"{result.ce_nas.reached_share:.0%}")
+        return translate("pilot.verdict.late", reached=format_percentage(result.ce_nas.reached_share))
     if saving.low <= 0:
         return translate("pilot.verdict.unclear", share=shares["share"])
     verdict = translate("pilot.verdict.go" if over_shifting.low > 0 else "pilot.verdict.hours", **shares)
@@ -136,7 +136,7 @@ def _search_section(result: PilotResult, translate: Translator) -> ReportSection
         device_h = format_number(method.median_over(lambda cost: cost.device_s / HOUR_S).median)
         trainings = format_number(method.median_over(lambda cost: cost.trainings).median)
         row = (f"**{label}**" if method is result.ce_nas else label, *amounts)
-        rows.append((*row, device_h, trainings, f"{method.reached_share:.0%}"))
+        rows.append((*row, device_h, trainings, format_percentage(method.reached_share)))
     header = (
         translate("pilot.way"), *(units[name] for name in names), translate("pilot.gpu_hours"),
         translate("pilot.trainings"), translate("pilot.reached"),
@@ -288,7 +288,7 @@ def _condition_table(result: PilotResult, translate: Translator) -> ReportTable:
             format_interval(condition.ce_nas.median_over(amount)),
             format_percent(condition.saving),
             format_percent(condition.saving_by_shifting),
-            f"{condition.ce_nas.reached_share:.0%}",
+            format_percentage(condition.ce_nas.reached_share),
         )
         for condition in result.conditions
     ]
@@ -309,7 +309,8 @@ def _rule_table(result: PilotResult, translate: Translator) -> ReportTable:
     for rule in result.rules:
         median, low, high = rule.saving_on_other_days
         name = translate("pilot.rule.run" if rule.name == "run" else f"rule.{rule.name}")
-        rows.append((name, f"{rule.saving:+.1%}", f"{median:+.1%} [{low:+.1%}, {high:+.1%}]"))
+        saving, *others = (format_percentage(value, 1, signed=True) for value in (rule.saving, median, low, high))
+        rows.append((name, saving, f"{others[0]} [{others[1]}, {others[2]}]"))
     caption = translate("pilot.rules.paired" if result.has_baseline_runs else "pilot.rules.caption")
     return ReportTable(caption, header, rows)
 
@@ -321,7 +322,7 @@ def _limitations_section(result: PilotResult, translate: Translator) -> ReportSe
     grid = translate("pilot.unknown.grid", origin=origin, synthetic=synthetic)
     released = translate("pilot.unknown.released", idle=f"{provenance.idle_w:.0f}")
     if result.is_measured:
-        power = translate("pilot.unknown.metered", share=f"{result.metered_share:.0%}")
+        power = translate("pilot.unknown.metered", share=format_percentage(result.metered_share))
         notes = [power, translate("pilot.unknown.days"), released, grid]
     else:
         how = translate("pilot.as_stated" if "gpu_power_w" in inputs.given_names else "pilot.as_assumed")
@@ -344,7 +345,7 @@ def _plan_section(result: PilotResult, translate: Translator) -> ReportSection:
     inputs = result.inputs
     lowest_saving = max(relative_saving(result.baseline, result.ce_nas, _carbon_g).low, 0.0)
     values = {
-        "pilot.stage.1.gate": {"low": f"{lowest_saving:.0%}"},
+        "pilot.stage.1.gate": {"low": format_percentage(lowest_saving)},
         "pilot.stage.2.what": {"count": f"{max(round(inputs.searches_per_year / 4), 1):,}"},
         "pilot.stage.2.gate": {"hours": f"{inputs.adoption_hours:g}"},
     }

@@ -11,7 +11,7 @@ import numpy as np
 from ce_nas.analysis.carbon_ratio import PairedUsage, decompose_ratio, pair_runs
 from ce_nas.analysis.hypervolume_gap import log_missing_share
 from ce_nas.analysis.statistics import Interval, bootstrap_median
-from ce_nas.core.formatting import format_interval
+from ce_nas.core.formatting import format_interval, format_percentage
 from ce_nas.core.units import G_PER_KG
 from ce_nas.experiments.base import ENGLISH, Experiment, ExperimentReport, results_of_strategy
 from ce_nas.experiments.comparison import find_largest_hypervolume, gap_note
@@ -246,7 +246,7 @@ def _final_table(
                 format_interval(decomposition.intensity_ratio),
                 format_interval(decomposition.training_count_ratio),
                 format_interval(bootstrap_median([pair.paper_carbon_ratio for pair in pairs])),
-                f"{decomposition.reached_share:.0%}",
+                format_percentage(decomposition.reached_share),
                 translate("exp.equal.at", ratio=format_interval(best.carbon_ratio), level=f"{best.log_missing_share:g}")
                 if best
                 else "",

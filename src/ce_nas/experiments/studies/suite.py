@@ -15,7 +15,7 @@ import numpy as np
 from ce_nas.benchmarks.tabular import objective_matrix
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import SettingsError, unknown_choice_message
-from ce_nas.core.formatting import format_interval, format_number
+from ce_nas.core.formatting import format_interval, format_number, format_percentage
 from ce_nas.core.units import G_PER_KG
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.experiments.base import ENGLISH, Experiment, ExperimentReport
@@ -351,12 +351,12 @@ def _overall_table(comparison: _Comparison, names: Mapping[str, str], translate:
                 (
                     names[strategy],
                     f"{level:g}",
-                    f"{figures['arrival']:.0%}",
+                    format_percentage(figures["arrival"]),
                     format_number(figures["trainings"]["median"]),
                     format_number(figures["kg"]["median"]),
                     _format_ratio(comparison.ratio(strategy, REFERENCE, level)),
                     _format_ratio(comparison.ratio(strategy, OWN_SEARCHER, level)),
-                    f"{share:.1%}" if share is not None else "",
+                    format_percentage(share, 1) if share is not None else "",
                 )
             )
     header = tuple(translate(f"exp.suite.{column}") for column in columns)
@@ -370,7 +370,7 @@ def _group_table(comparison: _Comparison, names: Mapping[str, str], axis: str, t
         cells = [group]
         for strategy in comparison.strategies:
             ratio = comparison.ratio(strategy, REFERENCE, HEADLINE_LEVEL, lambda case: _group_of(case, axis) == group)  # noqa: B023 - called at once
-            cells.append(f"{_format_ratio(ratio)}, {ratio.arrival:.0%}" if ratio else "")
+            cells.append(f"{_format_ratio(ratio)}, {format_percentage(ratio.arrival)}" if ratio else "")
         rows.append(tuple(cells))
     header = (translate(f"exp.suite.{axis}"), *(names[strategy] for strategy in comparison.strategies))
     caption = translate(f"exp.suite.by_{axis}", level=f"{HEADLINE_LEVEL:g}")
@@ -381,7 +381,7 @@ def _factor_table(comparison: _Comparison, translate: Translator) -> ReportTable
     rows = []
     for name, with_it, without in FACTORS:
         if ratio := comparison.ratio(with_it, without, HEADLINE_LEVEL):
-            arrivals = f"{ratio.arrival:.0%}", f"{ratio.their_arrival:.0%}"
+            arrivals = format_percentage(ratio.arrival), format_percentage(ratio.their_arrival)
             rows.append((translate(f"exp.suite.factor.{name}"), _format_ratio(ratio), *arrivals))
     header = tuple(
         translate(f"exp.suite.{column}") for column in ("factor", "worth", "arrival_with", "arrival_without")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ce_nas.analysis.summary import run_header
 from ce_nas.core.errors import StoreError
+from ce_nas.core.formatting import format_percentage
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class RunFacts:
     def method(self) -> str:
         """How the energy was found, in a sentence or two."""
         parts = ", ".join(
-            f"{name} {energy_j / self.summary.energy_j:.0%}"
+            f"{name} {format_percentage(energy_j / self.summary.energy_j)}"
             for name, energy_j in self.summary.energy_j_by_source.items()
             if self.summary.energy_j
         )

@@ -16,6 +16,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from ce_nas._version import __version__
+from ce_nas.core.formatting import format_percentage
 from ce_nas.core.units import G_PER_KG
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def render_model_card(facts: RunFacts) -> str:
     embodied = "unknown" if facts.embodied_g is None else f"{facts.embodied_g:.4g} g"
     rows = (
         ("Operational carbon", f"{facts.carbon_g:.4g} g CO2eq"),
-        ("Energy from the grid", f"{facts.energy_kwh:.4g} kWh ± {facts.uncertainty:.0%}"),
+        ("Energy from the grid", f"{facts.energy_kwh:.4g} kWh ± {format_percentage(facts.uncertainty)}"),
         ("Method", facts.method),
         ("Grid", f"{facts.summary.grid['zone']}, {facts.summary.grid['origin']}"),
         ("Embodied carbon, apart", f"{embodied} ({facts.embodied_source})"),

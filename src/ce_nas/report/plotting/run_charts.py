@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ce_nas.analysis.front_choice import without_poor_ends
 from ce_nas.analysis.timeline import allocation_intervals, allocation_totals_h, decided_periods
 from ce_nas.analysis.trajectory import build_trajectory
-from ce_nas.core.formatting import format_carbon, format_energy
+from ce_nas.core.formatting import format_carbon, format_energy, format_percentage
 from ce_nas.core.units import G_PER_KG
 from ce_nas.report.plotting.chart import Chart, ChartCurve
 from ce_nas.report.plotting.palette import BAND_COLOURS, BLACK, BLUE, GREY, ORANGE, ROLE_COLOURS
@@ -243,7 +243,7 @@ def _quantile_bands(
     curves = []
     for low, high, colour in zip(levels[: len(levels) // 2], levels[::-1], BAND_COLOURS, strict=False):
         lower, upper = (tuple(_nan_if_none(by_level.get(level)) for by_level in quantiles) for level in (low, high))
-        share = f"{(float(high) - float(low)):.0%}"
+        share = format_percentage(float(high) - float(low))
         curves.append(ChartCurve(translate("band", share=share), "band", edges, upper, colour, lower=lower))
     return curves
 

@@ -21,7 +21,7 @@ def names(text):
 def test_row_shows_the_progress_of_a_run(listing):
     rows = {status.name: build_run_row(status, Translator("en")) for status in listing.statuses}
     wind = rows["runs~wind"]
-    assert (wind.status, wind.progress, wind.progress_text) == ("ended", 1.0, "100%")
+    assert (wind.status, wind.progress, wind.progress_text) == ("ended", 1.0, "100 %")
     assert wind.status_text.startswith("ended: ")
     killed = rows["runs~killed"]
     assert killed.status in {"running", "paused"}

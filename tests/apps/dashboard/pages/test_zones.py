@@ -41,7 +41,7 @@ class FixedForecasts:
 def test_best_start_and_its_carbon():
     text = zones_page(FixedForecasts(), JobRequest(hours=10, within=48, gpus=8), NOW, Translator("en"))
     assert "Start at 2026-05-04 21:00" in text
-    assert "80% less than" in text
+    assert "80 % less than" in text
     grams = 8 * 287.0 * 1.56 / 1000 * 10 * 100
     assert f"{grams / 1000:.2f} kg" in text
     assert "05-04 21:00 - 07:00" in text
@@ -75,8 +75,8 @@ def test_best_start_per_day_and_band_per_hour():
     days = re.findall(r'<th scope="row">(2026-05-\d\d)</th>', text)
     assert days == [f"2026-05-0{day}" for day in (4, 5, 6, 7, 8)]
     assert "450 - 550" in text
-    assert "80% forecast interval" in text
-    assert "95% forecast interval" not in text
+    assert "80 % forecast interval" in text
+    assert "95 % forecast interval" not in text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from ce_nas.analysis.trajectory import build_trajectory
 from ce_nas.apps.dashboard.layout import PageLayout, render_page
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.formatting import format_carbon, format_energy
+from ce_nas.core.formatting import format_carbon, format_energy, format_percentage
 from ce_nas.experiments.strategies import combine
 from ce_nas.experiments.sweep import SweepRun, summarise_sweep, sweep_page
 from ce_nas.report.page import ReportSection, ReportTable
@@ -142,7 +142,11 @@ def _tables_section(
 
 def _format_hypervolume(summary: RunSummary) -> str:
     share = summary.hypervolume_share
-    return f"{summary.hypervolume:,.6g}" if share is None else f"{summary.hypervolume:,.6g} ({share:.2%})"
+    return (
+        f"{summary.hypervolume:,.6g}"
+        if share is None
+        else f"{summary.hypervolume:,.6g} ({format_percentage(share, 2)})"
+    )
 
 
 def _carbon_to_reach(run: ChartedRun, reference: ChartedRun, translate: Translator) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from ce_nas.analysis.summary import budget_usage
 from ce_nas.apps.dashboard.layout import PageLayout, render_page
-from ce_nas.core.formatting import format_carbon
+from ce_nas.core.formatting import format_carbon, format_percentage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,10 +67,10 @@ def build_run_row(run: RunStatus, translate: Translator) -> RunListRow:
         strategy=f"{summary.policy} + {summary.searcher}",
         zone=summary.grid["zone"],
         progress=progress,
-        progress_text=f"{progress:.0%}",
+        progress_text=format_percentage(progress),
         carbon=format_carbon(summary.carbon_g["full"]),
         trainings=f"{summary.evaluations:,}",
-        hypervolume=f"{summary.hypervolume:,.5g}" if share is None else f"{share:.2%}",
+        hypervolume=f"{summary.hypervolume:,.5g}" if share is None else format_percentage(share, 2),
         front=f"{len(summary.front):,}",
         changed=f"{run.modified_at:%Y-%m-%d %H:%M}",
         sort_keys={

@@ -12,7 +12,7 @@ from ce_nas.apps.dashboard.layout import PageLayout, render_page
 from ce_nas.apps.dashboard.zone_forecast import HORIZON_H, ZoneForecast
 from ce_nas.config.schema import Settings
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.formatting import format_carbon
+from ce_nas.core.formatting import format_carbon, format_percentage
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.forecast.best_start import find_best_start
 from ce_nas.report.page import ReportSection, ReportTable
@@ -117,7 +117,7 @@ def _zone_section(forecast: ZoneForecast | str, job_request: JobRequest, transla
             translate(
                 "board.zones.paused", hours=_format_hour_ranges(forecast, best.pausing_hours),
                 then=job_request.format_carbon(best.pausing_g_per_kwh),
-                share=f"{best.saved_share(best.pausing_g_per_kwh):.0%}",
+                share=format_percentage(best.saved_share(best.pausing_g_per_kwh)),
             ),
         ],
         charts=[_intensity_chart(forecast, best, job_request, translate)],
@@ -135,8 +135,8 @@ def _start_text(forecast: ZoneForecast, best: BestStart, job_request: JobRequest
         return translate("board.zones.start_now", **shared)
     return translate(
         "board.zones.start", start=_format_time(forecast, best.start_h),
-        then=job_request.format_carbon(best.start_g_per_kwh), share=f"{best.saved_share(best.start_g_per_kwh):.0%}",
-        **shared,
+        then=job_request.format_carbon(best.start_g_per_kwh),
+        share=format_percentage(best.saved_share(best.start_g_per_kwh)), **shared,
     )  # fmt: skip
 
 
@@ -157,8 +157,8 @@ def _all_zones_section(
                 f"{forecast.past_g_per_kwh[-1]:.0f}",
                 f"{forecast.forecast_g_per_kwh[:24].mean():.0f}",
                 _format_time(forecast, best.start_h) if best.start_h else translate("board.zones.now"),
-                f"{best.saved_share(best.start_g_per_kwh):.0%}",
-                f"{best.saved_share(best.pausing_g_per_kwh):.0%}",
+                format_percentage(best.saved_share(best.start_g_per_kwh)),
+                format_percentage(best.saved_share(best.pausing_g_per_kwh)),
                 job_request.format_carbon(best.start_g_per_kwh),
             )
         )
@@ -195,7 +195,7 @@ def _best_starts_table(forecast: ZoneForecast, job_request: JobRequest, translat
             f"{forecast.time_after(start):%H:%M}",
             f"{means[start]:.0f}",
             job_request.format_carbon(means[start]),
-            f"{1 - means[start] / means[0]:+.0%}" if means[0] > 0 else "",
+            format_percentage(1 - means[start] / means[0], signed=True) if means[0] > 0 else "",
         )
         for day, start in days.items()
     ]
@@ -223,7 +223,7 @@ def _hourly_table(forecast: ZoneForecast, translate: Translator) -> ReportTable:
     ]
     header = (
         translate("board.zones.from"), translate("forecast"),
-        *(translate("band", share=f"{high - low:.0%}") for low, high in bands),
+        *(translate("band", share=format_percentage(high - low)) for low, high in bands),
     )  # fmt: skip
     return ReportTable(translate("board.zones.hours"), header, rows, copyable=True, collapsed=True)
 
@@ -258,7 +258,7 @@ def _quantile_bands(forecast: ZoneForecast, hours: tuple[float, ...], translate:
     quantiles = forecast.forecast.quantiles_g_per_kwh
     for (low, high), colour in BAND_COLOURS.items():
         if {low, high} <= set(quantiles):
-            name = translate("band", share=f"{high - low:.0%}")
+            name = translate("band", share=format_percentage(high - low))
             yield ChartCurve(name, "band", hours, _to_floats(quantiles[high]), colour, lower=_to_floats(quantiles[low]))
 
 
