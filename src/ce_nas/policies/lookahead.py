@@ -17,6 +17,7 @@ from pydantic import Field
 
 from ce_nas.components.quantities import Share  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.components.registry import POLICIES
+from ce_nas.core.formatting import format_percentage
 from ce_nas.core.units import HOUR_S
 from ce_nas.policies.base import (
     DEFAULT_WARMUP_SCORES,
@@ -185,10 +186,10 @@ def _current_level(state: State) -> int:
 
 def _reason(state: State, work: RemainingWork, period_costs: np.ndarray, level: int) -> str:
     hours_left = state.budget.time_left_s / HOUR_S
-    cost = f"this period costs {period_costs[0]:.0%} of the mean of the {hours_left:.0f} h left"
+    cost = f"this period costs {format_percentage(period_costs[0])} of the mean of the {hours_left:.0f} h left"
     if period_costs[0] >= CLOSED_PERIOD_COST:
         cost = "the cluster may not be used in this period"
     return (
         f"Worth about {work.median_trainings:.0f} more trainings, {work.median_device_s / HOUR_S:.0f} GPU-hours; "
-        f"{cost}: {level / _ACTIVITY_LEVELS:.0%} of the devices work."
+        f"{cost}: {format_percentage(level / _ACTIVITY_LEVELS)} of the devices work."
     )

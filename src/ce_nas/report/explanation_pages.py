@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ce_nas.analysis.explanation import explain_architecture, explain_hour, explain_region, explain_run
 from ce_nas.analysis.summary import run_header
 from ce_nas.analysis.surrogate_explanation import explain_choice_of_surrogate
-from ce_nas.core.formatting import format_carbon
+from ce_nas.core.formatting import format_carbon, format_percentage
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.page import ReportPage, ReportSection, ReportTable
 
@@ -125,8 +125,8 @@ def _model_sections(
         translate("why.model.values", values=_format_prediction(objectives, subject, translate)),
         translate(
             "why.model.chance",
-            chance=f"{subject.chance:.1%}",
-            gain=f"{subject.gain:.2%}",
+            chance=format_percentage(subject.chance, 1),
+            gain=format_percentage(subject.gain, 2),
             rank=f"{subject.rank:,}",
             count=f"{model.candidates:,}",
         ),
@@ -138,7 +138,7 @@ def _model_sections(
     if not was_chosen:
         chosen = model.chosen
         values = _format_prediction(objectives, chosen, translate)
-        chance, gain = f"{chosen.chance:.1%}", f"{chosen.gain:.2%}"
+        chance, gain = format_percentage(chosen.chance, 1), format_percentage(chosen.gain, 2)
         notes.append(translate("why.model.chosen", by=chosen.architecture, values=values, chance=chance, gain=gain))
     notes.append(translate("why.model.how"))
     return [ReportSection("model", translate("why.model"), paragraphs=[when], notes=notes)]
@@ -193,21 +193,25 @@ def _split_sections(splits: Sequence[PartitionSplit], translate: Translator) -> 
 
 
 def _rule_sentence(split: PartitionSplit, translate: Translator) -> str:
-    share = f"{split.dropped_share:.0%}"
+    share = format_percentage(split.dropped_share)
     if not split.conditions:
         return translate("why.cut.nothing", share=share)
     clauses = translate("why.and").join(
         describe_predicate(predicate, translate, holds=holds) for predicate, holds in split.conditions
     )
     return translate(
-        "why.cut.common", share=share, covers=f"{split.recall:.0%}", clauses=clauses, purity=f"{split.precision:.0%}"
+        "why.cut.common",
+        share=share,
+        covers=format_percentage(split.recall),
+        clauses=clauses,
+        purity=format_percentage(split.precision),
     )
 
 
 def _accuracy_sentence(split: PartitionSplit, translate: Translator) -> str:
     key = "why.basis.all" if split.exhaustive else "why.basis.drawn"
     basis = translate(key, count=f"{split.n_architectures:,}")
-    return translate("why.fidelity", share=f"{split.tree_accuracy:.0%}", basis=basis)
+    return translate("why.fidelity", share=format_percentage(split.tree_accuracy), basis=basis)
 
 
 def _trained_sentence(split: PartitionSplit, translate: Translator) -> str:
@@ -224,7 +228,7 @@ def _event_sentence(event: ArchitectureEvent, objectives: Sequence[dict[str, Any
     if "dominance_number" in details:
         details["number"] = details.pop("dominance_number")
     if "fidelity" in details:
-        details["share"] = f"{details.pop('fidelity'):.0%}"
+        details["share"] = format_percentage(details.pop("fidelity"))
     if event.objective_values is not None:
         units = event.kind != "scored"
         details["values"] = _format_objectives(objectives, event.objective_values, translate, units=units)
@@ -257,7 +261,7 @@ def _decision_sentences(explanation: HourExplanation, translate: Translator) -> 
     yield translate("why.hour.reason", reason=decision["reason"])
     if decision["forecast_g_per_kwh"] is not None:
         quantiles = decision.get("quantiles_g_per_kwh", {})
-        levels = translate.join(f"{float(level):.0%}: {value:.0f}" for level, value in quantiles.items())
+        levels = translate.join(f"{format_percentage(float(level))}: {value:.0f}" for level, value in quantiles.items())
         yield translate(
             "why.hour.forecast",
             expected=f"{decision['forecast_g_per_kwh']:.0f}",
