@@ -121,6 +121,16 @@ def test_no_binding_budget_if_grid_gets_cleaner():
     )
 
 
+def test_a_budget_is_used_up_at_nothing_left_and_not_before():
+    assert make_checker(energy_j=0.5, cost=0.01).has_anything_left(0.0)
+    assert not make_checker(energy_j=0.0).has_anything_left(0.0)
+    assert not make_checker(time_s=HOUR_S).has_anything_left(HOUR_S)
+
+
+def test_accounting_rules_have_the_names_of_the_settings():
+    assert {CarbonAccounting("full"), CarbonAccounting("paper")} == set(CarbonAccounting)
+
+
 def test_binding_budget():
     assert make_checker(time_s=HOUR_S).binding_budget(Work(HOUR_S), 1.0) is StopReason.DEADLINE
     assert make_checker(energy_j=1.0).binding_budget(Work(HOUR_S), 0.0) is StopReason.ENERGY
