@@ -2,9 +2,11 @@ import re
 
 import pytest
 
+from ce_nas.analysis.explanation import ArchitectureEvent
 from ce_nas.analysis.partition_rules import explain_splits
 from ce_nas.core.formatting import format_carbon
 from ce_nas.report.explanation_pages import (
+    _event_sentence,
     build_architecture_page,
     build_hour_page,
     build_region_page,
@@ -103,3 +105,13 @@ def test_explanation_pages_in_both_languages(lamoo_run, finished_run, language):
     for page in (run, hour):
         assert page.title in render_markdown(page)
     assert len(build_run_page(finished_run.entries, SPACE, translate).sections) == 1
+
+
+def test_an_objective_of_which_nothing_is_known_is_left_out():
+    objectives = [
+        {"name": "accuracy", "maximise": True, "unit": "%"},
+        {"name": "latency", "maximise": False, "unit": ""},
+    ]
+    sentence = _event_sentence(ArchitectureEvent(1.0, "scored", [None, 2.5]), objectives, TRANSLATE)
+    assert "latency 2.5" in sentence
+    assert "accuracy" not in sentence

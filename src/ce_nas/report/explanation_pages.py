@@ -245,12 +245,13 @@ def _format_region(region: str | None, translate: Translator) -> str:
 
 
 def _format_objectives(
-    objectives: Sequence[dict[str, Any]], values: Sequence[float], translate: Translator, *, units: bool
+    objectives: Sequence[dict[str, Any]], values: Sequence[float | None], translate: Translator, *, units: bool
 ) -> str:
-    """Format raw (minimised) values of the objectives in their own direction."""
+    """Format raw (minimised) values of the objectives in their own direction; None is left out."""
     return translate.join(
         f"{one['name']} {(-value if one['maximise'] else value):,.5g} {one['unit'] if units else ''}".strip()
         for one, value in zip(objectives, values, strict=True)
+        if value is not None
     )
 
 
