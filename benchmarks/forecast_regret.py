@@ -1,7 +1,7 @@
 """Forecasts judged by grams: what deferrable jobs emit when each forecaster schedules them, beside its errors.
 
     python benchmarks/forecast_regret.py --grid FOLDER [--quick] [--json FILE] [--seed N] [--zones ZONE ...]
-        [--forecasters NAME ...] [--weather yes|no|both] [--first DATE] [--last DATE] [--replan HOURS]
+        [--forecasters NAME ...] [--weather yes|no|both] [--first DATE] [--last DATE] [--replan HOURS] [--hindsight]
 
 Jobs of 3, 12 and 40 hours on one device may pause at will within 24 hours, 80 hours and a week (40 not within 24). A
 forecast is issued every ``--replan`` hours, 96 hours ahead and continued by its mean day, as in a search; the job runs
@@ -13,6 +13,10 @@ of the truth inside the 80 and 95 % intervals, at the midnights. Forecasters wit
 FOLDER holds the public tables carboncast_2020_2021, weather_forecast_2019_2022, electricity_maps_2021_2024 and, for the
 forecaster ``carboncast``, carboncast_forecasts_2021h2 (parquet). ``--forecasters fracast`` judges a general foundation
 model, which needs the package of that name.
+
+``--hindsight`` shows what these members could keep at best, with what no forecaster may use: the best single member of
+each zone, chosen on the truth of the span itself; the fixed combination of members that a search on that truth finds
+best; and the default forecaster when it is given the true wind and solar generation of the coming four days.
 """
 
 from __future__ import annotations
@@ -36,13 +40,18 @@ from ce_nas.forecast.base import FORECAST_HORIZON_S, Forecaster
 from ce_nas.forecast.conformal import CalibratedForecaster
 from ce_nas.forecast.forecaster_selection import create_forecaster, load_forecaster
 from ce_nas.forecast.history import RecordedHistory
+from ce_nas.forecast.hourly import HourlyForecaster
 from ce_nas.forecast.simple_forecasters import SeasonalNaive
+from ce_nas.forecast.weather_trees import WeatherTrees
 from ce_nas.grid.readers import read_future_covariates, read_trace
+from ce_nas.grid.trace import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ce_nas.forecast.base import ForecastInput
+    from ce_nas.forecast.hourly import HourlySeries
+    from ce_nas.grid.trace import GridTrace
 
     Figures = dict[str, Any]
 
@@ -50,6 +59,13 @@ ZONES = ("CISO", "DE", "ERCO", "PJM", "ISNE", "SE", "BPAT", "FPL", "NL", "PL")
 WEATHER_ZONES = ("CISO", "DE", "ERCO", "PJM", "ISNE", "SE")
 CARBONCAST, FOUNDATION = "carboncast", "fracast"
 FORECASTERS = ("persistence", "seasonal-naive", "damped-profile", "adaptive", "auto", CARBONCAST)
+#: forecasters that are combined in hindsight, and generation that is then known ahead
+HINDSIGHT_MEMBERS, KNOWN_SOURCES = (
+    ("adaptive", "damped-profile", "seasonal-naive", "pretrained-transformer"),
+    ("wind", "solar"),
+)
+#: shares by which the search in hindsight moves a combination towards a member, and its rounds
+HINDSIGHT_SHARES, HINDSIGHT_ROUNDS = (0.2, 0.5), 2
 FIRST, LAST = datetime(2021, 7, 1, tzinfo=UTC), datetime(2021, 12, 28, tzinfo=UTC)
 #: hours of the jobs, and of their windows
 JOBS_H, WINDOWS_H = (3, 12, 40), (24, 80, 168)
@@ -243,13 +259,29 @@ class PublishedForecasts(Forecaster):
         return replace(whole, mean_g_per_kwh=_continue(whole, inputs.horizon_steps(horizon_s)))
 
 
-def history_of(folder: Path, zone: str, *, weather: bool) -> RecordedHistory:
-    """Return the record of a zone, with its weather on request."""
+def history_of(folder: Path, zone: str, *, weather: bool, generation: bool = False) -> RecordedHistory:
+    """Return the record of a zone, with its weather on request.
+
+    :param generation: whether the true generation of :data:`KNOWN_SOURCES` is known ahead, for a bound.
+    """
     known = (
         read_future_covariates(folder / "weather_forecast_2019_2022.parquet", zone, WEATHER_LATER_S) if weather else {}
     )
     name = "carboncast_2020_2021" if zone in ZONES else "electricity_maps_2021_2024"
-    return KnownAhead.from_trace(read_trace(folder / f"{name}.parquet", zone=zone), known)
+    trace = read_trace(folder / f"{name}.parquet", zone=zone)
+    if generation:
+        known |= known_generation(trace)
+    return KnownAhead.from_trace(trace, known)
+
+
+def known_generation(trace: GridTrace) -> dict[str, Series]:
+    """Return the generation of :data:`KNOWN_SOURCES`, as far as the record has it, GW; 0 where it is missing."""
+    known = {}
+    for source in KNOWN_SOURCES:
+        if source in trace.mix_mw and np.nanmax(trace.mix_mw[source]) > 0:
+            values = np.nan_to_num(trace.mix_mw[source]) / 1000.0
+            known[f"{source}_generation"] = Series(trace.series.start, trace.series.step_s, values)
+    return known
 
 
 def kept_interval(regret: ForecastRegret, seed: int) -> tuple[float, float, float]:
@@ -291,27 +323,139 @@ class Replay(Forecaster):
         return replace(known, issued_s=inputs.end_s, start_s=inputs.end_s)
 
 
+def regrets(
+    forecaster: Forecaster, history: RecordedHistory, span: tuple[datetime, datetime], replan_h: float
+) -> Iterator[tuple[str, ForecastRegret]]:
+    """Schedule every job by the forecasts; yield its name and what it cost."""
+    for window_h in WINDOWS_H:
+        for hours in JOBS_H:
+            if hours <= window_h:
+                job = DeferrableJob(duration_s=hours * HOUR_S, window_s=window_h * HOUR_S, replan_s=replan_h * HOUR_S)
+                starts = window_starts(*span, math.ceil(window_h / 24) * 24 * HOUR_S)
+                yield f"{hours} h in {window_h} h", compute_regret(forecaster, history, job, starts)
+
+
 def judge(
     forecaster: Forecaster, history: RecordedHistory, span: tuple[datetime, datetime], replan_h: float, seed: int
 ) -> Figures:
     """Return the figures of one forecaster on one zone: the share kept of each job, and its errors."""
     issued, jobs, (first, last) = IssuedForecasts(forecaster), {}, span
-    for window_h in WINDOWS_H:
-        for hours in JOBS_H:
-            if hours <= window_h:
-                job = DeferrableJob(duration_s=hours * HOUR_S, window_s=window_h * HOUR_S, replan_s=replan_h * HOUR_S)
-                starts = window_starts(first, last, math.ceil(window_h / 24) * 24 * HOUR_S)
-                regret = compute_regret(issued, history, job, starts)
-                jobs[f"{hours} h in {window_h} h"] = {
-                    "kept_share": list(kept_interval(regret, seed)),
-                    "windows": len(regret.starts),
-                    "regret_g_mean": float(regret.regret_g.mean()),
-                    "best_g_mean": float(regret.optimal_g.mean()),
-                    "at_once_g_mean": float(regret.immediate_g.mean()),
-                }
+    for name, regret in regrets(issued, history, span, replan_h):
+        jobs[name] = {
+            "kept_share": list(kept_interval(regret, seed)),
+            "windows": len(regret.starts),
+            "regret_g_mean": float(regret.regret_g.mean()),
+            "best_g_mean": float(regret.optimal_g.mean()),
+            "at_once_g_mean": float(regret.immediate_g.mean()),
+        }
     errors = error_figures(Replay(forecaster, issued), issued, history, IssueTimes(first, last - timedelta(days=4)))
     kept = float(np.mean([job["kept_share"][0] for job in jobs.values()]))
     return {"zone": history.zone, "forecaster": forecaster.name, **errors, "kept_share_mean": kept, "jobs": jobs}
+
+
+class TreesAlone(HourlyForecaster):
+    """The default's trees on the weather as a forecaster; where they have no forecast, yesterday."""
+
+    name = WeatherTrees.name
+
+    def __init__(self) -> None:
+        self._trees = WeatherTrees()
+
+    def predict_log(self, slots: HourlySeries, zone: str) -> tuple[np.ndarray, Mapping[float, np.ndarray]]:
+        """See :meth:`HourlyForecaster.predict_log`; without quantiles."""
+        del zone
+        yesterday = np.resize(slots.log_intensity[-slots.slots_per_day :], slots.horizon)
+        by_trees = self._trees.predict_log(slots)
+        return yesterday if by_trees is None else np.where(np.isfinite(by_trees), by_trees, yesterday), {}
+
+
+class FixedCombination(Forecaster):
+    """A mean of forecasts that were issued before, in logarithms, with fixed weights."""
+
+    name = "fixed combination"
+    lookback_s = HOUR_S
+
+    def __init__(self, issued: Sequence[IssuedForecasts], weights: np.ndarray) -> None:
+        self._issued, self._weights = issued, weights
+
+    def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
+        """See :meth:`Forecaster.predict`."""
+        logs = [np.log(np.maximum(member.issued[inputs.end].mean_g_per_kwh, 0.01)) for member in self._issued]
+        mean = np.exp(np.tensordot(self._weights, np.stack(logs), axes=1))
+        whole = Forecast(self.name, inputs.end_s, inputs.end_s, inputs.step_s, mean)
+        return replace(whole, mean_g_per_kwh=_continue(whole, inputs.horizon_steps(horizon_s)))
+
+
+def best_combination(kept: Callable[[np.ndarray], float], n_members: int) -> tuple[np.ndarray, float, int]:
+    """Search weights for the largest share kept; return them, that share, and the index of the best single member.
+
+    It starts from the best single member and moves towards others while that helps.
+    """
+    corners = np.eye(n_members)
+    singles = [kept(corner) for corner in corners]
+    best = int(np.argmax(singles))
+    weights, share = corners[best], singles[best]
+    for _ in range(HINDSIGHT_ROUNDS):
+        for corner in corners:
+            tried = [(1 - step) * weights + step * corner for step in HINDSIGHT_SHARES]
+            shares = [kept(one) for one in tried]
+            if max(shares) > share:
+                weights, share = tried[int(np.argmax(shares))], max(shares)
+    return weights, share, best
+
+
+def judge_hindsight(
+    members: Sequence[Forecaster], history: RecordedHistory, span: tuple[datetime, datetime], replan_h: float
+) -> Figures:
+    """Return the best single member and the best combination found on the truth of the span itself."""
+    issued = [IssuedForecasts(member) for member in members]
+    shares = [_kept_mean(member, history, span, replan_h) for member in issued]  # issues all forecasts
+    weights, kept, best = best_combination(
+        lambda weights: _kept_mean(FixedCombination(issued, weights), history, span, replan_h), len(issued)
+    )
+    return {
+        "members": dict(zip([member.name for member in members], shares, strict=True)),
+        "best_member": members[best].name,
+        "best_combination": dict(zip([member.name for member in members], weights.tolist(), strict=True)),
+        "best_combination_kept": kept,
+    }
+
+
+def _kept_mean(
+    forecaster: Forecaster, history: RecordedHistory, span: tuple[datetime, datetime], replan_h: float
+) -> float:
+    """Return the mean share kept over the jobs."""
+    return float(np.mean([regret.saved_share for _, regret in regrets(forecaster, history, span, replan_h)]))
+
+
+def show_hindsight(args: argparse.Namespace) -> None:
+    """Print what the members could keep at best in each zone, with hindsight."""
+    heads = ("auto", "best single member", "best combination", "wind and sun known")
+    print(f"{'zone':7} {'wx':4} {heads[0]:>6} {heads[1]:>30} {heads[2]:>17} {heads[3]:>19}")
+    span, rows = (args.first, args.last), []
+    for zone, weather in zone_cases(args):
+        history = history_of(args.grid, zone, weather=weather)
+        members = [create_forecaster(name) for name in HINDSIGHT_MEMBERS] + ([TreesAlone()] if weather else [])
+        members.append(create_forecaster("online-ensemble"))
+        figures = judge_hindsight(members, history, span, args.replan)
+        informed = history_of(args.grid, zone, weather=weather, generation=True)
+        known = _kept_mean(IssuedForecasts(create_forecaster("online-ensemble")), informed, span, args.replan)
+        rows.append({"zone": zone, "weather": weather, **figures, "generation_known_kept": known})
+        single, kept = figures["best_member"], figures["members"]
+        shares = (kept["online-ensemble"], kept[single], figures["best_combination_kept"], known)
+        auto, alone, combined, informed_kept = (f"{100 * share:.1f}" for share in shares)
+        cells = f"{auto:>6} {f'{single} {alone}':>30} {combined:>17} {informed_kept:>19}"
+        print(f"{zone:7} {'yes' if weather else 'no':4} {cells}", flush=True)
+        if args.json:
+            args.json.write_text(json.dumps({"replan_h": args.replan, "rows": rows}, indent=2) + "\n")
+
+
+def zone_cases(args: argparse.Namespace) -> Iterator[tuple[str, bool]]:
+    """Yield the zones, and whether the weather is known."""
+    for zone in args.zones:
+        for weather in {"yes": (True,), "no": (False,), "both": (True, False)}[args.weather]:
+            if not weather or zone in WEATHER_ZONES:
+                yield zone, weather
 
 
 def build(name: str, zone: str, folder: Path) -> Forecaster | None:
@@ -355,32 +499,33 @@ def main() -> None:
     parser.add_argument("--first", type=parse_time, default=FIRST)
     parser.add_argument("--last", type=parse_time, default=LAST)
     parser.add_argument("--replan", type=float, default=6.0, help="hours between two forecasts")
+    parser.add_argument("--hindsight", action="store_true", help="what the members could keep at best")
     parser.add_argument("--quick", action="store_true", help="one zone, three weeks, without weather")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     args = parser.parse_args()
     if args.quick:
         args.zones, args.weather, args.last = args.zones[:1], "no", args.first + timedelta(days=21)
+    if args.hindsight:
+        show_hindsight(args)
+        return
     names = [f"{hours}/{window}" for window in WINDOWS_H for hours in JOBS_H if hours <= window]
     head = f"{'zone':7} {'wx':4} {'forecaster':16} {'MAPE':>6} {'pinb.':>6} {'in 80':>5} {'in 95':>5} {'kept %':>6} "
     print(head + " ".join(f"{name:>6}" for name in names))
     rows = []
-    for zone in args.zones:
-        for weather in {"yes": (True,), "no": (False,), "both": (True, False)}[args.weather]:
-            if weather and zone not in WEATHER_ZONES:
+    for zone, weather in zone_cases(args):
+        history = history_of(args.grid, zone, weather=weather)
+        for name in args.forecasters:
+            forecaster = build(name, zone, args.grid)
+            if forecaster is None or (weather and name in ("persistence", "seasonal-naive", "damped-profile")):
                 continue
-            history = history_of(args.grid, zone, weather=weather)
-            for name in args.forecasters:
-                forecaster = build(name, zone, args.grid)
-                if forecaster is None or (weather and name in ("persistence", "seasonal-naive", "damped-profile")):
-                    continue
-                if name == CARBONCAST and not weather:  # its forecasts use the weather
-                    continue
-                figures = judge(forecaster, history, (args.first, args.last), args.replan, args.seed)
-                rows.append({**figures, "forecaster": name, "weather": weather})
-                show(rows[-1])
-                if args.json:
-                    args.json.write_text(json.dumps({"replan_h": args.replan, "rows": rows}, indent=2) + "\n")
+            if name == CARBONCAST and not weather:  # its forecasts use the weather
+                continue
+            figures = judge(forecaster, history, (args.first, args.last), args.replan, args.seed)
+            rows.append({**figures, "forecaster": name, "weather": weather})
+            show(rows[-1])
+            if args.json:
+                args.json.write_text(json.dumps({"replan_h": args.replan, "rows": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

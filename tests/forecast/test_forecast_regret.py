@@ -2,8 +2,10 @@
 
 import importlib.util
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -152,3 +154,42 @@ def test_a_forecaster_is_judged_by_grams_and_errors():
     assert low <= figures["jobs"]["12 h in 24 h"]["kept_share"][0] <= high
     assert figures["mape_pct"] < 5
     assert 50 < figures["in_80_pct"] < 100
+
+
+def test_the_best_combination_in_hindsight_is_found_from_the_best_member():
+    def kept(weights):
+        return 0.8 - abs(weights[1] - 0.6) - abs(weights[2] - 0.4)
+
+    weights, share, best = benchmark.best_combination(kept, 3)
+    assert best == 1
+    assert weights.sum() == pytest.approx(1.0)
+    assert share == kept(weights) > kept(np.eye(3)[1])
+
+
+def test_a_fixed_combination_is_the_mean_of_issued_forecasts_in_logarithms():
+    members = [benchmark.IssuedForecasts(member) for member in (Persistence(), SeasonalNaive())]
+    past = history(np.repeat([100.0, 400.0], 24)).inputs_at(48 * HOUR_S, DAY_S)
+    varied = replace(past, intensity_g_per_kwh=np.append(np.full(23, 400.0), 100.0))
+    for member in members:
+        member.predict(varied, 4 * DAY_S)
+    mixed = benchmark.FixedCombination(members, np.array([0.5, 0.5])).predict(varied, DAY_S).mean_g_per_kwh
+    np.testing.assert_allclose(mixed, np.append(np.full(23, 200.0), 100.0))
+
+
+def test_hindsight_names_the_best_member_and_is_no_worse_than_it():
+    hours = np.arange(40 * 24)
+    record = history(300 + 100 * np.sin(2 * np.pi * hours / 24) + 20 * np.sin(hours / 5.0))
+    span = (at(20 * 24), at(34 * 24))
+    found = benchmark.judge_hindsight([Persistence(), SeasonalNaive()], record, span, 24.0)
+    assert found["best_member"] == "seasonal-naive"
+    assert found["best_combination_kept"] >= found["members"]["seasonal-naive"] > found["members"]["persistence"]
+
+
+def test_known_generation_is_the_true_one_and_absent_where_there_is_none():
+    trace = SimpleNamespace(
+        series=Series(START, HOUR_S, np.full(3, 300.0)),
+        mix_mw={"wind": np.array([1000.0, np.nan, 3000.0]), "solar": np.zeros(3), "coal": np.ones(3)},
+    )
+    known = benchmark.known_generation(trace)
+    assert list(known) == ["wind_generation"]
+    assert known["wind_generation"].values.tolist() == [1.0, 0.0, 3.0]

@@ -6,6 +6,8 @@
 - hourly: the past as hourly slots, and the base class of the forecasters that learn from it
 - features, ridge, adaptive: ridge regression on calendar and weather, refitted daily
 - online_ensemble: the default, an ensemble weighed by its latest errors, with intervals
+- weather_trees: boosted trees on the weather, a member of the default where the weather is known
+- published_forecasts: a live provider's own forecasts as a member, judged by their errors
 - stacking, forecast_cache: the ensemble's weights and intervals from errors; the forecasts that a process keeps
 - pretrained, transformer_inference: the transformer that ships and forecasts any zone, by numpy alone
 - dataset: training windows, shared by the transformer and the trees

@@ -29,12 +29,18 @@ if TYPE_CHECKING:
     from ce_nas.forecast.hourly import HourlySeries
 
 __all__ = [
+    "PRECIPITATION",
     "RECEPTIVE_FIELD_DAYS",
     "SATURDAY",
+    "SOLAR_RADIATION",
     "SUNDAY",
+    "TEMPERATURE",
+    "WIND_SPEED",
+    "centred_mean",
     "has_weather",
     "linear_features",
     "random_fourier_features",
+    "shift",
     "standardise_covariates",
 ]
 
@@ -108,9 +114,9 @@ def random_fourier_features(slots: HourlySeries, seed: int, n_features: int = 30
     day, weekday = slots.slots_per_day, slots.weekday
     times = _harmonics(slots.day_fraction, 2) * [1.2, 1.2, 0.5, 0.5]
     inputs = [
-        wind, 0.7 * _centred_mean(wind, day), 0.4 * _shift(wind, -day // 4), 0.4 * _shift(wind, day // 4),
-        0.7 * sun, 1.25 * _centred_mean(sun, day),
-        0.7 * heat, 0.7 * _centred_mean(heat, day), 0.3 * _centred_mean(heat, 3 * day),
+        wind, 0.7 * centred_mean(wind, day), 0.4 * shift(wind, -day // 4), 0.4 * shift(wind, day // 4),
+        0.7 * sun, 1.25 * centred_mean(sun, day),
+        0.7 * heat, 0.7 * centred_mean(heat, day), 0.3 * centred_mean(heat, 3 * day),
         *times.T, 0.7 * (weekday >= SATURDAY), 0.3 * (weekday == SUNDAY),
     ]  # fmt: skip
     frequencies, phases = _sample_frequencies(seed, len(inputs), n_features)
@@ -146,8 +152,8 @@ def _standardise_covariate(slots: HourlySeries, name: str) -> np.ndarray:
 def _wind_features(slots: HourlySeries, harmonics: np.ndarray) -> list[np.ndarray]:
     """Wind speed of the hour and over the day."""
     wind = slots.future_covariates[WIND_SPEED]
-    day_wind = _centred_mean(wind, slots.slots_per_day)
-    near = [_shift(wind, hours * slots.slots_per_day // 24) for hours in (-6, -3, 3, 6)]
+    day_wind = centred_mean(wind, slots.slots_per_day)
+    near = [shift(wind, hours * slots.slots_per_day // 24) for hours in (-6, -3, 3, 6)]
     columns = [wind, *_hinge_features(wind, WIND_KNOTS), day_wind, *_hinge_features(day_wind, DAILY_WIND_KNOTS), *near]
     return [np.stack(columns, axis=1), _interactions(wind, harmonics), _interactions(day_wind, harmonics)]
 
@@ -155,34 +161,34 @@ def _wind_features(slots: HourlySeries, harmonics: np.ndarray) -> list[np.ndarra
 def _temperature_features(slots: HourlySeries, harmonics: np.ndarray) -> list[np.ndarray]:
     """Heating and cooling in the hour and over the day."""
     heat = slots.future_covariates[TEMPERATURE]
-    day_heat = _centred_mean(heat, slots.slots_per_day)
+    day_heat = centred_mean(heat, slots.slots_per_day)
     cooling, heating = (
         2.0 * np.maximum(day_heat - COOLING_THRESHOLD, 0.0),
         2.0 * np.maximum(HEATING_THRESHOLD - day_heat, 0.0),
     )
     hour = [2.0 * np.maximum(heat - COOLING_THRESHOLD, 0.0), 2.0 * np.maximum(HEATING_THRESHOLD - heat, 0.0), heat]
-    columns = np.stack([*hour, cooling, heating, _centred_mean(heat, 3 * slots.slots_per_day)], axis=1)
+    columns = np.stack([*hour, cooling, heating, centred_mean(heat, 3 * slots.slots_per_day)], axis=1)
     return [columns, _interactions(cooling, harmonics), _interactions(heating, harmonics)]
 
 
 def _solar_features(slots: HourlySeries, harmonics: np.ndarray) -> list[np.ndarray]:
     """Solar radiation, and precipitation, which fills reservoirs."""
     sun = slots.future_covariates[SOLAR_RADIATION]
-    day_sun = 2.5 * _centred_mean(sun, slots.slots_per_day)
-    near = [_shift(sun, hours * slots.slots_per_day // 24) for hours in (-3, -1, 1, 3)]
+    day_sun = 2.5 * centred_mean(sun, slots.slots_per_day)
+    near = [shift(sun, hours * slots.slots_per_day // 24) for hours in (-3, -1, 1, 3)]
     columns = [
         np.stack([sun, *near, day_sun], axis=1),
         _interactions(day_sun, _harmonics(slots.day_fraction, 3)),
         _interactions(sun, harmonics),
     ]
     if PRECIPITATION in slots.future_covariates:
-        columns.append(_centred_mean(slots.future_covariates[PRECIPITATION], slots.slots_per_day)[:, None])
+        columns.append(centred_mean(slots.future_covariates[PRECIPITATION], slots.slots_per_day)[:, None])
     return columns
 
 
 def _generic_features(slots: HourlySeries, values: np.ndarray, harmonics: np.ndarray) -> list[np.ndarray]:
     """A covariate of unknown meaning: its value, a hinge at its mean, its daily mean, and by the time of day."""
-    columns = np.stack([values, np.maximum(values, 0.0), _centred_mean(values, slots.slots_per_day)], axis=1)
+    columns = np.stack([values, np.maximum(values, 0.0), centred_mean(values, slots.slots_per_day)], axis=1)
     return [columns, _interactions(values, harmonics)]
 
 
@@ -201,12 +207,12 @@ def _harmonics(day_fraction: np.ndarray, n_harmonics: int) -> np.ndarray:
     return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(len(day_fraction), 2 * n_harmonics)
 
 
-def _shift(values: np.ndarray, slots: int) -> np.ndarray:
+def shift(values: np.ndarray, slots: int) -> np.ndarray:
     """Return the values ``slots`` later; beyond the ends, the outermost values."""
     return values[np.clip(np.arange(len(values)) + slots, 0, len(values) - 1)]
 
 
-def _centred_mean(values: np.ndarray, width: int) -> np.ndarray:
+def centred_mean(values: np.ndarray, width: int) -> np.ndarray:
     """Return the mean over ``width`` slots around each; near the ends, of the first and the last ``width``."""
     width = min(width, len(values))
     low = np.clip(np.arange(len(values)) - width // 2, 0, len(values) - width)

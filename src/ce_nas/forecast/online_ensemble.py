@@ -15,6 +15,9 @@ Weights
     training has seen the zone's hours. Then a model that was fitted for the zone (a transformer, trees, a blend), which
     has no weight to begin with.
 
+    :class:`WeatherTrees` take part where the weather is known, with a fixed weight against all others: their errors are
+    a tenth larger, but of another kind.
+
 Intervals
     Quantiles of the ensemble's errors over the same issues, in units of the error at each hour of lead; each one moves
     by a step for every day on which too much or too little of the truth was below it (conformal tracking, [ACT23]).
@@ -54,6 +57,7 @@ from ce_nas.forecast.stacking import (
     error_quantiles,
     stacking_weights,
 )
+from ce_nas.forecast.weather_trees import WeatherTrees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +74,8 @@ MEMBERS = ("adaptive", "damped-profile", "seasonal-naive", "weekly-profile")
 #: the zone
 PRETRAINED_PRIOR_STRENGTH, PRETRAINED_WEIGHT = 0.25, 0.4
 FITTED_PRIOR_STRENGTH, FITTED_WEIGHT = 0.5, 0.0
+#: weight of the trees where the weather is known
+TREES_WEIGHT = 0.15
 #: issues from which weights and intervals are learned, and time in which their weight halves, days
 MAX_ISSUES, HALF_LIFE_DAYS = 120, 45.0
 #: midnights at which these models are issued again
@@ -91,6 +97,7 @@ class OnlineEnsemble(HourlyForecaster):
     :param fitted: a model that was fitted for the zone, if any.
     :param fitted_sha256: SHA-256 of its files, in hexadecimal.
     :param pretrained: whether the transformer that ships is a member.
+    :param trees: whether trees on the weather are a member, where it is known.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -104,8 +111,11 @@ class OnlineEnsemble(HourlyForecaster):
     name = "online-ensemble"
     allows_long_slots = True
 
-    def __init__(self, fitted: Forecaster | None = None, fitted_sha256: str = "", *, pretrained: bool = True) -> None:
+    def __init__(
+        self, fitted: Forecaster | None = None, fitted_sha256: str = "", *, pretrained: bool = True, trees: bool = True
+    ) -> None:
         self._adaptive = AdaptiveRidge()
+        self._trees = WeatherTrees() if trees else None
         self._models: list[_ModelMember] = []
         if pretrained:
             transformer = PretrainedTransformer()
@@ -123,7 +133,7 @@ class OnlineEnsemble(HourlyForecaster):
             self._models.append(
                 _ModelMember(inner, FITTED_WEIGHT, FITTED_PRIOR_STRENGTH, fitted_sha256, f"fitted {inner.name}")
             )
-        self._model_key = " ".join(model.sha256 for model in self._models)
+        self._model_key = " ".join([*(model.sha256 for model in self._models), *(["trees"] if trees else [])])
 
     def predict(self, inputs: ForecastInput, horizon_s: float) -> Forecast:
         """See :meth:`Forecaster.predict`."""
@@ -142,7 +152,7 @@ class OnlineEnsemble(HourlyForecaster):
         )
 
     def predict_log(self, slots: HourlySeries, zone: str) -> tuple[np.ndarray, Mapping[float, np.ndarray]]:
-        """See :meth:`HourlyForecaster.predict_log`; without the pretrained and the fitted model."""
+        """See :meth:`HourlyForecaster.predict_log`; without the pretrained and the fitted model, and the trees."""
         del zone
         mixture, _ = self._mix(slots)
         return mixture.log_mean, dict(zip(QUANTILE_LEVELS, mixture.log_quantiles, strict=True))
@@ -156,9 +166,14 @@ class OnlineEnsemble(HourlyForecaster):
         log_mean, log_quantiles = mixture.log_mean, mixture.log_quantiles
         models = self._usable_models(inputs, slots)
         for model, by_slot in zip(models, self._weigh_models(models, inputs, slots, horizon_s), strict=True):
-            shift, share = by_slot * (model.log_forecast(inputs, horizon_s, slots) - log_mean), float(by_slot.mean())
+            shift = by_slot * (model.log_forecast(inputs, horizon_s, slots) - log_mean)
             log_mean, log_quantiles = log_mean + shift, log_quantiles + shift
-            weights = {name: (1 - share) * weight for name, weight in weights.items()} | {model.name: share}
+            weights = _with_member(weights, model.name, float(by_slot.mean()))
+        by_trees = self._trees.predict_log(slots) if self._trees else None
+        if by_trees is not None:
+            shift = TREES_WEIGHT * np.where(np.isfinite(by_trees), by_trees - log_mean, 0.0)
+            log_mean, log_quantiles = log_mean + shift, log_quantiles + shift
+            weights = _with_member(weights, WeatherTrees.name, TREES_WEIGHT * float(np.isfinite(by_trees).mean()))
         quantiles = zip(QUANTILE_LEVELS, log_quantiles, strict=True)
         return Forecast(
             self.name,
@@ -329,6 +344,11 @@ class _Mixture:
         total = float((finite * recency[:, None]).sum())
         error_pct = 100 * float((shares * recency[:, None]).sum()) / total if total else None
         return cls(log_mean, log_mean + log_quantiles, weights, error_pct), mixed
+
+
+def _with_member(weights: Mapping[str, float], name: str, share: float) -> dict[str, float]:
+    """Return the weights with a further member of weight ``share`` against the others."""
+    return {other: (1 - share) * weight for other, weight in weights.items()} | {name: share}
 
 
 def _simple_members(slots: HourlySeries, n_issues: int) -> np.ndarray:
