@@ -64,8 +64,8 @@ HINDSIGHT_MEMBERS, KNOWN_SOURCES = (
     ("adaptive", "damped-profile", "seasonal-naive", "pretrained-transformer"),
     ("wind", "solar"),
 )
-#: shares by which the search in hindsight moves a combination towards a member, and its rounds
-HINDSIGHT_SHARES, HINDSIGHT_ROUNDS = (0.2, 0.5), 2
+#: shares by which the search in hindsight moves a combination towards a member
+HINDSIGHT_SHARES = (0.2, 0.5)
 FIRST, LAST = datetime(2021, 7, 1, tzinfo=UTC), datetime(2021, 12, 28, tzinfo=UTC)
 #: hours of the jobs, and of their windows
 JOBS_H, WINDOWS_H = (3, 12, 40), (24, 80, 168)
@@ -389,18 +389,17 @@ class FixedCombination(Forecaster):
 def best_combination(kept: Callable[[np.ndarray], float], n_members: int) -> tuple[np.ndarray, float, int]:
     """Search weights for the largest share kept; return them, that share, and the index of the best single member.
 
-    It starts from the best single member and moves towards others while that helps.
+    It starts from the best single member and moves towards each of the others in turn, where that helps.
     """
     corners = np.eye(n_members)
     singles = [kept(corner) for corner in corners]
     best = int(np.argmax(singles))
     weights, share = corners[best], singles[best]
-    for _ in range(HINDSIGHT_ROUNDS):
-        for corner in corners:
-            tried = [(1 - step) * weights + step * corner for step in HINDSIGHT_SHARES]
-            shares = [kept(one) for one in tried]
-            if max(shares) > share:
-                weights, share = tried[int(np.argmax(shares))], max(shares)
+    for corner in np.delete(corners, best, axis=0):
+        tried = [(1 - step) * weights + step * corner for step in HINDSIGHT_SHARES]
+        shares = [kept(one) for one in tried]
+        if max(shares) > share:
+            weights, share = tried[int(np.argmax(shares))], max(shares)
     return weights, share, best
 
 
