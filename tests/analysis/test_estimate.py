@@ -225,23 +225,24 @@ def test_the_start_up_counts_once_a_device_and_sizes_widen_the_interval():
 
 
 def test_intervals_hold_how_busy_the_processor_is():
-    """A training of 60 s gets half of a processor: 5 W while it waits, 14.4 W a second of the processor; PUE 2.
+    """A training of 60 s gets half of a processor: 5 W all the time, 14.4 W a second of the processor; PUE 2.
 
-    On an idle machine it takes 30 s, on one as many times busier 120 s; the processor time is the same.
+    On an idle machine it takes 30 s, on one as many times busier 120 s; the processor time is the same. The final
+    training gets an eighth, and at most four times as long counts.
     """
     flags = {"gpus": 1, "hours": 1000, "evaluations": 10, "zone": "coal-flat", "cluster": {"pue": 2.0}}
     settings = settings_from_flags(**flags, live={"enabled": True, "data": "digits"})
     half = DeviceCalibration(training_s=60.0, training_j=60 * 5 + 30 * BUSY_CORE_W, processor_share=0.5)
     final_s = Interval(100.0, 100.0, 100.0)
-    found = estimate_from_calibration(settings, half, final_s, final_processor_share=0.25)
+    found = estimate_from_calibration(settings, half, final_s, final_processor_share=0.125)
     assert found.now.hours.low * HOUR_S == pytest.approx(10 * 30)
     assert found.now.hours.high * HOUR_S == pytest.approx(10 * 120)
     assert found.now.energy_j.low == pytest.approx(2 * 10 * (30 * 5 + 30 * BUSY_CORE_W))
     assert found.now.energy_j.high == pytest.approx(2 * 10 * (120 * 5 + 30 * BUSY_CORE_W))
     final = found.rows[-1]
-    assert final.energy_j.median == pytest.approx(2 * (100 * 5 + 25 * BUSY_CORE_W))
-    assert final.energy_j.low == pytest.approx(2 * (25 * 5 + 25 * BUSY_CORE_W))
-    assert final.energy_j.high == pytest.approx(2 * (400 * 5 + 25 * BUSY_CORE_W))
+    assert final.energy_j.median == pytest.approx(2 * (100 * 5 + 12.5 * BUSY_CORE_W))
+    assert final.energy_j.low == pytest.approx(2 * (12.5 * 5 + 12.5 * BUSY_CORE_W))
+    assert final.energy_j.high == pytest.approx(2 * (400 * 5 + 12.5 * BUSY_CORE_W))
     assert any("50% of a processor" in note for note in found.notes)
     idle = estimate_from_calibration(settings, replace(half, processor_share=1.0)).now
     assert idle.energy_j.low == idle.energy_j.median == idle.energy_j.high

@@ -66,8 +66,10 @@ _USUAL_TRAININGS, _USUAL_FACTOR = 85.0, 1.8
 #: networks, and draws from them, behind the spread of sizes
 _SIZE_NETWORKS, _SIZE_DRAWS = 200, 2000
 _WEEK_S = 7 * DAY_S
-#: a slowdown of which an estimate speaks
-_BUSY_SLOWDOWN = 1.25
+#: the share of a processor that a training got, below which an estimate speaks of it
+_BUSY_SHARE = 0.8
+#: how many times busier a busy machine may become within an interval, at most
+_MOST_BUSIER = 4.0
 #: a search that takes as many times its work on all devices waits for clean hours
 _WAITING_RATIO = 1.5
 
@@ -184,7 +186,7 @@ def estimate_from_calibration(
     the others train.
 
     On a processor whose energy is modelled by processor time the intervals hold how busy the machine is: from idle to
-    as many times busier than it was during the measurement.
+    as many times busier than it was during the measurement, four times at most.
 
     :param final_s: duration of the final training on its devices, s, if one follows: it has a row of its own.
     :param final_processor_share: processor time per second of its measured steps, where energy is modelled by it.
@@ -206,9 +208,8 @@ def estimate_from_calibration(
     energy_j = _add(networks.scaled(calibration.training_j), _map(trainings, scoring.energy_j))
     energy_j = _shift(energy_j, cluster.gpus * calibration.start_up_j).scaled(cluster.pue)
     device_s = _add(networks.scaled(calibration.training_s), _map(trainings, scoring.device_s))
-    held_s = _shift(device_s, cluster.gpus * calibration.start_up_s).scaled(1.0 / calibration.time_scale)
-    energy_j = _add(energy_j, _waiting_j(held_s, calibration.slowdown).scaled(cluster.pue))
-    device_s = _spread(device_s, _slowdown_factors(calibration.slowdown))
+    share = calibration.processor_share
+    energy_j, device_s = _spread(energy_j, _energy_factors(share)), _spread(device_s, _time_factors(share))
     hours = _shift(device_s.scaled(1.0 / cluster.gpus), calibration.start_up_s).scaled(1.0 / HOUR_S)
     ahead = _forecast_hours(inputs)
     g_per_kwh = float(ahead[: max(round(hours.median), 1)].mean())
@@ -221,10 +222,10 @@ def estimate_from_calibration(
     notes = [note, *scoring.notes(trainings.median)]
     rows = [row, *_best_start_rows(inputs, row)]
     rows += [_row_in_zone(inputs, row, zone) for zone in dict.fromkeys(zones) if zone != inputs.zone]
-    if calibration.slowdown > _BUSY_SLOWDOWN:
+    if share is not None and share < _BUSY_SHARE:
         notes.append(
-            f"The machine was busy: a training got {1.0 / calibration.slowdown:.0%} of a processor. The intervals "
-            "reach from an idle machine to one as many times busier."
+            f"The machine was busy: a training got {share:.0%} of a processor. The intervals reach from an idle "
+            f"machine to one as many times busier, {_MOST_BUSIER:.0f} times at most."
         )
     if final_s is not None:
         rows.append(_final_row(inputs, row, calibration, final_s, final_processor_share))
@@ -306,19 +307,23 @@ def _size_factors(inputs: RunInputs, trainings: Interval) -> Interval:
     return Interval(1.0, min(float(low), 1.0), max(float(high), 1.0))
 
 
-def _slowdown_factors(slowdown: float) -> Interval:
-    """How much longer work takes than measured: from on an idle machine to on one as many times busier."""
-    return Interval(1.0, 1.0 / slowdown, slowdown)
+def _time_factors(processor_share: float | None) -> Interval:
+    """How much longer work takes than measured: from on an idle machine to on one as many times busier, or four times.
 
-
-def _waiting_j(held_s: Interval, slowdown: float) -> Interval:
-    """Energy for which a held device waits more or less than measured, J at the plug.
-
-    :param held_s: real time on the device as measured, s.
+    :param processor_share: processor time per second of the work as measured.
     """
-    factors = _slowdown_factors(slowdown)
+    slowdown = slowdown_of(processor_share)
+    return Interval(1.0, 1.0 / slowdown, min(slowdown, _MOST_BUSIER))
+
+
+def _energy_factors(processor_share: float | None) -> Interval:
+    """How much more energy that takes: the processor time is the same, and the device is held for longer."""
+    times, processor_w = _time_factors(processor_share), BUSY_CORE_W / slowdown_of(processor_share)
     return Interval(
-        0.0, *(BASELINE_W * getattr(held_s, part) * (getattr(factors, part) - 1.0) for part in ("low", "high"))
+        *(
+            (BASELINE_W * time + processor_w) / (BASELINE_W + processor_w)
+            for time in (times.median, times.low, times.high)
+        )
     )
 
 
@@ -347,11 +352,13 @@ def _final_row(
 ) -> EstimateRow:
     """The training of the chosen network after the search, at the power of its steps, else of the measured training."""
     devices = max(len(inputs.settings.final.devices), 1)
-    watts, slowdown = calibration.training_j / calibration.training_s, 1.0
-    if calibration.processor_share is not None and processor_share is not None:
-        watts, slowdown = BASELINE_W + BUSY_CORE_W * processor_share, slowdown_of(processor_share)
-    energy_j = _add(final_s.scaled(watts), _waiting_j(final_s, slowdown)).scaled(devices * inputs.settings.cluster.pue)
-    hours = _spread(final_s, _slowdown_factors(slowdown)).scaled(1.0 / HOUR_S)
+    watts = calibration.training_j / calibration.training_s
+    if calibration.processor_share is None:  # energy is not modelled by processor time
+        processor_share = None
+    elif processor_share is not None:
+        watts = BASELINE_W + BUSY_CORE_W * processor_share
+    energy_j = _spread(final_s.scaled(devices * watts * inputs.settings.cluster.pue), _energy_factors(processor_share))
+    hours = _spread(final_s, _time_factors(processor_share)).scaled(1.0 / HOUR_S)
     ahead = _forecast_hours(inputs)
     begin = min(math.floor(search.hours.median), len(ahead) - 1)
     g_per_kwh = float(ahead[begin : begin + max(round(hours.median), 1)].mean())

@@ -86,13 +86,6 @@ class DeviceCalibration:
     #: processor time per second of the training, where its energy is modelled by it: below 1 it waits for others; None:
     #: it is not known
     processor_share: float | None = None
-    #: seconds of the run per real second
-    time_scale: float = 1.0
-
-    @property
-    def slowdown(self) -> float:
-        """How many times as long a training takes as on an idle processor; 1 where that is not known."""
-        return slowdown_of(self.processor_share)
 
 
 def slowdown_of(processor_share: float | None) -> float:
@@ -126,19 +119,16 @@ def calibrate_device(inputs: RunInputs, workers: WorkerPool | None = None) -> De
         raise SettingsError(message)
     supernet_epochs = max(round(inputs.settings.live.supernet_epochs * epochs), 1) if epochs else 0
     found = _evaluate(searcher, engine, supernet_epochs)
-    return replace(found, processor_share=_processor_share(found)) if _is_by_processor_time(inputs, engine) else found
+    if not _is_by_processor_time(inputs, engine):
+        return found
+    power_w = found.training_j / found.training_s * inputs.settings.live.time_scale
+    return replace(found, processor_share=max((power_w - BASELINE_W) / BUSY_CORE_W, _MIN_PROCESSOR_SHARE))
 
 
 def _is_by_processor_time(inputs: RunInputs, engine: Engine) -> bool:
     """Whether the energy of the device is its processor time at a constant power."""
     sources = set(engine.components.ledger.totals.energy_by_source_j)
     return inputs.settings.live.devices[0] == "cpu" and sources <= {ReadingSource.MODELLED} and not has_rapl()
-
-
-def _processor_share(found: DeviceCalibration) -> float:
-    """Processor time per second of real time of the training, by its power."""
-    power_w = found.training_j / found.training_s * found.time_scale
-    return max((power_w - BASELINE_W) / BUSY_CORE_W, _MIN_PROCESSOR_SHARE)
 
 
 def _network_epochs(inputs: RunInputs) -> int:
@@ -305,7 +295,6 @@ def _evaluate(probe: _Probe, engine: Engine, supernet_epochs: int) -> DeviceCali
         supernet_s=supernet_epochs * epoch_s,
         supernet_j=supernet_epochs * epoch_j,
         scores=round(sum(end.amount for end in probe.batches)),
-        time_scale=ledger.time_scale,
     )
 
 
