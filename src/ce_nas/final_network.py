@@ -187,20 +187,21 @@ def _sum_stages(inputs: RunInputs, summary: RunSummary, training: FinalTraining)
 def estimate_training_s(inputs: RunInputs) -> tuple[Interval, float | None]:
     """Seconds of the final training on its devices, before the search, from a few steps of the space's median network.
 
-    The interval is that of eight networks in ten of the space, by their multiply-accumulates; also returned is the
-    processor time per second of the steps, None on a GPU.
+    The interval is that of eight networks in ten of the space, by their multiply-accumulates; the low end has the
+    pace of the quickest steps. Also returned is the processor time per second of the steps, None on a GPU.
 
     :raises CeNasError: if the images cannot be read.
     """
-    from ce_nas.training.final_training import measure_training_s
+    from ce_nas.training.final_training import measure_training_time
 
     space = inputs.benchmark.space
     networks = space.sample(random_stream(inputs.settings.seed, "final-estimate"), _ESTIMATE_NETWORKS)
     macs = inputs.benchmark.training_free_values("flops", networks)
     low, middle, high = np.quantile(macs, (0.1, 0.5, 0.9))
     median = networks[int(np.argmin(np.abs(macs - middle)))]
-    median_s, processor_share = measure_training_s(_training_config(inputs, space.text(median)))
-    return Interval(median_s, median_s * float(low / middle), median_s * float(high / middle)), processor_share
+    time = measure_training_time(_training_config(inputs, space.text(median)))
+    low_s, high_s = time.undisturbed_s * float(low / middle), time.duration_s * float(high / middle)
+    return Interval(time.duration_s, low_s, high_s), time.processor_share
 
 
 def _dirty_hours(inputs: RunInputs, cleanest_share: float | None) -> Callable[[float], bool]:

@@ -233,7 +233,7 @@ def test_intervals_hold_how_busy_the_processor_is():
     flags = {"gpus": 1, "hours": 1000, "evaluations": 10, "zone": "coal-flat", "cluster": {"pue": 2.0}}
     settings = settings_from_flags(**flags, live={"enabled": True, "data": "digits"})
     half = DeviceCalibration(training_s=60.0, training_j=60 * 5 + 30 * BUSY_CORE_W, processor_share=0.5)
-    final_s = Interval(100.0, 100.0, 100.0)
+    final_s = Interval(100.0, 10.0, 100.0)
     found = estimate_from_calibration(settings, half, final_s, final_processor_share=0.125)
     assert found.now.hours.low * HOUR_S == pytest.approx(10 * 30)
     assert found.now.hours.high * HOUR_S == pytest.approx(10 * 120)
@@ -241,7 +241,7 @@ def test_intervals_hold_how_busy_the_processor_is():
     assert found.now.energy_j.high == pytest.approx(2 * 10 * (120 * 5 + 30 * BUSY_CORE_W))
     final = found.rows[-1]
     assert final.energy_j.median == pytest.approx(2 * (100 * 5 + 12.5 * BUSY_CORE_W))
-    assert final.energy_j.low == pytest.approx(2 * (12.5 * 5 + 12.5 * BUSY_CORE_W))
+    assert final.energy_j.low == pytest.approx(2 * 10 * (5 + BUSY_CORE_W))
     assert final.energy_j.high == pytest.approx(2 * (400 * 5 + 12.5 * BUSY_CORE_W))
     assert any("50% of a processor" in note for note in found.notes)
     idle = estimate_from_calibration(settings, replace(half, processor_share=1.0)).now

@@ -8,7 +8,7 @@ from ce_nas.core.errors import StoreError  # noqa: E402
 from ce_nas.energy.power_model import PowerModel  # noqa: E402
 from ce_nas.space.nasbench201_cell import NasBench201Space  # noqa: E402
 from ce_nas.training import final_training  # noqa: E402
-from ce_nas.training.final_training import FinalTraining, FinalTrainingConfig, measure_training_s  # noqa: E402
+from ce_nas.training.final_training import FinalTraining, FinalTrainingConfig, measure_training_time  # noqa: E402
 from ce_nas.training.recipe import Recipe  # noqa: E402
 
 RECIPE = Recipe(epochs=1, batch=128, shift=1, flip=False, mixup=0.2, cutout=2, clip=5.0, ema=0.9, learning_rate=0.05)
@@ -99,6 +99,7 @@ def test_a_training_is_timed_before_it_by_a_few_of_its_steps(monkeypatch):
     # looks at 1 .. 6 s end the timing once more than 5 s have passed; six steps and the last look are 7 s
     processor_s = iter((3.0, 6.5))
     monkeypatch.setattr(final_training, "tree_cpu_time_s", lambda _: next(processor_s))
-    duration_s, processor_share = measure_training_s(PLAN)
-    assert duration_s == pytest.approx(7 / 6 * steps, rel=0.2)
-    assert processor_share == pytest.approx(0.5)
+    found = measure_training_time(PLAN)
+    assert found.duration_s == pytest.approx(7 / 6 * steps, rel=0.2)
+    assert found.undisturbed_s == pytest.approx(steps)
+    assert found.processor_share == pytest.approx(0.5)

@@ -188,7 +188,8 @@ def estimate_from_calibration(
     On a processor whose energy is modelled by processor time the intervals hold how busy the machine is: from idle to
     as many times busier than it was during the measurement, four times at most.
 
-    :param final_s: duration of the final training on its devices, s, if one follows: it has a row of its own.
+    :param final_s: duration of the final training on its devices, s, if one follows: it has a row of its own; its low
+        end is that of an idle machine.
     :param final_processor_share: processor time per second of its measured steps, where energy is modelled by it.
     :param zones: built-in or imported zones to compare with.
     :raises SettingsError: if the grid is live: its coming hours are not on record.
@@ -357,8 +358,12 @@ def _final_row(
         processor_share = None
     elif processor_share is not None:
         watts = BASELINE_W + BUSY_CORE_W * processor_share
-    energy_j = _spread(final_s.scaled(devices * watts * inputs.settings.cluster.pue), _energy_factors(processor_share))
-    hours = _spread(final_s, _time_factors(processor_share)).scaled(1.0 / HOUR_S)
+    # the quickest steps were not disturbed, and got the whole of a processor
+    times, energies = _time_factors(processor_share), _energy_factors(processor_share)
+    low_w = watts if processor_share is None else BASELINE_W + BUSY_CORE_W * max(processor_share, 1.0)
+    energy_j = Interval(final_s.median * watts, final_s.low * low_w, final_s.high * watts * energies.high)
+    energy_j = energy_j.scaled(devices * inputs.settings.cluster.pue)
+    hours = Interval(final_s.median, final_s.low, final_s.high * times.high).scaled(1.0 / HOUR_S)
     ahead = _forecast_hours(inputs)
     begin = min(math.floor(search.hours.median), len(ahead) - 1)
     g_per_kwh = float(ahead[begin : begin + max(round(hours.median), 1)].mean())

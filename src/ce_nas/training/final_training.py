@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from ce_nas.core.clock import monotonic_s
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from ce_nas.training.recipe import Recipe
     from ce_nas.training.trainer import ClassificationMetrics
 
-__all__ = ["FinalTraining", "FinalTrainingConfig", "build_trainer", "measure_training_s"]
+__all__ = ["FinalTraining", "FinalTrainingConfig", "TrainingTime", "build_trainer", "measure_training_time"]
 
 READINGS_FILENAME, CHECKPOINT_FILENAME, WAIT_FILENAME = "readings.json", "training.pt", "waited.json"
 #: time between two checkpoints, and between two records of the energy, s
@@ -84,25 +85,42 @@ def build_trainer(
     return NetworkTrainer(network, data, config.recipe, seed=config.seed, device=device or config.devices[0], part=part)
 
 
-def measure_training_s(config: FinalTrainingConfig) -> tuple[float, float | None]:
-    """Seconds that a whole training takes on its devices, from a few of its steps on the first, after three more.
+@dataclass(frozen=True, slots=True)
+class TrainingTime:
+    """What a whole training takes on its devices, from a few of its steps."""
+
+    duration_s: float
+    #: if every step were as quick as the quickest tenth, s: on a busy processor the rest waits for others
+    undisturbed_s: float
+    #: processor time per second of these steps; None on a GPU
+    processor_share: float | None = None
+
+
+def measure_training_time(config: FinalTrainingConfig) -> TrainingTime:
+    """Time a few steps on the first device, after three more.
 
     Over several devices the work is taken to be shared without loss.
-
-    :return: also the processor time per second of these steps, None on a GPU.
     """
     trainer = build_trainer(config)
     trainer.advance(steps=_WARM_UP_STEPS)
     _wait_for(trainer.device)
-    first, start_s, start_processor_s = trainer.step, monotonic_s(), tree_cpu_time_s(os.getpid())
-    trainer.advance(lambda: trainer.step > first and monotonic_s() - start_s > _MEASURED_S)
+    first, start_processor_s, seen_s = trainer.step, tree_cpu_time_s(os.getpid()), [monotonic_s()]
+
+    def is_enough() -> bool:
+        seen_s.append(monotonic_s())
+        return trainer.step > first and seen_s[-1] - seen_s[0] > _MEASURED_S
+
+    trainer.advance(is_enough)
     _wait_for(trainer.device)
-    steps = max(trainer.step - first, 1)
-    elapsed_s, processor_s = monotonic_s() - start_s, tree_cpu_time_s(os.getpid())
-    share = None
-    if trainer.device.type == "cpu" and processor_s is not None and start_processor_s is not None:
-        share = (processor_s - start_processor_s) / elapsed_s
-    return elapsed_s / steps * trainer.steps / len(config.devices), share
+    elapsed_s, count = monotonic_s() - seen_s[0], trainer.steps / len(config.devices)
+    mean_s = elapsed_s / max(trainer.step - first, 1)
+    if trainer.device.type != "cpu":
+        return TrainingTime(mean_s * count, mean_s * count)
+    quick_s = min(float(np.quantile(np.diff(seen_s[1:]), 0.1)) if len(seen_s) > 2 else mean_s, mean_s)
+    processor_s = tree_cpu_time_s(os.getpid())
+    known = processor_s is not None and start_processor_s is not None
+    share = (processor_s - start_processor_s) / elapsed_s if known else None  # type: ignore[operator]  # both are known
+    return TrainingTime(mean_s * count, quick_s * count, share)
 
 
 class FinalTraining:
