@@ -9,12 +9,12 @@ the same recipe in a fifth of the epochs, the fast recipe in a fifth of the epoc
 smoothing, Muon, one-cycle), and supernets of uniform paths trained for 1, 3 and 9 times a fifth of the epochs.
 Kendall's tau, the share of the best tenth (at least two cells) that is found again, and nDCG, each with the 95 %
 bootstrap interval over the cells; processor seconds per cell, a supernet's divided by the cells. Accuracies are those
-on a quarter of ``--images``, or on ``--compare-on`` images that are not trained on. With ``--record`` a stopped run
-continues.
+on a quarter of ``--images``, or on ``--compare-on`` images that are not trained on; supernets score by the quarter.
+With ``--record`` a stopped run continues.
 
 ``worth`` chooses the length of a supernet: random trainings that find as good a cell as its favourite of ``SCORED``
-cells, less that one training and the supernet's price in trainings. Scores and truths are taken as jointly normal, of
-correlation sin(pi tau / 2) [Kruskal]. Below 0 a supernet costs more than it finds.
+cells, less that one training and the price in trainings of the supernet and of as many scores. Scores and truths are
+taken as jointly normal, of correlation sin(pi tau / 2) [Kruskal]. Below 0 a supernet costs more than it finds.
 
 Source
     [Kruskal] Kruskal. Ordinal Measures of Association. JASA 1958: tau and the correlation of a normal pair.
@@ -66,10 +66,11 @@ def main() -> None:
     space, data = NasBench201Space(), load_images(stated.data)
     order = random_stream(stated.seed, "images").permutation(len(data.train))
     others = np.sort(order[stated.images : stated.images + stated.compare_on])
-    compared, chosen = data.train.subset(others), np.sort(order[: stated.images])
-    data = replace(data, train=data.train.subset(chosen)).split(0.25, stated.seed)
+    every, chosen = data.train, np.sort(order[: stated.images])
+    data = replace(data, train=every.subset(chosen)).split(0.25, stated.seed)
+    scored_on = data.validation  # as in a search
     if stated.compare_on:
-        data = replace(data, validation=compared)
+        data = replace(data, validation=every.subset(others))
     flips = data.image_shape[0] == 3
     shift, short = (2 if data.image_shape[1] > 16 else 1), max(round(stated.epochs / 5), 1)
     recipes = _recipes(stated.epochs, short, shift, flips=flips)
@@ -77,6 +78,7 @@ def main() -> None:
     record = _Record(stated.record)
     accuracies: dict[str, list[float]] = {}
     price_s: dict[str, float] = {}
+    supernet_s: dict[str, tuple[float, float]] = {}
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in recipes}
     for cell in cells:  # cell by cell, so that a record of fewer cells is complete
         for name, recipe in recipes.items():
@@ -88,15 +90,21 @@ def main() -> None:
     for length in SUPERNET_LENGTHS if stated.supernets else ():
         name, recipe = f"supernet, {length} times", replace(recipes["long"], epochs=length * short)
         key = f"{name}, {len(cells)} cells"
-        scores, spent_s = record.get(key, lambda r=recipe: _score_by_supernet(cells, data, r, space, stated.seed))
-        accuracies[name], price_s[name] = scores, spent_s / len(cells)
+        own = replace(data, validation=scored_on)
+        scores, train_s, score_s = record.get(
+            key, lambda r=recipe, d=own: _score_by_supernet(cells, d, r, space, stated.seed)
+        )
+        accuracies[name], price_s[name] = scores, (train_s + score_s) / len(cells)
+        supernet_s[name] = train_s, score_s / len(cells)
     rows: list[dict[str, Any]] = [
         {"scores": name, "processor_s_per_cell": price_s[name], **_rank(accuracies[name], accuracies["long"])}
         for name in accuracies
     ]
     for row in rows:
-        if row["scores"].startswith("supernet"):
-            price = row["processor_s_per_cell"] * len(cells) / price_s["long"]
+        if row["scores"] in supernet_s:
+            train_s, score_s = supernet_s[row["scores"]]
+            price = (train_s + SCORED * score_s) / price_s["long"]
+            row |= {"supernet_s": train_s, "score_s": score_s, "price": price}
             row["worth"] = [supernet_worth(tau, price) for tau in row["tau"]]
     header = {
         "data": data.name,
@@ -148,15 +156,16 @@ def _train(cell, data, recipe, seed) -> tuple[float, float]:  # noqa: ANN001 - a
     return trainer.evaluate(data.validation).accuracy_pct, time.process_time() - start_s
 
 
-def _score_by_supernet(cells, data, recipe, space, seed) -> tuple[list[float], float]:  # noqa: ANN001 - a script's own
-    """Scores in %, and processor seconds of training and scoring."""
+def _score_by_supernet(cells, data, recipe, space, seed) -> tuple[list[float], float, float]:  # noqa: ANN001
+    """Scores in %, and processor seconds of the training and of all scores."""
     start_s = time.process_time()
     torch.manual_seed(seed)
     network = build_supernet(space, CHANNELS, CELLS, data, recipe)
     trainer = SupernetTrainer(network, space, data, recipe, seed=seed)
     trainer.advance()
+    trained_s = time.process_time()
     scores = score_paths(trainer, network, cells, data.validation, recalibration_batches=4, seed=seed)
-    return [float(score) for score in scores], time.process_time() - start_s
+    return [float(score) for score in scores], trained_s - start_s, time.process_time() - trained_s
 
 
 def supernet_worth(tau: float, price: float) -> float:
