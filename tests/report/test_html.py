@@ -4,7 +4,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from ce_nas.analysis.statistics import Interval
 from ce_nas.core.formatting import format_carbon
+from ce_nas.experiments.sweep import SweepRow, SweepSummary, sweep_page
 from ce_nas.report.html import render_html, render_section
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.page import Fact, ReportPage, ReportSection, ReportTable
@@ -138,3 +140,18 @@ def test_browser_shows_page_without_error_or_request(browser, page, tmp_path, wi
     shown.wait_for_function("text => document.querySelector('button.copy').textContent !== text", arg=before)
     shown.close()
     assert faults == []
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_comparison_shows_all_its_columns_at_1280_pixels(browser, tmp_path, language):
+    strategies = ("vanilla + random", "suspend-resume + surrogate")
+    wide = Interval(123.45, 101.23, 145.67)
+    row = (5, wide, wide, wide, wide, Interval(0.91234, 0.90123, 0.93456), Interval(1234.0, 1200.0, 1300.0))
+    rows = tuple(SweepRow(strategy, "solar", *row, Interval(1.2345, 0.4567, 12.345), 0.8) for strategy in strategies)
+    page = sweep_page(SweepSummary(strategies[0], rows), Translator(language))
+    (tmp_path / "comparison.html").write_text(render_html(page))
+    shown = browser.new_page(viewport={"width": 1280, "height": 800})
+    shown.goto((tmp_path / "comparison.html").as_uri())
+    hidden = "[...document.querySelectorAll('.scroll')].map(table => table.scrollWidth - table.clientWidth)"
+    assert max(shown.evaluate(hidden)) <= 0
+    shown.close()
