@@ -126,6 +126,14 @@ def test_a_search_that_is_expected_to_be_short_waits_for_cleaner_hours():
     assert LookAheadPolicy(expected_trainings=20).decide(state).allocation.released == 8
 
 
+def test_a_search_that_ends_by_itself_does_not_wait_into_its_deadline():
+    """Of the 18 hours left 70 trainings may need all; the last ten are much cleaner."""
+    ahead = {"forecast": [900.0] * 8 + [10.0] * 152, "time_left_s": 18 * 3600.0, "evaluations": 0, "trained_s": 0.0}
+    state = make_state(**ahead)
+    assert LookAheadPolicy(expected_trainings=70).decide(state).allocation.released == 0
+    assert LookAheadPolicy(expected_trainings=70, confidence=0.5).decide(state).allocation.released == 8
+
+
 def test_a_single_device_trains_as_soon_as_it_has_scored():
     """Some 1,500 scores take less than an hour, in which it would rest until the next decision."""
     entries = Search(gpus=1, hours=3, zone="coal-flat", stop="never", evaluations=1).run().entries

@@ -119,7 +119,8 @@ class LookAheadPolicy(Policy):
         """See :meth:`Policy.decide`."""
         work = estimate_remaining_work(state, self._expected_trainings)
         costs = self._period_costs(state)
-        urgent = costs[0] < CLOSED_PERIOD_COST and required_duty_cycle(state, self._confidence) >= 1.0
+        needed = required_duty_cycle(state, self._confidence, self._expected_trainings)
+        urgent = costs[0] < CLOSED_PERIOD_COST and needed >= 1.0
         level = _ACTIVITY_LEVELS if urgent else best_activity_level(costs, work, state, self._lateness_penalty)
         active_devices = round(level / _ACTIVITY_LEVELS * state.cluster.devices)
         allocation = active_allocation(state, active_devices, self._warmup_scores, scores_first=self._scores_first)

@@ -117,14 +117,20 @@ class RemainingWork:
         return spent_s
 
 
-def required_duty_cycle(state: State, confidence: float) -> float:
-    """Share of the open time left in which all devices must work to reach the target with this probability, 0 to 1."""
-    if math.isinf(state.search.target_hypervolume):
+def required_duty_cycle(state: State, confidence: float, expected_trainings: float | None = None) -> float:
+    """Share of the open time left in which all devices must work to end with this probability, 0 to 1.
+
+    A search ends at its target, or by itself; 0 for one that only a budget ends.
+
+    :param expected_trainings: see :func:`estimate_remaining_work`.
+    """
+    if math.isinf(state.search.target_hypervolume) and expected_trainings is None:
         return 0.0
     time_left_s = state.budget.time_left_s
     closed_s = state.period_s * sum(period * state.period_s < time_left_s for period in state.grid.closed_periods)
     open_s = state.cluster.devices * (time_left_s - closed_s)
-    return min(estimate_remaining_work(state).quantile_s(confidence) / open_s, 1.0) if open_s > 0 else 1.0
+    work = estimate_remaining_work(state, expected_trainings)
+    return min(work.quantile_s(confidence) / open_s, 1.0) if open_s > 0 else 1.0
 
 
 def why_all_hours(state: State, confidence: float) -> str | None:
