@@ -82,6 +82,15 @@ def test_waiting_is_allowed_in_dirty_hours_when_time_is_scarce():
     assert not action_mask(make_state(forecast=middling, **far))[wait]
 
 
+def test_waiting_is_masked_where_a_search_without_target_may_need_every_hour_to_end():
+    wait, known = ACTIONS.index((0.0, 0.0)), {"forecast": forecast_of(*np.linspace(300, 200, 40)), "evaluations": 0}
+    short, ample = (make_state(time_left_s=hours * HOUR_S, **known) for hours in (5, 1000))
+    assert action_mask(short)[wait]
+    assert not action_mask(short, expected_trainings=70)[wait]
+    assert allocation_from_shares(0.0, 0.0, short, expected_trainings=70) == Allocation(0, 8)
+    assert action_mask(ample, expected_trainings=70)[wait]
+
+
 @settings(max_examples=60)
 @given(st.tuples(st.floats(0, 1), st.floats(0, 1)), st.integers(1, 40), st.booleans(), st.booleans())
 def test_continuous_shares_are_kept_where_feasible(shares, devices, can_sample, known):

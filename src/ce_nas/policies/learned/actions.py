@@ -28,7 +28,7 @@ ACTIONS: tuple[tuple[float, float], ...] = (
 )
 #: waiting is allowed only if a later period is forecast cleaner by this share, since restarts have a cost
 MIN_INTENSITY_REDUCTION = 0.01
-#: time is scarce once all of it is needed to reach the target with the default confidence; waiting is then allowed only
+#: time is scarce once all of it is needed to end with the default confidence; waiting is then allowed only
 #: in periods dirtier than those that are enough with this probability
 SCARCE_TIME_CONFIDENCE = 0.75
 
@@ -44,25 +44,31 @@ def allocation_from_action(action: int, devices: int) -> Allocation:
     return _round_shares(evaluating, sampling, devices)
 
 
-def allocation_from_shares(evaluating_share: float, sampling_share: float, state: State) -> Allocation:
+def allocation_from_shares(
+    evaluating_share: float, sampling_share: float, state: State, expected_trainings: float | None = None
+) -> Allocation:
     """The feasible allocation nearest to continuous shares, each 0 to 1.
 
     Evaluation has precedence over sampling. Nothing samples if nothing is left to sample, and nothing evaluates beyond
     the budget of evaluations. Where waiting is not worthwhile, all devices that do not sample evaluate.
+
+    :param expected_trainings: see :func:`action_mask`.
     """
     may_evaluate = state.budget.evaluations_left > 0
     sampling_share = min(sampling_share, 1.0 - evaluating_share) if state.search.can_sample else 0.0
     evaluating_share = evaluating_share if may_evaluate else 0.0
-    if may_evaluate and not _is_worth_waiting(state):
+    if may_evaluate and not _is_worth_waiting(state, expected_trainings):
         evaluating_share = 1.0 - sampling_share
     return _round_shares(evaluating_share, sampling_share, state.cluster.devices)
 
 
-def action_mask(state: State) -> np.ndarray:
+def action_mask(state: State, expected_trainings: float | None = None) -> np.ndarray:
     """Which actions are allowed now, at least one, shape ``(actions,)``, bool.
 
     Masked are sampling with nothing left to sample, evaluation beyond the budget of evaluations, actions with the same
-    allocation as an earlier one, and waiting if no later period is forecast cleaner or the target needs all of them.
+    allocation as an earlier one, and waiting if no later period is forecast cleaner or all of them are needed to end.
+
+    :param expected_trainings: trainings after which searches without a target usually end; None: a budget ends them.
     """
     allocations = [allocation_from_action(action, state.cluster.devices) for action in range(len(ACTIONS))]
     allowed = np.array(
@@ -73,7 +79,7 @@ def action_mask(state: State) -> np.ndarray:
             for action, allocation in enumerate(allocations)
         ]
     )
-    if not _is_worth_waiting(state):
+    if not _is_worth_waiting(state, expected_trainings):
         busy = allowed & np.array([not allocation.released for allocation in allocations])
         return busy if busy.any() else allowed
     return allowed
@@ -87,12 +93,11 @@ def _round_shares(evaluating_share: float, sampling_share: float, devices: int) 
     return Allocation(sampling, evaluating, 0, devices - evaluating - sampling)
 
 
-def _is_worth_waiting(state: State) -> bool:
-    """Whether a later period before the deadline is forecast cleaner, and the target does not need the present one."""
+def _is_worth_waiting(state: State, expected_trainings: float | None) -> bool:
+    """Whether a later period before the deadline is forecast cleaner, and the present one is not needed to end."""
     ahead = intensity_by_period(state)
-    if required_duty_cycle(state, DEFAULT_CONFIDENCE) >= 1.0 and _cleaner_share(ahead) < required_duty_cycle(
-        state, SCARCE_TIME_CONFIDENCE
-    ):
+    is_scarce = required_duty_cycle(state, DEFAULT_CONFIDENCE, expected_trainings) >= 1.0
+    if is_scarce and _cleaner_share(ahead) < required_duty_cycle(state, SCARCE_TIME_CONFIDENCE, expected_trainings):
         return False
     return len(ahead) > 1 and bool(ahead[1:].min() < (1.0 - MIN_INTENSITY_REDUCTION) * ahead[0])
 

@@ -7,7 +7,7 @@ Source
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 from pydantic import Field
@@ -34,6 +34,11 @@ class LearnedSettings(ComponentSettings):
     file: File | None = Field(
         None, description="File of a network from ce-nas policy train; unset: the one that comes with the package."
     )
+    expected_trainings: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None,
+        description="Trainings after which searches without a target usually end: once they may need all the time "
+        "left, no GPU waits; unset: it may wait into the deadline.",
+    )
 
 
 @POLICIES.register("learned", LearnedSettings)
@@ -41,6 +46,7 @@ class LearnedPolicy(Policy):
     """Takes the action that its network prefers among the unmasked ones [CE-NAS].
 
     :param network: a trained network; None for the one that comes with the package.
+    :param expected_trainings: see :func:`~ce_nas.policies.learned.actions.action_mask`.
 
     Example:
         >>> from ce_nas.testing import make_state
@@ -50,23 +56,24 @@ class LearnedPolicy(Policy):
 
     name = "learned"
 
-    def __init__(self, network: PolicyNetwork | None = None) -> None:
+    def __init__(self, network: PolicyNetwork | None = None, expected_trainings: float | None = None) -> None:
         self._network = network or load_builtin_policy()
+        self._expected_trainings = expected_trainings
 
     @classmethod
     def from_settings(cls, settings: LearnedSettings) -> Self:  # type: ignore[override]
         """See :meth:`Policy.from_settings`."""
-        return cls(read_policy(settings.file) if settings.file else None)
+        return cls(read_policy(settings.file) if settings.file else None, settings.expected_trainings)
 
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
         outputs = self._network.forward(extract_features(state))
         if self._network.discrete:
-            action = int(np.where(action_mask(state), outputs, -np.inf).argmax())
+            action = int(np.where(action_mask(state, self._expected_trainings), outputs, -np.inf).argmax())
             allocation = allocation_from_action(action, state.cluster.devices)
         else:
             evaluating, sampling = ((np.clip(outputs, -1.0, 1.0) + 1.0) / 2.0).tolist()
-            allocation = allocation_from_shares(evaluating, sampling, state)
+            allocation = allocation_from_shares(evaluating, sampling, state, self._expected_trainings)
         return Decision(allocation, _reason(allocation, state))
 
 
