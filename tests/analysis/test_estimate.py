@@ -243,7 +243,7 @@ def test_intervals_hold_how_busy_the_processor_is():
     assert final.energy_j.median == pytest.approx(2 * (100 * 5 + 12.5 * BUSY_CORE_W))
     assert final.energy_j.low == pytest.approx(2 * 10 * (5 + BUSY_CORE_W))
     assert final.energy_j.high == pytest.approx(2 * (400 * 5 + 12.5 * BUSY_CORE_W))
-    assert any("50% of a processor" in note for note in found.notes)
+    assert any("50 % of a processor" in note for note in found.notes)
     idle = estimate_from_calibration(settings, replace(half, processor_share=1.0)).now
     assert idle.energy_j.low == idle.energy_j.median == idle.energy_j.high
 

@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from ce_nas.analysis.statistics import Interval
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.formatting import format_energy
+from ce_nas.core.formatting import format_energy, format_percentage
 from ce_nas.core.rng import random_stream
 from ce_nas.core.units import DAY_S, HOUR_S, J_PER_KWH
 from ce_nas.energy.cpu_time import BASELINE_W, BUSY_CORE_W
@@ -225,8 +225,8 @@ def estimate_from_calibration(
     rows += [_row_in_zone(inputs, row, zone) for zone in dict.fromkeys(zones) if zone != inputs.zone]
     if share is not None and share < _BUSY_SHARE:
         notes.append(
-            f"The machine was busy: a training got {share:.0%} of a processor. The intervals reach from an idle "
-            f"machine to one as many times busier, {_MOST_BUSIER:.0f} times at most."
+            f"The machine was busy: a training got {format_percentage(share)} of a processor. The intervals reach from "
+            f"an idle machine to one as many times busier, {_MOST_BUSIER:.0f} times at most."
         )
     if final_s is not None:
         rows.append(_final_row(inputs, row, calibration, final_s, final_processor_share))

@@ -10,6 +10,7 @@ import numpy as np
 
 from ce_nas.benchmarks.base import Problem
 from ce_nas.core.errors import SettingsError
+from ce_nas.core.formatting import format_percentage
 from ce_nas.core.units import HOUR_S
 from ce_nas.energy.mixed_lever import replace_profile
 from ce_nas.energy.power_lever import MEASURED_PROFILE, PowerLever
@@ -106,11 +107,9 @@ class PowerPlan:
         now_g = 1.0 if now_g_per_kwh is None else now_g_per_kwh
         later_g = now_g if later_g_per_kwh is None else later_g_per_kwh
         self._chosen = limit = self.lever.choose(now_g, later_g)
-        self._reason = (
-            f"{_words(limit)}: {1 - limit.energy_factor:.1%} less energy for {limit.time_factor - 1:.1%} more "
-            f"time{f', at {now_g:.0f} g/kWh now and {later_g:.0f} later' if now_g_per_kwh is not None else ''}."
-            f"{self._profile_words}"
-        )
+        hours = "" if now_g_per_kwh is None else f", at {now_g:.0f} g/kWh now and {later_g:.0f} later"
+        less, more = (format_percentage(share, 1) for share in (1 - limit.energy_factor, limit.time_factor - 1))
+        self._reason = f"{_words(limit)}: {less} less energy for {more} more time{hours}.{self._profile_words}"
 
     def _is_measuring(self) -> bool:
         """Take the measured profile once it is there; whether it is still being measured."""
