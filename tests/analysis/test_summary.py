@@ -72,6 +72,13 @@ def test_equivalent_architectures_are_counted_once(finished_run):
     assert 0 < finished_run.summary.unique_front_functions <= len(finished_run.summary.front)
 
 
+def test_a_summary_that_a_caller_changes_is_the_callers_own(finished_run):
+    changed = summarise(finished_run.entries)
+    changed.front.clear()
+    changed.carbon_g["full"] = 0.0
+    assert summarise(finished_run.entries) == finished_run.summary != changed
+
+
 def test_json_has_the_documented_keys(finished_run):
     content = json.loads(finished_run.summary.to_json())
     documented = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +120,7 @@ def summarise(entries: Sequence[JournalEntry]) -> RunSummary:
     _SUMMARIES[digest] = summary
     for oldest in list(_SUMMARIES)[:-MAX_CACHED_SUMMARIES]:
         _SUMMARIES.pop(oldest, None)
-    return summary
+    return deepcopy(summary)
 
 
 def _compute_summary(entries: Sequence[JournalEntry], digest: str) -> RunSummary:
