@@ -18,7 +18,7 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import ReadingSource
 from ce_nas.energy.base import EnergyMeter, MeterSnapshot
 from ce_nas.energy.power_model import PowerModel
-from ce_nas.engine.build import _requires_training, build_searcher
+from ce_nas.engine.build import build_searcher
 from ce_nas.engine.build_live import _build_meters, _device_power, build_live_problem, resolve_devices
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.live_inputs import live_grid_metadata, sampling_limit
@@ -350,7 +350,7 @@ def test_latencies_are_measured_before_trainings_where_the_searcher_uses_them(fl
     problem = build_live_problem(inputs, searcher)
     assert problem.measures_costs is costs_alone
     assert problem.score_trained_architectures is inputs.settings.live.supernet
-    assert _requires_training(inputs) == trained
+    assert inputs.requires_training == trained
     assert sampling_limit(inputs.settings, costs_alone=costs_alone) == (64 if costs_alone else 1500)
 
 

@@ -15,8 +15,11 @@ from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation
 from ce_nas.core.rng import random_stream
 from ce_nas.core.units import HOUR_S, J_PER_KWH
-from ce_nas.engine.build import build_policy
+from ce_nas.engine.build import build_engine, build_policy
+from ce_nas.engine.inputs import RunInputs
 from ce_nas.policies.base import Decision, Policy
+from ce_nas.search.constraints import Constraints
+from ce_nas.store.journal import NullJournal
 
 POLICIES = ["vanilla", "one-shot", "fixed", "hotcarbon", "suspend-resume", "threshold"]
 
@@ -369,6 +372,23 @@ def test_constraints_on_front_and_proposals(small_search):
     assert max(latency for _, latency in trained) <= 0.013  # known before training, so that none violates it
     assert any(-accuracy < 60 for accuracy, _ in trained)  # known after training only
     assert result.summary.hypervolume_share <= 1.0
+
+
+def test_candidates_measured_to_be_infeasible_are_not_trained():
+    """A bound on a metric that is known by measurements alone, as the latency of a live search."""
+    flags = {"hours": 20, "gpus": 2, "searcher": "random", "zone": "solar", "seed": 3, "policy": "hotcarbon"}
+    inputs = RunInputs(settings_from_flags(constraints="latency<=0.013", **flags))
+    inputs.__dict__["constraints"] = Constraints(
+        inputs.benchmark.space, inputs.objectives, inputs.bounds, requires_training=[True, False]
+    )
+    engine = build_engine(inputs, NullJournal())
+    engine.run()
+    progress = engine.progress
+    measured = {cell for cell, sample in progress.scored.items() if sample.values[1] > 0.013}
+    trained_later = [cell for cell in progress.started if cell in progress.scored]
+    assert len(measured) > 10
+    assert len(trained_later) > 10
+    assert not measured.intersection(trained_later)
 
 
 def test_invalid_constraint_is_refused(small_search):

@@ -24,8 +24,8 @@ def values(cell):
     return -float(50 + 5 * cell[0] + 2 * cell[1]), float(5 + 6 * cell[0] + cell[2])
 
 
-def bounds(*texts, latency=LATENCY):
-    return Constraints(SPACE, OBJECTIVES, [Constraint.parse(text) for text in texts], {"latency": latency})
+def bounds(*texts, latency=LATENCY, **options):
+    return Constraints(SPACE, OBJECTIVES, [Constraint.parse(text) for text in texts], {"latency": latency}, **options)
 
 
 def latency_function(cells):
@@ -75,6 +75,44 @@ def test_feasible_dominates_infeasible_by_violation(cells):
 def test_feasible_observations_and_estimates_are_unchanged():
     observations = [Observation((0, 0, 0), (-0.1, 5.0), 0.0, (1.0,)), Observation((5, 0, 0), values((5, 0, 0)))]
     assert bounds("accuracy>=60").penalise_infeasible(observations) == observations
+
+
+def test_measured_objectives_are_kept_for_a_model_of_them():
+    infeasible, feasible = (Observation(cell, values(cell)) for cell in [(5, 0, 0), (0, 0, 0)])
+    constraints = bounds("energy<=20", requires_training=[True, False])
+    penalised, kept = constraints.penalise_infeasible([infeasible], keep_measured=True)[0].values
+    assert penalised > 0.0
+    assert kept == values((5, 0, 0))[1]
+    assert constraints.penalise_infeasible([feasible], keep_measured=True) == [feasible]
+    ignorant = bounds("energy<=20")
+    assert ignorant.penalise_infeasible([infeasible], keep_measured=True) == ignorant.penalise_infeasible([infeasible])
+
+
+def test_model_of_a_measured_objective_predicts_measurements_and_no_penalties():
+    inner = SEARCHERS["surrogate"]()
+    constraints = bounds("energy<=20", requires_training=[True, False])
+    searcher = ConstrainedSearcher(inner, constraints)
+    trained = list(dict.fromkeys(SPACE.sample(random_stream(0, "cells"), 80)))
+    searcher.tell([Observation(cell, values(cell)) for cell in trained])
+    candidates, expected, _ = inner.predict(exclude=set(trained))
+    np.testing.assert_allclose(expected[:, 1], [values(cell)[1] for cell in candidates], atol=0.5)
+
+
+@pytest.mark.parametrize("name", ["random", "surrogate"])
+@pytest.mark.parametrize("fidelity", [0.0, 0.1])
+def test_architectures_measured_to_be_infeasible_are_not_proposed(name, fidelity):
+    """An estimate of an objective that takes a training is no measurement."""
+    constraints = bounds("energy<=20", "accuracy>=60", requires_training=[True, False])
+    searcher = ConstrainedSearcher(SEARCHERS[name](), constraints)
+    searcher.tell([Observation(cell, (-1.0, values(cell)[1]), fidelity) for cell in SPACE.index])
+    proposed = searcher.ask(SPACE.size, set())
+    assert set(proposed) == {cell for cell in SPACE.index if values(cell)[1] <= 20}
+
+
+def test_measurements_do_not_exclude_where_nothing_is_measured_before_a_training():
+    searcher = ConstrainedSearcher(SEARCHERS["random"](), bounds("energy<=20"))
+    searcher.tell([Observation(cell, (-1.0, values(cell)[1]), 0.0) for cell in SPACE.index])
+    assert len(searcher.ask(SPACE.size, set())) == SPACE.size
 
 
 def test_known_infeasible_members():

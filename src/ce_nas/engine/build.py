@@ -15,7 +15,7 @@ from ce_nas.energy.live_ledger import LiveLedger
 from ce_nas.energy.power_model import PowerModel
 from ce_nas.engine.budgets import Budgets, CarbonAccounting
 from ce_nas.engine.engine import Engine
-from ce_nas.engine.live_inputs import measured_before_training, sampling_limit
+from ce_nas.engine.live_inputs import sampling_limit
 from ce_nas.engine.live_intensity import LiveIntensity, ProviderForecaster
 from ce_nas.engine.live_power_cap import LivePowerCap
 from ce_nas.engine.power_plan import SlowedProblem, build_power_plan
@@ -272,7 +272,7 @@ def build_searcher(inputs: RunInputs, purpose: str = "") -> Searcher:
         known_objectives=lambda: _costs_by_objective(inputs),
         read_earlier=inputs.earlier_trainings.read,
         purpose=purpose,
-        requires_training=_requires_training(inputs),
+        requires_training=inputs.requires_training,
     )
     searcher: Searcher = SEARCHERS.build(inputs.settings.searcher, context)
     return searcher
@@ -282,13 +282,6 @@ def _costs_by_objective(inputs: RunInputs) -> list[KnownMetric | None]:
     """For each objective its training-free values, minimised; None if known only by training."""
     costs = inputs.known_costs
     return [_to_minimised(costs[item.name], item.sign) if item.name in costs else None for item in inputs.objectives]
-
-
-def _requires_training(inputs: RunInputs) -> list[bool] | None:
-    """For each objective whether it takes a training; None where nothing is measured before one."""
-    if not (measured := measured_before_training(inputs)):
-        return None
-    return [item.name not in measured and item.name not in inputs.known_costs for item in inputs.objectives]
 
 
 def _to_minimised(cost: KnownMetric, sign: float) -> KnownMetric:

@@ -377,7 +377,13 @@ class Engine:
         ]
         self.progress.add_scores(observations)
         self.components.searcher.tell(observations)
-        candidates = [item for item in observations if item.architecture not in self.progress.started]
+        constraints = self.components.constraints
+        candidates = [
+            item
+            for item in observations
+            if item.architecture not in self.progress.started
+            and not (constraints and constraints.is_measured_infeasible(item))
+        ]
         # a searcher that uses proxy scores itself selects better than the queue
         dropped = (
             []

@@ -14,7 +14,7 @@ from ce_nas.components.base import ComponentSettings
 from ce_nas.components.registry import POLICIES, PROBLEMS, SEARCHERS
 from ce_nas.core.errors import SettingsError, TraceError
 from ce_nas.energy.ledger import Prices
-from ce_nas.engine.live_inputs import build_live_provider, live_grid_metadata
+from ce_nas.engine.live_inputs import build_live_provider, live_grid_metadata, measured_before_training
 from ce_nas.engine.site_inputs import TYPICAL_START, load_trace, name_keys_of_site, settings_at_site
 from ce_nas.engine.warm_start_inputs import EarlierTrainings, list_warm_starts
 
@@ -116,8 +116,16 @@ class RunInputs:
         """The constraints with what is known of their metrics; None if there are none."""
         from ce_nas.search.constraints import Constraints
 
-        stated = self.bounds
-        return Constraints(self.benchmark.space, self.objectives, stated, self.known_costs) if stated else None
+        if not self.bounds:
+            return None
+        return Constraints(self.benchmark.space, self.objectives, self.bounds, self.known_costs, self.requires_training)
+
+    @property
+    def requires_training(self) -> list[bool] | None:
+        """For each objective whether it takes a training; None where nothing is measured before one."""
+        if not (measured := measured_before_training(self)):
+            return None
+        return [item.name not in measured and item.name not in self.known_costs for item in self.objectives]
 
     @cached_property
     def known_costs(self) -> dict[str, KnownMetric]:

@@ -1,7 +1,9 @@
 """Constrained search by feasibility rules.
 
-Architectures known to violate a constraint are never proposed. Observed violations are reported to the searcher as
-worse than every feasible observation, in the order of their violation [Deb]; so they enter no front and no hypervolume.
+Architectures known to violate a constraint, in advance or by a measurement before a training, are never proposed.
+Observed violations are reported to the searcher as worse than every feasible observation, in the order of their
+violation [Deb]; so they enter no front and no hypervolume. A searcher with a model of measured objectives is told these
+as they are: a penalty in their place would make the model predict penalties.
 
 Sources
     [Deb] Deb. An efficient constraint handling method for genetic algorithms. Comput. Methods Appl. Mech. Eng.
@@ -85,6 +87,8 @@ class Constraints:
     :param constraints: the bounds, each on an objective or on a metric of ``known_metrics``.
     :param known_metrics: metrics known without a training: each for every member of a listable space, shape
         ``(size,)``, or as a function of architectures.
+    :param requires_training: for each objective whether it takes a training to observe it, the others being measured
+        before one too; None: nothing is measured before a training.
     :raises SettingsError: if a bound is on another metric.
     """
 
@@ -94,6 +98,7 @@ class Constraints:
         objectives: Sequence[Objective],
         constraints: Sequence[Constraint],
         known_metrics: Mapping[str, KnownMetric] | None = None,
+        requires_training: Sequence[bool] | None = None,
     ) -> None:
         known_metrics = known_metrics or {}
         names = [objective.name for objective in objectives]
@@ -102,6 +107,7 @@ class Constraints:
                 raise SettingsError(
                     unknown_choice_message("metric of a constraint", constraint.name, [*names, *known_metrics])
                 )
+        self._requires_training = [True] * len(objectives) if requires_training is None else list(requires_training)
         self._reference = np.array([objective.sign * objective.reference for objective in objectives])
         self._on_objectives = [
             (names.index(constraint.name), objectives[names.index(constraint.name)].sign, constraint)
@@ -117,6 +123,14 @@ class Constraints:
         """The architectures that are known to violate a constraint."""
         return self._known_violation
 
+    def is_measured_infeasible(self, observation: Observation) -> bool:
+        """Whether an objective that is measured before a training breaks its bound; an estimate of another does not."""
+        return any(
+            not self._requires_training[objective]
+            and constraint.violation(np.array(sign * observation.values[objective])) > 0.0
+            for objective, sign, constraint in self._on_objectives
+        )
+
     def violations(self, observations: Sequence[Observation]) -> np.ndarray:
         """The sum of each observation's relative violations, shape ``(n,)``; 0 if feasible."""
         total = np.zeros(len(observations))
@@ -126,22 +140,31 @@ class Constraints:
                 total[row] += constraint.violation(np.array(sign * observation.values[objective]))
         return total
 
-    def penalise_infeasible(self, observations: Sequence[Observation]) -> list[Observation]:
+    def penalise_infeasible(
+        self, observations: Sequence[Observation], *, keep_measured: bool = False
+    ) -> list[Observation]:
         """The observations, with infeasible values moved beyond the reference, in proportion to their violation.
 
         Among points better than the reference, dominance then follows the feasibility rules of [Deb]. Estimates from
         proxy scores are unchanged.
+
+        :param keep_measured: leave objectives that are measured before a training as they were observed. The point is
+            still beyond the reference, but dominance between such points does not follow their violations.
         """
         violations = self.violations(observations).tolist()
         return [
-            observation._replace(values=self._penalised_values(violation))
+            observation._replace(values=self._penalised_values(observation, violation, keep_measured=keep_measured))
             if violation > 0.0 and observation.fidelity > 0.0
             else observation
             for observation, violation in zip(observations, violations, strict=True)
         ]
 
-    def _penalised_values(self, violation: float) -> tuple[float, ...]:
+    def _penalised_values(
+        self, observation: Observation, violation: float, *, keep_measured: bool
+    ) -> tuple[float, ...]:
         penalised = self._reference + (1.0 + np.abs(self._reference)) * (1.0 + violation)
+        if keep_measured:
+            penalised = np.where(self._requires_training, penalised, observation.values)
         return tuple(penalised.tolist())
 
 
@@ -169,14 +192,22 @@ class ConstrainedSearcher(SearcherWrapper):
         super().__init__(inner)
         self._constraints = constraints
         self._known_infeasible = constraints.known_infeasible()
+        #: architectures that are not trained in full, and that a measurement has shown to be infeasible
+        self._measured_infeasible: set[Architecture] = set()
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
-        return self._inner.ask(n, UnionContainer(exclude, self._known_infeasible))
+        return self._inner.ask(n, UnionContainer(exclude, self._known_infeasible, self._measured_infeasible))
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """See :meth:`Searcher.tell`."""
-        self._inner.tell(self._constraints.penalise_infeasible(observations))
+        self._measured_infeasible.update(
+            observation.architecture
+            for observation in observations
+            if observation.fidelity < 1.0 and self._constraints.is_measured_infeasible(observation)
+        )
+        told = self._constraints.penalise_infeasible(observations, keep_measured=self.uses_proxy_scores)
+        self._inner.tell(told)
 
 
 class _KnownViolation:
