@@ -93,7 +93,7 @@ def test_closed_periods_are_not_planned():
 def test_first_level_is_optimal(prices, trainings, penalty):
     state = make_state(time_left_s=len(prices) * HOUR_S, allocation=NONE)
     work = RemainingWork(trainings, 1500.0)
-    level = best_activity_level(np.array(prices), work, state, penalty)
+    level = best_activity_level(np.array(prices), work, state, penalty, state.cluster.devices)
     optimum = _optimum(prices, work, penalty)
     assert optimum[level] == pytest.approx(min(optimum.values()), rel=1e-3)
 
@@ -132,6 +132,15 @@ def test_a_search_that_ends_by_itself_does_not_wait_into_its_deadline():
     state = make_state(**ahead)
     assert LookAheadPolicy(expected_trainings=70).decide(state).allocation.released == 0
     assert LookAheadPolicy(expected_trainings=70, confidence=0.5).decide(state).allocation.released == 8
+
+
+@pytest.mark.parametrize(("hours", "devices"), [(20, 8), (60, 3), (200, 1)])
+def test_no_more_gpus_work_than_are_needed_by_the_deadline(hours, devices):
+    """70 trainings of 1,500 s: 152 device-hours are enough with 90 %."""
+    state = make_state(forecast=[100.0] * 160, time_left_s=hours * 3600.0, evaluations=0, trained_s=0.0)
+    decision = LookAheadPolicy(expected_trainings=70, fewest_gpus=True).decide(state)
+    assert decision.allocation.released == 8 - devices
+    assert LookAheadPolicy(expected_trainings=70).decide(state).allocation.released == 0
 
 
 def test_a_single_device_trains_as_soon_as_it_has_scored():

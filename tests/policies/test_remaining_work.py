@@ -50,9 +50,14 @@ def test_started_trainings_count_half_in_the_mean_duration():
 def test_a_search_that_usually_ends_after_some_trainings_has_so_many_left(done, left):
     state = make_state(evaluations=done, trained_s=done * 900.0)
     assert estimate_remaining_work(state, expected_trainings=70).median_trainings == pytest.approx(left)
+
+
+@pytest.mark.parametrize(("done", "left"), [(0, 70), (40, 130)])
+def test_the_usual_number_of_trainings_counts_with_a_target_too(done, left):
     record = {"hypervolume_by_evaluation": (4000.0,) * done, "target_hypervolume": 5000.0}
-    with_target = make_state(evaluations=done, trained_s=done * 900.0, **record)
-    assert estimate_remaining_work(with_target, 70) == estimate_remaining_work(with_target)
+    state = make_state(evaluations=done, trained_s=done * 900.0, **record)
+    assert estimate_remaining_work(state, 70).median_trainings == left
+    assert estimate_remaining_work(state).median_trainings == left + 130
 
 
 def test_closing_gap_to_the_target_lowers_the_estimate():

@@ -98,12 +98,21 @@ VANILLA_SURROGATE = Strategy(
 )
 
 
-def _surrogate_under(name: str, title: str, policy: str, *, scores: bool, **sections: Mapping[str, Any]) -> Strategy:
+def _surrogate_under(
+    name: str,
+    title: str,
+    policy: str,
+    *,
+    scores: bool,
+    policy_options: Mapping[str, Any] | None = None,
+    **sections: Mapping[str, Any],
+) -> Strategy:
     """CE-NAS's searcher under a policy, with the problem's own proxy scores or without any.
 
+    :param policy_options: settings of the policy; None: its defaults.
     :param sections: further settings, by section.
     """
-    settings: dict[str, Any] = {**sections, "policy": {"name": policy}}
+    settings: dict[str, Any] = {**sections, "policy": {"name": policy, **(policy_options or {})}}
     settings["searcher"] = {"name": "surrogate", **sections.get("searcher", {})}
     if not scores:
         settings["problem"] = {"proxy_scores": "none"}
@@ -119,6 +128,13 @@ SUITE_STRATEGIES = (
     _surrogate_under("threshold-surrogate", "threshold + surrogate", "threshold", scores=True),
     _surrogate_under("look-ahead-unscored", "look-ahead + surrogate, no scores", "look-ahead", scores=False),
     _surrogate_under("look-ahead-surrogate", "look-ahead + surrogate", "look-ahead", scores=True),
+    _surrogate_under(
+        "fewest-surrogate",
+        "look-ahead + surrogate, fewest GPUs",
+        "look-ahead",
+        scores=True,
+        policy_options={"expected_trainings": 70.0, "fewest_gpus": True},
+    ),
     _surrogate_under("learned-surrogate", "learned + surrogate", "learned", scores=True),
     Strategy(
         "look-ahead-lamoo",
@@ -148,6 +164,7 @@ FACTORS = (
     ("hours-threshold", "threshold-surrogate", "scored-surrogate"),
     ("hours-look-ahead", "look-ahead-surrogate", "scored-surrogate"),
     ("hours-learned", "learned-surrogate", "scored-surrogate"),
+    ("fewest-gpus", "fewest-surrogate", "look-ahead-surrogate"),
 )
 _KNOWN_STRATEGIES = {strategy.name: strategy for strategy in (*STRATEGIES, VANILLA_SURROGATE, *SUITE_STRATEGIES)}
 

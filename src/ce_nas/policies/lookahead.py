@@ -10,6 +10,7 @@ Source
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -31,6 +32,7 @@ from ce_nas.policies.remaining_work import (
     DEFAULT_CONFIDENCE,
     RemainingWorkSettings,
     estimate_remaining_work,
+    required_devices,
     required_duty_cycle,
 )
 
@@ -61,8 +63,13 @@ class LookAheadSettings(RemainingWorkSettings):
     )
     expected_trainings: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         None,
-        description="Trainings after which searches without a target usually end, to plan with; unset: those of a "
-        "search that only a budget ends.",
+        description="Trainings after which searches usually end, to plan with; unset: those of a search that only a "
+        "budget ends.",
+    )
+    fewest_gpus: bool = Field(
+        default=False,
+        description="No more GPUs work at a time than are needed to end before the deadline: a training then learns "
+        "from more earlier ones, and fewer are needed.",
     )
     lateness_penalty: float = Field(
         DEFAULT_LATENESS_PENALTY,
@@ -84,6 +91,7 @@ class LookAheadPolicy(Policy):
         The higher it is, the more expensive hours are worked in as time gets short.
     :param scores_first: all active devices sample before the first training: scores choose the first trainings.
     :param expected_trainings: see :func:`~ce_nas.policies.remaining_work.estimate_remaining_work`.
+    :param fewest_gpus: no more devices work at a time than all of the open time left needs with ``confidence``.
     :param confidence: work continues in every open hour once all of them are needed to reach a target with this
         probability.
 
@@ -106,6 +114,7 @@ class LookAheadPolicy(Policy):
         confidence: float = DEFAULT_CONFIDENCE,
         scores_first: bool = False,
         expected_trainings: float | None = None,
+        fewest_gpus: bool = False,
     ) -> None:
         self._cost_weight = cost_weight
         self._warmup_scores = warmup_scores
@@ -114,6 +123,7 @@ class LookAheadPolicy(Policy):
         self._confidence = confidence
         self._scores_first = scores_first
         self._expected_trainings = expected_trainings
+        self._fewest_gpus = fewest_gpus
 
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
@@ -121,12 +131,13 @@ class LookAheadPolicy(Policy):
         costs = self._period_costs(state)
         needed = required_duty_cycle(state, self._confidence, self._expected_trainings)
         urgent = costs[0] < CLOSED_PERIOD_COST and needed >= 1.0
-        level = _ACTIVITY_LEVELS if urgent else best_activity_level(costs, work, state, self._lateness_penalty)
-        active_devices = round(level / _ACTIVITY_LEVELS * state.cluster.devices)
+        devices = required_devices(state, work, self._confidence) if self._fewest_gpus else state.cluster.devices
+        level = _ACTIVITY_LEVELS if urgent else best_activity_level(costs, work, state, self._lateness_penalty, devices)
+        active_devices = (math.ceil if self._fewest_gpus else round)(level / _ACTIVITY_LEVELS * devices)
         allocation = active_allocation(state, active_devices, self._warmup_scores, scores_first=self._scores_first)
         # a single active device scores first, and is not to rest until the next decision
         trains_then = self._scores_first or not allocation.evaluating
-        return Decision(allocation, _reason(state, work, costs, level), train_when_sampled=trains_then)
+        return Decision(allocation, _reason(state, work, costs, active_devices), train_when_sampled=trains_then)
 
     def _period_costs(self, state: State) -> np.ndarray:
         """Cost of a device's hour in the coming periods, 1 on average of the open ones, shape (periods,)."""
@@ -159,38 +170,41 @@ def _normalize(costs: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return costs / mean if mean > 0 else np.ones(len(costs))
 
 
-def best_activity_level(period_costs: np.ndarray, work: RemainingWork, state: State, lateness_penalty: float) -> int:
+def best_activity_level(
+    period_costs: np.ndarray, work: RemainingWork, state: State, lateness_penalty: float, devices: int
+) -> int:
     """Activity level of the first of the coming periods with the lowest expected cost, 0 (no device) to 2 (all).
 
     :param period_costs: cost of a device's hour, 1 on average, shape ``(periods,)``.
+    :param devices: number of devices that may work at a time.
     """
     costs = expected_costs(
         period_costs,
         [work],
-        state.cluster.devices * state.period_s,
+        devices * state.period_s,
         state.budget.time_left_s / state.period_s,
         activity_levels=_ACTIVITY_LEVELS,
         restart_cost=RESTART_S / state.period_s,
         delay_surcharge=_DELAY_SURCHARGE,
         lateness_penalty=lateness_penalty,
     )
-    return int(costs[_current_level(state), :, 0].argmin())
+    return int(costs[_current_level(state, devices), :, 0].argmin())
 
 
-def _current_level(state: State) -> int:
-    """Activity level of the period that has just ended."""
+def _current_level(state: State, devices: int) -> int:
+    """Activity level of ``devices`` devices in the period that has just ended."""
     allocation = state.cluster.allocation
     if allocation is None:
         return _ACTIVITY_LEVELS  # at the start of a run all devices are held
-    return round((allocation.sampling + allocation.evaluating) / state.cluster.devices * _ACTIVITY_LEVELS)
+    return round(min((allocation.sampling + allocation.evaluating) / devices, 1.0) * _ACTIVITY_LEVELS)
 
 
-def _reason(state: State, work: RemainingWork, period_costs: np.ndarray, level: int) -> str:
+def _reason(state: State, work: RemainingWork, period_costs: np.ndarray, active_devices: int) -> str:
     hours_left = state.budget.time_left_s / HOUR_S
     cost = f"this period costs {format_percentage(period_costs[0])} of the mean of the {hours_left:.0f} h left"
     if period_costs[0] >= CLOSED_PERIOD_COST:
         cost = "the cluster may not be used in this period"
     return (
         f"Worth about {work.median_trainings:.0f} more trainings, {work.median_device_s / HOUR_S:.0f} GPU-hours; "
-        f"{cost}: {format_percentage(level / _ACTIVITY_LEVELS)} of the devices work."
+        f"{cost}: {format_percentage(active_devices / state.cluster.devices)} of the devices work."
     )

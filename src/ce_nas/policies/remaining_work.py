@@ -30,6 +30,7 @@ __all__ = [
     "RemainingWork",
     "RemainingWorkSettings",
     "estimate_remaining_work",
+    "required_devices",
     "required_duty_cycle",
     "why_all_hours",
 ]
@@ -126,10 +127,19 @@ def required_duty_cycle(state: State, confidence: float, expected_trainings: flo
     """
     if math.isinf(state.search.target_hypervolume) and expected_trainings is None:
         return 0.0
+    return _needed_share(state, estimate_remaining_work(state, expected_trainings), confidence)
+
+
+def required_devices(state: State, work: RemainingWork, confidence: float) -> int:
+    """Number of devices, 1 or more, which at work in all the open time left are enough with this probability."""
+    return max(math.ceil(state.cluster.devices * _needed_share(state, work, confidence)), 1)
+
+
+def _needed_share(state: State, work: RemainingWork, confidence: float) -> float:
+    """Device time that is enough with this probability, as a share of the open device time left, 0 to 1."""
     time_left_s = state.budget.time_left_s
     closed_s = state.period_s * sum(period * state.period_s < time_left_s for period in state.grid.closed_periods)
     open_s = state.cluster.devices * (time_left_s - closed_s)
-    work = estimate_remaining_work(state, expected_trainings)
     return min(work.quantile_s(confidence) / open_s, 1.0) if open_s > 0 else 1.0
 
 
@@ -152,8 +162,8 @@ def why_all_hours(state: State, confidence: float) -> str | None:
 def estimate_remaining_work(state: State, expected_trainings: float | None = None) -> RemainingWork:
     """The remaining work, as far as budgets allow it.
 
-    :param expected_trainings: median number of trainings after which searches without a target end; None: of those that
-        only a budget ends.
+    :param expected_trainings: median number of trainings after which searches end; None: of those that only a budget
+        ends.
     """
     training_s = _mean_training_s(state)
     affordable = min(_affordable_device_s(state) / training_s, state.budget.evaluations_left)
@@ -192,7 +202,8 @@ def _median_trainings_left(state: State, expected_trainings: float | None) -> fl
         return INITIAL_MEDIAN_TRAININGS + MEDIAN_GROWTH_WITHOUT_TARGET * done
     trust = 0.5 * done / (done + _HALF_TRUST_TRAININGS)  # the gap closes fast in the first trainings of any search
     return max(
-        (INITIAL_MEDIAN_TRAININGS + MEDIAN_GROWTH_WITH_TARGET * done) * math.pow(_gap_ratio(state), trust),
+        ((expected_trainings or INITIAL_MEDIAN_TRAININGS) + MEDIAN_GROWTH_WITH_TARGET * done)
+        * math.pow(_gap_ratio(state), trust),
         float(_trainings_since_improvement(state)),
     )
 
