@@ -3,6 +3,9 @@ import pytest
 from ce_nas.config.schema import Settings, settings_from_flags
 from ce_nas.core.errors import SettingsError
 
+#: objectives whose latency is measured, and measurements without a supernet
+ALONE, SAMPLED = "accuracy,latency", {"enabled": True, "supernet": False, "latency_samples": 8}
+
 
 @pytest.mark.parametrize(
     ("flags", "message"),
@@ -13,6 +16,9 @@ from ce_nas.core.errors import SettingsError
         ({"time_scale": 60}, "--time-scale .*add --live"),
         ({"live": {"supernet": False}}, "The setting live.supernet has no effect without .*add --live"),
         ({"live": {"enabled": True, "latency_samples": 8}}, "live.latency_samples .*without the objective latency"),
+        ({"objectives": ALONE, "live": {"enabled": True, "latency_samples": 8}}, "latency_samples .*supernet = false"),
+        ({"objectives": ALONE, "live": SAMPLED, "policy": "vanilla"}, "latency_samples .*another than vanilla"),
+        ({"objectives": ALONE, "live": SAMPLED, "evaluate": "own.py"}, "latency_samples .*remove --evaluate"),
         ({"cost_budget": 5}, "--cost-budget .*add --electricity-price or --gpu-hour-price"),
         ({"budget": {"accounting": "paper"}}, "budget.accounting .*add --carbon-budget"),
         ({"price_unit": "EUR/MWh"}, "--price-unit .*add --electricity-price FILE"),
@@ -36,6 +42,9 @@ def test_option_without_effect_is_refused_with_the_way_out(flags, message):
         {"carbon_budget": "5kg", "budget": {"accounting": "paper"}},
         {"price_unit": "EUR/MWh", "electricity_price": "prices.csv"},
         {"data": "digits"},  # the default
+        {"objectives": ALONE, "live": SAMPLED},
+        {"objectives": ALONE, "live": {"enabled": True, "latency_samples": 8}, "proxy_scores": "none"},
+        {"objectives": ALONE, "live": SAMPLED | {"latency_samples": 0}, "policy": "vanilla"},
     ],
 )
 def test_option_with_an_effect_is_accepted(flags):

@@ -94,8 +94,8 @@ class LiveSettings(SettingsSection):
     latency_samples: int = Field(
         64,
         ge=0,
-        description="Latencies measured before the trainings without a supernet, for a searcher that learns from them; "
-        "schedule.samples_per_training more for each training; 0: none.",
+        description="Latencies measured before the trainings without a supernet, for a searcher that learns from them, "
+        "schedule.max_samples at most; schedule.samples_per_training more for each training; 0: none.",
     )
     few_shot: int = Field(
         0, ge=0, description="Largest number of regions with a supernet of their own, initialised from the shared one."

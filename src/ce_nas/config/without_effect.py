@@ -47,16 +47,28 @@ _NEEDS = (
     _Need("live", (), lambda s: s.live.enabled, "a search on real devices: add --live"),
     _Need(
         "live",
-        ("latency_runtime",),
+        ("latency_runtime", "latency_samples"),
         lambda s: any(text.startswith("latency") for text in s.problem.objectives),
         "the objective latency: add it to problem.objectives",
     ),
     _Need(
         "live",
         ("latency_samples",),
-        lambda s: not s.live.supernet and any(text.startswith("latency") for text in s.problem.objectives),
-        "the objective latency, or with a supernet, which measures it with its scores: add latency to "
-        "problem.objectives and state supernet = false",
+        lambda s: not s.live.evaluate,
+        "the built-in networks, whose latency alone is measured: remove --evaluate",
+    ),
+    _Need(
+        "live",
+        ("latency_samples",),
+        lambda s: not s.live.supernet or s.problem.proxy_scores == "none",
+        "measurements apart from scores, with which a supernet takes them: state supernet = false",
+    ),
+    _Need(
+        "live",
+        ("latency_samples",),
+        # with 0 the surrogate takes latencies for known by trainings alone, under any policy
+        lambda s: s.policy.name != "vanilla" or not s.live.latency_samples,
+        "a policy that samples: choose another than vanilla",
     ),
     _Need(
         "live",
