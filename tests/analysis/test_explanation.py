@@ -1,8 +1,10 @@
+import json
 from types import SimpleNamespace
 
 import pytest
 
 from ce_nas.analysis.explanation import (
+    _ArchitectureHistory,
     explain_architecture,
     explain_hour,
     explain_region,
@@ -11,6 +13,7 @@ from ce_nas.analysis.explanation import (
 )
 from ce_nas.core.errors import SettingsError
 from ce_nas.space.nasbench201_cell import NasBench201Space
+from ce_nas.store.journal import JournalEntry
 
 SPACE = NasBench201Space()
 
@@ -40,6 +43,19 @@ def test_dropped_candidate_has_region_rank_and_dominators(lamoo_run):
     assert dropped.details == {"region": region, "rank": rank + 1, "dominance_number": number}
     assert dropped.dominated_by == SPACE.text(tuple(dominated_by))
     assert events[0].kind == "scored"
+
+
+def test_a_cost_measured_alone_is_no_score():
+    cells = [[0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]]
+    started = {"task": 1, "kind": "sampling", "architectures": cells}
+    sampled = {"task": 1, "values": [[None, 0.31], [-0.5, 0.3]], "dropped": []}
+    entries = [
+        JournalEntry("task_started", 0.0, json.dumps(started)),
+        JournalEntry("sampled", 5.0, json.dumps(sampled)),
+    ]
+    (measured,), (scored,) = (list(_ArchitectureHistory(entries, SPACE, tuple(cell)).events()) for cell in cells)
+    assert (measured.kind, measured.objective_values) == ("measured", [None, 0.31])
+    assert (scored.kind, scored.objective_values) == ("scored", [-0.5, 0.3])
 
 
 def test_trained_architecture_is_on_the_front_or_dominated(lamoo_run):

@@ -107,11 +107,13 @@ def test_explanation_pages_in_both_languages(lamoo_run, finished_run, language):
     assert len(build_run_page(finished_run.entries, SPACE, translate).sections) == 1
 
 
-def test_an_objective_of_which_nothing_is_known_is_left_out():
+@pytest.mark.parametrize(
+    ("language", "sentence"), [("en", "measured: latency 0.31 ms."), ("ja", "測定の結果\uff1alatency 0.31 ms。")]
+)
+def test_a_measurement_has_its_unit_and_leaves_out_what_is_not_known(language, sentence):
     objectives = [
         {"name": "accuracy", "maximise": True, "unit": "%"},
-        {"name": "latency", "maximise": False, "unit": ""},
+        {"name": "latency", "maximise": False, "unit": "ms"},
     ]
-    sentence = _event_sentence(ArchitectureEvent(1.0, "scored", [None, 2.5]), objectives, TRANSLATE)
-    assert "latency 2.5" in sentence
-    assert "accuracy" not in sentence
+    event = ArchitectureEvent(1.0, "measured", [None, 0.31])
+    assert _event_sentence(event, objectives, Translator(language)) == sentence

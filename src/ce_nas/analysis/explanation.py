@@ -41,6 +41,7 @@ __all__ = [
 #: what can happen to an architecture
 EventKind = Literal[
     "scored",
+    "measured",
     "dropped",
     "training_started",
     "failed",
@@ -84,8 +85,9 @@ class ArchitectureEvent:
     #: seconds since the run's start
     at_s: float
     kind: EventKind
-    #: raw values of the objectives, all minimised: of the scores, the training, or the dominating architecture
-    objective_values: Sequence[float] | None = None
+    #: raw values of the objectives, all minimised: of the scores, the measurement, the training, or the dominating
+    #: architecture; None where nothing is known of one
+    objective_values: Sequence[float | None] | None = None
     #: the rest of the journal's entry: region, rank, number of dominating candidates, fidelity, failure
     details: Mapping[str, Any] | None = None
     #: text of an architecture that dominates it
@@ -260,7 +262,9 @@ class _ArchitectureHistory:
 
     def _sampled(self, at_s: float, content: dict[str, Any]) -> Iterator[ArchitectureEvent]:
         if content["task"] in self._tasks:
-            yield ArchitectureEvent(at_s, "scored", content["values"][self._tasks[content["task"]]])
+            values = content["values"][self._tasks[content["task"]]]
+            # scores say something of every objective; without them a cost is measured alone
+            yield ArchitectureEvent(at_s, "measured" if None in values else "scored", values)
         for architecture, region, rank, dominance_number, dominated_by in content["dropped"]:
             if architecture == self._architecture:
                 details = {"region": region, "rank": rank + 1, "dominance_number": dominance_number}

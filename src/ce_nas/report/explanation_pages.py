@@ -39,6 +39,7 @@ __all__ = [
 #: kind of event to the key of its text
 EVENT_KEYS: dict[EventKind, str] = {
     "scored": "why.was_scored",
+    "measured": "why.was_measured",
     "dropped": "why.was_dropped",
     "training_started": "why.began",
     "failed": "why.failed",
