@@ -94,7 +94,8 @@ class Searcher(ABC):
 
     #: the name that settings choose it by
     name: str
-    #: whether it learns from proxy scores and partial trainings itself, so that its proposals need no ranking by them
+    #: whether it learns from proxy scores and partial trainings itself, so that its proposals need no ranking by them;
+    #: where architectures are not scored, it may be told measured costs alone, see :meth:`tell`
     uses_proxy_scores: bool = False
 
     @classmethod
@@ -111,7 +112,11 @@ class Searcher(ABC):
 
     @abstractmethod
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Learn from observations; their values are objectives, all minimised."""
+        """Learn from observations; their values are objectives, all minimised.
+
+        At fidelity 0 values are estimates from proxy scores, or measurements of costs. Where only a cost was measured,
+        the other values are nan and there are no scores.
+        """
 
     def fidelity_of(self, architecture: Architecture) -> float:  # noqa: ARG002 - default: a full training
         """The share of a full training for ``architecture``, just proposed; above 0 and up to 1."""
