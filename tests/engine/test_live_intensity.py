@@ -2,7 +2,7 @@
 
 import functools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -30,6 +30,7 @@ from ce_nas.grid.providers.fallback_levels import FallbackLevel, FreshnessLimits
 from ce_nas.grid.providers.normalize import AlignedWindow, SeriesMetadata, normalize_readings
 from ce_nas.grid.providers.normalize import IntensityReading as Read
 from ce_nas.grid.providers.provider_errors import ProviderError, ZoneError
+from ce_nas.grid.providers.response_cache import IntensityCache
 from ce_nas.grid.trace import EmissionFactorType, Series, Signal
 from ce_nas.store.event_log import EventLog
 from ce_nas.store.journal import MemoryJournal
@@ -51,6 +52,7 @@ class Told(CarbonIntensityProvider):
     late_h: int = 0
     out: bool = False
     foretells: bool = False
+    foretelling_fails: bool = False
     now: datetime = START
 
     name = "told"
@@ -73,10 +75,12 @@ class Told(CarbonIntensityProvider):
         return self._series(zone, start, end, lambda moment: moment + HOUR <= published, DataQuality.MEASURED)
 
     def fetch_forecast(self, zone, horizon_s):
+        if self.foretelling_fails:
+            raise ProviderError(self.name, Fault.SERVER_ERROR, "status 500 for a forecast.")
         end = self.now + timedelta(seconds=horizon_s)
-        return self._series(zone, self.now, end, lambda _: True, DataQuality.FORECAST, 7.0)
+        return self._series(zone, self.now, end, lambda _: True, DataQuality.FORECAST, 7.0, self.now)
 
-    def _series(self, zone, start, end, there, quality, more=0.0):  # noqa: PLR0913, PLR0917 - a played source
+    def _series(self, zone, start, end, there, quality, more=0.0, issued_at=None):  # noqa: PLR0913, PLR0917 - played
         self.asked.append(self.now)
         if self.out:
             raise ProviderError(self.name, Fault.UNREACHABLE, "it does not answer.")
@@ -84,7 +88,11 @@ class Told(CarbonIntensityProvider):
         moments = filter(there, map(window.step_start, range(window.steps)))
         readings = [Read(moment, truth(moment) + more, quality) for moment in moments]
         return normalize_readings(
-            SeriesMetadata(self.name, zone, self.factors, self.signal, self.step_s), window, readings, self.now
+            SeriesMetadata(self.name, zone, self.factors, self.signal, self.step_s),
+            window,
+            readings,
+            self.now,
+            issued_at=issued_at,
         )
 
 
@@ -97,11 +105,12 @@ class Clock:
 class World:
     """A source, the grid of a run over it, and its books."""
 
-    def __init__(self, path=None, *, worst=FallbackLevel.TYPICAL, stop_when_lost=False, **source):
+    def __init__(self, path=None, *, worst=FallbackLevel.TYPICAL, stop_when_lost=False, cache=None, **source):
         self.source, self.clock, self.journal = Told(**source), Clock(), MemoryJournal()
         feed = FallbackProvider(
             self.source,
             now=lambda: self.source.now,
+            cache=cache,
             max_fallback=worst,
             limits=FreshnessLimits(max_extrapolation_age_s=4 * HOUR_S),
         )
@@ -352,16 +361,133 @@ def test_a_published_forecast_with_faults_is_a_member_where_it_has_values(fault)
     assert grid.provider_forecast.issued_at == START
 
 
-def test_a_provider_whose_forecast_fails_leaves_the_other_forecaster_alone(monkeypatch):
-    world = World(foretells=True)
-    monkeypatch.setattr(world.source, "fetch_forecast", fail)
+def test_a_provider_whose_forecast_fails_leaves_the_other_forecaster_alone():
+    world = World(foretells=True, foretelling_fails=True)
     forecast = ProviderForecaster(world.grid, Persistence()).predict(world.at(0), DAY_S)
     assert forecast.forecaster == Persistence().name
     assert world.told("intensity_read")[0]["error"] is None
 
 
-def fail(zone, horizon_s):
-    raise ProviderError(Told.name, Fault.SERVER_ERROR, f"status 500 for {horizon_s} s of {zone}")
+def test_an_earlier_forecast_is_no_member_once_requests_for_one_fail():
+    world = World(foretells=True)
+    forecaster = ProviderForecaster(world.grid, Persistence())
+    assert "published by told" in forecaster.predict(world.at(0), 2 * DAY_S).members
+    world.source.foretelling_fails = True
+    for hours in (2, 6, 12, 20):
+        past = world.at(hours)
+        forecast = forecaster.predict(past, 2 * DAY_S)
+        assert world.grid.provider_forecast is None
+        assert (forecast.forecaster, forecast.members) == (Persistence().name, {})
+        np.testing.assert_array_equal(forecast.mean_g_per_kwh, past.intensity_g_per_kwh[-1])
+    world.draws(20, 20.5)
+    assert world.books.totals.total_carbon_g == pytest.approx(1.5 * truth(START + 20 * HOUR - 24 * HOUR))
+    world.source.foretelling_fails = False
+    assert "published by told" in forecaster.predict(world.at(22), 2 * DAY_S).members
+
+
+def test_a_failed_request_leaves_the_cached_forecast_up_to_its_level_and_age_and_that_is_told(tmp_path):
+    world = World(foretells=True, cache=IntensityCache(tmp_path / "cache"))
+    forecaster = ProviderForecaster(world.grid, Persistence())
+    forecaster.predict(world.at(0), DAY_S)
+    assert world.told("fallback_used") == []
+    world.source.foretelling_fails = True
+    assert "published by told" in forecaster.predict(world.at(20), DAY_S).members
+    (told,) = world.told("fallback_used")
+    assert (told["level"], told["n_values"]) == ("forecast", 5)  # a day was requested
+    assert told["reason"].endswith("status 500 for a forecast. Its last forecast is used.")
+    assert forecaster.predict(world.at(25), DAY_S).forecaster == Persistence().name  # more than a day old
+    strict = World(foretells=True, cache=IntensityCache(tmp_path / "strict"), worst=FallbackLevel.FRESH)
+    strict.at(0)
+    strict.source.foretelling_fails = True
+    strict.at(2)
+    assert strict.grid.provider_forecast is None
+    assert strict.told("fallback_used") == []
+
+
+def test_the_forecast_outlasts_a_settlement_which_requests_none():
+    world = World(foretells=True, late_h=1)
+    world.at(0)
+    world.draws(0, 0.5)
+    forecast = world.grid.provider_forecast
+    world.grid.settle(0.5 * HOUR_S, reread=True)
+    assert len(world.told("intensity_read")) == 2
+    assert world.grid.provider_forecast is forecast
+    assert world.books.totals.total_carbon_g == pytest.approx(1.5 * (truth(START) + 7))
+
+
+def predict_through_failures(world):
+    """The forecasts of a run's decisions, one in six hours, of which every third gets none from the provider."""
+    forecaster, forecasts = ProviderForecaster(world.grid, Persistence()), []
+    for hours in range(0, 96, 6):
+        world.source.foretelling_fails = hours % 18 == 12
+        forecasts.append(forecaster.predict(world.at(hours), DAY_S))
+    return forecasts
+
+
+def test_a_replay_repeats_where_the_provider_had_no_forecast(tmp_path):
+    forecasts = predict_through_failures(World(tmp_path / "recording", foretells=True))
+    assert ["published by told" in forecast.members for forecast in forecasts[:4]] == [True, True, False, True]
+    assert forecasts[-1].members["published by told"] != 0.5
+    again = World(tmp_path / "recording", out=True, foretells=True)
+    for one, other in zip(forecasts, predict_through_failures(again), strict=True):
+        np.testing.assert_array_equal(one.mean_g_per_kwh, other.mean_g_per_kwh)
+        assert (one.members, one.forecaster) == (other.members, other.forecaster)
+    assert again.source.asked == []
+
+
+def test_a_log_that_does_not_say_whether_a_forecast_was_requested_keeps_the_earlier_one(tmp_path):
+    world = World(tmp_path / "recording", foretells=True)
+    world.at(0)
+    world.source.foretelling_fails = True
+    world.at(2)
+    events = [json.loads(line) for line in (tmp_path / "recording").read_text().splitlines()]
+    for _, _, content in events:
+        del content["wants_forecast"]
+    (tmp_path / "recording").write_text("".join(json.dumps(event) + "\n" for event in events))
+    again = World(tmp_path / "recording", foretells=True)
+    again.at(0)
+    again.at(2)
+    assert again.source.asked == []
+    assert again.grid.provider_forecast.issued_at == START
+
+
+class Sunny(Persistence):
+    """A mean of so much, and a wide interval above it."""
+
+    def __init__(self, mean):
+        self.mean = mean
+
+    def predict(self, inputs, horizon_s):
+        forecast = super().predict(inputs, horizon_s)
+        mean = np.full_like(forecast.mean_g_per_kwh, self.mean)
+        return replace(forecast, mean_g_per_kwh=mean, quantiles_g_per_kwh={0.1: 0.5 * mean, 0.9: 2 * mean + 20.0})
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.004, 0.5, 50.0])
+def test_intervals_move_with_the_mean_and_stay_where_the_provider_has_no_value(mean):
+    world = World(foretells=True)
+    past = world.at(0)
+    forecast = ProviderForecaster(world.grid, Sunny(mean)).predict(past, 2 * DAY_S)
+    low, high = forecast.quantiles_g_per_kwh[0.1], forecast.quantiles_g_per_kwh[0.9]
+    np.testing.assert_array_equal(forecast.mean_g_per_kwh[25:], mean)  # a day was requested
+    np.testing.assert_array_equal(low[25:], 0.5 * mean)
+    np.testing.assert_array_equal(high[25:], 2 * mean + 20)
+    moved = forecast.mean_g_per_kwh[:25]
+    assert (moved > mean).all()
+    expected = (2 * mean + 20) * moved / mean if mean >= 1 else mean + 20 + moved
+    np.testing.assert_allclose(high[:25], expected)
+    assert ((low[:25] >= 0) & (low[:25] <= moved) & (moved <= high[:25])).all()
+
+
+def test_an_interval_near_zero_is_never_below_it():
+    world = World(foretells=True)
+    past = world.at(0)
+    ahead = world.grid.provider_forecast
+    world.grid._known.forecast = replace(ahead, g_per_kwh=np.zeros_like(ahead.g_per_kwh))
+    forecast = ProviderForecaster(world.grid, Sunny(0.5)).predict(past, DAY_S)
+    assert (forecast.mean_g_per_kwh < 0.1).all()
+    np.testing.assert_array_equal(forecast.quantiles_g_per_kwh[0.1], 0.0)
+    np.testing.assert_allclose(forecast.quantiles_g_per_kwh[0.9], 20.5 + forecast.mean_g_per_kwh)
 
 
 @pytest.mark.parametrize(

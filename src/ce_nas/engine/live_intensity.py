@@ -19,14 +19,13 @@ from ce_nas.core.units import DAY_S
 from ce_nas.energy.live_ledger import StepShare
 from ce_nas.forecast.base import Forecaster, ForecastInput
 from ce_nas.forecast.history import ZoneHistory
-from ce_nas.forecast.hourly import MIN_INTENSITY_G_PER_KWH
 from ce_nas.forecast.live_history import LiveHistory
 from ce_nas.forecast.published_forecasts import ForecastJudge, PublishedForecast
 from ce_nas.grid.providers.base import DataQuality
 from ce_nas.grid.providers.provider_errors import ProviderError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ce_nas.cluster.replay_clock import ReplayableClock
     from ce_nas.core.records import Forecast
@@ -44,6 +43,8 @@ _PROVIDER_QUALITIES = {DataQuality.MEASURED, DataQuality.ESTIMATED, DataQuality.
 _LAST_KNOWN = "last-known"
 #: length of the past that is read again for revised values, s
 _REVISION_WINDOW_S = 3 * DAY_S
+#: mean of a forecast, g CO2eq/kWh, below which its quantiles are shifted with the mean instead of scaled with it
+_NEAR_ZERO_G_PER_KWH = 1.0
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ class _KnownIntensity:
     step_s: float
     #: intensity, g CO2eq/kWh, and quality
     values: dict[datetime, tuple[float, str]] = field(default_factory=dict)
-    #: the provider's latest forecast, if it has any
+    #: the provider's forecast as of the last query for one; None if it had none then
     forecast: PublishedForecast | None = None
 
     def floor_to_step(self, moment: datetime) -> datetime:
@@ -168,7 +169,7 @@ class LiveIntensity(ZoneHistory):
 
     @property
     def provider_forecast(self) -> PublishedForecast | None:
-        """The forecast of the provider as of the last query; None if it has none."""
+        """The forecast of the provider as of the last query for one; None if it had none then."""
         return self._known.forecast
 
     @property
@@ -202,26 +203,37 @@ class LiveIntensity(ZoneHistory):
 
     def _query_provider(self, now_s: float, lookback_s: float, ahead_s: float) -> dict[str, Any]:
         """Query the provider; returns new values of the past and its forecast as JSON values."""
-        now, fallbacks = self._provider.now(), list[dict[str, object]]()
-
-        def add_fallback(event: FallbackEvent) -> None:
-            fallbacks.append(event.to_dict())
-
-        content: dict[str, Any] = {"now": now.isoformat(), "steps": self._past_steps, "values": [], "ahead": None}
+        now, wants_forecast = self._provider.now(), ahead_s > 0
+        fallbacks: list[FallbackEvent] = []
+        forecast_fallbacks: list[FallbackEvent] = []
+        content: dict[str, Any] = {
+            "now": now.isoformat(),
+            "steps": self._past_steps,
+            "values": [],
+            "wants_forecast": wants_forecast,
+            "ahead": None,
+        }
         try:
-            history = LiveHistory(self._provider, self._zone, now - timedelta(seconds=now_s), add_fallback)
+            history = LiveHistory(self._provider, self._zone, now - timedelta(seconds=now_s), fallbacks.append)
             past = history.inputs_at(now_s, max(lookback_s, _REVISION_WINDOW_S))
-            published = self._provider.fetch_published_forecast(self._zone, ahead_s) if ahead_s else None
+            published = (
+                self._provider.fetch_published_forecast(self._zone, ahead_s, forecast_fallbacks.append)
+                if wants_forecast
+                else None
+            )
         except ProviderError as error:
             if self._fail_when_unavailable or not self._known.values:
                 raise
-            return {**content, "step_s": self.step_s, "fallbacks": fallbacks, "error": str(error)}
+            events = [event.to_dict() for event in fallbacks]
+            return {**content, "step_s": self.step_s, "fallbacks": events, "error": str(error)}
         if past is not None:
             content |= {"steps": len(past.intensity_g_per_kwh), "values": self._changed_values(past, history)}
         if published is not None and published.trace.step_s == history.step_s:
             values = [None if math.isnan(value) else round(value, 3) for value in published.trace.g_per_kwh.tolist()]
             content["ahead"] = [published.trace.start.isoformat(), values, (published.issued_at or now).isoformat()]
-        return {**content, "step_s": history.step_s, "fallbacks": fallbacks, "error": None}
+            fallbacks += forecast_fallbacks
+        events = [event.to_dict() for event in fallbacks]
+        return {**content, "step_s": history.step_s, "fallbacks": events, "error": None}
 
     def _changed_values(self, past: ForecastInput, history: LiveHistory) -> list[tuple[str, float, str]]:
         """Return the steps with a new value or quality: start, g CO2eq/kWh, quality."""
@@ -242,6 +254,8 @@ class LiveIntensity(ZoneHistory):
         self._past_steps = content["steps"]
         for text, value, quality in content["values"]:
             self._known.values[datetime.fromisoformat(text)] = (value, quality)
+        if content.get("wants_forecast", False):  # absent in logs of earlier versions, which kept an earlier forecast
+            self._known.forecast = None
         if content["ahead"] is not None:
             start, values, *issued = content["ahead"]
             self._known.forecast = PublishedForecast(
@@ -289,7 +303,8 @@ class LiveIntensity(ZoneHistory):
 class ProviderForecaster(Forecaster):
     """Another forecaster with the provider's own forecast as a member, weighed by the errors of both so far.
 
-    Where the provider has no forecast, or beyond its end, the other forecaster's remains.
+    Where the provider has no forecast, or beyond its end, the other forecaster's remains. The quantiles are the other
+    forecaster's, and move with the mean: in proportion, or by the same amount where the other's mean is near zero.
 
     :param intensity: the live intensity with the forecast of the provider.
     :param other: the other forecaster.
@@ -316,12 +331,23 @@ class ProviderForecaster(Forecaster):
         combined = self._judge.combine(inputs.end, other.mean_g_per_kwh, own, self._intensity.published_intensity)
         share, others = float(combined.weights.mean()), other.members or {self._other.name: 1.0}
         members = {name: round((1 - share) * weight, 3) for name, weight in others.items()}
-        factors = combined.g_per_kwh / np.maximum(other.mean_g_per_kwh, MIN_INTENSITY_G_PER_KWH)
         return replace(
             other,
             forecaster=self.name,
             mean_g_per_kwh=combined.g_per_kwh,
-            quantiles_g_per_kwh={level: values * factors for level, values in other.quantiles_g_per_kwh.items()},
+            quantiles_g_per_kwh=_move_quantiles(other.quantiles_g_per_kwh, other.mean_g_per_kwh, combined.g_per_kwh),
             members=members | {self._source: round(share, 3)},
             rolling_error_pct=other.rolling_error_pct if combined.error_pct is None else combined.error_pct,
         )
+
+
+def _move_quantiles(
+    quantiles: Mapping[float, np.ndarray], mean: np.ndarray, new_mean: np.ndarray
+) -> dict[float, np.ndarray]:
+    """Return the quantiles of a forecast after its mean has changed, g CO2eq/kWh; unchanged where the mean is."""
+    is_near_zero, difference = mean < _NEAR_ZERO_G_PER_KWH, new_mean - mean
+    factors = new_mean / np.maximum(mean, _NEAR_ZERO_G_PER_KWH)
+    return {
+        level: np.where(is_near_zero, np.maximum(values + difference, 0.0), values * factors)
+        for level, values in quantiles.items()
+    }

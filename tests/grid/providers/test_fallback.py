@@ -339,6 +339,24 @@ def test_published_forecast_is_the_providers_alone_and_nothing_fills_it(provider
     assert build().fetch_published_forecast("DE", 48 * 3600) is None
 
 
+def test_last_published_forecast_after_a_failed_request_is_recorded(provider, build):
+    events = []
+    build().fetch_published_forecast("DE", 12 * 3600, events.append)
+    assert events == []
+    provider.error, provider.now = server_error(), NOON + 3 * HOUR
+    build(max_fallback=FallbackLevel.FRESH).fetch_published_forecast("DE", 12 * 3600, events.append)
+    assert events == []
+    build().fetch_published_forecast("DE", 24 * 3600, events.append)
+    (event,) = events
+    assert (event.level, event.start, event.end) == (FallbackLevel.FORECAST, TWELVE + 3 * HOUR, TWELVE + 13 * HOUR)
+    assert (event.n_values, event.age_s) == (10, 3 * 3600 - 20 * 60)
+    assert event.reason.endswith("Its last forecast is used.")
+    assert "status 500" in event.reason
+    provider.now = NOON + 20 * HOUR  # after its end
+    build().fetch_published_forecast("DE", 24 * 3600, events.append)
+    assert len(events) == 1
+
+
 def test_short_forecast_is_extrapolated_and_recorded(provider, build):
     provider.forecast_until = NOON.replace(hour=0, minute=0) + DAY
     filled = build().fetch_forecast("DE", 48 * 3600)

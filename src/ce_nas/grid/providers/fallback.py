@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ce_nas.grid.providers.base import CarbonIntensityProvider
+    from ce_nas.grid.providers.caching import ProviderResponse
     from ce_nas.grid.providers.response_cache import IntensityCache
 
 __all__ = ["Extrapolator", "FallbackProvider", "repeat_last_day"]
@@ -170,26 +171,42 @@ class FallbackProvider:
             zone, AlignedWindow.covering(now, now + timedelta(seconds=horizon_s), step_s), reason
         )
         if self.max_fallback is not FallbackLevel.FRESH or not forecast.error:
-            filled = builder.fill_from(forecast.series, now)
-            if forecast.error and filled and forecast.series:
-                self._record_fallback(
-                    builder, FallbackLevel.FORECAST, filled, forecast.series.issued_at, "Its last forecast is used."
-                )
+            self._fill_from_response(builder, forecast)
         if not builder.missing_steps or self.max_fallback is FallbackLevel.FRESH:
             return self._finish(builder, None, forecast.notes)
         known = self._caching_provider.fetch(zone, now - timedelta(seconds=DAY_S), now)
         return self._finish(builder, known.series, (*forecast.notes, *known.notes))
 
-    def fetch_published_forecast(self, zone: str, horizon_s: float) -> IntensitySeries | None:
+    def fetch_published_forecast(
+        self, zone: str, horizon_s: float, on_fallback: Callable[[FallbackEvent], None] | None = None
+    ) -> IntensitySeries | None:
         """Return the provider's own forecast from the current step on, NaN where it has none; nothing is filled.
 
         If the request fails, it is the last one, as far as the levels and the limits of age allow; None without any.
 
+        :param on_fallback: called if the last one is used.
         :raises ZoneError: if the provider does not have the zone.
         """
         self.provider.check_zone(zone)
         response = self._caching_provider.fetch_forecast(zone, horizon_s)
-        return None if response.error and self.max_fallback is FallbackLevel.FRESH else response.series
+        if response.error and self.max_fallback is FallbackLevel.FRESH:
+            return None
+        if response.error and response.series and on_fallback:
+            now = self.now()
+            window = AlignedWindow.covering(now, now + timedelta(seconds=horizon_s), response.series.trace.step_s)
+            builder = self._new_builder(zone, window, str(response.error))
+            self._fill_from_response(builder, response)
+            for event in builder.fallbacks:
+                on_fallback(event)
+        return response.series
+
+    def _fill_from_response(self, builder: _SeriesBuilder, forecast: ProviderResponse) -> None:
+        """Fill missing values with the provider's forecast; a cached one is recorded if the request failed."""
+        filled = builder.fill_from(forecast.series, self.now())
+        if forecast.error and filled and forecast.series:
+            self._record_fallback(
+                builder, FallbackLevel.FORECAST, filled, forecast.series.issued_at, "Its last forecast is used."
+            )
 
     def _fill_from_forecast(self, builder: _SeriesBuilder, *, allow_request: bool) -> None:
         """Fill missing values with the provider's forecast: the last cached one, then a new one if allowed."""
