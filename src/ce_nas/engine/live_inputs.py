@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ce_nas.core.errors import MissingExtraError, SettingsError
 from ce_nas.policies.baselines import VanillaPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ce_nas.benchmarks.base import Benchmark
     from ce_nas.config.schema import Settings
-    from ce_nas.engine.inputs import RunInputs
+    from ce_nas.core.records import Objective
     from ce_nas.grid.providers.fallback import Extrapolator, FallbackProvider
     from ce_nas.search.base import Searcher
     from ce_nas.training.recipe import Recipe
 
 __all__ = [
+    "SearchInputs",
     "build_live_benchmark",
     "build_live_provider",
     "live_grid_metadata",
@@ -27,6 +28,22 @@ __all__ = [
     "training_recipe",
     "trains_supernet",
 ]
+
+
+class SearchInputs(Protocol):
+    """What is asked here of the inputs of a run, :class:`~ce_nas.engine.inputs.RunInputs`."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+
+    @property
+    def user_benchmark(self) -> Benchmark | None:
+        """The caller's own benchmark."""
+
+    @property
+    def objectives(self) -> Sequence[Objective]:
+        """What is optimised."""
 
 
 def build_live_benchmark(settings: Settings) -> Benchmark:
@@ -61,20 +78,20 @@ def training_recipe(settings: Settings) -> Recipe:
     return settings.live.recipe or default_recipe(min(load_images(settings.live.data).image_shape[1:]))
 
 
-def trains_supernet(inputs: RunInputs) -> bool:
+def trains_supernet(inputs: SearchInputs) -> bool:
     """Whether a supernet scores the networks of a live search."""
     settings = inputs.settings
     return settings.live.supernet and _searches_networks(inputs) and settings.problem.proxy_scores != "none"
 
 
-def measured_before_training(inputs: RunInputs) -> frozenset[str]:
+def measured_before_training(inputs: SearchInputs) -> frozenset[str]:
     """The objectives that sampling tasks measure as a training does: a network's latency."""
     if not (_searches_networks(inputs) and (trains_supernet(inputs) or inputs.settings.live.latency_samples)):
         return frozenset()
     return frozenset({"latency"} & {objective.name for objective in inputs.objectives})
 
 
-def measures_costs(inputs: RunInputs, searcher: Searcher) -> bool:
+def measures_costs(inputs: SearchInputs, searcher: Searcher) -> bool:
     """Whether sampling tasks measure latencies without scoring, for a searcher that models the other objectives.
 
     One that does not would rank the architectures by their latency alone.
@@ -92,7 +109,7 @@ def sampling_limit(settings: Settings, *, costs_alone: bool) -> int:
     return min(limit, settings.live.latency_samples) if costs_alone else limit
 
 
-def _searches_networks(inputs: RunInputs) -> bool:
+def _searches_networks(inputs: SearchInputs) -> bool:
     """Whether the built-in networks are trained."""
     live = inputs.settings.live
     return live.enabled and not (live.evaluate or inputs.user_benchmark)

@@ -241,7 +241,7 @@ class HotCarbonPolicy(Policy):
     Example:
         >>> from ce_nas.testing import make_state
         >>> HotCarbonPolicy().decide(make_state(forecast=200.0)).reason
-        "Forecast 200 g/kWh between the past week's 100 and 500: 25% sampling."
+        "Forecast 200 g/kWh between the past week's 100 and 500: 25 % sampling."
     """
 
     name = "hotcarbon"
