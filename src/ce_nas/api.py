@@ -18,6 +18,7 @@ from ce_nas.analysis.live_grid import has_ended, is_provisional
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.benchmarks.user_space import UserBenchmark
 from ce_nas.components.base import ComponentSettings
+from ce_nas.config.recorded_settings import read_recorded_settings
 from ce_nas.config.schema import Settings, settings_from_flags
 from ce_nas.core.errors import SettingsError, unknown_choice_message
 from ce_nas.engine.build import build_engine
@@ -375,7 +376,7 @@ def read_run_settings(path: Path) -> Settings:
 
     :raises StoreError: if there is no run.
     """
-    return Settings.model_validate(run_header(read_run_entries(path))["settings"])
+    return read_recorded_settings(run_header(read_run_entries(path)))
 
 
 def _write_result(path: Path) -> Result:

@@ -6,9 +6,10 @@ import signal
 import pytest
 
 from ce_nas.api import Search, resume
+from ce_nas.config.recorded_settings import read_recorded_settings
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import ReplayError
-from ce_nas.engine.input_changes import find_changes, input_digests
+from ce_nas.engine.input_changes import _require_same_search, find_changes, input_digests
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.store.journal import SqliteJournal
 from ce_nas.store.run_dir import RunDirectory, read_run_entries
@@ -123,6 +124,17 @@ def test_other_settings_are_named(killed):
     settings = settings_from_flags(trace=killed.parent / "t.csv", hours=4, gpus=2, searcher="random", policy="vanilla")
     with RunDirectory.open(killed) as folder, pytest.raises(ReplayError, match=r"Expected (budget|prices)\.\w+ = "):
         Search.from_settings(settings).resume(folder)
+
+
+def test_a_run_begun_before_an_option_was_there_goes_on_as_it_began():
+    settings = settings_from_flags(objectives="accuracy,latency", zone="solar", live={"enabled": True})
+    recorded = {"version": "1", "settings": settings.model_dump(mode="json")}
+    del recorded["settings"]["live"]["latency_samples"]
+    resumed = {"version": "1", "settings": read_recorded_settings(recorded).model_dump(mode="json")}
+    _require_same_search(recorded, resumed, ())
+    resumed["settings"]["live"]["latency_samples"] = 64
+    with pytest.raises(ReplayError, match=r"Expected live.latency_samples = 0, with which the run began, got 64"):
+        _require_same_search(recorded, resumed, ())
 
 
 def test_the_same_values_in_another_layout_are_no_change(killed):

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from ce_nas.analysis.policy_replay import DeferrableWorkload, PolicyReplay, replay_policies
 from ce_nas.analysis.summary import run_header
 from ce_nas.analysis.timeline import site_moves
-from ce_nas.config.schema import Settings
+from ce_nas.config.recorded_settings import read_recorded_settings
 from ce_nas.core.errors import TraceError
 from ce_nas.core.records import Activity
 from ce_nas.core.units import DAY_S
@@ -249,7 +249,7 @@ def load_inputs(entries: Sequence[JournalEntry]) -> RunInputs:
             "run has read are not known, so its work cannot be replayed."
         )
         raise TraceError(message)
-    inputs = RunInputs(Settings.model_validate(header["settings"]), fixed_start=datetime.fromisoformat(header["start"]))
+    inputs = RunInputs(read_recorded_settings(header), fixed_start=datetime.fromisoformat(header["start"]))
     accepted = {header["grid"]["sha256"], *header.get("inputs", {}).values()}
     if inputs.trace.fingerprint not in accepted:
         message = (

@@ -9,7 +9,7 @@ from ce_nas.analysis.partition_rules import explain_splits, find_region
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.analysis.timeline import decided_periods
 from ce_nas.benchmarks.user_space_record import read_user_space
-from ce_nas.config.schema import Settings
+from ce_nas.config.recorded_settings import read_recorded_settings
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import HOUR_S, J_PER_KWH
 from ce_nas.engine.inputs import RunInputs
@@ -134,7 +134,7 @@ def space_from_journal(entries: Sequence[JournalEntry]) -> Space:
     header = run_header(entries)
     if (record := header["benchmark"].get("own_space")) is not None:
         return read_user_space(record, header["objectives"]).space
-    return RunInputs(Settings.model_validate(run_header(entries)["settings"])).benchmark.space
+    return RunInputs(read_recorded_settings(run_header(entries))).benchmark.space
 
 
 def explain_run(entries: Sequence[JournalEntry], space: Space) -> RunExplanation:

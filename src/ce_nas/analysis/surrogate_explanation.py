@@ -15,7 +15,7 @@ import numpy as np
 
 from ce_nas.analysis.summary import run_header
 from ce_nas.benchmarks.user_space_record import benchmark_of_record
-from ce_nas.config.schema import Settings
+from ce_nas.config.recorded_settings import read_recorded_settings
 from ce_nas.core.errors import CeNasError
 from ce_nas.core.records import Observation, Task, TaskKind
 from ce_nas.core.rng import random_stream
@@ -127,7 +127,7 @@ def explain_choice_of_surrogate(
 
 def _read_inputs(header: dict[str, Any]) -> RunInputs | None:
     """The run's inputs; None of a caller's loop with costs, which are in no journal."""
-    settings, record = Settings.model_validate(header["settings"]), header["benchmark"].get("own_space")
+    settings, record = read_recorded_settings(header), header["benchmark"].get("own_space")
     if record is None or settings.live.evaluate:
         return RunInputs(settings)
     return (

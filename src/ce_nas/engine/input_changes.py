@@ -11,6 +11,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ce_nas.config.recorded_settings import complete_recorded
 from ce_nas.core.errors import ReplayError
 from ce_nas.engine.warm_start_inputs import list_warm_starts
 from ce_nas.store.journal import INPUT_CHANGED
@@ -139,7 +140,7 @@ def _require_same_search(recorded: Mapping[str, Any], resumed: Mapping[str, Any]
             "that version, or start a new run."
         )
         raise ReplayError(message)
-    before, after = (dict(_flatten(one["settings"])) for one in (recorded, resumed))
+    before, after = (dict(_flatten(complete_recorded(one["settings"]))) for one in (recorded, resumed))
     before |= {f"the {part}": recorded[part] for part in parts}
     after |= {f"the {part}": resumed[part] for part in parts}
     for name in [*before, *(name for name in after if name not in before)]:
