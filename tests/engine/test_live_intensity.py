@@ -526,7 +526,7 @@ def test_a_live_search_on_a_live_grid_reads_revises_and_settles(tmp_path):
     materials = RunInputs(
         stated, UserBenchmark(own, "rehearsal", "steps that only wait"), FallbackProvider(source, now=now)
     )
-    make = functools.partial(FakeExecutor, FakeWorkload(steps=4, step_s=0.06))
+    make = functools.partial(FakeExecutor, FakeWorkload(steps=4, step_s=0.15))
     run = tmp_path / "run"
     study = Search.from_settings(stated, workers=LocalWorkerPool(make, ["cpu"], run / "work"), inputs=materials)
     result = study.run(run)
