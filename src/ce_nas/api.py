@@ -21,9 +21,10 @@ from ce_nas.components.base import ComponentSettings
 from ce_nas.config.recorded_settings import read_recorded_settings
 from ce_nas.config.schema import Settings, settings_from_flags
 from ce_nas.core.errors import SettingsError, unknown_choice_message
-from ce_nas.engine.build import build_engine
+from ce_nas.engine.build import build_engine, build_searcher
 from ce_nas.engine.input_changes import check_resume, input_digests
 from ce_nas.engine.inputs import RunInputs
+from ce_nas.engine.live_inputs import require_use_of_samples
 from ce_nas.engine.live_intensity import LiveIntensity
 from ce_nas.engine.warm_start_inputs import resolve_warm_starts
 from ce_nas.keywords import with_setting_keywords
@@ -120,6 +121,8 @@ class Search:
             budgets; nothing was written then.
         """
         self._inputs.validate()
+        if self.settings.live.enabled:
+            require_use_of_samples(self._inputs, self._overrides.get("searcher") or build_searcher(self._inputs))
         self._check_first_training()
         if out is None:
             journal = MemoryJournal()

@@ -21,7 +21,7 @@ from ce_nas.energy.power_model import PowerModel
 from ce_nas.engine.build import build_searcher
 from ce_nas.engine.build_live import _build_meters, _device_power, build_live_problem, resolve_devices
 from ce_nas.engine.inputs import RunInputs
-from ce_nas.engine.live_inputs import live_grid_metadata, sampling_limit
+from ce_nas.engine.live_inputs import live_grid_metadata, require_use_of_samples, sampling_limit
 from ce_nas.grid.providers.provider_errors import ZoneError
 from ce_nas.store.run_dir import read_run_entries
 
@@ -352,6 +352,19 @@ def test_latencies_are_measured_before_trainings_where_the_searcher_uses_them(fl
     assert problem.score_trained_architectures is inputs.settings.live.supernet
     assert inputs.requires_training == trained
     assert sampling_limit(inputs.settings, costs_alone=costs_alone) == (64 if costs_alone else 1500)
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="the built-in networks need the extra torch")
+def test_latency_samples_that_the_searcher_would_not_use_are_refused(tmp_path):
+    live = {"enabled": True, "data": "digits", "supernet": False}
+    flags = {"objectives": "accuracy,latency", "zone": "solar", "searcher": "random"}
+    folder = tmp_path / "run"
+    with pytest.raises(SettingsError, match="latency_samples has no effect with the searcher random"):
+        Search(live=live | {"latency_samples": 8}, **flags).run(folder)
+    assert not folder.exists()
+    for samples, searcher in ((0, "random"), (64, "random"), (8, "surrogate")):
+        inputs = network_inputs(searcher=searcher, live={"latency_samples": samples})
+        require_use_of_samples(inputs, build_searcher(inputs))
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ __all__ = [
     "live_grid_metadata",
     "measured_before_training",
     "measures_costs",
+    "require_use_of_samples",
     "sampling_limit",
     "training_recipe",
     "trains_supernet",
@@ -98,6 +99,22 @@ def measures_costs(inputs: SearchInputs, searcher: Searcher) -> bool:
     """
     samples = searcher.uses_proxy_scores and inputs.settings.policy.name != VanillaPolicy.name
     return samples and bool(measured_before_training(inputs)) and not trains_supernet(inputs)
+
+
+def require_use_of_samples(inputs: SearchInputs, searcher: Searcher) -> None:
+    """Check that latencies to measure before trainings, where a number of them is stated, are of use to the searcher.
+
+    :raises SettingsError: if it does not learn from them.
+    """
+    live = inputs.settings.live
+    if live.latency_samples in {0, type(live).model_fields["latency_samples"].default} or searcher.uses_proxy_scores:
+        return
+    if measured_before_training(inputs):
+        message = (
+            f"The setting live.latency_samples has no effect with the searcher {searcher.name}, which learns from "
+            "trainings alone: choose another, such as surrogate, or leave it out."
+        )
+        raise SettingsError(message)
 
 
 def sampling_limit(settings: Settings, *, costs_alone: bool) -> int:
