@@ -55,7 +55,7 @@ STYLE = {
 #: of the README's picture: the strategy of the protocol's table, and its words
 STRATEGIES = {
     "vanilla LaMOO": "Today's way:\nLaMOO, all GPUs, all hours",
-    "threshold + surrogate": "Rule 'threshold': trains in\ncleaner hours, our searcher",
+    "surrogate, all hours, scores": "All hours: half of the GPUs\nscore first, our searcher",
     "look-ahead + surrogate": "CE-NAS:\nlook-ahead, our searcher",
 }
 
