@@ -76,6 +76,12 @@ _NEEDS = (
         lambda s: s.live.evaluate or "caller" in s.live.devices,
         "a training function of your own: add --evaluate FILE",
     ),
+    _Need(
+        "policy",
+        ("fewest_gpus",),
+        lambda s: s.live.enabled or s.cluster.gpus > 1,
+        "several GPUs to choose from: raise --gpus",
+    ),
     _Need("final", (), lambda s: s.final.enabled, "final.enabled = true"),
     _Need(
         "final",
