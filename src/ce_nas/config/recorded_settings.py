@@ -1,4 +1,4 @@
-"""Settings read back from a journal, also from one that was begun before some of them were there."""
+"""Settings read back from a journal, also from one that was started before some of them were there."""
 
 from __future__ import annotations
 

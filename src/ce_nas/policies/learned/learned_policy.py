@@ -36,7 +36,7 @@ class LearnedSettings(ComponentSettings):
     )
     expected_trainings: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         None,
-        description="Trainings after which searches without a target usually end: once they may need all the time "
+        description="Trainings after which searches usually end: once they may need all the time "
         "left, no GPU waits; unset: it may wait into the deadline.",
     )
 
