@@ -1,30 +1,21 @@
-"""How well short trainings and supernets of growing length rank cells as a long training does, and at what price.
+"""How well short trainings rank cells as a long training does, and at what price.
 
-    python benchmarks/short_trainings.py [--quick] [--json FILE] [--data digits|PATH] [--images N] [--compare-on N]
-        [--cells N] [--epochs N] [--record FILE] [--no-supernets]
+    python benchmarks/short_trainings.py [--quick] [--json FILE] [--data digits|PATH] [--halve] [--images N]
+        [--compare-on N] [--cells N] [--epochs N] [--record FILE]
 
 Cells of NAS-Bench-201's space drawn at random, 8 channels and one cell a stage, are trained for ``--epochs`` by
 NAS-Bench-201's recipe (the truth), and scored by: the same training with another seed (as well as a training can),
 the same recipe in a fifth of the epochs, the fast recipe in a fifth of the epochs (whitening, alternating flip, label
-smoothing, Muon, one-cycle), and supernets of uniform paths trained for 1, 3 and 9 times a fifth of the epochs.
-Kendall's tau, the share of the best tenth (at least two cells) that is found again, and nDCG, each with the 95 %
-bootstrap interval over the cells; processor seconds per cell, a supernet's divided by the cells. Accuracies are those
-on a quarter of ``--images``, or on ``--compare-on`` images that are not trained on; supernets score by the quarter.
-With ``--record`` a stopped run continues.
-
-``worth`` chooses the length of a supernet: random trainings that find as good a cell as its favourite of ``SCORED``
-cells, less that one training and the price in trainings of the supernet and of as many scores. Scores and truths are
-taken as jointly normal, of correlation sin(pi tau / 2) [Kruskal]. Below 0 a supernet costs more than it finds.
-
-Source
-    [Kruskal] Kruskal. Ordinal Measures of Association. JASA 1958: tau and the correlation of a normal pair.
+smoothing, Muon, one-cycle). Kendall's tau, the share of the best tenth (at least two cells) that is found again, and
+nDCG, each with the 95 % bootstrap interval over the cells; processor seconds per cell. Accuracies are those on a
+quarter of ``--images``, or on ``--compare-on`` images that are not trained on. With ``--record`` a stopped run
+continues.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import time
 from dataclasses import replace
@@ -40,21 +31,18 @@ from ce_nas.config.recipe_files import read_recipe_file
 from ce_nas.core.rank_correlation import kendall_tau
 from ce_nas.core.rng import random_stream
 from ce_nas.space.nasbench201_cell import NasBench201Space
+from ce_nas.training.data.images import ImageDataset, Images, build_image_dataset
 from ce_nas.training.data.sources import load_images
-from ce_nas.training.networks.factory import build_network, build_supernet
+from ce_nas.training.networks.factory import build_network
 from ce_nas.training.recipe import Recipe
-from ce_nas.training.supernet_trainer import SupernetTrainer, score_paths
 from ce_nas.training.trainer import NetworkTrainer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 CHANNELS, CELLS = 8, 1
-SUPERNET_LENGTHS = (1, 3, 9)
 #: the long training with another seed
 AGAIN = "long again"
-#: cells that a supernet is taken to score in a search
-SCORED = 500
 #: bootstrap draws
 DRAWS = 2000
 
@@ -64,48 +52,33 @@ def main() -> None:
     stated = _arguments()
     torch.set_num_threads(1)
     space, data = NasBench201Space(), load_images(stated.data)
+    if stated.halve:
+        data = halve_images(data)
     order = random_stream(stated.seed, "images").permutation(len(data.train))
     others = np.sort(order[stated.images : stated.images + stated.compare_on])
     every, chosen = data.train, np.sort(order[: stated.images])
     data = replace(data, train=every.subset(chosen)).split(0.25, stated.seed)
-    scored_on = data.validation  # as in a search
     if stated.compare_on:
         data = replace(data, validation=every.subset(others))
     flips = data.image_shape[0] == 3
     shift, short = (2 if data.image_shape[1] > 16 else 1), max(round(stated.epochs / 5), 1)
     recipes = _recipes(stated.epochs, short, shift, flips=flips)
     cells = space.sample(random_stream(stated.seed, "cells"), stated.cells)
-    record = _Record(stated.record)
+    record = Record(stated.record)
     accuracies: dict[str, list[float]] = {}
     price_s: dict[str, float] = {}
-    supernet_s: dict[str, tuple[float, float]] = {}
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in recipes}
     for cell in cells:  # cell by cell, so that a record of fewer cells is complete
         for name, recipe in recipes.items():
             seed = stated.seed + (name == AGAIN)
-            one = record.get(f"{name} {cell}", lambda c=cell, r=recipe, s=seed: _train(c, data, r, s))
+            one = record.get(f"{name} {cell}", lambda c=cell, r=recipe, s=seed: train_cell(c, data, r, s))
             found[name].append(one)
     for name, each in found.items():
         accuracies[name], price_s[name] = [one[0] for one in each], float(np.mean([one[1] for one in each]))
-    for length in SUPERNET_LENGTHS if stated.supernets else ():
-        name, recipe = f"supernet, {length} times", replace(recipes["long"], epochs=length * short)
-        key = f"{name}, {len(cells)} cells"
-        own = replace(data, validation=scored_on)
-        scores, train_s, score_s = record.get(
-            key, lambda r=recipe, d=own: _score_by_supernet(cells, d, r, space, stated.seed)
-        )
-        accuracies[name], price_s[name] = scores, (train_s + score_s) / len(cells)
-        supernet_s[name] = train_s, score_s / len(cells)
     rows: list[dict[str, Any]] = [
-        {"scores": name, "processor_s_per_cell": price_s[name], **_rank(accuracies[name], accuracies["long"])}
+        {"scores": name, "processor_s_per_cell": price_s[name], **rank_scores([accuracies[name]], accuracies["long"])}
         for name in accuracies
     ]
-    for row in rows:
-        if row["scores"] in supernet_s:
-            train_s, score_s = supernet_s[row["scores"]]
-            price = (train_s + SCORED * score_s) / price_s["long"]
-            row |= {"supernet_s": train_s, "score_s": score_s, "price": price}
-            row["worth"] = [supernet_worth(tau, price) for tau in row["tau"]]
     header = {
         "data": data.name,
         "images": stated.images,
@@ -127,7 +100,7 @@ def _recipes(epochs: int, short: int, shift: int, *, flips: bool) -> dict[str, R
     return {"long": plain, "short": replace(plain, epochs=short), "fast": fast, AGAIN: plain}
 
 
-class _Record:
+class Record:
     """Results on file, so that a stopped run continues."""
 
     def __init__(self, path: Path | None) -> None:
@@ -146,7 +119,18 @@ class _Record:
         return self._found[key]
 
 
-def _train(cell, data, recipe, seed) -> tuple[float, float]:  # noqa: ANN001 - a script's own
+def halve_images(data: ImageDataset) -> ImageDataset:
+    """The images averaged over squares of 2x2 pixels."""
+
+    def halve(images: Images) -> Images:
+        count, channels, height, width = images.pixels.shape
+        squares = images.pixels.reshape(count, channels, height // 2, 2, width // 2, 2)
+        return Images(np.round(squares.mean(axis=(3, 5))).astype(np.uint8), images.labels)
+
+    return build_image_dataset(f"{data.name}, halved", data.origin, halve(data.train), halve(data.test))
+
+
+def train_cell(cell, data, recipe, seed) -> tuple[float, float]:  # noqa: ANN001 - a script's own
     """Validation accuracy in %, and processor seconds."""
     start_s = time.process_time()
     torch.manual_seed(seed)
@@ -156,46 +140,16 @@ def _train(cell, data, recipe, seed) -> tuple[float, float]:  # noqa: ANN001 - a
     return trainer.evaluate(data.validation).accuracy_pct, time.process_time() - start_s
 
 
-def _score_by_supernet(cells, data, recipe, space, seed) -> tuple[list[float], float, float]:  # noqa: ANN001
-    """Scores in %, and processor seconds of the training and of all scores."""
-    start_s = time.process_time()
-    torch.manual_seed(seed)
-    network = build_supernet(space, CHANNELS, CELLS, data, recipe)
-    trainer = SupernetTrainer(network, space, data, recipe, seed=seed)
-    trainer.advance()
-    trained_s = time.process_time()
-    scores = score_paths(trainer, network, cells, data.validation, recalibration_batches=4, seed=seed)
-    return [float(score) for score in scores], trained_s - start_s, time.process_time() - trained_s
-
-
-def supernet_worth(tau: float, price: float) -> float:
-    """Random trainings that a supernet saves, less its price; both in trainings of a cell.
-
-    :param tau: Kendall's tau of its scores and the truths.
-    :param price: its training and its scores.
-    """
-    favourite = np.sin(0.5 * np.pi * max(tau, 0.0)) * _expected_best(SCORED)
-    trainings = next((count for count in range(1, SCORED) if _expected_best(count) >= favourite - 1e-9), SCORED)
-    return trainings - 1.0 - price
-
-
-def _expected_best(count: int) -> float:
-    """The expected largest of ``count`` standard normal values."""
-    x = np.linspace(-8.0, 8.0, 4001)
-    share = 0.5 * (1.0 + np.vectorize(math.erf)(x / math.sqrt(2.0)))
-    density = np.exp(-0.5 * x**2) / math.sqrt(2.0 * math.pi)
-    return float(np.trapezoid(x * count * share ** (count - 1) * density, x))
-
-
-def _rank(scores: list[float], truths: list[float]) -> dict[str, list[float]]:
-    """Each measure with its interval."""
-    first, second = np.array(scores), np.array(truths)
+def rank_scores(scores: Sequence[Sequence[float]], truths: Sequence[float]) -> dict[str, list[float]]:
+    """Each measure, the mean over some scorings of the same cells, with its interval over the cells."""
+    scorings, second = np.array(scores), np.array(truths)
     rng = random_stream(0, "bootstrap")
-    draws = [rng.integers(len(first), size=len(first)) for _ in range(DRAWS)]
+    draws = [rng.integers(len(second), size=len(second)) for _ in range(DRAWS)]
     found = {}
     for name, measure in (("tau", _tau), ("best_tenth", _best_tenth), ("ndcg", _ndcg)):
-        values = [measure(first[rows], second[rows]) for rows in draws]
-        found[name] = [float(measure(first, second)), *np.quantile(values, (0.025, 0.975)).tolist()]
+        values = [np.mean([measure(first[rows], second[rows]) for first in scorings]) for rows in draws]
+        whole = float(np.mean([measure(first, second) for first in scorings]))
+        found[name] = [whole, *np.quantile(values, (0.025, 0.975)).tolist()]
     return found
 
 
@@ -222,12 +176,12 @@ def _ndcg(scores: np.ndarray, truths: np.ndarray) -> float:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", default="digits")
+    parser.add_argument("--halve", action="store_true", help="average the images over squares of 2x2 pixels")
     parser.add_argument("--images", type=int, default=2000, help="training and validation images together")
     parser.add_argument("--compare-on", type=int, default=0, help="other images that accuracies are compared on")
     parser.add_argument("--cells", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=15, help="of the long training")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--no-supernets", dest="supernets", action="store_false", help="trainings only")
     parser.add_argument("--record", type=Path, help="file of results, with which a stopped run continues")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true", help="four cells, five epochs")
