@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,6 +45,8 @@ __all__ = ["SuiteExperiment", "SuiteOptions"]
 #: the level of the tables by problem and zone, and of the factors
 HEADLINE_LEVEL = 0.998
 REFERENCE, OWN_SEARCHER = "vanilla-lamoo", "vanilla-surrogate"
+#: the strategy whose energy is moved to the cleanest hours, as the most that hours can give
+ALL_HOURS, HOURS_AT_BEST = "scored-surrogate", "hours-at-best"
 #: a problem and a seed
 CaseKey = tuple[str, int]
 
@@ -71,6 +74,10 @@ class _Case:
     #: grams of the cheapest possible run to each level
     limits_g: tuple[float, ...]
     flags: Mapping[str, object]
+    #: grams of trainings of that many device seconds in the cleanest hours before the deadline, and their power at the
+    #: plug, W
+    cleanest_g: Callable[[float], float]
+    power_w: float
 
     @property
     def key(self) -> CaseKey:
@@ -127,7 +134,7 @@ class SuiteExperiment(Experiment):
                 "seeds": list(self._config.seeds),
                 "levels": list(LEVELS),
                 "overall": comparison.overall(),
-                "factors": comparison.factors(),
+                "factors": [{"factor": name, "ratio": asdict(ratio)} for name, ratio in comparison.factors()],
                 "waterfall": waterfall_content(steps),
                 "cases": comparison.details(),
             },
@@ -198,8 +205,14 @@ class SuiteExperiment(Experiment):
                 "start": start.start.isoformat(),
                 "target": target,
             }
-            limits_g = _limits_g(RunInputs(settings_from_flags(**flags)), front)
-            cases.append(_Case(problem, start, front.hypervolume_max, limits_g, flags))
+            case_inputs = RunInputs(settings_from_flags(**flags))
+            cluster, time_s = case_inputs.settings.cluster, case_inputs.settings.budget.time_s
+            power_w = cluster.training_w * cluster.pue
+            cleanest_g = partial(
+                cleanest_hours_g, case_inputs.intensity, devices=cluster.gpus, deadline_s=time_s, power_w=power_w
+            )
+            limits_g = tuple(cleanest_g(front.work_s(level)) for level in LEVELS)
+            cases.append(_Case(problem, start, front.hypervolume_max, limits_g, flags, cleanest_g, power_w))
         return cases
 
 
@@ -276,10 +289,25 @@ class _Comparison:
         """All strategies at all levels."""
         return [self.summary(strategy, level) for strategy in self.strategies for level in LEVELS]
 
-    def factors(self) -> list[dict[str, Any]]:
-        """What each part is worth: grams without it over grams with it."""
+    def factors(self) -> list[tuple[str, ClusteredRatio]]:
+        """What each part is worth: grams without it over grams with it; of the parts whose strategies were run."""
         pairs = [(name, self.ratio(with_it, without, HEADLINE_LEVEL)) for name, with_it, without in FACTORS]
-        return [{"factor": name, "ratio": _as_dict(ratio)} for name, ratio in pairs if ratio]
+        pairs.append((HOURS_AT_BEST, self.hours_at_best(HEADLINE_LEVEL)))
+        return [(name, ratio) for name, ratio in pairs if ratio]
+
+    def hours_at_best(self, level: float, keep: Callable[[_Case], bool] = lambda _: True) -> ClusteredRatio | None:
+        """What a choice of hours can give at most without a change of the search.
+
+        The grams of ``scored-surrogate`` over those of the same energy in the cleanest hours before the deadline, on
+        all devices at once, by a choice that knows the energy and the trace; over the cases that arrived.
+        """
+        column = LEVELS.index(level)
+        used, best = {}, {}
+        for key, levels in self._usages.get(ALL_HOURS, {}).items():
+            case, usage = self._cases[key], levels[column]
+            if usage and keep(case):
+                used[key], best[key] = usage.carbon_g, case.cleanest_g(usage.energy_j / case.power_w)
+        return paired_ratio(best, used, self._clusters) if best else None
 
     def details(self) -> list[dict[str, Any]]:
         """Case by case: where, when, the limit, and the grams of each strategy."""
@@ -294,16 +322,6 @@ class _Comparison:
             }
             for key, case in self._cases.items()
         ]
-
-
-def _limits_g(inputs: RunInputs, front: GreedyFront) -> tuple[float, ...]:
-    """Grams of the cheapest possible run to each level."""
-    cluster, budget = inputs.settings.cluster, inputs.settings.budget
-    power_w = cluster.training_w * cluster.pue
-    return tuple(
-        cleanest_hours_g(inputs.intensity, front.work_s(level), cluster.gpus, budget.time_s, power_w)
-        for level in LEVELS
-    )
 
 
 def _usages_at_levels(
@@ -379,10 +397,9 @@ def _group_table(comparison: _Comparison, names: Mapping[str, str], axis: str, t
 
 def _factor_table(comparison: _Comparison, translate: Translator) -> ReportTable:
     rows = []
-    for name, with_it, without in FACTORS:
-        if ratio := comparison.ratio(with_it, without, HEADLINE_LEVEL):
-            arrivals = format_percentage(ratio.arrival), format_percentage(ratio.their_arrival)
-            rows.append((translate(f"exp.suite.factor.{name}"), _format_ratio(ratio), *arrivals))
+    for name, ratio in comparison.factors():
+        arrivals = format_percentage(ratio.arrival), format_percentage(ratio.their_arrival)
+        rows.append((translate(f"exp.suite.factor.{name}"), _format_ratio(ratio), *arrivals))
     header = tuple(
         translate(f"exp.suite.{column}") for column in ("factor", "worth", "arrival_with", "arrival_without")
     )
