@@ -164,6 +164,7 @@ FACTORS = (
     ("hours-threshold", "threshold-surrogate", "scored-surrogate"),
     ("hours-look-ahead", "look-ahead-surrogate", "scored-surrogate"),
     ("hours-learned", "learned-surrogate", "scored-surrogate"),
+    ("hours-fewest", "fewest-surrogate", "scored-surrogate"),
     ("fewest-gpus", "fewest-surrogate", "look-ahead-surrogate"),
 )
 _KNOWN_STRATEGIES = {strategy.name: strategy for strategy in (*STRATEGIES, VANILLA_SURROGATE, *SUITE_STRATEGIES)}

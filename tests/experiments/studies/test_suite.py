@@ -58,14 +58,21 @@ def test_report_has_arrival_ratios_and_the_limit(suite, trials, make_result):
 
 
 def test_hours_at_best_moves_the_same_energy_to_the_cleanest_hours(make_result):
-    options = SuiteOptions(HALVES["tuning"], ("params",), ("scored-surrogate",))
+    options = SuiteOptions(HALVES["tuning"], ("params",), ("scored-surrogate", "threshold-surrogate"))
     suite = SuiteExperiment(ExperimentConfig({"hours": 24, "gpus": 8}, (1000, 1001)), options)
-    results = [result_of(trial, make_result, (1, 2, 4, 8)) for trial in suite.trials()]
-    (factor,) = suite.build_report(results).content["factors"]
+    kwh = {"scored-surrogate": (1, 2, 4, 8), "threshold-surrogate": (1, 1, 2, 4)}
+    results = [result_of(trial, make_result, kwh[trial.labels["strategy"]]) for trial in suite.trials()]
+    report = suite.build_report(results)
+    *_, factor = report.content["factors"]
     assert (factor["factor"], factor["ratio"]["pair_count"]) == ("hours-at-best", 4)
     used_g = results[0].trajectory.usage_at_hypervolume(0.0).carbon_g * 4  # a kWh to the first level, four to 0.998
     best_g = [case.cleanest_g(4 * 3.6e6 / case.power_w) for case in suite._all_cases()]
     assert factor["ratio"]["ratio"]["median"] == pytest.approx(used_g / sorted(best_g)[2])
+    by_zone = report.content["hours_by_zone"]
+    assert list(by_zone) == ["solar", "coal"]
+    assert by_zone["solar"]["threshold-surrogate"]["ratio"]["median"] == pytest.approx(2.0)
+    assert by_zone["solar"]["hours-at-best"]["pair_count"] == 2
+    assert "Hours, by zone" in " ".join(table.caption for table in report.tables)
 
 
 def test_unknown_strategies_and_costs_are_refused():

@@ -135,6 +135,10 @@ class SuiteExperiment(Experiment):
                 "levels": list(LEVELS),
                 "overall": comparison.overall(),
                 "factors": [{"factor": name, "ratio": asdict(ratio)} for name, ratio in comparison.factors()],
+                "hours_by_zone": {
+                    zone: {name: _as_dict(ratio) for name, ratio in ratios.items()}
+                    for zone, ratios in comparison.hours_by_zone().items()
+                },
                 "waterfall": waterfall_content(steps),
                 "cases": comparison.details(),
             },
@@ -143,6 +147,7 @@ class SuiteExperiment(Experiment):
                 _group_table(comparison, names, "problem", translate),
                 _group_table(comparison, names, "zone", translate),
                 _factor_table(comparison, translate),
+                *_hours_tables(comparison, names, translate),
                 waterfall_table(steps, HEADLINE_LEVEL, translate),
             ],
             figures={"waterfall": lambda: draw_waterfall(steps, HEADLINE_LEVEL, translate)} if steps else {},
@@ -309,6 +314,23 @@ class _Comparison:
                 used[key], best[key] = usage.carbon_g, case.cleanest_g(usage.energy_j / case.power_w)
         return paired_ratio(best, used, self._clusters) if best else None
 
+    def hours_by_zone(self) -> dict[str, dict[str, ClusteredRatio | None]]:
+        """By zone what hours could give at most and what each policy's gave, and in how many of the cases."""
+        if ALL_HOURS not in self.strategies:
+            return {}
+        rows = {}
+        for zone in self.groups("zone"):
+            found = {HOURS_AT_BEST: self.hours_at_best(HEADLINE_LEVEL, lambda case: case.start.zone == zone)}  # noqa: B023 - called at once
+            for name in self.hours_strategies():
+                found[name] = self.ratio(name, ALL_HOURS, HEADLINE_LEVEL, lambda case: case.start.zone == zone)  # noqa: B023 - called at once
+            rows[zone] = found
+        return rows
+
+    def hours_strategies(self) -> list[str]:
+        """The strategies that differ from :data:`ALL_HOURS` in their hours alone, of those that were run."""
+        own = [ours for name, ours, theirs in FACTORS if name.startswith("hours") and theirs == ALL_HOURS]
+        return [name for name in own if name in self.strategies]
+
     def details(self) -> list[dict[str, Any]]:
         """Case by case: where, when, the limit, and the grams of each strategy."""
         return [
@@ -393,6 +415,17 @@ def _group_table(comparison: _Comparison, names: Mapping[str, str], axis: str, t
     header = (translate(f"exp.suite.{axis}"), *(names[strategy] for strategy in comparison.strategies))
     caption = translate(f"exp.suite.by_{axis}", level=f"{HEADLINE_LEVEL:g}")
     return ReportTable(caption, header, rows, copyable=True)
+
+
+def _hours_tables(comparison: _Comparison, names: Mapping[str, str], translate: Translator) -> list[ReportTable]:
+    """What hours could give and gave, by zone; none where the search at all hours was not run."""
+    found, policies = comparison.hours_by_zone(), comparison.hours_strategies()
+    if not found or not policies:
+        return []
+    rows = [(zone, *map(_format_ratio, ratios.values())) for zone, ratios in found.items()]
+    header = (translate("exp.suite.zone"), translate("exp.suite.at_best"), *(names[name] for name in policies))
+    caption = translate("exp.suite.hours", level=f"{HEADLINE_LEVEL:g}", strategy=names[ALL_HOURS])
+    return [ReportTable(caption, header, rows, copyable=True)]
 
 
 def _factor_table(comparison: _Comparison, translate: Translator) -> ReportTable:
