@@ -13,7 +13,6 @@ from ce_nas.report.front import (
     format_percent,
     is_cell,
     recommendation_section,
-    scale_unit,
 )
 from ce_nas.report.i18n.translator import Translator
 
@@ -44,7 +43,7 @@ def test_small_seconds_are_milliseconds():
     assert format_metric(0.01394, "s") == "13.94 ms"
     assert format_metric(2.5, "s") == "2.5 s"
     assert format_metric(91.0, "%") == "91 %"
-    assert scale_unit("J", [0.2, 3.0]) == (1.0, "J")
+    assert format_metric(0.2, "J") == "200 mJ"
     assert format_percent(-0.031) == "3.1 %"
     assert format_percent(0.0999) == "10 %"
 

@@ -121,7 +121,7 @@ def _split_file_and_names(text: str) -> tuple[Path, list[str]]:
 
 def _rows_in_full_space(space: Space) -> np.ndarray:
     """The rows of all cells that a space, which may be a part, has as members."""
-    return np.ravel_multi_index(tuple(space.members.T), tuple(map(len, NasBench201Space().choices)))
+    return np.asarray(np.ravel_multi_index(tuple(space.members.T), tuple(map(len, NasBench201Space().choices))))
 
 
 def _read_npz(file: Path) -> tuple[list[str], np.ndarray]:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.analysis.front_choice import recommend
+from ce_nas.report.objective_scale import objective_scales, scale_unit
 from ce_nas.report.page import ReportSection, ReportTable
 from ce_nas.report.plotting import run_charts as charts
 
@@ -25,7 +26,6 @@ __all__ = [
     "is_cell",
     "recommendation_section",
     "recommendation_sentences",
-    "scale_unit",
 ]
 
 #: operation of a NAS-Bench-201 cell to its letter; the edges of a node are written without a space between
@@ -74,12 +74,6 @@ def format_metric(value: float, unit: str) -> str:
     """A metric with its unit, to four digits."""
     factor, unit = scale_unit(unit, [value])
     return f"{factor * value:,.4g} {unit}".strip()
-
-
-def scale_unit(unit: str, values: Sequence[float]) -> tuple[float, str]:
-    """The factor and the unit in which values of a metric read well: seconds and joules below 1 by the thousandth."""
-    is_small = unit in {"s", "J"} and 0.0 < max(map(abs, values), default=0.0) < 1.0
-    return (1e3, f"m{unit}") if is_small else (1.0, unit)
 
 
 def recommendation_sentences(summary: RunSummary, translate: Translator) -> list[str]:
@@ -132,11 +126,11 @@ def recommendation_section(summary: RunSummary, translate: Translator) -> Report
 def front_table(summary: RunSummary, translate: Translator) -> ReportTable:
     """List the architectures on the front with their objectives."""
     same = translate.format_unique_functions(len(summary.front), summary.unique_front_functions)
+    scales = objective_scales(summary.objectives, summary.front)
     rows = [
-        (f"`{member.architecture}`", *(f"{value:,.6g}" for value in member.objectives.values()))
-        for member in summary.front
+        (f"`{member.architecture}`", *(f"{scale.value(member):,.6g}" for scale in scales)) for member in summary.front
     ]
-    header = (translate("architecture"), *(charts.objective_label(one) for one in summary.objectives))
+    header = (translate("architecture"), *(scale.label for scale in scales))
     return ReportTable(translate("front.caption", count=len(rows), same=same), header, rows, copyable=True)
 
 

@@ -19,6 +19,7 @@ from ce_nas.core.formatting import format_carbon, format_duration, format_energy
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.estimate_section import estimate_section
 from ce_nas.report.front import format_percent, recommendation_section, recommendation_sentences
+from ce_nas.report.objective_scale import ObjectiveScale
 from ce_nas.report.page import Fact, ReportPage, ReportSection, ReportTable
 from ce_nas.report.plotting import run_charts as charts
 from ce_nas.report.plotting.palette import ROLE_COLOURS
@@ -398,7 +399,8 @@ def _describe_objectives(objectives: Sequence[dict[str, Any]], translate: Transl
         words = [translate("objective.maximised" if one["maximise"] else "objective.minimised")]
         if "is_known" in one:  # older journals do not say
             words.append(translate("objective.known" if one["is_known"] else "objective.trained"))
-        descriptions.append(f"{charts.objective_label(one)} ({', '.join(words)})")
+        label = ObjectiveScale(one["name"], one["unit"], 1.0).label
+        descriptions.append(f"{label} ({', '.join(words)})")
     return "; ".join(descriptions)
 
 

@@ -16,7 +16,8 @@ from ce_nas.analysis.front_choice import choose
 from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_interval, format_percentage
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.estimate_section import estimate_sentence
-from ce_nas.report.front import abbreviate, format_objectives, is_cell, scale_unit
+from ce_nas.report.front import abbreviate, format_objectives, is_cell
+from ce_nas.report.objective_scale import objective_scales
 from ce_nas.report.savings_section import savings_headline, savings_rows
 
 if TYPE_CHECKING:
@@ -212,17 +213,12 @@ def _front_table(summary: RunSummary, translate: Translator, width: int) -> Tabl
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("#", justify="right")
     table.add_column(translate("architecture"), no_wrap=True)
-    units = [
-        scale_unit(one["unit"], [member.objectives[one["name"]] for member in front]) for one in summary.objectives
-    ]
-    for objective, (_, unit) in zip(summary.objectives, units, strict=True):
-        table.add_column(f"{objective['name']} {unit}".strip(), justify="right", no_wrap=True)
+    scales = objective_scales(summary.objectives, front)
+    for scale in scales:
+        table.add_column(f"{scale.name} {scale.unit}".strip(), justify="right", no_wrap=True)
     for index in shown:
         member = front[index]
-        values = [
-            f"{factor * member.objectives[one['name']]:,.4g}"
-            for one, (factor, _) in zip(summary.objectives, units, strict=True)
-        ]
+        values = [f"{scale.value(member):,.4g}" for scale in scales]
         is_chosen = member is chosen
         code = abbreviate(member.architecture, max(width - 14 * len(values) - 6, 16))
         table.add_row(f"{'*' if is_chosen else ''}{index + 1}", code, *values, style="bold" if is_chosen else "")

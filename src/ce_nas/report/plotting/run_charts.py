@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ce_nas.analysis.front_choice import without_poor_ends
 from ce_nas.analysis.timeline import allocation_intervals, allocation_totals_h, decided_periods
 from ce_nas.analysis.trajectory import build_trajectory
 from ce_nas.core.formatting import format_carbon, format_energy, format_percentage
 from ce_nas.core.units import G_PER_KG
+from ce_nas.report.objective_scale import objective_scales
 from ce_nas.report.plotting.chart import Chart, ChartCurve
 from ce_nas.report.plotting.palette import BAND_COLOURS, BLACK, BLUE, GREY, ORANGE, ROLE_COLOURS
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ce_nas.analysis.timeline import DecidedPeriod
     from ce_nas.analysis.trajectory import Trajectory
     from ce_nas.report.i18n.translator import Translator
+    from ce_nas.report.objective_scale import ObjectiveScale
     from ce_nas.store.journal import JournalEntry
 
 __all__ = [
@@ -28,7 +30,6 @@ __all__ = [
     "front_chart",
     "hypervolume_curve",
     "intensity_chart",
-    "objective_label",
     "trajectory_charts",
     "trajectory_tooltips",
 ]
@@ -149,15 +150,15 @@ def trajectory_charts(
 
 def front_chart(summary: RunSummary, translate: Translator, recommended: str | None = None) -> Chart:
     """Chart the front in its first two objectives, without a far end of poor values; tooltips show all objectives."""
-    first, second = summary.objectives[:2]
-    members = without_poor_ends(summary.front, summary.objectives, [first["name"]])
+    scales = objective_scales(summary.objectives, summary.front)
+    first, second = scales[:2]
+    members = without_poor_ends(summary.front, summary.objectives, [first.name])
     left_out = len(summary.front) - len(members)
     title = translate("chart.front.cut", count=left_out) if left_out else translate("chart.front")
 
     def curve(name: str, chosen: Sequence[FrontMember], colour: str) -> ChartCurve:
-        x = tuple(member.objectives[second["name"]] for member in chosen)
-        y = tuple(member.objectives[first["name"]] for member in chosen)
-        tooltips = tuple(_member_tooltip(member, summary) for member in chosen)
+        x, y = tuple(map(second.value, chosen)), tuple(map(first.value, chosen))
+        tooltips = tuple(_member_tooltip(member, scales) for member in chosen)
         return ChartCurve(name, "points", x, y, colour, tooltips=tooltips)
 
     others = [member for member in members if member.architecture != recommended]
@@ -170,20 +171,13 @@ def front_chart(summary: RunSummary, translate: Translator, recommended: str | N
     alt = (
         translate("alt.front", count=f"{len(summary.front)}")
         + " "
-        + "; ".join(_member_tooltip(member, summary) for member in ends)
+        + "; ".join(_member_tooltip(member, scales) for member in ends)
     )
-    return Chart("front", title, alt.strip(), objective_label(second), objective_label(first), tuple(curves))
+    return Chart("front", title, alt.strip(), second.label, first.label, tuple(curves))
 
 
-def objective_label(objective: dict[str, Any]) -> str:
-    """Return the name of an objective with its unit."""
-    return f"{objective['name']} [{objective['unit']}]" if objective["unit"] else str(objective["name"])
-
-
-def _member_tooltip(member: FrontMember, summary: RunSummary) -> str:
-    values = ", ".join(
-        f"{one['name']} {member.objectives[one['name']]:,.5g} {one['unit']}".strip() for one in summary.objectives
-    )
+def _member_tooltip(member: FrontMember, scales: Sequence[ObjectiveScale]) -> str:
+    values = ", ".join(f"{scale.name} {scale.value(member):,.5g} {scale.unit}".strip() for scale in scales)
     return f"{member.architecture}\n{values}"
 
 

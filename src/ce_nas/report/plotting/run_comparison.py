@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from ce_nas.core.formatting import format_carbon
 from ce_nas.core.units import G_PER_KG
+from ce_nas.report.objective_scale import objective_scales
 from ce_nas.report.plotting.chart import Chart, ChartCurve
 from ce_nas.report.plotting.palette import BLUE, RUN_COLOURS
-from ce_nas.report.plotting.run_charts import hypervolume_curve, objective_label, trajectory_tooltips
+from ce_nas.report.plotting.run_charts import hypervolume_curve, trajectory_tooltips
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,15 +69,16 @@ def compared_trajectory_charts(runs: Sequence[ChartedRun], translate: Translator
 
 def compared_fronts_chart(runs: Sequence[ChartedRun], translate: Translator) -> Chart:
     """Chart the front of each run, in the first two objectives; what several have is shown as rings."""
-    first, second = runs[0].summary.objectives[:2]
+    members = [member for run in runs for member in run.summary.front]
+    first, second = objective_scales(runs[0].summary.objectives[:2], members)
     count = min(len(runs), MAX_RUNS)
     step = min(2.5, 8.0 / max(count - 1, 1))
     curves = tuple(
         ChartCurve(
             run.name,
             "points",
-            tuple(member.objectives[second["name"]] for member in run.summary.front),
-            tuple(member.objectives[first["name"]] for member in run.summary.front),
+            tuple(map(second.value, run.summary.front)),
+            tuple(map(first.value, run.summary.front)),
             colour,
             radius=4.5 + step * (count - 1 - index),  # a later run is drawn over the earlier ones
             tooltips=tuple(f"{run.name}\n{member.architecture}" for member in run.summary.front),
@@ -85,7 +87,7 @@ def compared_fronts_chart(runs: Sequence[ChartedRun], translate: Translator) -> 
     )
     title = translate("board.compare.fronts")
     alt = f"{title}: " + "; ".join(f"{run.name} {len(run.summary.front)}" for run in runs)
-    return Chart("compared-fronts", title, alt, objective_label(second), objective_label(first), curves)
+    return Chart("compared-fronts", title, alt, second.label, first.label, curves)
 
 
 def compared_carbon_chart(runs: Sequence[ChartedRun], translate: Translator) -> Chart:
