@@ -5,8 +5,8 @@ that decay into the past; the errors of the last week then correct the forecast 
 regressions with short and long memory, linear ones and approximate Gaussian processes, are averaged. Quantiles are
 those of the relative errors that the average would have made on earlier days.
 
-The models are refitted at each midnight UTC and see no later value, so the forecast is a function of the past alone;
-the fits for one past are continued for a longer one with the same start.
+The models are refitted at midnight UTC, two of the four at every third one, and see no later value, so the forecast is
+a function of the past alone; the fits for one past are continued for a longer one with the same start.
 """
 
 from __future__ import annotations

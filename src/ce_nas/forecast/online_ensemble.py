@@ -16,7 +16,7 @@ Weights
     has no weight to begin with.
 
     :class:`WeatherTrees` take part where the weather is known, with a fixed weight against all others: their errors are
-    a tenth larger, but of another kind.
+    7 to 28 % larger, but of another kind.
 
 Intervals
     Quantiles of the ensemble's errors over the same issues, in units of the error at each hour of lead; each one moves
