@@ -18,6 +18,7 @@ from ce_nas.analysis.live_grid import has_ended, is_provisional
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.benchmarks.user_space import UserBenchmark
 from ce_nas.components.base import ComponentSettings
+from ce_nas.config.live_schema import CALLER_DEVICE
 from ce_nas.config.recorded_settings import read_recorded_settings
 from ce_nas.config.schema import Settings, settings_from_flags
 from ce_nas.core.errors import SettingsError, unknown_choice_message
@@ -370,6 +371,12 @@ def resume(
         if has_ended(entries) and not is_provisional(entries):
             result = _write_result(path)
             return Search.from_settings(settings, **objects).finish(result) if settings.final.enabled else result
+        if CALLER_DEVICE in settings.live.devices and "workers" not in objects:
+            message = (
+                f"Expected a run whose trainings can be started from here, got one of a Python program's own loop in "
+                f"{path}; run that program again with out={str(path)!r}."
+            )
+            raise SettingsError(message)
         search = Search.from_settings(settings, **objects)
         return search.resume(folder, observer, durable=durable, accept_changes=accept_changes)
 

@@ -1,4 +1,5 @@
 import pickle
+import re
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ce_nas.benchmarks.user_function import (
     UserFunctionExecutor,
     UserFunctionFile,
     UserFunctions,
+    describe_error,
     find_local_sources,
 )
 from ce_nas.core.errors import SettingsError
@@ -257,3 +259,25 @@ def test_a_file_that_is_elsewhere_travels_with_its_imports(tmp_path):
         assert executor.function_file.path.parent != here
         outcome = executor.run(Task(1, TaskKind.EVALUATION, ((1,),)), tmp_path, lambda: False)
         assert outcome.values == ((-2.0, 1.0),)
+
+
+def test_none_without_having_been_asked_to_stop_fails_the_task(written, tmp_path, monkeypatch):
+    executor = UserFunctionExecutor(written(OWN, "    if checkpoint", "    return None\n    if checkpoint"))
+    with pytest.raises(TaskError, match="got None") as raised:
+        executor.run(task((0, 0)), tmp_path, lambda: False)
+    assert raised.value.failure is Failure.ERROR
+    assert executor.run(task((0, 0)), tmp_path, lambda: True) is None
+    monkeypatch.setenv("RANK", "1")  # the other processes of a trial on several GPUs return nothing
+    assert executor.run(task((0, 0)), tmp_path, lambda: False) is None
+
+
+def test_an_error_of_a_call_names_the_line_outside_this_package():
+    def fail(_):
+        message = "mine"
+        raise ValueError(message)
+
+    functions = UserFunctions.collect(fail)
+    with pytest.raises(ValueError, match="mine") as raised:
+        functions.call_evaluate({}, 1.0, None)
+    assert re.search(rf"^ValueError: mine \({re.escape(__file__)}, line \d+\)$", describe_error(raised.value))
+    assert describe_error(TaskError(Failure.DIVERGED, "Expected x.")) == "Expected x."

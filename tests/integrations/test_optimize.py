@@ -188,3 +188,13 @@ def test_what_was_chosen_and_explained_has_the_names_of_the_parameters(tmp_path)
     assert model is not None
     assert model.subject.architecture == never
     assert model.chosen.architecture.startswith("kind=")
+
+
+def test_a_function_that_returns_nothing_fails(tmp_path):
+    with pytest.raises(TrainingsFailedError, match=r"got None\. Fix the code and run the program again with out="):
+        optimize(lambda _: None, SPACE, OBJECTIVES, out=tmp_path / "run", costs=size, **FAST)
+
+
+def test_two_largest_numbers_of_trainings_are_refused(tmp_path):
+    with pytest.raises(SettingsError, match="trainings=2 and evaluations=5; leave one of them out"):
+        optimize(quality, SPACE, OBJECTIVES, trainings=2, evaluations=5, out=tmp_path / "run", costs=size, **FAST)

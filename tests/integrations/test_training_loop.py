@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+import ce_nas
 from ce_nas.benchmarks.base import TaskError
 from ce_nas.core.errors import SettingsError
 from ce_nas.integrations.training_loop import TrainingLoop
@@ -143,3 +144,51 @@ def test_a_wait_is_announced_with_the_time_of_the_next_decision(tmp_path, caplog
     announced = caplog.text
     assert "No training now: " in announced
     assert re.search(r"decides again at 2023-07-0\d \d\d:00 UTC", announced)
+
+
+def test_none_without_having_been_asked_to_stop_is_refused_and_the_trial_stays_open(tmp_path):
+    with loop_in(tmp_path, hours=30, time_scale=2000.0, evaluations=1) as loop:
+        for trial in loop:
+            with pytest.raises(TaskError, match=r"unless should_stop\(\) is True, got None"):
+                loop.tell(trial, None)
+            loop.tell(trial, train(trial))
+    assert loop.result.summary.evaluations == 1
+
+
+def test_a_loop_that_was_not_entered_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match="with TrainingLoop"):
+        next(iter(loop_in(tmp_path)))
+
+
+def test_a_failure_that_is_told_keeps_its_kind(tmp_path):
+    with loop_in(tmp_path, hours=30, time_scale=2000.0, evaluations=1, seed=1) as loop:
+        for number, trial in enumerate(loop):
+            if number:
+                loop.tell(trial, train(trial))
+                continue
+            try:
+                loop.tell(trial, {"quality": float("nan"), "size": 1.0})
+            except TaskError as error:
+                loop.fail(trial, error)
+    (failure,) = [entry.content for entry in loop.result.entries if entry.kind == "task_failed"]
+    assert (failure["failure"], failure["detail"]) == (
+        "diverged",
+        "Expected a finite quality from a training, got nan.",
+    )
+
+
+def test_the_folder_of_an_earlier_search_is_told(tmp_path, caplog):
+    for expected in (None, "holds a search that has ended: it is read"):
+        with loop_in(tmp_path, hours=30, time_scale=2000.0, evaluations=1) as loop:
+            for trial in loop:
+                loop.tell(trial, train(trial))
+        assert (expected or "") in caplog.text
+        assert ("holds a search" in caplog.text) == (expected is not None)
+
+
+def test_a_loop_is_not_resumed_without_its_program(tmp_path):
+    with loop_in(tmp_path, hours=300, time_scale=2000.0, evaluations=5) as loop:
+        for _ in loop:
+            break
+    with pytest.raises(SettingsError, match="run that program again with out="):
+        ce_nas.resume(tmp_path / "run", accept_changes=True)

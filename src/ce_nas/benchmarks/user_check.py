@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ce_nas.benchmarks.base import TaskError
-from ce_nas.benchmarks.user_function import UserFunctionExecutor
+from ce_nas.benchmarks.user_function import NOTHING_RETURNED, UserFunctionExecutor
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Task, TaskKind
@@ -93,9 +93,8 @@ def _check_training(  # noqa: PLR0913, PLR0917 - what is trained, where, and who
         say(
             "evaluate: never asks whether to stop, so that it is waited for; ask checkpoint.should_stop() to be paused."
         )
-    if outcome is None:
-        message = f"Expected evaluate in {file.path} to return metrics unless should_stop() is True, got None."
-        raise SettingsError(message)
+    if outcome is None:  # it cannot be: nothing asked it to stop
+        raise SettingsError(NOTHING_RETURNED)
     names = [objective.name for objective in file.user_space.objectives]
     signs = [objective.sign for objective in file.user_space.objectives]
     metrics = {name: sign * value for name, sign, value in zip(names, signs, outcome.values[0], strict=True)}

@@ -28,6 +28,7 @@ import ast
 import inspect
 import json
 import math
+import os
 import runpy
 import sys
 import tempfile
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CURVE_FILENAME",
+    "NOTHING_RETURNED",
     "Checkpoint",
     "UserFunctionCopy",
     "UserFunctionExecutor",
@@ -61,6 +63,11 @@ __all__ = [
     "find_local_sources",
     "sampling_outcome",
 ]
+
+#: why a training failed that returned None without having been asked to stop
+NOTHING_RETURNED = "Expected a training to return its metrics unless should_stop() is True, got None."
+
+_PACKAGE_FOLDER = str(Path(__file__).parents[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,16 +241,19 @@ class UserFunctionFile:
 
 
 def describe_error(error: BaseException, path: Path | None = None) -> str:
-    """The error in one line, with the line of the user's code that raised it.
+    """The error in one line, with the line of the user's code that raised it; a :class:`TaskError` says itself what.
 
-    :param path: the user's file: its last line in the traceback is named, else the last of all.
+    :param path: the user's file: its last line in the traceback is named, else the last one outside this package.
     """
+    if isinstance(error, TaskError):
+        return str(error)
     kind, frames = type(error).__name__, traceback.extract_tb(error.__traceback__)
     if isinstance(error, SystemExit):
         kind = "sys.exit"
     folder = None if path is None else str(path.resolve().parent)
     own = [frame for frame in frames if folder is not None and str(frame.filename).startswith(folder)]
-    place = next(iter(reversed(own or frames)), None)
+    outside = [frame for frame in frames if not frame.filename.startswith(_PACKAGE_FOLDER)]
+    place = next(iter(reversed(own or outside or frames)), None)
     where = "" if place is None else f" ({place.filename}, line {place.lineno})"
     return f"{kind}: {error}{where}"
 
@@ -368,6 +378,8 @@ class UserFunctionExecutor(Executor):
         if judge and judge.ended and metrics is None:
             return Outcome(task.id, (judge.ended[1],), note=judge.note)
         if metrics is None:
+            if _is_first_rank() and not should_stop():
+                raise TaskError(Failure.ERROR, NOTHING_RETURNED)
             return None
         values = user_space.objective_values(metrics, architecture)
         if judge:
@@ -405,6 +417,11 @@ class UserFunctionCopy:
                 (folder / name).write_text(text)
             path = folder / file
         return UserFunctionExecutor(path, device, objectives=self.objectives, early_stopping=self.early_stopping)
+
+
+def _is_first_rank() -> bool:
+    """Whether this process is the one of its trial whose metrics count."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def sampling_outcome(

@@ -121,7 +121,10 @@ class UserSpace:
         """
         metrics = self._name_metrics(metrics)
         known = self.known_metrics(architecture) if architecture is not None else {}
-        return tuple(objective.sign * _require_metric({**metrics, **known}, objective) for objective in self.objectives)
+        return tuple(
+            objective.sign * (known[objective.name] if objective.name in known else _require_metric(metrics, objective))
+            for objective in self.objectives
+        )
 
     def _name_metrics(self, metrics: object) -> Mapping[str, float]:
         if isinstance(metrics, Mapping):
@@ -266,9 +269,10 @@ def _call_costs(
 
 def _require_metric(metrics: Mapping[str, float], objective: Objective) -> float:
     """A metric among a training's results; a missing or non-finite one fails the task."""
-    value = metrics.get(objective.name)
-    if value is None:
-        raise TaskError(Failure.ERROR, f"Expected a training to return {objective.name!r}, got {sorted(metrics)}.")
+    if objective.name not in metrics:
+        got = ", ".join(map(repr, metrics)) or "nothing"
+        raise TaskError(Failure.ERROR, f"Expected a training to return {objective.name!r}, got {got}.")
+    value = metrics[objective.name]
     try:
         number = float(value)
     except (TypeError, ValueError) as error:

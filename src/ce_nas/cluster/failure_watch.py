@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage
@@ -30,10 +31,12 @@ class FailureWatch:
     """Prints the first failure of each kind with its traceback, and ends a search whose first trainings all fail.
 
     :param folder: the folder of checkpoints and logs.
+    :param continue_by: how the search is continued once the code is right, in words.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, continue_by: str) -> None:
         self._folder = folder
+        self._continue_by = continue_by
         self._shown: set[str] = set()
         self._failed_tasks: set[int] = set()
         self._has_trained = False
@@ -56,8 +59,7 @@ class FailureWatch:
         if not self._has_trained and len(self._failed_tasks) >= MAX_FAILED_FIRST:
             text = (
                 f"Expected a training to succeed, but the first {MAX_FAILED_FIRST} architectures all failed, the last "
-                f"one with: {message.failure}: {message.detail}. Fix the code and continue with: ce-nas resume "
-                f"{self._folder.parent} --accept-changes"
+                f"one with: {message.failure}: {message.detail.rstrip('.')}. Fix the code and {self._continue_by}"
             )
             raise TrainingsFailedError(text)
 
@@ -65,7 +67,7 @@ class FailureWatch:
         path = task_log_path(self._folder, task.id)
         lines = [f"Task {task.id} failed: {message.failure}: {message.detail}", *_last_traceback(path)]
         if path.exists():
-            lines.append(f"Its log: ce-nas logs {self._folder.parent} {task.id}")
+            lines.append(f"Its log: ce-nas logs {shlex.quote(str(self._folder.parent))} {task.id}")
         _log.error("%s", "\n".join(lines))
 
 

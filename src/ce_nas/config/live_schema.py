@@ -12,7 +12,10 @@ from ce_nas.components.quantities import Duration, File, SettingsSection, flag
 from ce_nas.components.registry import METERS, WORKERS, Choice
 from ce_nas.training.recipe import Recipe  # noqa: TC001 - pydantic evaluates the annotations at run time
 
-__all__ = ["FinalSettings", "LiveSettings", "with_live_defaults"]
+__all__ = ["CALLER_DEVICE", "FinalSettings", "LiveSettings", "with_live_defaults"]
+
+#: a device of the caller's own training loop, in :attr:`LiveSettings.devices`
+CALLER_DEVICE = "caller"
 
 #: a demonstration: digits, an hour of the grid per minute, devices that change between sampling and training
 _DEMO_DEFAULTS: dict[str, dict[str, Any]] = {

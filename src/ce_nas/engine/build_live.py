@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ce_nas.benchmarks.user_space import UserBenchmark
 from ce_nas.components.registry import METERS, WORKERS
+from ce_nas.config.live_schema import CALLER_DEVICE
 from ce_nas.core.clock import utc_now
 from ce_nas.core.errors import EnergyError, MissingExtraError, SettingsError
 from ce_nas.energy.power_model import PowerModel
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from ce_nas.search.base import Searcher
 
 __all__ = [
-    "CALLER_DEVICE",
     "build_live_cluster",
     "build_live_problem",
     "count_visible_gpus",
@@ -51,8 +52,6 @@ EVENT_LOG_FILENAME = "events.jsonl"
 WORK_DIRNAME = "work"
 #: the measured power profile, for ``power.profile`` of other searches
 POWER_PROFILE_FILENAME = "power-profile.json"
-#: a device of the caller's own training loop
-CALLER_DEVICE = "caller"
 
 
 def resolve_devices(settings: Settings) -> Settings:
@@ -118,11 +117,18 @@ def build_live_cluster(
         _build_meters(live.meter, names, workers),
         shelf,
         _device_power(names, together) if workers.is_local else None,
-        FailureWatch(folder / WORK_DIRNAME),
+        FailureWatch(folder / WORK_DIRNAME, _continue_by(folder, live)),
         gpu_limits=limits,
         power_measurement=_power_measurement(inputs, names, workers, limits, folder),
     )
     return clock, cluster, recording
+
+
+def _continue_by(folder: Path, live: LiveSettings) -> str:
+    """How a search in a folder is continued, in words."""
+    if CALLER_DEVICE in live.devices:
+        return f"run the program again with out={str(folder)!r}"
+    return f"continue with: ce-nas resume {shlex.quote(str(folder))} --accept-changes"
 
 
 def _detect_devices(settings: Settings) -> tuple[str, ...]:

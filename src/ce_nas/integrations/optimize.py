@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ce_nas.benchmarks.base import TaskError
 from ce_nas.benchmarks.user_function import UserFunctions
+from ce_nas.core.errors import SettingsError
 from ce_nas.integrations.training_loop import TrainingLoop
 from ce_nas.store.run_dir import next_run_path
 
@@ -75,8 +76,12 @@ def optimize(  # noqa: PLR0913 - what a user may know of the architectures
     :param flags: settings, as the flags of ``ce-nas search``; with ``gpus`` the function is called in as many threads.
     :raises CeNasError: if a setting is invalid, or the first architectures all fail.
     """
-    if trainings is not None:
-        flags["evaluations"] = trainings
+    if trainings is not None and flags.setdefault("evaluations", trainings) != trainings:
+        message = (
+            f"Expected one largest number of trainings, got trainings={trainings} and "
+            f"evaluations={flags['evaluations']}; leave one of them out."
+        )
+        raise SettingsError(message)
     loop = TrainingLoop(
         space, objectives, out or next_run_path(Path("runs")), costs=costs, score=score, is_valid=is_valid, **flags
     )

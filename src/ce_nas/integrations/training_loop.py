@@ -15,16 +15,24 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from ce_nas.analysis.live_grid import has_ended
 from ce_nas.api import Search
-from ce_nas.benchmarks.base import Failure
+from ce_nas.benchmarks.base import Failure, TaskError
 from ce_nas.benchmarks.learning_curves import CurveJudge, curve_judge
-from ce_nas.benchmarks.user_function import Checkpoint, UserFunctions, describe_error, sampling_outcome
+from ce_nas.benchmarks.user_function import (
+    NOTHING_RETURNED,
+    Checkpoint,
+    UserFunctions,
+    describe_error,
+    sampling_outcome,
+)
 from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage, WorkerPool
+from ce_nas.config.live_schema import CALLER_DEVICE
 from ce_nas.config.schema import settings_from_flags
 from ce_nas.core.errors import CeNasError, ClusterError, SettingsError
 from ce_nas.core.records import Outcome, TaskKind
-from ce_nas.engine.build_live import CALLER_DEVICE, WORK_DIRNAME
+from ce_nas.engine.build_live import WORK_DIRNAME
 from ce_nas.engine.inputs import RunInputs
 from ce_nas.store.run_dir import RunDirectory, read_run_entries
 
@@ -164,8 +172,11 @@ class TrainingLoop:
     def __iter__(self) -> Iterator[Trial]:
         """The trials, as the policy allows them; several threads may iterate at once.
 
-        :raises SettingsError: if every device has a trial without a result.
+        :raises SettingsError: if the loop was not entered by ``with``, or every device has a trial without a result.
         """
+        if self._thread.ident is None:
+            message = "Expected a loop that was entered, got one that does not run: with TrainingLoop(...) as loop: ..."
+            raise SettingsError(message)
         while (item := self._next_item()) is not None:
             if isinstance(item, Trial):
                 yield item
@@ -173,13 +184,16 @@ class TrainingLoop:
                 self._score(*item)
 
     def tell(self, trial: Trial, metrics: Mapping[str, float] | Sequence[float] | None) -> None:
-        """Report a trial's metrics; None if it was stopped.
+        """Report a trial's metrics; None if it stopped as asked.
 
         :param metrics: by name, or the trained objectives alone in their order.
-        :raises TaskError: if an objective is missing in the metrics, or is no finite number; the trial stays open.
+        :raises TaskError: if an objective is missing in the metrics, or is no finite number, or if there are none and
+            ``trial.should_stop()`` is not True; the trial stays open.
         :raises SettingsError: if the trial is not under way.
         """
         self._workers.require_active(trial)
+        if metrics is None and not trial.should_stop():
+            raise TaskError(Failure.ERROR, NOTHING_RETURNED)
         values = None if metrics is None else self._user_space.objective_values(metrics, trial._codes)  # type: ignore[arg-type]  # noqa: SLF001 - a trial of this loop
         self._workers.tell(trial, values)
 
@@ -190,7 +204,8 @@ class TrainingLoop:
         :raises SettingsError: if the trial is not under way.
         """
         self._workers.require_active(trial)
-        self._workers.fail(trial, describe_error(why) if isinstance(why, BaseException) else str(why))
+        detail = describe_error(why) if isinstance(why, BaseException) else str(why)
+        self._workers.fail(trial, detail, why.failure if isinstance(why, TaskError) else Failure.ERROR)
 
     def _next_item(self) -> Trial | tuple[int, Task] | None:
         """The next trial, the next task of scoring with its device, or None at the end."""
@@ -253,6 +268,10 @@ class TrainingLoop:
         if not (self._run_path / "journal.sqlite").exists():
             return self._search.run(self._run_path, durable=True)  # a decision to wait is read while it holds
         with RunDirectory.open(self._run_path) as folder:
+            ended = has_ended(read_run_entries(self._run_path))
+            what = "holds a search that has ended: it is read" if ended else "holds a search: it is continued"
+            _log.warning("%s %s, and what it trained is not trained again; state another out for a new one.",
+                         self._run_path, what)  # fmt: skip
             return self._search.resume(folder, durable=True)
 
 
@@ -336,11 +355,11 @@ class _CallerWorkerPool(WorkerPool):
         outcome = Outcome(trial.number, (values,))
         self._post_message(WorkerMessage(trial.device, WorkerEvent.FINISHED, trial.number, outcome, detail=note))
 
-    def fail(self, trial: Trial, detail: str) -> None:
+    def fail(self, trial: Trial, detail: str, failure: Failure = Failure.ERROR) -> None:
         """Report that a trial failed."""
         self._active_trials.pop(trial.device, None)
         self._post_message(
-            WorkerMessage(trial.device, WorkerEvent.FAILED, trial.number, failure=Failure.ERROR, detail=detail)
+            WorkerMessage(trial.device, WorkerEvent.FAILED, trial.number, failure=failure, detail=detail)
         )
 
     def end_scoring(self, device: int, task: Task, outcome: Outcome | None, detail: str = "") -> None:
