@@ -7,14 +7,15 @@ A supernet of NAS-Bench-201's space (8 channels, one cell a stage) is trained fo
 with fair ones for a fifth of it, which sees as many images. Its scores of ``--cells`` random cells, with the
 normalisation of each path measured again and without, are compared with the truth: NAS-Bench-201's accuracies of full
 trainings on the images named by ``--truths``, or trainings here. Two peers need no supernet: the number of parameters,
-and the vote of the zero-cost scores that the package ships. Kendall's tau, the share of the best tenth (at least two
+and the vote of the zero-cost scores that the package ships; trainings here of ``PRICED_CELLS`` cells are a third, and
+what a supernet of this size can be taken to rank at best. Kendall's tau, the share of the best tenth (at least two
 cells) that is found again, and nDCG are means over ``--seeds`` supernets, with the 95 % bootstrap interval over the
 cells.
 
 ``worth`` chooses the length: random trainings that find as good a cell as the favourite of ``SCORED`` cells, less that
-one training and the price of the scores and their supernet in trainings (of ``PRICED_CELLS`` random cells, for
-``--epochs``). Scores and truths are taken as jointly normal, of correlation sin(pi tau / 2) [Kruskal]. Below 0 a
-supernet costs more than it finds. With ``--record`` a stopped run continues.
+one training and the price of the scores and their supernet in trainings (of the same cells, for ``--epochs``). Scores
+and truths are taken as jointly normal, of correlation sin(pi tau / 2) [Kruskal]. Below 0 a supernet costs more than it
+finds. With ``--record`` a stopped run continues.
 
 Source
     [Kruskal] Kruskal. Ordinal Measures of Association. JASA 1958: tau and the correlation of a normal pair.
@@ -50,7 +51,7 @@ TRAINED = "trained"
 #: cells that a supernet is taken to score in a search
 SCORED = 500
 #: cells whose trainings give the price of one
-PRICED_CELLS = 6
+PRICED_CELLS = 40
 #: paths of a step of a fair supernet
 FAIR_PATHS = 5
 AGAIN, AS_TRAINED = "normalised again", "as trained"
@@ -82,6 +83,9 @@ def main() -> None:
         accuracy = table.metric("accuracy").values
         truths = [float(accuracy[table.space.index[cell]]) for cell in cells]
     rows = _peers(space, cells, truths)
+    if stated.truths != TRAINED:  # how well a training here ranks: a supernet cannot be taken to do better
+        here = [accuracy for accuracy, _ in trained]
+        rows.append({"scores": f"training of {stated.epochs} epochs", **rank_scores([here], truths[: len(here)])})
     for length in stated.lengths:
         for sampling in ("uniform", "fair"):
             recipe = replace(plain, epochs=length if sampling == "uniform" else max(round(length / FAIR_PATHS), 1))
