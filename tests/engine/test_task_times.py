@@ -49,6 +49,24 @@ def test_work_of_a_failed_attempt_is_not_counted_as_done():
     assert times.remaining_s(task, 2100.0) == 700.0
 
 
+def test_nothing_before_a_failure_is_counted_as_done_but_it_is_recorded():
+    problem = HundredSeconds()
+    times, task = TaskTimes(problem), make_training(0, 10)
+    times.start(task, 0.0)
+    times.pause(task, 700.0)
+    times.start(task, 5000.0)
+    times.fail(task)  # the checkpoint of the first 700 s may be lost, too
+    times.start(task, 5200.0)
+    assert times.remaining_s(task, 5200.0) == 1000.0
+    times.pause(task, 5300.0)
+    assert times.remaining_s(task, 6000.0) == 900.0
+    times.start(task, 6000.0)
+    times.finish(task, 6200.0)
+    assert problem.recorded == (0, 1000.0)
+    times.start(task, 7000.0)
+    assert times.remaining_s(task, 7000.0) == 1000.0
+
+
 def test_shortest_started_training():
     times = TaskTimes(HundredSeconds())
     assert times.shortest_training_s == 0.0

@@ -16,14 +16,16 @@ __all__ = ["TaskTimes"]
 class TaskTimes:
     """The remaining time of each task: its duration by the problem, less its time on devices.
 
-    Checkpoints and restores count as work here, so that the remaining time is an estimate. The time of an attempt that
-    failed does not count, since its work may be lost.
+    Checkpoints and restores count as work here, so that the remaining time is an estimate. Nothing before a failure
+    counts, since the work may be lost, and the checkpoint with it.
     """
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._durations_s: dict[int, float] = {}
         self._elapsed_s: dict[int, float] = {}
+        #: what of it may be lost by a failure
+        self._doubtful_s: dict[int, float] = {}
         self._started_at_s: dict[int, float] = {}
         #: duration of the shortest started training, s; 0 before the first
         self.shortest_training_s = 0.0
@@ -53,8 +55,9 @@ class TaskTimes:
         self._elapsed_s[task.id] += max(now_s - self._started_at_s.pop(task.id), 0.0)
 
     def fail(self, task: Task) -> None:
-        """Record a failed attempt, whose work may be lost: the next one may start where this one did."""
+        """Record a failed attempt: the next one may have to start from nothing."""
         self._started_at_s.pop(task.id, None)
+        self._doubtful_s[task.id] = self._elapsed_s[task.id]
 
     def finish(self, task: Task, now_s: float, active_s: float | None = None) -> None:
         """Record the end of a task, and report its duration to the problem.
@@ -69,6 +72,7 @@ class TaskTimes:
         """Forget a task."""
         self._durations_s.pop(task.id, None)
         self._elapsed_s.pop(task.id, None)
+        self._doubtful_s.pop(task.id, None)
         self._started_at_s.pop(task.id, None)
 
     @property
@@ -81,5 +85,6 @@ class TaskTimes:
         duration_s = self._durations_s.get(task.id)
         if duration_s is None:
             return max(self._problem.duration_s(task), 0.0)
-        elapsed_s = self._elapsed_s[task.id] + now_s - self._started_at_s.get(task.id, now_s)
+        elapsed_s = self._elapsed_s[task.id] - self._doubtful_s.get(task.id, 0.0)
+        elapsed_s += now_s - self._started_at_s.get(task.id, now_s)
         return duration_s - elapsed_s if duration_s > elapsed_s else 0.0
