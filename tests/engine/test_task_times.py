@@ -38,17 +38,6 @@ def test_remaining_time_of_task():
     assert times.remaining_s(task, 99999.0) == 0.0
 
 
-def test_work_of_a_failed_attempt_is_not_counted_as_done():
-    times, task = TaskTimes(HundredSeconds()), make_training(0, 10)
-    times.start(task, 100.0)
-    times.pause(task, 300.0)
-    times.start(task, 1000.0)
-    times.fail(task)  # at its end: it may have to do all of this attempt again
-    assert times.remaining_s(task, 1900.0) == 800.0
-    times.start(task, 2000.0)
-    assert times.remaining_s(task, 2100.0) == 700.0
-
-
 def test_nothing_before_a_failure_is_counted_as_done_but_it_is_recorded():
     problem = HundredSeconds()
     times, task = TaskTimes(problem), make_training(0, 10)
