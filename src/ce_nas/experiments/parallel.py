@@ -18,17 +18,21 @@ JobResult = TypeVar("JobResult")
 def run_in_parallel(function: Callable[[Job], JobResult], jobs: Sequence[Job], processes: int) -> Iterator[JobResult]:
     """Yield the result of ``function`` for each job as soon as it is ready; in order if ``processes`` is 1.
 
-    If the caller stops iterating, jobs that have not started are cancelled.
+    If the caller stops iterating, or is interrupted, jobs that have not started are cancelled, and the processes ended.
     """
     if processes == 1 or len(jobs) <= 1:
         yield from map(function, jobs)
         return
     # spawn, not fork: a child forked while threads of a library run can deadlock
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(processes, len(jobs)), mp_context=context) as pool:
-        futures = [pool.submit(function, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ProcessPoolExecutor(min(processes, len(jobs)), mp_context=context)
+    try:
+        for future in as_completed([pool.submit(function, job) for job in jobs]):
+            yield future.result()
+    except BaseException:
+        # a second interruption would leave processes behind that wait for work, and that this one waits for at its end
+        for process in list((pool._processes or {}).values()):  # noqa: SLF001 - a public way comes with Python 3.14
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
