@@ -107,7 +107,7 @@ def test_two_processes_never_share_a_run(tmp_path, small_search):
 def test_existing_folders_are_not_overwritten(tmp_path, small_search):
     small_search().run(tmp_path / "run")
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    with pytest.raises(StoreError, match="ce-nas resume"):
+    with pytest.raises(StoreError, match="ce-nas report"):
         small_search(seed=9).run(tmp_path / "run")
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
     (tmp_path / "other").mkdir()

@@ -46,12 +46,12 @@ def killed(tmp_path):
 
         SqliteJournal.append = append_or_die
         try:
-            Search.from_settings(settings).run(tmp_path / "run", durable=True)
+            Search.from_settings(settings).run(tmp_path / "a run", durable=True)
         finally:
             os._exit(0)
     os.waitpid(child, 0)
-    assert len(read_run_entries(tmp_path / "run")) == FEW_ENTRIES
-    return tmp_path / "run"
+    assert len(read_run_entries(tmp_path / "a run")) == FEW_ENTRIES
+    return tmp_path / "a run"
 
 
 def kill_after(entries, folder, **options):
@@ -78,8 +78,11 @@ def kill_after(entries, folder, **options):
 def test_a_changed_trace_is_named_then_accepted_once(killed):
     before = read_run_entries(killed)
     write_trace(killed.parent / "t.csv", hours=480, late=50)  # longer: the default start would move, too
-    with pytest.raises(ReplayError, match=r"^The trace t.csv has changed since the run began: .*--accept-changes$"):
+    with pytest.raises(
+        ReplayError, match=r"^The trace t.csv has changed since the run began: .*--accept-changes$"
+    ) as caught:
         resume(killed)
+    assert str(caught.value).endswith(f"ce-nas resume '{killed}' --accept-changes")
     assert read_run_entries(killed) == before
     kill_after(FEW_ENTRIES + 3, killed, accept_changes=True)
     entries = read_run_entries(killed)

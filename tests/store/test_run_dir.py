@@ -99,12 +99,28 @@ def test_a_directory_without_a_journal_is_not_opened(tmp_path):
 def test_a_run_is_resumed_and_another_folder_is_not(tmp_path):
     with RunDirectory.create(tmp_path / "run") as folder:
         folder.open_journal()
-    with pytest.raises(StoreError, match="not empty; resume the run with: ce-nas resume"):
+    with pytest.raises(StoreError, match=r"not empty; choose another --out, or resume .*: ce-nas resume"):
         RunDirectory.create(tmp_path / "run")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes").touch()
     with pytest.raises(StoreError, match="not empty; choose another --out"):
         RunDirectory.create(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "command"),
+    [(["run_started"], "ce-nas resume '{}'."), (["run_started", "run_ended"], "ended, with: ce-nas report '{}'.")],
+)
+def test_a_command_for_a_run_quotes_its_folder(tmp_path, kinds, command):
+    path = tmp_path / "ünï run"
+    with RunDirectory.create(path) as folder:
+        journal = folder.open_journal()
+        for kind in kinds:
+            journal.append(kind, 0.0, {})
+        journal.commit()
+    with pytest.raises(StoreError) as caught:
+        RunDirectory.create(path)
+    assert str(caught.value).endswith(command.format(path))
 
 
 def test_a_closed_directory_has_closed_journals_and_no_lock(tmp_path):

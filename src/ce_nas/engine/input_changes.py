@@ -8,6 +8,7 @@ is never altered: the replay must still equal the journal, so an accepted change
 from __future__ import annotations
 
 import hashlib
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ def check_resume(
         names, have = _describe_changes(changes), "has" if len(changes) == 1 else "have"
         message = (
             f"{names[:1].upper()}{names[1:]} {have} changed since the run began: restore the old content, or go on "
-            f"with the new one by: ce-nas resume {run} --accept-changes"
+            f"with the new one by: ce-nas resume {shlex.quote(str(run))} --accept-changes"
         )
         raise ReplayError(message)
     if changes:

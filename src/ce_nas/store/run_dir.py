@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -42,12 +43,9 @@ class RunDirectory:
             message = f"Expected a directory at {str(path)[:200]!r}, but {error.strerror}; choose another --out."
             raise StoreError(message) from error
         if is_taken:
-            way_out = (
-                f"resume the run with: ce-nas resume {path}"
-                if (path / JOURNAL_FILENAME).exists()
-                else "choose another --out"
+            message = (
+                f"Expected a new or empty directory for the run, but {str(path)!r} is not empty; {_way_out(path)}."
             )
-            message = f"Expected a new or empty directory for the run, but {str(path)!r} is not empty; {way_out}."
             raise StoreError(message)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -100,6 +98,20 @@ class RunDirectory:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _way_out(path: Path) -> str:
+    """What to do where a new run's directory is not empty."""
+    other, folder = "choose another --out", shlex.quote(str(path))
+    if not (path / JOURNAL_FILENAME).is_file():
+        return other
+    try:
+        entries = read_run_entries(path)
+    except StoreError:  # the journal is damaged
+        return other
+    if entries and entries[-1].kind == "run_ended":
+        return f"{other}, or read the run, which has ended, with: ce-nas report {folder}"
+    return f"{other}, or resume the run with: ce-nas resume {folder}"
 
 
 def is_locked(path: Path, locks_path: Path = Path("/proc/locks")) -> bool | None:

@@ -167,7 +167,7 @@ def test_a_run_is_never_overwritten(ce_nas, run_folder):
     before = (run_folder / "journal.sqlite").read_bytes()
     result = ce_nas("search", *SMALL, "--seed", 9, "--out", "run")
     assert result.status == 2
-    assert "ce-nas resume run" in result.stderr
+    assert "another --out, or read the run, which has ended, with: ce-nas report run" in result.stderr
     assert (run_folder / "journal.sqlite").read_bytes() == before
 
 

@@ -44,6 +44,12 @@ def test_an_intact_run_passes_and_is_not_changed(run, ce_nas):
     assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in run.iterdir()} == before
 
 
+def test_an_interrupted_run_names_a_command_of_the_shell(run, tmp_path):
+    rewrite(run, lambda kind, at_s, content: [] if kind == "run_ended" else [(kind, at_s, content)])
+    interrupted = run.rename(tmp_path / "ünï run")
+    assert check_run(interrupted)[0].details.endswith(f"ce-nas resume '{interrupted}'")
+
+
 def test_a_damaged_journal_has_status_1(run, ce_nas):
     with sqlite3.connect(run / "journal.sqlite") as connection:
         connection.execute("DROP TRIGGER entries_no_update")

@@ -23,6 +23,11 @@ def test_a_configuration_is_valid_and_says_how_to_run_it(ce_nas, tmp_path, case)
     assert sum("#" in line for line in settings) > len(settings) / 2
 
 
+def test_the_next_command_quotes_the_file(ce_nas):
+    result = ce_nas("init", "simulated", "--out", "a folder/my.toml")
+    assert result.stdout.splitlines()[-1] == "  ce-nas search 'a folder/my.toml'"
+
+
 def test_no_file_is_overwritten(ce_nas, tmp_path):
     (tmp_path / "training.py").write_text("mine")
     result = ce_nas("init", "own")

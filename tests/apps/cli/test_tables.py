@@ -1,5 +1,7 @@
 """Tables of commands fit the terminal, in 80 columns as well."""
 
+from pathlib import Path
+
 import pytest
 from rich.cells import cell_len
 
@@ -78,6 +80,11 @@ def test_nothing_of_a_japanese_summary_is_cut(finished_run, monkeypatch, capsys,
     assert "…" not in shown
     assert max(map(cell_len, (line for line in shown.splitlines() if not line.startswith("  |")))) <= columns
     assert "合成した標準年" in "".join(shown.split())
+
+
+def test_another_choice_is_a_command_of_the_shell(finished_run, capsys):
+    print_summary(finished_run.summary, finished_run.savings, Path("ünï run"), Translator("en"))
+    assert "Another choice: ce-nas choose 'ünï run' --rule ..." in capsys.readouterr().out
 
 
 def test_a_list_leaves_out_what_is_empty(monkeypatch, capsys):

@@ -19,9 +19,9 @@ def entries():
     return Search(hours=30, gpus=4, zone="wind", **flags).run().entries
 
 
-def render(entries, width=100, language="en", is_locked=True):
+def render(entries, width=100, language="en", is_locked=True, run="runs/0001"):
     console = Console(file=StringIO(), width=width, highlight=False, no_color=True)
-    console.print(render_run(entries, Translator(language), run=Path("runs/0001"), width=width, is_locked=is_locked))
+    console.print(render_run(entries, Translator(language), run=Path(run), width=width, is_locked=is_locked))
     return console.file.getvalue()
 
 
@@ -52,6 +52,7 @@ def test_an_ended_run_shows_its_stop_reason(entries):
 
 def test_an_interrupted_run_names_the_resume_command(entries):
     assert "ce-nas resume runs/0001" in " ".join(render(first_share(entries, 0.5), is_locked=False).split())
+    assert "ce-nas resume 'a run'" in " ".join(render(entries[:-1], is_locked=False, run="a run").split())
     assert "not finished" in render(first_share(entries, 0.5), is_locked=None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,9 @@ def check_run(path: Path) -> list[DoctorCheck]:
 def _describe_state(path: Path, *, ended: bool) -> str:
     if ended:
         return "the run has ended"
-    return "the run is under way" if is_locked(path) else f"the run was interrupted: ce-nas resume {path}"
+    if is_locked(path):
+        return "the run is under way"
+    return f"the run was interrupted: ce-nas resume {shlex.quote(str(path))}"
 
 
 def _check_tasks(entries: Sequence[JournalEntry]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -54,5 +55,5 @@ def init(case: CaseArgument = Case.SIMULATED, *, out: OutOption = Path("ce-nas.t
         path.write_text(text, encoding="utf-8")
         typer.echo(f"wrote {path}")
     typer.echo("next:")
-    for command in (*([_BEFORE[case]] if case in _BEFORE else []), f"ce-nas search {out}"):
+    for command in (*([_BEFORE[case]] if case in _BEFORE else []), f"ce-nas search {shlex.quote(str(out))}"):
         typer.echo(f"  {command}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Literal
 
 from rich.box import SIMPLE_HEAD
@@ -203,7 +204,8 @@ def _print_recommendation(console: Console, summary: RunSummary, path: Path | No
     if code != choice.member.architecture:
         console.print(f"  {choice.member.architecture}", style="dim", markup=False, soft_wrap=True)
     if len(summary.front) > 1 and path:
-        console.print(translate("term.other", command=f"ce-nas choose {path} --rule ..."), markup=False, soft_wrap=True)
+        command = f"ce-nas choose {shlex.quote(str(path))} --rule ..."
+        console.print(translate("term.other", command=command), markup=False, soft_wrap=True)
 
 
 def _front_table(summary: RunSummary, translate: Translator, width: int) -> Table:

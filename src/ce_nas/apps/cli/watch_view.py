@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -87,7 +88,8 @@ def _render_title(summary: RunSummary, run: Path, is_locked: bool | None, transl
     if summary.stop != "unfinished":
         return title.append(translate.stop_reason(summary.stop), style="bold")
     state = {True: "running", False: "idle", None: "unended"}[is_locked]
-    return title.append(translate(f"watch.{state}", **({"run": run} if state == "idle" else {})), style="bold")
+    folder = {"run": shlex.quote(str(run))} if state == "idle" else {}
+    return title.append(translate(f"watch.{state}", **folder), style="bold")
 
 
 def _budget_rows(
