@@ -13,6 +13,7 @@ from ce_nas.analysis.statistics import Interval, PairedTest
 from ce_nas.core.formatting import (
     format_carbon,
     format_duration,
+    format_elapsed_hours,
     format_energy,
     format_hours,
     format_interval,
@@ -47,6 +48,12 @@ def test_format_round_trip_to_three_digits(format_quantity, parse, smallest, siz
         (format_carbon(1.3e6), "1.30 t"),
         (format_carbon(-4214), "-4.21 kg"),
         (format_carbon(0), "0.00 g"),
+        (format_carbon(0.0011), "1.10 mg"),
+        (format_carbon(-0.25), "-250 mg"),
+        (format_carbon(3.4e-5), "34.0 µg"),
+        (format_energy(0), "0.00 Wh"),
+        (format_energy(8.69), "2.41 mWh"),
+        (format_energy(0.001), "0.28 µWh"),
         (format_energy(93 * 3600), "93.0 Wh"),
         (format_energy(12.4 * 3.6e6), "12.4 kWh"),
         (format_energy(1.8e3 * 3.6e6), "1.80 MWh"),
@@ -60,8 +67,15 @@ def test_format_quantity(formatted, text):
     assert formatted == text
 
 
+def test_format_elapsed_hours():
+    hours = (168.0, 1240.04, 0.1, 0.075, 0.0002, 0.0)
+    assert [*map(format_elapsed_hours, hours)] == ["168.0 h", "1,240.0 h", "0.1 h", "4.50 min", "0.72 s", "0.0 h"]
+
+
 def test_format_hours_of_short_run():
     assert [format_hours(hours, 0.11) for hours in (0.0, 0.0104, 0.11)] == ["0.000", "0.010", "0.110"]
+    assert [format_hours(hours, 0.09) for hours in (0.0, 0.0008, 0.075)] == ["0.00 s", "2.88 s", "4.50 min"]
+    assert format_hours(0.0, 0.0) == "0.000"
     assert [format_hours(hours, 1240.0) for hours in (0.04, 1239.96)] == ["0.0", "1,240.0"]
 
 

@@ -7,7 +7,13 @@ from ce_nas.analysis.counterfactual import counterfactual_from_journal
 from ce_nas.core.formatting import format_carbon, format_duration, format_energy
 from ce_nas.report.i18n.translator import Translator
 from ce_nas.report.markdown import render_markdown
-from ce_nas.report.run_report import build_run_report, build_run_sections, power_table, site_moves_table
+from ce_nas.report.run_report import (
+    BUDGET_FORMATTERS,
+    build_run_report,
+    build_run_sections,
+    power_table,
+    site_moves_table,
+)
 from ce_nas.report.savings_section import savings_headline
 from ce_nas.store.journal import JournalEntry
 
@@ -24,6 +30,15 @@ def test_key_figures_match_the_summary(finished_run, language):
     assert f"{format_carbon(finished_run.summary.carbon_g['paper'])} CO2eq" not in values
     assert format_energy(finished_run.summary.energy_j) in values
     assert f"{finished_run.summary.evaluations:,}" in values
+
+
+def test_hours_of_a_short_run_are_minutes_or_seconds(finished_run):
+    last = finished_run.entries[-1]
+    entries = [*finished_run.entries[:-1], replace(last, at_s=93.0)]
+    page = build_run_report(entries, Translator("en"), saved=finished_run.savings)
+    assert " UTC, 1.55 min on " in page.lead
+    assert any(fact.note.startswith("held, in 1.55 min with") for fact in section(page, "glance").facts)
+    assert BUDGET_FORMATTERS["gpu_hours"](0.0002) == "0.72 s"
 
 
 def test_budget_table_has_limit_and_use(finished_run):

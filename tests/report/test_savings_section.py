@@ -110,6 +110,7 @@ def test_rows_give_the_share_with_its_interval_and_what_it_rests_on():
 def test_an_interval_has_the_unit_of_its_median():
     assert format_carbon_interval(Interval(950.0, 800.0, 1_200.0), ENGLISH) == "950 g [800 to 1,200]"
     assert format_carbon_interval(Interval(2e6, 1.5e6, math.inf), ENGLISH) == "2.00 t [1.50 to not reached]"
+    assert format_carbon_interval(Interval(0.0011, 0.001, 0.0015), ENGLISH) == "1.10 mg [1.00 to 1.50]"
 
 
 def test_a_share_is_words_not_a_sign():

@@ -1,6 +1,6 @@
 """Numbers and quantities as text for people: three significant digits, with a unit where there is one.
 
-- quantities: `format_carbon`, `format_energy`, `format_duration`, `format_hours`, `format_time`
+- quantities: `format_carbon`, `format_energy`, `format_duration`, `format_elapsed_hours`, `format_hours`, `format_time`
 - shares in percent: `format_percentage`
 - statistics: `format_number`, `format_interval`, `format_p_value`, `format_wins`
 """
@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Protocol
 from ce_nas.core.units import G_PER_KG, G_PER_TONNE, HOUR_S, J_PER_KWH, MINUTE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
 __all__ = [
+    "CARBON_UNITS",
+    "ENERGY_UNITS",
     "format_carbon",
     "format_duration",
+    "format_elapsed_hours",
     "format_energy",
     "format_hours",
     "format_interval",
@@ -29,6 +32,13 @@ __all__ = [
     "format_time",
     "format_wins",
 ]
+
+
+#: the units of a text, the largest first, with the grams in each
+CARBON_UNITS = {"t": G_PER_TONNE, "kg": G_PER_KG, "g": 1.0, "mg": 1e-3, "µg": 1e-6}
+#: the same for energies: joules in each
+ENERGY_UNITS = {"MWh": 1e3 * J_PER_KWH, "kWh": J_PER_KWH, "Wh": HOUR_S, "mWh": 1e-3 * HOUR_S, "µWh": 1e-6 * HOUR_S}
+_DURATION_UNITS = {"h": HOUR_S, "min": MINUTE_S, "s": 1.0}
 
 
 class _Interval(Protocol):
@@ -58,22 +68,32 @@ class _PairedTest(Protocol):
 
 
 def format_carbon(carbon_g: float) -> str:
-    """Format grams of CO2eq: ``"812 g"``, ``"4.21 kg"``, ``"1.30 t"``."""
-    return _format_with_unit(carbon_g, ((G_PER_TONNE, "t"), (G_PER_KG, "kg"), (1.0, "g")))
+    """Format grams of CO2eq: ``"1.10 mg"``, ``"812 g"``, ``"4.21 kg"``, ``"1.30 t"``."""
+    return _format_with_unit(carbon_g, CARBON_UNITS, "g")
 
 
 def format_energy(energy_j: float) -> str:
-    """Format joules: ``"93.0 Wh"``, ``"12.4 kWh"``, ``"1.80 MWh"``."""
-    return _format_with_unit(energy_j, ((1e3 * J_PER_KWH, "MWh"), (J_PER_KWH, "kWh"), (HOUR_S, "Wh")))
+    """Format joules: ``"2.41 mWh"``, ``"93.0 Wh"``, ``"12.4 kWh"``, ``"1.80 MWh"``."""
+    return _format_with_unit(energy_j, ENERGY_UNITS, "Wh")
 
 
 def format_duration(duration_s: float) -> str:
     """Format seconds: ``"42.0 s"``, ``"17.5 min"``, ``"80.0 h"``; days are never used."""
-    return _format_with_unit(duration_s, ((HOUR_S, "h"), (MINUTE_S, "min"), (1.0, "s")))
+    return _format_with_unit(duration_s, _DURATION_UNITS, "s")
+
+
+def format_elapsed_hours(hours: float) -> str:
+    """Format hours to 0.1 h, and shorter times in minutes or seconds: ``"168.0 h"``, ``"2.60 s"``."""
+    return format_duration(hours * HOUR_S) if 0.0 < hours < 0.1 else f"{hours:,.1f} h"
 
 
 def format_hours(hours: float, total_hours: float) -> str:
-    """Format one of several durations that add up to ``total_hours``: to 0.1 h, or to 0.001 h below 10 h in total."""
+    """Format one of several durations that add up to ``total_hours``: to 0.1 h, or to 0.001 h below 10 h in total.
+
+    Below 0.1 h in total each has a unit: ``"2.60 s"``, ``"4.50 min"``.
+    """
+    if 0.0 < total_hours < 0.1:
+        return format_duration(hours * HOUR_S)
     return f"{hours:,.1f}" if total_hours >= 10.0 else f"{hours:.3f}"
 
 
@@ -117,8 +137,10 @@ def format_wins(test: _PairedTest | None, translate: Callable[..., str]) -> str:
     return translate("exp.better_of", better=test.win_count, pairs=test.pair_count, probability=probability)
 
 
-def _format_with_unit(value: float, units: tuple[tuple[float, str], ...]) -> str:
-    size, unit = next(((size, unit) for size, unit in units if abs(value) >= size), units[-1])
-    scaled = value / size
+def _format_with_unit(value: float, units: Mapping[str, float], zero_unit: str) -> str:
+    """Format in the largest unit that the value reaches, else in the last; zero in ``zero_unit``."""
+    last = list(units)[-1] if value else zero_unit
+    unit = next((unit for unit, size in units.items() if abs(value) >= size), last)
+    scaled = value / units[unit]
     digits = 2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0
     return f"{scaled:,.{digits}f} {unit}"

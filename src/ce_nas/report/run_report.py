@@ -15,7 +15,14 @@ from ce_nas.analysis.summary import (
     summarise_failures,
 )
 from ce_nas.analysis.timeline import decided_periods, power_changes, site_moves, take_back_times_s
-from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_hours, format_percentage
+from ce_nas.core.formatting import (
+    format_carbon,
+    format_duration,
+    format_elapsed_hours,
+    format_energy,
+    format_hours,
+    format_percentage,
+)
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.estimate_section import estimate_section
 from ce_nas.report.front import format_percent, recommendation_section, recommendation_sentences
@@ -52,7 +59,7 @@ BUDGET_FORMATTERS: dict[str, Callable[[float], str]] = {
     "carbon": format_carbon,
     "energy": format_energy,
     "cost": "{:,.2f}".format,
-    "gpu_hours": "{:,.1f} h".format,
+    "gpu_hours": format_elapsed_hours,
     "evaluations": "{:,.0f}".format,
     "target": "{:,.6g}".format,
 }
@@ -81,7 +88,7 @@ def build_run_report(
     lead = translate(
         "run.lead",
         start=header["start"][:16].replace("T", " "),
-        hours=f"{summary.simulated_hours:.1f}",
+        hours=format_elapsed_hours(summary.simulated_hours),
         gpus=summary.gpus,
         stop=translate.stop_reason(summary.stop),
     )
@@ -136,7 +143,7 @@ def _overview_section(summary: RunSummary, saved: Savings, translate: Translator
     )
     held_s = sum(summary.device_hours_by_activity.values()) * HOUR_S
     functions = translate.format_unique_functions(summary.evaluations, summary.unique_functions)
-    hours = translate("of_hours", hours=f"{summary.simulated_hours:.1f}", gpus=summary.gpus)
+    hours = translate("of_hours", hours=format_elapsed_hours(summary.simulated_hours), gpus=summary.gpus)
     facts = [
         Fact(translate("carbon"), f"{format_carbon(summary.carbon_g['full'])} CO2eq", translate("carbon.note")),
         Fact(translate("trainings"), f"{summary.evaluations:,}", functions.strip(" ()\uff08\uff09")),

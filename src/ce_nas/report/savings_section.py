@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_percentage
-from ce_nas.core.units import G_PER_KG, G_PER_TONNE
+from ce_nas.core.formatting import CARBON_UNITS, format_carbon, format_duration, format_energy, format_percentage
+from ce_nas.core.units import G_PER_KG
 from ce_nas.report.front import format_percent
 from ce_nas.report.page import ReportSection, ReportTable
 from ce_nas.report.plotting.chart import Chart, ChartCurve
@@ -143,7 +143,7 @@ def format_carbon_interval(interval: Interval, translate: Translator, kind: str 
     if math.isinf(interval.median):
         return translate("saved.unreached")
     text, unit = format_carbon(interval.median).rsplit(" ", 1)
-    scale = {"g": 1.0, "kg": G_PER_KG, "t": G_PER_TONNE}[unit]
+    scale = CARBON_UNITS[unit]
     digits = len(text.partition(".")[2])
     low, high = (
         translate("saved.unreached") if math.isinf(bound) else f"{bound / scale:,.{digits}f}"
@@ -207,9 +207,9 @@ def _savings_chart(saved: Savings, translate: Translator) -> Chart:
     bars = sorted((bar for bar in bars if math.isfinite(bar[1])), key=lambda bar: -bar[1])
     place = sum(grams > saved.carbon_g for _, grams in bars)
     bars.insert(place, (translate("way.run"), saved.carbon_g))
-    unit, unit_g = ("kg", G_PER_KG) if bars[0][1] >= G_PER_KG else ("g", 1.0)
+    unit = "kg" if bars[0][1] >= G_PER_KG else format_carbon(bars[0][1]).rsplit(" ", 1)[1]
     tooltips = tuple(f"{name}: {format_carbon(grams)} CO2eq" for name, grams in bars)
-    lengths = tuple(grams / unit_g for _, grams in bars)
+    lengths = tuple(grams / CARBON_UNITS[unit] for _, grams in bars)
     positions, title = tuple(map(float, range(len(bars)))), translate("chart.saved")
     own = tuple(length if index == place else 0.0 for index, length in enumerate(lengths))
     curves = (

@@ -114,8 +114,7 @@ def _print_estimate(found: Estimate, translate: Translator) -> None:
 
 
 def _format_row(row: EstimateRow, translate: Translator) -> tuple[str, str, str, str, str]:
-    from ce_nas.core.formatting import format_energy
-    from ce_nas.core.units import J_PER_KWH
+    from ce_nas.core.formatting import ENERGY_UNITS, format_energy
     from ce_nas.report.savings_section import format_carbon_interval
 
     def plain(interval: Interval, form: Callable[[float], str]) -> str:
@@ -123,8 +122,7 @@ def _format_row(row: EstimateRow, translate: Translator) -> tuple[str, str, str,
         return f"{form(interval.median)} [{bounds}]"
 
     name = format_energy(row.energy_j.median).rsplit(" ", 1)[1]
-    scaled = {"Wh": 1e3, "kWh": 1.0, "MWh": 1e-3}[name]
-    energy = plain(row.energy_j.scaled(scaled / J_PER_KWH), lambda value: f"{value:,.3g}")
+    energy = plain(row.energy_j.scaled(1.0 / ENERGY_UNITS[name]), lambda value: f"{value:,.3g}")
     return (
         format_carbon_interval(row.carbon_g, translate),
         f"{energy} {name}",
