@@ -12,6 +12,7 @@ from ce_nas.analysis.savings import WAYS, Saving, Savings
 from ce_nas.analysis.statistics import Interval
 from ce_nas.api import Search
 from ce_nas.core.units import HOUR_S, J_PER_KWH
+from ce_nas.store.journal import JournalEntry
 
 
 def saving(way, grams, **rest):
@@ -62,6 +63,32 @@ def test_hours_are_ordered_and_the_work_begun_at_once_is_that_of_a_run_that_did(
     assert best < mean < worst
     assert best <= saved.carbon_g <= worst
     assert saved.row("at-once").carbon_g.median == pytest.approx(saved.carbon_g, rel=0.02)
+
+
+def add_losses(entries):
+    """The entries with a tenth of the energy of work once more, of idle devices, in each period."""
+    changed = []
+    for entry in entries:
+        content = entry.content
+        if entry.kind == "period":
+            for quantity in ("energy_j", "carbon_g"):
+                content[quantity]["idle"] = 0.1 * sum(content[quantity].values())
+        changed.append(JournalEntry(entry.kind, entry.at_s, json.dumps(content)))
+    return changed
+
+
+def test_losses_of_a_run_that_never_waited_are_no_price_of_its_hours(vanilla_run):
+    entries = add_losses(vanilla_run.entries)
+    saved = savings.savings(entries)
+    row = saved.row("at-once")
+    assert saved.carbon_g == pytest.approx(1.1 * vanilla_run.summary.carbon_g["full"])
+    assert saved.saved_share(row) == Interval(0.0, 0.0, 0.0)
+    at, decision = next((at, entry) for at, entry in enumerate(entries) if entry.kind == "decided")
+    content = decision.content
+    content["allocation"] |= {"evaluating": 1, "released": 1}
+    entries[at] = JournalEntry("decided", decision.at_s, json.dumps(content))
+    waited = savings.savings(entries)
+    assert waited.saved_share(waited.row("at-once")).median == pytest.approx(-0.1)
 
 
 def test_run_is_never_compared_with_itself(vanilla_run, monkeypatch, tmp_path):

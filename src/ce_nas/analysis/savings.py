@@ -10,7 +10,8 @@ other way that can be computed, ``Savings.unavailable`` the reason for each that
 
 - ``vanilla-random``, ``vanilla-lamoo``: vanilla NAS, all devices at all hours from the same start, to the same quality
 - ``simple-policy``: the same searcher under the best simple policy, to the same quality
-- ``at-once``: the run's own work, started at once on all devices
+- ``at-once``: the run's own work, started at once on all devices; of a run that did so itself, the run as it was, with
+  its idle times, repeated attempts and other losses, which are no price of a choice of hours
 - ``worst-hour``, ``mean-hour``, ``best-hour``: the run's own energy in the dirtiest, the mean and the cleanest hour
   up to its deadline
 
@@ -172,7 +173,7 @@ def savings(entries: Sequence[JournalEntry]) -> Savings:
         unavailable = dict.fromkeys(WAYS, reason)
         return Savings(summary.carbon_g["full"], summary.hypervolume, summary.hypervolume_share, (), unavailable)
     baseline_rows, no_baselines = _baseline_rows(entries, summary.hypervolume)
-    replay_rows, no_replays = _replay_rows(entries)
+    replay_rows, no_replays = _replay_rows(entries, summary.carbon_g["full"])
     return Savings(
         summary.carbon_g["full"],
         summary.hypervolume,
@@ -285,8 +286,11 @@ def _best_simple_policy(
     return names.get(best, best), grams[best]
 
 
-def _replay_rows(entries: Sequence[JournalEntry]) -> tuple[list[Saving], dict[str, str]]:
-    """The run's own work started at once, and its energy at the worst, the mean and the best hour."""
+def _replay_rows(entries: Sequence[JournalEntry], carbon_g: float) -> tuple[list[Saving], dict[str, str]]:
+    """The run's own work started at once, and its energy at the worst, the mean and the best hour.
+
+    :param carbon_g: what the run used.
+    """
     try:
         workload, series = extract_workload(entries), _grid_series(entries)
         days = [0.0, *shifted_starts(workload, series)]
@@ -296,6 +300,9 @@ def _replay_rows(entries: Sequence[JournalEntry]) -> tuple[list[Saving], dict[st
     used_g = grams[0]["run"]
     rows = []
     for way in _REPLAY_WAYS:
+        if way == "at-once" and not _has_waited(entries):
+            rows.append(Saving(way, Interval(carbon_g, carbon_g, carbon_g), "replayed", len(days)))
+            continue
         own_g = grams[0][way]
         paired_g = [used_g * day[way] / day["run"] for day in grams]  # of the same days as the run's own
         low, high = np.quantile(paired_g, _INTERVAL_QUANTILES).tolist()
@@ -323,6 +330,12 @@ def _replayed_grams(
         "mean-hour": kwh * float(hours.mean()),
         "best-hour": kwh * float(hours.min()),
     }
+
+
+def _has_waited(entries: Sequence[JournalEntry]) -> bool:
+    """Whether a decision has left a device without work."""
+    allocations = [entry.content["allocation"] for entry in entries if entry.kind == "decided"]
+    return any(allocation["idle"] or allocation["released"] for allocation in allocations)
 
 
 def _grid_series(entries: Sequence[JournalEntry]) -> Series:
