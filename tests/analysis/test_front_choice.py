@@ -99,3 +99,12 @@ def test_an_invalid_rule_is_refused(finished_run, rule, message):
 def test_an_empty_front_has_no_poor_end(finished_run):
     objectives = finished_run.summary.objectives
     assert without_poor_ends([], objectives, [objectives[0]["name"]]) == []
+
+
+def test_a_bound_is_echoed_with_its_unit_and_told_where_it_excludes_nothing(finished_run):
+    summary = summary_of(finished_run, *CELLS)
+    chosen = choose(summary, "accuracy>=91, latency<=12")
+    assert (chosen.rule, chosen.candidates) == ("accuracy>=91 %, latency<=12 s", 3)
+    assert chosen.idle_bounds == ("latency<=12 s",)
+    assert choose(summary, "latency<=12ms").rule == "latency<=12ms"
+    assert choose(summary, "latency<=12ms").idle_bounds == ()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ce_nas.core.errors import SettingsError, unknown_choice_message
@@ -46,7 +46,7 @@ class Recommendation:
 
     member: FrontMember
     kind: Literal["only", "knee", "weights", "bounds"]
-    #: the rule as it was given
+    #: the rule as it was given, its bounds with their units
     rule: str
     #: architectures that it was chosen from
     candidates: int
@@ -54,6 +54,8 @@ class Recommendation:
     regrets: dict[str, float]
     #: the architecture that comes closest in the rule's own measure; None if there is no other
     runner_up: FrontMember | None = None
+    #: the bounds of the rule, with their units, that the whole front keeps
+    idle_bounds: tuple[str, ...] = ()
 
 
 def recommend(summary: RunSummary) -> Recommendation | None:
@@ -141,15 +143,20 @@ def _choose_by_weights(summary: RunSummary, parts: Sequence[str], rule: str) -> 
 
 def _choose_within(summary: RunSummary, parts: Sequence[str], rule: str) -> Recommendation:
     kept, bounded = list(summary.front), set()
+    stated, idle = [], []
     for part in parts:
         name, is_lower, bound, unit = _parse_bound(part, summary)
         bounded.add(name)
+        stated.append(_with_unit(part, unit))
         before = kept
-        kept = [
+        keeping = [
             member
-            for member in before
+            for member in summary.front
             if (member.objectives[name] >= bound if is_lower else member.objectives[name] <= bound)
         ]
+        if len(keeping) == len(summary.front):
+            idle.append(stated[-1])
+        kept = [member for member in before if member in keeping]
         if not kept:
             values = [member.objectives[name] for member in before]
             best = max(values) if is_lower else min(values)
@@ -159,7 +166,8 @@ def _choose_within(summary: RunSummary, parts: Sequence[str], rule: str) -> Reco
             )
             raise SettingsError(message)
     others = [objective for objective in summary.objectives if objective["name"] not in bounded]
-    return _least(kept, others or summary.objectives, {}, "bounds", rule)
+    choice = _least(kept, others or summary.objectives, {}, "bounds", rule)
+    return replace(choice, rule=", ".join(stated), idle_bounds=tuple(idle))
 
 
 def _least(
@@ -205,6 +213,12 @@ def _parse_bound(text: str, summary: RunSummary) -> tuple[str, bool, float, str]
         message = f"Expected {expected} for {name}, got {text.strip()!r}."
         raise SettingsError(message)
     return name, match.group(2) == ">=", float(match.group(3)) * factor, f" {unit}" if unit else ""
+
+
+def _with_unit(bound: str, unit: str) -> str:
+    """A valid bound as it was given, with the objective's unit where it states none."""
+    match = _BOUND.fullmatch(bound)
+    return bound.strip() if match is None or match.group(4) else f"{bound.strip()}{unit}"
 
 
 def _convert(given: str | None, unit: str) -> float | None:

@@ -99,6 +99,8 @@ def explain_choice(choice: Recommendation, summary: RunSummary, translate: Trans
         losses=losses,
         names=translate.join(one["name"] for one in objectives),
     )
+    if choice.idle_bounds:
+        text = f"{text} {translate('pick.idle', bounds=translate.join(choice.idle_bounds))}"
     if choice.runner_up is None:
         return text
     values = format_objectives(choice.runner_up.objectives, summary.objectives, translate)
