@@ -73,6 +73,42 @@ def test_hours_that_a_clock_shows_twice_or_never_are_ambiguous():
     assert parse_times(cells, "Europe/Berlin").ambiguous.tolist() == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("zone", "cells", "moments"),
+    [
+        ("Europe/Berlin", ["01:00", "02:00", "02:00", "03:00"], ["23:00", "00:00", "01:00", "02:00"]),
+        (
+            "Europe/Berlin",
+            ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"],
+            ["23:30", "00:00", "00:30", "01:00", "01:30", "02:00"],
+        ),
+        ("Europe/Dublin", ["00:00", "01:00", "01:00", "02:00"], ["23:00", "00:00", "01:00", "02:00"]),
+    ],
+)
+def test_times_that_a_clock_shows_twice_are_told_apart_by_the_order_of_the_rows(zone, cells, moments):
+    found = parsed(*(f"2021-10-31 {cell}" for cell in cells), timezone=zone)
+    assert [moment[11:16] for moment in found] == moments
+    assert "order of the rows" in parse_times(pd.Series([f"2021-10-31 {cell}" for cell in cells]), zone).notes[-1]
+    as_moments = pd.Series(pd.to_datetime([f"2021-10-31 {cell}" for cell in cells]))
+    assert not parse_times(as_moments, zone).ambiguous.any()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["01:00", "02:00", "03:00"],
+        ["03:00", "02:00", "02:00", "01:00"],
+        ["01:00", "01:00", "02:00", "02:00"],
+        ["02:00", "02:00", "02:30", "02:30"],
+        ["02:00", "02:00", "02:00"],
+        ["02:00", "03:00", "02:00"],
+    ],
+)
+def test_times_that_a_clock_shows_twice_stay_ambiguous_where_the_order_does_not_tell(cells):
+    ambiguous = parse_times(pd.Series([f"2021-10-31 {cell}" for cell in cells]), "Europe/Berlin").ambiguous
+    assert ambiguous.tolist() == [cell.startswith("02") for cell in cells]
+
+
 def test_an_unknown_zone_is_refused():
     with pytest.raises(SettingsError, match="Europe/Berlin"):
         parse_times(pd.Series(["2024-01-01"]), "Middle/Earth")

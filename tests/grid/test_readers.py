@@ -127,11 +127,14 @@ def test_zoned_times_across_the_change_of_clocks(written):
     assert (trace.g_per_kwh.tolist(), trace.gaps, trace.duplicates) == ([*range(100, 108)], (), 0)
 
 
-def test_naive_local_times_across_the_change_of_clocks_are_refused(written):
+def test_naive_local_times_across_the_change_of_clocks_need_their_zone(written):
     local = pd.date_range("2021-10-30T22:00", periods=8, freq="h", tz="UTC").tz_convert("Europe/Berlin")
     rows = "".join(f"{moment.tz_localize(None).isoformat()},{100 + step}\n" for step, moment in enumerate(local))
     with pytest.raises(TraceError, match=r"contradicts another row of 2021-10-31T02:00:00.*--timezone"):
         read_trace(written("time,intensity\n" + rows))
+    trace = read_trace(written("time,intensity\n" + rows), timezone="Europe/Berlin")
+    assert trace.start == datetime(2021, 10, 30, 22, tzinfo=UTC)
+    assert (trace.g_per_kwh.tolist(), trace.gaps, trace.duplicates) == ([*range(100, 108)], (), 0)
 
 
 def test_missing_hours_and_repeated_rows_are_told(written):

@@ -85,7 +85,7 @@ class ParsedTimes:
     us: np.ndarray
     #: cells that hold no time, shape (rows,)
     unread: np.ndarray
-    #: local times that a clock shows twice or never, shape (rows,)
+    #: local times that a clock shows never, or twice where the order of the rows does not tell which, shape (rows,)
     ambiguous: np.ndarray
     #: what was assumed, for a report
     notes: tuple[str, ...] = ()
@@ -223,13 +223,18 @@ def _from_texts(texts: pd.Series, zone: tzinfo | None) -> ParsedTimes:
     unread |= (us < _US_RANGE[0]) | (us > _US_RANGE[1])  # a year such as 0006 is a day that was taken for one
     if zone is None or has_offset.all():
         return ParsedTimes(us, unread, np.zeros(len(us), dtype=bool), notes, has_naive=not has_offset.all())
-    shifted = _localise(_as_moments(us), unread, zone, notes)
+    shifted = _localise(_as_moments(us), unread, zone, notes, in_file_order=not has_offset.any())
     ambiguous = shifted.ambiguous & ~has_offset & ~unread
     return ParsedTimes(np.where(has_offset, us, shifted.us), unread, ambiguous, shifted.notes, has_naive=True)
 
 
-def _localise(cells: pd.Series, unread: np.ndarray, zone: tzinfo | None, notes: tuple[str, ...]) -> ParsedTimes:
-    """Times of a datetime column, in UTC; naive ones local in the zone."""
+def _localise(
+    cells: pd.Series, unread: np.ndarray, zone: tzinfo | None, notes: tuple[str, ...], *, in_file_order: bool = True
+) -> ParsedTimes:
+    """Times of a datetime column, in UTC; naive ones local in the zone.
+
+    :param in_file_order: whether the order of the rows may tell the two hours apart that a clock shows alike.
+    """
     if cells.dt.tz is not None:
         us, blank = _to_us(cells.dt.tz_convert("UTC"))
         return ParsedTimes(us, unread | blank, np.zeros(len(us), dtype=bool), notes)
@@ -238,10 +243,31 @@ def _localise(cells: pd.Series, unread: np.ndarray, zone: tzinfo | None, notes: 
         return ParsedTimes(us, unread | blank, np.zeros(len(us), dtype=bool), notes, has_naive=True)
     placed = cells.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
     ambiguous = (placed.isna() & cells.notna()).to_numpy()
+    notes = (*notes, f"times are local, {zone}")
+    if ambiguous.any() and in_file_order and not unread.any() and (ordered := _place_by_order(cells, zone)) is not None:
+        placed, ambiguous = ordered, np.zeros(len(cells), dtype=bool)
+        notes = (*notes, "times that the clock shows twice told apart by the order of the rows")
     us, blank = _to_us(placed.dt.tz_convert("UTC"))
-    return ParsedTimes(
-        us, unread | (blank & ~ambiguous), ambiguous, (*notes, f"times are local, {zone}"), has_naive=True
-    )
+    return ParsedTimes(us, unread | (blank & ~ambiguous), ambiguous, notes, has_naive=True)
+
+
+def _place_by_order(cells: pd.Series, zone: tzinfo) -> pd.Series | None:
+    """Local times in the zone, of those that its clock shows twice the first in the rows being the earlier one.
+
+    None unless each of these is there twice, and the rows are in order of time: 02:00, 02:30, 02:00, 02:30.
+    """
+    if cells.isna().any() or cells.dt.tz_localize(zone, ambiguous=True, nonexistent="NaT").isna().any():
+        return None
+    twice = cells.dt.tz_localize(zone, ambiguous="NaT").isna().to_numpy()
+    local, is_first = cells.to_numpy(), np.zeros(len(cells), dtype=bool)
+    rows = np.flatnonzero(twice)
+    for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
+        half = len(run) // 2
+        if not np.array_equal(local[run[:half]], local[run[half:]]):
+            return None
+        is_first[run[:half]] = True
+    placed = cells.dt.tz_localize(zone, ambiguous=is_first)
+    return placed if placed.is_monotonic_increasing and placed.is_unique else None
 
 
 def _to_us(moments: pd.Series) -> tuple[np.ndarray, np.ndarray]:
