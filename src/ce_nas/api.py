@@ -374,7 +374,8 @@ def resume(
         if CALLER_DEVICE in settings.live.devices and "workers" not in objects:
             message = (
                 f"Expected a run whose trainings can be started from here, got one of a Python program's own loop in "
-                f"{path}; run that program again with out={str(path)!r}."
+                f"{path}; run that program again with out={str(path)!r}, and with accept_changes=True where a file has "
+                "changed."
             )
             raise SettingsError(message)
         search = Search.from_settings(settings, **objects)

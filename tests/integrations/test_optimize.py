@@ -198,3 +198,10 @@ def test_a_function_that_returns_nothing_fails(tmp_path):
 def test_two_largest_numbers_of_trainings_are_refused(tmp_path):
     with pytest.raises(SettingsError, match="trainings=2 and evaluations=5; leave one of them out"):
         optimize(quality, SPACE, OBJECTIVES, trainings=2, evaluations=5, out=tmp_path / "run", costs=size, **FAST)
+
+
+def test_an_unstated_or_equal_number_of_trainings_beside_trainings_is_accepted(tmp_path):
+    for number, stated in enumerate((None, 1, "1")):
+        out = tmp_path / f"run-{number}"
+        result = optimize(quality, SPACE, OBJECTIVES, trainings=1, evaluations=stated, out=out, costs=size, **FAST)
+        assert result.summary.evaluations == 1

@@ -67,7 +67,7 @@ __all__ = [
 #: why a training failed that returned None without having been asked to stop
 NOTHING_RETURNED = "Expected a training to return its metrics unless should_stop() is True, got None."
 
-_PACKAGE_FOLDER = str(Path(__file__).parents[1])
+_PACKAGE_FOLDER = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 @dataclass(frozen=True, slots=True)

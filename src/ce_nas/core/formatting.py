@@ -139,8 +139,9 @@ def format_wins(test: _PairedTest | None, translate: Callable[..., str]) -> str:
 
 def _format_with_unit(value: float, units: Mapping[str, float], zero_unit: str) -> str:
     """Format in the largest unit that the value reaches, else in the last; zero in ``zero_unit``."""
-    last = list(units)[-1] if value else zero_unit
-    unit = next((unit for unit, size in units.items() if abs(value) >= size), last)
+    smallest = list(units)[-1]
+    is_small = 0.005 * units[smallest] <= abs(value) < math.inf  # False for NaN and for what rounds to zero
+    unit = next((unit for unit, size in units.items() if abs(value) >= size), smallest if is_small else zero_unit)
     scaled = value / units[unit]
     digits = 2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0
     return f"{scaled:,.{digits}f} {unit}"

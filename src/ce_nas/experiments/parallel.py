@@ -29,10 +29,15 @@ def run_in_parallel(function: Callable[[Job], JobResult], jobs: Sequence[Job], p
     try:
         for future in as_completed([pool.submit(function, job) for job in jobs]):
             yield future.result()
-    except BaseException:
-        # a second interruption would leave processes behind that wait for work, and that this one waits for at its end
-        for process in list((pool._processes or {}).values()):  # noqa: SLF001 - a public way comes with Python 3.14
-            process.terminate()
-        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        try:
+            _end_processes(pool)
+        finally:  # a second interruption would leave processes behind, for which this one would wait at its end
+            _end_processes(pool)
+            pool.shutdown(cancel_futures=True)
+
+
+def _end_processes(pool: ProcessPoolExecutor) -> None:
+    """End the processes of a pool, also those that are working."""
+    for process in list((pool._processes or {}).values()):  # noqa: SLF001 - a public way comes with Python 3.14
+        process.terminate()

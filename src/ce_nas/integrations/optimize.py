@@ -40,6 +40,7 @@ def optimize(  # noqa: PLR0913 - what a user may know of the architectures
     costs: Callable[[dict[str, Any]], Mapping[str, float]] | None = None,
     score: Callable[[dict[str, Any]], Any] | None = None,
     is_valid: Callable[[dict[str, Any]], bool] | None = None,
+    accept_changes: bool = False,
     **flags: Any,  # noqa: ANN401 - the settings
 ) -> Result:
     """Search the arguments of a function that trains something.
@@ -73,17 +74,28 @@ def optimize(  # noqa: PLR0913 - what a user may know of the architectures
     :param costs: the objectives of an architecture that are known before it is trained.
     :param score: a cheap score of an architecture, larger is better.
     :param is_valid: whether an architecture can be trained.
+    :param accept_changes: continue an earlier run with files, such as a trace, that have changed since.
     :param flags: settings, as the flags of ``ce-nas search``; with ``gpus`` the function is called in as many threads.
     :raises CeNasError: if a setting is invalid, or the first architectures all fail.
     """
-    if trainings is not None and flags.setdefault("evaluations", trainings) != trainings:
-        message = (
-            f"Expected one largest number of trainings, got trainings={trainings} and "
-            f"evaluations={flags['evaluations']}; leave one of them out."
-        )
-        raise SettingsError(message)
+    if trainings is not None:
+        stated = flags.get("evaluations")
+        if stated not in {None, trainings, str(trainings)}:
+            message = (
+                f"Expected one largest number of trainings, got trainings={trainings} and evaluations={stated}; leave "
+                "one of them out."
+            )
+            raise SettingsError(message)
+        flags["evaluations"] = trainings
     loop = TrainingLoop(
-        space, objectives, out or next_run_path(Path("runs")), costs=costs, score=score, is_valid=is_valid, **flags
+        space,
+        objectives,
+        out or next_run_path(Path("runs")),
+        costs=costs,
+        score=score,
+        is_valid=is_valid,
+        accept_changes=accept_changes,
+        **flags,
     )
     functions = UserFunctions.collect(objective)  # type: ignore[arg-type]  # a sequence is named by the loop
     with loop:

@@ -101,6 +101,7 @@ class TrainingLoop:
     :param costs: the objectives of an architecture that are known before it is trained.
     :param score: a cheap score of an architecture, larger is better; called in the thread that iterates.
     :param is_valid: whether an architecture can be trained.
+    :param accept_changes: continue an earlier run with files, such as a trace, that have changed since.
     :param flags: settings, as the flags of ``ce-nas search``; ``gpus`` is the number of parallel trainings.
     :raises CeNasError: if a setting is invalid.
     """
@@ -114,6 +115,7 @@ class TrainingLoop:
         costs: Callable[[dict[str, Any]], Mapping[str, float]] | None = None,
         score: Callable[[dict[str, Any]], Any] | None = None,
         is_valid: Callable[[dict[str, Any]], bool] | None = None,
+        accept_changes: bool = False,
         **flags: object,
     ) -> None:
         live = {"time_scale": 1.0, "devices": (CALLER_DEVICE,)}
@@ -127,6 +129,7 @@ class TrainingLoop:
         )
         self._functions = UserFunctions.collect(self.tell, score)
         self._run_path = Path(out)
+        self._accept_changes = accept_changes
         self._workers = _CallerWorkerPool(
             gpus,
             self._user_space,
@@ -272,7 +275,7 @@ class TrainingLoop:
             what = "holds a search that has ended: it is read" if ended else "holds a search: it is continued"
             _log.warning("%s %s, and what it trained is not trained again; state another out for a new one.",
                          self._run_path, what)  # fmt: skip
-            return self._search.resume(folder, durable=True)
+            return self._search.resume(folder, durable=True, accept_changes=self._accept_changes)
 
 
 class _CallerWorkerPool(WorkerPool):

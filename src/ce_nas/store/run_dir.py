@@ -109,7 +109,7 @@ def _way_out(path: Path) -> str:
         entries = read_run_entries(path)
     except StoreError:  # the journal is damaged
         return other
-    if entries and entries[-1].kind == "run_ended":
+    if any(entry.kind == "run_ended" for entry in entries):
         return f"{other}, or read the run, which has ended, with: ce-nas report {folder}"
     return f"{other}, or resume the run with: ce-nas resume {folder}"
 

@@ -25,7 +25,7 @@ REACHED_BY = {
     "forecast/": ("forecast fit", "forecast backtest"),
     "store/run_dir": SEARCHES,
     "engine/input_changes": ("resume",),
-    "cluster/failure_watch": ("resume",),
+    "engine/build_live": ("resume",),
     "apps/dashboard/server": ("serve",),
     "apps/pilot/": ("pilot",),
     "report/plotting/policy_training": ("policy train",),

@@ -62,3 +62,9 @@ def test_svg_has_alternative_text_and_legend():
     assert (root.get("role"), root.get("aria-label")) == ("img", "text <with> brackets")
     texts = [text.text for text in root.iter(NAMES + "text")]
     assert {"one", "most", "x", "y"} <= set(texts)
+
+
+def test_ends_that_differ_by_rounding_alone_can_be_drawn_on_a_logarithmic_axis():
+    low = 1.657474584494818e-08
+    curve = ChartCurve("", "points", (low, math.nextafter(low, 1.0)), (1.0, 2.0), "#000")
+    ET.fromstring(render_svg(Chart("c", "c", "c", "x", "y", (curve,), log_x=True)))

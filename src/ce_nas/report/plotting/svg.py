@@ -43,7 +43,8 @@ class _PlotArea:
         low, high = self.x_range
         if self.log_x:
             value, low, high = math.log10(value), math.log10(low), math.log10(high)
-        return self.left + (value - low) / (high - low) * (self.right - self.left)
+        span = (high - low) or 1.0  # ends that differ by rounding alone may have the same logarithm
+        return self.left + (value - low) / span * (self.right - self.left)
 
     def y(self, value: float) -> float:
         """Pixels from the top."""
