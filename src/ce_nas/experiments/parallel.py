@@ -29,12 +29,14 @@ def run_in_parallel(function: Callable[[Job], JobResult], jobs: Sequence[Job], p
     try:
         for future in as_completed([pool.submit(function, job) for job in jobs]):
             yield future.result()
-    finally:
+    except BaseException:
         try:
             _end_processes(pool)
         finally:  # a second interruption would leave processes behind, for which this one would wait at its end
             _end_processes(pool)
-            pool.shutdown(cancel_futures=True)
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _end_processes(pool: ProcessPoolExecutor) -> None:
