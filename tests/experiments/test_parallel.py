@@ -24,9 +24,11 @@ def test_error_of_a_job_is_raised():
 
 SLEEPERS = """
 import multiprocessing
+import signal
 import time
 from ce_nas.experiments.parallel import run_in_parallel
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     for _ in run_in_parallel(time.sleep, [0.0, 600.0, 600.0, 600.0], 2):
         print(*(process.pid for process in multiprocessing.active_children()), flush=True)
 """
@@ -42,7 +44,10 @@ def test_interruptions_end_the_processes_at_once(tmp_path):
         for _ in range(2):  # a key pressed twice
             running.send_signal(signal.SIGINT)
             time.sleep(0.05)
-        assert running.wait(60.0) != 0
+        try:
+            assert running.wait(60.0) != 0
+        finally:
+            running.kill()
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
 
 
