@@ -91,6 +91,16 @@ def test_losses_of_a_run_that_never_waited_are_no_price_of_its_hours(vanilla_run
     assert waited.saved_share(waited.row("at-once")).median == pytest.approx(-0.1)
 
 
+def test_a_pause_of_a_callers_own_loop_is_a_wait_though_no_decision_says_so(vanilla_run):
+    allocated = {"sampling": 0, "evaluating": 0, "idle": 1, "released": 0}
+    pause = JournalEntry("allocated", 1.0, json.dumps({"allocation": allocated}))
+    engine = [*vanilla_run.entries[:2], pause, *vanilla_run.entries[2:]]
+    assert not savings._has_waited(engine)  # a budget may release devices of a search without a choice of hours
+    own_loop = [entry for entry in engine if entry is pause or entry.kind not in {"task_started", "allocated"}]
+    assert savings._has_waited(own_loop)
+    assert not savings._has_waited([entry for entry in own_loop if entry is not pause])
+
+
 def test_run_is_never_compared_with_itself(vanilla_run, monkeypatch, tmp_path):
     header = vanilla_run.entries[0].content
     reached = vanilla_run.summary.hypervolume

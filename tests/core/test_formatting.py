@@ -105,3 +105,8 @@ def test_what_people_read_writes_percent_in_one_way():
     package = Path(ce_nas.__file__).parent
     files = [file for room in ("report", "apps", "experiments") for file in (package / room).rglob("*.py")]
     assert [file.name for file in files if re.search(r"\{[^{}]+:[+]?\.\d%\}", file.read_text())] == []
+
+
+def test_unknown_amounts_and_rounding_errors_have_no_tiny_unit():
+    assert format_carbon(math.nan) == "nan g"
+    assert format_energy(1e-15) == "0.00 Wh"

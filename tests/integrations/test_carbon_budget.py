@@ -325,7 +325,9 @@ def test_a_live_grid_is_read_and_replayed(make_budget, fake_time, tmp_path):
     summary = again.result.summary
     assert summary.live_grid.n_reads >= 3
     assert summary.carbon_g["full"] == pytest.approx(again.used.carbon_g)
-    assert 100 <= again.used.intensity_g_per_kwh <= 250  # revised by what the provider says by now
+    # revised by what the provider says by now; the mean of hours at 100 may be below it by a rounding error
+    assert again.used.intensity_g_per_kwh >= 100 or again.used.intensity_g_per_kwh == pytest.approx(100, rel=1e-12)
+    assert again.used.intensity_g_per_kwh <= 250
 
 
 def test_settings_of_a_live_grid_are_keywords():

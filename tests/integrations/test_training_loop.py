@@ -5,7 +5,7 @@ import pytest
 
 import ce_nas
 from ce_nas.benchmarks.base import TaskError
-from ce_nas.core.errors import SettingsError
+from ce_nas.core.errors import ReplayError, SettingsError
 from ce_nas.integrations.training_loop import TrainingLoop
 from ce_nas.store.run_dir import read_run_entries
 
@@ -192,3 +192,24 @@ def test_a_loop_is_not_resumed_without_its_program(tmp_path):
             break
     with pytest.raises(SettingsError, match="run that program again with out="):
         ce_nas.resume(tmp_path / "run", accept_changes=True)
+
+
+def test_a_loop_continues_with_a_trace_that_has_grown_once_that_is_accepted(tmp_path):
+    trace = tmp_path / "trace.csv"
+    hours = [f"2023-07-{1 + hour // 24:02d}T{hour % 24:02d}:00Z,{200 + hour}\n" for hour in range(480)]
+    settings = {"trace": str(trace), "hours": 100, "time_scale": 2000.0, "evaluations": 2, "start": "2023-07-10"}
+
+    def run(**accepting):
+        with loop_in(tmp_path, **settings, **accepting) as loop:
+            for trial in loop:
+                if not accepting and trial.number:
+                    break
+                loop.tell(trial, train(trial))
+        return loop
+
+    trace.write_text("datetime,carbon_intensity_gco2eq_per_kwh\n" + "".join(hours[:-24]))
+    run()
+    trace.write_text("datetime,carbon_intensity_gco2eq_per_kwh\n" + "".join(hours))
+    with pytest.raises(ReplayError, match="changed since the run began"):
+        run()
+    assert run(accept_changes=True).result.summary.evaluations == 2

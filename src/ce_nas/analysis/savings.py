@@ -333,8 +333,10 @@ def _replayed_grams(
 
 
 def _has_waited(entries: Sequence[JournalEntry]) -> bool:
-    """Whether a decision has left a device without work."""
-    allocations = [entry.content["allocation"] for entry in entries if entry.kind == "decided"]
+    """Whether a decision has left a device without work, or a caller's own loop has paused."""
+    is_own_loop = not any(entry.kind == "task_started" for entry in entries)  # its pauses fall between decisions
+    kinds = ("decided", "allocated") if is_own_loop else ("decided",)
+    allocations = [entry.content["allocation"] for entry in entries if entry.kind in kinds]
     return any(allocation["idle"] or allocation["released"] for allocation in allocations)
 
 

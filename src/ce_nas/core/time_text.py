@@ -246,7 +246,7 @@ def _localise(
     notes = (*notes, f"times are local, {zone}")
     if ambiguous.any() and in_file_order and not unread.any() and (ordered := _place_by_order(cells, zone)) is not None:
         placed, ambiguous = ordered, np.zeros(len(cells), dtype=bool)
-        notes = (*notes, "times that the clock shows twice told apart by the order of the rows")
+        notes = (*notes, "times that the clock shows twice placed by the order of the rows")
     us, blank = _to_us(placed.dt.tz_convert("UTC"))
     return ParsedTimes(us, unread | (blank & ~ambiguous), ambiguous, notes, has_naive=True)
 

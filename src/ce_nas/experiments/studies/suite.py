@@ -431,7 +431,8 @@ def _hours_tables(comparison: _Comparison, names: Mapping[str, str], translate: 
 def _factor_table(comparison: _Comparison, translate: Translator) -> ReportTable:
     rows = []
     for name, ratio in comparison.factors():
-        arrivals = format_percentage(ratio.arrival), format_percentage(ratio.their_arrival)
+        shares = (ratio.arrival, ratio.their_arrival) if name != HOURS_AT_BEST else ()  # of the cases that arrived
+        arrivals = tuple(map(format_percentage, shares)) or ("", "")
         rows.append((translate(f"exp.suite.factor.{name}"), _format_ratio(ratio), *arrivals))
     header = tuple(
         translate(f"exp.suite.{column}") for column in ("factor", "worth", "arrival_with", "arrival_without")
