@@ -14,11 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from ce_nas._version import __version__
 from ce_nas.analysis.estimate_outcome import ESTIMATE_FILENAME
-from ce_nas.analysis.live_grid import has_ended, is_provisional
+from ce_nas.analysis.live_grid import is_provisional
 from ce_nas.analysis.summary import run_header, summarise
 from ce_nas.benchmarks.user_space import UserBenchmark
 from ce_nas.components.base import ComponentSettings
-from ce_nas.config.live_schema import CALLER_DEVICE
 from ce_nas.config.recorded_settings import read_recorded_settings
 from ce_nas.config.schema import Settings, settings_from_flags
 from ce_nas.core.errors import SettingsError, unknown_choice_message
@@ -31,7 +30,8 @@ from ce_nas.engine.warm_start_inputs import resolve_warm_starts
 from ce_nas.keywords import with_setting_keywords
 from ce_nas.report.files import write_report
 from ce_nas.search_result import ChosenArchitecture, Result
-from ce_nas.store.journal import FORMAT_VERSION, MemoryJournal, SqliteJournal
+from ce_nas.store.journal import FORMAT_VERSION, MemoryJournal, SqliteJournal, has_ended
+from ce_nas.store.resumption import find_resumption
 from ce_nas.store.run_dir import RunDirectory, read_run_entries, write_atomic
 
 if TYPE_CHECKING:
@@ -371,10 +371,11 @@ def resume(
         if has_ended(entries) and not is_provisional(entries):
             result = _write_result(path)
             return Search.from_settings(settings, **objects).finish(result) if settings.final.enabled else result
-        if CALLER_DEVICE in settings.live.devices and "workers" not in objects:
+        resumption = find_resumption(path, run_header(entries))
+        if resumption.kind == "program" and "workers" not in objects:
             message = (
                 f"Expected a run whose trainings can be started from here, got one of a Python program's own loop in "
-                f"{path}; run that program again with out={str(path)!r}, and with accept_changes=True where a file has "
+                f"{path}; run that program again with {resumption.call}, and with accept_changes=True where a file has "
                 "changed."
             )
             raise SettingsError(message)

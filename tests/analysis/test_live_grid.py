@@ -1,6 +1,6 @@
 import pytest
 
-from ce_nas.analysis.live_grid import has_ended, is_provisional, sum_settlements_g, summarise_live_grid
+from ce_nas.analysis.live_grid import is_provisional, sum_settlements_g, summarise_live_grid
 from ce_nas.store.journal import MemoryJournal
 
 
@@ -24,7 +24,6 @@ def revision(kind, carbon_g, provisional_g):
 def test_recorded_trace_has_no_live_summary():
     entries = journal_of(("run_ended", {}))
     assert summarise_live_grid(entries) is None
-    assert has_ended(entries)
     assert not is_provisional(entries)
     assert sum_settlements_g(entries) == ({}, 0)
 

@@ -210,6 +210,7 @@ def test_a_loop_continues_with_a_trace_that_has_grown_once_that_is_accepted(tmp_
     trace.write_text("datetime,carbon_intensity_gco2eq_per_kwh\n" + "".join(hours[:-24]))
     run()
     trace.write_text("datetime,carbon_intensity_gco2eq_per_kwh\n" + "".join(hours))
-    with pytest.raises(ReplayError, match="changed since the run began"):
+    with pytest.raises(ReplayError, match="changed since the run began") as caught:
         run()
+    assert f"again with out={str(tmp_path / 'run')!r} and accept_changes=True" in str(caught.value)
     assert run(accept_changes=True).result.summary.evaluations == 2

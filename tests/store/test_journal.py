@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ce_nas.core.errors import ReplayError, StoreError
-from ce_nas.store.journal import INPUT_CHANGED, JournalEntry, MemoryJournal, NullJournal, SqliteJournal
+from ce_nas.store.journal import INPUT_CHANGED, JournalEntry, MemoryJournal, NullJournal, SqliteJournal, has_ended
 from ce_nas.store.tail import read_entries
 
 ENTRIES = [("run_started", 0.0, {"seed": 1}), ("decided", 0.0, {"why": "é"}), ("period", 3600.0, {"x": [1.5, None]})]
@@ -247,3 +247,11 @@ def test_a_closed_journal_needs_no_log_and_takes_no_entry(path):
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     connection.close()
+
+
+def test_a_run_has_ended_though_entries_follow_its_end():
+    journal = MemoryJournal()
+    assert not has_ended(journal.entries)
+    for kind, ended in (("run_started", False), ("period", False), ("run_ended", True), ("carbon_settled", True)):
+        journal.append(kind, 0.0, {})
+        assert has_ended(journal.entries) == ended

@@ -98,7 +98,10 @@ def test_a_directory_without_a_journal_is_not_opened(tmp_path):
 
 def test_a_run_is_resumed_and_another_folder_is_not(tmp_path):
     with RunDirectory.create(tmp_path / "run") as folder:
-        folder.open_journal()
+        journal = folder.open_journal()
+        with pytest.raises(StoreError, match=r"not empty; choose another --out\.$"):  # nothing to resume yet
+            RunDirectory.create(tmp_path / "run")
+        journal.append("run_started", 0.0, {})
     with pytest.raises(StoreError, match=r"not empty; choose another --out, or resume .*: ce-nas resume"):
         RunDirectory.create(tmp_path / "run")
     (tmp_path / "other").mkdir()
@@ -109,7 +112,11 @@ def test_a_run_is_resumed_and_another_folder_is_not(tmp_path):
 
 @pytest.mark.parametrize(
     ("kinds", "command"),
-    [(["run_started"], "ce-nas resume '{}'."), (["run_started", "run_ended"], "ended, with: ce-nas report '{}'.")],
+    [
+        (["run_started"], "resume the run with: ce-nas resume '{}'."),
+        (["run_started", "run_ended"], "ended, with: ce-nas report '{}'."),
+        (["run_started", "run_ended", "carbon_settled"], "ended, with: ce-nas report '{}'."),
+    ],
 )
 def test_a_command_for_a_run_quotes_its_folder(tmp_path, kinds, command):
     path = tmp_path / "ünï run"
@@ -121,6 +128,14 @@ def test_a_command_for_a_run_quotes_its_folder(tmp_path, kinds, command):
     with pytest.raises(StoreError) as caught:
         RunDirectory.create(path)
     assert str(caught.value).endswith(command.format(path))
+
+
+def test_a_run_of_a_program_names_the_program(tmp_path):
+    with RunDirectory.create(tmp_path / "run") as folder:
+        header = {"settings": {"live": {"devices": ["caller"]}}}
+        folder.open_journal().append("run_started", 0.0, header)
+    with pytest.raises(StoreError, match=r"or resume the run by running its Python program again with out='.*/run'\.$"):
+        RunDirectory.create(tmp_path / "run")
 
 
 def test_a_closed_directory_has_closed_journals_and_no_lock(tmp_path):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from ce_nas.store.journal import JournalEntry
 
-__all__ = ["LiveGridSummary", "has_ended", "is_provisional", "sum_settlements_g", "summarise_live_grid"]
+__all__ = ["LiveGridSummary", "is_provisional", "sum_settlements_g", "summarise_live_grid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,6 @@ def summarise_live_grid(entries: Sequence[JournalEntry]) -> LiveGridSummary | No
         revised_g=sum(sum(revision["carbon_g"].values()) for revision in revisions),
         provisional_g=settlements[-1]["provisional_g"] if settlements else None,
     )
-
-
-def has_ended(entries: Sequence[JournalEntry]) -> bool:
-    """Return whether the run has ended."""
-    return any(entry.kind == "run_ended" for entry in reversed(entries))
 
 
 def is_provisional(entries: Sequence[JournalEntry]) -> bool:

@@ -10,12 +10,10 @@ from pydantic import Field, model_validator
 from ce_nas.components.base import ComponentSettings, WorkerSettings  # noqa: TC001 - pydantic evaluates the annotations at run time
 from ce_nas.components.quantities import Duration, File, SettingsSection, flag
 from ce_nas.components.registry import METERS, WORKERS, Choice
+from ce_nas.store.resumption import CALLER_DEVICE
 from ce_nas.training.recipe import Recipe  # noqa: TC001 - pydantic evaluates the annotations at run time
 
 __all__ = ["CALLER_DEVICE", "FinalSettings", "LiveSettings", "with_live_defaults"]
-
-#: a device of the caller's own training loop, in :attr:`LiveSettings.devices`
-CALLER_DEVICE = "caller"
 
 #: a demonstration: digits, an hour of the grid per minute, devices that change between sampling and training
 _DEMO_DEFAULTS: dict[str, dict[str, Any]] = {

@@ -22,6 +22,7 @@ from ce_nas.engine.power_plan import SlowedProblem, build_power_plan
 from ce_nas.engine.run_config import Components, RunConfig
 from ce_nas.forecast.forecaster_selection import SelectedForecaster
 from ce_nas.search.base import SearchContext
+from ce_nas.store.resumption import FORECASTER_GIVEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,7 @@ def build_engine(  # noqa: PLR0913 - every component may be an object of the cal
     """
     settings = inputs.settings
     policy = _apply_site_constraints(policy or build_policy(settings.policy), inputs)
-    chosen = SelectedForecaster(forecaster, "given by the caller") if forecaster else inputs.choose_forecaster()
+    chosen = SelectedForecaster(forecaster, FORECASTER_GIVEN) if forecaster else inputs.choose_forecaster()
     sites = _build_sites(inputs, chosen.forecaster)
     searcher = _wrap_searcher(searcher or build_searcher(inputs), inputs)
     clock, cluster, problem, recording = (

@@ -8,7 +8,6 @@ is never altered: the replay must still equal the journal, so an accepted change
 from __future__ import annotations
 
 import hashlib
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from ce_nas.config.recorded_settings import complete_recorded
 from ce_nas.core.errors import ReplayError
 from ce_nas.engine.warm_start_inputs import list_warm_starts
 from ce_nas.store.journal import INPUT_CHANGED
+from ce_nas.store.resumption import describe_resumption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,8 +114,8 @@ def check_resume(
     if changes and not accept_changes:
         names, have = _describe_changes(changes), "has" if len(changes) == 1 else "have"
         message = (
-            f"{names[:1].upper()}{names[1:]} {have} changed since the run began: restore the old content, or go on "
-            f"with the new one by: ce-nas resume {shlex.quote(str(run))} --accept-changes"
+            f"{names[:1].upper()}{names[1:]} {have} changed since the run began: restore the old content, or accept "
+            f"the new one and go on {describe_resumption(run, header, accept_changes=True)}"
         )
         raise ReplayError(message)
     if changes:

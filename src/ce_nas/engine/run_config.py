@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ce_nas.core.records import Activity, Rates
+from ce_nas.store.resumption import FORECASTER_GIVEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,7 @@ class Components:
     #: the power limit of the devices and the site's cap over time; None without
     power_plan: PowerPlan | None = None
     #: reason for the forecaster, as the end of a sentence, and the SHA-256 of its files, if any
-    forecaster_reason: str = "given by the caller"
+    forecaster_reason: str = FORECASTER_GIVEN
     forecaster_sha256: str | None = None
 
 

@@ -15,7 +15,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ce_nas.analysis.live_grid import has_ended
 from ce_nas.api import Search
 from ce_nas.benchmarks.base import Failure, TaskError
 from ce_nas.benchmarks.learning_curves import CurveJudge, curve_judge
@@ -34,6 +33,7 @@ from ce_nas.core.errors import CeNasError, ClusterError, SettingsError
 from ce_nas.core.records import Outcome, TaskKind
 from ce_nas.engine.build_live import WORK_DIRNAME
 from ce_nas.engine.inputs import RunInputs
+from ce_nas.store.journal import has_ended
 from ce_nas.store.run_dir import RunDirectory, read_run_entries
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 - run_dir: the directory of a run, with its lock
 - journal: the append-only journal, in SQLite or in memory; a run is resumed by replaying it
+- resumption: how an unfinished run is continued
 - event_log: the external events of a live run, for its replay
 - tail: read-only access to a journal that is being written
 - checkpoint_gc: removal of checkpoints beyond a quota

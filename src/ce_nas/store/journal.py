@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ce_nas.core.errors import ReplayError, StoreError
 from ce_nas.core.units import HOUR_S
+from ce_nas.store.resumption import describe_resumption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ __all__ = [
     "NullJournal",
     "SqliteJournal",
     "fetch_entries",
+    "has_ended",
 ]
 
 #: version of the journal format
@@ -129,6 +131,8 @@ class SqliteJournal(Journal):
         self._durable = durable
         self._connection = _connect(path)
         self._recorded = fetch_entries(self._connection, 0)
+        #: the content of the first entry; empty before there is one
+        self._header: Mapping[str, object] = self._recorded[0].content if self._recorded else {}
         self._position = 0
         self._change: tuple[Mapping[str, object], str] | None = None
 
@@ -143,6 +147,7 @@ class SqliteJournal(Journal):
         :raises ReplayError: if it differs from the recorded one.
         """
         entry = JournalEntry(kind, at_s, _to_json(content))
+        self._header = self._header or content
         while self._position < len(self._recorded) and self._recorded[self._position].kind == INPUT_CHANGED:
             self._position += 1
         if self._position < len(self._recorded):
@@ -193,7 +198,7 @@ class SqliteJournal(Journal):
         except SQLITE_ERRORS as error:
             message = (
                 f"Expected to write the journal {str(self._path)!r}, but {error}; what it holds is safe: make room, "
-                "then continue with: ce-nas resume RUN."
+                f"then continue {describe_resumption(self._path.parent, self._header)}"
             )
             raise StoreError(message) from error
 
@@ -212,6 +217,11 @@ class SqliteJournal(Journal):
                 "that the run was started with, or start a new run."
             )
             raise ReplayError(message)
+
+
+def has_ended(entries: Sequence[JournalEntry]) -> bool:
+    """Return whether the run has ended; entries that settle its books may follow the end."""
+    return any(entry.kind == "run_ended" for entry in reversed(entries))
 
 
 def fetch_entries(connection: sqlite3.Connection, first: int) -> list[JournalEntry]:

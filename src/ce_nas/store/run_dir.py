@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
 from ce_nas.core.errors import StoreError
-from ce_nas.store.journal import SqliteJournal
+from ce_nas.store.journal import SqliteJournal, has_ended
+from ce_nas.store.resumption import describe_resumption
 from ce_nas.store.tail import read_entries
 
 if TYPE_CHECKING:
@@ -109,9 +110,11 @@ def _way_out(path: Path) -> str:
         entries = read_run_entries(path)
     except StoreError:  # the journal is damaged
         return other
-    if any(entry.kind == "run_ended" for entry in entries):
+    if has_ended(entries):
         return f"{other}, or read the run, which has ended, with: ce-nas report {folder}"
-    return f"{other}, or resume the run with: ce-nas resume {folder}"
+    if not entries:  # nothing was recorded that could be resumed
+        return other
+    return f"{other}, or resume the run {describe_resumption(path, entries[0].content)}"
 
 
 def is_locked(path: Path, locks_path: Path = Path("/proc/locks")) -> bool | None:

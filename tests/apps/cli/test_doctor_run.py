@@ -47,7 +47,28 @@ def test_an_intact_run_passes_and_is_not_changed(run, ce_nas):
 def test_an_interrupted_run_names_a_command_of_the_shell(run, tmp_path):
     rewrite(run, lambda kind, at_s, content: [] if kind == "run_ended" else [(kind, at_s, content)])
     interrupted = run.rename(tmp_path / "ünï run")
-    assert check_run(interrupted)[0].details.endswith(f"ce-nas resume '{interrupted}'")
+    assert check_run(interrupted)[0].details.endswith(f"resume it with: ce-nas resume '{interrupted}'")
+
+
+def test_an_interrupted_run_of_a_program_names_the_program(run):
+    def of_a_loop(kind, at_s, content):
+        if kind == "run_started":
+            content["settings"]["live"]["devices"] = ["caller"]
+        return [] if kind == "run_ended" else [(kind, at_s, content)]
+
+    rewrite(run, of_a_loop)
+    assert check_run(run)[0].details.endswith(f"resume it by running its Python program again with out={str(run)!r}")
+
+
+def test_a_run_whose_books_are_settled_after_its_end_has_ended(run):
+    settled = {"steps": [], "carbon_g": {}, "paper_carbon_g": 0.0, "provisional_g": 0.0}
+
+    def settle(kind, at_s, content):
+        entries = [(kind, at_s, content)]
+        return [*entries, ("carbon_settled", at_s, settled)] if kind == "run_ended" else entries
+
+    rewrite(run, settle)
+    assert check_run(run)[0].details.endswith("the run has ended")
 
 
 def test_a_damaged_journal_has_status_1(run, ce_nas):

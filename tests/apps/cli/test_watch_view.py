@@ -1,5 +1,6 @@
 """The view of a run: narrow and wide, in both languages, running and ended."""
 
+import json
 from io import StringIO
 from pathlib import Path
 
@@ -54,6 +55,23 @@ def test_an_interrupted_run_names_the_resume_command(entries):
     assert "ce-nas resume runs/0001" in " ".join(render(first_share(entries, 0.5), is_locked=False).split())
     assert "ce-nas resume 'a run'" in " ".join(render(entries[:-1], is_locked=False, run="a run").split())
     assert "not finished" in render(first_share(entries, 0.5), is_locked=None)
+
+
+@pytest.mark.parametrize(("language", "text"), [("en", "its Python program again"), ("ja", "元の Python プログラム")])
+def test_an_interrupted_run_of_a_program_names_the_program(entries, language, text):
+    header = entries[0].content
+    header["settings"]["live"]["devices"] = ["caller"]
+    start = JournalEntry("run_started", 0.0, json.dumps(header))
+    shown = " ".join(render([start, *entries[1:-1]], 200, language, is_locked=False).split())
+    assert text in shown
+    assert "out='runs/0001'" in shown
+    assert "ce-nas resume" not in shown
+
+
+def test_a_run_whose_books_are_settled_after_its_end_has_ended(entries):
+    body = '{"carbon_g": {}, "paper_carbon_g": 0.0, "provisional_g": 0.0, "steps": []}'
+    shown = render([*entries, JournalEntry("carbon_settled", entries[-1].at_s, body)], 160)
+    assert shown == render(entries, 160)
 
 
 def test_views_of_the_first_entries(entries):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import shlex
 import zipfile
 from typing import TYPE_CHECKING, Any
 
 from ce_nas.apps.cli.doctor_checks import DoctorCheck
 from ce_nas.core.errors import CeNasError
-from ce_nas.store.journal import INPUT_CHANGED
+from ce_nas.store.journal import INPUT_CHANGED, has_ended
+from ce_nas.store.resumption import describe_resumption
 from ce_nas.store.run_dir import is_locked, read_run_entries
 
 if TYPE_CHECKING:
@@ -36,10 +36,7 @@ def check_run(path: Path) -> list[DoctorCheck]:
     times = [entry.at_s for entry in entries if entry.kind != INPUT_CHANGED]
     if not entries or entries[0].kind != "run_started" or times != sorted(times):
         return [_problem("journal", "its entries are not those of a run in order", "start a new run")]
-    ended = entries[-1].kind == "run_ended"
-    found = [
-        _passed("journal", f"{len(entries):,} entries, each as it was written; {_describe_state(path, ended=ended)}")
-    ]
+    found = [_passed("journal", f"{len(entries):,} entries, each as it was written; {_describe_state(path, entries)}")]
     for name, check in (("tasks", _check_tasks), ("books", _check_books)):
         try:
             problem = check(entries)
@@ -50,12 +47,12 @@ def check_run(path: Path) -> list[DoctorCheck]:
     return [*found, _check_checkpoints(path)]
 
 
-def _describe_state(path: Path, *, ended: bool) -> str:
-    if ended:
+def _describe_state(path: Path, entries: Sequence[JournalEntry]) -> str:
+    if has_ended(entries):
         return "the run has ended"
     if is_locked(path):
         return "the run is under way"
-    return f"the run was interrupted: ce-nas resume {shlex.quote(str(path))}"
+    return f"the run was interrupted: resume it {describe_resumption(path, entries[0].content)}"
 
 
 def _check_tasks(entries: Sequence[JournalEntry]) -> str:

@@ -35,20 +35,21 @@ def watch(
     from rich.live import Live
 
     from ce_nas.report.i18n.translator import Translator
+    from ce_nas.store.journal import has_ended
     from ce_nas.store.run_dir import JOURNAL_FILENAME
     from ce_nas.store.tail import JournalTail
 
     translate, console, tail = Translator(lang), Console(highlight=False), JournalTail(run / JOURNAL_FILENAME)
     try:
         tail.poll()
-        if once or not console.is_terminal or _has_ended(tail):
+        if once or not console.is_terminal or has_ended(tail.entries):
             console.print(_render(tail, run, translate, console.width))
             return
         pause = Event()
         with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
             while True:
                 live.update(_render(tail, run, translate, console.width), refresh=True)
-                if _has_ended(tail):
+                if has_ended(tail.entries):
                     return
                 pause.wait(interval)
                 tail.poll()
@@ -56,10 +57,6 @@ def watch(
         raise typer.Exit from None  # the run continues
     finally:
         tail.close()
-
-
-def _has_ended(tail: JournalTail) -> bool:
-    return bool(tail.entries) and tail.entries[-1].kind == "run_ended"
 
 
 def _render(tail: JournalTail, run: Path, translate: Translator, width: int) -> RenderableType:

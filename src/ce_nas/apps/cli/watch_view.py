@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -18,6 +17,8 @@ from ce_nas.core.formatting import format_percentage
 from ce_nas.core.units import HOUR_S
 from ce_nas.report.plotting.sparkline import progress_bar, sparkline
 from ce_nas.report.run_report import BUDGET_FORMATTERS
+from ce_nas.store.journal import has_ended
+from ce_nas.store.resumption import find_resumption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,7 +66,7 @@ def render_run(
     table.add_column(overflow="fold")
     for label, value in rows:
         table.add_row(label, value)
-    return Group(_render_title(summary, run, is_locked, translate), table)
+    return Group(_render_title(summary, _describe_state(entries, run, is_locked, translate), run, translate), table)
 
 
 class _RowLabels:
@@ -80,16 +81,21 @@ class _RowLabels:
         return self.translate(f"watch.{name}")
 
 
-def _render_title(summary: RunSummary, run: Path, is_locked: bool | None, translate: Translator) -> Text:  # noqa: FBT001 - yes, no or unknown
+def _describe_state(entries: Sequence[JournalEntry], run: Path, is_locked: bool | None, translate: Translator) -> str:  # noqa: FBT001 - yes, no or unknown
+    """Whether an unfinished run is running, and how it is resumed if not."""
+    if is_locked is not False:
+        return translate("watch.running" if is_locked else "watch.unended")
+    resumption = find_resumption(run, run_header(entries))
+    return translate(f"watch.idle.{resumption.kind}", call=resumption.call)
+
+
+def _render_title(summary: RunSummary, state: str, run: Path, translate: Translator) -> Text:
     grid = summary.grid["zone"] + (f" ({translate('synthetic')})" if summary.grid["synthetic"] else "")
     title = Text(run.name, style="bold")
     seed = translate("watch.seed", seed=summary.seed)
     title.append(f"  {summary.policy} + {summary.searcher}, {grid}, {seed}: ", style="not bold")
-    if summary.stop != "unfinished":
-        return title.append(translate.stop_reason(summary.stop), style="bold")
-    state = {True: "running", False: "idle", None: "unended"}[is_locked]
-    folder = {"run": shlex.quote(str(run))} if state == "idle" else {}
-    return title.append(translate(f"watch.{state}", **folder), style="bold")
+    text = state if summary.stop == "unfinished" else translate.stop_reason(summary.stop)
+    return title.append(text, style="bold")
 
 
 def _budget_rows(
@@ -139,15 +145,15 @@ def _plot_rows(
     entries: Sequence[JournalEntry], periods: Sequence[dict[str, Any]], labels: _RowLabels
 ) -> Iterator[tuple[str, RenderableType]]:
     """The current allocation, and over time: the grid with its forecast, the GPUs, and the hypervolume."""
-    allocation, has_ended = _current_allocation(entries), entries[-1].kind == "run_ended"
-    if allocation and not has_ended:
+    allocation, is_over = _current_allocation(entries), has_ended(entries)
+    if allocation and not is_over:
         yield labels("now"), _render_allocation(allocation, labels)
     known = [period for period in periods if period["intensity_g_per_kwh"] is not None]
     if not known:
         return
-    forecast = [] if has_ended else _forecast_intensities(entries)[: labels.value_width // 3]
+    forecast = [] if is_over else _forecast_intensities(entries)[: labels.value_width // 3]
     shown = known[-(labels.value_width - len(forecast) - bool(forecast)) :]
-    yield from _grid_rows(shown, forecast, labels, has_ended=has_ended)
+    yield from _grid_rows(shown, forecast, labels, is_over=is_over)
     yield from _allocation_rows(shown, labels)
     yield from _hypervolume_rows(shown, run_header(entries)["hypervolume_max"], labels)
 
@@ -159,7 +165,7 @@ def _forecast_intensities(entries: Sequence[JournalEntry]) -> list[float]:
 
 
 def _grid_rows(
-    periods: Sequence[dict[str, Any]], forecast: Sequence[float], labels: _RowLabels, *, has_ended: bool
+    periods: Sequence[dict[str, Any]], forecast: Sequence[float], labels: _RowLabels, *, is_over: bool
 ) -> Iterator[tuple[str, RenderableType]]:
     """The true intensity, and the forecast."""
     true = [period["intensity_g_per_kwh"] for period in periods]
@@ -168,7 +174,7 @@ def _grid_rows(
     if forecast:
         line.append("│", style="dim").append(sparkline(forecast, low, high), style="yellow")
     yield labels("grid"), line
-    key = "watch.grid.ahead" if forecast else "watch.grid.ended" if has_ended else "watch.grid.text"
+    key = "watch.grid.ahead" if forecast else "watch.grid.ended" if is_over else "watch.grid.text"
     yield "", Text(labels.translate(key, now=f"{true[-1]:.0f}", low=f"{low:.0f}", high=f"{high:.0f}"), style="dim")
 
 
@@ -227,7 +233,7 @@ def _budget_end_rows(
     labels: _RowLabels,
 ) -> Iterator[tuple[str, RenderableType]]:
     """The budget that will be used up first at the recent rate, and when."""
-    if entries[-1].kind == "run_ended" or not periods:
+    if has_ended(entries) or not periods:
         return
     budget = settings["budget"]
     hours_left = {

@@ -14,6 +14,8 @@ from ce_nas.apps.pilot.costs import TARGET_NOT_REACHED, SearchCost, SearchMethod
 from ce_nas.apps.pilot.result import PilotProvenance, PilotResult, RuleSaving
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import HOUR_S
+from ce_nas.store.journal import has_ended
+from ce_nas.store.resumption import describe_resumption
 from ce_nas.store.run_dir import read_run_entries
 
 if TYPE_CHECKING:
@@ -60,8 +62,9 @@ def pilot_from_runs(inputs: PilotInputs, runs: Sequence[Path], baseline_runs: Se
 
 def _read_ended_run(path: Path) -> Sequence[JournalEntry]:
     entries = read_run_entries(path)
-    if entries[-1].kind != "run_ended":
-        message = f"Expected a run that has ended in {str(path)!r}, got an unfinished one; resume it: ce-nas resume."
+    if not has_ended(entries):
+        how = describe_resumption(path, run_header(entries))
+        message = f"Expected a run that has ended in {str(path)!r}, got an unfinished one; resume it {how}"
         raise SettingsError(message)
     return entries
 
