@@ -14,6 +14,8 @@ LOOP = {"settings": {"live": {"devices": ["caller", "caller"]}}}
 BUDGET = {"settings": {"live": {"devices": []}, "policy": {"name": "look-ahead"}}, "policy": "caller", "budget": {}}
 OBJECTS = {**COMMAND, "policy": "night-shift", "forecaster_reason": "given by the caller"}
 
+GIVEN = "in Python, with the objects it was given: "
+
 
 @pytest.mark.parametrize(
     ("header", "unchanged", "accepting"),
@@ -32,9 +34,8 @@ OBJECTS = {**COMMAND, "policy": "night-shift", "forecaster_reason": "given by th
         ),
         (
             OBJECTS,
-            "in Python, with the objects it was given: ce_nas.resume('a run', policy=..., forecaster=...)",
-            "in Python, with the objects it was given: "
-            "ce_nas.resume('a run', policy=..., forecaster=..., accept_changes=True)",
+            f"{GIVEN}ce_nas.resume('a run', policy=..., forecaster=...)",
+            f"{GIVEN}ce_nas.resume('a run', policy=..., forecaster=..., accept_changes=True)",
         ),
     ],
 )
