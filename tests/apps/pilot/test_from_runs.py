@@ -64,5 +64,6 @@ def test_incomparable_runs_are_refused(runs, tmp_path):
         pilot_from_runs(PilotInputs(), [runs / "ours-0"], [tmp_path / "other"])
     with RunDirectory.create(tmp_path / "unfinished") as folder:
         folder.open_journal().append("run_started", 0.0, {})
-    with pytest.raises(SettingsError, match=r"a run that has ended in .*; resume it with: ce-nas resume .*/unfinished$"):
+    hint = r"a run that has ended in .*; resume it with: ce-nas resume .*/unfinished$"
+    with pytest.raises(SettingsError, match=hint):
         pilot_from_runs(PilotInputs(), [tmp_path / "unfinished"])
