@@ -79,3 +79,44 @@ def test_an_item_of_a_list_is_named():
         SettingsError, match=r"Expected a whole number of at least 1 for site\.others\.0\.gpus, got 'x'"
     ):
         settings_from_flags({"site": {"others": [{"name": "north", "gpus": "x"}]}})
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"cluster": {"gpus": True}}, "Expected a whole number from 1 to 4096 for cluster.gpus, got true."),
+        (
+            {"cluster": {"gpus": "3"}},
+            "Expected a whole number from 1 to 4096 for cluster.gpus, got '3'; write it without quotes.",
+        ),
+        ({"live": {"enabled": "yes"}}, "Expected true or false for live.enabled, got 'yes'."),
+        ({"power": {"lever": "true"}}, "Expected true or false for power.lever, got 'true'; write it without quotes."),
+        ({"power": {"lever": 1}}, "Expected true or false for power.lever, got 1."),
+        ({"budget": {"carbon": True}}, "Expected a mass of CO2eq such as 5kg for budget.carbon, got true."),
+        ({"policy": {"scores_first": 1}}, "Expected true or false for policy.scores_first, got 1."),
+        (
+            {"searcher": {"name": "lamoo", "inner": {"name": "nsga2", "population": True}}},
+            "Expected a whole number of at least 2 for searcher.inner.population, got true.",
+        ),
+        (
+            {"live": {"enabled": True, "recipe": {"milestones": [0.5, True]}}},
+            "Expected a number for live.recipe.milestones.1, got true.",
+        ),
+        ({"final": {"recipe": {"keep_last": 1}}}, "Expected true or false for final.recipe.keep_last, got 1."),
+        ({"site": {"closed": [5]}}, "Expected a text for site.closed.0, got 5."),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_kind_is_named_with_its_place(tree, message):
+    with pytest.raises(SettingsError) as caught:
+        settings_from_flags(tree)
+    assert str(caught.value) == message
+
+
+def test_an_option_of_a_recipe_is_named():
+    for recipe, message in (
+        ({"epoch": 3}, r"^Unknown setting in \[live\.recipe\] 'epoch'.*Did you mean 'epochs'\?$"),
+        ({"epochs": "x"}, r"^Expected a whole number for live\.recipe\.epochs, got 'x'\.$"),
+        ({"optimiser": "sdg"}, r"^Unknown live\.recipe\.optimiser 'sdg'.*Did you mean 'sgd'\?$"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            settings_from_flags({"live": {"enabled": True, "recipe": recipe}})

@@ -54,7 +54,7 @@ def test_a_written_quantity_is_read_back_exactly(carbon_g, duration_s, energy_j)
 
 @pytest.mark.parametrize(
     ("field", "text", "si"),
-    [("carbon", "5kg", 5000.0), ("duration", "3d", 259200.0), ("energy", "12kWh", 43.2e6), ("share", "0.25", 0.25)],
+    [("carbon", "5kg", 5000.0), ("duration", "3d", 259200.0), ("energy", "12kWh", 43.2e6), ("share", 0.25, 0.25)],
 )
 def test_quantities_are_parsed_with_their_units(field, text, si):
     assert getattr(EveryQuantity(**{field: text}), field) == pytest.approx(si)
@@ -64,7 +64,8 @@ def test_quantities_are_parsed_with_their_units(field, text, si):
     ("field", "wrong"),
     [
         ("carbon", "5 apples"), ("duration", "-1h"), ("energy", "nan"), ("share", 1.5), ("watts", -1),
-        ("watts", float("inf")), ("time", "yesterday"), ("unheard_of", 1),
+        ("watts", float("inf")), ("time", "yesterday"), ("unheard_of", 1), ("share", "0.25"), ("share", True),
+        ("carbon", True), ("hours", True), ("price", True), ("money", False), ("time", True), ("file", True),
     ],
 )  # fmt: skip
 def test_an_invalid_quantity_is_refused_by_its_name(field, wrong):

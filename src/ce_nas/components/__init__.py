@@ -3,6 +3,7 @@
 - registry: `POLICIES`, `SEARCHERS`, ...: the components that settings name
 - base: base classes of a component's settings
 - quantities: types of settings, such as durations and masses of carbon
+- field_types: what a field of settings may hold
 - messages: sentences about invalid settings
 """
 

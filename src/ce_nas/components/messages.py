@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import types
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from ce_nas.components.quantities import Quantity
+from ce_nas.components.field_types import fields_of, is_section, unwrap_type
+from ce_nas.components.quantities import OTHER_KIND, Quantity
 from ce_nas.core.errors import unknown_choice_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
 
-__all__ = ["describe_type", "describe_validation_error", "list_choices", "unwrap_type"]
+__all__ = ["describe_type", "describe_validation_error", "list_choices"]
 
 #: bool stands before int, whose subclass it is
 _PLAIN_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", Path: "a file"}
@@ -40,30 +39,14 @@ def describe_type(annotation: Any, metadata: Sequence[Any] = ()) -> str:  # noqa
     return "a table"
 
 
-def unwrap_type(annotation: Any, metadata: Sequence[Any] = ()) -> tuple[Any, list[Any]]:  # noqa: ANN401 - any annotation
-    """The type without ``None`` and without its marks, and all marks."""
-    kind, marks = _unwrap_optional(annotation), _flatten(metadata)
-    while get_origin(kind) is Annotated:
-        inner, *more = get_args(kind)
-        kind, marks = _unwrap_optional(inner), [*_flatten(more), *marks]
-    return kind, marks
-
-
 def list_choices(annotation: Any) -> list[str]:  # noqa: ANN401 - any annotation
     """The texts that a literal type or an enumeration allows; empty for another type."""
-    annotation = _unwrap_optional(annotation)
-    if get_origin(annotation) is Literal:
-        return [str(choice) for choice in get_args(annotation)]
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return [str(choice.value) for choice in annotation]
+    kind, _ = unwrap_type(annotation)
+    if get_origin(kind) is Literal:
+        return [str(choice) for choice in get_args(kind)]
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [str(choice.value) for choice in kind]
     return []
-
-
-def _unwrap_optional(annotation: Any) -> Any:  # noqa: ANN401 - any annotation
-    if get_origin(annotation) in {Union, types.UnionType}:
-        known = [argument for argument in get_args(annotation) if argument is not type(None)]
-        return known[0] if len(known) == 1 else annotation
-    return annotation
 
 
 def describe_validation_error(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
@@ -72,13 +55,14 @@ def describe_validation_error(error: ValidationError, model: type[BaseModel], pr
     :param prefix: the section that the model describes; empty: all settings.
     """
     first = error.errors()[0]
-    parents, field = _follow(model, first["loc"])
+    inside = first.get("ctx", {}) if first["type"] == OTHER_KIND else {}
+    parents, field = _follow(model, (*first["loc"], *inside.get("location", ())))
     path = ".".join([*([prefix] if prefix else []), *(str(part) for part, _ in parents)])
-    if first["type"] == "extra_forbidden":
+    if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         *_, (key, section) = parents
         owner = path.rpartition(".")[0]
-        return unknown_choice_message(f"setting in [{owner}]" if owner else "setting", str(key), section.model_fields)
-    found = first["input"]
+        return unknown_choice_message(f"setting in [{owner}]" if owner else "setting", str(key), fields_of(section))
+    found = inside.get("found", first["input"])
     if first["type"] == "missing":
         return f"Expected {path}, but it is missing: add it."
     if first["type"] == "value_error":
@@ -87,41 +71,42 @@ def describe_validation_error(error: ValidationError, model: type[BaseModel], pr
     expected = describe_type(field.annotation, field.metadata) if field else "a table"
     if field and isinstance(found, str) and (choices := list_choices(field.annotation)):
         return unknown_choice_message(path, found, choices)
-    return f"Expected {expected} for {path}, got {_shorten(found)}."
+    way_out = "; write it without quotes" if inside and isinstance(found, str) and _needs_no_quotes(found) else ""
+    return f"Expected {expected} for {path}, got {_shorten(found)}{way_out}."
 
 
 def _follow(
     model: type[BaseModel], location: Sequence[int | str]
-) -> tuple[list[tuple[int | str, type[BaseModel]]], FieldInfo | None]:
+) -> tuple[list[tuple[int | str, type[Any]]], FieldInfo | None]:
     """The part of an error's location that a user writes, each with its section, and the field that it ends at.
 
     Pydantic adds the names of a union's alternatives and of validators; these are left out.
     """
-    parents: list[tuple[int | str, type[BaseModel]]] = []
+    parents: list[tuple[int | str, type[Any]]] = []
     field: FieldInfo | None = None
-    section: type[BaseModel] | None = model
+    section: type[Any] | None = model
     for part in location:
         if isinstance(part, int):
             parents.append((part, model))
+            field = _item_of(field) if section is None else field
         elif section is None:
             break
         else:
             parents.append((part, section))
-            field = section.model_fields.get(part)
+            field = fields_of(section).get(part)
             section = _find_section(field.annotation) if field else None
     return parents, field
 
 
-def _find_section(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - any annotation
-    """The model in a field's type: itself, or of a list's items."""
-    for kind in (annotation, *get_args(annotation)):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
-    return None
+def _find_section(annotation: Any) -> type[Any] | None:  # noqa: ANN401 - any annotation
+    """The model or the dataclass in a field's type: itself, or of a list's items."""
+    return next((kind for kind in (annotation, *get_args(annotation)) if is_section(kind)), None)
 
 
-def _flatten(metadata: Iterable[Any]) -> list[Any]:
-    return [mark for part in metadata for mark in (part.metadata if isinstance(part, FieldInfo) else (part,))]
+def _item_of(field: FieldInfo | None) -> FieldInfo | None:
+    """An item of a list's field; another field as it is."""
+    kind, _ = unwrap_type(field.annotation, field.metadata) if field else (None, [])
+    return FieldInfo.from_annotation(get_args(kind)[0]) if get_origin(kind) in {tuple, list} else field
 
 
 def _describe_bounds(metadata: Iterable[Any]) -> str:
@@ -133,6 +118,15 @@ def _describe_bounds(metadata: Iterable[Any]) -> str:
     return " and ".join(f"{words[name]} {bounds[name]:g}" for name in words if name in bounds)
 
 
+def _needs_no_quotes(text: str) -> bool:
+    """Whether a text in quotes is a number, or true or false, without them."""
+    try:
+        float(text)
+    except ValueError:
+        return text in {"true", "false"}
+    return True
+
+
 def _shorten(value: object) -> str:
-    text = repr(value)
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -10,8 +10,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
+from ce_nas.components.field_types import find_other_kind
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import (
     G_PER_KG,
@@ -24,6 +35,7 @@ from ce_nas.core.units import (
 )
 
 __all__ = [
+    "OTHER_KIND",
     "Carbon",
     "Duration",
     "Energy",
@@ -43,6 +55,9 @@ __all__ = [
     "parse_stop_price",
 ]
 
+
+#: type of the error for a value that pydantic would convert; its context has the location in the field, and the value
+OTHER_KIND = "other_kind"
 
 _STOP_PRICE = re.compile(r"(\d+\.?\d*(?:e-?\d+)?|\.\d+)(?:\s*%\s*(?:/|per)\s*([a-z]+))?")
 
@@ -175,6 +190,16 @@ Watts = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class SettingsSection(BaseModel):
-    """A section of the settings; a key that it does not know is refused."""
+    """A section of the settings; a key that it does not know is refused, and a value of another kind (1 for true)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_other_kind(cls, value: object, info: ValidationInfo) -> object:
+        """See :func:`ce_nas.components.field_types.find_other_kind`."""
+        field = cls.model_fields[str(info.field_name)]
+        if found := find_other_kind(field.annotation, field.metadata, value):
+            location, part = found
+            raise PydanticCustomError(OTHER_KIND, "Another kind.", {"location": location, "found": part})
+        return value

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from ce_nas.components.messages import unwrap_type
+from ce_nas.components.field_types import unwrap_type
 from ce_nas.components.quantities import Quantity
 from ce_nas.components.registry import Choice
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from ce_nas.components.messages import describe_type, unwrap_type
+from ce_nas.components.field_types import unwrap_type
+from ce_nas.components.messages import describe_type
 from ce_nas.components.quantities import Quantity
 from ce_nas.components.registry import Choice
 from ce_nas.config.schema import Settings, setting_flags
@@ -25,7 +26,8 @@ __all__ = ["render_settings_page"]
 _HEAD = """# Settings
 
 A configuration file is TOML. Every key may be left out; flags of the command line override the file. Paths are relative
-to the file. A quantity carries its unit; an unknown key is refused with the nearest known one. This page is generated:
+to the file. A quantity carries its unit; an unknown key is refused with the nearest known one, and a value of another
+type too: a number is not `"3"` or `true`, true or false not `1` or `"yes"`. This page is generated:
 `ce-nas config docs`. `ce-nas config schema` prints the JSON Schema for editors.
 
 ```toml

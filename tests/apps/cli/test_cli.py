@@ -216,7 +216,7 @@ def test_grid_now_errors(ce_nas, arguments, message):
     ("option", "value", "words"),
     [
         ("--seed", "abc", "Expected a whole number of at least 0 for seed, got 'abc'"),
-        ("--gpus", "1.5", "Expected a whole number from 1 to 4096 for cluster.gpus, got '1.5'"),
+        ("--gpus", "1.5", "Expected a whole number from 1 to 4096 for cluster.gpus, got 1.5"),
         ("--pue", "low", "Expected a number from 1 to 10 for cluster.pue, got 'low'"),
     ],
 )

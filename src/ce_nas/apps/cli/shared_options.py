@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
@@ -76,6 +77,7 @@ RecipeOption = Annotated[
 
 #: title of the panel in which --help shows the flags of a section; other sections are called by their names
 _PANELS = {"policy": "Method", "searcher": "Method", "forecaster": "Method", "live": "Real devices", "": "Run"}
+_NUMBERS = (int, float)
 #: grid settings that only a search has a use for
 _SEARCH_GRID_FLAGS = {"provider", "start"}
 
@@ -98,7 +100,14 @@ class SettingsCommand:
         self._own = own
 
     def __call__(self, *args: Any, **flags: Any) -> None:  # noqa: ANN401, D102 - the command itself
-        self._command(*args, **flags)
+        self._command(*args, **{name: self._read(name, value) for name, value in flags.items()})
+
+    def _read(self, name: str, value: Any) -> Any:  # noqa: ANN401 - of any type
+        """The value of an option: of a setting that is a number, the number for its text."""
+        from ce_nas.config.schema import setting_flags
+
+        flag = setting_flags().get(name) if isinstance(value, str) else None
+        return _as_number(value) if flag and self._select(flag) and flag.plain_type in _NUMBERS else value
 
     @functools.cached_property
     def __signature__(self) -> inspect.Signature:
@@ -173,10 +182,18 @@ def _build_option(flag: Flag) -> Any:  # noqa: ANN401 - an annotation, for typer
     names = [f"--{flag.name.replace('_', '-')}"] if flag.plain_type is bool else []
     panel = _PANELS.get(flag.section, flag.section.capitalize())
     kind, form = flag.plain_type, None
-    if kind in {int, float}:  # the settings read it, and say what they expect
+    if kind in _NUMBERS:  # a text that is no number reaches the settings, which say what they expect
         kind, form = str, f"<{kind.__name__}>"
     option = typer.Option(*names, help=help_text, show_default=False, rich_help_panel=panel, metavar=form)
     return Annotated[kind | None, option]
+
+
+def _as_number(text: str) -> int | float | str:
+    """The number that a text is; another text as it is."""
+    for read in _NUMBERS:
+        with contextlib.suppress(ValueError):
+            return read(text)
+    return text
 
 
 def shows_text(json: Path | None, *, quiet: bool) -> bool:
