@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
@@ -71,7 +72,7 @@ def describe_validation_error(error: ValidationError, model: type[BaseModel], pr
     expected = describe_type(field.annotation, field.metadata) if field else "a table"
     if field and isinstance(found, str) and (choices := list_choices(field.annotation)):
         return unknown_choice_message(path, found, choices)
-    way_out = "; write it without quotes" if inside and isinstance(found, str) and _needs_no_quotes(found) else ""
+    way_out = "; write it without quotes" if inside and field and _needs_no_quotes(found, field) else ""
     return f"Expected {expected} for {path}, got {_shorten(found)}{way_out}."
 
 
@@ -118,13 +119,15 @@ def _describe_bounds(metadata: Iterable[Any]) -> str:
     return " and ".join(f"{words[name]} {bounds[name]:g}" for name in words if name in bounds)
 
 
-def _needs_no_quotes(text: str) -> bool:
-    """Whether a text in quotes is a number, or true or false, without them."""
+def _needs_no_quotes(found: object, field: FieldInfo) -> bool:
+    """Whether a text in quotes would be a value of the field without them."""
+    kind, _ = unwrap_type(field.annotation, field.metadata)
+    if not isinstance(found, str):
+        return False
     try:
-        float(text)
+        return found in {"true", "false"} if kind is bool else kind in {int, float} and math.isfinite(float(found))
     except ValueError:
-        return text in {"true", "false"}
-    return True
+        return False
 
 
 def _shorten(value: object) -> str:

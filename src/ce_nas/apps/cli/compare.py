@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ce_nas.apps.cli.bench import ProcessesOption, split_names
 from ce_nas.apps.cli.shared_options import (
+    HtmlOption,
     JsonOption,
     LangOption,
     QuietOption,
+    make_folders,
     shows_text,
     with_setting_flags,
     write_json,
@@ -24,7 +25,6 @@ PoliciesOption = Annotated[str, typer.Option(help="Policies with commas between;
 SearchersOption = Annotated[str, typer.Option(help="Searchers with commas between.")]
 ZonesOption = Annotated[str | None, typer.Option(help="Zones with commas between.  [default: solar, or the trace's]")]
 SeedsOption = Annotated[int, typer.Option(help="Number of seeds: 0, 1, 2, ...", min=1)]
-HtmlOption = Annotated[Path | None, typer.Option("--html", help="Also write an HTML page.", show_default=False)]
 
 
 @with_setting_flags("policy", "searcher", "zone", "seed", live=False)
@@ -65,7 +65,8 @@ def compare(  # noqa: PLR0913 - one parameter per option
             on_run_finished=lambda _: progress.advance(bar),
         )
     if html:
-        write_atomic(html, render_html(sweep_page(sweep, translate)))
+        with make_folders(html):
+            write_atomic(html, render_html(sweep_page(sweep, translate)))
     write_json(json, sweep.to_dict())
     if shows_text(json, quiet=quiet):
         print_sweep(sweep, translate)

@@ -8,14 +8,14 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from ce_nas.apps.cli.shared_options import write_json
+from ce_nas.apps.cli.shared_options import check_file, write_json
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Describe the settings of a configuration file, and the form of results.", no_args_is_help=True)
 
 OfOption = Annotated[str, typer.Option("--of", help="What it describes: settings, summary or journal.")]
-OutOption = Annotated[Path, typer.Option("--out", help="File to write; - for standard output.")]
+OutOption = Annotated[Path, typer.Option("--out", help="File to write; - for standard output.", callback=check_file)]
 
 
 @app.command("schema")

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ce_nas.apps.cli.shared_options import JsonOption, LangOption, QuietOption, RunArgument, shows_text, write_json
+from ce_nas.apps.cli.shared_options import (
+    HtmlOption,
+    JsonOption,
+    LangOption,
+    QuietOption,
+    RunArgument,
+    make_folders,
+    shows_text,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +31,6 @@ SubjectArgument = Annotated[
     typer.Argument(help="An architecture, or a region such as +-; the whole run by default.", show_default=False),
 ]
 HourOption = Annotated[int | None, typer.Option(help="Explain the GPU allocation in this hour since the start.", min=0)]
-HtmlOption = Annotated[Path | None, typer.Option("--html", help="Also write an HTML page.", show_default=False)]
 
 
 def explain(  # noqa: PLR0913 - one parameter per option
@@ -45,7 +52,8 @@ def explain(  # noqa: PLR0913 - one parameter per option
     translate = Translator(lang)
     page = _build_page(read_run_entries(run), subject, hour, translate)
     if html:
-        write_atomic(html, render_html(page))
+        with make_folders(html):
+            write_atomic(html, render_html(page))
     write_json(json, _page_content(page))
     if shows_text(json, quiet=quiet):
         print_page(page)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ce_nas.apps.cli.shared_options import RunArgument  # noqa: TC001 - typer evaluates the annotations
+from ce_nas.apps.cli.shared_options import RunArgument, check_file, make_folders
 
 __all__ = ["export"]
 
@@ -21,7 +21,13 @@ ToOption = Annotated[
     ),
 ]
 OutOption = Annotated[
-    Path | None, typer.Option(help="New file; standard output by default, but for parquet.", show_default=False)
+    Path | None,
+    typer.Option(
+        "--out",
+        help="New file; standard output by default, but for parquet.",
+        show_default=False,
+        callback=check_file,
+    ),
 ]
 EmbodiedOption = Annotated[
     float | None,
@@ -59,5 +65,6 @@ def export(
     if out is None:
         sys.stdout.write(content.decode())
     else:
-        write_atomic(out, content)
+        with make_folders(out):
+            write_atomic(out, content)
         typer.echo(f"Wrote {out}.")

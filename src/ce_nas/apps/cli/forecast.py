@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ce_nas.apps.cli.shared_options import JsonOption, QuietOption, with_grid_flags, write_json
+from ce_nas.apps.cli.shared_options import (
+    JsonOption,
+    QuietOption,
+    check_file,
+    make_folders,
+    with_grid_flags,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +52,7 @@ IssueIntervalOption = Annotated[str, typer.Option(help="Time between two issues.
 UntilOption = Annotated[str | None, typer.Option(help="End of the training data, UTC; the end of the data by default.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of the training.")]
 ModelOption = Annotated[Path | None, typer.Option(help="File of the model.  [default: in the user's data folder]")]
-FigureOption = Annotated[Path, typer.Option(help="PNG file to write.")]
+FigureOption = Annotated[Path, typer.Option("--out", help="PNG file to write.", callback=check_file)]
 CalibrateOption = Annotated[
     bool,
     typer.Option(
@@ -210,7 +217,8 @@ def plot(  # noqa: PLR0913 - one parameter per option
     past, forecast, selected = _issue_forecast(history, forecaster, issue_time, horizon)
     truth = history.truth(past.end_s, len(forecast.mean_g_per_kwh))
     week = past.intensity_g_per_kwh[-round(7 * DAY_S / past.step_s) :]
-    write_atomic(out, draw_forecast(forecast, past.end, past.zone, week, truth))
+    with make_folders(out):
+        write_atomic(out, draw_forecast(forecast, past.end, past.zone, week, truth))
     content = _forecast_content(forecast, past, selected)
     content["truth_g_per_kwh"] = [None if math.isnan(value) else value for value in truth.tolist()]
     write_json(json, {"figure": str(out), **content})

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ce_nas.config.flags import Flag
 
 __all__ = [
+    "HtmlOption",
     "JsonOption",
     "LangOption",
     "NoProgressOption",
@@ -27,6 +28,8 @@ __all__ = [
     "RunArgument",
     "SettingsCommand",
     "add_flags",
+    "check_file",
+    "make_folders",
     "read_base_settings",
     "shows_text",
     "with_grid_flags",
@@ -39,29 +42,33 @@ Command = TypeVar("Command", bound="Callable[..., None]")
 RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
 
 
-def _check_json(path: Path | None) -> Path | None:
-    """Refuse a file of --json that cannot be written, before the command begins."""
+def check_file(option: typer.CallbackParam, path: Path | None) -> Path | None:
+    """Refuse a file that cannot be written, before the command begins; missing folders are made when it is written."""
     from ce_nas.core.errors import StoreError
 
     if path is None or str(path) == "-":
         return path
     folder = next(parent for parent in [*path.absolute().parents] if parent.exists())
+    wanted = f"Expected a file that can be written for {option.opts[0]}"
     try:
         fits = all(len(os.fsencode(part)) <= 255 for part in path.parts)
         writable = fits and os.access(path if path.exists() else folder, os.W_OK) and folder.is_dir()
         if not writable or path.is_dir():
             reason = "it is a folder" if fits and path.is_dir() else "it cannot be written"
-            message = f"Expected a file that can be written for --json, got {str(path)!r}: {reason}; name another."
+            message = f"{wanted}, got {str(path)!r}: {reason}; name another."
             raise StoreError(message)
     except OSError as error:
-        message = f"Expected a file that can be written for --json, but {error.strerror}; name another."
+        message = f"{wanted}, but {error.strerror}; name another."
         raise StoreError(message) from error
     return path
 
 
 JsonOption = Annotated[
     Path | None,
-    typer.Option("--json", help="Also write the result as JSON; - for standard output.", callback=_check_json),
+    typer.Option("--json", help="Also write the result as JSON; - for standard output.", callback=check_file),
+]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", help="Also write an HTML page.", show_default=False, callback=check_file)
 ]
 LangOption = Annotated[str | None, typer.Option("--lang", help="Language: en or ja; that of the locale by default.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no table.")]
@@ -209,11 +216,21 @@ def write_json(path: Path | None, content: str | object) -> None:
     if str(path) == "-":
         sys.stdout.write(text)
     else:
-        from ce_nas.core.errors import StoreError
+        with make_folders(path):
+            path.write_text(text, encoding="utf-8")
 
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        except OSError as error:
-            message = f"Expected to write {str(path)!r}, but {error.strerror}; name another file with --json."
-            raise StoreError(message) from error
+
+@contextlib.contextmanager
+def make_folders(path: Path) -> Iterator[None]:
+    """Make the missing folders of a file that is written in this context.
+
+    :raises StoreError: if the system refuses.
+    """
+    from ce_nas.core.errors import StoreError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        message = f"Expected to write {str(path)!r}, but {error.strerror}; name another file."
+        raise StoreError(message) from error
