@@ -58,7 +58,7 @@ def summary_of(finished_run, *points):
     [
         ("knee", ["knee of the front", "3 architectures", "accuracy 17 %, latency 25 %", "Next comes `n0`"]),
         ("accuracy>=90", ["best by latency of the 2 architectures with accuracy>=90 %.", "Next comes `n0`"]),
-        ("accuracy>=85, latency<=15ms", ["of the 1 architectures with accuracy>=85 %, latency<=15ms."]),
+        ("accuracy>=85, latency<=15ms", ["of the 1 architecture with accuracy>=85 %, latency<=15ms."]),
         ("latency<=12", ["of the 3 architectures with latency<=12 s. The whole front keeps latency<=12 s: nothing"]),
         ("accuracy=1,latency=3", ["with the weights accuracy=1,latency=3"]),
     ],

@@ -83,7 +83,10 @@ class RunSummary:
     samples: int
     #: how well the proxy scores rank the trainings; None if too few trained architectures were scored
     proxy_ranking: ProxyRanking | None
+    #: on the run's clock, which is the grid's; hours of devices are real ones
     simulated_hours: float
+    #: seconds of the run's clock per real second: 1 unless the settings make a live run's clock faster
+    time_scale: float
     #: sorted by the first objective, best first
     front: list[FrontMember]
     #: different functions on the front
@@ -125,6 +128,7 @@ def summarise(entries: Sequence[JournalEntry]) -> RunSummary:
 
 def _compute_summary(entries: Sequence[JournalEntry], digest: str) -> RunSummary:
     header = run_header(entries)
+    live: Mapping[str, Any] = header["settings"].get("live", {})
     settings, objectives = header["settings"], [Objective(**objective) for objective in header["objectives"]]
     periods = [entry.content for entry in entries if entry.kind == "period"]
     last = periods[-1] if periods else {}
@@ -158,6 +162,7 @@ def _compute_summary(entries: Sequence[JournalEntry], digest: str) -> RunSummary
         samples=last.get("samples", 0),
         proxy_ranking=measure_proxy_ranking(entries, objectives),
         simulated_hours=entries[-1].at_s / HOUR_S,
+        time_scale=live["time_scale"] if live.get("enabled") else 1.0,
         front=front,
         unique_front_functions=count_functions(member.architecture for member in front),
         objectives=[asdict(objective) for objective in objectives],

@@ -1,6 +1,7 @@
 """Numbers and quantities as text for people: three significant digits, with a unit where there is one.
 
-- quantities: `format_carbon`, `format_energy`, `format_duration`, `format_elapsed_hours`, `format_hours`, `format_time`
+- quantities: `format_count`, `format_carbon`, `format_energy`, `format_duration`, `format_elapsed_hours`,
+  `format_hours`, `format_time`
 - shares in percent: `format_percentage`
 - statistics: `format_number`, `format_interval`, `format_p_value`, `format_wins`
 """
@@ -21,6 +22,7 @@ __all__ = [
     "CARBON_UNITS",
     "ENERGY_UNITS",
     "format_carbon",
+    "format_count",
     "format_duration",
     "format_elapsed_hours",
     "format_energy",
@@ -100,6 +102,11 @@ def format_hours(hours: float, total_hours: float) -> str:
 def format_time(moment: datetime) -> str:
     """Format a moment in UTC, to the minute: ``"2021-07-02 06:00 UTC"``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def format_count(count: int, noun: str) -> str:
+    """Format a number of things: ``"1 training"``, ``"1,200 trainings"``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def format_percentage(share: float, digits: int = 0, *, signed: bool = False) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from ce_nas.analysis.front_choice import recommend
-from ce_nas.core.formatting import format_carbon
+from ce_nas.core.formatting import format_carbon, format_count
 from ce_nas.report.front import front_table
 from ce_nas.report.html import render_fragment
 from ce_nas.report.i18n.translator import Translator
@@ -50,7 +50,7 @@ def format_run_line(summary: RunSummary) -> str:
     """Describe a run in one line."""
     carbon = format_carbon(summary.carbon_g["full"])
     return (
-        f"{summary.stop}: {summary.evaluations:,} trainings, {carbon} CO2eq (full accounting), "
+        f"{summary.stop}: {format_count(summary.evaluations, 'training')}, {carbon} CO2eq (full accounting), "
         f"hypervolume {summary.hypervolume:,.6g}, a front of {len(summary.front)}"
     )
 
@@ -75,7 +75,7 @@ class RunFront(Sequence["FrontMember"]):
 
     def __repr__(self) -> str:
         names = ", ".join(objective["name"] for objective in self._summary.objectives)
-        return f"<RunFront of {len(self)} architectures by {names}>"
+        return f"<RunFront of {format_count(len(self), 'architecture')} by {names}>"
 
     def _repr_html_(self, translate: Translator | None = None) -> str:
         translate, summary = translate or Translator(), self._summary

@@ -24,6 +24,7 @@ from ce_nas.core.formatting import (
     format_percentage,
 )
 from ce_nas.core.units import HOUR_S
+from ce_nas.report.clock_labels import format_run_hours, label_grid_time, label_real_time
 from ce_nas.report.estimate_section import estimate_section
 from ce_nas.report.front import format_percent, recommendation_section, recommendation_sentences
 from ce_nas.report.objective_scale import ObjectiveScale
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUDGET_FORMATTERS",
+    "budget_label",
     "build_run_report",
     "build_run_sections",
     "format_run_title",
@@ -88,7 +90,7 @@ def build_run_report(
     lead = translate(
         "run.lead",
         start=header["start"][:16].replace("T", " "),
-        hours=format_elapsed_hours(summary.simulated_hours),
+        hours=format_run_hours(summary, translate),
         gpus=summary.gpus,
         stop=translate.stop_reason(summary.stop),
     )
@@ -125,7 +127,7 @@ def build_run_sections(
         _overview_section(summary, saved, translate),
         *([savings_section(saved, translate)] if searched else []),
         *([recommendation_section(summary, translate)] if searched else []),
-        _timeline_section(entries, translate),
+        _timeline_section(entries, summary, translate),
         *([_trajectory_section(entries, summary, translate)] if searched else []),
         _cost_section(entries, summary, translate),
         _budgets_section(entries, summary, header["settings"]["budget"], translate),
@@ -143,13 +145,13 @@ def _overview_section(summary: RunSummary, saved: Savings, translate: Translator
     )
     held_s = sum(summary.device_hours_by_activity.values()) * HOUR_S
     functions = translate.format_unique_functions(summary.evaluations, summary.unique_functions)
-    hours = translate("of_hours", hours=format_elapsed_hours(summary.simulated_hours), gpus=summary.gpus)
+    hours = translate("of_hours", hours=format_run_hours(summary, translate), gpus=summary.gpus)
     facts = [
         Fact(translate("carbon"), f"{format_carbon(summary.carbon_g['full'])} CO2eq", translate("carbon.note")),
         Fact(translate("trainings"), f"{summary.evaluations:,}", functions.strip(" ()\uff08\uff09")),
         Fact(translate("hypervolume"), f"{summary.hypervolume:,.6g}", share),
         Fact(translate("energy"), format_energy(summary.energy_j), translate("with_pue")),
-        Fact(translate("gpu_hours"), format_duration(held_s), hours),
+        Fact(translate("gpu_hours"), label_real_time(format_duration(held_s), summary, translate), hours),
         Fact(translate("samples"), f"{summary.samples:,}", ""),
     ]  # fmt: skip
     row = saved.headline
@@ -168,7 +170,7 @@ def _overview_section(summary: RunSummary, saved: Savings, translate: Translator
     return ReportSection("glance", translate("section.glance"), facts=facts, paragraphs=paragraphs, facts_last=True)
 
 
-def _timeline_section(entries: Sequence[JournalEntry], translate: Translator) -> ReportSection:
+def _timeline_section(entries: Sequence[JournalEntry], summary: RunSummary, translate: Translator) -> ReportSection:
     roles = tuple(ROLE_COLOURS)
     rows = [
         (
@@ -184,11 +186,12 @@ def _timeline_section(entries: Sequence[JournalEntry], translate: Translator) ->
     ]
     header = ("from", "grid", "forecast", *roles, "co2eq", "trainings_so_far", "hypervolume")
     table = ReportTable(translate("hours.caption"), tuple(translate(key) for key in header), rows, collapsed=True)
+    clock = [] if summary.time_scale == 1.0 else [translate("clock.note", scale=f"{summary.time_scale:,g}")]
     tables = (site_moves_table(entries, translate), power_table(entries, translate), table if rows else None)
     return ReportSection(
         "hours",
         translate("section.hours"),
-        paragraphs=[translate("hours.text")],
+        paragraphs=[translate("hours.text"), *clock],
         charts=[charts.intensity_chart(entries, translate), charts.allocation_chart(entries, translate)]
         if rows
         else [],
@@ -257,7 +260,8 @@ def _cost_section(entries: Sequence[JournalEntry], summary: RunSummary, translat
         format_energy(summary.energy_j),
         format_carbon(summary.carbon_g["full"]),
     )
-    header = (translate("activity"), translate("gpu_hours"), translate("energy.pue"), translate("co2eq"))
+    held = label_real_time(translate("gpu_hours"), summary, translate)
+    header = (translate("activity"), held, translate("energy.pue"), translate("co2eq"))
     sources = [
         (translate(f"source.{name}"), format_energy(energy_j)) for name, energy_j in summary.energy_j_by_source.items()
     ]
@@ -307,9 +311,17 @@ def _budgets_section(
     return ReportSection("budgets", translate("section.budgets"), paragraphs=paragraphs, tables=[table])
 
 
+def budget_label(name: str, summary: RunSummary, translate: Translator) -> str:
+    """The name of a budget; of time, with the clock that counts where there are two."""
+    label = translate(f"budget.{name}")
+    if name == "time":
+        return label_grid_time(label, summary, translate)
+    return label_real_time(label, summary, translate) if name == "gpu_hours" else label
+
+
 def _budget_rows(summary: RunSummary, budget: Mapping[str, Any], translate: Translator) -> Iterator[tuple[str, ...]]:
     for name, (used, limit) in budget_usage(summary, budget).items():
-        label, format_amount = translate(f"budget.{name}"), BUDGET_FORMATTERS[name]
+        label, format_amount = budget_label(name, summary, translate), BUDGET_FORMATTERS[name]
         if name == "cost" and limit is None and not used:
             continue  # no price was given, and missing is never zero
         if limit is None:

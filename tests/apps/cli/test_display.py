@@ -56,7 +56,22 @@ def test_lines_for_the_first_period_and_each_tenth_of_the_time(lines):
 
 def test_short_runs_have_decimals(lines):
     assert [line.partition("  ")[0] for line in lines(4, 1)] == [f"{hour}.0 of 4.0 h" for hour in range(1, 5)]
-    assert lines(0.1, 0.05)[0].startswith("0.05 of 0.10 h")
+    assert lines(0.1, 0.05)[0].startswith("3.00 min of 6.00 min")
+
+
+def test_less_than_an_hour_is_in_minutes_or_seconds(lines, capsys):
+    assert lines(4, 0.25)[0].startswith("15.0 min of 4.0 h")
+    with show_progress(3600.0 * 80, quiet=False) as observe:
+        observe(make_period(0.01, evaluations=1))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("36.0 s of 80 h  ")
+    assert "  1 training  " in line
+
+
+def test_hours_of_a_faster_clock_are_those_of_the_grid(capsys):
+    with show_progress(3600.0 * 4, quiet=False, time_scale=60.0) as observe:
+        observe(make_period(1))
+    assert capsys.readouterr().err.startswith("1.0 of 4.0 h of the grid  ")
 
 
 def test_quiet_progress_shows_nothing(capsys):

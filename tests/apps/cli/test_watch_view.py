@@ -91,4 +91,4 @@ def test_no_line_is_wider_than_the_terminal(entries, width, language):
 def test_failed_tasks_are_counted(entries):
     failed = '{"detail":"out of memory","device":0,"failure":"memory","task":3,"will_retry":true}'
     text = render([*first_share(entries, 0.5), JournalEntry("task_failed", entries[len(entries) // 2].at_s, failed)])
-    assert "1 tasks; the last: out of memory" in text
+    assert "1 task; the last: out of memory" in text

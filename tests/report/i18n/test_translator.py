@@ -80,3 +80,15 @@ def test_language_is_that_of_the_locale_by_default(monkeypatch):
     assert [resolve_language(name) for name in LANGUAGES] == ["en", "ja"]
     with pytest.raises(SettingsError, match="expected one of: en, ja"):
         resolve_language("jp")
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, "1 GPU."), ("1", "1 GPU."), (0, "0 GPUs."), ("1,001", "1,001 GPUs.")])
+def test_nouns_follow_their_count(count, text):
+    lead = Translator("en")("run.lead", start="now", hours="1 h", gpus=count, stop="")
+    assert lead.strip().endswith(text)
+
+
+def test_both_forms_of_a_noun_are_given():
+    specs = [spec for text in load_texts("en").values() for _, _, spec, _ in string.Formatter().parse(text) if spec]
+    assert specs
+    assert all(len(forms := spec.split("|")) == 2 and forms[0] != forms[1] and all(forms) for spec in specs)

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from ce_nas.core.formatting import format_carbon
+from ce_nas.core.formatting import format_carbon, format_count, format_duration
 from ce_nas.core.units import HOUR_S
 
 if TYPE_CHECKING:
@@ -66,13 +66,16 @@ def show_count(description: str, *, quiet: bool) -> Iterator[Callable[[int, int]
 
 
 @contextmanager
-def show_progress(time_budget_s: float, *, quiet: bool) -> Iterator[Observer | None]:
-    """Yield an observer for an engine: a live panel in a terminal, lines elsewhere; None if ``quiet``."""
+def show_progress(time_budget_s: float, *, quiet: bool, time_scale: float = 1.0) -> Iterator[Observer | None]:
+    """Yield an observer for an engine: a live panel in a terminal, lines elsewhere; None if ``quiet``.
+
+    :param time_scale: seconds of the run per real second.
+    """
     console = Console(stderr=True)
     if quiet:
         yield None
         return
-    progress = _RunProgress(time_budget_s)
+    progress = _RunProgress(time_budget_s, of_grid=time_scale != 1.0)
     if not console.is_terminal:
         yield lambda period: _print_line(console, progress.add_period(period))
         return
@@ -83,7 +86,9 @@ def show_progress(time_budget_s: float, *, quiet: bool) -> Iterator[Observer | N
 class _RunProgress:
     """The run so far."""
 
-    def __init__(self, time_budget_s: float) -> None:
+    def __init__(self, time_budget_s: float, *, of_grid: bool = False) -> None:
+        #: whether its time is the grid's, which passes faster than real time
+        self._of_grid = of_grid
         self._budget_h = time_budget_s / HOUR_S
         self._allocations: list[Mapping[str, int]] = []
         self._carbon_g = 0.0
@@ -126,9 +131,10 @@ class _RunProgress:
         """The run so far in one line."""
         last = self._last_period
         allocation = ", ".join(f"{count} {role}" for role, count in last["allocation"].items() if count)
+        trainings = format_count(last["evaluations"], "training")
         return (
             f"{self._format_hours()}  {format_carbon(self._carbon_g)} CO2eq  "
-            f"hypervolume {last['hypervolume']:,.5g}  {last['evaluations']:,} trainings  GPUs: {allocation}"
+            f"hypervolume {last['hypervolume']:,.5g}  {trainings}  GPUs: {allocation}"
         )
 
     def render_panel(self) -> RenderableType:
@@ -140,17 +146,19 @@ class _RunProgress:
         values.add_row(
             "results",
             f"hypervolume {self._last_period['hypervolume']:,.6g}",
-            f"{self._last_period['evaluations']:,} trainings, {self._last_period['samples']:,} scored",
+            f"{format_count(self._last_period['evaluations'], 'training')}, {self._last_period['samples']:,} scored",
         )
         if note := self.wait_note:
             values.add_row("state", note)
         return Group(self._bar, values, self._render_allocation())
 
     def _format_hours(self) -> str:
-        """The used time budget; budgets below ten hours with decimals."""
-        hours = self._last_period["now_s"] / HOUR_S
-        digits = 0 if self._budget_h >= 10 else 1 if self._budget_h >= 1 else 2
-        return f"{hours:.{digits}f} of {self._budget_h:.{digits}f} h"
+        """The used time budget: below an hour in minutes or seconds, budgets below ten hours with decimals."""
+        now_s, digits = self._last_period["now_s"], 0 if self._budget_h >= 10 else 1
+        small_budget = self._budget_h < 1
+        budget = format_duration(self._budget_h * HOUR_S) if small_budget else f"{self._budget_h:.{digits}f} h"
+        used = f"{now_s / HOUR_S:.{digits}f}" if now_s >= HOUR_S else format_duration(now_s)
+        return f"{used} of {budget}{' of the grid' if self._of_grid else ''}"
 
     def _render_allocation(self) -> Text:
         """One column per period and one row per GPU, with its role."""

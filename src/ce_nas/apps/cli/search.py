@@ -22,11 +22,13 @@ from ce_nas.apps.cli.shared_options import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from ce_nas.analysis.counterfactual import Counterfactual
     from ce_nas.analysis.savings import Savings
     from ce_nas.api import Result
     from ce_nas.config.schema import Settings
+    from ce_nas.engine.engine import Observer
     from ce_nas.store.journal import JournalEntry
 
 __all__ = ["choose", "report", "resume", "search"]
@@ -71,7 +73,6 @@ def search(  # noqa: PLR0913 - one parameter per option
     """Search architectures, and account for the carbon of the search."""
     from ce_nas.analysis.estimate_outcome import read_estimate
     from ce_nas.api import Search
-    from ce_nas.apps.cli.display import show_progress
     from ce_nas.config.schema import settings_from_flags
     from ce_nas.store.run_dir import next_run_path
 
@@ -81,11 +82,18 @@ def search(  # noqa: PLR0913 - one parameter per option
         _check_functions(settings)
         return
     folder = out or next_run_path(Path("runs"))
-    with show_progress(settings.budget.time_s, quiet=quiet or no_progress) as observe:
+    with _show_progress(settings, quiet=quiet or no_progress) as observe:
         one = Search.from_settings(settings)
         one.estimated = expected
         result = one.run(folder, observe)
     _print_result(result, json, quiet=quiet)
+
+
+def _show_progress(settings: Settings, *, quiet: bool) -> AbstractContextManager[Observer | None]:
+    from ce_nas.apps.cli.display import show_progress
+
+    scale = settings.live.time_scale if settings.live.enabled else 1.0
+    return show_progress(settings.budget.time_s, quiet=quiet, time_scale=scale)
 
 
 def _check_functions(settings: Settings) -> None:
@@ -111,9 +119,8 @@ def resume(
     """Continue an interrupted run; the result is that of an uninterrupted one."""
     from ce_nas.api import read_run_settings
     from ce_nas.api import resume as resume_run
-    from ce_nas.apps.cli.display import show_progress
 
-    with show_progress(read_run_settings(run).budget.time_s, quiet=quiet or no_progress) as observe:
+    with _show_progress(read_run_settings(run), quiet=quiet or no_progress) as observe:
         result = resume_run(run, observe, accept_changes=accept_changes)
     _print_result(result, json, quiet=quiet)
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from ce_nas.analysis.front_choice import choose
 from ce_nas.core.formatting import format_carbon, format_duration, format_energy, format_interval, format_percentage
 from ce_nas.core.units import HOUR_S
+from ce_nas.report.clock_labels import format_run_hours, label_real_time
 from ce_nas.report.estimate_section import estimate_sentence
 from ce_nas.report.front import abbreviate, format_objectives, is_cell
 from ce_nas.report.objective_scale import objective_scales
@@ -255,11 +256,12 @@ def _print_facts(
         facts.add_row(translate("term.found"), translate.join([found, *([share] if share else [])]))
     largest = sorted(summary.carbon_g_by_activity.items(), key=lambda pair: -pair[1])
     parts = translate.join(f"{translate(f'activity.{name}')} {format_carbon(grams)}" for name, grams in largest[:3])
+    held = format_duration(sum(summary.device_hours_by_activity.values()) * HOUR_S)
     facts.add_row(
         translate("term.used"),
         translate("term.used.text", carbon=format_carbon(summary.carbon_g["full"]),
                   energy=format_energy(summary.energy_j),
-                  hours=format_duration(sum(summary.device_hours_by_activity.values()) * HOUR_S), parts=parts or "-"),
+                  hours=label_real_time(held, summary, translate), parts=parts or "-"),
     )  # fmt: skip
     if outcomes:
         facts.add_row(translate("term.expected"), estimate_sentence(outcomes, translate))
@@ -267,7 +269,8 @@ def _print_facts(
     facts.add_row(
         translate("term.run"),
         translate("term.run.text", policy=summary.policy, searcher=summary.searcher, seed=summary.seed,
-                  gpus=summary.gpus, hours=format_duration(summary.simulated_hours * HOUR_S),
+                  gpus=summary.gpus,
+                  hours=format_run_hours(summary, translate, lambda hours: format_duration(hours * HOUR_S)),
                   zone=f"{summary.grid['zone']}{synthetic}"),
     )  # fmt: skip
     if summary.cost:

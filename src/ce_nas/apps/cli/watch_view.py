@@ -15,8 +15,9 @@ from ce_nas.analysis.summary import budget_usage, run_header, summarise, summari
 from ce_nas.apps.cli.display import ROLE_STYLES
 from ce_nas.core.formatting import format_percentage
 from ce_nas.core.units import HOUR_S
+from ce_nas.report.clock_labels import label_grid_time
 from ce_nas.report.plotting.sparkline import progress_bar, sparkline
-from ce_nas.report.run_report import BUDGET_FORMATTERS
+from ce_nas.report.run_report import BUDGET_FORMATTERS, budget_label
 from ce_nas.store.journal import has_ended
 from ce_nas.store.resumption import find_resumption
 
@@ -58,7 +59,7 @@ def render_run(
     rows = [
         *_budget_rows(summary, settings["budget"], labels),
         *_result_rows(entries, summary, labels),
-        *_plot_rows(entries, periods, labels),
+        *_plot_rows(entries, periods, summary, labels),
         *([] if is_locked is False else _budget_end_rows(entries, periods, summary, settings, labels)),
     ]
     table = Table.grid(padding=(0, 1))
@@ -116,7 +117,7 @@ def _budget_rows(
             text.append(f" {usage}", style="default")
         if name == "carbon":
             text.append(f" ({translate('accounting.' + budget['accounting'])})", style="dim")
-        yield translate(f"budget.{name}"), text
+        yield budget_label(name, summary, translate), text
 
 
 def _result_rows(
@@ -142,7 +143,7 @@ def _result_rows(
 
 
 def _plot_rows(
-    entries: Sequence[JournalEntry], periods: Sequence[dict[str, Any]], labels: _RowLabels
+    entries: Sequence[JournalEntry], periods: Sequence[dict[str, Any]], summary: RunSummary, labels: _RowLabels
 ) -> Iterator[tuple[str, RenderableType]]:
     """The current allocation, and over time: the grid with its forecast, the GPUs, and the hypervolume."""
     allocation, is_over = _current_allocation(entries), has_ended(entries)
@@ -155,7 +156,7 @@ def _plot_rows(
     shown = known[-(labels.value_width - len(forecast) - bool(forecast)) :]
     yield from _grid_rows(shown, forecast, labels, is_over=is_over)
     yield from _allocation_rows(shown, labels)
-    yield from _hypervolume_rows(shown, run_header(entries)["hypervolume_max"], labels)
+    yield from _hypervolume_rows(shown, run_header(entries)["hypervolume_max"], summary, labels)
 
 
 def _forecast_intensities(entries: Sequence[JournalEntry]) -> list[float]:
@@ -188,7 +189,7 @@ def _allocation_rows(periods: Sequence[dict[str, Any]], labels: _RowLabels) -> I
 
 
 def _hypervolume_rows(
-    periods: Sequence[dict[str, Any]], hypervolume_max: float | None, labels: _RowLabels
+    periods: Sequence[dict[str, Any]], hypervolume_max: float | None, summary: RunSummary, labels: _RowLabels
 ) -> Iterator[tuple[str, RenderableType]]:
     """The hypervolume, and the hours below all plots."""
     heights = [_plot_height(period["hypervolume"], hypervolume_max) for period in periods]
@@ -198,7 +199,7 @@ def _hypervolume_rows(
         first=f"{periods[0]['start_s'] / HOUR_S:.0f}",
         last=f"{periods[-1]['now_s'] / HOUR_S:.0f}",
     )
-    yield "", Text(hours, style="dim")
+    yield "", Text(label_grid_time(hours, summary, labels.translate), style="dim")
 
 
 def _plot_height(hypervolume: float, hypervolume_max: float | None) -> float:

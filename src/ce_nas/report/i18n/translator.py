@@ -10,6 +10,7 @@ import os
 import tomllib
 from functools import cache
 from importlib.resources import files
+from string import Formatter
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ce_nas.core.errors import SettingsError, unknown_choice_message
@@ -44,6 +45,20 @@ def load_texts(language: Language) -> Mapping[str, str]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
+class _CountingFormatter(Formatter):
+    """Formats as :meth:`str.format` does; ``{count:GPU|GPUs}`` is the first form if the count is 1, else the second."""
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        """See :meth:`string.Formatter.format_field`."""
+        one, divider, many = format_spec.partition("|")
+        if divider:
+            return one if str(value) == "1" else many
+        return str(super().format_field(value, format_spec))
+
+
+_COUNTING = _CountingFormatter()
+
+
 class Translator:
     """Looks up texts in one language.
 
@@ -62,7 +77,8 @@ class Translator:
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the text of a key with its placeholders filled in."""
-        return self._texts[key].format(**values)
+        text = self._texts[key]
+        return _COUNTING.vformat(text, (), values) if "|" in text else text.format(**values)
 
     def stop_reason(self, stop: str) -> str:
         """Return the sentence that says why a run ended."""
