@@ -120,3 +120,49 @@ def test_an_option_of_a_recipe_is_named():
     ):
         with pytest.raises(SettingsError, match=message):
             settings_from_flags({"live": {"enabled": True, "recipe": recipe}})
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"zone": "DE"}, "Unknown setting 'zone'; write it under [grid] or under [[site.others]]."),
+        ({"grid": {"gpus": 2}}, "Unknown setting in [grid] 'gpus'; write it under [cluster] or under [[site.others]]."),
+        (
+            {"cluster": {"seed": 2}},
+            "Unknown setting in [cluster] 'seed'; write it at the top, above the first section or under [grid].",
+        ),
+        ({"carbon_budget": "5kg"}, "Unknown setting 'carbon_budget'; write it as carbon under [budget]."),
+        ({"objectives": "accuracy"}, "Unknown setting 'objectives'; write it under [problem]."),
+        ({"clean_quantile": 0.2}, "Unknown setting 'clean_quantile'; write it under [policy]."),
+        ({"cpus": 2}, "Unknown setting 'cpus'; write it under [live.workers]."),
+        (
+            {"live": {"epochs": 3}},
+            "Unknown setting in [live] 'epochs'; write it under [live.recipe] or under [final.recipe].",
+        ),
+        (
+            {"policy": {"hours": 3}},
+            "Unknown setting of the policy look-ahead 'hours'; write it under [budget].",
+        ),
+        (
+            {"searcher": {"name": "lamoo", "inner": {"name": "random", "hours": 3}}},
+            "Unknown setting of the searcher random 'hours'; write it under [budget].",
+        ),
+        (
+            {"site": {"others": [{"name": "a", "move_time": "3 s"}]}},
+            "Unknown setting in [site.others.0] 'move_time'; write it under [site].",
+        ),
+    ],
+)
+def test_a_key_of_another_section_is_named_with_its_section(tree, message):
+    with pytest.raises(SettingsError) as caught:
+        settings_from_flags(tree)
+    assert str(caught.value) == message
+
+
+def test_every_key_at_the_top_is_sent_to_a_section_that_has_it():
+    for *sections, key in list_paths(Settings):
+        if not sections or key == "name" or key in Settings.model_fields:
+            continue
+        with pytest.raises(SettingsError, match=rf"^Unknown setting '{key}'; write it .*under \[") as caught:
+            Settings.model_validate({key: 1})
+        assert re.search(rf"under \[+{re.escape('.'.join(sections))}\]", str(caught.value)), (sections, key)

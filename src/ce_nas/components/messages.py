@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from enum import Enum
 from pathlib import Path
@@ -14,11 +15,11 @@ from ce_nas.components.quantities import OTHER_KIND, Quantity
 from ce_nas.core.errors import unknown_choice_message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from pydantic import BaseModel, ValidationError
 
-__all__ = ["describe_type", "describe_validation_error", "list_choices"]
+__all__ = ["describe_type", "describe_validation_error", "list_choices", "unknown_key_message"]
 
 #: bool stands before int, whose subclass it is
 _PLAIN_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", Path: "a file"}
@@ -62,7 +63,8 @@ def describe_validation_error(error: ValidationError, model: type[BaseModel], pr
     if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         *_, (key, section) = parents
         owner = path.rpartition(".")[0]
-        return unknown_choice_message(f"setting in [{owner}]" if owner else "setting", str(key), fields_of(section))
+        kind = f"setting in [{owner}]" if owner else "setting"
+        return unknown_key_message(kind, str(key), fields_of(section), model)
     found = inside.get("found", first["input"])
     if first["type"] == "missing":
         return f"Expected {path}, but it is missing: add it."
@@ -74,6 +76,54 @@ def describe_validation_error(error: ValidationError, model: type[BaseModel], pr
         return unknown_choice_message(path, found, choices)
     way_out = "; write it without quotes" if inside and field and _needs_no_quotes(found, field) else ""
     return f"Expected {expected} for {path}, got {_shorten(found)}{way_out}."
+
+
+def unknown_key_message(kind: str, key: str, known: Collection[str], settings: type[BaseModel]) -> str:
+    """The sentence for an unknown key: the sections that have it, else the nearest of the known ones.
+
+    :param kind: what the key was taken for: "setting in [grid]".
+    :param settings: the model in which the key is looked for.
+    """
+    homes = dict.fromkeys(_list_homes(settings, key))
+    if not homes and not difflib.get_close_matches(key, known, n=1):
+        homes = dict.fromkeys(_list_component_homes(settings, key))  # imports all components
+    if not homes:
+        return unknown_choice_message(kind, key, known)
+    return f"Unknown {kind} {key!r}; write it {' or '.join(homes)}."
+
+
+def _list_homes(section: type[Any], key: str, header: str = "") -> Iterator[str]:
+    """Where the fields of a section, and of those in it, have the key or a flag of this name, in words."""
+    where = f"under {header}" if header else "at the top, above the first section"
+    fields = fields_of(section)
+    for name, field in fields.items():
+        extra = field.json_schema_extra
+        if name == key:
+            yield where
+        elif isinstance(extra, dict) and extra.get("flag") == key:
+            yield f"as {name} {where}"
+    path = header.strip("[]")
+    for name, field in fields.items():
+        kind, _ = unwrap_type(field.annotation)
+        if (part := _find_section(kind)) and not (_registry_of(field) and key == "name"):
+            inner = f"{path}.{name}" if path else name
+            yield from _list_homes(part, key, f"[[{inner}]]" if get_origin(kind) in {tuple, list} else f"[{inner}]")
+
+
+def _list_component_homes(section: type[Any], key: str, path: str = "") -> Iterator[str]:
+    """The sections of components of which one has the option, in words."""
+    for name, field in fields_of(section).items():
+        inner = f"{path}.{name}" if path else name
+        if (registry := _registry_of(field)) is not None:
+            if any(key in component.settings.model_fields for component in registry.components()):
+                yield f"under [{inner}]"
+        elif part := _find_section(field.annotation):
+            yield from _list_component_homes(part, key, inner)
+
+
+def _registry_of(field: FieldInfo) -> Any:  # noqa: ANN401 - a registry, whose module imports this one
+    """The registry of components that a field chooses from; None if it chooses none."""
+    return next((mark.registry for mark in field.metadata if hasattr(mark, "registry")), None)
 
 
 def _follow(

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -46,6 +46,7 @@ __all__ = [
     "Component",
     "ForecasterRegistry",
     "Registry",
+    "UnknownOptionError",
 ]
 
 Factory = TypeVar("Factory", bound="Callable[..., Any]")
@@ -74,6 +75,20 @@ class Component:
         :param context: what components of the kind are built from besides.
         """
         return getattr(self.factory, "from_settings", self.factory)(settings, *context)
+
+
+class UnknownOptionError(SettingsError):
+    """An option that no component of the kind has.
+
+    :param kind: what it was taken for: "setting of the policy vanilla".
+    :param known: the names that were expected.
+    """
+
+    def __init__(self, kind: str, option: str, known: Collection[str]) -> None:
+        super().__init__(unknown_choice_message(kind, option, known))
+        self.kind = kind
+        self.option = option
+        self.known = known
 
 
 class Registry(Generic[SettingsT]):
@@ -178,7 +193,7 @@ class Registry(Generic[SettingsT]):
         model = self.get(name).settings
         for option in stated:
             if option not in model.model_fields:
-                raise SettingsError(self._unknown_option_message(name, str(option), where))
+                raise self._unknown_option(name, str(option), where)
         try:
             return cast("SettingsT", model.model_validate({**stated, "name": name}))
         except ValidationError as error:
@@ -208,15 +223,14 @@ class Registry(Generic[SettingsT]):
         else:
             raise SettingsError(unknown_choice_message(self.kind, name, self.names()))
 
-    def _unknown_option_message(self, name: str, option: str, section: str) -> str:
-        """The sentence for an option that a component does not have, with those that do, or the nearest."""
+    def _unknown_option(self, name: str, option: str, section: str) -> SettingsError:
+        """The error for an option that a component does not have, with those that do, or the nearest."""
         owners = [other.name for other in self.components() if option in other.settings.model_fields]
         if owners:
             have = f"{', '.join(owners)} {'has' if len(owners) == 1 else 'have'} it"
             way_out = f"Remove {section}.{option}, or change {section}.name."
-            return f"The {self.kind} {name} has no setting {option}; {have}. {way_out}"
-        known = self.get(name).settings.model_fields
-        return unknown_choice_message(f"setting of the {self.kind} {name}", option, known)
+            return SettingsError(f"The {self.kind} {name} has no setting {option}; {have}. {way_out}")
+        return UnknownOptionError(f"setting of the {self.kind} {name}", option, self.get(name).settings.model_fields)
 
 
 def _first_sentence(docstring: str) -> str:

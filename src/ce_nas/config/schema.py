@@ -14,7 +14,7 @@ from ce_nas.components.base import (
     SurrogateSettings,
     TableSettings,
 )
-from ce_nas.components.messages import describe_validation_error
+from ce_nas.components.messages import describe_validation_error, unknown_key_message
 from ce_nas.components.quantities import (
     Carbon,
     Duration,
@@ -27,7 +27,7 @@ from ce_nas.components.quantities import (
     Watts,
     flag,
 )
-from ce_nas.components.registry import FORECASTERS, POLICIES, PROBLEMS, SEARCHERS, Choice
+from ce_nas.components.registry import FORECASTERS, POLICIES, PROBLEMS, SEARCHERS, Choice, UnknownOptionError
 from ce_nas.config.flags import list_flags
 from ce_nas.config.live_schema import FinalSettings, LiveSettings, with_live_defaults
 from ce_nas.config.site_schema import GridSettings, PriceSettings, SiteSettings, grid_as_table
@@ -173,6 +173,8 @@ class Settings(SettingsSection):
             return handler(value)
         except ValidationError as error:
             raise SettingsError(describe_validation_error(error, cls)) from error
+        except UnknownOptionError as error:
+            raise SettingsError(unknown_key_message(error.kind, error.option, error.known, cls)) from error
 
 
 def setting_flags() -> dict[str, Flag]:

@@ -26,9 +26,9 @@ __all__ = ["render_settings_page"]
 _HEAD = """# Settings
 
 A configuration file is TOML. Every key may be left out; flags of the command line override the file. Paths are relative
-to the file. A quantity carries its unit; an unknown key is refused with the nearest known one, and a value of another
-type too: a number is not `"3"` or `true`, true or false not `1` or `"yes"`. This page is generated:
-`ce-nas config docs`. `ce-nas config schema` prints the JSON Schema for editors.
+to the file. A quantity carries its unit; an unknown key is refused with the section that has it, or the nearest one,
+and a value of another type too: a number is not `"3"` or `true`, true or false not `1` or `"yes"`. This page is
+generated: `ce-nas config docs`. `ce-nas config schema` prints the JSON Schema for editors.
 
 ```toml
 seed = 0
