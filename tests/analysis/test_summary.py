@@ -83,7 +83,7 @@ def test_json_has_the_documented_keys(finished_run):
     content = json.loads(finished_run.summary.to_json())
     documented = {
         "stop", "seed", "carbon_g", "energy_j", "carbon_g_by_activity", "hypervolume", "hypervolume_share",
-        "evaluations", "samples", "simulated_hours", "time_scale", "front",
+        "evaluations", "samples", "measured_samples", "simulated_hours", "time_scale", "front",
     }  # fmt: skip
     assert documented <= set(content)
     assert set(content["carbon_g"]) == {"full", "paper"}

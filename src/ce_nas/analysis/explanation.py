@@ -59,6 +59,8 @@ class CandidateCounts:
     """What happened to the candidates of a run; numbers of architectures."""
 
     scored: int
+    #: of which a cost alone was measured before their training
+    measured: int
     #: dropped from the candidate queue, and those of them that were proposed and trained later
     dropped: int
     dropped_trained_later: int
@@ -196,7 +198,8 @@ def _count_candidates(entries: Sequence[JournalEntry]) -> CandidateCounts:
     dropped = {tuple(drop[0]) for drop in drops}
     trained = {tuple(entry.content["architecture"]) for entry in entries if entry.kind == "evaluated"}
     return CandidateCounts(
-        scored=summary.samples,
+        scored=summary.samples - summary.measured_samples,
+        measured=summary.measured_samples,
         dropped=len(dropped),
         dropped_trained_later=len(dropped & trained),
         dropped_exploratory=sum((drop[1] or "").startswith("outside") for drop in drops),

@@ -80,7 +80,10 @@ class RunSummary:
     evaluations: int
     #: different functions among them, as far as equivalent architectures are known
     unique_functions: int
+    #: candidates that were scored, or of which a cost alone was measured before their training
     samples: int
+    #: the latter of them
+    measured_samples: int
     #: how well the proxy scores rank the trainings; None if too few trained architectures were scored
     proxy_ranking: ProxyRanking | None
     #: on the run's clock, which is the grid's; hours of devices are real ones
@@ -132,6 +135,7 @@ def _compute_summary(entries: Sequence[JournalEntry], digest: str) -> RunSummary
     settings, objectives = header["settings"], [Objective(**objective) for objective in header["objectives"]]
     periods = [entry.content for entry in entries if entry.kind == "period"]
     last = periods[-1] if periods else {}
+    samples = last.get("samples", 0)
     ended = next((entry.content for entry in entries if entry.kind == "run_ended"), None)
     device_s = _sum_by_key(period["device_s"] for period in periods)
     settled_g, paper_settled_g = sum_settlements_g(entries)
@@ -159,7 +163,8 @@ def _compute_summary(entries: Sequence[JournalEntry], digest: str) -> RunSummary
         unique_functions=count_functions(
             entry.content["architecture_text"] for entry in entries if _is_training(entry)
         ),
-        samples=last.get("samples", 0),
+        samples=samples,
+        measured_samples=min(_count_measured(entries), samples),
         proxy_ranking=measure_proxy_ranking(entries, objectives),
         simulated_hours=entries[-1].at_s / HOUR_S,
         time_scale=live["time_scale"] if live.get("enabled") else 1.0,
@@ -180,6 +185,12 @@ def _compute_summary(entries: Sequence[JournalEntry], digest: str) -> RunSummary
         ],
         journal_sha256=digest,
     )
+
+
+def _count_measured(entries: Iterable[JournalEntry]) -> int:
+    """The samples of which a cost alone was measured: scores say something of every objective."""
+    sampled = (entry.content["values"] for entry in entries if entry.kind == "sampled" and "null" in entry.body)
+    return sum(None in values for batch in sampled for values in batch)
 
 
 def describe_forecaster(reason: str, entries: Iterable[JournalEntry]) -> str:

@@ -5,6 +5,7 @@ Everything shown is computed in `ce_nas.analysis`; this package only words, lays
 - page: `ReportPage`, `ReportSection`, `ReportTable`, `Fact`: the content of a page
 - run_report: the report of a run; savings_section: its section on savings; explanation_pages: pages that explain a run
 - clock_labels: times of a run whose clock is faster than real time
+- sample_counts: how many candidates were scored, and measured alone
 - html, markdown, notebook: the renderers
 - files: `write_report`, the report's files in a run's folder
 - plotting: charts

@@ -170,7 +170,8 @@ def _candidates_section(counts: CandidateCounts, translate: Translator) -> Repor
         "candidates",
         translate("why.candidates"),
         notes=[
-            translate("why.scored", count=f"{counts.scored:,}"),
+            *([translate("why.scored", count=f"{counts.scored:,}")] if counts.scored or not counts.measured else []),
+            *([translate("why.measured_alone", count=f"{counts.measured:,}")] if counts.measured else []),
             translate("why.dropped", count=f"{counts.dropped:,}", later=f"{counts.dropped_trained_later:,}"),
             translate("why.strays", count=f"{counts.dropped_exploratory:,}"),
             translate("why.trained", count=f"{counts.trained:,}", front=f"{counts.on_front:,}"),

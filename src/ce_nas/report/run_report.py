@@ -31,6 +31,7 @@ from ce_nas.report.objective_scale import ObjectiveScale
 from ce_nas.report.page import Fact, ReportPage, ReportSection, ReportTable
 from ce_nas.report.plotting import run_charts as charts
 from ce_nas.report.plotting.palette import ROLE_COLOURS
+from ce_nas.report.sample_counts import count_samples
 from ce_nas.report.savings_section import replay_section, savings_headline, savings_section
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ BUDGET_FORMATTERS: dict[str, Callable[[float], str]] = {
 LIVE_GRID_SETTINGS = ("grid.fail_when_unavailable", "grid.max_fallback")
 #: a duration as the journal's settings hold it
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?) s")
+#: labels of the numbers of candidates
+_SAMPLE_LABELS = {"scored": "samples", "measured": "samples.measured"}
 #: data gaps that are listed
 MAX_GAPS_SHOWN = 5
 
@@ -146,19 +149,20 @@ def _overview_section(summary: RunSummary, saved: Savings, translate: Translator
     held_s = sum(summary.device_hours_by_activity.values()) * HOUR_S
     functions = translate.format_unique_functions(summary.evaluations, summary.unique_functions)
     hours = translate("of_hours", hours=format_run_hours(summary, translate), gpus=summary.gpus)
+    labels, counts = _SAMPLE_LABELS, count_samples(summary.samples, summary.measured_samples)
     facts = [
         Fact(translate("carbon"), f"{format_carbon(summary.carbon_g['full'])} CO2eq", translate("carbon.note")),
         Fact(translate("trainings"), f"{summary.evaluations:,}", functions.strip(" ()\uff08\uff09")),
         Fact(translate("hypervolume"), f"{summary.hypervolume:,.6g}", share),
         Fact(translate("energy"), format_energy(summary.energy_j), translate("with_pue")),
         Fact(translate("gpu_hours"), label_real_time(format_duration(held_s), summary, translate), hours),
-        Fact(translate("samples"), f"{summary.samples:,}", ""),
+        *(Fact(translate(labels[kind]), f"{count:,}", "") for kind, count in counts.items()),
     ]  # fmt: skip
     row = saved.headline
     if row is not None and summary.front and 0.0 < (gain := saved.saved_share(row).median) < 1.0:
         facts.insert(0, Fact(translate("saved.fact"), format_percent(gain), translate(f"bar.{row.way}")))
     if not summary.objectives:
-        search_alone = {translate("hypervolume"), translate("samples")}
+        search_alone = {translate("hypervolume"), *map(translate, labels.values())}
         facts = [fact for fact in facts if fact.label not in search_alone]
     if summary.cost:
         facts.append(Fact(translate("money"), f"{summary.cost:,.2f}", translate("money.note")))

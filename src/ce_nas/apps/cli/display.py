@@ -146,7 +146,7 @@ class _RunProgress:
         values.add_row(
             "results",
             f"hypervolume {self._last_period['hypervolume']:,.6g}",
-            f"{format_count(self._last_period['evaluations'], 'training')}, {self._last_period['samples']:,} scored",
+            f"{format_count(self._last_period['evaluations'], 'training')}, {self._last_period['samples']:,} sampled",
         )
         if note := self.wait_note:
             values.add_row("state", note)

@@ -20,6 +20,7 @@ from ce_nas.report.clock_labels import format_run_hours, label_real_time
 from ce_nas.report.estimate_section import estimate_sentence
 from ce_nas.report.front import abbreviate, format_objectives, is_cell
 from ce_nas.report.objective_scale import objective_scales
+from ce_nas.report.sample_counts import describe_samples
 from ce_nas.report.savings_section import savings_headline, savings_rows
 
 if TYPE_CHECKING:
@@ -249,7 +250,8 @@ def _print_facts(
     )
     functions = translate.format_unique_functions(summary.evaluations, summary.unique_functions)
     found = translate(
-        "term.found.text", trainings=f"{summary.evaluations:,}", functions=functions, samples=f"{summary.samples:,}",
+        "term.found.text", trainings=f"{summary.evaluations:,}", functions=functions,
+        samples=describe_samples(summary, translate, "long"),
         hypervolume=f"{summary.hypervolume:,.5g}",
     )  # fmt: skip
     if summary.objectives:

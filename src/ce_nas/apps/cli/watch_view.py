@@ -18,6 +18,7 @@ from ce_nas.core.units import HOUR_S
 from ce_nas.report.clock_labels import label_grid_time
 from ce_nas.report.plotting.sparkline import progress_bar, sparkline
 from ce_nas.report.run_report import BUDGET_FORMATTERS, budget_label
+from ce_nas.report.sample_counts import describe_samples
 from ce_nas.store.journal import has_ended
 from ce_nas.store.resumption import find_resumption
 
@@ -126,7 +127,8 @@ def _result_rows(
     translate = labels.translate
     share = "" if summary.hypervolume_share is None else f" ({format_percentage(summary.hypervolume_share, 2)})"
     text = translate(
-        "watch.found.text", hypervolume=f"{summary.hypervolume:,.5g}", share=share, samples=f"{summary.samples:,}",
+        "watch.found.text", hypervolume=f"{summary.hypervolume:,.5g}", share=share,
+        samples=describe_samples(summary, translate, "short"),
         trainings=f"{summary.evaluations:,}",
     )  # fmt: skip
     yield labels("found"), text
