@@ -1,3 +1,5 @@
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -119,6 +121,35 @@ def test_nasbench301_has_no_table(tiny_nb301):
 def test_unknown_metrics_of_nasbench301_are_refused(tiny_nb301, flags, error, said):
     with pytest.raises(error, match=said):
         inputs(problem="nasbench301", table=tiny_nb301, **flags).validate()
+
+
+@pytest.mark.parametrize(
+    ("constraint", "said"),
+    [
+        ("latency<=0.05", "which has no effect: the largest latency is 0.0255791; lower the bound"),
+        ("latency>=0.001", "the smallest latency is 0.00714498; raise the bound"),
+        ("params<=1.531546", "the largest params is 1.53155"),
+        ("flops<=1e9", "some of the 15,625 architectures, got flops<=1e9"),
+    ],
+)
+def test_a_constraint_that_all_architectures_keep_is_refused(constraint, said):
+    with pytest.raises(SettingsError, match=re.escape(said)) as caught:
+        inputs(constraints=f"latency<=0.015,{constraint}").validate()
+    assert str(caught.value).endswith("the bound, or leave it out.")
+
+
+@pytest.mark.parametrize("constraint", ["latency<=0.02557", "latency>=0.00715", "accuracy>=1", "params<=1.53"])
+def test_a_constraint_that_excludes_something_or_is_on_a_trained_metric_is_accepted(constraint):
+    inputs(constraints=constraint).validate()
+
+
+def test_a_constraint_of_a_space_that_is_not_listed_is_not_looked_at(tiny_nb301):
+    inputs(problem="nasbench301", table=tiny_nb301, constraints="params<=1e6").validate()
+
+
+def test_a_run_that_began_with_a_constraint_without_effect_is_resumed():
+    begun = replace(inputs(constraints="latency<=0.05"), fixed_start=datetime(2023, 7, 3, tzinfo=UTC))
+    begun.validate()
 
 
 def test_runs_that_share_inputs_share_the_evaluator():

@@ -59,6 +59,8 @@ class RunInputs:
         """
         _ = self.closed_windows, self.benchmark, self.objectives, self.constraints, self.proxy_scores, self.prices
         _ = self.power_profile
+        if self.fixed_start is None:  # a run that began earlier is resumed with the constraints that it has
+            _require_bounds_with_effect(self)
         _require_profile(self.settings)
         if self.provider:
             self.provider.provider.check_zone(self.zone)
@@ -358,6 +360,23 @@ def _build_noisy_scores(wanted: str, benchmark: NasBench301, seed: int) -> Simul
     return SimulatedSupernetScores(
         noise, benchmark.space, benchmark.reference_sample, benchmark.normal_scores, epoch_s=epoch_s, seed=seed
     )
+
+
+def _require_bounds_with_effect(inputs: RunInputs) -> None:
+    """Check that each constraint excludes an architecture, where all are listed with a cost that is known beforehand.
+
+    :raises SettingsError: if one excludes none.
+    """
+    for bound, text in zip(inputs.bounds, inputs.settings.problem.constraints, strict=True):
+        column = inputs.known_costs.get(bound.name)
+        if isinstance(column, np.ndarray) and column.size and (bound.violation(column) == 0.0).all():
+            end, value = ("smallest", column.min()) if bound.at_least else ("largest", column.max())
+            message = (
+                f"Expected a constraint that excludes some of the {column.size:,} architectures, got {text}, which has "
+                f"no effect: the {end} {bound.name} is {value:.6g}; "
+                f"{'raise' if bound.at_least else 'lower'} the bound, or leave it out."
+            )
+            raise SettingsError(message)
 
 
 def _require_profile(settings: Settings) -> None:
