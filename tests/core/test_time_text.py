@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -107,6 +108,47 @@ def test_times_that_a_clock_shows_twice_are_told_apart_by_the_order_of_the_rows(
 def test_times_that_a_clock_shows_twice_stay_ambiguous_where_the_order_does_not_tell(cells):
     ambiguous = parse_times(pd.Series([f"2021-10-31 {cell}" for cell in cells]), "Europe/Berlin").ambiguous
     assert ambiguous.tolist() == [cell.startswith("02") for cell in cells]
+
+
+def hours_of(first, count):
+    moments = pd.date_range(first, periods=count, freq="h", tz="UTC").tz_convert("Europe/Berlin")
+    return moments.strftime("%Y-%m-%d %H:%M").tolist(), moments.tz_convert(None)
+
+
+@pytest.mark.parametrize("row", [0, 10, 60, 120])
+def test_an_unreadable_row_elsewhere_leaves_the_doubled_hour_placed(row):
+    cells, moments = hours_of("2021-10-29", 121)
+    cells[row] = "yesterday"
+    found = parse_times(pd.Series(cells), "Europe/Berlin")
+    assert np.flatnonzero(found.unread).tolist() == [row]
+    assert not found.ambiguous.any()
+    expected = moments.to_numpy().astype("datetime64[us]").astype(np.int64)
+    assert np.array_equal(np.delete(found.us, row), np.delete(expected, row))
+
+
+def test_a_time_that_never_is_leaves_the_doubled_hour_placed():
+    cells, _ = hours_of("2021-03-27", 24 * 230)
+    cells[100] = "2021-03-28 02:30"
+    ambiguous = parse_times(pd.Series(cells), "Europe/Berlin").ambiguous
+    assert np.flatnonzero(ambiguous).tolist() == [100]
+
+
+def test_each_doubled_hour_counts_by_the_rows_around_it():
+    first, _ = hours_of("2021-10-30", 48)
+    later, _ = hours_of("2022-10-29", 48)
+    later = [cell for cell in later if cell != "2022-10-30 02:00"] + ["2022-10-31 12:00"]
+    alone = [*later[:24], "2022-10-30 02:00", *later[24:]]
+    ambiguous = parse_times(pd.Series([*first, *alone]), "Europe/Berlin").ambiguous
+    assert np.flatnonzero(ambiguous).tolist() == [48 + 24]
+    reverse = parse_times(pd.Series([*first, *alone][::-1]), "Europe/Berlin").ambiguous
+    assert reverse.sum() == 3
+
+
+def test_an_unreadable_row_within_the_doubled_hour_leaves_it_ambiguous():
+    cells = ["2021-10-31 01:00", "2021-10-31 02:00", "?", "2021-10-31 02:00", "2021-10-31 03:00"]
+    found = parse_times(pd.Series(cells), "Europe/Berlin")
+    assert found.unread.tolist() == [False, False, True, False, False]
+    assert found.ambiguous.tolist() == [False, True, False, True, False]
 
 
 def test_an_unknown_zone_is_refused():

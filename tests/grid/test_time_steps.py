@@ -1,6 +1,7 @@
 """The step of times that jitter, end their steps, or have steps of several lengths."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,3 +78,8 @@ def test_held_values_leave_gaps_missing() -> None:
     held = hold_values(np.array([1.0, 2.0]), np.array([0, 3]), np.array([2, 1]), 4)
     np.testing.assert_array_equal(held, [1.0, 1.0, np.nan, 2.0])
     assert not held.flags.writeable
+
+
+@pytest.mark.parametrize("values", [0, 1])
+def test_fewer_than_two_values_have_no_step(values):
+    assert find_coarser(np.arange(16) * 900 * 1_000_000, np.arange(16) < values) is None

@@ -42,6 +42,8 @@ _COMPACT = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 1
 #: a clock has two offsets at most, in summer and in winter
 _MAX_OFFSETS = 2
 _COMPACT_YEARS = (1990, 2100)
+#: rows before and after an hour that a clock shows twice whose order tells its two halves apart
+_ROWS_AROUND = 48
 #: abbreviations of zones that mean one offset from UTC; CST, IST and BST mean several
 _OFFSETS = {
     "WET": "+00:00", "WEST": "+01:00", "CET": "+01:00", "CEST": "+02:00", "MEZ": "+01:00", "MESZ": "+02:00",
@@ -244,30 +246,49 @@ def _localise(
     placed = cells.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
     ambiguous = (placed.isna() & cells.notna()).to_numpy()
     notes = (*notes, f"times are local, {zone}")
-    if ambiguous.any() and in_file_order and not unread.any() and (ordered := _place_by_order(cells, zone)) is not None:
-        placed, ambiguous = ordered, np.zeros(len(cells), dtype=bool)
-        notes = (*notes, "times that the clock shows twice placed by the order of the rows")
+    if ambiguous.any() and in_file_order:
+        ordered = _place_by_order(cells, unread, zone)
+        if (found := ambiguous & ordered.notna().to_numpy()).any():
+            placed, ambiguous = ordered, ambiguous & ~found
+            notes = (*notes, "times that the clock shows twice placed by the order of the rows")
     us, blank = _to_us(placed.dt.tz_convert("UTC"))
     return ParsedTimes(us, unread | (blank & ~ambiguous), ambiguous, notes, has_naive=True)
 
 
-def _place_by_order(cells: pd.Series, zone: tzinfo) -> pd.Series | None:
+def _place_by_order(cells: pd.Series, unread: np.ndarray, zone: tzinfo) -> pd.Series:
     """Local times in the zone, of those that its clock shows twice the first in the rows being the earlier one.
 
-    None unless each of these is there twice, and the rows are in order of time: 02:00, 02:30, 02:00, 02:30.
+    NaT where an hour's times are not there twice each, such as 02:00, 02:30, 02:00, 02:30, or where the rows around
+    them are not in order of time. Rows elsewhere, unreadable ones included, do not matter.
     """
-    if cells.isna().any() or cells.dt.tz_localize(zone, ambiguous=True, nonexistent="NaT").isna().any():
-        return None
-    twice = cells.dt.tz_localize(zone, ambiguous="NaT").isna().to_numpy()
-    local, is_first = cells.to_numpy(), np.zeros(len(cells), dtype=bool)
+    known = np.flatnonzero(~unread & cells.notna().to_numpy())
+    local = cells.iloc[known]
+    placed = local.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    exists = local.dt.tz_localize(zone, ambiguous=True, nonexistent="NaT").notna().to_numpy()
+    twice, is_first = placed.isna().to_numpy() & exists, np.zeros(len(known), dtype=bool)
     rows = np.flatnonzero(twice)
-    for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
+    runs = [run for run in np.split(rows, np.flatnonzero(np.diff(known[rows]) > 1) + 1) if len(run)]
+    for run in runs:
+        is_first[run[: len(run) // 2]] = True
+    ordered = local.dt.tz_localize(zone, ambiguous=is_first, nonexistent="NaT")
+    shown, tells = local.to_numpy(), np.zeros(len(known), dtype=bool)
+    for run in runs:
         half = len(run) // 2
-        if not np.array_equal(local[run[:half]], local[run[half:]]):
-            return None
-        is_first[run[:half]] = True
-    placed = cells.dt.tz_localize(zone, ambiguous=is_first)
-    return placed if placed.is_monotonic_increasing and placed.is_unique else None
+        around = slice(max(run[0] - _ROWS_AROUND, 0), run[-1] + 1 + _ROWS_AROUND)
+        near = ordered.iloc[around][~twice[around] | np.isin(np.arange(len(known))[around], run)].dropna()
+        is_doubled = np.array_equal(shown[run[:half]], shown[run[half:]])
+        tells[run] = is_doubled and near.is_monotonic_increasing and near.is_unique
+    placed = placed.where(~tells, ordered)
+    return placed.reindex(cells.index) if len(known) == len(cells) else _spread(placed, known, cells)
+
+
+def _spread(placed: pd.Series, rows: np.ndarray, cells: pd.Series) -> pd.Series:
+    """Moments in their rows, NaT in the others."""
+    import pandas as pd
+
+    whole = pd.Series(pd.NaT, index=cells.index, dtype=placed.dtype)
+    whole.iloc[rows] = placed.array
+    return whole
 
 
 def _to_us(moments: pd.Series) -> tuple[np.ndarray, np.ndarray]:

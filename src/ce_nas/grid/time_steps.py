@@ -40,8 +40,8 @@ def find_coarser(times_us: np.ndarray, has_value: np.ndarray) -> np.ndarray | No
 
     A year of RTE has a row a quarter of an hour, with values every half hour.
     """
-    if len(times_us) < 2 * _MIN_RUN or not _MIN_BLANK_SHARE <= 1 - has_value.mean() < 1:
-        return None
+    if len(times_us) < 2 * _MIN_RUN or 1 - has_value.mean() < _MIN_BLANK_SHARE or has_value.sum() < 2:
+        return None  # one value has no step
     step_us, own_us = (int(np.median(np.diff(which))) for which in (times_us[has_value], times_us))
     if step_us <= own_us or step_us % own_us:
         return None
