@@ -26,3 +26,12 @@ def test_a_run_begun_before_latencies_were_sampled_samples_none():
     before = copy.deepcopy(recorded)
     assert read_recorded_settings(recorded).live.latency_samples == 0
     assert recorded == before
+
+
+def test_a_run_begun_before_look_ahead_planned_for_its_searcher_does_not():
+    recorded = {"settings": settings_from_flags(policy="look-ahead").model_dump(mode="json")}
+    assert read_recorded_settings(recorded).policy.plan_for_searcher
+    del recorded["settings"]["policy"]["plan_for_searcher"]
+    assert not read_recorded_settings(recorded).policy.plan_for_searcher
+    other = {"settings": settings_from_flags(policy="threshold").model_dump(mode="json")}
+    assert read_recorded_settings(other).policy.name == "threshold"

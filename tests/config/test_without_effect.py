@@ -19,7 +19,7 @@ ALONE, SAMPLED = "accuracy,latency", {"enabled": True, "supernet": False, "laten
         ({"objectives": ALONE, "live": {"enabled": True, "latency_samples": 8}}, "latency_samples .*supernet = false"),
         ({"objectives": ALONE, "live": SAMPLED, "policy": "vanilla"}, "latency_samples .*another than vanilla"),
         ({"objectives": ALONE, "live": SAMPLED, "evaluate": "own.py"}, "latency_samples .*remove --evaluate"),
-        ({"policy": {"name": "look-ahead", "fewest_gpus": True}, "gpus": 1}, "policy.fewest_gpus .*raise --gpus"),
+        ({"policy": {"name": "look-ahead", "plan_for_searcher": False}, "searcher": "random"}, "--searcher surrogate"),
         ({"cost_budget": 5}, "--cost-budget .*add --electricity-price or --gpu-hour-price"),
         ({"budget": {"accounting": "paper"}}, "budget.accounting .*add --carbon-budget"),
         ({"price_unit": "EUR/MWh"}, "--price-unit .*add --electricity-price FILE"),
@@ -43,7 +43,7 @@ def test_option_without_effect_is_refused_with_the_way_out(flags, message):
         {"carbon_budget": "5kg", "budget": {"accounting": "paper"}},
         {"price_unit": "EUR/MWh", "electricity_price": "prices.csv"},
         {"data": "digits"},  # the default
-        {"policy": {"name": "look-ahead", "fewest_gpus": True}, "gpus": 2},
+        {"policy": {"name": "look-ahead", "plan_for_searcher": False}},
         {"objectives": ALONE, "live": SAMPLED},
         {"objectives": ALONE, "live": {"enabled": True, "latency_samples": 8}, "proxy_scores": "none"},
         {"objectives": ALONE, "live": SAMPLED | {"latency_samples": 0}, "policy": "vanilla"},

@@ -106,3 +106,10 @@ def test_trained_time_is_in_seconds_of_the_run():
     assert plain[-1].search.trained_s > 3 * HOUR_S
     assert [state.search.trained_s for state in fast] == pytest.approx([state.search.trained_s for state in plain])
     assert fast[-1].budget.energy_spent_j == pytest.approx(plain[-1].budget.energy_spent_j)
+
+
+@pytest.mark.parametrize(("searcher", "known"), [("surrogate", (0.04, 70.0)), ("random", (0.0, None))])
+def test_state_has_what_is_known_of_the_searcher(searcher, known):
+    policy = StateLogging()
+    build_engine(RunInputs(settings_from_flags(hours=1, gpus=1, searcher=searcher)), NullJournal(), policy=policy).run()
+    assert {(state.search.parallel_loss, state.search.usual_trainings) for state in policy.states} == {known}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ce_nas.policies.planning import expected_costs, select_cheapest_periods
+from ce_nas.policies.planning import ActivityLevel, expected_costs, select_cheapest_periods
 from ce_nas.policies.remaining_work import RemainingWork
 
 HOUR_S = 3600.0
@@ -74,12 +74,36 @@ def test_periods_beyond_the_planned_ones_make_waiting_cheaper():
     assert far < near
 
 
+HALVES = [ActivityLevel(0.0, 0), ActivityLevel(0.5, 1), ActivityLevel(1.0, 2)]
+
+
 def test_restart_cost_depends_on_the_level_before():
-    costs = expected_costs(np.array([1.0, 2.0]), [work(30)], ALL_S, 2, activity_levels=2, restart_cost=0.25)
+    costs = expected_costs(np.array([1.0, 2.0]), [work(30)], ALL_S, 2, levels=HALVES, restart_cost=0.25)
     assert costs.shape == (3, 3, 1)
     assert costs[0, 2, 0] - costs[2, 2, 0] == pytest.approx(0.25)
     assert costs[1, 2, 0] - costs[2, 2, 0] == pytest.approx(0.125)
     assert np.ptp(costs[:, 0, 0]) == 0.0  # nothing is restarted
+
+
+def test_half_of_the_devices_that_do_more_than_half_of_the_work_cost_less_where_there_is_time():
+    """The other half adds a quarter of the work for half of the cost: worth it where being late costs more."""
+    faster = [ActivityLevel(0.0, 0), ActivityLevel(0.5, 3), ActivityLevel(1.0, 4)]
+    plenty = expected_costs(np.ones(100), [work(60)], ALL_S, 100, levels=faster)[0, :, 0]
+    little = expected_costs(np.ones(2), [work(60)], ALL_S, 2, levels=faster, lateness_penalty=3.0)[0, :, 0]
+    assert plenty.argmin() == 1
+    assert little.argmin() == 2
+
+
+@settings(max_examples=25)
+@given(COSTS, st.floats(5, 500), st.floats(0.0, 0.5))
+def test_costs_are_lower_the_more_fewer_devices_do(costs, trainings, restart_cost):
+    fewer_steps = [ActivityLevel(0.0, 0), ActivityLevel(0.5, 2), ActivityLevel(1.0, 4)]
+    more_steps = [ActivityLevel(0.0, 0), ActivityLevel(0.5, 3), ActivityLevel(1.0, 4)]
+    least, most = (
+        expected_costs(costs, [work(trainings)], ALL_S, len(costs), levels=levels, restart_cost=restart_cost)
+        for levels in (more_steps, fewer_steps)
+    )
+    assert (least <= most * (1 + 1e-9)).all()
 
 
 @settings(max_examples=50)

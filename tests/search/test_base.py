@@ -36,7 +36,8 @@ def test_searcher_wrapper_forwards_everything(inner):
         proposals = searcher.ask(3, set(cells))
         results.append(
             [
-                (searcher.name, searcher.uses_proxy_scores, cells, proposals),
+                (searcher.name, searcher.uses_proxy_scores, searcher.parallel_loss, searcher.usual_trainings),
+                (cells, proposals),
                 [(searcher.fidelity_of(cell), searcher.region_of(cell)) for cell in proposals],
                 searcher.sample_best_region(5),
                 searcher.notes(),

@@ -11,8 +11,12 @@ if TYPE_CHECKING:
 
 __all__ = ["complete_recorded", "read_recorded_settings"]
 
-#: section and option of settings that older journals lack, and the value that says what their runs do
-_ABSENT: dict[tuple[str, str], object] = {("live", "latency_samples"): 0}
+#: section, component of it (None: any) and option of settings that older journals lack, and the value that says what
+#: their runs do
+_ABSENT: dict[tuple[str, str | None, str], object] = {
+    ("live", None, "latency_samples"): 0,
+    ("policy", "look-ahead", "plan_for_searcher"): False,
+}
 
 
 def complete_recorded(recorded: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,8 +27,8 @@ def complete_recorded(recorded: Mapping[str, Any]) -> dict[str, Any]:
         {'live': {'latency_samples': 0, 'enabled': True}}
     """
     complete = dict(recorded)
-    for (section, option), value in _ABSENT.items():
-        if section in complete:
+    for (section, component, option), value in _ABSENT.items():
+        if section in complete and component in {None, complete[section].get("name")}:
             complete[section] = {option: value, **complete[section]}
     return complete
 

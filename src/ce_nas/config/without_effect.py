@@ -78,9 +78,9 @@ _NEEDS = (
     ),
     _Need(
         "policy",
-        ("fewest_gpus",),
-        lambda s: s.live.enabled or s.cluster.gpus > 1,
-        "several GPUs to choose from: raise --gpus",
+        ("plan_for_searcher",),
+        lambda s: s.searcher.name == "surrogate",
+        "a searcher of which something is known: add --searcher surrogate",
     ),
     _Need("final", (), lambda s: s.final.enabled, "final.enabled = true"),
     _Need(

@@ -380,6 +380,10 @@ class SearchState:
     hypervolume_by_evaluation: tuple[float, ...] = ()
     #: devices that sampling can use now; infinite where unknown
     sampling_demand: float = math.inf
+    #: what a training loses of its worth per training that runs beside it; see ``Searcher.parallel_loss``
+    parallel_loss: float = 0.0
+    #: median number of trainings after which such searches end; None where unknown; see ``Searcher.usual_trainings``
+    usual_trainings: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

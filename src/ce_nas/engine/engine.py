@@ -58,7 +58,7 @@ class Engine:
             components.journal, components.clock, components.searcher.region_of, config.gpus_per_device
         )
         history = components.zone_history or RecordedHistory(config.zone, cast("Series", components.ledger.intensity))
-        self._state_builder = StateBuilder(history, components.forecaster, config)
+        self._state_builder = StateBuilder(history, components.forecaster, config, components.searcher)
         self._period_count = 0
         self._failure_counts: dict[int, int] = {}
         cluster = components.cluster
@@ -223,7 +223,8 @@ class Engine:
         self._process_events(start_s + sites.move_s)
         self._update_ledger()
         move = sites.complete_move(name, ledger, start_s, clock.now_s)
-        self._state_builder = StateBuilder(sites.current.zone_history, sites.current.forecaster, self.config)
+        site, searcher = sites.current, self.components.searcher
+        self._state_builder = StateBuilder(site.zone_history, site.forecaster, self.config, searcher)
         self._journal.write_move(move)
 
     def _update_ledger(self) -> None:

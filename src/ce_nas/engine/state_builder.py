@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ce_nas.engine.search_progress import SearchProgress
     from ce_nas.forecast.base import Forecaster, ForecastInput
     from ce_nas.forecast.history import ZoneHistory
+    from ce_nas.search.base import Searcher
 
 __all__ = ["MAX_JOURNALED_PERIODS", "StateBuilder", "acting_record", "forecast_record"]
 
@@ -31,12 +32,16 @@ class StateBuilder:
     """Builds states from the parts of a run.
 
     :param zone_history: carbon intensity of the zone up to a moment.
+    :param searcher: what policies may know of it: :attr:`~ce_nas.search.base.Searcher.parallel_loss` and the like.
     """
 
-    def __init__(self, zone_history: ZoneHistory, forecaster: Forecaster, config: RunConfig) -> None:
+    def __init__(
+        self, zone_history: ZoneHistory, forecaster: Forecaster, config: RunConfig, searcher: Searcher
+    ) -> None:
         self._zone_history = zone_history
         self._forecaster = forecaster
         self._config = config
+        self._searcher = searcher
         self._lookback_s = max(PAST_WINDOW_S, forecaster.lookback_s)
 
     def build(  # noqa: PLR0913 - a state has fields of every part of a run
@@ -78,6 +83,8 @@ class StateBuilder:
                 target_hypervolume=budgets.target_hypervolume,
                 hypervolume_by_evaluation=tuple(progress.hypervolume_by_evaluation),
                 sampling_demand=scheduler.sampling_demand,
+                parallel_loss=self._searcher.parallel_loss,
+                usual_trainings=self._searcher.usual_trainings,
             ),
             budget=BudgetState(
                 time_left_s=budgets.time_s - now_s,

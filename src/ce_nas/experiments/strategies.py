@@ -129,11 +129,11 @@ SUITE_STRATEGIES = (
     _surrogate_under("look-ahead-unscored", "look-ahead + surrogate, no scores", "look-ahead", scores=False),
     _surrogate_under("look-ahead-surrogate", "look-ahead + surrogate", "look-ahead", scores=True),
     _surrogate_under(
-        "fewest-surrogate",
-        "look-ahead + surrogate, fewest GPUs",
+        "unplanned-surrogate",
+        "look-ahead + surrogate, planned as for any searcher",
         "look-ahead",
         scores=True,
-        policy_options={"expected_trainings": 70.0, "fewest_gpus": True},
+        policy_options={"plan_for_searcher": False},
     ),
     _surrogate_under("learned-surrogate", "learned + surrogate", "learned", scores=True),
     Strategy(
@@ -164,8 +164,8 @@ FACTORS = (
     ("hours-threshold", "threshold-surrogate", "scored-surrogate"),
     ("hours-look-ahead", "look-ahead-surrogate", "scored-surrogate"),
     ("hours-learned", "learned-surrogate", "scored-surrogate"),
-    ("hours-fewest", "fewest-surrogate", "scored-surrogate"),
-    ("fewest-gpus", "fewest-surrogate", "look-ahead-surrogate"),
+    ("hours-unplanned", "unplanned-surrogate", "scored-surrogate"),
+    ("plan-for-searcher", "look-ahead-surrogate", "unplanned-surrogate"),
 )
 _KNOWN_STRATEGIES = {strategy.name: strategy for strategy in (*STRATEGIES, VANILLA_SURROGATE, *SUITE_STRATEGIES)}
 

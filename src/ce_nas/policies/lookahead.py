@@ -10,7 +10,6 @@ Source
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -27,23 +26,32 @@ from ce_nas.policies.base import (
     Policy,
     active_allocation,
 )
-from ce_nas.policies.planning import CLOSED_PERIOD_COST, DEFAULT_LATENESS_PENALTY, RESTART_S, expected_costs
+from ce_nas.policies.planning import (
+    CLOSED_PERIOD_COST,
+    DEFAULT_LATENESS_PENALTY,
+    RESTART_S,
+    ActivityLevel,
+    expected_costs,
+)
 from ce_nas.policies.remaining_work import (
     DEFAULT_CONFIDENCE,
     RemainingWorkSettings,
     estimate_remaining_work,
-    required_devices,
     required_duty_cycle,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ce_nas.core.records import State
     from ce_nas.policies.remaining_work import RemainingWork
 
-__all__ = ["LookAheadPolicy", "best_activity_level"]
+__all__ = ["LookAheadPolicy", "choose_active_devices"]
 
-#: activity levels above zero: half of the devices and all of them
-_ACTIVITY_LEVELS = 2
+#: how often all devices are halved to the fewest that are planned with, and the steps of work that all do in a period
+_HALVINGS, _STEPS_PER_PERIOD = 1, 2
+#: the same where fewer trainings at a time learn more
+_HALVINGS_WITH_LOSS, _STEPS_WITH_LOSS = 3, 16
 #: relative surcharge per period of delay: of periods that cost the same, the earlier is chosen
 _DELAY_SURCHARGE = 1e-4
 
@@ -63,13 +71,13 @@ class LookAheadSettings(RemainingWorkSettings):
     )
     expected_trainings: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         None,
-        description="Trainings after which searches usually end, to plan with; unset: those of a search that only a "
-        "budget ends.",
+        description="Trainings after which searches usually end, to plan with; unset: what is known of the searcher "
+        "(70 of the surrogate), else those of a search that only a budget ends.",
     )
-    fewest_gpus: bool = Field(
-        default=False,
-        description="No more GPUs work at a time than are needed to end before the deadline: a training then learns "
-        "from more earlier ones, and fewer are needed.",
+    plan_for_searcher: bool = Field(
+        default=True,
+        description="Plan with what is known of the searcher: the trainings that its searches usually take, and how "
+        "many more they take the more run at a time; false: as for a search of unknown length.",
     )
     lateness_penalty: float = Field(
         DEFAULT_LATENESS_PENALTY,
@@ -90,8 +98,10 @@ class LookAheadPolicy(Policy):
     :param lateness_penalty: cost of an hour's work left at the deadline, in units of a mean hour before it, 1 or more.
         The higher it is, the more expensive hours are worked in as time gets short.
     :param scores_first: all active devices sample before the first training: scores choose the first trainings.
-    :param expected_trainings: see :func:`~ce_nas.policies.remaining_work.estimate_remaining_work`.
-    :param fewest_gpus: no more devices work at a time than all of the open time left needs with ``confidence``.
+    :param expected_trainings: see :func:`~ce_nas.policies.remaining_work.estimate_remaining_work`; None: what is
+        known of the searcher.
+    :param plan_for_searcher: plan with the searcher's :attr:`~ce_nas.search.base.Searcher.usual_trainings` and
+        :attr:`~ce_nas.search.base.Searcher.parallel_loss`: where there is time, fewer devices train at a time.
     :param confidence: work continues in every open hour once all of them are needed to reach a target with this
         probability.
 
@@ -114,7 +124,7 @@ class LookAheadPolicy(Policy):
         confidence: float = DEFAULT_CONFIDENCE,
         scores_first: bool = False,
         expected_trainings: float | None = None,
-        fewest_gpus: bool = False,
+        plan_for_searcher: bool = True,
     ) -> None:
         self._cost_weight = cost_weight
         self._warmup_scores = warmup_scores
@@ -123,17 +133,23 @@ class LookAheadPolicy(Policy):
         self._confidence = confidence
         self._scores_first = scores_first
         self._expected_trainings = expected_trainings
-        self._fewest_gpus = fewest_gpus
+        self._plan_for_searcher = plan_for_searcher
 
     def decide(self, state: State) -> Decision:
         """See :meth:`Policy.decide`."""
-        work = estimate_remaining_work(state, self._expected_trainings)
+        usual, parallel_loss = state.search.usual_trainings, state.search.parallel_loss
+        if not self._plan_for_searcher:
+            usual, parallel_loss = None, 0.0
+        expected_trainings = self._expected_trainings or usual
+        work = estimate_remaining_work(state, expected_trainings)
         costs = self._period_costs(state)
-        needed = required_duty_cycle(state, self._confidence, self._expected_trainings)
+        needed = required_duty_cycle(state, self._confidence, expected_trainings)
         urgent = costs[0] < CLOSED_PERIOD_COST and needed >= 1.0
-        devices = required_devices(state, work, self._confidence) if self._fewest_gpus else state.cluster.devices
-        level = _ACTIVITY_LEVELS if urgent else best_activity_level(costs, work, state, self._lateness_penalty, devices)
-        active_devices = (math.ceil if self._fewest_gpus else round)(level / _ACTIVITY_LEVELS * devices)
+        active_devices = (
+            state.cluster.devices
+            if urgent
+            else choose_active_devices(costs, work, state, self._lateness_penalty, parallel_loss)
+        )
         allocation = active_allocation(state, active_devices, self._warmup_scores, scores_first=self._scores_first)
         # a single active device scores first, and is not to rest until the next decision
         trains_then = self._scores_first or not allocation.evaluating
@@ -170,33 +186,56 @@ def _normalize(costs: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return costs / mean if mean > 0 else np.ones(len(costs))
 
 
-def best_activity_level(
-    period_costs: np.ndarray, work: RemainingWork, state: State, lateness_penalty: float, devices: int
+def choose_active_devices(
+    period_costs: np.ndarray, work: RemainingWork, state: State, lateness_penalty: float, parallel_loss: float
 ) -> int:
-    """Activity level of the first of the coming periods with the lowest expected cost, 0 (no device) to 2 (all).
+    """Number of devices at work in the first of the coming periods with the lowest expected cost.
 
     :param period_costs: cost of a device's hour, 1 on average, shape ``(periods,)``.
-    :param devices: number of devices that may work at a time.
+    :param parallel_loss: see :attr:`~ce_nas.search.base.Searcher.parallel_loss`.
     """
+    counts = _device_counts(state.cluster.devices, parallel_loss)
     costs = expected_costs(
         period_costs,
         [work],
-        devices * state.period_s,
+        state.cluster.devices * state.period_s,
         state.budget.time_left_s / state.period_s,
-        activity_levels=_ACTIVITY_LEVELS,
+        levels=_activity_levels(counts, parallel_loss),
         restart_cost=RESTART_S / state.period_s,
         delay_surcharge=_DELAY_SURCHARGE,
         lateness_penalty=lateness_penalty,
     )
-    return int(costs[_current_level(state, devices), :, 0].argmin())
+    return counts[int(costs[_level_before(counts, state), :, 0].argmin())]
 
 
-def _current_level(state: State, devices: int) -> int:
-    """Activity level of ``devices`` devices in the period that has just ended."""
+def _device_counts(devices: int, parallel_loss: float) -> list[int]:
+    """The numbers of devices that are planned with, ascending: none, all, and half of them.
+
+    Where fewer trainings at a time learn more, also halves of these.
+    """
+    counts = [devices]
+    while counts[-1] > 1 and len(counts) < (_HALVINGS_WITH_LOSS if parallel_loss else _HALVINGS) + 1:
+        counts.append(round(counts[-1] / 2))
+    return [0, *reversed(counts)]
+
+
+def _activity_levels(counts: Sequence[int], parallel_loss: float) -> list[ActivityLevel]:
+    """The levels of these numbers of devices; a training counts the less, the more run beside it."""
+    steps = _STEPS_WITH_LOSS if parallel_loss else _STEPS_PER_PERIOD
+    speeds = [count / (1.0 + parallel_loss * max(count - 1, 0)) for count in counts]
+    return [
+        ActivityLevel(count / counts[-1], round(steps * speed / speeds[-1]))
+        for count, speed in zip(counts, speeds, strict=True)
+    ]
+
+
+def _level_before(counts: Sequence[int], state: State) -> int:
+    """Index of the number of devices nearest to those at work in the period that has just ended."""
     allocation = state.cluster.allocation
     if allocation is None:
-        return _ACTIVITY_LEVELS  # at the start of a run all devices are held
-    return round(min((allocation.sampling + allocation.evaluating) / devices, 1.0) * _ACTIVITY_LEVELS)
+        return len(counts) - 1  # at the start of a run all devices are held
+    busy = allocation.sampling + allocation.evaluating
+    return min(range(len(counts)), key=lambda level: abs(counts[level] - busy))
 
 
 def _reason(state: State, work: RemainingWork, period_costs: np.ndarray, active_devices: int) -> str:

@@ -11,6 +11,7 @@ number of periods, and no survival probability enters.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "CLOSED_PERIOD_COST",
     "DEFAULT_LATENESS_PENALTY",
     "RESTART_S",
+    "ActivityLevel",
     "expected_costs",
     "select_cheapest_periods",
 ]
@@ -38,60 +40,93 @@ RESTART_S = 120.0
 _BEYOND_HORIZON_QUANTILE = 0.25
 
 
+@dataclass(frozen=True, slots=True)
+class ActivityLevel:
+    """How many of the devices work in a period, and what they do in it."""
+
+    #: share of the devices
+    devices: float
+    #: work of a period, in steps; those of the highest level are all that fit in a period
+    steps: int
+
+
+#: no device or all of them
+_ALL_OR_NOTHING = (ActivityLevel(0.0, 0), ActivityLevel(1.0, 1))
+
+
 def expected_costs(  # noqa: PLR0913 - the parameters of one optimisation problem
     period_costs: np.ndarray,
     work_estimates: Sequence[RemainingWork],
     device_s_per_period: float,
     periods_left: float,
     *,
-    activity_levels: int = 1,
+    levels: Sequence[ActivityLevel] = _ALL_OR_NOTHING,
     restart_cost: float = 0.0,
     delay_surcharge: float = 0.0,
     lateness_penalty: float = DEFAULT_LATENESS_PENALTY,
 ) -> np.ndarray:
     """Expected cost of the rest of the search by the activity level of the first period, for each work estimate.
 
-    Level ``k`` of ``activity_levels`` means that the share ``k / activity_levels`` of the devices works. Costs are in
-    units of all devices at work for a mean period. Shape ``(levels before, levels, estimates)``; the first axis is the
-    level of the period before, of length 1 without a ``restart_cost``.
+    Costs are in units of all devices at work for a mean period. Shape ``(levels before, levels, estimates)``; the first
+    axis is the level of the period before, of length 1 without a ``restart_cost``.
 
     :param period_costs: cost of the coming periods, 1 on average, shape ``(periods,)``.
+    :param work_estimates: the work that is left, in device time of all devices at work.
     :param device_s_per_period: time of all devices in a period, s.
     :param periods_left: periods to the deadline; those after ``period_costs`` are like the cleaner ones in it.
+    :param levels: activity levels, from no device to all.
     :param restart_cost: cost of a restart of all devices, in units of the period that it falls in.
     :param delay_surcharge: relative surcharge per period: of periods that cost the same, the earlier is chosen.
     :param lateness_penalty: cost of the work that is left at the deadline, in units of a mean period.
     """
-    periods, levels = len(period_costs), np.arange(activity_levels + 1)
-    done_s = device_s_per_period / activity_levels * np.arange(periods * activity_levels + 1)
+    periods, steps_per_period = len(period_costs), levels[-1].steps
+    done_s = device_s_per_period / steps_per_period * np.arange(periods * steps_per_period + 1)
     more_s = device_s_per_period * max(periods_left - periods, 0.0)
     alive = np.stack([work.survival(done_s) for work in work_estimates], axis=1)
     spent = np.stack([work.expected_spent_s(done_s) for work in work_estimates], axis=1) / device_s_per_period
     # by level, each of shape (work done, estimates); less than a whole period's work: the search may end within it
-    works = [(spent[level:] - spent[: len(spent) - level]) / alive[: len(alive) - level] for level in levels]
-    survives = [alive[level:] / alive[: len(alive) - level] for level in levels]
+    survives = [alive[level.steps :] / alive[: len(alive) - level.steps] for level in levels]
+    works = [
+        (spent[level.steps :] - spent[: len(spent) - level.steps])
+        / alive[: len(alive) - level.steps]
+        * (level.devices * steps_per_period / max(level.steps, 1))
+        for level in levels
+    ]
     prices = period_costs * (1.0 + delay_surcharge * np.arange(periods))
-    restarts = np.maximum(levels[None, :] - levels[:, None], 0) / activity_levels * restart_cost  # from, to
+    restarts = restart_cost * np.array([level.devices for level in levels])
     later_cost = _cost_beyond_horizon(period_costs)
     terminal = [_terminal_costs(work, done_s, more_s, later_cost, lateness_penalty) for work in work_estimates]
     ahead = np.tile(np.stack(terminal, axis=1) / device_s_per_period, (len(levels) if restart_cost else 1, 1, 1))
     options = np.empty((len(levels), *alive.shape))
-    costs = options[None]
     for period in range(periods - 1, -1, -1):
-        states, price = period * activity_levels + 1, prices[period]
+        states, price = period * steps_per_period + 1, prices[period]
         options[0, :states] = ahead[0, :states]  # no work: the search continues as it is
-        for level in range(1, activity_levels + 1):
-            option = options[level, :states]
-            later = ahead[level if restart_cost else 0, level : level + states]
-            np.multiply(survives[level][:states], later, out=option)
-            option += price * works[level][:states]
-        costs = options[None, :, :states]
-        if restart_cost:
-            costs = price * restarts[:, :, None, None] + costs
-        ahead = np.minimum(costs[:, 0], costs[:, 1])
-        for level in range(2, activity_levels + 1):
-            ahead = np.minimum(ahead, costs[:, level])
-    return costs[:, :, 0].copy()
+        for index, level in enumerate(levels[1:], 1):
+            option = options[index, :states]
+            later = ahead[index if restart_cost else 0, level.steps : level.steps + states]
+            np.multiply(survives[index][:states], later, out=option)
+            option += price * works[index][:states]
+        if period:
+            ahead = _cheapest_by_level_before(options[:, :states], price * restarts)
+    first = options[None, :, 0]
+    if restart_cost:
+        first = first + prices[0] * np.maximum(restarts[None, :] - restarts[:, None], 0.0)[:, :, None]
+    return first.copy()
+
+
+def _cheapest_by_level_before(options: np.ndarray, restarts: np.ndarray) -> np.ndarray:
+    """The least cost by the level of the period before; one row where restarts cost nothing.
+
+    :param options: cost of each level without restarts, shape ``(levels, work done, estimates)``.
+    :param restarts: cost of starting the devices of each level, ascending, shape ``(levels,)``.
+    """
+    if not restarts.any():
+        return options.min(axis=0, keepdims=True)
+    # to a lower level or the same nothing is started; to a higher one the devices that it has more
+    lower = np.minimum.accumulate(options, axis=0)
+    started = options + restarts[:, None, None]
+    higher = np.minimum.accumulate(started[::-1], axis=0)[::-1] - restarts[:, None, None]
+    return np.minimum(lower, higher)
 
 
 def _cost_beyond_horizon(period_costs: np.ndarray) -> float:

@@ -30,7 +30,6 @@ __all__ = [
     "RemainingWork",
     "RemainingWorkSettings",
     "estimate_remaining_work",
-    "required_devices",
     "required_duty_cycle",
     "why_all_hours",
 ]
@@ -128,11 +127,6 @@ def required_duty_cycle(state: State, confidence: float, expected_trainings: flo
     if math.isinf(state.search.target_hypervolume) and expected_trainings is None:
         return 0.0
     return _needed_share(state, estimate_remaining_work(state, expected_trainings), confidence)
-
-
-def required_devices(state: State, work: RemainingWork, confidence: float) -> int:
-    """Number of devices, 1 or more, which at work in all the open time left are enough with this probability."""
-    return max(math.ceil(state.cluster.devices * _needed_share(state, work, confidence)), 1)
 
 
 def _needed_share(state: State, work: RemainingWork, confidence: float) -> float:

@@ -97,6 +97,11 @@ class Searcher(ABC):
     #: whether it learns from proxy scores and partial trainings itself, so that its proposals need no ranking by them;
     #: where architectures are not scored, it may be told measured costs alone, see :meth:`tell`
     uses_proxy_scores: bool = False
+    #: what a training loses of its worth per training that runs beside it, since it cannot learn from that: n at a time
+    #: are worth n / (1 + loss (n - 1)) one after another; 0 where proposals do not depend on trainings, or not measured
+    parallel_loss: float = 0.0
+    #: median number of trainings after which its searches end by themselves; None where not measured
+    usual_trainings: float | None = None
 
     @classmethod
     def from_settings(cls, settings: SearcherSettings, context: SearchContext) -> Self:
@@ -151,6 +156,8 @@ class SearcherWrapper(Searcher):
     def __init__(self, inner: Searcher) -> None:
         self.name = inner.name
         self.uses_proxy_scores = inner.uses_proxy_scores
+        self.parallel_loss = inner.parallel_loss
+        self.usual_trainings = inner.usual_trainings
         self._inner = inner
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
