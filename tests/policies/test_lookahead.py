@@ -150,6 +150,9 @@ def test_fewer_gpus_work_at_a_time_the_more_time_there_is():
     assert active == sorted(active, reverse=True)
     assert active[0] == 8
     assert active[-1] <= 2
+    why = "since a training learns from those before it"
+    decisions = [LookAheadPolicy().decide(make_state(time_left_s=hours * HOUR_S, **ahead)) for hours in (5, 100)]
+    assert [why in decision.reason for decision in decisions] == [False, True]
     alone = LookAheadPolicy(plan_for_searcher=False).decide(make_state(time_left_s=100 * HOUR_S, **ahead))
     assert alone.allocation.released == 0
 

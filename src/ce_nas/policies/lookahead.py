@@ -153,7 +153,9 @@ class LookAheadPolicy(Policy):
         allocation = active_allocation(state, active_devices, self._warmup_scores, scores_first=self._scores_first)
         # a single active device scores first, and is not to rest until the next decision
         trains_then = self._scores_first or not allocation.evaluating
-        return Decision(allocation, _reason(state, work, costs, active_devices), train_when_sampled=trains_then)
+        return Decision(
+            allocation, _reason(state, work, costs, active_devices, parallel_loss), train_when_sampled=trains_then
+        )
 
     def _period_costs(self, state: State) -> np.ndarray:
         """Cost of a device's hour in the coming periods, 1 on average of the open ones, shape (periods,)."""
@@ -238,12 +240,16 @@ def _level_before(counts: Sequence[int], state: State) -> int:
     return min(range(len(counts)), key=lambda level: abs(counts[level] - busy))
 
 
-def _reason(state: State, work: RemainingWork, period_costs: np.ndarray, active_devices: int) -> str:
+def _reason(
+    state: State, work: RemainingWork, period_costs: np.ndarray, active_devices: int, parallel_loss: float
+) -> str:
     hours_left = state.budget.time_left_s / HOUR_S
     cost = f"this period costs {format_percentage(period_costs[0])} of the mean of the {hours_left:.0f} h left"
     if period_costs[0] >= CLOSED_PERIOD_COST:
         cost = "the cluster may not be used in this period"
+    is_fewer = parallel_loss and 0 < active_devices < state.cluster.devices
+    why_fewer = ", since a training learns from those before it, not from those beside it" if is_fewer else ""
     return (
         f"Worth about {work.median_trainings:.0f} more trainings, {work.median_device_s / HOUR_S:.0f} GPU-hours; "
-        f"{cost}: {format_percentage(active_devices / state.cluster.devices)} of the devices work."
+        f"{cost}: {format_percentage(active_devices / state.cluster.devices)} of the devices work{why_fewer}."
     )
