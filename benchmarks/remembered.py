@@ -43,7 +43,9 @@ class RememberedSearcher(Searcher):
         self.on_tell: Callable[[], None] = lambda: None
         if b"" not in memory:
             memory[b""] = build()
-        self.name, self.uses_proxy_scores = memory[b""].name, memory[b""].uses_proxy_scores
+        first = memory[b""]
+        self.name, self.uses_proxy_scores = first.name, first.uses_proxy_scores
+        self.parallel_loss, self.usual_trainings = first.parallel_loss, first.usual_trainings
 
     def ask(self, n: int, exclude: Container[Architecture]) -> list[Architecture]:
         """See :meth:`Searcher.ask`."""
