@@ -1,6 +1,7 @@
 """Local workers: processes of a training's own, the end of the run's process, releases, limits."""
 
 import functools
+import os
 import queue
 import signal
 import subprocess
@@ -22,9 +23,10 @@ TASK = Task(3, TaskKind.EVALUATION, ((1, 1),))
 OWN = """
 import multiprocessing
 import os
+import subprocess
 import time
 
-SPACE = {"how": ["parent", "busy", "unasking", "terminating"]}
+SPACE = {"how": ["parent", "busy", "unasking", "terminating", "leaving"]}
 OBJECTIVES = ["value:max:0", "size:min:9"]
 
 
@@ -47,12 +49,22 @@ def evaluate(architecture, fidelity, checkpoint):
             if child.exitcode != -15:
                 raise RuntimeError(f"exit code {child.exitcode}")
         return {"value": 3, "size": 1}
+    if architecture["how"] == "leaving":
+        helper = subprocess.Popen(["sleep", "600"])
+        daemon = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        deaf = subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 600; done"])
+        waiting = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,), daemon=False)
+        waiting.start()
+        orphan = subprocess.check_output(["sh", "-c", "sleep 600 >/dev/null & echo $!"], text=True).strip()
+        with open("started", "w") as file:
+            print(daemon.pid, helper.pid, deaf.pid, waiting.pid, orphan, file=file)
+        return {"value": 4, "size": 1}
     print("sees", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
     with multiprocessing.get_context("fork").Pool(1) as loaders:  # as a loader of data would
         (value,) = loaders.map(abs, [-4])
     return {"value": value, "size": 1}
 """
-PARENT, BUSY, UNASKING, TERMINATING = (Task(number, TaskKind.EVALUATION, ((number,),)) for number in range(4))
+PARENT, BUSY, UNASKING, TERMINATING, LEAVING = (Task(number, TaskKind.EVALUATION, ((number,),)) for number in range(5))
 
 
 @pytest.fixture
@@ -112,6 +124,30 @@ def test_processes_that_a_training_forks_end_when_it_terminates_them(own, tmp_pa
         assert pool.receive().event is WorkerEvent.WORKING
         message = pool.receive()
     assert message.event is WorkerEvent.FINISHED, message.detail
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("end", ["close", "release", "terminate"])
+def test_what_a_training_left_running_ends_with_its_worker_but_a_daemon(own, tmp_path, monkeypatch, end):
+    monkeypatch.chdir(tmp_path)
+    with OpenPool(own, tmp_path, release_s=0.1) as pool:
+        pool.workers.start(0, LEAVING)
+        assert pool.receive().event is WorkerEvent.WORKING
+        assert pool.receive().event is WorkerEvent.FINISHED
+        daemon, *left = map(int, (tmp_path / "started").read_text().split())
+        assert all(map(is_running, [daemon, *left]))  # as long as the worker may need them
+        if end == "release":
+            pool.workers.release(0)
+            wait_until(lambda: not any(map(is_running, left)))
+        elif end == "terminate":
+            os.kill(pool.workers.process_id(0), signal.SIGTERM)
+            wait_until(lambda: not any(map(is_running, left)))
+    try:
+        assert not any(map(is_running, left))
+        assert is_running(daemon)
+    finally:
+        os.kill(daemon, signal.SIGKILL)
 
 
 @pytest.mark.long

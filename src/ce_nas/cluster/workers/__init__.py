@@ -10,6 +10,7 @@
 - slurm_messages: what a search and its jobs say to each other, in files
 - distributed: a trial on several devices, a process each
 - process: the main loop of a worker process
+- started_processes: what trainings have started and left running, ended with the worker
 - slurm_queue: the queue of Slurm by squeue
 """
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ce_nas.benchmarks.base import Failure, TaskError
 from ce_nas.benchmarks.metric_names import MAX_METRIC
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage
+from ce_nas.cluster.workers.started_processes import adopt_orphans, end_started_processes
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import ClusterError
 from ce_nas.core.records import TaskKind
@@ -83,13 +84,14 @@ def run_worker(  # noqa: PLR0913, PLR0917 - the device, its task's folder and it
     """Serve one device until the pipe is closed or SIGTERM arrives; the current task is suspended with a checkpoint.
 
     Commands are tasks, :data:`PREEMPT`, or None to exit. Replies are messages, or :class:`Asked` or :data:`UNASKING`
-    as a heartbeat. The process sees no GPU but its own, may start processes, and ends ``shutdown_s`` after the run is
-    killed at the latest.
+    as a heartbeat. The process sees no GPU but its own, may start processes, which end with it, and ends ``shutdown_s``
+    after the run is killed at the latest.
     """
     multiprocessing.current_process().daemon = False  # a training may start processes of its own, to load data
     terminated = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: terminated.set())
     end_forked_by_signals(signal.SIGTERM)
+    adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the run, which then ends its workers
     threading.Thread(target=_end_with_parent, args=(terminated, shutdown_s), daemon=True).start()
     replies = _Replies(pipe)
@@ -97,6 +99,7 @@ def run_worker(  # noqa: PLR0913, PLR0917 - the device, its task's folder and it
         lock = _lock_device(folder / f"device-{number}.lock", shutdown_s, terminated)
         executor = make_executor(show_only_device(device, load_nvml))
     except Exception as error:  # noqa: BLE001 - reported to the run, which continues without this device
+        end_started_processes()
         replies.send(
             WorkerMessage(
                 number, WorkerEvent.DEVICE_LOST, failure=Failure.ERROR, detail=f"{type(error).__name__}: {error}"
@@ -104,17 +107,17 @@ def run_worker(  # noqa: PLR0913, PLR0917 - the device, its task's folder and it
         )
         return
     replies.send(WorkerMessage(number, WorkerEvent.DEVICE_READY))
-    with lock:
-        while not terminated.is_set():
-            command = _next_command(pipe, terminated)
-            if command is None:
-                return
-            if command != PREEMPT:  # a PREEMPT after the end of its task is ignored
-                replies.send(WorkerMessage(number, WorkerEvent.WORKING, command.id))
-                check = PreemptionCheck(lambda: terminated.is_set() or pipe.poll())
-                with replies.heartbeats(check.life_signs), log_output(task_log_path(folder, command.id)):
-                    message = execute_task(executor, command, number, folder, check)
-                replies.send(message)
+    with lock:  # the device is free once what its trainings started has ended too
+        try:
+            while (command := _next_command(pipe, terminated)) is not None:
+                if command != PREEMPT:  # a PREEMPT after the end of its task is ignored
+                    replies.send(WorkerMessage(number, WorkerEvent.WORKING, command.id))
+                    check = PreemptionCheck(lambda: terminated.is_set() or pipe.poll())
+                    with replies.heartbeats(check.life_signs), log_output(task_log_path(folder, command.id)):
+                        message = execute_task(executor, command, number, folder, check)
+                    replies.send(message)
+        finally:
+            end_started_processes()
 
 
 def end_forked_by_signals(*numbers: signal.Signals) -> None:
