@@ -96,7 +96,7 @@ def test_a_file_is_judged_by_the_trainings_of_its_run(tmp_path):
             for epoch in range(1, 9):
                 if checkpoint.should_stop():
                     return None
-                checkpoint.report(epoch, {"quality": (200 - architecture["width"]) * epoch / 8})
+                checkpoint.report(epoch, {"quality": (200 - architecture["width"]) * epoch / 8, "size": epoch})
             return {"quality": 200 - architecture["width"]}
         def costs(architecture):
             return {"size": architecture["width"]}

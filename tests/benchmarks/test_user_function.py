@@ -133,7 +133,7 @@ def test_the_fingerprint_covers_what_is_imported_from_the_folder(written, tmp_pa
 
 
 WHOLE = (
-    OWN
+    OWN.replace(""", "bad": ["a", "b", "c"].index(architecture["kind"])""", "")
     + """
 calls = []
 def setup():
@@ -156,7 +156,7 @@ def test_the_whole_method_for_own_code(written, tmp_path):
     assert scored.scores == ((1.0, 1.0), (1.0, 2.0))
     assert scored.values == ((-1.0, 1.0), (-1.0, 2.0))
     trained = executor.run(task((1, 2)), tmp_path, lambda: False)
-    assert trained.values == ((-2.0, 2.0),)  # the cost as it was known, not as the training returned it
+    assert trained.values == ((-2.0, 2.0),)
     again = executor.run(Task(2, TaskKind.SAMPLING, ((0, 0),)), tmp_path, lambda: False)
     assert again.scores == ((1.0, 1.0),)  # setup is called once
 
@@ -206,6 +206,22 @@ def test_functions_that_cannot_be_called_or_are_stated_twice_are_refused():
         UserFunctions.collect(len, setup=3)
     with pytest.raises(SettingsError, match="got both"):
         UserFunctions.collect(len, score=len, score_many=len)
+
+
+def test_a_training_that_returns_a_known_cost_otherwise_fails(written, tmp_path):
+    costs = """
+def costs(architecture):
+    return {"bad": ["a", "b", "c"].index(architecture["kind"]) * FACTOR}
+"""
+    same = UserFunctionExecutor(written(OWN + costs, "FACTOR", "(1 + 1e-7)"))
+    assert same.run(task((1, 2)), tmp_path, lambda: False).values == ((-2.0, 2.0 * (1 + 1e-7)),)
+    assert same.run(task((1, 0)), tmp_path, lambda: False).values == ((-2.0, 0.0),)
+    file = written(OWN + costs, "FACTOR", "1.5 + 1")
+    with pytest.raises(TaskError, match=r"^Expected a training to return bad as costs does, 4, got 2; ") as caught:
+        UserFunctionExecutor(file).run(task((1, 2)), tmp_path, lambda: False)
+    assert caught.value.failure is Failure.ERROR
+    with pytest.raises(SettingsError, match=r"to work for .*: Expected a training to return bad as costs does"):
+        check_user_file(file, [].append)
 
 
 def test_a_learning_curve_is_kept_and_repeated_epochs_replace_it(tmp_path):

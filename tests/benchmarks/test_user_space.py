@@ -1,5 +1,9 @@
+import re
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ce_nas.benchmarks.base import TaskError, parse_objective
 from ce_nas.benchmarks.user_space import UserBenchmark, UserSpace
@@ -49,8 +53,27 @@ def test_known_costs_are_metrics_that_need_no_training():
     assert benchmark.all_values("size") is None  # a real variable cannot be listed
     with pytest.raises(SettingsError, match="requires training"):
         benchmark.training_free_values("accuracy", architectures)
-    assert user_space.objective_values({"accuracy": 3.0, "size": -1.0}, architectures[0]) == (-3.0, expected[0])
+    for stated in ({}, {"size": expected[0]}, {"size": expected[0] * (1 - 9e-7)}, {"other": 1.0}):
+        assert user_space.objective_values({"accuracy": 3.0, **stated}, architectures[0]) == (-3.0, expected[0])
     assert user_space.estimated_values(0.5, architectures[0]) == (-0.5, expected[0])
+
+
+@given(cost=st.floats(-1e9, 1e9), factor=st.floats(0.5, 2.0))
+def test_a_training_may_return_a_known_cost_only_as_it_is_known(cost, factor):
+    user_space = UserSpace.parse({"width": [1, 2]}, OBJECTIVES, "SPACE", costs=lambda _: {"size": cost})
+    trained = {"accuracy": 4.0, "size": cost * factor}
+    if abs(cost - cost * factor) <= 0.99e-6 * abs(cost):
+        assert user_space.objective_values(trained, (1,)) == (-4.0, cost)
+    elif abs(cost - cost * factor) > 1.01e-6 * max(abs(cost), abs(cost * factor)):
+        with pytest.raises(TaskError, match=re.escape(f"size as costs does, {cost:.10g}, got {cost * factor:.10g};")):
+            user_space.objective_values(trained, (1,))
+
+
+@pytest.mark.parametrize("stated", [None, "large", float("nan")])
+def test_a_known_cost_that_a_training_returns_is_a_number(stated):
+    user_space = UserSpace.parse({"width": [1, 2]}, OBJECTIVES, "SPACE", costs=lambda _: {"size": 1.0})
+    with pytest.raises(TaskError, match="size"):
+        user_space.objective_values({"accuracy": 4.0, "size": stated}, (1,))
 
 
 def test_costs_of_a_small_space_are_listed():

@@ -132,8 +132,9 @@ def curve_judge(folder: Path, user_space: UserSpace, architecture: Architecture,
     """
 
     def objectives(metrics: Mapping[str, float]) -> tuple[float, ...] | None:
+        trained = {name: value for name, value in metrics.items() if name not in user_space.known_names}
         try:
-            return user_space.objective_values(metrics, architecture)
+            return user_space.objective_values(trained, architecture)
         except TaskError:  # an objective that is measured at the end alone
             return None
 

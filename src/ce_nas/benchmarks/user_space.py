@@ -30,6 +30,8 @@ __all__ = ["UserBenchmark", "UserSpace"]
 _OBJECTIVE_EXAMPLE = "'accuracy:max:0' or 'latency:min:0.05'"
 #: the largest space of which the costs of all members are computed before the search
 _MAX_LISTED_COSTS = 4096
+#: relative difference up to which a training and the cost function return the same
+_SAME_COST = 1e-6
 
 Configuration = dict[str, Any]
 
@@ -117,14 +119,19 @@ class UserSpace:
         """The objectives among the metrics of a training, minimised; those known before it as they were known.
 
         :param metrics: by name, or the objectives that take a training in their order.
-        :raises TaskError: if one is missing or not finite.
+        :raises TaskError: if one is missing or not finite, or if one that was known before has another value now.
         """
         metrics = self._name_metrics(metrics)
         known = self.known_metrics(architecture) if architecture is not None else {}
-        return tuple(
-            objective.sign * (known[objective.name] if objective.name in known else _require_metric(metrics, objective))
-            for objective in self.objectives
-        )
+        values = []
+        for objective in self.objectives:
+            if (name := objective.name) not in known:
+                values.append(objective.sign * _require_metric(metrics, objective))
+                continue
+            if name in metrics:
+                _require_same(name, known[name], _require_metric(metrics, objective))
+            values.append(objective.sign * known[name])
+        return tuple(values)
 
     def _name_metrics(self, metrics: object) -> Mapping[str, float]:
         if isinstance(metrics, Mapping):
@@ -281,6 +288,16 @@ def _require_metric(metrics: Mapping[str, float], objective: Objective) -> float
     if not math.isfinite(number):
         raise TaskError(Failure.DIVERGED, f"Expected a finite {objective.name} from a training, got {value}.")
     return number
+
+
+def _require_same(name: str, known: float, trained: float) -> None:
+    """Check that a training returns a metric that was known before it as it was known."""
+    if not math.isclose(known, trained, rel_tol=_SAME_COST):
+        message = (
+            f"Expected a training to return {name} as costs does, {known:.10g}, got {trained:.10g}; correct one, or "
+            "return it from one alone."
+        )
+        raise TaskError(Failure.ERROR, message)
 
 
 def _parse_domains(space: object, source: str) -> dict[str, Domain]:
