@@ -22,7 +22,9 @@ from ce_nas.components.quantities import (
     Timestamp,
     Wait,
     Watts,
+    parse_stop_price,
 )
+from ce_nas.core.errors import SettingsError
 
 
 class EveryQuantity(SettingsSection):
@@ -91,3 +93,10 @@ def test_hours_names_and_prices_have_a_short_form():
 @pytest.mark.parametrize(("text", "expected_s"), [(0, 0.0), ("0", 0.0), ("0.0 s", 0.0), ("0min", 0.0), ("30s", 30.0)])
 def test_a_wait_may_be_zero(text, expected_s):
     assert TypeAdapter(Wait).validate_python(text) == expected_s
+
+
+@pytest.mark.parametrize(("text", "per_g"), [("1%/kg", 1e-3), ("1 % per G", 1.0), ("1e-3%/mg", 1.0), ("1e-6%/ug", 1.0)])
+def test_a_stop_price_is_of_any_mass_of_carbon(text, per_g):
+    assert parse_stop_price(text) == pytest.approx(1000.0 * per_g)
+    with pytest.raises(SettingsError, match="a mass of carbon"):
+        parse_stop_price("1%/Mg")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ce_nas.core import units
 from ce_nas.core.errors import SettingsError
-from ce_nas.core.formatting import format_time
+from ce_nas.core.formatting import format_carbon, format_energy, format_time
 from ce_nas.core.units import parse_carbon_g, parse_cost, parse_duration_s, parse_energy_j, parse_time
 
 AMOUNTS = st.floats(1e-6, 1e9)
@@ -23,6 +23,13 @@ AMOUNTS = st.floats(1e-6, 1e9)
         (parse_carbon_g, "2LBS", 907.18474),
         (parse_carbon_g, ".5 t", 5e5),
         (parse_carbon_g, "1e3G", 1000.0),
+        (parse_carbon_g, "3 mg", 3e-3),
+        (parse_carbon_g, "25\u00b5g", 2.5e-5),
+        (parse_carbon_g, "25 \u03bcg", 2.5e-5),
+        (parse_carbon_g, "25 ug", 2.5e-5),
+        (parse_energy_j, "2 mWh", 7.2),
+        (parse_energy_j, "5 \u00b5Wh", 0.018),
+        (parse_energy_j, "5uWh", 0.018),
         (parse_energy_j, "12 kWh", 4.32e7),
         (parse_energy_j, "900Wh", 3.24e6),
         (parse_energy_j, "3 MJ", 3e6),
@@ -63,10 +70,25 @@ def test_parse_requires_positive_finite_quantity(parse, unit, number):
         parse(number + unit)
 
 
-@pytest.mark.parametrize("text", ["3 mJ", "3 mWh", "3mj"])
+@pytest.mark.parametrize("text", ["3 mJ", "3mj", "3 mwh", "3 mWH"])
 def test_milli_is_not_parsed_as_mega(text):
     with pytest.raises(SettingsError, match="an energy"):
         parse_energy_j(text)
+
+
+@pytest.mark.parametrize("text", ["3 Mg", "3MG", "3 mG"])
+def test_mega_is_not_parsed_as_milli(text):
+    with pytest.raises(SettingsError, match="a mass of carbon"):
+        parse_carbon_g(text)
+
+
+@pytest.mark.parametrize(
+    ("parse", "form", "smallest"), [(parse_carbon_g, format_carbon, 1e-6), (parse_energy_j, format_energy, 3.6e-3)]
+)
+@given(amount=st.floats(1.0, 1e9))
+def test_what_is_printed_is_read_back(parse, form, smallest, amount):
+    for si in (amount * smallest, amount):
+        assert parse(form(si).replace(",", "")) == pytest.approx(si, rel=6e-3)
 
 
 @pytest.mark.parametrize("text", ["120 EUR", "$120", "120%"])

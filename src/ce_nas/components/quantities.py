@@ -59,7 +59,7 @@ __all__ = [
 #: type of the error for a value that pydantic would convert; its context has the location in the field, and the value
 OTHER_KIND = "other_kind"
 
-_STOP_PRICE = re.compile(r"(\d+\.?\d*(?:e-?\d+)?|\.\d+)(?:\s*%\s*(?:/|per)\s*([a-z]+))?")
+_STOP_PRICE = re.compile(r"(\d+\.?\d*(?:e-?\d+)?|\.\d+)(?:\s*%\s*(?:/|per)\s*([a-zµμ]+))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,10 @@ def _parse_wait_s(value: Any) -> float:  # noqa: ANN401 - what a file or a calle
 
 def parse_stop_price(value: Any) -> float | Literal["auto", "never"]:  # noqa: ANN401 - what a file or a caller holds
     """Percent of the hypervolume per kg of CO2eq from a text with its unit, or from a plain number; a word as it is."""
-    text = str(value).strip().lower()
+    text = str(value).strip()
     match = _STOP_PRICE.fullmatch(text)
-    if text in {"auto", "never"}:
-        return "auto" if text == "auto" else "never"
+    if (word := text.lower()) in {"auto", "never"}:
+        return "auto" if word == "auto" else "never"
     if isinstance(value, bool) or not match or not math.isfinite(float(match.group(1))):
         message = f"Expected auto, never, or a gain per mass of CO2eq such as 0.1%/kg, got {value!r}."
         raise SettingsError(message)

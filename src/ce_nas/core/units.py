@@ -32,16 +32,21 @@ G_PER_KG = 1000.0
 G_PER_TONNE = 1e6
 G_PER_LB = 453.59237  # the international pound, exactly
 
-_CARBON_G = {"g": 1.0, "kg": G_PER_KG, "t": G_PER_TONNE, "lb": G_PER_LB, "lbs": G_PER_LB}
-_WATT_HOURS_J = {"wh": HOUR_S, "kwh": J_PER_KWH, "MWh": 1e3 * J_PER_KWH, "MWH": 1e3 * J_PER_KWH}
+_CARBON_G = {"g": 1.0, "kg": G_PER_KG, "t": G_PER_TONNE, "lb": G_PER_LB, "lbs": G_PER_LB, "mg": 1e-3}
+_WATT_HOURS_J = {"wh": HOUR_S, "kwh": J_PER_KWH, "MWh": 1e3 * J_PER_KWH, "MWH": 1e3 * J_PER_KWH, "mWh": 1e-3 * HOUR_S}
 _ENERGY_J = {"j": 1.0, "kj": 1e3, "MJ": 1e6, **_WATT_HOURS_J}  # upper case for mega: mJ is a millijoule
+for _micro in ("\u00b5", "\u03bc", "u"):  # the micro sign, the Greek letter, and what is typed for them
+    _CARBON_G[f"{_micro}g"] = 1e-6
+    _ENERGY_J[f"{_micro}Wh"] = 1e-6 * HOUR_S
+#: units in which a capital letter means another: Mg is a tonne
+_CASE_COUNTS = {"mg"}
 _DURATION_S = {"s": 1.0, "min": MINUTE_S, "m": MINUTE_S, "h": HOUR_S, "d": DAY_S}
 
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)?\s*")
 
 
 def parse_carbon_g(text: str | float) -> float:
-    """Parse grams of CO2eq from ``"5kg"``, ``"11 lb"``, ``"800 g"``; a unit is required.
+    """Parse grams of CO2eq from ``"5kg"``, ``"11 lb"``, ``"800 g"``, ``"3 mg"``; a unit is required.
 
     :raises SettingsError: if it is not a positive number with one of these units.
     """
@@ -49,7 +54,7 @@ def parse_carbon_g(text: str | float) -> float:
 
 
 def parse_energy_j(text: str | float) -> float:
-    """Parse joules from ``"12 kWh"``, ``"900Wh"``, ``"3 MJ"``; a unit is required.
+    """Parse joules from ``"12 kWh"``, ``"900Wh"``, ``"3 MJ"``, ``"2 mWh"``; a unit is required, and M is no m.
 
     :raises SettingsError: if it is not a positive number with one of these units.
     """
@@ -98,4 +103,6 @@ def _parse_quantity(quantity: str, text: str | float, factors: dict[str, float],
 def _unit_factor(unit: str | None, factors: dict[str, float]) -> float | None:
     if not factors:
         return 1.0 if unit is None else None
-    return factors.get(unit, factors.get(unit.lower())) if unit else None
+    if not unit or unit in factors:
+        return factors.get(unit or "")
+    return None if unit.lower() in _CASE_COUNTS else factors.get(unit.lower())
