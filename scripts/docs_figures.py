@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 #: colours that change with the theme: as drawn, and what they become on a dark page
 PAPER, INK, FAINT = "#fefefe", "#24292e", "#d9dde1"
 DARK = {PAPER: "#16191c", INK: "#e3e6e8", FAINT: "#3a4046"}
-GREEN, ORANGE, BLUE, GREY = "#2f9e6e", "#d9822b", "#3b82c4", "#8b949e"
+GREEN, ORANGE, BLUE, GREY, RED = "#2f9e6e", "#d9822b", "#3b82c4", "#8b949e", "#b5483a"
 STYLE = {
     "axes.edgecolor": FAINT,
     "axes.facecolor": PAPER,
@@ -146,7 +146,7 @@ def draw_books(figure: Figure) -> str:
     figure.set_size_inches(8.4, 2.5)
     summary = ce_nas.run(grid="solar", gpus=8, hours=80, seed=0).summary
     axes = figure.add_subplot()
-    colours = {"training": GREEN, "sampling": BLUE, "idle": GREY, "startup": ORANGE, "checkpoint": INK}
+    colours = {"training": GREEN, "sampling": BLUE, "idle": GREY, "startup": ORANGE, "checkpoint": INK, "restore": RED}
     at = 0.0
     for name, grams in sorted(summary.carbon_g_by_activity.items(), key=lambda item: -item[1]):
         axes.barh(1, grams / 1000, left=at, color=colours.get(name, INK), label=f"{name} {grams / 1000:.2f} kg")
