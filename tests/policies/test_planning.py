@@ -85,6 +85,12 @@ def test_restart_cost_depends_on_the_level_before():
     assert np.ptp(costs[:, 0, 0]) == 0.0  # nothing is restarted
 
 
+def test_periods_that_cost_nothing_have_restarts_that_cost_nothing():
+    costs = expected_costs(np.array([1.0, 0.0, 0.0]), [work(30)], ALL_S, 3, levels=HALVES, restart_cost=0.25)
+    assert costs.shape == (3, 3, 1)
+    assert costs[:, 0].max() < costs[:, 2].min()
+
+
 def test_half_of_the_devices_that_do_more_than_half_of_the_work_cost_less_where_there_is_time():
     """The other half adds a quarter of the work for half of the cost: worth it where being late costs more."""
     faster = [ActivityLevel(0.0, 0), ActivityLevel(0.5, 3), ActivityLevel(1.0, 4)]

@@ -107,7 +107,9 @@ def expected_costs(  # noqa: PLR0913 - the parameters of one optimisation proble
             np.multiply(survives[index][:states], later, out=option)
             option += price * works[index][:states]
         if period:
-            ahead = _cheapest_by_level_before(options[:, :states], price * restarts)
+            costs = options[:, :states]
+            cheapest = costs.min(axis=0, keepdims=True)
+            ahead = _cheapest_by_level_before(costs, price * restarts) if restart_cost else cheapest
     first = options[None, :, 0]
     if restart_cost:
         first = first + prices[0] * np.maximum(restarts[None, :] - restarts[:, None], 0.0)[:, :, None]
@@ -115,13 +117,11 @@ def expected_costs(  # noqa: PLR0913 - the parameters of one optimisation proble
 
 
 def _cheapest_by_level_before(options: np.ndarray, restarts: np.ndarray) -> np.ndarray:
-    """The least cost by the level of the period before; one row where restarts cost nothing.
+    """The least cost by the level of the period before, shape ``(levels, work done, estimates)``.
 
     :param options: cost of each level without restarts, shape ``(levels, work done, estimates)``.
     :param restarts: cost of starting the devices of each level, ascending, shape ``(levels,)``.
     """
-    if not restarts.any():
-        return options.min(axis=0, keepdims=True)
     # to a lower level or the same nothing is started; to a higher one the devices that it has more
     lower = np.minimum.accumulate(options, axis=0)
     started = options + restarts[:, None, None]
