@@ -126,7 +126,8 @@ def _cheapest_by_level_before(options: np.ndarray, restarts: np.ndarray) -> np.n
     lower = np.minimum.accumulate(options, axis=0)
     started = options + restarts[:, None, None]
     higher = np.minimum.accumulate(started[::-1], axis=0)[::-1] - restarts[:, None, None]
-    return np.minimum(lower, higher)
+    cheapest: np.ndarray = np.minimum(lower, higher)
+    return cheapest
 
 
 def _cost_beyond_horizon(period_costs: np.ndarray) -> float:
