@@ -7,6 +7,7 @@ reader's light or dark theme.
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -113,6 +114,38 @@ def draw_grams(figure: Figure) -> str:
     axes.set_xlabel("kg CO₂eq to 99 % of the largest hypervolume (median)")
     axes.tick_params(axis="y", length=0)
     return "; ".join(f"{name}: {mass:.3g} kg" for name, mass in zip(names[::-1], kilograms[::-1], strict=True))
+
+
+def waterfall_rows() -> list[tuple[str, float, float, float]]:
+    """Each part of the protocol's waterfall: times fewer grams with all parts up to it, and the interval of that."""
+    table = (ROOT / "docs/protocol.md").read_text().split("**The waterfall**, to 0.998")[1]
+    lines = itertools.takewhile(lambda line: line.startswith("|"), table.strip().splitlines()[2:])
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    parts = []
+    for part, total, *_ in cells[2:]:
+        median, low, high = (float(one.replace("∞", "inf")) for one in re.findall(r"[\d.]+|∞", total))
+        parts.append((part, median, low, high))
+    return parts
+
+
+def draw_waterfall(figure: Figure) -> str:
+    """What each part adds to the times fewer grams than vanilla LaMOO, in turn."""
+    figure.set_size_inches(7.0, 2.4)
+    axes, rows, edge, reached = figure.add_subplot(), waterfall_rows(), 20.0, 1.0
+    for place, (_, median, low, high) in enumerate(rows):
+        axes.barh(place, median - reached, left=reached, height=0.6, color=GREEN if place else BLUE)
+        axes.plot([low, min(high, edge)], [place, place], color=INK, linewidth=1.2)
+        axes.text(edge * 1.05, place, f"{median:.3g} times fewer", va="center")
+        reached = median
+    axes.set_yticks(range(len(rows)), [part for part, *_ in rows])
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.set_xlim(1, edge)
+    axes.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+    axes.minorticks_off()
+    axes.set_xlabel("times fewer grams than vanilla LaMOO to 99.8 %, with all parts so far")
+    axes.tick_params(axis="y", length=0)
+    return "; ".join(f"{part}: {median:.3g} times" for part, median, *_ in rows)
 
 
 def draw_week(figure: Figure) -> str:
@@ -264,6 +297,7 @@ def scatter(axes: Axes, points: np.ndarray, chosen: np.ndarray) -> None:
 
 FIGURES: dict[str, Callable[[Figure], str]] = {
     "grams": draw_grams,
+    "waterfall": draw_waterfall,
     "week": draw_week,
     "books": draw_books,
     "average-marginal": draw_average_marginal,
