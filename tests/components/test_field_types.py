@@ -2,12 +2,15 @@
 
 from typing import Annotated, Literal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from ce_nas.components.field_types import fields_of, find_other_kind, is_section, unwrap_type
+from ce_nas.components.messages import describe_validation_error
+from ce_nas.components.quantities import SettingsSection
 from ce_nas.components.registry import REGISTRIES
 from ce_nas.config.schema import Settings
 from ce_nas.core.errors import SettingsError
@@ -103,7 +106,15 @@ def test_a_price_is_not_true_or_false(price):
         (Annotated[Annotated[int, Field(ge=1)] | None, "a mark"], True, ((), True)),
         (Annotated[float, BeforeValidator(float)], "3", None),
         (Annotated[float, BeforeValidator(float)], True, ((), True)),
+        (Annotated[bool, BeforeValidator(bool)], "yes", None),
+        (Annotated[bool, BeforeValidator(bool)], 1, ((), 1)),
         (tuple[float, ...], [0.5, True], ((1,), True)),
+        (tuple[int, str], (1, "7"), None),
+        (tuple[int, str], ["1", "7"], ((0,), "1")),
+        (tuple[str, int, bool], ("7", 1, 0), ((2,), 0)),
+        (tuple[int, str], (1, "7", True), None),  # of another length: refused by pydantic
+        (tuple[Annotated[bool, BeforeValidator(bool)], ...], ("yes",), None),
+        (list[int], [1, 2, "3"], ((2,), "3")),
         (tuple[float, ...], "0.5", None),
         (Literal["a", "b"], True, None),
         (Recipe, {"milestones": [0.1, "x"]}, (("milestones", 1), "x")),
@@ -113,6 +124,46 @@ def test_a_price_is_not_true_or_false(price):
 )
 def test_a_value_of_another_kind_is_found_where_it_is(annotation, value, found):
     assert find_other_kind(annotation, (), value) == found
+
+
+class OwnOptions(SettingsSection):
+    """Options as a component of one's own may have them."""
+
+    eager: Annotated[bool, BeforeValidator(lambda value: {"yes": True, "no": False}.get(value, value))] = False
+    pair: tuple[int, str] = (0, "")
+    flags: tuple[bool, ...] = ()
+    count: int = 0
+
+
+def test_a_parser_of_true_or_false_reads_texts():
+    assert OwnOptions(eager="yes").eager is True
+    with pytest.raises(ValidationError):
+        OwnOptions(eager=1)
+
+
+def test_each_item_of_a_pair_has_its_own_type():
+    assert OwnOptions(pair=(1, "7")).pair == (1, "7")
+    with pytest.raises(ValidationError) as raised:
+        OwnOptions(pair=("1", "7"))
+    assert "Expected a whole number for own.pair.0, got '1'" in describe_validation_error(
+        raised.value, OwnOptions, "own"
+    )
+    with pytest.raises(ValidationError) as raised:
+        OwnOptions(pair=(1, 7))
+    assert describe_validation_error(raised.value, OwnOptions, "own") == "Expected a text for own.pair.1, got 7."
+    with pytest.raises(ValidationError):
+        OwnOptions(pair=(1, "7", "8"))
+
+
+@pytest.mark.parametrize("true", [np.True_, np.array(True)])
+def test_the_true_of_numpy_is_true(true):
+    options = OwnOptions(eager=true, flags=[true, False])
+    assert options.eager is True
+    assert [type(one) for one in options.flags] == [bool, bool]
+    with pytest.raises(ValidationError):
+        OwnOptions(count=true)
+    with pytest.raises(ValidationError):
+        OwnOptions(eager=np.array([True]))
 
 
 def test_sections_are_models_and_dataclasses():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 from enum import Enum
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from ce_nas.components.field_types import fields_of, is_section, unwrap_type
+from ce_nas.components.field_types import fields_of, is_section, item_types, unwrap_type
 from ce_nas.components.quantities import OTHER_KIND, Quantity
 from ce_nas.core.errors import unknown_choice_message
 
@@ -139,7 +140,7 @@ def _follow(
     for part in location:
         if isinstance(part, int):
             parents.append((part, model))
-            field = _item_of(field) if section is None else field
+            field = _item_of(field, part) if section is None else field
         elif section is None:
             break
         else:
@@ -154,10 +155,13 @@ def _find_section(annotation: Any) -> type[Any] | None:  # noqa: ANN401 - any an
     return next((kind for kind in (annotation, *get_args(annotation)) if is_section(kind)), None)
 
 
-def _item_of(field: FieldInfo | None) -> FieldInfo | None:
+def _item_of(field: FieldInfo | None, place: int) -> FieldInfo | None:
     """An item of a list's field; another field as it is."""
     kind, _ = unwrap_type(field.annotation, field.metadata) if field else (None, [])
-    return FieldInfo.from_annotation(get_args(kind)[0]) if get_origin(kind) in {tuple, list} else field
+    if get_origin(kind) not in {tuple, list}:
+        return field
+    item = next(itertools.islice(item_types(kind), place, None), None)
+    return FieldInfo.from_annotation(item) if item else field
 
 
 def _describe_bounds(metadata: Iterable[Any]) -> str:

@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ce_nas.components.field_types import find_other_kind
+from ce_nas.components.field_types import find_other_kind, with_plain_flags
 from ce_nas.core.errors import SettingsError
 from ce_nas.core.units import (
     G_PER_KG,
@@ -197,7 +197,8 @@ class SettingsSection(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _refuse_other_kind(cls, value: object, info: ValidationInfo) -> object:
-        """See :func:`ce_nas.components.field_types.find_other_kind`."""
+        """See :func:`ce_nas.components.field_types.find_other_kind`; numpy's true and false become Python's."""
+        value = with_plain_flags(value)
         field = cls.model_fields[str(info.field_name)]
         if found := find_other_kind(field.annotation, field.metadata, value):
             location, part = found
