@@ -1,7 +1,9 @@
 import pytest
 
+from ce_nas.components.registry import SEARCHERS
 from ce_nas.config.schema import Settings, settings_from_flags
 from ce_nas.core.errors import SettingsError
+from ce_nas.search.random import RandomSearcher
 
 #: objectives whose latency is measured, and measurements without a supernet
 ALONE, SAMPLED = "accuracy,latency", {"enabled": True, "supernet": False, "latency_samples": 8}
@@ -53,3 +55,24 @@ def test_option_with_an_effect_is_accepted(flags):
     settings = settings_from_flags(**flags)
     written = settings.model_dump(mode="json")
     assert Settings.model_validate(written).model_dump(mode="json") == written
+
+
+@pytest.mark.parametrize(
+    ("attributes", "is_refused"),
+    [({}, True), ({"parallel_loss": 0.0}, True), ({"parallel_loss": 0.1}, False), ({"usual_trainings": 40}, False)],
+)
+def test_a_plan_for_the_searcher_has_an_effect_where_its_class_says_what_is_known(monkeypatch, attributes, is_refused):
+    monkeypatch.setattr(SEARCHERS, "_components", dict(SEARCHERS._components))
+    SEARCHERS.register("own", summary="Own.")(type("Own", (RandomSearcher,), {"name": "own", **attributes}))
+    flags = {"policy": {"name": "look-ahead", "plan_for_searcher": False}, "searcher": "own"}
+    if is_refused:
+        with pytest.raises(SettingsError, match=r"plan_for_searcher has no effect without .*usual_trainings"):
+            settings_from_flags(**flags)
+    else:
+        assert settings_from_flags(**flags).searcher.name == "own"
+
+
+def test_of_a_function_that_builds_a_searcher_nothing_is_said(monkeypatch):
+    monkeypatch.setattr(SEARCHERS, "_components", dict(SEARCHERS._components))
+    SEARCHERS.register("built", summary="Built.")(lambda *_: None)
+    assert settings_from_flags(policy={"name": "look-ahead", "plan_for_searcher": False}, searcher="built")

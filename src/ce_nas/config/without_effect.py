@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ce_nas.components.registry import SEARCHERS
 from ce_nas.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -29,6 +30,17 @@ def _has_price(settings: _Settings) -> bool:
 
 def _has_gpu_price(settings: _Settings) -> bool:
     return bool(settings.prices.gpu_hour_price) or any(other.gpu_hour_price for other in settings.site.others)
+
+
+def _has_known_searcher(settings: _Settings) -> bool:
+    """Whether the searcher's class states what a policy can plan with; a function that builds one may."""
+    from ce_nas.search.base import Searcher
+
+    factory = SEARCHERS.get(settings.searcher.name).factory
+    known = ("parallel_loss", "usual_trainings")
+    return not isinstance(factory, type) or any(
+        getattr(factory, name, getattr(Searcher, name)) != getattr(Searcher, name) for name in known
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +91,8 @@ _NEEDS = (
     _Need(
         "policy",
         ("plan_for_searcher",),
-        lambda s: s.searcher.name == "surrogate",
-        "a searcher of which something is known: add --searcher surrogate",
+        _has_known_searcher,
+        "a searcher whose parallel_loss or usual_trainings is known: add --searcher surrogate",
     ),
     _Need("final", (), lambda s: s.final.enabled, "final.enabled = true"),
     _Need(
@@ -156,13 +168,12 @@ def require_effect(settings: _Settings, list_flags: Callable[[], Mapping[str, Fl
     :raises SettingsError: for the first that has none, with what it needs.
     """
     for need in _NEEDS:
-        if need.is_met(settings):
-            continue
-        for option in _stated(getattr(settings, need.section)):
-            if option in need.options or not need.options:
-                name = _spelling(need.section, option, list_flags())
-                message = f"{name} has no effect without {need.words}, or leave it out."
-                raise SettingsError(message)
+        stated = _stated(getattr(settings, need.section))
+        option = next((option for option in stated if option in need.options or not need.options), None)
+        if option and not need.is_met(settings):
+            name = _spelling(need.section, option, list_flags())
+            message = f"{name} has no effect without {need.words}, or leave it out."
+            raise SettingsError(message)
 
 
 def _stated(part: SettingsSection) -> Iterator[str]:
