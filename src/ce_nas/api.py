@@ -31,7 +31,7 @@ from ce_nas.keywords import with_setting_keywords
 from ce_nas.report.files import write_report
 from ce_nas.search_result import ChosenArchitecture, Result
 from ce_nas.store.journal import FORMAT_VERSION, MemoryJournal, SqliteJournal, has_ended
-from ce_nas.store.resumption import find_resumption
+from ce_nas.store.resumption import GIVEN_OBJECTS, find_resumption
 from ce_nas.store.run_dir import RunDirectory, read_run_entries, write_atomic
 
 if TYPE_CHECKING:
@@ -269,6 +269,7 @@ class Search:
         """What a reader of the journal needs to know of the run, and what a resumed run must share."""
         inputs, scores = self._inputs, self._inputs.proxy_scores
         benchmark = inputs.benchmark
+        given = [name for name, part in self._overrides.items() if part is not None]
         return {
             "format": FORMAT_VERSION,
             "version": __version__,
@@ -294,6 +295,7 @@ class Search:
                 **_record_own_space(benchmark),
             },
             "grid": inputs.grid_metadata(),
+            **({GIVEN_OBJECTS: given} if given else {}),  # as objects of the caller's, without settings here
         }
 
 

@@ -15,7 +15,7 @@ from ce_nas.config.recorded_settings import complete_recorded
 from ce_nas.core.errors import ReplayError
 from ce_nas.engine.warm_start_inputs import list_warm_starts
 from ce_nas.store.journal import INPUT_CHANGED
-from ce_nas.store.resumption import describe_resumption
+from ce_nas.store.resumption import GIVEN_OBJECTS, describe_resumption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ def check_resume(
         return start
     header: dict[str, Any] = recorded[0].content
     if "inputs" not in header:  # of a journal that has no digests
-        return {name: value for name, value in start.items() if name != "inputs"}
+        return {name: value for name, value in start.items() if name not in {"inputs", GIVEN_OBJECTS}}
     changes = find_changes(accepted_digests(recorded), start["inputs"])
     has_new_model = any(
         change["input"].startswith("the fitted forecaster")

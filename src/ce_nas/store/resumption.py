@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["CALLER_DEVICE", "FORECASTER_GIVEN", "Resumption", "describe_resumption", "find_resumption"]
+__all__ = ["CALLER_DEVICE", "FORECASTER_GIVEN", "GIVEN_OBJECTS", "Resumption", "describe_resumption", "find_resumption"]
 
 #: a device of the caller's own training loop, in the devices of a live search
 CALLER_DEVICE = "caller"
 #: why a run has its forecaster, where it is an object of the caller's
 FORECASTER_GIVEN = "given by the caller"
+#: the key of a run's first entry that lists the components which were objects of the caller's; absent where none was
+GIVEN_OBJECTS = "given_objects"
 #: how each kind of resumption is said, before what is to be entered
 _WORDS = {
     "command": "with: {call}",
@@ -54,10 +56,7 @@ def find_resumption(path: Path, header: Mapping[str, Any], *, accept_changes: bo
     if "budget" in header or CALLER_DEVICE in settings.get("live", {}).get("devices", ()):
         accepting = " and accept_changes=True" if accept_changes else ""
         return Resumption("program", f"out={str(path)!r}{accepting}")
-    given = [part for part in ("policy", "searcher") if _is_given(part, header)]
-    if header.get("forecaster_reason") == FORECASTER_GIVEN:
-        given.append("forecaster")
-    if given:
+    if given := [part for part in ("policy", "searcher", "forecaster", "workers") if _is_given(part, header)]:
         arguments = [repr(str(path)), *(f"{part}=..." for part in given), *(["accept_changes=True"] * accept_changes)]
         return Resumption("objects", f"ce_nas.resume({', '.join(arguments)})")
     return Resumption("command", f"ce-nas resume {shlex.quote(str(path))}{' --accept-changes' * accept_changes}")
@@ -75,6 +74,13 @@ def describe_resumption(path: Path, header: Mapping[str, Any], *, accept_changes
 
 
 def _is_given(part: str, header: Mapping[str, Any]) -> bool:
-    """Whether a component was an object of the caller's: it has another name than that of the settings."""
+    """Whether a component was an object of the caller's.
+
+    Where the journal does not list it, as none did at first, it has another name than that of the settings.
+    """
+    if part in header.get(GIVEN_OBJECTS, ()):
+        return True
+    if part == "forecaster":
+        return header.get("forecaster_reason") == FORECASTER_GIVEN
     named = header.get("settings", {}).get(part, {}).get("name")
     return named is not None and header.get(part) != named
