@@ -15,6 +15,7 @@ from ce_nas.benchmarks.user_function import UserFunctionExecutor
 from ce_nas.cluster.workers.base import WorkerEvent
 from ce_nas.cluster.workers.local import LocalWorkerPool, WorkerTimeouts
 from ce_nas.core.records import Task, TaskKind
+from ce_nas.energy.cpu_time import process_tree
 from ce_nas.testing.fake_executor import FakeExecutor, FakeWorkload
 
 TASK = Task(3, TaskKind.EVALUATION, ((1, 1),))
@@ -51,13 +52,14 @@ def evaluate(architecture, fidelity, checkpoint):
         return {"value": 3, "size": 1}
     if architecture["how"] == "leaving":
         helper = subprocess.Popen(["sleep", "600"])
-        daemon = subprocess.Popen(["sleep", "600"], start_new_session=True)
-        deaf = subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 600; done"])
+        separate = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        deaf = subprocess.Popen(["sh", "-c", "trap '' TERM; exec sleep 600"])
         waiting = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,), daemon=False)
         waiting.start()
-        orphan = subprocess.check_output(["sh", "-c", "sleep 600 >/dev/null & echo $!"], text=True).strip()
+        fork = ["sh", "-c", "sleep 600 >/dev/null & echo $!"]
+        orphan, daemon = (int(subprocess.check_output(fork, start_new_session=own)) for own in (False, True))
         with open("started", "w") as file:
-            print(daemon.pid, helper.pid, deaf.pid, waiting.pid, orphan, file=file)
+            print(orphan, daemon, separate.pid, helper.pid, deaf.pid, waiting.pid, file=file)
         return {"value": 4, "size": 1}
     print("sees", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
     with multiprocessing.get_context("fork").Pool(1) as loaders:  # as a loader of data would
@@ -129,14 +131,17 @@ def test_processes_that_a_training_forks_end_when_it_terminates_them(own, tmp_pa
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("end", ["close", "release", "terminate"])
-def test_what_a_training_left_running_ends_with_its_worker_but_a_daemon(own, tmp_path, monkeypatch, end):
+def test_what_a_training_left_running_ends_with_its_worker_unless_it_is_separate(own, tmp_path, monkeypatch, end):
     monkeypatch.chdir(tmp_path)
-    with OpenPool(own, tmp_path, release_s=0.1) as pool:
+    with OpenPool(own, tmp_path, heartbeat_s=2.5, release_s=0.1) as pool:  # silent when it ends: no reason to kill it
         pool.workers.start(0, LEAVING)
         assert pool.receive().event is WorkerEvent.WORKING
         assert pool.receive().event is WorkerEvent.FINISHED
-        daemon, *left = map(int, (tmp_path / "started").read_text().split())
-        assert all(map(is_running, [daemon, *left]))  # as long as the worker may need them
+        orphan, daemon, separate, *left = map(int, (tmp_path / "started").read_text().split())
+        assert all(map(is_running, [orphan, daemon, separate, *left]))  # as long as the worker may need them
+        tree = process_tree(pool.workers.process_id(0))  # what is metered, gives signs of life, and may be killed
+        assert not {orphan, daemon} & tree
+        assert {separate, *left} < tree
         if end == "release":
             pool.workers.release(0)
             wait_until(lambda: not any(map(is_running, left)))
@@ -145,9 +150,10 @@ def test_what_a_training_left_running_ends_with_its_worker_but_a_daemon(own, tmp
             wait_until(lambda: not any(map(is_running, left)))
     try:
         assert not any(map(is_running, left))
-        assert is_running(daemon)
+        assert all(map(is_running, [orphan, daemon, separate]))
     finally:
-        os.kill(daemon, signal.SIGKILL)
+        for process in filter(is_running, [orphan, daemon, separate]):
+            os.kill(process, signal.SIGKILL)
 
 
 @pytest.mark.long

@@ -302,8 +302,7 @@ class _LocalWorker:
                 return message, Failure.HUNG if message is None and self._is_checkpoint_late() else None
         except (EOFError, OSError):
             return None, Failure.LOST
-        is_expected = self._task is not None or self._shutting_down
-        is_silent = is_expected and monotonic_s() >= self._silent_until_s
+        is_silent = self._task is not None and monotonic_s() >= self._silent_until_s  # else see `join`
         return None, Failure.HUNG if is_silent or self._is_checkpoint_late() else None
 
     def _take_reply(self, reply: WorkerMessage | Asked | str) -> WorkerMessage | None:

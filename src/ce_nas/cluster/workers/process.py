@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ce_nas.benchmarks.base import Failure, TaskError
 from ce_nas.benchmarks.metric_names import MAX_METRIC
 from ce_nas.cluster.workers.base import WorkerEvent, WorkerMessage
-from ce_nas.cluster.workers.started_processes import adopt_orphans, end_started_processes
+from ce_nas.cluster.workers.started_processes import GRACE_S, end_started_processes
 from ce_nas.core.clock import monotonic_s
 from ce_nas.core.errors import ClusterError
 from ce_nas.core.records import TaskKind
@@ -91,15 +91,15 @@ def run_worker(  # noqa: PLR0913, PLR0917 - the device, its task's folder and it
     terminated = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: terminated.set())
     end_forked_by_signals(signal.SIGTERM)
-    adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the run, which then ends its workers
     threading.Thread(target=_end_with_parent, args=(terminated, shutdown_s), daemon=True).start()
+    parent_grace_s = shutdown_s - 2 * GRACE_S  # less the time for a kill and the end of this process
     replies = _Replies(pipe)
     try:
         lock = _lock_device(folder / f"device-{number}.lock", shutdown_s, terminated)
         executor = make_executor(show_only_device(device, load_nvml))
     except Exception as error:  # noqa: BLE001 - reported to the run, which continues without this device
-        end_started_processes()
+        end_started_processes(parent_grace_s)
         replies.send(
             WorkerMessage(
                 number, WorkerEvent.DEVICE_LOST, failure=Failure.ERROR, detail=f"{type(error).__name__}: {error}"
@@ -117,7 +117,7 @@ def run_worker(  # noqa: PLR0913, PLR0917 - the device, its task's folder and it
                         message = execute_task(executor, command, number, folder, check)
                     replies.send(message)
         finally:
-            end_started_processes()
+            end_started_processes(parent_grace_s)
 
 
 def end_forked_by_signals(*numbers: signal.Signals) -> None:
