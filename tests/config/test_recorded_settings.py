@@ -4,6 +4,7 @@ import pytest
 
 from ce_nas.config.recorded_settings import read_recorded_settings
 from ce_nas.config.schema import settings_from_flags
+from ce_nas.core.errors import SettingsError
 
 LIVE = {"enabled": True, "supernet": False}
 
@@ -33,5 +34,12 @@ def test_a_run_begun_before_look_ahead_planned_for_its_searcher_does_not():
     assert read_recorded_settings(recorded).policy.plan_for_searcher
     del recorded["settings"]["policy"]["plan_for_searcher"]
     assert not read_recorded_settings(recorded).policy.plan_for_searcher
+    recorded["settings"]["policy"]["fewest_gpus"] = False  # as journals of that time have it
+    assert not read_recorded_settings(recorded).policy.plan_for_searcher
+    recorded["settings"]["policy"]["fewest_gpus"] = True
+    with pytest.raises(
+        SettingsError, match=r"policy\.fewest_gpus, which is gone; continue it with the earlier version"
+    ):
+        read_recorded_settings(recorded)
     other = {"settings": settings_from_flags(policy="threshold").model_dump(mode="json")}
     assert read_recorded_settings(other).policy.name == "threshold"

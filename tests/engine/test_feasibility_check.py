@@ -47,9 +47,10 @@ def test_names_the_policy_that_would_train_only_where_it_would():
 
 
 def test_a_live_search_that_waits_says_until_when():
-    first = _check(live=True, hours=80, policy="look-ahead", zone="solar", evaluations=50)
-    assert first.begins_s == pytest.approx(14 * 3600.0)
-    assert "about 2023-07-03 14:00 UTC, in 14.0 min" in first.note  # an hour of the grid per minute
+    start = "2023-07-03T03:00"
+    first = _check(live=True, hours=80, policy="look-ahead", zone="solar", evaluations=50, start=start)
+    assert first.begins_s == pytest.approx(11 * 3600.0)
+    assert "about 2023-07-03 14:00 UTC, in 11.0 min" in first.note  # an hour of the grid per minute
     assert first.note.endswith("To begin at once: --policy vanilla.")
 
 
@@ -71,3 +72,13 @@ def test_policy_of_the_caller_is_not_rehearsed(tmp_path):
 
     Search(policy=Counting(), searcher="random", gpus=1, hours=1, stop="never").run()
     assert asked == [0.0]
+
+
+def test_the_rehearsal_plans_for_the_searcher_of_the_search():
+    """Its first training begins in the same period as that of the search itself."""
+    flags = {"gpus": 4, "hours": 48, "zone": "solar", "start": "2021-07-02T04:00", "seed": 0}
+    entries = Search(**flags, stop="never", target=1.0).run().entries
+    begins = next(one.at_s for one in entries if one.content.get("kind") == "evaluation")
+    rehearsed = _check(**flags).begins_s
+    assert rehearsed // 3600 == begins // 3600
+    assert rehearsed // 3600 > 0

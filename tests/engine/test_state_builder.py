@@ -108,7 +108,7 @@ def test_trained_time_is_in_seconds_of_the_run():
     assert fast[-1].budget.energy_spent_j == pytest.approx(plain[-1].budget.energy_spent_j)
 
 
-@pytest.mark.parametrize(("searcher", "known"), [("surrogate", (0.04, 70.0)), ("random", (0.0, None))])
+@pytest.mark.parametrize(("searcher", "known"), [("surrogate", (0.06, 70.0)), ("random", (0.0, None))])
 def test_state_has_what_is_known_of_the_searcher(searcher, known):
     policy = StateLogging()
     build_engine(RunInputs(settings_from_flags(hours=1, gpus=1, searcher=searcher)), NullJournal(), policy=policy).run()

@@ -93,7 +93,7 @@ def test_periods_that_cost_nothing_have_restarts_that_cost_nothing():
 
 def test_half_of_the_devices_that_do_more_than_half_of_the_work_cost_less_where_there_is_time():
     """The other half adds a quarter of the work for half of the cost: worth it where being late costs more."""
-    faster = [ActivityLevel(0.0, 0), ActivityLevel(0.5, 3), ActivityLevel(1.0, 4)]
+    faster = [ActivityLevel(0.0, 0), ActivityLevel(0.5, 3, 2 / 3), ActivityLevel(1.0, 4)]
     plenty = expected_costs(np.ones(100), [work(60)], ALL_S, 100, levels=faster)[0, :, 0]
     little = expected_costs(np.ones(2), [work(60)], ALL_S, 2, levels=faster, lateness_penalty=3.0)[0, :, 0]
     assert plenty.argmin() == 1
@@ -104,7 +104,7 @@ def test_half_of_the_devices_that_do_more_than_half_of_the_work_cost_less_where_
 @given(COSTS, st.floats(5, 500), st.floats(0.0, 0.5))
 def test_costs_are_lower_the_more_fewer_devices_do(costs, trainings, restart_cost):
     fewer_steps = [ActivityLevel(0.0, 0), ActivityLevel(0.5, 2), ActivityLevel(1.0, 4)]
-    more_steps = [ActivityLevel(0.0, 0), ActivityLevel(0.5, 3), ActivityLevel(1.0, 4)]
+    more_steps = [ActivityLevel(0.0, 0), ActivityLevel(0.5, 3, 2 / 3), ActivityLevel(1.0, 4)]
     least, most = (
         expected_costs(costs, [work(trainings)], ALL_S, len(costs), levels=levels, restart_cost=restart_cost)
         for levels in (more_steps, fewer_steps)

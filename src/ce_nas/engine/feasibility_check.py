@@ -23,6 +23,7 @@ from ce_nas.core.records import Outcome, StopReason
 from ce_nas.core.rng import random_stream
 from ce_nas.engine.build import build_engine
 from ce_nas.engine.inputs import RunInputs
+from ce_nas.search.base import Searcher
 from ce_nas.search.random import RandomSearcher
 from ce_nas.store.journal import MemoryJournal
 
@@ -79,6 +80,9 @@ class _RehearsedInputs(RunInputs):
 
     training_s: float = _UNKNOWN_TRAINING_S
     is_recorded: bool = False
+    #: of the search's searcher, which policies plan with; see :class:`~ce_nas.search.base.Searcher`
+    parallel_loss: float = Searcher.parallel_loss
+    usual_trainings: float | None = Searcher.usual_trainings
 
     @classmethod
     def of(cls, inputs: RunInputs) -> _RehearsedInputs:
@@ -96,12 +100,15 @@ class _RehearsedInputs(RunInputs):
             "problem": settings.problem.model_copy(update={"constraints": ()}),
         }
         training_s = float(benchmark.train_s.min()) if isinstance(benchmark, BenchmarkTable) else _UNKNOWN_TRAINING_S
+        searcher = SEARCHERS.get(settings.searcher.name).factory
         return cls(
             settings.model_copy(update=update),
             benchmark,
             fixed_start=inputs.start,
             training_s=training_s,
             is_recorded=recorded,
+            parallel_loss=getattr(searcher, "parallel_loss", Searcher.parallel_loss),
+            usual_trainings=getattr(searcher, "usual_trainings", Searcher.usual_trainings),
         )
 
     @cached_property
@@ -154,6 +161,7 @@ def _rehearse(inputs: _RehearsedInputs) -> Sequence[JournalEntry]:
     """The journal of a rehearsal."""
     journal = MemoryJournal()
     searcher = _FirstTrainingSearcher(inputs.benchmark.space, random_stream(0, "start-check"))
+    searcher.parallel_loss, searcher.usual_trainings = inputs.parallel_loss, inputs.usual_trainings
     searcher.engine = build_engine(inputs, journal, searcher=searcher)
     with threadpool_limits(limits=1):  # as the search: its forecasts are cached, and the same to the last bit
         searcher.engine.run()

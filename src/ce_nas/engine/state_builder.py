@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Activity, BudgetState, ClusterState, GridState, SearchState, State, TaskKind
 from ce_nas.forecast.base import FORECAST_HORIZON_S, PAST_WINDOW_S
 
@@ -42,6 +43,9 @@ class StateBuilder:
         self._forecaster = forecaster
         self._config = config
         self._searcher = searcher
+        if not 0.0 <= searcher.parallel_loss < 1.0:
+            message = f"Expected a parallel_loss of searcher {searcher.name} from 0 to less than 1"
+            raise SettingsError(f"{message}, got {searcher.parallel_loss}; correct the searcher.")
         self._lookback_s = max(PAST_WINDOW_S, forecaster.lookback_s)
 
     def build(  # noqa: PLR0913 - a state has fields of every part of a run

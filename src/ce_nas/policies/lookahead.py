@@ -10,6 +10,7 @@ Source
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -48,10 +49,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LookAheadPolicy", "choose_active_devices"]
 
-#: how often all devices are halved to the fewest that are planned with, and the steps of work that all do in a period
-_HALVINGS, _STEPS_PER_PERIOD = 1, 2
-#: the same where fewer trainings at a time learn more
-_HALVINGS_WITH_LOSS, _STEPS_WITH_LOSS = 3, 16
+#: shares of the devices that are planned with, and the steps of work that all of them do in a period
+_SHARES, _STEPS_PER_PERIOD = (0.0, 0.5, 1.0), 2
+#: the same where fewer trainings at a time learn more; there at least one device works at each share above 0
+_SHARES_WITH_LOSS, _STEPS_WITH_LOSS = (0.0, 0.125, 0.25, 0.5, 1.0), 16
 #: relative surcharge per period of delay: of periods that cost the same, the earlier is chosen
 _DELAY_SURCHARGE = 1e-4
 
@@ -143,7 +144,10 @@ class LookAheadPolicy(Policy):
         expected_trainings = self._expected_trainings or usual
         work = estimate_remaining_work(state, expected_trainings)
         costs = self._period_costs(state)
-        needed = required_duty_cycle(state, self._confidence, expected_trainings)
+        # without a target the search ends by itself: what is usual does not say that all hours are needed
+        has_target = math.isfinite(state.search.target_hypervolume)
+        stated = expected_trainings if has_target else self._expected_trainings
+        needed = required_duty_cycle(state, self._confidence, stated)
         urgent = costs[0] < CLOSED_PERIOD_COST and needed >= 1.0
         active_devices = (
             state.cluster.devices
@@ -196,48 +200,44 @@ def choose_active_devices(
     :param period_costs: cost of a device's hour, 1 on average, shape ``(periods,)``.
     :param parallel_loss: see :attr:`~ce_nas.search.base.Searcher.parallel_loss`.
     """
-    counts = _device_counts(state.cluster.devices, parallel_loss)
+    counts, levels = _activity_levels(state.cluster.devices, parallel_loss)
     costs = expected_costs(
         period_costs,
         [work],
         state.cluster.devices * state.period_s,
         state.budget.time_left_s / state.period_s,
-        levels=_activity_levels(counts, parallel_loss),
+        levels=levels,
         restart_cost=RESTART_S / state.period_s,
         delay_surcharge=_DELAY_SURCHARGE,
         lateness_penalty=lateness_penalty,
     )
-    return counts[int(costs[_level_before(counts, state), :, 0].argmin())]
+    return counts[int(costs[_level_before(levels, state), :, 0].argmin())]
 
 
-def _device_counts(devices: int, parallel_loss: float) -> list[int]:
-    """The numbers of devices that are planned with, ascending: none, all, and half of them.
+def _activity_levels(devices: int, parallel_loss: float) -> tuple[list[int], list[ActivityLevel]]:
+    """The numbers of devices that are planned with, ascending, and their levels.
 
-    Where fewer trainings at a time learn more, also halves of these.
+    Without a loss work takes the same device time on any number of devices; with one the more, the more work at a time.
     """
-    counts = [devices]
-    while counts[-1] > 1 and len(counts) < (_HALVINGS_WITH_LOSS if parallel_loss else _HALVINGS) + 1:
-        counts.append(round(counts[-1] / 2))
-    return [0, *reversed(counts)]
+    if not parallel_loss:
+        counts = [round(share * devices) for share in _SHARES]
+        return counts, [ActivityLevel(share, round(share * _STEPS_PER_PERIOD)) for share in _SHARES]
+    counts = sorted({max(round(share * devices), 1) if share else 0 for share in _SHARES_WITH_LOSS})
+    prices = [1.0 + parallel_loss * max(count - 1, 0) for count in counts]
+    work_prices = [price / prices[-1] for price in prices]
+    shares = [count / devices for count in counts]
+    steps = [round(_STEPS_WITH_LOSS * share / price) for share, price in zip(shares, work_prices, strict=True)]
+    return counts, [ActivityLevel(*level) for level in zip(shares, steps, work_prices, strict=True)]
 
 
-def _activity_levels(counts: Sequence[int], parallel_loss: float) -> list[ActivityLevel]:
-    """The levels of these numbers of devices; a training counts the less, the more run beside it."""
-    steps = _STEPS_WITH_LOSS if parallel_loss else _STEPS_PER_PERIOD
-    speeds = [count / (1.0 + parallel_loss * max(count - 1, 0)) for count in counts]
-    return [
-        ActivityLevel(count / counts[-1], round(steps * speed / speeds[-1]))
-        for count, speed in zip(counts, speeds, strict=True)
-    ]
-
-
-def _level_before(counts: Sequence[int], state: State) -> int:
-    """Index of the number of devices nearest to those at work in the period that has just ended."""
+def _level_before(levels: Sequence[ActivityLevel], state: State) -> int:
+    """Index of the level nearest to that of the period that has just ended."""
     allocation = state.cluster.allocation
     if allocation is None:
-        return len(counts) - 1  # at the start of a run all devices are held
-    busy = allocation.sampling + allocation.evaluating
-    return min(range(len(counts)), key=lambda level: abs(counts[level] - busy))
+        return len(levels) - 1  # at the start of a run all devices are held
+    share = min((allocation.sampling + allocation.evaluating) / state.cluster.devices, 1.0)
+    # between two levels: the even one, as rounding does
+    return min(range(len(levels)), key=lambda index: (abs(levels[index].devices - share), index % 2))
 
 
 def _reason(

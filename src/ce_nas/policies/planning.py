@@ -48,6 +48,8 @@ class ActivityLevel:
     devices: float
     #: work of a period, in steps; those of the highest level are all that fit in a period
     steps: int
+    #: device time that the same work takes, relative to that of the highest level
+    work_price: float = 1.0
 
 
 #: no device or all of them
@@ -87,9 +89,9 @@ def expected_costs(  # noqa: PLR0913 - the parameters of one optimisation proble
     # by level, each of shape (work done, estimates); less than a whole period's work: the search may end within it
     survives = [alive[level.steps :] / alive[: len(alive) - level.steps] for level in levels]
     works = [
-        (spent[level.steps :] - spent[: len(spent) - level.steps])
+        level.work_price
+        * (spent[level.steps :] - spent[: len(spent) - level.steps])
         / alive[: len(alive) - level.steps]
-        * (level.devices * steps_per_period / max(level.steps, 1))
         for level in levels
     ]
     prices = period_costs * (1.0 + delay_surcharge * np.arange(periods))
