@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ce_nas.config.schema import settings_from_flags
+from ce_nas.core.errors import SettingsError
 from ce_nas.core.records import Allocation, Forecast
 from ce_nas.core.units import DAY_S, HOUR_S
 from ce_nas.engine.build import build_engine
@@ -13,6 +14,7 @@ from ce_nas.engine.inputs import RunInputs
 from ce_nas.engine.state_builder import MAX_JOURNALED_PERIODS, forecast_record
 from ce_nas.forecast.simple_forecasters import Persistence, SeasonalNaive
 from ce_nas.policies.base import Decision, Policy
+from ce_nas.search.random import RandomSearcher
 from ce_nas.store.journal import NullJournal
 from ce_nas.testing import make_state, replace_state
 
@@ -113,3 +115,15 @@ def test_state_has_what_is_known_of_the_searcher(searcher, known):
     policy = StateLogging()
     build_engine(RunInputs(settings_from_flags(hours=1, gpus=1, searcher=searcher)), NullJournal(), policy=policy).run()
     assert {(state.search.parallel_loss, state.search.usual_trainings) for state in policy.states} == {known}
+
+
+def test_a_loss_by_which_more_at_a_time_do_less_is_refused():
+    class Impossible(RandomSearcher):
+        parallel_loss = 1.5
+
+    inputs = RunInputs(settings_from_flags(hours=1, gpus=2))
+    searcher = Impossible(inputs.benchmark.space, np.random.default_rng(0))
+    with pytest.raises(
+        SettingsError, match=r"parallel_loss of searcher random from 0 to less than 1, got 1\.5; correct"
+    ):
+        build_engine(inputs, NullJournal(), searcher=searcher)

@@ -20,7 +20,10 @@ _ABSENT: dict[tuple[str, str | None, str], object] = {
 }
 #: an option that the journals of an earlier version hold, false where it was not stated
 _REMOVED = "fewest_gpus"
-_GONE = f"This run was begun with policy.{_REMOVED}, which is gone; continue it with the earlier version, or start a new run."
+_GONE = (
+    f"This run was begun with policy.{_REMOVED}, which is gone; continue it with the earlier version, "
+    "or start a new run."
+)
 
 
 def complete_recorded(recorded: Mapping[str, Any]) -> dict[str, Any]:

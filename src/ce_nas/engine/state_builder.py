@@ -44,8 +44,11 @@ class StateBuilder:
         self._config = config
         self._searcher = searcher
         if not 0.0 <= searcher.parallel_loss < 1.0:
-            message = f"Expected a parallel_loss of searcher {searcher.name} from 0 to less than 1"
-            raise SettingsError(f"{message}, got {searcher.parallel_loss}; correct the searcher.")
+            message = (
+                f"Expected a parallel_loss of searcher {searcher.name} from 0 to less than 1, got "
+                f"{searcher.parallel_loss}; correct the searcher."
+            )
+            raise SettingsError(message)
         self._lookback_s = max(PAST_WINDOW_S, forecaster.lookback_s)
 
     def build(  # noqa: PLR0913 - a state has fields of every part of a run

@@ -97,8 +97,8 @@ class Searcher(ABC):
     #: whether it learns from proxy scores and partial trainings itself, so that its proposals need no ranking by them;
     #: where architectures are not scored, it may be told measured costs alone, see :meth:`tell`
     uses_proxy_scores: bool = False
-    #: what a training loses of its worth per training that runs beside it, since it cannot learn from that, 0 to less than
-    #: 1: n at a time are worth n / (1 + loss (n - 1)) one after another; 0 also where it was not measured
+    #: what a training loses of its worth per training that runs beside it, since it cannot learn from that: n at a time
+    #: are worth n / (1 + loss (n - 1)) one after another; 0 to less than 1, 0 also where it was not measured
     parallel_loss: float = 0.0
     #: median number of trainings after which its searches end by themselves; None where not measured
     usual_trainings: float | None = None
