@@ -123,7 +123,5 @@ def test_a_loss_by_which_more_at_a_time_do_less_is_refused():
 
     inputs = RunInputs(settings_from_flags(hours=1, gpus=2))
     searcher = Impossible(inputs.benchmark.space, np.random.default_rng(0))
-    with pytest.raises(
-        SettingsError, match=r"parallel_loss of searcher random from 0 .* got 1\.5; correct"
-    ):
+    with pytest.raises(SettingsError, match=r"parallel_loss of searcher random from 0 .* got 1\.5; correct"):
         build_engine(inputs, NullJournal(), searcher=searcher)
