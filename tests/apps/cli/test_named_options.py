@@ -26,6 +26,7 @@ REACHED_BY = {
     "store/run_dir": SEARCHES,
     "engine/input_changes": ("resume",),
     "engine/build_live": ("resume",),
+    "store/resumption": ("resume",),
     "apps/dashboard/server": ("serve",),
     "apps/pilot/": ("pilot",),
     "report/plotting/policy_training": ("policy train",),
