@@ -47,7 +47,8 @@ def test_all_strategies_of_the_steps_are_in_the_suite():
 def test_table_and_figure_have_a_row_per_part():
     steps = build_waterfall(ratio)
     table = waterfall_table(steps, 0.998, ENGLISH)
-    assert [row[0] for row in table.rows] == ["searcher", "cheap scores", "better hours, fewer at a time", "short trainings first"]
+    parts = ["searcher", "cheap scores", "better hours, fewer at a time", "short trainings first"]
+    assert [row[0] for row in table.rows] == parts
     assert "0.998" in table.caption
     (axes,) = draw_waterfall(steps, 0.998, ENGLISH).axes
     bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in axes.patches]
