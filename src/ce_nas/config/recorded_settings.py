@@ -21,7 +21,7 @@ _ABSENT: dict[tuple[str, str | None, str], object] = {
 #: an option that the journals of an earlier version hold, false where it was not stated
 _REMOVED = "fewest_gpus"
 _GONE = (
-    f"This run was begun with policy.{_REMOVED}, which is gone; continue it with the earlier version, "
+    f"This run was started with policy.{_REMOVED}, which is gone; continue it with the earlier version, "
     "or start a new run."
 )
 
@@ -33,7 +33,7 @@ def complete_recorded(recorded: Mapping[str, Any]) -> dict[str, Any]:
         >>> complete_recorded({"live": {"enabled": True}})
         {'live': {'latency_samples': 0, 'enabled': True}}
 
-    :raises SettingsError: if the run was begun with an option that is gone.
+    :raises SettingsError: if the run was started with an option that is gone.
     """
     complete = dict(recorded)
     policy = dict(complete.get("policy", {}))

@@ -217,7 +217,7 @@ def choose_active_devices(
 def _activity_levels(devices: int, parallel_loss: float) -> tuple[list[int], list[ActivityLevel]]:
     """The numbers of devices that are planned with, ascending, and their levels.
 
-    Without a loss work takes the same device time on any number of devices; with one the more, the more work at a time.
+    Without a loss the same work takes the same device time on any number of devices; with one it takes more on more.
     """
     if not parallel_loss:
         counts = [round(share * devices) for share in _SHARES]
